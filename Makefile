@@ -1,0 +1,72 @@
+# `make` says what there is. Needed: Python 3.11, 3.12 or 3.13 with venv.
+
+# The interpreter for a new .venv; without a choice, the first that fits.
+PYTHON ?=
+# Arguments of train, test, test-all, check and bench.
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+CANDIDATES = $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+export KERAS_BACKEND := tensorflow
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-all check format lint bench clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' \
+	    $(MAKEFILE_LIST)
+	@echo 'Arguments: make train ARGS="--help". Interpreter: PYTHON=python3.12.'
+
+train: .venv/.installed ## Train a model: python train.py $(ARGS)
+	@$(BIN)/python train.py $(ARGS)
+
+test: lint ## Check format and lint, and run all tests but the slow ones
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: lint ## The same with the slow tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint ## As test, but up to the first failure, the last failed first
+	$(BIN)/python -m pytest -m "not slow" --exitfirst --failed-first $(ARGS)
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: .venv/.installed-dev ## Format the code and mend what ruff can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: .venv/.installed ## Time a training step; compares with what there is
+	$(BIN)/python benchmarks/training_step.py $(ARGS)
+
+clean: ## Remove .venv, caches and what was built; keep what was trained
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made anew where its interpreter is gone or does not fit. The stamps are
+# touched last, so that a failed installation is tried again.
+.venv/.installed: requirements.txt pyproject.toml
+	@$(BIN)/python -c 'import pip; $(FITS)' 2>/dev/null || { \
+	    for python in $(CANDIDATES); do \
+	        if $$python -c 'import ensurepip, venv; $(FITS)' 2>/dev/null; then \
+	            echo "Creating .venv with $$($$python --version)"; \
+	            $$python -m venv --clear .venv; exit; \
+	        fi; \
+	    done; \
+	    echo "No Python 3.11, 3.12 or 3.13 with venv among: $(CANDIDATES)." \
+	        "Install one, or name it: make PYTHON=/path/to/python" >&2; \
+	    exit 1; \
+	}
+	@echo "Installing TensorFlow and friends" \
+	    "(2 GB on disk, some minutes the first time)"
+	@$(PIP) install -r requirements.txt -e .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "Installing pytest and ruff"
+	@$(PIP) install -c requirements.txt -e ".[dev]"
+	@touch $@
