@@ -1,0 +1,82 @@
+"""Gradients of the log-likelihood, as pure functions of tensors."""
+
+from keras import ops
+
+from keras_rbm import machine as machine_lib
+
+
+def free_energy_gap(machine, v, v_model, sample_weight=None):
+    """mean_i w_i F(v_i) - mean_i w_i * mean_j F(v_model_j).
+
+    Its gradient is that of the negative mean log-likelihood, with the
+    model's expectation replaced by the samples `v_model`: the difference of
+    moments under the data and under the model. Its *value* is no likelihood;
+    it hovers around 0 while the samples follow the model.
+
+    Args:
+        machine: A `Machine`.
+        v: Tensor of shape `(batch, visible.width)`, the data.
+        v_model: Tensor of shape `(chains, visible.width)`, samples of the
+            model, taken as constants.
+        sample_weight: Tensor of shape `(batch,)`, or `None` for ones. As
+            everywhere in Keras, the weighted sum is divided by the number of
+            examples.
+
+    Returns:
+        The gap, a scalar in nats, and the hidden inputs of `v` and then of
+        `v_model`, of shape `(batch + chains, hidden.width)`: they cost a
+        matrix product, and serve the metrics too.
+
+    Reference: Tieleman (2008), "Training restricted Boltzmann machines using
+        approximations to the likelihood gradient", section 2.
+    """
+    batch, chains = ops.shape(v)[0], ops.shape(v_model)[0]
+    if sample_weight is None:
+        positive = ops.ones((batch,), v.dtype) / batch
+        negative = ops.ones((chains,), v.dtype) / chains
+    else:
+        positive = ops.cast(sample_weight, v.dtype) / batch
+        negative = ops.broadcast_to(ops.sum(positive) / chains, (chains,))
+    # One product for both phases: half the calls, twice the rows.
+    both = ops.stop_gradient(ops.concatenate([v, v_model]))
+    inputs = machine_lib.hidden_inputs(machine, both)
+    energies = machine_lib.free_energy(machine, both, inputs)
+    gap = ops.sum(ops.concatenate([positive, -negative]) * energies)
+    return gap, inputs
+
+
+def center(kernel, visible_bias, hidden_bias, visible_mean, hidden_mean):
+    """Turns a gradient into that of the centred parametrization.
+
+    With dW, db, dc the gradients, mu and lambda the offsets of the visible
+    and hidden units:
+
+        dW' = dW - db lambda^T - mu dc^T
+        db' = db - dW' lambda
+        dc' = dc - dW'^T mu
+
+    Args:
+        kernel: dW, of shape `(visible, hidden)`.
+        visible_bias: db, of shape `(visible,)`.
+        hidden_bias: dc, of shape `(hidden,)`.
+        visible_mean: mu, of shape `(visible,)`.
+        hidden_mean: lambda, of shape `(hidden,)`.
+
+    Returns:
+        The tuple dW', db', dc'.
+
+    Reference: Montavon and Mueller (2012), "Deep Boltzmann machines and the
+        centering trick"; Melchior, Fischer and Wiskott (2016), "How to center
+        deep Boltzmann machines", algorithm 1.
+    """
+    db, dc, mu, lam = visible_bias, hidden_bias, visible_mean, hidden_mean
+    centred = kernel - ops.outer(db, lam) - ops.outer(mu, dc)
+    # dW' lambda and dW'^T mu, multiplied out: dW' is then never needed as a
+    # matrix in memory, and XLA fuses it into the optimizer's update.
+    to_visible = (
+        ops.matmul(kernel, lam) - db * ops.dot(lam, lam) - mu * ops.dot(dc, lam)
+    )
+    to_hidden = (
+        ops.matmul(mu, kernel) - lam * ops.dot(db, mu) - dc * ops.dot(mu, mu)
+    )
+    return centred, db - to_visible, dc - to_hidden

@@ -1,0 +1,187 @@
+"""Counter-based random numbers: a draw is a pure function of its address.
+
+The generator is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror and Shaw
+2011, "Parallel random numbers: as easy as 1, 2, 3"), in integer arithmetic
+alone. The same numbers therefore come out eagerly, in a graph, under XLA and
+on every device, and a replica that owns rows 50 to 99 of a batch draws just
+those rows.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+from keras import ops
+
+from keras_rbm import checks
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+
+
+class Stream(NamedTuple):
+    """Where draws come from: a key, and the address of the first row.
+
+    Attributes:
+        key: `uint32` tensor of shape `(2,)`.
+        first_row: Index of the batch's first row among all rows, an integer
+            or a scalar integer tensor. Draws for rows 50 to 99 of a batch are
+            those of `Stream(key, 50)`.
+    """
+
+    key: tf.Tensor
+    first_row: int | tf.Tensor = 0
+
+
+def stream(seed):
+    """Returns the stream that a seed stands for.
+
+    Args:
+        seed: Integer from 0 to 2**64 - 1, or `None` for another each time.
+
+    Returns:
+        A `Stream`.
+
+    Raises:
+        ValueError: If `seed` is not such an integer.
+    """
+    seed = checks.seed(seed)
+    return Stream(tf.constant([seed >> 32, seed & 0xFFFFFFFF], tf.uint32))
+
+
+def threefry_2x32(key, counter):
+    """Threefry-2x32 with 20 rounds: two random words for each counter.
+
+    Args:
+        key: Pair of `uint32` tensors.
+        counter: Pair of `uint32` tensors, of shapes that broadcast.
+
+    Returns:
+        Pair of `uint32` tensors of the broadcast shape.
+
+    Reference: Salmon et al. (2011), section 3.4.
+    """
+    schedule = (*key, key[0] ^ key[1] ^ tf.constant(_PARITY, tf.uint32))
+    x0, x1 = counter[0] + schedule[0], counter[1] + schedule[1]
+    for group in range(5):
+        for distance in _ROTATIONS[group % 2]:
+            x0 = x0 + x1
+            x1 = _rotate_left(x1, distance) ^ x0
+        x0 = x0 + schedule[(group + 1) % 3]
+        x1 = x1 + schedule[(group + 2) % 3]
+        x1 = x1 + tf.constant(group + 1, tf.uint32)
+    return x0, x1
+
+
+def fold_in(stream, data):
+    """Returns the stream for one value of `data` (a step, a sweep, a side).
+
+    Args:
+        stream: A `Stream`.
+        data: Non-negative integer, or scalar integer tensor of up to 64 bits.
+
+    Returns:
+        A `Stream` with a new key and the same rows.
+    """
+    data = tf.cast(data, tf.uint64)
+    high = tf.bitwise.right_shift(data, tf.constant(32, tf.uint64))
+    words = tf.cast(high, tf.uint32), tf.cast(data, tf.uint32)
+    key = threefry_2x32((stream.key[0], stream.key[1]), words)
+    return stream._replace(key=tf.stack(key))
+
+
+def bits(stream, shape):
+    """Uniform random words.
+
+    Args:
+        stream: A `Stream`.
+        shape: `(rows, columns)`. The word at (row, column) depends on the
+            key, `first_row + row` and `column` alone.
+
+    Returns:
+        `uint32` tensor of shape `shape`.
+    """
+    rows, columns = shape
+    row = tf.range(rows, dtype=tf.int32) + tf.cast(stream.first_row, tf.int32)
+    counter = (
+        tf.cast(row, tf.uint32)[:, None],
+        tf.cast(tf.range(columns, dtype=tf.int32), tf.uint32)[None, :],
+    )
+    # One word of the two is used. Using both would need a concatenation,
+    # which XLA does not vectorise: the draw would cost more, not less.
+    return threefry_2x32((stream.key[0], stream.key[1]), counter)[0]
+
+
+def uniform(stream, shape):
+    """Uniform draws from {0, 1, ..., 2**24 - 1} / 2**24.
+
+    Args:
+        stream: A `Stream`.
+        shape: `(rows, columns)`.
+
+    Returns:
+        `float32` tensor of shape `shape`, in [0, 1).
+    """
+    top = tf.cast(_shift_right(bits(stream, shape), 8), tf.int32)
+    return tf.cast(top, tf.float32) * 2.0**-24
+
+
+def bernoulli(stream, probabilities):
+    """Draws x = 1 where u < p, else 0, with u uniform.
+
+    Args:
+        stream: A `Stream`.
+        probabilities: Tensor of shape `(rows, columns)`, compared in
+            `float32`.
+
+    Returns:
+        Zeros and ones of the shape and dtype of `probabilities`.
+    """
+    draws = uniform(stream, ops.shape(probabilities))
+    return ops.cast(
+        draws < ops.cast(probabilities, "float32"), probabilities.dtype
+    )
+
+
+def normal(stream, shape):
+    """Standard normal draws, sqrt(2) erfinv(2 u - 1).
+
+    Args:
+        stream: A `Stream`.
+        shape: `(rows, columns)`.
+
+    Returns:
+        `float32` tensor of shape `shape`; the tails end at about 5.3
+        standard deviations.
+    """
+    return 2.0**0.5 * ops.erfinv(2.0 * _open_uniform(stream, shape) - 1.0)
+
+
+def gumbel(stream, shape):
+    """Standard Gumbel draws, -log(-log(u)).
+
+    `argmax(logits + gumbel)` is a draw from the softmax of the logits.
+
+    Args:
+        stream: A `Stream`.
+        shape: `(rows, columns)`.
+
+    Returns:
+        `float32` tensor of shape `shape`.
+    """
+    return -ops.log(-ops.log(_open_uniform(stream, shape)))
+
+
+def _open_uniform(stream, shape):
+    """Draws (k + 1/2) / 2**23, exact in float32: never 0 and never 1."""
+    top = tf.cast(_shift_right(bits(stream, shape), 9), tf.int32)
+    return (tf.cast(top, tf.float32) + 0.5) * 2.0**-23
+
+
+def _rotate_left(x, distance):
+    return tf.bitwise.left_shift(
+        x, tf.constant(distance, tf.uint32)
+    ) | _shift_right(x, 32 - distance)
+
+
+def _shift_right(x, distance):
+    return tf.bitwise.right_shift(x, tf.constant(distance, tf.uint32))

