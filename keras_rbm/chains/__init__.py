@@ -1,0 +1,7 @@
+"""Sources of the model's samples, one file each."""
+
+from keras_rbm.chains.base import Chain as Chain
+from keras_rbm.chains.contrastive_divergence import (
+    ContrastiveDivergence as ContrastiveDivergence,
+)
+from keras_rbm.chains.persistent import PersistentChain as PersistentChain

@@ -1,0 +1,90 @@
+"""The negative phase as an object: where a model's samples come from."""
+
+import keras
+
+from keras_rbm import checks
+
+
+class Chain(keras.layers.Layer):
+    """Supplies samples of the model, and owns what must persist for that.
+
+    A chain is an argument of the `RBM`, which builds it, saves it with the
+    model, and at each update calls
+
+        v_model = chain.advance(machine, v, stream)
+        chain.persist(machine, hidden_inputs(machine, v_model), stream)
+
+    Subclasses implement `advance` and `samples`; those that keep something
+    create it in `build`, with `autocast=False`, and implement `start` and
+    `persist`.
+
+    Args:
+        num_sweeps: Number of block-Gibbs updates for each update of the
+            parameters, k in CD-k and PCD-k. It is held in a variable of that
+            name, so that a callback can change it while the model trains
+            (`rbm.chain.num_sweeps.assign(5)`) without another compilation.
+
+    Raises:
+        ValueError: If `num_sweeps` is not a positive integer.
+    """
+
+    def __init__(self, num_sweeps=1, **kwargs):
+        super().__init__(**kwargs)
+        self._initial_num_sweeps = checks.positive_integer(
+            "num_sweeps", num_sweeps
+        )
+
+    def build(self, input_shape):
+        """Creates the variables, for `input_shape=(None, hidden.width)`."""
+        self.num_sweeps = self.add_weight(
+            name="num_sweeps",
+            shape=(),
+            dtype="int32",
+            initializer=keras.initializers.Constant(self._initial_num_sweeps),
+            trainable=False,
+            autocast=False,
+        )
+
+    def start(self, machine, stream):
+        """Draws the first states of what persists, if anything does.
+
+        Args:
+            machine: A `keras_rbm.machine.Machine`.
+            stream: A `keras_rbm.random.Stream`.
+        """
+
+    def advance(self, machine, v_data, stream):
+        """Moves the chains on by `num_sweeps` sweeps.
+
+        Args:
+            machine: A `keras_rbm.machine.Machine`.
+            v_data: Tensor of shape `(batch, visible.width)`.
+            stream: A `keras_rbm.random.Stream` for this update alone.
+
+        Returns:
+            Tensor of shape `(chains, visible.width)`, samples of the model.
+        """
+        raise NotImplementedError
+
+    def persist(self, machine, inputs, stream):
+        """Keeps what the next `advance` starts from.
+
+        Args:
+            machine: A `keras_rbm.machine.Machine`, that of `advance`.
+            inputs: Hidden inputs of the samples that `advance` returned,
+                shape `(chains, hidden.width)`: the update needs them anyway.
+            stream: The stream that `advance` had.
+        """
+
+    def samples(self, machine, v_data, stream):
+        """Samples of the model, for evaluation: nothing that persists moves.
+
+        Args and returns are those of `advance`.
+        """
+        raise NotImplementedError
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_sweeps": self._initial_num_sweeps,
+        }

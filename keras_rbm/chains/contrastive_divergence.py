@@ -1,0 +1,26 @@
+"""Contrastive divergence: chains that start from the data."""
+
+import keras
+
+from keras_rbm import gibbs
+from keras_rbm.chains.base import Chain
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class ContrastiveDivergence(Chain):
+    """CD-k: k sweeps from each example of the batch, forgotten afterwards.
+
+    Cheap and biased: the samples stay near the data.
+
+    Args:
+        num_sweeps: k, a positive integer.
+
+    Reference: Hinton (2002), "Training products of experts by minimizing
+        contrastive divergence", section 3.
+    """
+
+    def advance(self, machine, v_data, stream):
+        return gibbs.run(machine, v_data, stream, self.num_sweeps.value)
+
+    def samples(self, machine, v_data, stream):
+        return self.advance(machine, v_data, stream)

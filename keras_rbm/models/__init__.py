@@ -1,0 +1,4 @@
+"""Models: Keras's face of the machines."""
+
+from keras_rbm.models.averaging import averaged_weights as averaged_weights
+from keras_rbm.models.rbm import RBM as RBM

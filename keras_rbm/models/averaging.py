@@ -1,0 +1,34 @@
+"""Averaged weights: the optimizer's, for as long as they are needed."""
+
+import contextlib
+
+from keras import ops
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Within this context the model has its optimizer's averaged weights.
+
+    Nothing happens where the optimizer keeps no average (`use_ema=False`) or
+    has made no update. Afterwards the weights are back to the last bit.
+
+    Args:
+        model: A Keras model.
+
+    Reference: Polyak and Juditsky (1992), "Acceleration of stochastic
+        approximation by averaging".
+    """
+    optimizer = getattr(model, "optimizer", None)
+    if not getattr(optimizer, "use_ema", False) or not int(
+        optimizer.iterations
+    ):
+        yield
+        return
+    variables = model.trainable_variables
+    weights = [ops.convert_to_numpy(variable) for variable in variables]
+    optimizer.finalize_variable_values(variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)

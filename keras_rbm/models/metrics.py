@@ -1,0 +1,80 @@
+"""What an RBM reports while it trains."""
+
+import keras
+from keras import ops
+
+from keras_rbm import machine as machine_lib
+from keras_rbm.likelihood import stochastic_pseudo_log_likelihood
+from keras_rbm.units.base import inner
+
+
+class Metrics:
+    """Running means of the figures that say how learning goes.
+
+    - `loss`: the free-energy gap, mean F(v) - mean F(v_model), in nats. Its
+      gradient is what is followed; it is *not* a likelihood.
+    - `reconstruction_error`: mean squared difference of v and its mean-field
+      reconstruction.
+    - `cross_entropy`: -log p(v | h = E[h | v]), in nats per example.
+    - `pseudo_log_likelihood`: N log p(v_i | v_-i) at a random site i, in nats
+      per example; for visible units of two states, to which data in between
+      are rounded.
+    - `hidden_activity`: mean of E[h | v].
+
+    Args:
+        visible: `Units` of the visible side.
+    """
+
+    def __init__(self, visible):
+        names = ["loss", "reconstruction_error", "cross_entropy"]
+        if visible.states:
+            names.append("pseudo_log_likelihood")
+        names.append("hidden_activity")
+        self.means = {name: keras.metrics.Mean(name=name) for name in names}
+
+    @property
+    def num_examples(self):
+        """How many examples (their weight) have come since the reset."""
+        return self.means["loss"].count.value
+
+    def update(self, machine, v, inputs, model_energies, weight, stream):
+        """Takes in some examples.
+
+        Args:
+            machine: A `Machine`.
+            v: Tensor of shape `(batch, visible.width)`.
+            inputs: Hidden inputs of `v`, shape `(batch, hidden.width)`.
+            model_energies: Free energies of samples of the model, shape
+                `(chains,)`.
+            weight: Tensor of shape `(batch,)`, or `None` for ones.
+            stream: A `Stream`, for the sites of the pseudo-likelihood.
+
+        Returns:
+            `True`, so that it can be a branch of `ops.cond`.
+        """
+        visible, params = machine.visible, machine.visible_params
+        hidden = machine.hidden.mean(inputs, machine.hidden_params)
+        visible_inputs = machine_lib.visible_inputs(machine, hidden)
+        error = v - visible.mean(visible_inputs, params)
+        energies = machine_lib.free_energy(machine, v, inputs)
+        values = {
+            "loss": energies - ops.mean(model_energies),
+            "reconstruction_error": ops.mean(ops.square(error), axis=1),
+            "cross_entropy": visible.energy(v, params)
+            - inner(v, visible_inputs)
+            + visible.log_partition(visible_inputs, params),
+            "hidden_activity": ops.mean(hidden, axis=1),
+        }
+        if visible.states:
+            low, high = visible.states
+            states = ops.where(v > 0.5 * (low + high), high, low)
+            values["pseudo_log_likelihood"] = stochastic_pseudo_log_likelihood(
+                machine, states, stream
+            )
+        for name, value in values.items():
+            self.means[name].update_state(value, weight)
+        return True
+
+    def results(self):
+        """Returns `{name: mean since the reset}`."""
+        return {name: mean.result() for name, mean in self.means.items()}

@@ -1,0 +1,89 @@
+"""Offsets of the centred gradient: running means of the data."""
+
+import keras
+from keras import ops
+
+from keras_rbm import gradients
+from keras_rbm import machine as machine_lib
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class Offsets(keras.layers.Layer):
+    """mu and lambda: running means of v and of E[h | v] over the data.
+
+    They come from the data, never from the model's samples, which would let
+    an excursion of the chains move them.
+
+    Args:
+        momentum: Weight of the past, in [0, 1).
+
+    Reference: Melchior, Fischer and Wiskott (2016), "How to center deep
+        Boltzmann machines", section 3, with a sliding factor of 0.01.
+    """
+
+    def __init__(self, momentum=0.99, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+
+    def build(self, visible_shape, hidden_shape):
+        """Creates the offsets, for shapes `(None, width)` of each side."""
+        self.visible, self.hidden = (
+            self.add_weight(
+                name=name,
+                shape=shape[1:],
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
+            for name, shape in (
+                ("visible", visible_shape),
+                ("hidden", hidden_shape),
+            )
+        )
+
+    def start(self, machine, mean):
+        """Sets the offsets for data of the given mean, `(visible.width,)`."""
+        mean = ops.cast(mean, self.visible.dtype)
+        self.visible.assign(mean)
+        self.hidden.assign(machine_lib.hidden_mean(machine, mean[None])[0])
+
+    def move(self, machine, v, inputs):
+        """Moves the offsets towards the means of a batch.
+
+        Args:
+            machine: A `Machine`.
+            v: Tensor of shape `(batch, visible.width)`.
+            inputs: Its hidden inputs, `(batch, hidden.width)`.
+        """
+        h = machine.hidden.mean(inputs, machine.hidden_params)
+        for offset, x in ((self.visible, v), (self.hidden, h)):
+            mean = ops.cast(ops.mean(x, axis=0), offset.dtype)
+            offset.assign(offset + (1 - self.momentum) * (mean - offset))
+
+    def center(self, parameters, variables, slopes):
+        """Centres the slopes of the kernel and of the biases.
+
+        Args:
+            parameters: The model's `Parameters`.
+            variables: Its trainable variables.
+            slopes: Their gradients, a list of tensors.
+
+        Returns:
+            The list with three of them replaced (see `gradients.center`).
+        """
+        paths = [variable.path for variable in variables]
+        places = [
+            paths.index(variable.path)
+            for variable in (
+                parameters.kernel,
+                parameters.visible_params["bias"],
+                parameters.hidden_params["bias"],
+            )
+        ]
+        centred = gradients.center(
+            *(slopes[place] for place in places),
+            self.visible.value,
+            self.hidden.value,
+        )
+        replaced = dict(zip(places, centred, strict=True))
+        return [replaced.get(i, slope) for i, slope in enumerate(slopes)]

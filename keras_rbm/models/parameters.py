@@ -1,0 +1,97 @@
+"""The parameters of a machine as Keras variables."""
+
+import keras
+from keras import ops
+
+from keras_rbm.machine import Machine
+
+
+class Parameters(keras.layers.Layer):
+    """W and the parameters of the units of both sides.
+
+    Args:
+        visible: `Units` of the visible side.
+        hidden: `Units` of the hidden side.
+        kernel_initializer: Keras initializer of W.
+        visible_bias_initializer: Keras initializer of the visible units'
+            bias, or `None` for what the units say.
+        hidden_bias_initializer: The same for the hidden units.
+        kernel_regularizer: Keras regularizer of W, or `None`.
+        kernel_constraint: Keras constraint of W, or `None`.
+        **kwargs: `dtype` and `name` of a Keras layer.
+    """
+
+    def __init__(
+        self,
+        visible,
+        hidden,
+        kernel_initializer,
+        visible_bias_initializer,
+        hidden_bias_initializer,
+        kernel_regularizer,
+        kernel_constraint,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.visible = visible
+        self.hidden = hidden
+        get = keras.initializers.get
+        self.kernel_initializer = get(kernel_initializer)
+        self.visible_bias_initializer = get(visible_bias_initializer)
+        self.hidden_bias_initializer = get(hidden_bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+
+    def build(self):
+        """Creates the variables."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.visible.width, self.hidden.width),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.visible_params = self._add(
+            "visible", self.visible, self.visible_bias_initializer
+        )
+        self.hidden_params = self._add(
+            "hidden", self.hidden, self.hidden_bias_initializer
+        )
+
+    def machine(self):
+        """Returns the current values as a `Machine`."""
+        return Machine(
+            visible=self.visible,
+            hidden=self.hidden,
+            kernel=ops.convert_to_tensor(self.kernel),
+            visible_params=_values(self.visible_params),
+            hidden_params=_values(self.hidden_params),
+        )
+
+    def get_arguments(self):
+        """Returns the arguments but for the units, serialized by name."""
+        names = (
+            "kernel_initializer",
+            "visible_bias_initializer",
+            "hidden_bias_initializer",
+            "kernel_regularizer",
+            "kernel_constraint",
+        )
+        serialize = keras.saving.serialize_keras_object
+        return {name: serialize(getattr(self, name)) for name in names}
+
+    def _add(self, side, units, bias_initializer):
+        return {
+            name: self.add_weight(
+                name=f"{side}_{name}",
+                shape=shape,
+                initializer=bias_initializer
+                if name == "bias" and bias_initializer is not None
+                else initializer,
+            )
+            for name, (shape, initializer) in units.parameters().items()
+        }
+
+
+def _values(variables):
+    return {name: ops.convert_to_tensor(v) for name, v in variables.items()}

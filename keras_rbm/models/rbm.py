@@ -1,0 +1,257 @@
+"""The restricted Boltzmann machine as a Keras model."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_rbm import checks, gradients, random, units
+from keras_rbm import machine as machine_lib
+from keras_rbm.chains import Chain, ContrastiveDivergence
+from keras_rbm.models import inputs as inputs_lib
+from keras_rbm.models.machine_model import MachineModel
+from keras_rbm.models.metrics import Metrics
+from keras_rbm.models.offsets import Offsets
+from keras_rbm.models.parameters import Parameters
+
+# Streams of random numbers, one for each use.
+_TRAIN, _METRICS, _EVALUATE, _START, _PARTICLES = range(5)
+# Training metrics are taken from one update in so many.
+_METRIC_PERIOD = 10
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class RBM(MachineModel):
+    """Restricted Boltzmann machine, p(v, h) ~ exp(-beta E(v, h)).
+
+    E(v, h) = -<v, W h> + visible.energy(v) + hidden.energy(h), which for
+    binary units is -<v, W h> - <b, v> - <c, h>. `fit` follows the gradient of
+    the log-likelihood of the data, in which the expectation under the model
+    is taken over the samples that a chain supplies:
+
+        v ~ data -> E[h | v]     the positive phase
+        v ~ chain -> E[h | v]    the negative phase
+
+    The model is built on construction. `rbm(v)` gives E[h | v]: it stacks.
+
+    Args:
+        visible: `Units`, or an integer for that many `Bernoulli` units.
+        hidden: `Units`, or an integer for that many `Bernoulli` units.
+        chain: A `Chain`, where the samples of the model come from. `None`
+            for `ContrastiveDivergence(1)`.
+        centered: Whether the gradient is that of the centred parametrization
+            (see `gradients.center`), with running means as offsets.
+        inverse_temperature: beta, a positive number.
+        kernel_initializer: Keras initializer of W, shape `(visible, hidden)`.
+            `None` for a normal distribution of standard deviation 0.01,
+            drawn from `seed`.
+        visible_bias_initializer: Keras initializer of b. `None` for the
+            log-odds of the data, taken by `adapt`, which the first `fit`
+            calls.
+        hidden_bias_initializer: Keras initializer of c.
+        kernel_regularizer: Keras regularizer of W.
+        kernel_constraint: Keras constraint of W.
+        seed: Integer from 0 to 2**64 - 1. The same seed gives the same draws.
+            `None` for one from Python's generator.
+        **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Fischer and Igel (2014), "Training restricted Boltzmann
+        machines: an introduction".
+    """
+
+    def __init__(
+        self,
+        visible,
+        hidden,
+        chain=None,
+        centered=True,
+        inverse_temperature=1.0,
+        kernel_initializer=None,
+        visible_bias_initializer=None,
+        hidden_bias_initializer="zeros",
+        kernel_regularizer=None,
+        kernel_constraint=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not inverse_temperature > 0:
+            raise ValueError(
+                "`inverse_temperature` must be positive. Received: "
+                f"inverse_temperature={inverse_temperature}"
+            )
+        if not isinstance(chain, Chain | None):
+            raise ValueError(
+                "`chain` must be a Chain, such as PersistentChain(100), or "
+                f"None. Received: chain={chain!r}"
+            )
+        self.visible = units.get("visible", visible)
+        self.hidden = units.get("hidden", hidden)
+        self.chain = ContrastiveDivergence() if chain is None else chain
+        self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
+        self.inverse_temperature = float(inverse_temperature)
+        self.seed = checks.seed(seed)
+        self.parameters = Parameters(
+            self.visible,
+            self.hidden,
+            kernel_initializer
+            or keras.initializers.RandomNormal(
+                stddev=0.01, seed=self.seed % 2**31
+            ),
+            visible_bias_initializer,
+            hidden_bias_initializer,
+            kernel_regularizer,
+            kernel_constraint,
+            dtype=self.dtype_policy,
+        )
+        self._figures = Metrics(self.visible)
+        self.build((None, self.visible.width))
+
+    def build(self, input_shape):
+        hidden_shape = (None, self.hidden.width)
+        self.parameters.build()
+        self.updates = self.add_weight(
+            name="updates",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+        if self.offsets is not None:
+            self.offsets.build(input_shape, hidden_shape)
+        if not self.chain.built:
+            self.chain.build(hidden_shape)
+        self.chain.start(self.machine(), self._stream(_START))
+        self.built = True
+
+    @property
+    def fantasy_particles(self):
+        """The persistent chains, as draws of v given their hidden states.
+
+        Tensor of shape `(chains, visible.width)`; `None` where the chain
+        keeps nothing.
+        """
+        if not hasattr(self.chain, "particles"):
+            return None
+        stream = self._stream(_PARTICLES)
+        return self.chain.samples(self.machine(), None, stream)
+
+    def adapt(self, x):
+        """Starts the model from the mean of the data.
+
+        Sets the visible parameters to those that give the data's mean without
+        inputs (for binary units the log-odds) unless they have an initializer
+        of their own, the centring offsets to the data's means, and draws the
+        persistent chains afresh.
+
+        Args:
+            x: Array of shape `(examples, visible.width)`, or a
+                `tf.data.Dataset` of batches, of which the first 100 are used.
+
+        Raises:
+            ValueError: If the data cannot be states of the visible units.
+        """
+        mean = inputs_lib.mean(x, self.visible)
+        if self.parameters.visible_bias_initializer is None:
+            # Scaled parameters are what the units see.
+            for name, value in self.visible.fit_parameters(mean).items():
+                self.visible_params[name].assign(
+                    value / self.inverse_temperature
+                )
+        if self.offsets is not None:
+            self.offsets.start(self.machine(), mean)
+        self.chain.start(self.machine(), self._stream(_START))
+
+    def prepare(self, x):
+        """Calls `adapt(x)` on a model that nothing has been done to yet."""
+        if (
+            self.parameters.visible_bias_initializer is None
+            and not int(self.updates)
+            and not any(np.any(p) for p in self.visible_params.values())
+        ):
+            self.adapt(x)
+
+    @property
+    def metrics(self):
+        return list(self._figures.means.values())
+
+    def train_step(self, data):
+        """One update of the parameters and of the chain, in the graph."""
+        v, weight = self._unpack(data)
+        stream = self._stream(_TRAIN)
+        v_model = self.chain.advance(self.machine(), v, stream)
+        with tf.GradientTape() as tape:
+            machine = self.machine()
+            gap, inputs = gradients.free_energy_gap(machine, v, v_model, weight)
+            objective = self.optimizer.scale_loss(gap + sum(self.losses))
+        variables = self.trainable_variables
+        slopes = tape.gradient(objective, variables)
+        batch = ops.shape(v)[0]
+        self.chain.persist(machine, inputs[batch:], stream)
+        if self.offsets is not None:
+            self.offsets.move(machine, v, inputs[:batch])
+            slopes = self.offsets.center(self.parameters, variables, slopes)
+        self.optimizer.apply(slopes, variables)
+        ops.cond(
+            (self.updates.value % _METRIC_PERIOD == 0)
+            | (self._figures.num_examples == 0),
+            lambda: self._figures.update(
+                machine,
+                v,
+                inputs[:batch],
+                machine_lib.free_energy(machine, v_model, inputs[batch:]),
+                weight,
+                self._stream(_METRICS),
+            ),
+            lambda: False,
+        )
+        self.updates.assign_add(1)
+        return self._figures.results()
+
+    def test_step(self, data):
+        """The metrics of one batch, over all of its examples."""
+        v, weight = self._unpack(data)
+        machine = self.machine()
+        stream = random.fold_in(
+            self._stream(_EVALUATE), self._figures.num_examples
+        )
+        v_model = self.chain.samples(machine, v, random.fold_in(stream, 0))
+        self._figures.update(
+            machine,
+            v,
+            machine_lib.hidden_inputs(machine, v),
+            machine_lib.free_energy(machine, v_model),
+            weight,
+            random.fold_in(stream, 1),
+        )
+        return self._figures.results()
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "visible": serialize(self.visible),
+            "hidden": serialize(self.hidden),
+            "chain": serialize(self.chain),
+            "centered": self.offsets is not None,
+            "inverse_temperature": self.inverse_temperature,
+            "seed": self.seed,
+            **self.parameters.get_arguments(),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**keras.saving.deserialize_keras_object(config))
+
+    def _stream(self, use):
+        """The draws of one use at the current update."""
+        stream = random.fold_in(random.stream(self.seed), use)
+        return random.fold_in(stream, self.updates.value)
+
+    def _unpack(self, data):
+        v, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        return self._states(v), weight

@@ -1,0 +1,49 @@
+"""Samples of a model, drawn in the compiled graph."""
+
+import tensorflow as tf
+from keras import ops
+
+from keras_rbm import checks, gibbs, random
+
+# Streams of a sampling run, beside those of the sweeps from 0.
+_START = 2**32
+
+
+def sample(machine, num_samples, num_sweeps, start=None, seed=None):
+    """Draws from the machine by block Gibbs sampling.
+
+    Args:
+        machine: A `Machine`.
+        num_samples: Number of chains, if `start` is `None`.
+        num_sweeps: Number of sweeps of each chain.
+        start: Tensor of shape `(chains, visible.width)`, or `None` for draws
+            from the visible units without inputs.
+        seed: Integer from 0 to 2**64 - 1, or `None` for another each time.
+
+    Returns:
+        Tensor of shape `(chains, visible.width)`, of states.
+
+    Raises:
+        ValueError: If a number is not a positive integer.
+    """
+    stream = random.stream(seed)
+    num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+    if start is None:
+        num_samples = checks.positive_integer("num_samples", num_samples)
+        start = without_inputs(
+            machine, num_samples, random.fold_in(stream, _START)
+        )
+    return _run(machine, start, stream.key, tf.constant(num_sweeps))
+
+
+def without_inputs(machine, num_samples, stream):
+    """Draws of v from the visible units alone, `(num_samples, width)`."""
+    params = machine.visible_params
+    dtype = next(iter(params.values())).dtype
+    inputs = ops.zeros((num_samples, machine.visible.width), dtype)
+    return machine.visible.sample(inputs, params, stream)
+
+
+@tf.function(jit_compile=True)
+def _run(machine, v, key, num_sweeps):
+    return gibbs.run(machine, v, random.Stream(key), num_sweeps)

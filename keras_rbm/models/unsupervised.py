@@ -1,0 +1,97 @@
+"""Keras's `compile`, `fit` and `evaluate` for models without targets."""
+
+import keras
+import numpy as np
+
+from keras_rbm.models import inputs
+from keras_rbm.models.averaging import averaged_weights
+
+
+class UnsupervisedModel(keras.Model):
+    """A Keras model that learns from examples alone, by its own objective.
+
+    Subclasses have `visible`, the `Units` that examples are states of, and
+    implement `prepare`, `train_step` and `test_step`.
+    """
+
+    def prepare(self, x):
+        """Looks at the data before the first update.
+
+        Args:
+            x: Array or `tf.data.Dataset` of batches, checked.
+        """
+        raise NotImplementedError
+
+    def compile(self, optimizer="sgd", jit_compile="auto", **kwargs):
+        """Configures training; there is no loss to choose.
+
+        Args:
+            optimizer: Any Keras optimizer. If it keeps an exponential moving
+                average (`use_ema=True`), `evaluate` uses the averaged
+                weights, and the model has them once `fit` has ended.
+            jit_compile: Whether to compile with XLA. `"auto"` does so but
+                under a strategy of several replicas.
+            **kwargs: `run_eagerly`, `steps_per_execution` and
+                `auto_scale_loss` of `keras.Model.compile`.
+
+        Raises:
+            ValueError: If a loss or metrics are given.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.pop(name, None) is not None:
+                raise ValueError(
+                    f"{type(self).__name__} takes no `{name}`: it has an "
+                    f"objective and metrics of its own. Leave `{name}` out."
+                )
+        if jit_compile == "auto" and not kwargs.get("run_eagerly"):
+            jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
+        super().compile(
+            optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs
+        )
+
+    def compile_from_config(self, config):
+        """Compiles a loaded model as the saved one was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
+        """Trains the model: `keras.Model.fit`, with the data checked first.
+
+        `y` is not used; it may be left out with `sample_weight` too. A
+        `tf.data.Dataset` should be shuffled already.
+
+        Raises:
+            ValueError: If the data cannot be states of the visible units, or
+                are fewer than a batch.
+        """
+        inputs.check(x, self.visible, "x", batch_size)
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, tuple | list):
+            validation = validation[0]
+        if validation is not None:
+            inputs.check(validation, self.visible, "validation_data")
+        if inputs.is_dataset(x):
+            kwargs.setdefault("shuffle", False)  # Keras would warn.
+        self.prepare(x)
+        y = _targets(x, y, kwargs)
+        return super().fit(x, y, batch_size, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
+        """Metrics over all of `x`: `keras.Model.evaluate`.
+
+        Uses the averaged weights where the optimizer keeps them.
+
+        Raises:
+            ValueError: If the data cannot be states of the visible units.
+        """
+        inputs.check(x, self.visible, "x")
+        y = _targets(x, y, kwargs)
+        with averaged_weights(self):
+            return super().evaluate(x, y, batch_size, *args, **kwargs)
+
+
+def _targets(x, y, kwargs):
+    """Targets that nobody uses: without any, Keras drops sample weights."""
+    if y is None and kwargs.get("sample_weight") is not None:
+        return np.zeros(len(x), "float32")
+    return y
