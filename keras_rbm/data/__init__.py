@@ -1,0 +1,22 @@
+"""Data sets, and the batches that are made of them."""
+
+from keras_rbm.data.arrays import arrays
+from keras_rbm.data.bars_and_stripes import bars_and_stripes
+from keras_rbm.data.checks import to_float
+from keras_rbm.data.dataset import Data, split
+from keras_rbm.data.digits import digits
+from keras_rbm.data.mnist import mnist
+from keras_rbm.data.pipeline import batches, binarized, in_order
+
+__all__ = [
+    "Data",
+    "arrays",
+    "bars_and_stripes",
+    "batches",
+    "binarized",
+    "digits",
+    "in_order",
+    "mnist",
+    "split",
+    "to_float",
+]

@@ -1,0 +1,81 @@
+"""Bars and stripes: a small data set whose distribution is known exactly."""
+
+import numpy as np
+
+from keras_rbm.data.checks import check_integer
+from keras_rbm.data.dataset import Data
+
+_PATTERNS = ("distinct", "all", "first")
+
+
+def bars_and_stripes(size=4, patterns="distinct", num_patterns=None):
+    """Returns square images whose lines, all in one direction, are on or off.
+
+    For `number` = 1, 2, 3, ... the patterns alternate: first columns, then
+    rows, of which line i is on where bit i of `number` is set (bit 0 is the
+    least). Thus the full image comes last, twice, and the empty one, number
+    0, not at all. What is returned is one of
+
+    - `"distinct"`: every pattern once: `2**(size + 1) - 2` of them;
+    - `"all"`: every number in both directions, so that the empty and the full
+      image come twice: `2**(size + 1)` of them;
+    - `"first"`: the first `num_patterns` of the sequence above.
+
+    The patterns are the distribution, each with the same probability: there
+    is no validation or test split.
+
+    Args:
+        size: Lines and columns of an image, from 2 to 12.
+        patterns: `"distinct"`, `"all"` or `"first"`.
+        num_patterns: An even number from 2 to `2 * 2**size - 2`, for
+            `"first"`; else `None`.
+
+    Returns:
+        A `Data` whose `train` is a float32 array of zeros and ones, of shape
+        `(patterns, size * size)`, with `image_shape=(size, size)`.
+
+    Raises:
+        ValueError: If an argument is not one of those above.
+
+    Reference:
+        - MacKay, 2003, Information Theory, Inference, and Learning
+          Algorithms, section 43.
+        - The sequence is the one in Christian Brack's code for restricted
+          Boltzmann machines, 20 patterns of 6 x 6.
+    """
+    size = check_integer(size, "size", 2, 12)
+    if patterns not in _PATTERNS:
+        raise ValueError(
+            f"Argument `patterns` must be one of {_PATTERNS}. "
+            f"Received: patterns={patterns!r}"
+        )
+    sequence = _sequence(size)
+    if patterns == "first":
+        maximum = len(sequence)
+        wanted = check_integer(num_patterns, "num_patterns", 2, maximum)
+        if wanted % 2:
+            raise ValueError(
+                "Argument `num_patterns` must be even: every number gives "
+                f"two images. Received: num_patterns={num_patterns}"
+            )
+        x = sequence[:wanted]
+    elif num_patterns is not None:
+        raise ValueError(
+            'Argument `num_patterns` must be None unless patterns="first". '
+            f"Received: num_patterns={num_patterns}, patterns={patterns!r}"
+        )
+    else:
+        empty = np.zeros_like(sequence[:1])
+        if patterns == "distinct":
+            x = np.concatenate([empty, sequence[:-1]])
+        else:
+            x = np.concatenate([empty, empty, sequence])
+    return Data("bars_and_stripes", x, image_shape=(size, size))
+
+
+def _sequence(size):
+    numbers = np.arange(1, 2**size)
+    lines = (numbers[:, None] >> np.arange(size)) & 1  # bit i of each number
+    rows = np.repeat(lines[:, :, None], size, axis=2)
+    images = np.stack([rows.transpose(0, 2, 1), rows], axis=1)
+    return images.reshape(-1, size * size).astype(np.float32)

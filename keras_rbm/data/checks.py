@@ -1,0 +1,132 @@
+"""What every array, size and seed in this package is checked for."""
+
+import operator
+
+import numpy as np
+
+
+def to_float(x):
+    """Returns intensities as float32: uint8 divided by 255, others as is.
+
+    Args:
+        x: Array of any shape, uint8 (units of 1/255) or floating.
+
+    Returns:
+        A float32 array of the same shape; `x` itself where it is float32.
+
+    Raises:
+        ValueError: If `x` is neither uint8 nor floating.
+    """
+    x = np.asarray(x)
+    _check_dtype(x, "x")
+    if x.dtype == np.uint8:
+        return x.astype(np.float32) / np.float32(255.0)
+    with np.errstate(over="ignore"):  # infinity is for the caller to refuse
+        return x.astype(np.float32, copy=False)
+
+
+def check_examples(x, argument):
+    """Returns `x` as a uint8 or float32 array that is fit to train on.
+
+    Args:
+        x: Array of shape `(examples, width)`.
+        argument: The name of the array, for the error.
+
+    Returns:
+        `x` if it is uint8, else `x` as float32.
+
+    Raises:
+        ValueError: If `x` is not 2-D, is empty, is neither uint8 nor
+            floating, or holds NaN or infinity (also after the conversion).
+    """
+    x = np.asarray(x)
+    if x.ndim != 2:
+        raise ValueError(
+            f"Argument `{argument}` must be a 2-D array of shape (examples, "
+            "width). Flatten images with `x.reshape(len(x), -1)`. "
+            f"Received: {argument}.shape={x.shape}"
+        )
+    if x.size == 0:
+        raise ValueError(
+            f"Argument `{argument}` must not be empty. Pass at least one "
+            "example of at least one column. "
+            f"Received: {argument}.shape={x.shape}"
+        )
+    _check_dtype(x, argument)
+    if x.dtype == np.uint8:
+        return x
+    x = to_float(x)
+    bad_rows = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    if bad_rows.size:
+        values = x[~np.isfinite(x)]
+        raise ValueError(
+            f"Argument `{argument}` must be finite (as float32). Remove or "
+            "fill in such examples. Received: "
+            f"{argument} with {values.size} such values in {bad_rows.size} of "
+            f"{len(x)} rows, the first of them {values[0]} in row "
+            f"{bad_rows[0]}"
+        )
+    return x
+
+
+def check_integer(value, argument, minimum, maximum=2**63 - 1):
+    """Returns `value` as an int between `minimum` and `maximum`.
+
+    Args:
+        value: A Python or NumPy integer, not a bool.
+        argument: The name of the value, for the error.
+        minimum: The least value allowed.
+        maximum: The greatest value allowed, by default that of int64.
+
+    Returns:
+        A Python int.
+
+    Raises:
+        ValueError: If `value` is not an integer, or not within the bounds.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not minimum <= number <= maximum:
+        bound = "2**63 - 1" if maximum == 2**63 - 1 else maximum
+        raise ValueError(
+            f"Argument `{argument}` must be an integer from {minimum} to "
+            f"{bound}. Received: {argument}={value!r}"
+        )
+    return number
+
+
+def check_image_shape(image_shape, width):
+    """Returns `image_shape` as a tuple `(rows, columns)` that fits `width`.
+
+    Args:
+        image_shape: Two positive integers, in pixels.
+        width: Number of columns of the flattened images.
+
+    Returns:
+        A tuple of two Python ints.
+
+    Raises:
+        ValueError: If it is not that, or `rows * columns != width`.
+    """
+    try:
+        rows, columns = (operator.index(side) for side in image_shape)
+    except (TypeError, ValueError):
+        rows = columns = 0
+    if rows < 1 or columns < 1 or rows * columns != width:
+        raise ValueError(
+            "Argument `image_shape` must be (rows, columns) with rows * "
+            f"columns equal to the width of the data, {width}, or None for "
+            f"data that are not images. Received: image_shape={image_shape}"
+        )
+    return rows, columns
+
+
+def _check_dtype(x, argument):
+    if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
+        raise ValueError(
+            f"Argument `{argument}` must be of type uint8 (intensities in "
+            'units of 1/255) or floating. Convert binary data with `x.astype("'
+            f'float32")`. Received: {argument}.dtype={x.dtype}'
+        )

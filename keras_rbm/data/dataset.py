@@ -1,0 +1,120 @@
+"""A data set in memory: arrays of examples, split for training and testing."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_rbm.data.checks import (
+    check_examples,
+    check_image_shape,
+    check_integer,
+)
+
+_SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Data:
+    """Examples to train on, and those held out.
+
+    A `uint8` array holds intensities in units of 1/255, which keeps MNIST at
+    47 MB; any other array is held as float32 and taken as it is. `to_float`
+    turns either into float32.
+
+    Args:
+        name: What to call the data, for example `"mnist"`.
+        train: Array of shape `(examples, width)`, uint8 or floating.
+        validation: Array of the same width, or `None`.
+        test: Array of the same width, or `None`.
+        image_shape: `(rows, columns)` in pixels, with
+            `rows * columns == width`, or `None` for data that are not images.
+
+    Raises:
+        ValueError: If an array is not 2-D, is empty, is neither uint8 nor
+            floating, holds NaN or infinity, is of another width than `train`,
+            or does not fit `image_shape`; or if uint8 arrays hold nothing
+            above 1, which is binary data in the wrong type.
+    """
+
+    name: str
+    train: np.ndarray
+    validation: np.ndarray | None = None
+    test: np.ndarray | None = None
+    image_shape: tuple[int, int] | None = None
+
+    def __post_init__(self):
+        """Checks every array and brings it to uint8 or float32."""
+        splits = {}
+        for split_name in _SPLITS:
+            x = getattr(self, split_name)
+            if x is not None or split_name == "train":
+                splits[split_name] = check_examples(x, split_name)
+                object.__setattr__(self, split_name, splits[split_name])
+        for split_name, x in splits.items():
+            if x.shape[1] != self.width:
+                raise ValueError(
+                    f"Argument `{split_name}` must have the width of `train`, "
+                    f"{self.width} columns. Use the same columns in every "
+                    f"split. Received: {split_name}.shape={x.shape}"
+                )
+        _refuse_binary_uint8(splits)
+        if self.image_shape is not None:
+            shape = check_image_shape(self.image_shape, self.width)
+            object.__setattr__(self, "image_shape", shape)
+
+    @property
+    def width(self):
+        """Number of columns of every array."""
+        return self.train.shape[1]
+
+
+def split(x, validation_size=0, test_size=0, seed=None):
+    """Cuts examples into train, validation and test, from first to last.
+
+    Args:
+        x: Array of shape `(examples, ...)`.
+        validation_size: Number of examples, 0 for no such split.
+        test_size: Number of examples, 0 for no such split.
+        seed: Integer; the examples are shuffled with it before the cut, the
+            same way with every version of NumPy. `None` keeps their order.
+
+    Returns:
+        A tuple `(train, validation, test)` of arrays of shape
+        `(examples, ...)`; `None` stands for a split of size 0.
+
+    Raises:
+        ValueError: If a size is not an integer of 0 or more, the sizes leave
+            nothing to train on, or `seed` is negative.
+    """
+    validation_size = check_integer(validation_size, "validation_size", 0)
+    test_size = check_integer(test_size, "test_size", 0)
+    num_train = len(x) - validation_size - test_size
+    if num_train < 1:
+        raise ValueError(
+            "Arguments `validation_size` and `test_size` must leave at least "
+            f"one of {len(x)} examples to train on. Make them smaller. "
+            f"Received: validation_size={validation_size}, "
+            f"test_size={test_size}"
+        )
+    if seed is not None:
+        # The raw bits are stable across NumPy versions; `permutation` is not.
+        bits = np.random.PCG64(check_integer(seed, "seed", 0))
+        x = x[np.argsort(bits.random_raw(len(x)), kind="stable")]
+    held_out = x[num_train:]
+    validation, test = held_out[:validation_size], held_out[validation_size:]
+    return (
+        x[:num_train],
+        validation if validation_size else None,
+        test if test_size else None,
+    )
+
+
+def _refuse_binary_uint8(splits):
+    largest = [x.max() for x in splits.values() if x.dtype == np.uint8]
+    if largest and max(largest) == 1:
+        raise ValueError(
+            "Argument `train` must not be a uint8 array of zeros and ones: "
+            "uint8 means intensities in units of 1/255. Convert binary data "
+            'with `x.astype("float32")`. Received: train.dtype=uint8 with '
+            "nothing above 1 in any split"
+        )

@@ -1,0 +1,35 @@
+"""The handwritten digits that come with scikit-learn."""
+
+import numpy as np
+
+from keras_rbm.data.dataset import Data, split
+
+
+def digits(validation_size=180, test_size=180, seed=0):
+    """Returns scikit-learn's 1,797 digits of 8 x 8 pixels, shuffled.
+
+    They come with the library: nothing is downloaded. The 17 grey levels 0 to
+    16 are divided by 16.
+
+    Args:
+        validation_size: Number of examples held out, 0 for none.
+        test_size: Number of examples held out, 0 for none.
+        seed: Integer; the same one always gives the same three splits.
+
+    Returns:
+        A `Data` of float32 arrays of shape `(examples, 64)` in [0, 1], with
+        `image_shape=(8, 8)`.
+
+    Raises:
+        ValueError: If a size or the seed is negative or no integer, or if the
+            sizes leave nothing to train on.
+
+    Reference:
+        - Alpaydin and Kaynak, 1998, Optical Recognition of Handwritten Digits,
+          UCI Machine Learning Repository (its test set).
+    """
+    from sklearn.datasets import load_digits
+
+    x = (load_digits().data / 16.0).astype(np.float32)
+    train, validation, test = split(x, validation_size, test_size, seed)
+    return Data("digits", train, validation, test, image_shape=(8, 8))

@@ -1,0 +1,90 @@
+"""MNIST, and data sets like it, from IDX files or TensorFlow Datasets."""
+
+import pathlib
+
+from keras_rbm.data import idx, tfds_images
+from keras_rbm.data.checks import check_integer
+from keras_rbm.data.dataset import Data, split
+
+_STEMS = {"train": "train-images", "test": "t10k-images"}
+
+
+def mnist(data_dir=None, name="mnist", validation_size=5000, train_size=None):
+    """Returns the images of MNIST, or of another data set, flattened.
+
+    With `data_dir` they are read from two IDX files in it, gzipped or not:
+    `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte` (or with a dot,
+    `train-images.idx3-ubyte`); nothing is downloaded. Without it they come
+    from TensorFlow Datasets, which may be any data set of images there
+    (`"fashion_mnist"`, `"cifar10"`): see `tfds_images.read_images`.
+
+    The validation set is the last `validation_size` training images, in the
+    order in which they are stored. TFDS stores them in an order of its own,
+    so that its validation set is another than that of the IDX files. A
+    data set that has a `"validation"` split in TFDS keeps it, whole.
+
+    Args:
+        data_dir: Directory of the IDX files, or `None`.
+        name: What the data are called, with `data_dir`; else the data set's
+            name in TFDS.
+        validation_size: Number of examples held out, 0 for no validation set.
+        train_size: Number of examples to train on, the first ones; `None`
+            for all that are not held out.
+
+    Returns:
+        A `Data` of uint8 arrays of shape `(examples, rows * columns)`,
+        intensities in units of 1/255, with `image_shape=(rows, columns)`:
+        (28, 28) for MNIST. `test` is `None` where TFDS has none. (Images that
+        are binary in TFDS are float32.)
+
+    Raises:
+        FileNotFoundError: If `data_dir` lacks a file.
+        ConnectionError: If TFDS has no copy on this machine and cannot
+            download one; raised within 10 seconds.
+        ValueError: If a file is damaged or holds something else, `name` is no
+            data set of images, or `validation_size` is negative or leaves
+            nothing to train on.
+    """
+    check_integer(validation_size, "validation_size", 0)
+    if data_dir is None:
+        images = tfds_images.read_images(name)
+    else:
+        images = _read_files(pathlib.Path(data_dir))
+    train, test = images["train"], images.get("test")
+    validation = images.get("validation") if validation_size else None
+    if validation is None:
+        train, validation, _ = split(train, validation_size)
+    if train_size is not None:
+        check_integer(train_size, "train_size", 1)
+        if train_size > len(train):
+            raise ValueError(
+                "Argument `train_size` must not exceed the number of examples "
+                f"to train on, {len(train)}. Received: train_size={train_size}"
+            )
+        train = train[:train_size]
+    return Data(
+        name,
+        _flatten(train),
+        _flatten(validation),
+        _flatten(test),
+        image_shape=train.shape[1:],
+    )
+
+
+def _read_files(data_dir):
+    paths = {key: idx.find(data_dir, stem) for key, stem in _STEMS.items()}
+    missing = [_STEMS[key] for key, path in paths.items() if path is None]
+    if missing:
+        names = [", ".join(idx.candidates(stem)) for stem in missing]
+        raise FileNotFoundError(
+            "Argument `data_dir` must be a directory that holds one file of "
+            f"each of these: {'; '.join(names)}. Put the files there, or pass "
+            "None to have TFDS download the data. "
+            f"Received: data_dir={str(data_dir)!r}"
+            + ("" if data_dir.is_dir() else ", which is no directory")
+        )
+    return {key: idx.read_images(path) for key, path in paths.items()}
+
+
+def _flatten(x):
+    return x if x is None else x.reshape(len(x), -1)

@@ -1,0 +1,197 @@
+"""Batches of a data set as `tf.data`: each a pure function of its step."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm import random
+from keras_rbm.data.checks import check_examples, check_integer
+
+_METHODS = ("none", "stochastic", "threshold")
+_SHUFFLED_AT_ONCE = 4096  # indices; small data sets shuffle many epochs
+_ROWS_AT_ONCE = 1024  # of `binarized`
+_TRAIN, _EVALUATE = 0, 1  # streams of stochastic bits
+
+
+def batches(x, batch_size, binarize="none", seed=0, first_step=0):
+    """Returns an endless data set of batches to train on, freshly shuffled.
+
+    The batch of step t depends on `(x, batch_size, binarize, seed, t)` alone,
+    so that `batches(..., first_step=t)` continues any run to the bit. With
+    `n` examples, an epoch is `n // batch_size` steps; each takes its own
+    random order of all examples, cuts it into batches, and leaves out the
+    remainder, which differs from epoch to epoch.
+
+    With `binarize="stochastic"`, a pixel is 1 with probability equal to its
+    intensity, to within 2**-24, and is drawn anew at every step. With
+    `"threshold"` it is 1 where its intensity is > 0.5 (not >=).
+
+    Args:
+        x: Array of shape `(examples, width)`: uint8, in units of 1/255, or
+            floating; in [0, 1] if it is to be binarized. It stays in memory
+            as it is.
+        batch_size: Examples in a batch, at most as many as there are.
+        binarize: `"stochastic"`, `"threshold"` or `"none"`.
+        seed: Integer from 0 to 2**63 - 1.
+        first_step: The step (0, 1, 2, ...) to begin with.
+
+    Returns:
+        An infinite `tf.data.Dataset` of float32 tensors of shape
+        `(batch_size, width)`, on the CPU.
+
+    Raises:
+        ValueError: If an argument is not as above, `x` is empty or not
+            finite, or there are fewer examples than a batch.
+    """
+    x = _check(x, binarize)
+    batch_size = check_integer(batch_size, "batch_size", 1)
+    seed = check_integer(seed, "seed", 0)
+    first_step = check_integer(first_step, "first_step", 0)
+    num_examples, width = x.shape
+    if batch_size > num_examples:
+        raise ValueError(
+            "Argument `batch_size` must not exceed the number of examples: "
+            "there are fewer examples than a batch. Make it smaller. "
+            f"Received: batch_size={batch_size}, x.shape={x.shape}"
+        )
+    num_epochs = max(1, _SHUFFLED_AT_ONCE // num_examples)
+    num_batches = num_examples // batch_size
+    block, offset = divmod(first_step, num_epochs * num_batches)
+    values = _on_cpu(x)
+
+    def shuffle(block):
+        keys = _sort_keys(num_epochs * num_examples, seed, block)
+        keys = tf.reshape(keys, (num_epochs, num_examples))
+        order = tf.argsort(keys, direction="DESCENDING")
+        order = order[:, : num_batches * batch_size]
+        return tf.reshape(order, (num_epochs * num_batches, batch_size))
+
+    bits = random.fold_in(random.stream(seed), _TRAIN)
+
+    def gather(step, rows):
+        batch = tf.ensure_shape(tf.gather(values, rows), (batch_size, width))
+        return _finish(batch, binarize, random.fold_in(bits, step))
+
+    rows = tf.data.Dataset.counter(block).map(shuffle).unbatch().skip(offset)
+    dataset = rows.enumerate(first_step).map(gather).prefetch(2)
+    return dataset.with_options(_options())
+
+
+def in_order(x, batch_size, binarize="none", seed=0):
+    """Returns a finite data set of every example once, in order.
+
+    Stochastic binarization is one fixed draw: a pixel's bit depends on
+    `seed`, its row and its column, not on the pass or on `batch_size`.
+
+    Args:
+        x: Array of shape `(examples, width)`, as for `batches`.
+        batch_size: Examples in a batch. The last one may be smaller.
+        binarize: `"stochastic"`, `"threshold"` or `"none"`, as for `batches`.
+        seed: Integer from 0 to 2**63 - 1.
+
+    Returns:
+        A finite `tf.data.Dataset` of float32 tensors of shape
+        `(batch_size, width)`, on the CPU.
+
+    Raises:
+        ValueError: If an argument is not as above, or `x` is empty or not
+            finite.
+    """
+    x = _check(x, binarize)
+    batch_size = check_integer(batch_size, "batch_size", 1)
+    seed = check_integer(seed, "seed", 0)
+    values = _on_cpu(x)
+
+    bits = random.fold_in(random.stream(seed), _EVALUATE)
+
+    def gather(first):
+        batch = values[first : first + batch_size]
+        return _finish(batch, binarize, bits._replace(first_row=first))
+
+    dataset = tf.data.Dataset.range(0, len(x), batch_size).map(gather)
+    return dataset.prefetch(1).with_options(_options())
+
+
+def binarized(x, how, seed=0):
+    """Returns what `in_order` goes through, as one array.
+
+    Args:
+        x: Array of shape `(examples, width)`, as for `batches`.
+        how: `"stochastic"`, `"threshold"` or `"none"`, as for `batches`.
+        seed: Integer from 0 to 2**63 - 1.
+
+    Returns:
+        A float32 array of shape `(examples, width)`; zeros and ones, unless
+        `how` is `"none"`.
+
+    Raises:
+        ValueError: If an argument is not as above.
+    """
+    dataset = in_order(x, _ROWS_AT_ONCE, how, seed)
+    return np.concatenate(list(dataset.as_numpy_iterator()))
+
+
+def _check(x, binarize):
+    if binarize not in _METHODS:
+        raise ValueError(
+            f"Argument `binarize` must be one of {_METHODS}. "
+            f"Received: binarize={binarize!r}"
+        )
+    x = check_examples(x, "x")
+    if binarize != "none" and (
+        x.min() < 0 or (x.max() > 1 and x.dtype != np.uint8)
+    ):
+        raise ValueError(
+            "Argument `x` must hold intensities from 0 to 1, or uint8, to be "
+            'binarized. Scale it, or pass binarize="none". Received: '
+            f"binarize={binarize!r}, x from {x.min()} to {x.max()}"
+        )
+    return x
+
+
+def _on_cpu(x):
+    with tf.device("CPU"):
+        return tf.constant(x)
+
+
+def _finish(x, how, stream):
+    """Scales a batch to [0, 1] and binarizes it."""
+    if how == "stochastic":
+        return _stochastic(x, stream)
+    x = _to_float(x)
+    return tf.cast(x > 0.5, tf.float32) if how == "threshold" else x
+
+
+@tf.function(jit_compile=True)
+def _stochastic(x, stream):
+    # Compiled, because the draws are most of what a batch costs: XLA makes
+    # one loop of the generator and the comparison.
+    return random.bernoulli(stream, _to_float(x))
+
+
+def _to_float(x):
+    scale = 255.0 if x.dtype == tf.uint8 else 1.0
+    return tf.cast(x, tf.float32) / scale
+
+
+def _sort_keys(size, seed, block):
+    """Draws 64-bit keys to sort by: the same for a seed, in every version."""
+    return tf.random.stateless_uniform(
+        (size,),
+        tf.stack([tf.constant(seed, tf.int64), tf.cast(block, tf.int64)]),
+        minval=None,
+        maxval=None,
+        dtype=tf.int64,
+        alg="philox",
+    )
+
+
+def _options():
+    """Gives the input one thread: more would fight the matrix products."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    options.threading.max_intra_op_parallelism = 1
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return options

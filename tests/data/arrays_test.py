@@ -1,0 +1,210 @@
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from keras_rbm.data import arrays
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+
+
+def save(path, *args, **kwargs):
+    (np.savez if kwargs or path.suffix == ".npz" else np.save)(
+        path, *args, **kwargs
+    )
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_a_single_array(tmp_path, x, suffix):
+    data = arrays(save(tmp_path / f"spins{suffix}", x))
+    assert data.name == "spins"
+    np.testing.assert_array_equal(data.train, x)
+    assert data.validation is None
+    assert data.test is None
+    assert data.image_shape is None
+    assert arrays(str(tmp_path / f"spins{suffix}"), name="s").name == "s"
+
+
+@pytest.mark.parametrize(
+    "keys", [("train", "validation"), ("x_train", "x_val")]
+)
+def test_keys_name_the_splits(tmp_path, x, keys):
+    test = "x_test" if keys[0] == "x_train" else "test"
+    splits = {keys[0]: x, keys[1]: x[:3], test: x[:5], "y_train": x[:, 0]}
+    data = arrays(save(tmp_path / "a.npz", **splits))
+    assert [len(data.train), len(data.validation), len(data.test)] == [20, 3, 5]
+
+
+def test_images_are_flattened(tmp_path, x):
+    path = save(tmp_path / "a.npy", x.reshape(20, 2, 3))
+    data = arrays(path, image_shape=(2, 3), test_size=5)
+    assert data.train.shape == (15, 6)
+    assert data.test.shape == (5, 6)
+    assert data.image_shape == (2, 3)
+    with pytest.raises(ValueError, match=r"image_shape=\(3, 2\), train.shape="):
+        arrays(path, image_shape=(3, 2))
+
+
+def test_flat_images_are_given_their_shape(tmp_path, x):
+    path = save(tmp_path / "a.npy", x)
+    assert arrays(path, image_shape=(3, 2)).image_shape == (3, 2)
+    with pytest.raises(ValueError, match=r"Received: image_shape=\(2, 2\)"):
+        arrays(path, image_shape=(2, 2))
+
+
+def test_images_must_agree(tmp_path, x):
+    images = x.reshape(20, 2, 3)
+    for test in (x.reshape(20, 3, 2), x):
+        path = save(tmp_path / "a.npz", train=images, test=test)
+        with pytest.raises(ValueError, match=r"the same rows and columns"):
+            arrays(path)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
+def test_binary_arrays_become_float32(tmp_path, dtype):
+    x = np.eye(4).astype(dtype)
+    data = arrays(save(tmp_path / "a.npz", train=x, test=x * 0))
+    assert data.train.dtype == data.test.dtype == np.float32
+    np.testing.assert_array_equal(data.train, np.eye(4))
+
+
+def test_intensities_stay_uint8_even_next_to_a_dark_split(tmp_path):
+    x = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    data = arrays(save(tmp_path / "a.npz", train=x, test=x % 2))
+    assert data.train.dtype == data.test.dtype == np.uint8
+    np.testing.assert_array_equal(data.test, x % 2)
+
+
+@pytest.mark.parametrize("value", [-1, 2, 255])
+def test_other_integers_are_refused(tmp_path, value):
+    x = np.array([[0, 1, value]])
+    with pytest.raises(ValueError, match=r"Received: train.dtype=int64, from"):
+        arrays(save(tmp_path / "a.npy", x))
+
+
+def test_cuts_are_shuffled_by_the_seed(tmp_path, x):
+    path = save(tmp_path / "a.npy", x)
+    data = arrays(path, validation_size=4, test_size=5)
+    assert [len(data.train), len(data.validation), len(data.test)] == [11, 4, 5]
+    rows = np.concatenate([data.train, data.validation, data.test])
+    np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(x, axis=0))
+    assert (rows != x).any()
+    again = arrays(path, validation_size=4, test_size=5, seed=0)
+    np.testing.assert_array_equal(again.test, data.test)
+    other = arrays(path, validation_size=4, test_size=5, seed=1)
+    assert (other.test != data.test).any()
+
+
+@pytest.mark.parametrize("key", ["validation", "test"])
+def test_a_split_is_not_cut_twice(tmp_path, x, key):
+    path = save(tmp_path / "a.npz", **{"train": x, key: x[:5]})
+    with pytest.raises(ValueError, match=rf"`{key}_size` must be 0 .*_size=2"):
+        arrays(path, **{f"{key}_size": 2})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("train", "valid"),
+        ("test", "validation"),
+        ("train", "x_train"),
+        ("a", "b"),
+        ("y_train", "labels"),
+    ],
+)
+def test_other_keys_are_refused(tmp_path, x, keys):
+    path = save(tmp_path / "a.npz", **dict.fromkeys(keys, x))
+    with pytest.raises(
+        ValueError, match=r"arrays under the keys .*Received: k"
+    ):
+        arrays(path)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 2, 2, 2), (0, 3), (0, 2, 2)])
+def test_other_shapes_are_refused(tmp_path, shape):
+    with pytest.raises(ValueError, match=r"Argument `train` must"):
+        arrays(save(tmp_path / "a.npy", np.zeros(shape)))
+
+
+def test_nan_is_located(tmp_path, x):
+    x[7] = np.nan
+    with pytest.raises(ValueError, match=r"6 such values .* nan in row 7"):
+        arrays(save(tmp_path / "a.npy", x))
+
+
+def test_missing_files_are_refused(tmp_path):
+    for path in (tmp_path / "a.npy", tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"Received: path="):
+            arrays(path)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_objects_are_never_loaded(tmp_path, suffix):
+    x = np.array([[{}]], dtype=object)
+    path = save(tmp_path / f"a{suffix}", x)
+    with pytest.raises(ValueError, match=r"without pickled objects"):
+        arrays(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"1, 2, 3\n", pickle.dumps({"train": [1]}), b"\x89HDF\r\n\x1a\n"],
+    ids=["empty", "text", "pickle", "hdf5"],
+)
+def test_other_formats_are_refused(tmp_path, content):
+    path = tmp_path / "a.npy"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{path} must be in NumPy's format"):
+        arrays(path)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("kept", [0.02, 0.1, 0.5, 0.99])
+def test_files_cut_short_are_refused(tmp_path, x, suffix, kept):
+    path = save(tmp_path / f"a{suffix}", x)
+    content = path.read_bytes()
+    path.write_bytes(content[: max(6, int(kept * len(content)))])
+    with pytest.raises(ValueError, match=rf"{path} must be a whole NumPy file"):
+        arrays(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"(20, 6)", b"(20, 7)"),
+        (b"(20, 6)", b"(20, -)"),
+        (b"'<f4'", b"'<x4'"),
+        (b"{'descr'", b"{'d(scr'"),
+        (b"\x93NUMPY\x01", b"\x93NUMPY\x07"),
+        (b"(20, 6), }      ", b"(99999999999999,)}"[:16]),
+    ],
+)
+def test_damaged_headers_are_refused(tmp_path, x, old, new):
+    path = save(tmp_path / "a.npy", x)
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(ValueError, match=rf"{path} must be a whole NumPy file"):
+        arrays(path)
+
+
+def test_a_damaged_archive_is_refused(tmp_path, x):
+    path = save(tmp_path / "a.npz", train=x)
+    content = bytearray(path.read_bytes())
+    content[300] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{path} must be a whole NumPy file"):
+        arrays(path)
+
+
+def test_an_archive_of_other_things_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train.txt", "1 2 3")
+    with pytest.raises(ValueError, match=r"a\.npz must "):
+        arrays(path)

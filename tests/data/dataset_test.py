@@ -1,0 +1,99 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_rbm.data import Data, split
+
+
+def test_arrays_are_taken_as_they_are():
+    train = np.full((4, 6), 255, np.uint8)
+    test = np.full((2, 6), -2.5)
+    data = Data("mine", train, test=test, image_shape=[2, 3])
+    assert data.train is train
+    assert data.test.dtype == np.float32
+    assert data.validation is None
+    assert data.width == 6
+    assert data.image_shape == (2, 3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        data.train = test
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+def test_errors_name_the_split(name):
+    splits = {"train": np.ones((4, 6)), name: np.ones((4, 6))}
+    splits[name][3, 1] = np.nan
+    with pytest.raises(
+        ValueError, match=rf"`{name}` must be finite .* in row 3"
+    ):
+        Data("mine", **splits)
+    splits[name] = np.ones(6)
+    with pytest.raises(ValueError, match=rf"`{name}` must be a 2-D array"):
+        Data("mine", **splits)
+
+
+def test_train_is_required():
+    with pytest.raises(ValueError, match=r"`train` must be a 2-D array"):
+        Data("mine", None)
+
+
+def test_widths_must_agree():
+    with pytest.raises(
+        ValueError, match=r"`test` must have the width of `train"
+    ):
+        Data("mine", np.ones((4, 6)), test=np.ones((4, 5)))
+
+
+def test_image_shape_must_fit():
+    with pytest.raises(ValueError, match=r"Received: image_shape=\(2, 2\)"):
+        Data("mine", np.ones((4, 6)), image_shape=(2, 2))
+
+
+def test_binary_uint8_is_refused_unless_another_split_tells():
+    binary = np.eye(4, dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"uint8 means intensities in units"):
+        Data("mine", binary, test=binary)
+    Data("mine", binary * 255, test=binary)
+    Data("dark", binary * 0)
+
+
+def test_split_keeps_the_order_without_a_seed():
+    x = np.arange(10)
+    train, validation, test = split(x, 3, 2)
+    np.testing.assert_array_equal(train, x[:5])
+    np.testing.assert_array_equal(validation, x[5:8])
+    np.testing.assert_array_equal(test, x[8:])
+    assert split(x)[1:] == (None, None)
+
+
+def test_split_shuffles_by_the_seed():
+    x = np.arange(100)
+    parts = split(x, 30, 20, seed=1)
+    assert [len(part) for part in parts] == [50, 30, 20]
+    shuffled = np.concatenate(parts)
+    np.testing.assert_array_equal(np.sort(shuffled), x)
+    np.testing.assert_array_equal(
+        np.concatenate(split(x, 5, 0, 1)[:2]), shuffled
+    )
+    assert (shuffled != x).any()
+    assert (np.concatenate(split(x, 30, 20, seed=2)) != shuffled).any()
+
+
+def test_split_is_the_same_for_ever():
+    np.testing.assert_array_equal(
+        split(np.arange(6), seed=0)[0], [3, 2, 1, 0, 4, 5]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"validation_size": -1}, "`validation_size` must be an integer"),
+        ({"test_size": 0.5}, "`test_size` must be an integer"),
+        ({"seed": -1}, "`seed` must be an integer"),
+        ({"validation_size": 4, "test_size": 2}, "at least one of 6 examples"),
+    ],
+)
+def test_split_refuses(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        split(np.arange(6), **kwargs)
