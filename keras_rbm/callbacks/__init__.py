@@ -1,0 +1,11 @@
+"""Callbacks: what training shows of itself."""
+
+from keras_rbm.callbacks.histograms import Histograms as Histograms
+from keras_rbm.callbacks.images import Images as Images
+from keras_rbm.callbacks.images import filters as filters
+from keras_rbm.callbacks.images import reconstructions as reconstructions
+from keras_rbm.callbacks.images import samples as samples
+from keras_rbm.callbacks.images import write_png as write_png
+from keras_rbm.callbacks.progress import Progress as Progress
+from keras_rbm.callbacks.scalars import Scalars as Scalars
+from keras_rbm.callbacks.text import config_text as config_text

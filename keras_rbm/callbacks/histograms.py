@@ -1,0 +1,44 @@
+"""How parameters and hidden units are distributed, in TensorBoard."""
+
+import keras
+import tensorflow as tf
+
+from keras_rbm.callbacks.periodic import Periodic
+
+
+class Histograms(Periodic):
+    """Writes histograms of the model to TensorBoard every few epochs.
+
+    The tags are `parameters/kernel`, `parameters/visible_bias`,
+    `parameters/hidden_bias` (and so for the other parameters of the units)
+    and, where there are examples, `hidden/means`: E[h | v] of all hidden
+    units over the examples.
+
+    Args:
+        log_dir: Path of the directory that TensorBoard is shown.
+        examples: Array of shape `(examples, visible.width)`; some hundreds
+            are enough.
+        every: Number of epochs from one time to the next. The first and the
+            last epoch are written too.
+
+    Raises:
+        ValueError: If `every` is not a positive integer.
+    """
+
+    def __init__(self, log_dir, examples=None, every=5):
+        super().__init__(log_dir, every)
+        self.examples = examples
+
+    def write(self):
+        model = self.model
+        values = {"parameters/kernel": model.kernel}
+        for side, params in (
+            ("visible", model.visible_params),
+            ("hidden", model.hidden_params),
+        ):
+            for name, value in params.items():
+                values[f"parameters/{side}_{name}"] = value
+        if self.examples is not None:
+            values["hidden/means"] = model(self.examples)
+        for tag, value in values.items():
+            tf.summary.histogram(tag, keras.ops.convert_to_tensor(value))

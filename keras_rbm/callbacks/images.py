@@ -1,0 +1,138 @@
+"""Pictures of a machine: its filters, samples and reconstructions."""
+
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from keras_rbm import tiles
+from keras_rbm.callbacks.periodic import Periodic
+
+_DESCRIPTIONS = {
+    "filters": "The weights of each hidden unit. Mid-grey is 0; black and "
+    "white are minus and plus the largest weight of all.",
+    "sample_means": "Samples of the model, each shown as its mean after one "
+    "more pass up and down.",
+    "reconstructions": "Examples, and below each its mean after one pass up "
+    "and down.",
+}
+
+
+class Images(Periodic):
+    """Writes pictures of the model to TensorBoard every few epochs.
+
+    The tags are `images/filters`, `images/sample_means` and, where there are
+    examples, `images/reconstructions`; see the functions of these names.
+
+    Args:
+        log_dir: Path of the directory that TensorBoard is shown.
+        image_shape: `(rows, columns)` of an example, or `None` for data that
+            are no images, which are laid out in a near-square.
+        examples: Array of shape `(examples, visible.width)`, in [0, 1]; the
+            first 50 are reconstructed.
+        every: Number of epochs from one time to the next. The first and the
+            last epoch are written too.
+
+    Raises:
+        ValueError: If `every` is not a positive integer.
+    """
+
+    def __init__(self, log_dir, image_shape=None, examples=None, every=5):
+        super().__init__(log_dir, every)
+        self.image_shape = image_shape
+        self.examples = examples
+
+    def write(self):
+        pictures = {
+            "filters": filters(self.model, self.image_shape),
+            "sample_means": samples(self.model, self.image_shape),
+        }
+        if self.examples is not None:
+            pictures["reconstructions"] = reconstructions(
+                self.model, self.examples, self.image_shape
+            )
+        for name, picture in pictures.items():
+            tf.summary.image(
+                f"images/{name}",
+                picture[None, :, :, None],
+                description=_DESCRIPTIONS[name],
+            )
+
+
+def filters(model, image_shape=None, num_filters=100):
+    """Picture of the weights of hidden units, a tile for each.
+
+    Mid-grey is 0; black and white are minus and plus the largest weight in
+    the picture. The first units are shown, in their order: a unit keeps its
+    place from epoch to epoch, and none is special.
+
+    Args:
+        model: An `RBM`.
+        image_shape: `(rows, columns)` of an example, or `None`.
+        num_filters: At most how many units to show.
+
+    Returns:
+        `uint8` array of shape `(height, width)`, in pixels.
+    """
+    kernel = _array(model.kernel)[:, :num_filters]
+    return tiles.tile(tiles.signed_grey(kernel.T), image_shape)
+
+
+def samples(model, image_shape=None, num_samples=100, num_sweeps=100, seed=0):
+    """Picture of samples of the model, each shown as its mean.
+
+    The samples are the fantasy particles of the chain. Where it keeps none,
+    they are drawn from random starts, by `num_sweeps` sweeps: far from
+    equilibrium perhaps, but cheap. Not the binary draws are shown but the
+    means E[v | h = E[h | v]], in which less is lost.
+
+    Args:
+        model: An `RBM`.
+        image_shape: `(rows, columns)` of an example, or `None`.
+        num_samples: At most how many samples to show.
+        num_sweeps: Sweeps of each sample where the chain keeps none.
+        seed: Integer; the same draws where the chain keeps none.
+
+    Returns:
+        `uint8` array of shape `(height, width)`, in pixels.
+    """
+    particles = model.fantasy_particles
+    if particles is None:
+        particles = model.sample(num_samples, num_sweeps=num_sweeps, seed=seed)
+    means = _array(model.reconstruct(particles[:num_samples]))
+    return tiles.tile(tiles.grey(means), image_shape)
+
+
+def reconstructions(model, examples, image_shape=None, num_examples=50):
+    """Picture of examples, each above its reconstruction.
+
+    Args:
+        model: An `RBM`.
+        examples: Array of shape `(examples, visible.width)`, in [0, 1].
+        image_shape: `(rows, columns)` of an example, or `None`.
+        num_examples: At most how many examples to show.
+
+    Returns:
+        `uint8` array of shape `(height, width)`, in pixels.
+    """
+    examples = examples[:num_examples]
+    means = _array(model.reconstruct(examples))
+    return tiles.tile_pairs(
+        tiles.grey(examples), tiles.grey(means), image_shape
+    )
+
+
+def write_png(path, picture):
+    """Writes a picture to a file, and makes its directory.
+
+    Args:
+        path: Path of the file.
+        picture: `uint8` array of shape `(height, width)`.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tf.io.encode_png(picture[:, :, None]).numpy())
+
+
+def _array(tensor):
+    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))

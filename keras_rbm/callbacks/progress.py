@@ -1,0 +1,36 @@
+"""One progress bar for a whole run."""
+
+import keras
+
+
+class Progress(keras.callbacks.Callback):
+    """Keras's progress bar over all epochs, with the time that is left.
+
+    Keras draws a bar for each epoch, with all metrics, which fills a terminal
+    of 80 columns several times over. This one stays on its line.
+
+    Args:
+        metric: Name of the metric to show.
+        label: What to call it.
+    """
+
+    def __init__(self, metric="reconstruction_error", label="error"):
+        super().__init__()
+        self.metric = metric
+        self.label = label
+
+    def on_train_begin(self, logs=None):
+        self.bar = keras.utils.Progbar(
+            self.params["epochs"] * self.params["steps"],
+            width=20,
+            stateful_metrics=(self.label,),
+        )
+        self.bar.update(0)  # The first updates wait for the compiler.
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.before = epoch * self.params["steps"]
+
+    def on_train_batch_end(self, batch, logs=None):
+        updates = self.before + batch + 1
+        shown = [(self.label, float(logs[self.metric]))] if logs else []
+        self.bar.update(updates, shown, finalize=updates == self.bar.target)

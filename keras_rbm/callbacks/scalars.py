@@ -1,0 +1,91 @@
+"""Curves of learning in TensorBoard."""
+
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_rbm.callbacks import writer as writer_lib
+
+
+class Scalars(keras.callbacks.Callback):
+    """Writes the metrics of each epoch, those of validation beside them.
+
+    A metric goes to the run `<log_dir>/train`, its `val_` twin to
+    `<log_dir>/validation` under the same tag, so that both are curves of one
+    chart. The step is the number of the epoch, from 1. Tags are grouped by
+    what they tell:
+
+    - `likelihood/`: whatever has "likelihood" or "log_partition" in its name;
+    - `hidden/`: whatever starts with `hidden_`, so `hidden/activity`;
+    - `learning/`: all else, such as `learning/loss`, and
+      `learning/learning_rate`, the rate of the optimizer at the end of the
+      epoch;
+    - `throughput/updates_per_second`: updates of the parameters, from the
+      start of an epoch to the end of its last update. Input counts;
+      validation and other callbacks do not. It starts with the second epoch,
+      because the first one compiles.
+
+    Args:
+        log_dir: Path of the directory that TensorBoard is shown.
+    """
+
+    # Keras then need not wait for each batch: the hook only reads a clock.
+    async_safe = True
+
+    def __init__(self, log_dir):
+        super().__init__()
+        self.log_dir = log_dir
+        self._writers = {}
+        self._num_epochs = 0
+
+    def on_train_begin(self, logs=None):
+        self._num_epochs = 0
+        self._writers = {"train": writer_lib.shared(self.log_dir)}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._updates = _number(self.model.optimizer.iterations)
+        self._start = self._end = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._end = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        optimizer = self.model.optimizer
+        runs = {"train": {}, "validation": {}}
+        for name, value in (logs or {}).items():
+            run = "validation" if name.startswith("val_") else "train"
+            runs[run][_tag(name.removeprefix("val_"))] = value
+        train = runs["train"]
+        train["learning/learning_rate"] = _number(optimizer.learning_rate)
+        self._num_epochs += 1
+        if self._num_epochs > 1 and self._end > self._start:
+            train["throughput/updates_per_second"] = (
+                _number(optimizer.iterations) - self._updates
+            ) / (self._end - self._start)
+        for run, values in runs.items():
+            if values:
+                self._write(run, values, epoch + 1)
+
+    def on_train_end(self, logs=None):
+        self._writers = {}
+
+    def _write(self, run, values, step):
+        if run not in self._writers:
+            self._writers[run] = writer_lib.shared(self.log_dir, run)
+        with self._writers[run].as_default(step=step):
+            for tag, value in values.items():
+                tf.summary.scalar(tag, value)
+        self._writers[run].flush()
+
+
+def _tag(name):
+    if "likelihood" in name or "log_partition" in name:
+        return f"likelihood/{name}"
+    if name.startswith("hidden_"):
+        return f"hidden/{name.removeprefix('hidden_')}"
+    return f"learning/{name}"
+
+
+def _number(variable):
+    return float(keras.ops.convert_to_numpy(variable))
