@@ -1,0 +1,203 @@
+"""A training run from data to pictures, in plain Python."""
+
+import logging
+import os
+import sys
+import time
+
+import keras
+import numpy as np
+
+from keras_rbm import callbacks, checks
+from keras_rbm.data import batches, binarized, in_order, to_float
+
+_LOG = logging.getLogger("keras_rbm")
+# Updates in one call of the compiled function, at most.
+_MOST_STEPS_PER_EXECUTION = 100
+_VALIDATION_BATCH = 1000
+# Examples that the data's mean is taken from, evenly spaced, at most.
+_MOST_MEAN_EXAMPLES = 10_000
+
+
+def constant(num_updates, learning_rate=0.05):
+    """A learning rate that stays as it is."""
+    del num_updates
+    return learning_rate
+
+
+def linear_decay(num_updates, initial_learning_rate=0.1):
+    """initial_learning_rate (1 - t / num_updates): falls linearly to 0.
+
+    Args:
+        num_updates: Number of updates of the whole run.
+        initial_learning_rate: Learning rate of the first update.
+
+    Returns:
+        A Keras learning-rate schedule.
+    """
+    return keras.optimizers.schedules.PolynomialDecay(
+        initial_learning_rate, num_updates, end_learning_rate=0.0
+    )
+
+
+def run(
+    model,
+    data,
+    output,
+    optimizer=keras.optimizers.SGD,
+    learning_rate=constant,
+    epochs=10,
+    batch_size=100,
+    steps_per_epoch=None,
+    binarize="none",
+    seed=0,
+    pictures_every=5,
+    describe=None,
+):
+    """Trains a model and leaves behind what one wants to see of it.
+
+    Into `output` go `model.keras`, `checkpoints/epoch-NNNN.keras`,
+    `history.csv`, `train.log`, TensorBoard's events in `tensorboard/`, and
+    `filters.png`, `samples.png` and `reconstructions.png` of the final model.
+
+    Args:
+        model: An `RBM`.
+        data: A `keras_rbm.data.Data` as wide as the model's visible side.
+        output: Directory to write to; it is made if need be.
+        optimizer: Function of a `learning_rate` that returns a Keras
+            optimizer, such as its class.
+        learning_rate: Function of the number of updates of the run that
+            returns a learning rate or schedule: `constant`, `linear_decay`.
+        epochs: Number of epochs.
+        batch_size: Number of examples in a batch.
+        steps_per_epoch: Number of updates in an epoch; `None` for a pass over
+            the training examples.
+        binarize: `"stochastic"`, `"threshold"` or `"none"` (see
+            `data.batches`).
+        seed: Integer from 0 to 2**63 - 1, for the order and the binarization
+            of the examples.
+        pictures_every: TensorBoard's images and histograms are written after
+            so many epochs.
+        describe: Function without arguments that returns the configuration
+            as text, for `operative_config.gin` and TensorBoard; or `None`.
+
+    Returns:
+        The Keras `History`.
+
+    Raises:
+        ValueError: If an argument does not fit, before any training.
+    """
+    epochs = checks.positive_integer("epochs", epochs)
+    pictures_every = checks.positive_integer("pictures_every", pictures_every)
+    _check(model, data)
+    train = batches(data.train, batch_size, binarize, seed)
+    steps = checks.positive_integer(
+        "steps_per_epoch",
+        len(data.train) // batch_size
+        if steps_per_epoch is None
+        else steps_per_epoch,
+    )
+    model.compile(
+        optimizer(learning_rate=learning_rate(steps * epochs)),
+        steps_per_execution=_largest_divisor(steps, _MOST_STEPS_PER_EXECUTION),
+    )
+    examples = _examples(data, binarize, seed)
+    os.makedirs(os.path.join(output, "checkpoints"), exist_ok=True)
+    log_dir = os.path.join(output, "tensorboard")
+    if describe is not None:
+        text = describe()
+        with open(os.path.join(output, "operative_config.gin"), "w") as file:
+            file.write(text)
+        callbacks.config_text(log_dir, text)
+    stride = -(-len(data.train) // _MOST_MEAN_EXAMPLES)
+    model.prepare(binarized(data.train[::stride], binarize, seed))
+    _LOG.info(
+        "%d updates on %s: %d examples, %d visible and %d hidden units",
+        steps * epochs,
+        data.name,
+        len(data.train),
+        model.visible.width,
+        model.hidden.width,
+    )
+    begin = time.perf_counter()
+    history = model.fit(
+        train,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        validation_data=_validation(data, binarize, seed),
+        callbacks=[
+            callbacks.Scalars(log_dir),
+            callbacks.Images(
+                log_dir, data.image_shape, examples, pictures_every
+            ),
+            callbacks.Histograms(log_dir, examples, pictures_every),
+            keras.callbacks.CSVLogger(os.path.join(output, "history.csv")),
+            keras.callbacks.ModelCheckpoint(
+                os.path.join(output, "checkpoints", "epoch-{epoch:04d}.keras")
+            ),
+            _EpochLog(epochs),
+            *([callbacks.Progress()] if sys.stdout.isatty() else []),
+        ],
+        verbose=0,
+    )
+    _LOG.info("trained in %.0f s", time.perf_counter() - begin)
+    model.save(os.path.join(output, "model.keras"))
+    _pictures(model, data.image_shape, examples, output)
+    return history
+
+
+class _EpochLog(keras.callbacks.Callback):
+    """A line in the log for each epoch."""
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        figures = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())
+        _LOG.info("epoch %d/%d %s", epoch + 1, self.epochs, figures)
+
+
+def _check(model, data):
+    if data.width != model.visible.width:
+        raise ValueError(
+            "The model must have a visible unit for each column of the data: "
+            f"set `RBM.visible = {data.width}`. Received: "
+            f"model.visible.width={model.visible.width}, data.width="
+            f"{data.width} ({data.name})"
+        )
+    for split in ("train", "validation", "test"):
+        x = getattr(data, split)
+        if x is not None:
+            # Intensities in uint8 are from 0 to 1 whatever they are.
+            x = to_float(x[:1]) if x.dtype == np.uint8 else x
+            model.visible.check(x, f"{data.name}.{split}")
+
+
+def _validation(data, binarize, seed):
+    if data.validation is None:
+        return None
+    return in_order(data.validation, _VALIDATION_BATCH, binarize, seed)
+
+
+def _examples(data, binarize, seed, count=100):
+    """Some examples for pictures, held-out ones where there are."""
+    x = data.train if data.validation is None else data.validation
+    return binarized(x[:count], binarize, seed)
+
+
+def _pictures(model, image_shape, examples, output):
+    for name, picture in (
+        ("filters", callbacks.filters(model, image_shape)),
+        ("samples", callbacks.samples(model, image_shape)),
+        (
+            "reconstructions",
+            callbacks.reconstructions(model, examples, image_shape),
+        ),
+    ):
+        callbacks.write_png(os.path.join(output, f"{name}.png"), picture)
+
+
+def _largest_divisor(number, most):
+    """The largest divisor of `number` that is at most `most`."""
+    return max(d for d in range(1, most + 1) if number % d == 0)

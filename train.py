@@ -1,0 +1,197 @@
+"""Trains a restricted Boltzmann machine as a .gin file says.
+
+    python train.py                       the 8 x 8 digits, no download
+    python train.py --config mnist.gin    MNIST
+
+A .gin file can run code: use only files that you would run as programs.
+"""
+
+import contextlib
+import datetime
+import logging
+import os
+import pathlib
+import sys
+
+from absl import app, flags
+from absl import logging as absl_logging
+
+_CONFIGS = pathlib.Path(__file__).resolve().parent / "configs"
+
+_CONFIG = flags.DEFINE_string(
+    "config", "digits.gin", "A .gin file: a path, or a name in configs/."
+)
+_SET = flags.DEFINE_multi_string(
+    "set", [], 'A binding on top, such as "RBM.hidden=250"; repeatable.'
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Where the data's files are, such as MNIST's IDX files."
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "The run's folder; default: runs/<config>/<time>."
+)
+_SEED = flags.DEFINE_integer(
+    "seed", None, "Seed of everything drawn; default: that of the config."
+)
+_EPOCHS = flags.DEFINE_integer(
+    "epochs", None, "Number of epochs; default: that of the config."
+)
+
+
+class UserError(Exception):
+    """Something that the user can put right; told in one line."""
+
+
+def main(argv):
+    """Runs the training; every user error ends in one line and code 2."""
+    try:
+        if len(argv) > 1:
+            raise UserError(f"unknown argument {argv[1]!r}; see --help")
+        config = _find(_CONFIG.value)
+        output = _output(config)
+        print(f"Training as {config.name} says, into {output}", flush=True)
+        _train(config, output)
+    except UserError as error:
+        print(f"train.py: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\ntrain.py: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _find(name):
+    path = pathlib.Path(name)
+    for candidate in (path, _CONFIGS / path, _CONFIGS / f"{path}.gin"):
+        if candidate.is_file():
+            return candidate
+    known = ", ".join(sorted(p.name for p in _CONFIGS.glob("*.gin")))
+    raise UserError(f"no config {name!r}; a path, or one of {known}")
+
+
+def _output(config):
+    time = f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}"
+    output = pathlib.Path(
+        _OUTPUT.value or pathlib.Path("runs") / config.stem / time
+    )
+    # The log of a run that failed before training is no run.
+    if output.is_dir() and {p.name for p in output.iterdir()} - {"train.log"}:
+        raise UserError(
+            f"{output} holds a run already; give another --output, or move it"
+        )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {output}: {error}") from error
+    return output
+
+
+def _train(config, output):
+    absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
+    _log_to(output / "train.log")
+    with _quiet(output / "train.log"):
+        import gin
+        import keras
+
+        from keras_rbm import experiment
+
+    _register(gin, keras, experiment)
+    try:
+        gin.add_config_file_search_path(str(_CONFIGS))
+        gin.parse_config_files_and_bindings([str(config)], _bindings())
+        keras.utils.set_random_seed(gin.query_parameter("%seed") % 2**32)
+        run = gin.get_configurable("run")
+        run(output=str(output), describe=gin.operative_config_str)
+    except (ValueError, TypeError, AttributeError, NameError) as error:
+        _fail(error, output)
+    except OSError as error:
+        _fail(error, output)
+    print(
+        f"The run is in {output}; look at it with "
+        f"`tensorboard --logdir {output}`."
+    )
+
+
+def _bindings():
+    bindings = list(_SET.value)
+    for name, value in (
+        ("run.epochs", _EPOCHS.value),
+        ("seed", _SEED.value),
+        ("mnist.data_dir", _DATA_DIR.value),
+    ):
+        if value is not None:
+            bindings.append(f"{name} = {value!r}")
+    return bindings
+
+
+def _register(gin, keras, experiment):
+    """Names for .gin files; classes stay as they are."""
+    import keras_rbm
+    from keras_rbm import data
+
+    for thing in (
+        experiment.run,
+        experiment.constant,
+        experiment.linear_decay,
+        keras_rbm.RBM,
+        keras_rbm.Bernoulli,
+        keras_rbm.ContrastiveDivergence,
+        keras_rbm.PersistentChain,
+        data.mnist,
+        data.digits,
+        data.bars_and_stripes,
+        data.arrays,
+        keras.optimizers.SGD,
+        keras.optimizers.Adam,
+        keras.initializers.RandomNormal,
+        keras.initializers.RandomUniform,
+        keras.regularizers.L1,
+        keras.regularizers.L2,
+        keras.constraints.MaxNorm,
+    ):
+        gin.external_configurable(thing)
+
+
+def _fail(error, output):
+    """Tells a user error in one line; the trace is in the log."""
+    logging.getLogger("keras_rbm").exception("the run failed")
+    message = str(error).split("\n  In call to configurable")[0]
+    line = " ".join(message.split())
+    raise UserError(f"{line} (trace in {output / 'train.log'})") from None
+
+
+@contextlib.contextmanager
+def _quiet(log):
+    """Sends TensorFlow's start-up notes to the log, not to the screen."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Vectors of 512 bits halve the cost of random draws, where there are any.
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=512")
+    # Some notes come before any log level is looked at: the file descriptor
+    # itself has to be turned away.
+    screen = os.dup(2)
+    with open(log, "a") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(screen, 2)
+        os.close(screen)
+
+
+def _log_to(path):
+    """Time-stamped lines in a file, and on a screen that shows no bar."""
+    logger = logging.getLogger("keras_rbm")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    handlers = [logging.FileHandler(path)]
+    if not sys.stdout.isatty():
+        handlers.append(logging.StreamHandler(sys.stdout))
+        handlers[-1].addFilter(lambda record: record.levelno < logging.ERROR)
+    for handler in handlers:
+        handler.setFormatter(
+            logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+        )
+        logger.addHandler(handler)
+
+
+if __name__ == "__main__":
+    app.run(main)
