@@ -101,9 +101,14 @@ def _train(config, output):
         keras.utils.set_random_seed(gin.query_parameter("%seed") % 2**32)
         run = gin.get_configurable("run")
         run(output=str(output), describe=gin.operative_config_str)
-    except (ValueError, TypeError, AttributeError, NameError) as error:
-        _fail(error, output)
-    except OSError as error:
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        NameError,
+        SyntaxError,
+        OSError,
+    ) as error:
         _fail(error, output)
     print(
         f"The run is in {output}; look at it with "
@@ -130,7 +135,6 @@ def _register(gin, keras, experiment):
 
     for thing in (
         experiment.run,
-        experiment.constant,
         experiment.linear_decay,
         keras_rbm.RBM,
         keras_rbm.Bernoulli,

@@ -1,5 +1,6 @@
 """A training run from data to pictures, in plain Python."""
 
+import inspect
 import logging
 import os
 import sys
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_rbm import callbacks, checks
-from keras_rbm.data import batches, binarized, in_order, to_float
+from keras_rbm.data import Data, batches, binarized, in_order, to_float
 
 _LOG = logging.getLogger("keras_rbm")
 # Updates in one call of the compiled function, at most.
@@ -17,12 +18,6 @@ _MOST_STEPS_PER_EXECUTION = 100
 _VALIDATION_BATCH = 1000
 # Examples that the data's mean is taken from, evenly spaced, at most.
 _MOST_MEAN_EXAMPLES = 10_000
-
-
-def constant(num_updates, learning_rate=0.05):
-    """A learning rate that stays as it is."""
-    del num_updates
-    return learning_rate
 
 
 def linear_decay(num_updates, initial_learning_rate=0.1):
@@ -45,7 +40,7 @@ def run(
     data,
     output,
     optimizer=keras.optimizers.SGD,
-    learning_rate=constant,
+    learning_rate=0.05,
     epochs=10,
     batch_size=100,
     steps_per_epoch=None,
@@ -66,8 +61,8 @@ def run(
         output: Directory to write to; it is made if need be.
         optimizer: Function of a `learning_rate` that returns a Keras
             optimizer, such as its class.
-        learning_rate: Function of the number of updates of the run that
-            returns a learning rate or schedule: `constant`, `linear_decay`.
+        learning_rate: Number, Keras schedule, or function of the number of
+            updates of the run that returns one, such as `linear_decay`.
         epochs: Number of epochs.
         batch_size: Number of examples in a batch.
         steps_per_epoch: Number of updates in an epoch; `None` for a pass over
@@ -97,8 +92,10 @@ def run(
         if steps_per_epoch is None
         else steps_per_epoch,
     )
+    if inspect.isfunction(learning_rate):
+        learning_rate = learning_rate(steps * epochs)
     model.compile(
-        optimizer(learning_rate=learning_rate(steps * epochs)),
+        optimizer(learning_rate=learning_rate),
         steps_per_execution=_largest_divisor(steps, _MOST_STEPS_PER_EXECUTION),
     )
     examples = _examples(data, binarize, seed)
@@ -159,6 +156,11 @@ class _EpochLog(keras.callbacks.Callback):
 
 
 def _check(model, data):
+    if not isinstance(data, Data):
+        raise ValueError(
+            "`data` must be what a reader of keras_rbm.data returns, such as "
+            f"digits(). Received: data={data!r}"
+        )
     if data.width != model.visible.width:
         raise ValueError(
             "The model must have a visible unit for each column of the data: "

@@ -26,19 +26,13 @@ class RBM(MachineModel):
 
     E(v, h) = -<v, W h> + visible.energy(v) + hidden.energy(h), which for
     binary units is -<v, W h> - <b, v> - <c, h>. `fit` follows the gradient of
-    the log-likelihood of the data, in which the expectation under the model
-    is taken over the samples that a chain supplies:
-
-        v ~ data -> E[h | v]     the positive phase
-        v ~ chain -> E[h | v]    the negative phase
-
-    The model is built on construction. `rbm(v)` gives E[h | v]: it stacks.
+    the log-likelihood: the data supply the positive phase, the chain's
+    samples the negative one. `rbm(v)` gives E[h | v], as a layer does.
 
     Args:
         visible: `Units`, or an integer for that many `Bernoulli` units.
-        hidden: `Units`, or an integer for that many `Bernoulli` units.
-        chain: A `Chain`, where the samples of the model come from. `None`
-            for `ContrastiveDivergence(1)`.
+        hidden: The same for the hidden side.
+        chain: A `Chain`; `None` for `ContrastiveDivergence(1)`.
         centered: Whether the gradient is that of the centred parametrization
             (see `gradients.center`), with running means as offsets.
         inverse_temperature: beta, a positive number.
@@ -46,8 +40,7 @@ class RBM(MachineModel):
             `None` for a normal distribution of standard deviation 0.01,
             drawn from `seed`.
         visible_bias_initializer: Keras initializer of b. `None` for the
-            log-odds of the data, taken by `adapt`, which the first `fit`
-            calls.
+            log-odds of the data, by `adapt`, which the first `fit` calls.
         hidden_bias_initializer: Keras initializer of c.
         kernel_regularizer: Keras regularizer of W.
         kernel_constraint: Keras constraint of W.
@@ -170,7 +163,7 @@ class RBM(MachineModel):
         """Calls `adapt(x)` on a model that nothing has been done to yet."""
         if (
             self.parameters.visible_bias_initializer is None
-            and not int(self.updates)
+            and not ops.convert_to_numpy(self.updates)
             and not any(np.any(p) for p in self.visible_params.values())
         ):
             self.adapt(x)

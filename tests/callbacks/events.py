@@ -1,0 +1,36 @@
+"""Reads TensorBoard's event files back."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+
+def files(directory):
+    """The event files in a directory."""
+    return sorted(pathlib.Path(directory).glob("events.out.tfevents.*"))
+
+
+def read(directory):
+    """All values in a directory, as `{tag: {step: array}}`.
+
+    Text and images are arrays of bytes.
+    """
+    values = {}
+    for path in files(directory):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                array = tf.make_ndarray(value.tensor)
+                steps = values.setdefault(value.tag, {})
+                assert event.step not in steps, "written twice"
+                steps[event.step] = array
+    return values
+
+
+def pictures(directory, tag):
+    """The images of a tag, as `{step: uint8 array}`."""
+    # An image is stored as [width, height, png].
+    return {
+        step: np.squeeze(tf.io.decode_png(array[2]).numpy(), -1)
+        for step, array in read(directory)[tag].items()
+    }

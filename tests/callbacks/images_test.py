@@ -1,0 +1,125 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_rbm
+from keras_rbm import callbacks, tiles
+from tests.callbacks import events
+
+SHAPE = (3, 4)
+
+
+@pytest.fixture
+def examples():
+    x = np.random.default_rng(0).integers(0, 2, (8, 12))
+    return x.astype("float32")
+
+
+def rbm(chain=None, **kwargs):
+    model = keras_rbm.RBM(12, 6, chain, seed=3, **kwargs)
+    kernel = np.random.default_rng(1).normal(size=(12, 6))
+    kernel[:, 2] = 0
+    model.kernel.assign(kernel)
+    return model
+
+
+def test_filters_are_columns_of_the_kernel_in_order():
+    model = rbm()
+    picture = callbacks.filters(model, SHAPE)
+    # Three columns and two rows of tiles, each 7 times larger.
+    assert picture.shape == (2 * 22 + 1, 3 * 29 + 1)
+    greys = tiles.signed_grey(keras.ops.convert_to_numpy(model.kernel))
+    for unit in range(6):
+        top, left = 1 + unit // 3 * 22, 1 + unit % 3 * 29
+        np.testing.assert_array_equal(
+            picture[top : top + 21 : 7, left : left + 28 : 7].ravel(),
+            greys[:, unit],
+        )
+    assert (picture[1:22, 59:87] == 128).all()
+
+
+def test_filters_shows_no_more_than_asked_for():
+    picture = callbacks.filters(rbm(), SHAPE, num_filters=2)
+    assert picture.shape == (23, 59)
+
+
+def test_samples_shows_means_of_the_fantasy_particles():
+    model = rbm(keras_rbm.PersistentChain(4))
+    means = keras.ops.convert_to_numpy(
+        model.reconstruct(model.fantasy_particles)
+    )
+    np.testing.assert_array_equal(
+        callbacks.samples(model, SHAPE), tiles.tile(tiles.grey(means), SHAPE)
+    )
+    assert callbacks.samples(model, SHAPE, num_samples=1).shape == (23, 30)
+
+
+def test_samples_draws_where_the_chain_keeps_none():
+    model = rbm(keras_rbm.ContrastiveDivergence(1))
+    draws = model.sample(4, num_sweeps=3, seed=5)
+    means = keras.ops.convert_to_numpy(model.reconstruct(draws))
+    picture = callbacks.samples(
+        model, SHAPE, num_samples=4, num_sweeps=3, seed=5
+    )
+    np.testing.assert_array_equal(picture, tiles.tile(tiles.grey(means), SHAPE))
+
+
+def test_reconstructions_stand_below_their_originals(examples):
+    model = rbm()
+    picture = callbacks.reconstructions(model, examples, SHAPE, num_examples=1)
+    means = keras.ops.convert_to_numpy(model.reconstruct(examples[:1]))
+    for top, values in ((5, examples[:1]), (5 + 21 + 1, means)):
+        np.testing.assert_array_equal(
+            picture[top : top + 21 : 7, 5:33:7].ravel(),
+            tiles.grey(values).ravel(),
+        )
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_callback_writes_all_pictures(tmp_path, examples, policy):
+    model = rbm(keras_rbm.PersistentChain(4), dtype=policy)
+    callback = callbacks.Images(tmp_path, SHAPE, examples)
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_end(4)
+    callback.on_train_end()
+    expected = {
+        "filters": callbacks.filters(model, SHAPE),
+        "sample_means": callbacks.samples(model, SHAPE),
+        "reconstructions": callbacks.reconstructions(model, examples, SHAPE),
+    }
+    for name, picture in expected.items():
+        written = events.pictures(tmp_path / "train", f"images/{name}")
+        assert list(written) == [5]
+        np.testing.assert_array_equal(written[5], picture)
+
+
+def test_callback_without_examples_or_shape(tmp_path):
+    callback = callbacks.Images(tmp_path)
+    callback.set_model(rbm(keras_rbm.PersistentChain(4)))
+    callback.on_train_begin()
+    callback.on_epoch_end(0)
+    assert set(events.read(tmp_path / "train")) == {
+        "images/filters",
+        "images/sample_means",
+    }
+
+
+def test_callback_survives_diverged_weights(tmp_path, examples):
+    model = rbm(keras_rbm.PersistentChain(4))
+    model.kernel.assign(np.full((12, 6), np.nan))
+    callback = callbacks.Images(tmp_path, SHAPE, examples)
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_end(0)
+    (picture,) = events.pictures(tmp_path / "train", "images/filters").values()
+    assert set(np.unique(picture)) == {64, 128}
+
+
+def test_write_png_makes_its_directory(tmp_path):
+    picture = np.arange(12, dtype="uint8").reshape(3, 4)
+    path = tmp_path / "pictures" / "filters.png"
+    callbacks.write_png(path, picture)
+    read = tf.io.decode_png(path.read_bytes()).numpy()
+    np.testing.assert_array_equal(read[:, :, 0], picture)

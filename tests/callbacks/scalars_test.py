@@ -1,0 +1,134 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_rbm
+from keras_rbm import callbacks
+from keras_rbm.callbacks import scalars
+from tests.callbacks import events
+
+NUM_EPOCHS, BATCHES = 3, 4
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A fit with all callbacks: its directory, data, model and history."""
+    log_dir = tmp_path_factory.mktemp("logs")
+    x = np.random.default_rng(0).integers(0, 2, (40, 12)).astype("float32")
+    model = keras_rbm.RBM(12, 5, keras_rbm.PersistentChain(7), seed=1)
+    schedule = keras.optimizers.schedules.InverseTimeDecay(0.1, 1, 1.0)
+    model.compile(keras.optimizers.SGD(schedule), run_eagerly=True)
+    history = model.fit(
+        x,
+        batch_size=len(x) // BATCHES,
+        epochs=NUM_EPOCHS,
+        validation_data=(x[:10],),
+        callbacks=[
+            callbacks.Images(log_dir, (3, 4), x[:4], every=1),
+            callbacks.Histograms(log_dir, x, every=1),
+            callbacks.Scalars(log_dir),
+        ],
+        verbose=0,
+    )
+    return log_dir, history.history
+
+
+def test_train_and_validation_share_tags(fitted):
+    log_dir, history = fitted
+    train = events.read(log_dir / "train")
+    validation = events.read(log_dir / "validation")
+    assert set(validation) == {
+        "learning/loss",
+        "learning/reconstruction_error",
+        "learning/cross_entropy",
+        "likelihood/pseudo_log_likelihood",
+        "hidden/activity",
+    }
+    assert set(validation) < set(train)
+    for run, prefix in ((train, ""), (validation, "val_")):
+        for tag, name in (
+            ("learning/loss", "loss"),
+            ("likelihood/pseudo_log_likelihood", "pseudo_log_likelihood"),
+            ("hidden/activity", "hidden_activity"),
+        ):
+            assert list(run[tag]) == [1, 2, 3]
+            np.testing.assert_allclose(
+                list(run[tag].values()), history[prefix + name], rtol=1e-6
+            )
+
+
+def test_learning_rate_follows_the_schedule(fitted):
+    rates = events.read(fitted[0] / "train")["learning/learning_rate"]
+    assert list(rates) == [1, 2, 3]
+    np.testing.assert_allclose(
+        list(rates.values()),
+        [0.1 / (1 + BATCHES * epoch) for epoch in (1, 2, 3)],
+        rtol=1e-5,
+    )
+
+
+def test_all_callbacks_write_to_one_file(fitted):
+    for run in ("train", "validation"):
+        assert len(events.files(fitted[0] / run)) == 1
+    tags = set(events.read(fitted[0] / "train"))
+    assert {"images/filters", "parameters/kernel", "learning/loss"} < tags
+
+
+def test_throughput_counts_updates_and_training_time_alone(
+    tmp_path, monkeypatch
+):
+    now = 0.0
+    monkeypatch.setattr(scalars.time, "perf_counter", lambda: now)
+    callback = callbacks.Scalars(tmp_path)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch in range(3):
+        callback.on_epoch_begin(epoch)
+        # Two executions of 50 updates each, in half a second.
+        for execution in (0, 50):
+            model.optimizer.iterations.assign_add(50)
+            now += 0.25
+            callback.on_train_batch_end(execution)
+        now += 100.0  # validation, and callbacks before this one
+        callback.on_epoch_end(epoch, {"loss": 1.0})
+    callback.on_train_end()
+    rates = events.read(tmp_path / "train")["throughput/updates_per_second"]
+    assert {step: float(rate) for step, rate in rates.items()} == {
+        2: 200.0,
+        3: 200.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("loss", "learning/loss"),
+        ("something_new", "learning/something_new"),
+        ("log_likelihood", "likelihood/log_likelihood"),
+        ("log_partition", "likelihood/log_partition"),
+        ("hidden_activity", "hidden/activity"),
+    ],
+)
+def test_unknown_metrics_find_a_group(tmp_path, name, tag):
+    callback = callbacks.Scalars(tmp_path)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_begin(4)
+    callback.on_epoch_end(4, {name: 2.5, f"val_{name}": 3.5})
+    assert events.read(tmp_path / "train")[tag][5] == 2.5
+    assert events.read(tmp_path / "validation")[tag][5] == 3.5
+
+
+def test_without_validation_there_is_no_such_run(tmp_path):
+    callback = callbacks.Scalars(tmp_path)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_begin(0)
+    callback.on_epoch_end(0, {"loss": 1.0})
+    assert [path.name for path in tmp_path.iterdir()] == ["train"]

@@ -1,0 +1,63 @@
+"""Every config in configs/ parses, and trains for two updates."""
+
+import pathlib
+
+import gin
+import keras
+import numpy as np
+import pytest
+
+import train
+from keras_rbm import data, experiment
+
+CONFIGS = pathlib.Path(train.__file__).parent / "configs"
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.gin"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    train._register(gin, keras, experiment)
+
+    @gin.configurable
+    def made_up(width=gin.REQUIRED):
+        draws = np.random.default_rng(0).random((300, width))
+        x = (draws < 0.3).astype("float32")
+        return data.Data("made-up", x, x[:20])
+
+    gin.add_config_file_search_path(str(CONFIGS))
+    return made_up
+
+
+@pytest.fixture(autouse=True)
+def clear():
+    gin.clear_config()
+    yield
+    gin.clear_config()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "base"])
+def test_a_config_trains(name, tmp_path):
+    gin.parse_config_file(f"{name}.gin")
+    width = gin.query_parameter("RBM.visible")
+    gin.parse_config(
+        [
+            "run.data = @made_up()",
+            f"made_up.width = {width}",
+            "run.epochs = 1",
+            "run.steps_per_epoch = 2",
+        ]
+    )
+    history = gin.get_configurable("run")(
+        output=str(tmp_path), describe=gin.operative_config_str
+    )
+    assert all(np.isfinite(v).all() for v in history.history.values())
+    text = (tmp_path / "operative_config.gin").read_text()
+    assert f"RBM.visible = {width}" in text
+    assert "run.epochs = 1" in text
+
+
+def test_the_readme_lists_every_config():
+    readme = (CONFIGS.parent / "README.md").read_text()
+    for name in NAMES:
+        if name != "base":
+            assert f"`{name}.gin`" in readme

@@ -1,0 +1,17 @@
+import os
+
+# Before TensorFlow is imported: no notes on CPU features and the like.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    marked = [item for item in items if "gpu" in item.keywords]
+    if not marked:
+        return
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))

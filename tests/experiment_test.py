@@ -1,0 +1,148 @@
+import csv
+import os
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_rbm
+from keras_rbm import data, experiment
+
+FILES = {
+    "checkpoints",
+    "filters.png",
+    "history.csv",
+    "model.keras",
+    "operative_config.gin",
+    "reconstructions.png",
+    "samples.png",
+    "tensorboard",
+}
+
+
+def examples(count, width=12):
+    draws = np.random.default_rng(0).random((count, width))
+    return (draws < 0.3).astype("float32")
+
+
+def tiny(**kwargs):
+    return data.Data(
+        "tiny", examples(50), examples(20), image_shape=(3, 4), **kwargs
+    )
+
+
+def machine(seed=0, width=12):
+    return keras_rbm.RBM(
+        width, 6, chain=keras_rbm.PersistentChain(8), seed=seed
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    output = tmp_path_factory.mktemp("run")
+    model = machine()
+    history = experiment.run(
+        model,
+        tiny(),
+        str(output),
+        learning_rate=experiment.linear_decay,
+        epochs=3,
+        batch_size=10,
+        pictures_every=2,
+        describe=lambda: "run.epochs = 3\n",
+    )
+    return model, history, output
+
+
+def test_a_run_leaves_all_its_files(finished):
+    _, _, output = finished
+    assert set(os.listdir(output)) == FILES
+    assert sorted(os.listdir(output / "checkpoints")) == [
+        f"epoch-000{epoch}.keras" for epoch in (1, 2, 3)
+    ]
+    assert (output / "operative_config.gin").read_text() == "run.epochs = 3\n"
+
+
+def test_the_history_has_a_row_an_epoch_with_validation(finished):
+    model, history, output = finished
+    with open(output / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [0, 1, 2]
+    names = {metric.name for metric in model.metrics}
+    assert set(rows[0]) == {"epoch", *names, *(f"val_{n}" for n in names)}
+    for row, loss in zip(rows, history.history["val_loss"], strict=True):
+        assert float(row["val_loss"]) == pytest.approx(loss)
+
+
+def test_the_saved_model_is_the_one_in_hand(finished):
+    model, _, output = finished
+    loaded = keras.models.load_model(output / "model.keras")
+    for ours, theirs in zip(model.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["filters", "samples", "reconstructions"])
+def test_pictures_show_something(finished, name):
+    _, _, output = finished
+    content = tf.io.read_file(str(output / f"{name}.png"))
+    picture = tf.io.decode_png(content).numpy()
+    assert picture.ndim == 3
+    assert len(np.unique(picture)) > 2
+
+
+def test_the_learning_rate_falls_to_zero_over_the_run(finished):
+    model, _, _ = finished
+    assert int(model.optimizer.iterations) == 15
+    assert float(model.optimizer.learning_rate) == pytest.approx(0, abs=1e-8)
+    schedule = experiment.linear_decay(10, initial_learning_rate=0.4)
+    assert float(schedule(0)) == pytest.approx(0.4)
+    assert float(schedule(5)) == pytest.approx(0.2)
+
+
+def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
+    model, _, _ = finished
+    again = machine()
+    experiment.run(
+        again,
+        tiny(),
+        str(tmp_path),
+        learning_rate=experiment.linear_decay,
+        epochs=3,
+        batch_size=10,
+    )
+    np.testing.assert_array_equal(model.kernel, again.kernel)
+    np.testing.assert_array_equal(model.chain.particles, again.chain.particles)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "`epochs` must be a positive integer"),
+        ({"epochs": 1.5}, "`epochs` must be a positive integer"),
+        ({"pictures_every": 0}, "`pictures_every` must be"),
+        ({"steps_per_epoch": 0}, "`steps_per_epoch` must be"),
+        ({"batch_size": 51}, "fewer examples than a batch"),
+        ({"binarize": "often"}, "`binarize` must be one of"),
+        ({"data": 3}, "`data` must be what a reader"),
+        ({"model": machine(width=5)}, r"set `RBM.visible = 12`"),
+        (
+            {"data": data.Data("big", 2 * examples(50), None)},
+            r"`big.train` must hold finite values from 0 to 1",
+        ),
+    ],
+)
+def test_bad_arguments_are_told_before_anything_is_written(
+    tmp_path, change, message
+):
+    output = tmp_path / "run"
+    arguments = {"model": machine(), "data": tiny(), "batch_size": 10} | change
+    with pytest.raises(ValueError, match=message):
+        experiment.run(output=str(output), **arguments)
+    assert not output.exists()
+
+
+def test_steps_per_execution_divide_the_epoch():
+    assert experiment._largest_divisor(550, 100) == 55
+    assert experiment._largest_divisor(1000, 100) == 100
+    assert experiment._largest_divisor(7, 100) == 7

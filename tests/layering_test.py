@@ -1,0 +1,155 @@
+"""Who may import whom: the layers of the package, read with `ast`.
+
+A module imports from the lines above its own and from its own package, never
+from its own line or below.
+"""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = "keras_rbm"
+LAYERS = (
+    ("checks",),
+    ("random", "tiles"),
+    ("units",),
+    ("machine",),
+    ("gibbs", "gradients"),
+    ("likelihood",),
+    ("chains",),
+    ("models",),
+    ("callbacks", "data"),
+    ("experiment",),
+)
+TENSORFLOW = {"random", "models", "callbacks", "data", "experiment"}
+MAX_LINES = 250
+
+LINE_OF = {name: line for line, names in enumerate(LAYERS) for name in names}
+
+
+def imports(source):
+    """Dotted names of what a source imports, with their line numbers."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            for alias in node.names:
+                yield f"{module}.{alias.name}", node.lineno
+
+
+def violations(path, source):
+    """What is wrong with the imports of a file, as lines of text.
+
+    `path` is relative to the root of the repository.
+    """
+    parts = pathlib.PurePosixPath(path).with_suffix("").parts
+    in_package = parts[0] == PACKAGE
+    own = parts[1] if in_package else None
+    if in_package and own not in {*LINE_OF, "__init__"}:
+        yield f"{path}: `{own}` has no place in LAYERS"
+        return
+    for name, number in imports(source):
+        complaint = _complaint(path, own, name)
+        if complaint:
+            yield f"{path}:{number}: {complaint}"
+
+
+def _complaint(path, own, name):
+    top, _, rest = name.partition(".")
+    if top == "":
+        return "imports must be absolute"
+    if name == "gin.tf" or name.startswith("gin.tf."):
+        return "nothing imports gin.tf"
+    if top == "gin" and path != "train.py":
+        return "only train.py imports gin"
+    if own in (None, "__init__"):
+        return None
+    if top == "tensorflow" and own not in TENSORFLOW:
+        return f"`{own}` speaks keras.ops, not tensorflow"
+    if top == PACKAGE:
+        other = rest.partition(".")[0]
+        if other == own:
+            return None
+        if other not in LINE_OF:
+            return f"`{other}` is no layer: name the one it comes from"
+        if LINE_OF[other] >= LINE_OF[own]:
+            return f"`{other}` does not stand above `{own}`"
+    return None
+
+
+def _files(*patterns):
+    return sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+
+
+def test_layers_of_the_package():
+    files = _files(f"{PACKAGE}/**/*.py", "*.py", "benchmarks/**/*.py")
+    assert ROOT / PACKAGE / "models" / "rbm.py" in files
+    found = [
+        complaint
+        for path in files
+        for complaint in violations(
+            path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
+        )
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_nothing_is_longer_than_a_few_pages():
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(
+            path.read_text("utf-8").splitlines()
+        )
+        for path in _files(f"{PACKAGE}/**/*.py")
+    }
+    too_long = {
+        path: length for path, length in lengths.items() if length > MAX_LINES
+    }
+    assert not too_long
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "complaint"),
+    [
+        ("../resume.py", "import gin", "only train.py"),
+        ("units/spin.py", "from keras_rbm import chains", "above `units`"),
+        ("units/spin.py", "import keras_rbm.models.rbm", "above `units`"),
+        ("gibbs.py", "from keras_rbm.gradients import center", "above `gibbs`"),
+        ("models/rbm.py", "from keras_rbm.callbacks import a", "above"),
+        ("models/rbm.py", "from keras_rbm import RBM", "`RBM` is no layer"),
+        ("models/rbm.py", "import keras_rbm", "no layer"),
+        ("data/mnist.py", "from keras_rbm import callbacks", "above `data`"),
+        ("chains/base.py", "from . import persistent", "absolute"),
+        ("chains/base.py", "from .persistent import A", "absolute"),
+        ("gradients.py", "import tensorflow as tf", "not tensorflow"),
+        ("tiles.py", "from tensorflow.io import read_file", "not tensorflow"),
+        ("experiment.py", "import gin", "only train.py"),
+        ("experiment.py", "def run():\n    import gin", "only train.py"),
+        ("experiment.py", "from gin import tf", "gin.tf"),
+        ("newcomer.py", "", "`newcomer` has no place"),
+        ("__init__.py", "import gin", "only train.py"),
+    ],
+)
+def test_the_checker_finds(path, source, complaint):
+    path = f"{PACKAGE}/{path}".removeprefix(f"{PACKAGE}/../")
+    (found,) = violations(path, source)
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("keras_rbm/units/spin.py", "from keras_rbm import random"),
+        ("keras_rbm/units/spin.py", "from keras_rbm.units.base import Units"),
+        ("keras_rbm/models/rbm.py", "import tensorflow as tf"),
+        ("keras_rbm/data/mnist.py", "from keras_rbm.data import idx"),
+        ("keras_rbm/callbacks/a.py", "from keras_rbm import models, tiles"),
+        ("keras_rbm/__init__.py", "from keras_rbm.models import RBM"),
+        ("train.py", "import gin\nfrom keras_rbm import experiment"),
+    ],
+)
+def test_the_checker_allows(path, source):
+    assert not list(violations(path, source))

@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import machine as machine_lib
+from tests.machines import machine, rounding
+from tests.oracle import Oracle, all_states, log_sum_exp
+
+ORACLE = Oracle.draw(5, 4, seed=1)
+# Bound for the size of the sums here, and for how many terms they have.
+SCALE, TERMS = 20.0, 32
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture
+def close(dtype):
+    def assert_close(actual, expected):
+        assert actual.dtype == dtype
+        np.testing.assert_allclose(
+            actual, expected, rtol=0, atol=rounding(dtype, SCALE, TERMS)
+        )
+
+    return assert_close
+
+
+@pytest.fixture
+def pairs():
+    """All v and, in the same rows, all h."""
+    v, h = ORACLE.visible_states, ORACLE.hidden_states
+    return np.repeat(v, len(h), axis=0), np.tile(h, (len(v), 1))
+
+
+@pytest.fixture
+def real_v():
+    """States in between, as grey values are."""
+    return np.random.default_rng(2).random((7, 5))
+
+
+def test_energy(dtype, close, pairs):
+    v, h = (tf.constant(x, dtype) for x in pairs)
+    close(
+        machine_lib.energy(machine(ORACLE, dtype), v, h), ORACLE.energy(*pairs)
+    )
+
+
+def test_free_energy(dtype, close, real_v):
+    v = np.concatenate([ORACLE.visible_states, real_v])
+    close(
+        machine_lib.free_energy(machine(ORACLE, dtype), tf.constant(v, dtype)),
+        ORACLE.free_energy(v),
+    )
+
+
+def test_free_energy_with_its_inputs_known(dtype, real_v):
+    machine_, v = machine(ORACLE, dtype), tf.constant(real_v, dtype)
+    inputs = machine_lib.hidden_inputs(machine_, v)
+    np.testing.assert_array_equal(
+        machine_lib.free_energy(machine_, v, inputs),
+        machine_lib.free_energy(machine_, v),
+    )
+
+
+def test_free_energy_sums_the_energy_over_hidden_states(dtype, close, pairs):
+    machine_ = machine(ORACLE, dtype)
+    v, h = (tf.constant(x, dtype) for x in pairs)
+    energies = machine_lib.energy(machine_, v, h).numpy().reshape(32, 16)
+    close(
+        machine_lib.free_energy(machine_, v[::16]),
+        -log_sum_exp(-energies, axis=1),
+    )
+
+
+def test_free_energy_of_strong_couplings(dtype):
+    oracle = Oracle.draw(5, 4, seed=1, scale=1e3)
+    v = oracle.visible_states
+    expected = oracle.free_energy(v)
+    actual = machine_lib.free_energy(
+        machine(oracle, dtype), tf.constant(v, dtype)
+    )
+    np.testing.assert_allclose(
+        actual, expected, rtol=0, atol=rounding(dtype, 1e3 * SCALE, TERMS)
+    )
+
+
+def test_inputs(dtype, close, real_v):
+    machine_ = machine(ORACLE, dtype)
+    h = all_states(4)
+    close(
+        machine_lib.hidden_inputs(machine_, tf.constant(real_v, dtype)),
+        real_v @ ORACLE.kernel,
+    )
+    close(
+        machine_lib.visible_inputs(machine_, tf.constant(h, dtype)),
+        h @ ORACLE.kernel.T,
+    )
+
+
+def test_means(dtype, close, real_v):
+    machine_ = machine(ORACLE, dtype)
+    close(
+        machine_lib.hidden_mean(machine_, tf.constant(real_v, dtype)),
+        ORACLE.hidden_mean(real_v),
+    )
+    h = np.random.default_rng(3).random((6, 4))
+    close(
+        machine_lib.visible_mean(machine_, tf.constant(h, dtype)),
+        ORACLE.visible_mean(h),
+    )
+
+
+def test_flip_swaps_the_sides(dtype, close, pairs):
+    machine_ = machine(ORACLE, dtype)
+    flipped = machine_lib.flip(machine_)
+    # The free energy of the flipped machine is the law of h.
+    h = tf.constant(ORACLE.hidden_states, dtype)
+    log_p = -machine_lib.free_energy(flipped, h).numpy() - ORACLE.log_z
+    np.testing.assert_allclose(
+        np.exp(log_p),
+        ORACLE.p_hidden,
+        rtol=rounding(dtype, SCALE, TERMS),
+    )
+    v, h = (tf.constant(x, dtype) for x in pairs)
+    close(machine_lib.energy(flipped, h, v), ORACLE.energy(*pairs))
+    again = machine_lib.flip(flipped)
+    assert again._replace(kernel=0) == machine_._replace(kernel=0)
+    np.testing.assert_array_equal(again.kernel, machine_.kernel)
+
+
+@pytest.mark.parametrize("beta", [0.25, 3.0])
+def test_scale_is_an_inverse_temperature(dtype, close, pairs, beta):
+    cold = Oracle(ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias, beta)
+    scaled = machine_lib.scale(machine(ORACLE, dtype), beta)
+    v, h = (tf.constant(x, dtype) for x in pairs)
+    close(machine_lib.energy(scaled, v, h), cold.energy(*pairs))
+    # p(v) ~ exp(-F(v)) is the law at that temperature.
+    weights = np.exp(-machine_lib.free_energy(scaled, v[::16]).numpy())
+    np.testing.assert_allclose(
+        weights / weights.sum(),
+        cold.p_visible,
+        rtol=2 * rounding(dtype, SCALE, TERMS),
+    )
+
+
+def test_scale_by_a_tensor(real_v):
+    machine_, v = machine(ORACLE), tf.constant(real_v, tf.float32)
+    np.testing.assert_array_equal(
+        machine_lib.free_energy(
+            machine_lib.scale(machine_, tf.constant(0.5)), v
+        ),
+        machine_lib.free_energy(machine_lib.scale(machine_, 0.5), v),
+    )
+
+
+def test_a_bfloat16_kernel_keeps_the_dtype_of_the_parameters(real_v):
+    machine_ = machine(ORACLE)
+    machine_ = machine_._replace(kernel=tf.cast(machine_.kernel, tf.bfloat16))
+    v = tf.constant(real_v, tf.float32)
+    h = machine_lib.hidden_mean(machine_, v)
+    results = [
+        (machine_lib.hidden_inputs(machine_, v), real_v @ ORACLE.kernel),
+        (machine_lib.free_energy(machine_, v), ORACLE.free_energy(real_v)),
+        (h, ORACLE.hidden_mean(real_v)),
+        (machine_lib.visible_mean(machine_, h), ORACLE.visible_mean(h)),
+    ]
+    for actual, expected in results:
+        assert actual.dtype == tf.float32
+        # Each of 5 products of numbers up to 3 is rounded to 8 bits; the
+        # free energy adds 4 of those sums.
+        np.testing.assert_allclose(
+            actual, expected, rtol=0, atol=rounding("bfloat16", 3.0, 4 * 5)
+        )
+        # It has in fact been taken in bfloat16.
+        assert np.abs(actual - expected).max() > rounding("float32", SCALE, 1)

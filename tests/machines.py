@@ -1,0 +1,111 @@
+"""What several tests need: machines, laws of samples, and tolerances."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm import RBM, Bernoulli
+from keras_rbm.machine import Machine
+from tests import oracle as oracle_lib
+
+
+def machine(oracle, dtype="float32"):
+    """The oracle's parameters as a `Machine` of Bernoulli units.
+
+    At beta = 1: the oracle's inverse temperature is left out.
+    """
+    visible, hidden = oracle.kernel.shape
+    return Machine(
+        visible=Bernoulli(visible),
+        hidden=Bernoulli(hidden),
+        kernel=tf.constant(oracle.kernel, dtype),
+        visible_params={"bias": tf.constant(oracle.visible_bias, dtype)},
+        hidden_params={"bias": tf.constant(oracle.hidden_bias, dtype)},
+    )
+
+
+def rounding(dtype, scale, operations=1):
+    """Bound for the error of some operations on numbers of size `scale`."""
+    epsilon = 2.0**-7 if dtype == "bfloat16" else np.finfo(dtype).eps
+    return float(operations * epsilon * scale)
+
+
+def exact_draws(rng, law, states, count):
+    """Rows of `states`, drawn independently from their probabilities."""
+    chosen = rng.choice(len(law), size=count, p=law / law.sum())
+    return states[chosen].astype("float32")
+
+
+def total_variation(samples, law):
+    """Distance of the samples' frequencies from the law of all states."""
+    counts = np.bincount(oracle_lib.index(samples), minlength=len(law))
+    return 0.5 * np.abs(counts / counts.sum() - law).sum()
+
+
+def total_variation_floor(law, count, repeats=20):
+    """What `total_variation` is on average for independent exact draws."""
+    counts = np.random.default_rng(0).multinomial(count, law, size=repeats)
+    return 0.5 * np.abs(counts / count - law).sum(axis=1).mean()
+
+
+def assert_law(samples, law, factor=4.0):
+    """The samples are, up to Monte-Carlo error, independent draws."""
+    samples = np.asarray(samples)
+    floor = total_variation_floor(law, len(samples))
+    assert total_variation(samples, law) < factor * floor
+
+
+def assert_means(samples, means, axis=0, errors=4.0):
+    """Means over `axis` are as expected, within so many standard errors."""
+    samples = np.asarray(samples, "float64")
+    count = samples.shape[axis]
+    error = samples.std(axis=axis, ddof=1) / np.sqrt(count)
+    distance = np.abs(samples.mean(axis=axis) - means)
+    # One count more: samples that never vary have no standard error.
+    np.testing.assert_array_less(distance, errors * error + 1.0 / count)
+
+
+def states_of(model):
+    """All variables of a model and of its optimizer, by path, as arrays."""
+    variables = [*model.variables]
+    if getattr(model, "optimizer", None) is not None:
+        variables += model.optimizer.variables
+    return [variable.numpy() for variable in variables]
+
+
+def assert_same_states(first, second):
+    """All variables of both models are equal to the last bit."""
+    first, second = states_of(first), states_of(second)
+    assert len(first) == len(second)
+    for x, y in zip(first, second, strict=True):
+        assert x.dtype == y.dtype
+        np.testing.assert_array_equal(x, y)
+
+
+def rbm(oracle, **kwargs):
+    """An RBM with the oracle's parameters and inverse temperature."""
+    visible, hidden = oracle.kernel.shape
+    model = RBM(
+        visible,
+        hidden,
+        **{"seed": 0, "inverse_temperature": oracle.beta, **kwargs},
+    )
+    model.kernel.assign(oracle.kernel)
+    model.visible_params["bias"].assign(oracle.visible_bias)
+    model.hidden_params["bias"].assign(oracle.hidden_bias)
+    return model
+
+
+def oracle_of(model):
+    """The oracle with the parameters of an RBM."""
+    return oracle_lib.Oracle(
+        model.kernel.numpy(),
+        model.visible_params["bias"].numpy(),
+        model.hidden_params["bias"].numpy(),
+        model.inverse_temperature,
+    )
+
+
+def data(count=48, width=5, seed=0):
+    """Examples of binary units with different means."""
+    u = np.random.default_rng(seed).random((count, width))
+    return (u < np.linspace(0.2, 0.7, width)).astype("float32")
