@@ -14,7 +14,7 @@ from keras_rbm.data import Data, batches, binarized, in_order, to_float
 
 _LOG = logging.getLogger("keras_rbm")
 # Updates in one call of the compiled function, at most.
-_MOST_STEPS_PER_EXECUTION = 100
+_MOST_STEPS_PER_EXECUTION = 50
 _VALIDATION_BATCH = 1000
 # Examples that the data's mean is taken from, evenly spaced, at most.
 _MOST_MEAN_EXAMPLES = 10_000

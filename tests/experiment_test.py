@@ -143,6 +143,6 @@ def test_bad_arguments_are_told_before_anything_is_written(
 
 
 def test_steps_per_execution_divide_the_epoch():
-    assert experiment._largest_divisor(550, 100) == 55
-    assert experiment._largest_divisor(1000, 100) == 100
-    assert experiment._largest_divisor(7, 100) == 7
+    assert experiment._largest_divisor(550, 50) == 50
+    assert experiment._largest_divisor(1000, 60) == 50
+    assert experiment._largest_divisor(7, 50) == 7

@@ -5,7 +5,6 @@ from keras import ops
 
 from keras_rbm import machine as machine_lib
 from keras_rbm.likelihood import stochastic_pseudo_log_likelihood
-from keras_rbm.units.base import inner
 
 
 class Metrics:
@@ -61,7 +60,7 @@ class Metrics:
             "loss": energies - ops.mean(model_energies),
             "reconstruction_error": ops.mean(ops.square(error), axis=1),
             "cross_entropy": visible.energy(v, params)
-            - inner(v, visible_inputs)
+            - ops.sum(v * visible_inputs, axis=-1)
             + visible.log_partition(visible_inputs, params),
             "hidden_activity": ops.mean(hidden, axis=1),
         }
@@ -69,7 +68,15 @@ class Metrics:
             low, high = visible.states
             states = ops.where(v > 0.5 * (low + high), high, low)
             values["pseudo_log_likelihood"] = stochastic_pseudo_log_likelihood(
-                machine, states, stream
+                machine,
+                states,
+                stream,
+                # Data that are states already need no product again.
+                ops.cond(
+                    ops.all(v == states),
+                    lambda: inputs,
+                    lambda: machine_lib.hidden_inputs(machine, states),
+                ),
             )
         for name, value in values.items():
             self.means[name].update_state(value, weight)

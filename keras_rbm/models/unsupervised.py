@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_rbm.models import inputs
+from keras_rbm.models import compiled_loop, inputs
 from keras_rbm.models.averaging import averaged_weights
 
 
@@ -48,6 +48,7 @@ class UnsupervisedModel(keras.Model):
         super().compile(
             optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs
         )
+        self._block_function = None
 
     def compile_from_config(self, config):
         """Compiles a loaded model as the saved one was."""
@@ -58,7 +59,8 @@ class UnsupervisedModel(keras.Model):
         """Trains the model: `keras.Model.fit`, with the data checked first.
 
         `y` is not used; it may be left out with `sample_weight` too. A
-        `tf.data.Dataset` should be shuffled already.
+        `tf.data.Dataset` should be shuffled already. Fastest is an endless
+        one, with `steps_per_epoch` a multiple of `steps_per_execution`.
 
         Raises:
             ValueError: If the data cannot be states of the visible units, or
@@ -74,7 +76,21 @@ class UnsupervisedModel(keras.Model):
             kwargs.setdefault("shuffle", False)  # Keras would warn.
         self.prepare(x)
         y = _targets(x, y, kwargs)
-        return super().fit(x, y, batch_size, *args, **kwargs)
+        arguments = (y, batch_size, *args)
+        steps = compiled_loop.steps_in_block(
+            self, x, kwargs.get("steps_per_epoch")
+        )
+        if not steps:
+            return super().fit(x, *arguments, **kwargs)
+        if self._block_function is None:
+            self.optimizer.build(self.trainable_variables)
+            self._block_function = compiled_loop.train_function(self)
+        self.train_function = self._block_function
+        try:
+            blocks = x.batch(steps, drop_remainder=True).prefetch(1)
+            return super().fit(blocks, *arguments, **kwargs)
+        finally:
+            self.train_function = None  # It takes blocks, not batches.
 
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """Metrics over all of `x`: `keras.Model.evaluate`.

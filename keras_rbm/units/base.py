@@ -3,7 +3,6 @@
 import abc
 
 import numpy as np
-from keras import ops
 
 from keras_rbm import checks
 
@@ -169,11 +168,3 @@ class Units(abc.ABC):
     def __repr__(self):
         arguments = ", ".join(f"{k}={v}" for k, v in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
-
-
-def inner(x, y):
-    """Row-wise inner product <x, y>, shape `(batch,)`.
-
-    Written as a product and a sum: XLA fuses it into its neighbours.
-    """
-    return ops.sum(x * y, axis=-1)

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_rbm import random
-from keras_rbm.units.base import Units, inner
+from keras_rbm.units.base import Units
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -29,7 +29,7 @@ class Bernoulli(Units):
         return {"bias": ((self.size,), "zeros")}
 
     def energy(self, x, params):
-        return -inner(x, params["bias"])
+        return -ops.matmul(x, params["bias"])
 
     def log_partition(self, inputs, params):
         """sum_i log(1 + exp(bias_i + inputs_i)), in nats."""

@@ -1,0 +1,62 @@
+"""Many updates in one compiled call: the loop itself is XLA's."""
+
+import tensorflow as tf
+
+
+def steps_in_block(model, x, steps_per_epoch):
+    """How many updates one call can make, or 0 where Keras's loop is needed.
+
+    Keras compiles an update, and loops over it in TensorFlow; each turn then
+    costs a launch and a hand-over of data. For small machines this is most of
+    the time. The loop can be compiled with the update where the data are an
+    endless `tf.data.Dataset` of batches of one shape, on one device.
+
+    Args:
+        model: A compiled Keras model.
+        x: What came to `fit`.
+        steps_per_epoch: The same.
+
+    Returns:
+        `model.steps_per_execution`, or 0.
+    """
+    steps = model.steps_per_execution
+    if (
+        not isinstance(x, tf.data.Dataset)
+        or x.cardinality() != tf.data.INFINITE_CARDINALITY
+        or not model.jit_compile
+        or model.distribute_strategy.num_replicas_in_sync > 1
+        or steps == 1
+        or not steps_per_epoch
+        or steps_per_epoch % steps
+    ):
+        return 0
+    specs = tf.nest.flatten(x.element_spec)
+    if not all(spec.shape.is_fully_defined() for spec in specs):
+        return 0
+    return steps
+
+
+def train_function(model):
+    """Returns what `fit` calls for each block of batches.
+
+    Args:
+        model: A Keras model whose optimizer is built.
+
+    Returns:
+        Function of an iterator over blocks, tensors of shape `(steps, batch,
+        ...)`, that runs `model.train_step` on each batch and returns the
+        metrics.
+    """
+
+    @tf.function(jit_compile=True)
+    def run(block):
+        steps = tf.shape(tf.nest.flatten(block)[0])[0]
+
+        def update(step):
+            model.train_step(tf.nest.map_structure(lambda x: x[step], block))
+            return step + 1
+
+        tf.while_loop(lambda step: step < steps, update, [tf.constant(0)])
+        return {metric.name: metric.result() for metric in model.metrics}
+
+    return tf.function(lambda iterator: run(iterator.get_next()))
