@@ -11,6 +11,7 @@ import datetime
 import logging
 import os
 import pathlib
+import shutil
 import sys
 
 from absl import app, flags
@@ -112,8 +113,16 @@ def _train(config, output):
         _fail(error, output)
     print(
         f"The run is in {output}; look at it with "
-        f"`tensorboard --logdir {output}`."
+        f"`{_tensorboard()} --logdir {output}`."
     )
+
+
+def _tensorboard():
+    """How to call TensorBoard: it may be in an environment not activated."""
+    beside = pathlib.Path(sys.executable).with_name("tensorboard")
+    if shutil.which("tensorboard") or not beside.exists():
+        return "tensorboard"
+    return os.path.relpath(beside)
 
 
 def _bindings():

@@ -6,8 +6,8 @@ from keras_rbm import machine as machine_lib
 from keras_rbm import random
 
 
-def stochastic_pseudo_log_likelihood(machine, v, stream, inputs=None):
-    """N log p(v_i | v_-i) at a random site i of each example.
+def stochastic_pseudo_log_likelihood(machine, v, stream, num_sites=1):
+    """N log p(v_i | v_-i), averaged over random sites i of each example.
 
     An unbiased estimate of sum_i log p(v_i | v_-i), the pseudo-log-likelihood,
     for visible units with two states. With v' equal to v but for site i,
@@ -21,7 +21,7 @@ def stochastic_pseudo_log_likelihood(machine, v, stream, inputs=None):
         machine: A `Machine` whose visible units have two states.
         v: Tensor of shape `(batch, visible.width)`, of such states.
         stream: A `keras_rbm.random.Stream`, from which the sites are drawn.
-        inputs: `hidden_inputs(machine, v)`, where it is known already.
+        num_sites: Number of sites for each example, drawn with replacement.
 
     Returns:
         Tensor of shape `(batch,)`, in nats.
@@ -39,21 +39,18 @@ def stochastic_pseudo_log_likelihood(machine, v, stream, inputs=None):
             "The pseudo-likelihood of a random site needs visible units with "
             f"two states. Received: machine.visible={machine.visible}"
         )
-    if inputs is None:
-        inputs = machine_lib.hidden_inputs(machine, v)
-    batch, width = ops.shape(v)[0], machine.visible.width
-    site = ops.cast(random.uniform(stream, (batch, 1)) * width, "int32")
-    # The uniform draws end at 1 - 2**-24; rounding could still reach width.
-    site = ops.minimum(site, width - 1)
+    inputs = machine_lib.hidden_inputs(machine, v)
+    base = machine_lib.free_energy(machine, v, inputs)
+    width = machine.visible.width
+    site = random.uniform(stream, (ops.shape(v)[0], num_sites)) * width
+    site = ops.cast(ops.reshape(site, (-1, 1)), "int32")
+    v, inputs = (ops.repeat(x, num_sites, axis=0) for x in (v, inputs))
     # How v changes at the site, and not at all elsewhere.
     change = (sum(states) - 2.0 * v) * ops.cast(
         site == ops.arange(width, dtype="int32"), v.dtype
     )
-    rows = ops.take(machine.kernel, site[:, 0], axis=0)
-    moved = ops.sum(change, axis=1, keepdims=True) * ops.cast(
-        rows, inputs.dtype
-    )
-    gap = machine_lib.free_energy(
-        machine, v + change, inputs + moved
-    ) - machine_lib.free_energy(machine, v, inputs)
-    return width * ops.log_sigmoid(gap)
+    rows = ops.cast(ops.take(machine.kernel, site[:, 0], axis=0), inputs.dtype)
+    moved = ops.sum(change, axis=1, keepdims=True) * rows
+    flipped = machine_lib.free_energy(machine, v + change, inputs + moved)
+    gap = ops.reshape(flipped, (-1, num_sites)) - base[:, None]
+    return width * ops.mean(ops.log_sigmoid(gap), axis=1)

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+# How many examples of a block the metrics look at, rounded up to batches.
+_METRIC_EXAMPLES = 100
+
 
 def steps_in_block(model, x, steps_per_epoch):
     """How many updates one call can make, or 0 where Keras's loop is needed.
@@ -40,23 +43,24 @@ def train_function(model):
     """Returns what `fit` calls for each block of batches.
 
     Args:
-        model: A Keras model whose optimizer is built.
+        model: An `UnsupervisedModel` whose optimizer is built.
 
     Returns:
         Function of an iterator over blocks, tensors of shape `(steps, batch,
-        ...)`, that runs `model.train_step` on each batch and returns the
-        metrics.
+        ...)`. It runs `model.update_step` on each batch, and returns what
+        `model.test_step` says of the last ones, about 100 examples.
     """
 
     @tf.function(jit_compile=True)
     def run(block):
-        steps = tf.shape(tf.nest.flatten(block)[0])[0]
-
-        def update(step):
-            model.train_step(tf.nest.map_structure(lambda x: x[step], block))
-            return step + 1
-
-        tf.while_loop(lambda step: step < steps, update, [tf.constant(0)])
-        return {metric.name: metric.result() for metric in model.metrics}
+        steps, batch = tf.nest.flatten(block)[0].shape[:2]
+        for step in tf.range(steps):
+            model.update_step(tf.nest.map_structure(lambda x: x[step], block))  # noqa: B023
+        last = min(steps, -(-_METRIC_EXAMPLES // batch))
+        return model.test_step(
+            tf.nest.map_structure(
+                lambda x: tf.reshape(x[-last:], (-1, *x.shape[2:])), block
+            )
+        )
 
     return tf.function(lambda iterator: run(iterator.get_next()))

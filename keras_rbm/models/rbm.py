@@ -6,7 +6,6 @@ import tensorflow as tf
 from keras import ops
 
 from keras_rbm import checks, gradients, random, units
-from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain, ContrastiveDivergence
 from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.models.machine_model import MachineModel
@@ -15,9 +14,7 @@ from keras_rbm.models.offsets import Offsets
 from keras_rbm.models.parameters import Parameters
 
 # Streams of random numbers, one for each use.
-_TRAIN, _METRICS, _EVALUATE, _START, _PARTICLES = range(5)
-# Training metrics are taken from one update in so many.
-_METRIC_PERIOD = 10
+_TRAIN, _EVALUATE, _START, _PARTICLES = range(4)
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -172,7 +169,7 @@ class RBM(MachineModel):
     def metrics(self):
         return list(self._figures.means.values())
 
-    def train_step(self, data):
+    def update_step(self, data):
         """One update of the parameters and of the chain, in the graph."""
         v, weight = self._unpack(data)
         stream = self._stream(_TRAIN)
@@ -189,37 +186,16 @@ class RBM(MachineModel):
             self.offsets.move(machine, v, inputs[:batch])
             slopes = self.offsets.center(self.parameters, variables, slopes)
         self.optimizer.apply(slopes, variables)
-        ops.cond(
-            (self.updates.value % _METRIC_PERIOD == 0)
-            | (self._figures.num_examples == 0),
-            lambda: self._figures.update(
-                machine,
-                v,
-                inputs[:batch],
-                machine_lib.free_energy(machine, v_model, inputs[batch:]),
-                weight,
-                self._stream(_METRICS),
-            ),
-            lambda: False,
-        )
         self.updates.assign_add(1)
-        return self._figures.results()
 
     def test_step(self, data):
-        """The metrics of one batch, over all of its examples."""
+        """The metrics of a batch, which moves nothing else."""
         v, weight = self._unpack(data)
         machine = self.machine()
-        stream = random.fold_in(
-            self._stream(_EVALUATE), self._figures.num_examples
-        )
+        stream = random.fold_in(self._stream(_EVALUATE), self._figures.seen)
         v_model = self.chain.samples(machine, v, random.fold_in(stream, 0))
         self._figures.update(
-            machine,
-            v,
-            machine_lib.hidden_inputs(machine, v),
-            machine_lib.free_energy(machine, v_model),
-            weight,
-            random.fold_in(stream, 1),
+            machine, v, v_model, weight, random.fold_in(stream, 1)
         )
         return self._figures.results()
 

@@ -6,12 +6,16 @@ import numpy as np
 from keras_rbm.models import compiled_loop, inputs
 from keras_rbm.models.averaging import averaged_weights
 
+# How much of a batch the metrics of a training step look at.
+_METRIC_EXAMPLES = 32
+
 
 class UnsupervisedModel(keras.Model):
     """A Keras model that learns from examples alone, by its own objective.
 
     Subclasses have `visible`, the `Units` that examples are states of, and
-    implement `prepare`, `train_step` and `test_step`.
+    implement `prepare`, `update_step` and `test_step`, the last two as Keras
+    has `train_step` and `test_step`.
     """
 
     def prepare(self, x):
@@ -21,6 +25,15 @@ class UnsupervisedModel(keras.Model):
             x: Array or `tf.data.Dataset` of batches, checked.
         """
         raise NotImplementedError
+
+    def update_step(self, data):
+        """Makes one update, without looking at metrics."""
+        raise NotImplementedError
+
+    def train_step(self, data):
+        """One update, and the metrics of a part of its batch after it."""
+        self.update_step(data)
+        return self.test_step(keras.tree.map_structure(_first_examples, data))
 
     def compile(self, optimizer="sgd", jit_compile="auto", **kwargs):
         """Configures training; there is no loss to choose.
@@ -104,6 +117,10 @@ class UnsupervisedModel(keras.Model):
         y = _targets(x, y, kwargs)
         with averaged_weights(self):
             return super().evaluate(x, y, batch_size, *args, **kwargs)
+
+
+def _first_examples(x):
+    return x[:_METRIC_EXAMPLES]
 
 
 def _targets(x, y, kwargs):
