@@ -47,6 +47,22 @@ def sample_visible(machine, h, stream):
     )
 
 
+def sample_without_inputs(machine, num_samples, stream):
+    """Draws of v from the visible units alone.
+
+    Args:
+        machine: A `Machine`.
+        num_samples: Number of draws.
+        stream: A `keras_rbm.random.Stream`.
+
+    Returns:
+        Tensor of shape `(num_samples, visible.width)`.
+    """
+    shape = (num_samples, machine.visible.width)
+    inputs = ops.zeros(shape, machine_lib.dtype(machine))
+    return machine.visible.sample(inputs, machine.visible_params, stream)
+
+
 def sweep(machine, v, stream):
     """One block-Gibbs update, h from p(h | v) and then v from p(v | h).
 
@@ -100,17 +116,16 @@ def run_from_hidden(machine, h, stream, num_sweeps):
         num_sweeps: Integer, or scalar integer tensor, at least 1.
 
     Returns:
-        Tensor of shape `(chains, visible.width)` and the dtype of `h`.
+        Tensor of shape `(chains, visible.width)`.
     """
+    h = ops.cast(h, machine_lib.dtype(machine))
 
     def one(i, v):
         here = random.fold_in(stream, i)
         start = ops.cond(
-            ops.equal(i, 0),
-            lambda: h,
-            lambda: ops.cast(sample_hidden(machine, v, here), h.dtype),
+            ops.equal(i, 0), lambda: h, lambda: sample_hidden(machine, v, here)
         )
-        return ops.cast(sample_visible(machine, start, here), h.dtype)
+        return sample_visible(machine, start, here)
 
     v = ops.zeros((ops.shape(h)[0], machine.visible.width), h.dtype)
     return ops.fori_loop(0, num_sweeps, one, v)

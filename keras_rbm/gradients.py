@@ -30,13 +30,10 @@ def free_energy_gap(machine, v, v_model, sample_weight=None):
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
         approximations to the likelihood gradient", section 2.
     """
-    batch, chains = ops.shape(v)[0], ops.shape(v_model)[0]
-    if sample_weight is None:
-        positive = ops.ones((batch,), v.dtype) / batch
-        negative = ops.ones((chains,), v.dtype) / chains
-    else:
-        positive = ops.cast(sample_weight, v.dtype) / batch
-        negative = ops.broadcast_to(ops.sum(positive) / chains, (chains,))
+    weight = ops.ones_like(v[:, 0]) if sample_weight is None else sample_weight
+    positive = ops.cast(weight, v.dtype) / ops.cast(ops.shape(v)[0], v.dtype)
+    chains = ops.ones_like(v_model[:, 0])
+    negative = chains * ops.sum(positive) / ops.sum(chains)
     # One product for both phases: half the calls, twice the rows.
     both = ops.stop_gradient(ops.concatenate([v, v_model]))
     inputs = machine_lib.hidden_inputs(machine, both)

@@ -39,7 +39,7 @@ def hidden_inputs(machine, v):
         Tensor of shape `(batch, hidden.width)`.
     """
     product = ops.matmul(ops.cast(v, machine.kernel.dtype), machine.kernel)
-    return ops.cast(product, _dtype(machine.hidden_params))
+    return ops.cast(product, dtype(machine))
 
 
 def visible_inputs(machine, h):
@@ -142,5 +142,6 @@ def scale(machine, inverse_temperature):
     )
 
 
-def _dtype(params):
-    return next(iter(params.values())).dtype
+def dtype(machine):
+    """The dtype of the units' parameters, and of states in computations."""
+    return next(iter(machine.hidden_params.values())).dtype

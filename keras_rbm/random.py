@@ -82,6 +82,8 @@ def fold_in(stream, data):
     Returns:
         A `Stream` with a new key and the same rows.
     """
+    if isinstance(data, int):
+        data = tf.constant(data, tf.uint64)
     data = tf.cast(data, tf.uint64)
     high = tf.bitwise.right_shift(data, tf.constant(32, tf.uint64))
     words = tf.cast(high, tf.uint32), tf.cast(data, tf.uint32)

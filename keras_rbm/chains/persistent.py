@@ -1,7 +1,6 @@
 """Persistent contrastive divergence: chains that never start again."""
 
 import keras
-from keras import ops
 
 from keras_rbm import checks, gibbs, random
 from keras_rbm.chains.base import Chain
@@ -47,11 +46,8 @@ class PersistentChain(Chain):
 
     def start(self, machine, stream):
         """Draws the particles from visible units that have no inputs."""
-        shape = (self.num_chains, machine.visible.width)
-        v = machine.visible.sample(
-            ops.zeros(shape, self.particles.dtype),
-            machine.visible_params,
-            random.fold_in(stream, _START),
+        v = gibbs.sample_without_inputs(
+            machine, self.num_chains, random.fold_in(stream, _START)
         )
         self.particles.assign(gibbs.sample_hidden(machine, v, stream))
 

@@ -74,6 +74,7 @@ def mean(x, units, name="x"):
     total, count = 0.0, 0
     for batch in x.take(_MEAN_BATCHES):
         v = _examples(batch).numpy()
+        units.check(v, f"a batch of {name}")
         total, count = total + v.sum(axis=0, dtype="float64"), count + len(v)
     return total / count
 

@@ -66,7 +66,9 @@ class Metrics:
         }
         if visible.states:
             low, high = visible.states
-            states = ops.where(v > 0.5 * (low + high), high, low)
+            states = low + (high - low) * ops.cast(
+                v > 0.5 * (low + high), v.dtype
+            )
             values["pseudo_log_likelihood"] = stochastic_pseudo_log_likelihood(
                 machine, states, stream, _NUM_SITES
             )

@@ -47,18 +47,24 @@ class Offsets(keras.layers.Layer):
         self.visible.assign(mean)
         self.hidden.assign(machine_lib.hidden_mean(machine, mean[None])[0])
 
-    def move(self, machine, v, inputs):
+    def move(self, machine, v, inputs, weight=None):
         """Moves the offsets towards the means of a batch.
 
         Args:
             machine: A `Machine`.
             v: Tensor of shape `(batch, visible.width)`.
             inputs: Its hidden inputs, `(batch, hidden.width)`.
+            weight: Tensor of shape `(batch,)`, or `None` for ones.
         """
+        weight = ops.ones_like(v[:, 0]) if weight is None else weight
+        weight = ops.cast(weight, v.dtype)
+        total = ops.sum(weight)
+        weight = weight / ops.where(total == 0, ops.ones_like(total), total)
+        rate = (1 - self.momentum) * ops.sum(weight)
         h = machine.hidden.mean(inputs, machine.hidden_params)
         for offset, x in ((self.visible, v), (self.hidden, h)):
-            mean = ops.cast(ops.mean(x, axis=0), offset.dtype)
-            offset.assign(offset + (1 - self.momentum) * (mean - offset))
+            mean = ops.matmul(weight, x)
+            offset.assign(offset + rate * (mean - offset))
 
     def center(self, parameters, variables, slopes):
         """Centres the slopes of the kernel and of the biases.

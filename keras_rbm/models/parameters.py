@@ -1,7 +1,7 @@
 """The parameters of a machine as Keras variables."""
 
 import keras
-from keras import ops
+import tensorflow as tf
 
 from keras_rbm.machine import Machine
 
@@ -63,9 +63,13 @@ class Parameters(keras.layers.Layer):
         return Machine(
             visible=self.visible,
             hidden=self.hidden,
-            kernel=ops.convert_to_tensor(self.kernel),
-            visible_params=_values(self.visible_params),
-            hidden_params=_values(self.hidden_params),
+            kernel=_value(self.kernel),
+            visible_params={
+                name: _value(v) for name, v in self.visible_params.items()
+            },
+            hidden_params={
+                name: _value(v) for name, v in self.hidden_params.items()
+            },
         )
 
     def get_arguments(self):
@@ -93,5 +97,6 @@ class Parameters(keras.layers.Layer):
         }
 
 
-def _values(variables):
-    return {name: ops.convert_to_tensor(v) for name, v in variables.items()}
+def _value(variable):
+    """The value as it is now: Keras would hand out the variable itself."""
+    return tf.convert_to_tensor(variable.value)

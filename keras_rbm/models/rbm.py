@@ -183,7 +183,7 @@ class RBM(MachineModel):
         batch = ops.shape(v)[0]
         self.chain.persist(machine, inputs[batch:], stream)
         if self.offsets is not None:
-            self.offsets.move(machine, v, inputs[:batch])
+            self.offsets.move(machine, v, inputs[:batch], weight)
             slopes = self.offsets.center(self.parameters, variables, slopes)
         self.optimizer.apply(slopes, variables)
         self.updates.assign_add(1)

@@ -1,7 +1,6 @@
 """Samples of a model, drawn in the compiled graph."""
 
 import tensorflow as tf
-from keras import ops
 
 from keras_rbm import checks, gibbs, random
 
@@ -30,18 +29,10 @@ def sample(machine, num_samples, num_sweeps, start=None, seed=None):
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     if start is None:
         num_samples = checks.positive_integer("num_samples", num_samples)
-        start = without_inputs(
+        start = gibbs.sample_without_inputs(
             machine, num_samples, random.fold_in(stream, _START)
         )
     return _run(machine, start, stream.key, tf.constant(num_sweeps))
-
-
-def without_inputs(machine, num_samples, stream):
-    """Draws of v from the visible units alone, `(num_samples, width)`."""
-    params = machine.visible_params
-    dtype = next(iter(params.values())).dtype
-    inputs = ops.zeros((num_samples, machine.visible.width), dtype)
-    return machine.visible.sample(inputs, params, stream)
 
 
 @tf.function(jit_compile=True)

@@ -35,13 +35,16 @@ class UnsupervisedModel(keras.Model):
         self.update_step(data)
         return self.test_step(keras.tree.map_structure(_first_examples, data))
 
-    def compile(self, optimizer="sgd", jit_compile="auto", **kwargs):
+    def compile(
+        self, optimizer="sgd", loss=None, *, jit_compile="auto", **kwargs
+    ):
         """Configures training; there is no loss to choose.
 
         Args:
             optimizer: Any Keras optimizer. If it keeps an exponential moving
                 average (`use_ema=True`), `evaluate` uses the averaged
                 weights, and the model has them once `fit` has ended.
+            loss: Must be `None`.
             jit_compile: Whether to compile with XLA. `"auto"` does so but
                 under a strategy of several replicas.
             **kwargs: `run_eagerly`, `steps_per_execution` and
@@ -50,8 +53,10 @@ class UnsupervisedModel(keras.Model):
         Raises:
             ValueError: If a loss or metrics are given.
         """
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if kwargs.pop(name, None) is not None:
+        refused = ("loss_weights", "metrics", "weighted_metrics")
+        given = {"loss": loss, **{n: kwargs.pop(n, None) for n in refused}}
+        for name, value in given.items():
+            if value is not None:
                 raise ValueError(
                     f"{type(self).__name__} takes no `{name}`: it has an "
                     f"objective and metrics of its own. Leave `{name}` out."
@@ -82,8 +87,12 @@ class UnsupervisedModel(keras.Model):
         inputs.check(x, self.visible, "x", batch_size)
         validation = kwargs.get("validation_data")
         if isinstance(validation, tuple | list):
-            validation = validation[0]
-        if validation is not None:
+            v, *rest = validation
+            inputs.check(v, self.visible, "validation_data")
+            if len(rest) == 2 and rest[0] is None:
+                rest[0] = _no_targets(v)
+                kwargs["validation_data"] = (v, *rest)
+        elif validation is not None:
             inputs.check(validation, self.visible, "validation_data")
         if inputs.is_dataset(x):
             kwargs.setdefault("shuffle", False)  # Keras would warn.
@@ -120,11 +129,15 @@ class UnsupervisedModel(keras.Model):
 
 
 def _first_examples(x):
-    return x[:_METRIC_EXAMPLES]
+    return None if x is None else x[:_METRIC_EXAMPLES]
 
 
 def _targets(x, y, kwargs):
     """Targets that nobody uses: without any, Keras drops sample weights."""
     if y is None and kwargs.get("sample_weight") is not None:
-        return np.zeros(len(x), "float32")
+        return _no_targets(x)
     return y
+
+
+def _no_targets(x):
+    return np.zeros(len(x), "float32")
