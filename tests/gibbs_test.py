@@ -150,12 +150,11 @@ def test_run_from_hidden_is_a_half_sweep_and_then_sweeps(
 def test_samples_are_the_same_in_every_mode(function, v, h):
     start = tf.constant((v if function is gibbs.run else h)[:200])
     eager = function(MACHINE, start, STREAM, 5)
-    for options in ({"jit_compile": False}, {"jit_compile": True}):
-        compiled = tf.function(function, **options)
-        for num_sweeps in (tf.constant(5), 5):
-            np.testing.assert_array_equal(
-                compiled(MACHINE, start, STREAM, num_sweeps), eager
-            )
+    for jit_compile, num_sweeps in ((False, 5), (True, tf.constant(5))):
+        compiled = tf.function(function, jit_compile=jit_compile)
+        np.testing.assert_array_equal(
+            compiled(MACHINE, start, STREAM, num_sweeps), eager
+        )
 
 
 def test_the_number_of_sweeps_may_be_a_tensor_of_64_bits(v):

@@ -1,11 +1,20 @@
 """What several tests need: machines, laws of samples, and tolerances."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import RBM, Bernoulli
+from keras_rbm import RBM, Bernoulli, Chain
 from keras_rbm.machine import Machine
 from tests import oracle as oracle_lib
+
+METRICS = [
+    "loss",
+    "reconstruction_error",
+    "cross_entropy",
+    "pseudo_log_likelihood",
+    "hidden_activity",
+]
 
 
 def machine(oracle, dtype="float32"):
@@ -109,3 +118,34 @@ def data(count=48, width=5, seed=0):
     """Examples of binary units with different means."""
     u = np.random.default_rng(seed).random((count, width))
     return (u < np.linspace(0.2, 0.7, width)).astype("float32")
+
+
+def batches(*columns, size=16):
+    """A `tf.data.Dataset` of batches of some columns."""
+    columns = columns[0] if len(columns) == 1 else columns
+    return tf.data.Dataset.from_tensor_slices(columns).batch(size)
+
+
+def weights(model):
+    """The trainable variables, as arrays."""
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
+@keras.saving.register_keras_serializable("keras_rbm_tests")
+class Given(Chain):
+    """Samples of the model that are given beforehand."""
+
+    v_model = data(20, seed=5)
+
+    def advance(self, machine, v_data, stream):
+        return tf.constant(self.v_model)
+
+    samples = advance
+
+
+def given(oracle, centered=False, optimizer=None, **kwargs):
+    """A model whose updates can be computed by hand, run eagerly."""
+    model = rbm(oracle, chain=Given(), centered=centered, **kwargs)
+    # Eagerly: faster than a compilation, for a few steps.
+    model.compile(optimizer or keras.optimizers.SGD(0.1), run_eagerly=True)
+    return model

@@ -11,7 +11,7 @@ import numpy as np
 
 
 def all_states(width, values=(0.0, 1.0)):
-    """All states of `width` units, as rows: (0, ..., 0, 0), (0, ..., 0, 1) ..."""
+    """All states of `width` units, as rows: 0...00, 0...01, 0...10, ..."""
     return np.array(list(itertools.product(values, repeat=width)))
 
 

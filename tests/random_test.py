@@ -239,6 +239,16 @@ def test_extreme_words_give_finite_draws(monkeypatch, mode):
     assert normal[-1] == pytest.approx(-end, rel=1e-3)
 
 
+def test_probabilities_of_0_and_1_are_certain(monkeypatch):
+    words = np.array([[0, 2**32 - 1]], "uint32")
+    monkeypatch.setattr(
+        random, "bits", lambda stream, shape: tf.constant(words)
+    )
+    for p in (0.0, 1.0):
+        x = random.bernoulli(random.stream(SEED), tf.fill((1, 2), p))
+        np.testing.assert_array_equal(x, [[p, p]])
+
+
 def test_streams_of_seeds():
     seeds = [0, 1, 2, 2**32, 2**32 + 1, 2**63, 2**64 - 1]
     keys = {tuple(random.stream(seed).key.numpy()) for seed in seeds}

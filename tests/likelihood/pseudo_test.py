@@ -4,7 +4,6 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_rbm import Bernoulli, random
-from keras_rbm import machine as machine_lib
 from keras_rbm.likelihood import stochastic_pseudo_log_likelihood
 from tests.machines import machine, rounding
 from tests.oracle import Oracle
@@ -53,15 +52,33 @@ def test_every_site_is_as_likely_for_every_example(sites):
     assert abs(same - 1 / 5) < 4 * np.sqrt(0.16 / sites[:, 1:].size)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_known_inputs_change_nothing(dtype):
-    machine_ = machine(ORACLE, dtype)
-    v = tf.constant(ORACLE.visible_states, dtype)
-    inputs = machine_lib.hidden_inputs(machine_, v)
-    np.testing.assert_array_equal(
-        stochastic_pseudo_log_likelihood(machine_, v, STREAM, inputs),
-        stochastic_pseudo_log_likelihood(machine_, v, STREAM),
+@pytest.mark.parametrize("num_sites", [2, 5])
+def test_several_sites_are_averaged(num_sites):
+    v = np.tile(ORACLE.visible_states, (DRAWS, 1))
+    values = stochastic_pseudo_log_likelihood(
+        machine(ORACLE), tf.constant(v, tf.float32), STREAM, num_sites
     )
+    values = values.numpy().reshape(DRAWS, -1).astype("float64")
+    exact = 5 * ORACLE.log_conditionals(ORACLE.visible_states)
+    # Of independent sites: the variance is that of one by their number.
+    variance = exact.var(axis=1) / num_sites
+    error = np.sqrt(variance / DRAWS)
+    distance = np.abs(values.mean(axis=0) - exact.mean(axis=1))
+    assert (distance < 4 * error + ERROR).all()
+    ratio = values.var(axis=0).mean() / variance.mean()
+    # The error of a variance, for states whose sites differ so much.
+    spread = ((values - exact.mean(axis=1)) ** 2).std() / variance.mean()
+    assert abs(ratio - 1) < 4 * spread / np.sqrt(values.size)
+
+
+def test_values_in_float64():
+    v = ORACLE.visible_states
+    values = stochastic_pseudo_log_likelihood(
+        machine(ORACLE, "float64"), tf.constant(v), STREAM
+    )
+    exact = 5 * ORACLE.log_conditionals(v)
+    distance = np.abs(values.numpy()[:, None] - exact).min(axis=1)
+    assert distance.max() < rounding("float64", 5 * 20.0, 10)
 
 
 def test_values_are_the_same_in_every_mode():

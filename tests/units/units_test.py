@@ -205,8 +205,18 @@ def test_check_names_the_place_of_what_is_not_a_number(unit, value):
     [np.full((2, 5), "1"), np.full((2, 5), None), np.zeros((2, 5), complex)],
 )
 def test_check_names_a_type_that_is_not_real(unit, x):
-    with pytest.raises(ValueError, match="real numbers. Received: data.dtype"):
+    with pytest.raises(ValueError, match=r"real numbers\. Received: data\."):
         unit.check(x, "data")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_check_refuses_infinity_where_any_number_will_do(value):
+    class Real(Bernoulli):
+        support = (-np.inf, np.inf)
+
+    Real(2).check(np.array([[-1e30, 1e30]]))
+    with pytest.raises(ValueError, match=rf"x\[0, 1\]={value}$"):
+        Real(2).check(np.array([[0.0, value]]))
 
 
 def test_bernoulli_energy_and_formulas():

@@ -1,0 +1,37 @@
+import pytest
+import tensorflow as tf
+
+from keras_rbm import (
+    Chain,
+    ContrastiveDivergence,
+    PersistentChain,
+    random,
+)
+from tests.machines import machine
+from tests.oracle import Oracle
+
+MACHINE = machine(Oracle.draw(5, 4, seed=1))
+
+
+@pytest.mark.parametrize("chain", [ContrastiveDivergence, PersistentChain])
+@pytest.mark.parametrize("value", [0, -1, 1.0, "1", None, True])
+def test_numbers_of_sweeps_are_positive_integers(chain, value):
+    with pytest.raises(ValueError, match=r"`num_sweeps` .* Received: num_sw"):
+        chain(num_sweeps=value)
+
+
+def test_a_chain_must_say_how_it_moves():
+    chain = Chain()
+    chain.build((None, 4))
+    for method in (chain.advance, chain.samples):
+        with pytest.raises(NotImplementedError):
+            method(MACHINE, tf.zeros((3, 5)), random.stream(0))
+
+
+def test_a_chain_need_not_keep_anything():
+    chain = Chain(num_sweeps=2)
+    chain.build((None, 4))
+    assert chain.start(MACHINE, random.stream(0)) is None
+    assert chain.persist(MACHINE, tf.zeros((3, 4)), random.stream(0)) is None
+    assert [variable.name for variable in chain.variables] == ["num_sweeps"]
+    assert int(chain.num_sweeps) == 2

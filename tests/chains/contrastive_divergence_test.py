@@ -1,0 +1,97 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import ContrastiveDivergence, gibbs, random
+from tests.machines import assert_law, exact_draws, machine
+from tests.oracle import Oracle
+
+ORACLE = Oracle.draw(5, 4, seed=1)
+MACHINE = machine(ORACLE)
+STREAM = random.stream(4)
+COUNT = 50_000
+
+
+def chain(num_sweeps):
+    chain = ContrastiveDivergence(num_sweeps)
+    chain.build((None, 4))
+    return chain
+
+
+@pytest.fixture(scope="module")
+def law():
+    """A law of the data that is not the machine's."""
+    return np.random.default_rng(0).dirichlet(np.ones(32))
+
+
+@pytest.fixture(scope="module")
+def v(law):
+    rng = np.random.default_rng(1)
+    return tf.constant(exact_draws(rng, law, ORACLE.visible_states, COUNT))
+
+
+@pytest.mark.parametrize("num_sweeps", [1, 3])
+def test_samples_are_so_many_transitions_from_the_data(law, v, num_sweeps):
+    transitions = np.linalg.matrix_power(ORACLE.transition(), num_sweeps)
+    cd = chain(num_sweeps)
+    assert_law(cd.advance(MACHINE, v, STREAM), law @ transitions)
+    assert_law(cd.samples(MACHINE, v, STREAM), law @ transitions)
+
+
+def test_each_example_starts_its_own_chain(v):
+    cd = chain(2)
+    np.testing.assert_array_equal(
+        cd.advance(MACHINE, v[:30], STREAM),
+        gibbs.run(MACHINE, v[:30], STREAM, 2),
+    )
+    # Data in between are inputs as they are.
+    grey = tf.random.stateless_uniform((30, 5), (1, 2))
+    np.testing.assert_array_equal(
+        cd.advance(MACHINE, grey, STREAM),
+        gibbs.run(MACHINE, grey, STREAM, 2),
+    )
+
+
+def test_nothing_is_kept(v):
+    cd = chain(2)
+    before = [variable.numpy() for variable in cd.variables]
+    moved = cd.advance(MACHINE, v[:30], STREAM)
+    cd.start(MACHINE, STREAM)
+    cd.persist(MACHINE, tf.zeros((30, 4)), STREAM)
+    assert [variable.numpy() for variable in cd.variables] == before
+    assert cd.trainable_variables == []
+    np.testing.assert_array_equal(cd.advance(MACHINE, v[:30], STREAM), moved)
+
+
+def test_the_number_of_sweeps_can_be_changed_without_a_trace(v):
+    cd = chain(1)
+    traces = []
+
+    @tf.function(jit_compile=True)
+    def advance(v):
+        traces.append(None)
+        return cd.advance(MACHINE, v, STREAM)
+
+    for num_sweeps in (1, 4, 2):
+        cd.num_sweeps.assign(num_sweeps)
+        np.testing.assert_array_equal(
+            advance(v[:30]), gibbs.run(MACHINE, v[:30], STREAM, num_sweeps)
+        )
+    assert len(traces) == 1
+
+
+def test_config_round_trip():
+    cd = ContrastiveDivergence(3, name="negative_phase")
+    copy = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(cd)
+    )
+    assert type(copy) is ContrastiveDivergence
+    assert copy.get_config() == cd.get_config()
+    assert copy.get_config()["num_sweeps"] == 3
+    copy.build((None, 4))
+    assert int(copy.num_sweeps) == 3
+
+
+def test_one_sweep_is_the_default():
+    assert ContrastiveDivergence().get_config()["num_sweeps"] == 1

@@ -1,0 +1,127 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_rbm import averaged_weights
+from tests.machines import data, oracle_of, rbm, rounding
+from tests.oracle import Oracle
+
+ORACLE = Oracle.draw(5, 4, seed=1)
+MOMENTUM = 0.8
+
+
+def trainable(model):
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
+def assert_equal(first, second):
+    for x, y in zip(first, second, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.fixture
+def model():
+    model = rbm(ORACLE)
+    model.compile(
+        keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=MOMENTUM),
+        run_eagerly=True,
+    )
+    return model
+
+
+@pytest.fixture
+def average(model):
+    """What the weights of four updates average to."""
+    average = None
+    for batch in np.split(data(), 4):
+        model.train_on_batch(batch)
+        weights = trainable(model)
+        average = [
+            MOMENTUM * a + (1 - MOMENTUM) * w
+            for a, w in zip(average or weights, weights, strict=True)
+        ]
+    return average
+
+
+def test_weights_are_averaged_within_and_restored_after(model, average):
+    raw = trainable(model)
+    with averaged_weights(model):
+        within = trainable(model)
+    for x, y, z in zip(within, average, raw, strict=True):
+        np.testing.assert_allclose(x, y, atol=rounding("float32", 3.0, 8))
+        assert (x != z).any()
+    assert_equal(trainable(model), raw)
+
+
+def test_weights_are_restored_after_an_error(model, average):
+    raw = trainable(model)
+    with pytest.raises(KeyError), averaged_weights(model):
+        raise KeyError
+    assert_equal(trainable(model), raw)
+
+
+def test_evaluate_uses_the_average(model, average):
+    raw = trainable(model)
+    moved = {v.path: v.numpy() for v in model.non_trainable_variables}
+    actual = model.evaluate(data(), verbose=0, return_dict=True)
+    assert_equal(trainable(model), raw)
+    for variable in model.non_trainable_variables:
+        np.testing.assert_array_equal(variable, moved[variable.path])
+
+    kernel, visible_bias, hidden_bias = average
+    errors = []
+    for oracle in (Oracle(kernel, visible_bias, hidden_bias), oracle_of(model)):
+        mean = oracle.visible_mean(oracle.hidden_mean(data()))
+        errors.append(np.square(data() - mean).mean())
+    assert actual["reconstruction_error"] == pytest.approx(
+        errors[0], abs=rounding("float32", 1.0, 50)
+    )
+    # Which is not what the weights themselves would have given.
+    assert abs(errors[0] - errors[1]) > rounding("float32", 1.0, 500)
+
+
+def test_fit_validates_with_the_average_and_ends_with_it(model):
+    seen = []
+
+    class Weights(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((trainable(self.model), dict(logs)))
+
+    history = model.fit(
+        data(),
+        epochs=2,
+        batch_size=12,
+        verbose=0,
+        validation_data=data(),
+        callbacks=[Weights()],
+    ).history
+    within, logs = seen[-1]
+    # What the callback saw last were the weights themselves.
+    assert any(
+        (x != y).any() for x, y in zip(within, trainable(model), strict=True)
+    )
+    again = model.evaluate(data(), verbose=0, return_dict=True)
+    for name in ("reconstruction_error", "cross_entropy", "hidden_activity"):
+        assert logs[f"val_{name}"] == history[f"val_{name}"][-1]
+        assert logs[f"val_{name}"] == pytest.approx(again[name], rel=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", None])
+def test_without_an_average_nothing_happens(optimizer):
+    model = rbm(ORACLE)
+    if optimizer is not None:
+        model.compile(optimizer, run_eagerly=True)
+        model.train_on_batch(data())
+    raw = trainable(model)
+    with averaged_weights(model):
+        assert_equal(trainable(model), raw)
+    assert_equal(trainable(model), raw)
+
+
+def test_before_the_first_update_nothing_happens(model):
+    model.optimizer.build(model.trainable_variables)
+    raw = trainable(model)
+    with averaged_weights(model):
+        assert_equal(trainable(model), raw)
+    model.evaluate(data(), verbose=0)
+    assert_equal(trainable(model), raw)

@@ -1,0 +1,148 @@
+"""The compiled loop gives what Keras's own loop gives."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import RBM, PersistentChain
+from keras_rbm.models import compiled_loop
+from tests.machines import (
+    METRICS,
+    data,
+    oracle_of,
+    rounding,
+    states_of,
+)
+
+
+def endless(*columns, size=8):
+    columns = columns[0] if len(columns) == 1 else columns
+    dataset = tf.data.Dataset.from_tensor_slices(columns)
+    return dataset.repeat().batch(size, drop_remainder=True)
+
+
+WEIGHT = np.linspace(0, 2, 48, dtype="float32")
+
+
+def weighted():
+    """Batches of 60, of 48 examples that come again and again."""
+    return endless(data(), np.zeros(48), WEIGHT, size=60)
+
+
+def built(**kwargs):
+    model = RBM(5, 4, PersistentChain(10, 2), seed=0)
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.5)
+    model.compile(optimizer, **kwargs)
+    return model
+
+
+class Watch(keras.callbacks.Callback):
+    """What the callbacks of a training see."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(
+            (batch, int(self.model.updates), dict(logs), oracle_of(self.model))
+        )
+
+
+def test_what_one_call_can_do():
+    model = built(steps_per_execution=3)
+    steps = compiled_loop.steps_in_block
+    assert steps(model, endless(data()), 6) == 3
+    for x, steps_per_epoch in (
+        (data(), 6),
+        (endless(data()), None),
+        (endless(data()), 7),
+        # These end, ...
+        (endless(data()).take(6), 6),
+        # ... and here a batch might be smaller.
+        (tf.data.Dataset.from_tensor_slices(data()).batch(8).repeat(), 6),
+    ):
+        assert steps(model, x, steps_per_epoch) == 0
+    for options in (
+        {},
+        {"steps_per_execution": 3, "jit_compile": False},
+        {"steps_per_execution": 3, "run_eagerly": True},
+    ):
+        assert steps(built(**options), endless(data()), 6) == 0
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Two models trained alike, by Keras's loop and by the compiled one."""
+    result = []
+    for options in ({}, {"steps_per_execution": 3}):
+        model, watch = built(**options), Watch()
+        traces, step = [], model.update_step
+
+        def update_step(data, traces=traces, step=step):
+            traces.append(None)
+            return step(data)
+
+        model.update_step = update_step
+        options = {"steps_per_epoch": 12, "epochs": 2, "verbose": 0}
+        model.fit(weighted(), callbacks=[watch], **options)
+        first = len(traces)
+        model.fit(weighted(), **options)
+        result.append((model, watch.seen, first, len(traces)))
+    return result
+
+
+def test_updates_are_the_same(pair):
+    (slow, *_), (fast, *_) = pair
+    assert int(fast.updates) == int(slow.updates) == 48
+    # The samples to the last bit, the others but for roundings.
+    np.testing.assert_array_equal(
+        fast.chain.particles.numpy(), slow.chain.particles.numpy()
+    )
+    for x, y in zip(states_of(fast), states_of(slow), strict=True):
+        np.testing.assert_allclose(
+            x, y, rtol=0, atol=rounding("float32", 1.0, 48)
+        )
+
+
+def test_callbacks_are_called_after_each_block(pair):
+    (_, slow, *_), (_, fast, *_) = pair
+    assert [updates for _, updates, *_ in slow] == list(range(1, 25))
+    assert [updates for _, updates, *_ in fast] == list(range(3, 25, 3))
+    assert [i for i, *_ in fast] == [i for i, *_ in slow[2::3]]
+    for _, _, logs, _ in fast:
+        assert set(logs) == set(METRICS)
+
+
+def test_metrics_are_those_of_the_last_examples_of_a_block(pair):
+    _, (_, fast, *_) = pair
+    total = count = 0.0
+    for block, (_, _, logs, oracle) in enumerate(fast[:4]):
+        # 100 examples are two batches of 60, the last of three.
+        rows = (180 * block + np.arange(60, 180)) % 48
+        hidden = oracle.hidden_mean(data()[rows]).mean(axis=1)
+        total += (WEIGHT[rows] * hidden).sum()
+        count += WEIGHT[rows].sum()
+        assert float(logs["hidden_activity"]) == pytest.approx(
+            total / count, abs=rounding("float32", 1.0, 100)
+        )
+
+
+def test_the_loop_is_traced_once(pair):
+    _, (*_, first, both) = pair
+    assert first == both == 1
+
+
+def test_keras_has_its_own_loop_back_afterwards(pair):
+    _, (model, *_) = pair
+    assert model.train_function is None
+
+    class Fail(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        model.fit(weighted(), steps_per_epoch=6, verbose=0, callbacks=[Fail()])
+    assert int(model.updates) == 51
+    assert model.train_function is None

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import Bernoulli
+from keras_rbm.models import inputs
+from tests.machines import data
+
+UNITS = Bernoulli(5)
+
+
+def dataset(*columns, batch=10):
+    columns = columns[0] if len(columns) == 1 else columns
+    return tf.data.Dataset.from_tensor_slices(columns).batch(batch)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "uint8", "int64", bool]
+)
+def test_arrays_of_states_pass(dtype):
+    inputs.check(data().astype(dtype), UNITS, "x")
+    inputs.check(tf.constant(data()), UNITS, "x", 48)
+
+
+def test_data_sets_of_states_pass():
+    x = data()
+    for columns in ((x,), (x, x), (x, x, np.ones(48))):
+        inputs.check(dataset(*columns), UNITS, "x")
+    inputs.check(dataset(x).repeat(), UNITS, "x")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 1.1])
+def test_every_value_of_an_array_is_looked_at(value):
+    x = data()
+    x[47, 4] = value
+    with pytest.raises(ValueError, match=r"Received: x\[47, 4\]="):
+        inputs.check(x, UNITS, "x")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 1.1])
+def test_the_first_batch_of_a_data_set_is_looked_at(value):
+    x = data()
+    x[9, 4] = value
+    for columns in ((x,), (x, x)):
+        with pytest.raises(ValueError, match=r"`a batch of x` .*\[9, 4\]="):
+            inputs.check(dataset(*columns), UNITS, "x")
+
+
+@pytest.mark.parametrize("shape", [(48, 4), (48, 6), (48,), (48, 5, 1), (0, 5)])
+def test_wrong_shapes(shape):
+    with pytest.raises(ValueError, match=r"Received: x\.shape="):
+        inputs.check(np.zeros(shape), UNITS, "x")
+
+
+def test_wrong_shapes_of_batches():
+    with pytest.raises(ValueError, match=r"a batch of x.shape=\(10, 6\)"):
+        inputs.check(dataset(np.zeros((48, 6))), UNITS, "x")
+    unbatched = tf.data.Dataset.from_tensor_slices(data())
+    with pytest.raises(ValueError, match=r"a batch of x.shape=\(5,\)"):
+        inputs.check(unbatched, UNITS, "x")
+
+
+def test_empty_data_sets():
+    with pytest.raises(ValueError, match="`x` must have at least one batch"):
+        inputs.check(dataset(data()).take(0), UNITS, "x")
+
+
+def test_fewer_examples_than_a_batch():
+    inputs.check(data(), UNITS, "x", 48)
+    with pytest.raises(
+        ValueError, match=r"Lower `batch_size`.*\(48, 5\), batch_size=49$"
+    ):
+        inputs.check(data(), UNITS, "x", 49)
+
+
+@pytest.mark.parametrize(
+    "x", [None, [[0.0] * 5], "data.npy", {"x": np.zeros((2, 5))}, iter([])]
+)
+def test_other_types(x):
+    with pytest.raises(ValueError, match=r"Received: type\(x\)="):
+        inputs.check(x, UNITS, "x")
+
+
+@pytest.mark.parametrize("x", [np.full((4, 5), "1"), np.full((4, 5), None)])
+def test_arrays_of_other_types(x):
+    with pytest.raises(ValueError, match=r"real numbers. Received: x.dtype="):
+        inputs.check(x, UNITS, "x")
+
+
+def test_mean_is_taken_in_float64():
+    x = data(1000).astype("float16")
+    mean = inputs.mean(x, UNITS)
+    assert mean.dtype == "float64"
+    np.testing.assert_array_equal(mean, x.astype("float64").mean(axis=0))
+    np.testing.assert_array_equal(inputs.mean(x.astype(bool), UNITS), mean)
+    np.testing.assert_array_equal(inputs.mean(x.astype("uint8"), UNITS), mean)
+
+
+def test_mean_of_a_data_set_weighs_examples_alike():
+    x = data(43)
+    expected = x.astype("float64").mean(axis=0)
+    for columns in ((x,), (x, x)):
+        np.testing.assert_allclose(
+            inputs.mean(dataset(*columns), UNITS), expected, rtol=1e-12
+        )
+
+
+def test_mean_of_a_data_set_without_end():
+    x = data(40)
+    mean = inputs.mean(dataset(x).repeat(), UNITS)
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype="float64"))
+    # No more than 100 batches: the others are never asked for.
+    endless = tf.data.Dataset.from_tensors(np.ones((2, 5), "float32"))
+    broken = endless.repeat(100).concatenate(
+        tf.data.Dataset.from_tensors(np.zeros((2, 5), "float32"))
+    )
+    np.testing.assert_array_equal(inputs.mean(broken, UNITS), np.ones(5))
+
+
+@pytest.mark.parametrize("row", [0, 30])
+def test_mean_refuses_what_is_not_a_state(row):
+    x = data()
+    x[row, 2] = np.nan
+    for x_ in (x, dataset(x)):
+        with pytest.raises(ValueError, match="must hold finite values"):
+            inputs.mean(x_, UNITS)
