@@ -9,7 +9,8 @@ from keras_rbm.data.checks import check_examples, check_integer
 _METHODS = ("none", "stochastic", "threshold")
 _SHUFFLED_AT_ONCE = 4096  # indices; small data sets shuffle many epochs
 _ROWS_AT_ONCE = 1024  # of `binarized`
-_TRAIN, _EVALUATE = 0, 1  # streams of stochastic bits
+# Streams of stochastic bits, none of which a model of the same seed uses.
+_TRAIN, _EVALUATE = 2**32, 2**32 + 1
 
 
 def batches(x, batch_size, binarize="none", seed=0, first_step=0):

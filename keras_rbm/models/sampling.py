@@ -4,7 +4,9 @@ import tensorflow as tf
 
 from keras_rbm import checks, gibbs, random
 
-# Streams of a sampling run, beside those of the sweeps from 0.
+# The stream of samples, which a model of the same seed does not train with.
+_SAMPLE = 2**33
+# The stream of the start, beside those of the sweeps from 0.
 _START = 2**32
 
 
@@ -25,7 +27,7 @@ def sample(machine, num_samples, num_sweeps, start=None, seed=None):
     Raises:
         ValueError: If a number is not a positive integer.
     """
-    stream = random.stream(seed)
+    stream = random.fold_in(random.stream(seed), _SAMPLE)
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     if start is None:
         num_samples = checks.positive_integer("num_samples", num_samples)

@@ -236,6 +236,7 @@ def test_dtype_policies(chain, dtype):
         assert value.any()
 
 
+@pytest.mark.slow
 def test_a_mixed_policy_under_the_compiler():
     model = RBM(5, 4, seed=0, dtype="mixed_bfloat16")
     model.compile(keras.optimizers.SGD(0.1))
