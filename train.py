@@ -74,13 +74,17 @@ def _output(config):
     output = pathlib.Path(
         _OUTPUT.value or pathlib.Path("runs") / config.stem / time
     )
+    number = 1
+    while not _OUTPUT.value and output.exists():  # Begun in the same second.
+        output = output.with_name(f"{time}-{number}")
+        number += 1
     # The log of a run that failed before training is no run.
     if output.is_dir() and {p.name for p in output.iterdir()} - {"train.log"}:
         raise UserError(
             f"{output} holds a run already; give another --output, or move it"
         )
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        output.mkdir(parents=True, exist_ok=bool(_OUTPUT.value))
     except OSError as error:
         raise UserError(f"cannot make the folder {output}: {error}") from error
     return output
@@ -102,14 +106,7 @@ def _train(config, output):
         keras.utils.set_random_seed(gin.query_parameter("%seed") % 2**32)
         run = gin.get_configurable("run")
         run(output=str(output), describe=gin.operative_config_str)
-    except (
-        ValueError,
-        TypeError,
-        AttributeError,
-        NameError,
-        SyntaxError,
-        OSError,
-    ) as error:
+    except Exception as error:
         _fail(error, output)
     print(
         f"The run is in {output}; look at it with "
@@ -153,15 +150,25 @@ def _register(gin, keras, experiment):
         data.digits,
         data.bars_and_stripes,
         data.arrays,
-        keras.optimizers.SGD,
-        keras.optimizers.Adam,
-        keras.initializers.RandomNormal,
-        keras.initializers.RandomUniform,
-        keras.regularizers.L1,
-        keras.regularizers.L2,
-        keras.constraints.MaxNorm,
+        *_classes(keras.optimizers),
+        *_classes(keras.optimizers.schedules),
+        *_classes(keras.initializers),
+        *_classes(keras.regularizers),
+        *_classes(keras.constraints),
     ):
         gin.external_configurable(thing)
+
+
+def _classes(module):
+    """The classes of a module of Keras, without those for subclassing."""
+    abstract = {"Optimizer", "Initializer", "Regularizer", "Constraint"}
+    return [
+        thing
+        for name, thing in sorted(vars(module).items())
+        if isinstance(thing, type)
+        and name == thing.__name__
+        and name not in abstract
+    ]
 
 
 def _fail(error, output):
@@ -176,6 +183,7 @@ def _fail(error, output):
 def _quiet(log):
     """Sends TensorFlow's start-up notes to the log, not to the screen."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     # Vectors of 512 bits halve the cost of random draws, where there are any.
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=512")
     # Some notes come before any log level is looked at: the file descriptor

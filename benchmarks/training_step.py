@@ -140,8 +140,7 @@ def race(sweeps, batch, hidden, rounds, updates):
     """Returns `{contestant: milliseconds an update, a list by round}`."""
     contestants = {
         "products": products(sweeps, batch, hidden),
-        "scikit-learn, float64": scikit_learn(sweeps, batch, hidden),
-        "scikit-learn, float32": scikit_learn(sweeps, batch, hidden, "float32"),
+        "scikit-learn": scikit_learn(sweeps, batch, hidden),
         "rbms": torch_rbms(sweeps, batch, hidden),
     }
     contestants = {k: v for k, v in contestants.items() if v is not None}

@@ -1,5 +1,13 @@
 """Restricted Boltzmann machines for Keras."""
 
+import keras as _keras
+
+if _keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "keras_rbm needs Keras on TensorFlow: set the environment variable "
+        f"KERAS_BACKEND=tensorflow. It is {_keras.backend.backend()!r}."
+    )
+
 from keras_rbm.chains import Chain as Chain
 from keras_rbm.chains import ContrastiveDivergence as ContrastiveDivergence
 from keras_rbm.chains import PersistentChain as PersistentChain

@@ -1,6 +1,5 @@
 """A training run from data to pictures, in plain Python."""
 
-import inspect
 import logging
 import os
 import sys
@@ -92,7 +91,8 @@ def run(
         if steps_per_epoch is None
         else steps_per_epoch,
     )
-    if inspect.isfunction(learning_rate):
+    schedule = keras.optimizers.schedules.LearningRateSchedule
+    if callable(learning_rate) and not isinstance(learning_rate, schedule):
         learning_rate = learning_rate(steps * epochs)
     model.compile(
         optimizer(learning_rate=learning_rate),
@@ -132,12 +132,19 @@ def run(
             keras.callbacks.ModelCheckpoint(
                 os.path.join(output, "checkpoints", "epoch-{epoch:04d}.keras")
             ),
+            keras.callbacks.TerminateOnNaN(),
             _EpochLog(epochs),
             *([callbacks.Progress()] if sys.stdout.isatty() else []),
         ],
         verbose=0,
     )
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
+    if not np.isfinite(history.history["loss"]).all():
+        raise ValueError(
+            f"Training diverged in epoch {len(history.epoch)}: lower the "
+            "learning rate. The checkpoints of the epochs before are in "
+            f"{output}/checkpoints."
+        )
     model.save(os.path.join(output, "model.keras"))
     _pictures(model, data.image_shape, examples, output)
     return history

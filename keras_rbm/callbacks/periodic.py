@@ -39,7 +39,9 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
 
     def on_epoch_end(self, epoch, logs=None):
         self._due = epoch + 1
-        if epoch == 0 or self._due % self.every == 0:
+        # The last one waits for the weights that `fit` leaves.
+        last = self._due == (self.params or {}).get("epochs")
+        if not last and (epoch == 0 or self._due % self.every == 0):
             self._write()
 
     def on_train_end(self, logs=None):

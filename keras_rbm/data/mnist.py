@@ -78,8 +78,8 @@ def _read_files(data_dir):
         names = [", ".join(idx.candidates(stem)) for stem in missing]
         raise FileNotFoundError(
             "Argument `data_dir` must be a directory that holds one file of "
-            f"each of these: {'; '.join(names)}. Put the files there, or pass "
-            "None to have TFDS download the data. "
+            f"each of these: {'; '.join(names)}. Put the files there, or leave "
+            "data_dir (--data_dir) out to have TFDS download the data. "
             f"Received: data_dir={str(data_dir)!r}"
             + ("" if data_dir.is_dir() else ", which is no directory")
         )

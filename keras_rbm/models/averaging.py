@@ -19,6 +19,7 @@ def averaged_weights(model):
         approximation by averaging".
     """
     optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if not getattr(optimizer, "use_ema", False) or not ops.convert_to_numpy(
         optimizer.iterations
     ):

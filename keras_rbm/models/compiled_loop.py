@@ -6,7 +6,7 @@ import tensorflow as tf
 _METRIC_EXAMPLES = 100
 
 
-def steps_in_block(model, x, steps_per_epoch):
+def steps_in_block(model, own_train_step, x, steps_per_epoch):
     """How many updates one call can make, or 0 where Keras's loop is needed.
 
     Keras compiles an update, and loops over it in TensorFlow; each turn then
@@ -15,7 +15,9 @@ def steps_in_block(model, x, steps_per_epoch):
     endless `tf.data.Dataset` of batches of one shape, on one device.
 
     Args:
-        model: A compiled Keras model.
+        model: A compiled `UnsupervisedModel`.
+        own_train_step: Its class's `train_step`; the loop does not call one
+            that a subclass has in its place.
         x: What came to `fit`.
         steps_per_epoch: The same.
 
@@ -27,6 +29,8 @@ def steps_in_block(model, x, steps_per_epoch):
         not isinstance(x, tf.data.Dataset)
         or x.cardinality() != tf.data.INFINITE_CARDINALITY
         or not model.jit_compile
+        or model.run_eagerly
+        or type(model).train_step is not own_train_step
         or model.distribute_strategy.num_replicas_in_sync > 1
         or steps == 1
         or not steps_per_epoch
@@ -51,11 +55,15 @@ def train_function(model):
         `model.test_step` says of the last ones, about 100 examples.
     """
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def run(block):
         steps, batch = tf.nest.flatten(block)[0].shape[:2]
-        for step in tf.range(steps):
-            model.update_step(tf.nest.map_structure(lambda x: x[step], block))  # noqa: B023
+
+        def update(step):
+            model.update_step(tf.nest.map_structure(lambda x: x[step], block))
+            return step + 1
+
+        tf.while_loop(lambda step: step < steps, update, [tf.constant(0)])
         last = min(steps, -(-_METRIC_EXAMPLES // batch))
         return model.test_step(
             tf.nest.map_structure(
@@ -63,4 +71,8 @@ def train_function(model):
             )
         )
 
-    return tf.function(lambda iterator: run(iterator.get_next()))
+    @tf.function(autograph=False)
+    def function(iterator):
+        return run(iterator.get_next())
+
+    return function

@@ -45,7 +45,7 @@ class MachineModel(UnsupervisedModel):
 
     def call(self, inputs):
         """E[h | v], of shape `(batch, hidden.width)`."""
-        mean = machine_lib.hidden_mean(self.machine(), inputs)
+        mean = machine_lib.hidden_mean(self.machine(), self._states(inputs))
         return ops.cast(mean, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
@@ -93,4 +93,9 @@ class MachineModel(UnsupervisedModel):
         )
 
     def _states(self, v):
+        if ops.shape(v)[-1] != self.visible.width:
+            raise ValueError(
+                f"Examples must have {self.visible.width} columns, one for "
+                f"each visible unit. Received: shape={tuple(ops.shape(v))}"
+            )
         return ops.cast(v, self.variable_dtype)

@@ -7,7 +7,6 @@ from keras_rbm import gradients
 from keras_rbm import machine as machine_lib
 
 
-@keras.saving.register_keras_serializable("keras_rbm")
 class Offsets(keras.layers.Layer):
     """mu and lambda: running means of v and of E[h | v] over the data.
 
@@ -66,30 +65,12 @@ class Offsets(keras.layers.Layer):
             mean = ops.matmul(weight, x)
             offset.assign(offset + rate * (mean - offset))
 
-    def center(self, parameters, variables, slopes):
-        """Centres the slopes of the kernel and of the biases.
-
-        Args:
-            parameters: The model's `Parameters`.
-            variables: Its trainable variables.
-            slopes: Their gradients, a list of tensors.
-
-        Returns:
-            The list with three of them replaced (see `gradients.center`).
-        """
-        paths = [variable.path for variable in variables]
-        places = [
-            paths.index(variable.path)
-            for variable in (
-                parameters.kernel,
-                parameters.visible_params["bias"],
-                parameters.hidden_params["bias"],
-            )
-        ]
-        centred = gradients.center(
-            *(slopes[place] for place in places),
+    def center(self, kernel, visible_bias, hidden_bias):
+        """The centred gradient: `gradients.center` with these offsets."""
+        return gradients.center(
+            kernel,
+            visible_bias,
+            hidden_bias,
             self.visible.value,
             self.hidden.value,
         )
-        replaced = dict(zip(places, centred, strict=True))
-        return [replaced.get(i, slope) for i, slope in enumerate(slopes)]

@@ -158,10 +158,9 @@ class RBM(MachineModel):
 
     def prepare(self, x):
         """Calls `adapt(x)` on a model that nothing has been done to yet."""
-        if (
-            self.parameters.visible_bias_initializer is None
-            and not ops.convert_to_numpy(self.updates)
-            and not any(np.any(p) for p in self.visible_params.values())
+        untouched = not any(np.any(p) for p in self.visible_params.values())
+        if not ops.convert_to_numpy(self.updates) and (
+            untouched or self.parameters.visible_bias_initializer is not None
         ):
             self.adapt(x)
 
@@ -175,17 +174,39 @@ class RBM(MachineModel):
         stream = self._stream(_TRAIN)
         v_model = self.chain.advance(self.machine(), v, stream)
         with tf.GradientTape() as tape:
+            # Centring mixes the three gradients, also where one is frozen.
+            variables = self.parameters.variables
+            tape.watch([variable.value for variable in variables])
             machine = self.machine()
             gap, inputs = gradients.free_energy_gap(machine, v, v_model, weight)
             objective = self.optimizer.scale_loss(gap + sum(self.losses))
-        variables = self.trainable_variables
-        slopes = tape.gradient(objective, variables)
+        slopes = dict(
+            zip(
+                (v.path for v in variables),
+                tape.gradient(objective, variables),
+                strict=True,
+            )
+        )
         batch = ops.shape(v)[0]
         self.chain.persist(machine, inputs[batch:], stream)
         if self.offsets is not None:
             self.offsets.move(machine, v, inputs[:batch], weight)
-            slopes = self.offsets.center(self.parameters, variables, slopes)
-        self.optimizer.apply(slopes, variables)
+            paths = [
+                v.path
+                for v in (
+                    self.kernel,
+                    self.visible_params["bias"],
+                    self.hidden_params["bias"],
+                )
+            ]
+            slopes |= zip(
+                paths,
+                self.offsets.center(*(slopes[p] for p in paths)),
+                strict=True,
+            )
+        trained = self.trainable_variables
+        if trained:
+            self.optimizer.apply([slopes[v.path] for v in trained], trained)
         self.updates.assign_add(1)
 
     def test_step(self, data):

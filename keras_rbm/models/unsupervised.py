@@ -1,5 +1,7 @@
 """Keras's `compile`, `fit` and `evaluate` for models without targets."""
 
+import inspect
+
 import keras
 import numpy as np
 
@@ -42,7 +44,7 @@ class UnsupervisedModel(keras.Model):
 
         Args:
             optimizer: Any Keras optimizer. If it keeps an exponential moving
-                average (`use_ema=True`), `evaluate` uses the averaged
+                average (`use_ema=True`), validation uses the averaged
                 weights, and the model has them once `fit` has ended.
             loss: Must be `None`.
             jit_compile: Whether to compile with XLA. `"auto"` does so but
@@ -67,77 +69,87 @@ class UnsupervisedModel(keras.Model):
             optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs
         )
         self._block_function = None
+        self._fitting = False
 
     def compile_from_config(self, config):
         """Compiles a loaded model as the saved one was."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """Trains the model: `keras.Model.fit`, with the data checked first.
 
-        `y` is not used; it may be left out with `sample_weight` too. A
-        `tf.data.Dataset` should be shuffled already. Fastest is an endless
-        one, with `steps_per_epoch` a multiple of `steps_per_execution`.
+        `x` is an array or a `tf.data.Dataset`, which should be shuffled
+        already. `y` is not used; it may be left out with `sample_weight` too.
+        Fastest is an endless data set, with `steps_per_epoch` a multiple of
+        `steps_per_execution`. Validation uses the averaged weights where the
+        optimizer keeps them.
 
         Raises:
             ValueError: If the data cannot be states of the visible units, or
                 are fewer than a batch.
         """
-        inputs.check(x, self.visible, "x", batch_size)
-        validation = kwargs.get("validation_data")
+        given = _arguments(super().fit, x, y, *args, **kwargs)
+        inputs.check(x, self.visible, "x", given.get("batch_size"))
+        validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
             v, *rest = validation
             inputs.check(v, self.visible, "validation_data")
             if len(rest) == 2 and rest[0] is None:
                 rest[0] = _no_targets(v)
-                kwargs["validation_data"] = (v, *rest)
+                given["validation_data"] = (v, *rest)
         elif validation is not None:
             inputs.check(validation, self.visible, "validation_data")
         if inputs.is_dataset(x):
-            kwargs.setdefault("shuffle", False)  # Keras would warn.
+            given["shuffle"] = False  # Keras would warn.
         self.prepare(x)
-        y = _targets(x, y, kwargs)
-        arguments = (y, batch_size, *args)
         steps = compiled_loop.steps_in_block(
-            self, x, kwargs.get("steps_per_epoch")
+            self,
+            UnsupervisedModel.train_step,
+            x,
+            given.get("steps_per_epoch"),
         )
-        if not steps:
-            return super().fit(x, *arguments, **kwargs)
-        if self._block_function is None:
-            self.optimizer.build(self.trainable_variables)
-            self._block_function = compiled_loop.train_function(self)
-        self.train_function = self._block_function
+        if steps:
+            if self._block_function is None:
+                self.optimizer.build(self.trainable_variables)
+                self._block_function = compiled_loop.train_function(self)
+            self.train_function = self._block_function
+            given["x"] = x.batch(steps, drop_remainder=True).prefetch(1)
+        self._fitting = True
         try:
-            blocks = x.batch(steps, drop_remainder=True).prefetch(1)
-            return super().fit(blocks, *arguments, **kwargs)
+            return super().fit(**given)
         finally:
-            self.train_function = None  # It takes blocks, not batches.
+            self._fitting = False
+            if steps:
+                self.train_function = None  # It takes blocks, not batches.
 
-    def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
+    def evaluate(self, x=None, y=None, *args, **kwargs):
         """Metrics over all of `x`: `keras.Model.evaluate`.
-
-        Uses the averaged weights where the optimizer keeps them.
 
         Raises:
             ValueError: If the data cannot be states of the visible units.
         """
+        given = _arguments(super().evaluate, x, y, *args, **kwargs)
         inputs.check(x, self.visible, "x")
-        y = _targets(x, y, kwargs)
+        if not getattr(self, "_fitting", False):
+            return super().evaluate(**given)
         with averaged_weights(self):
-            return super().evaluate(x, y, batch_size, *args, **kwargs)
+            return super().evaluate(**given)
+
+
+def _arguments(method, x, y, *args, **kwargs):
+    """The arguments by name, with targets if there are sample weights."""
+    given = inspect.signature(method).bind(x, y, *args, **kwargs).arguments
+    given |= given.pop("kwargs", {})
+    if y is None and given.get("sample_weight") is not None:
+        given["y"] = _no_targets(x)
+    return given
+
+
+def _no_targets(x):
+    """Targets that nobody uses: without any, Keras drops sample weights."""
+    return np.zeros(len(x), "float32")
 
 
 def _first_examples(x):
     return None if x is None else x[:_METRIC_EXAMPLES]
-
-
-def _targets(x, y, kwargs):
-    """Targets that nobody uses: without any, Keras drops sample weights."""
-    if y is None and kwargs.get("sample_weight") is not None:
-        return _no_targets(x)
-    return y
-
-
-def _no_targets(x):
-    return np.zeros(len(x), "float32")
