@@ -98,6 +98,11 @@ def test_fit_does_not_adapt_a_bias_with_an_initializer():
     model = still(visible_bias_initializer="zeros")
     fit(model, data())
     assert not model.visible_params["bias"].numpy().any()
+    # The offsets start from the data all the same, and 3 updates move them
+    # by a hundredth each.
+    np.testing.assert_allclose(
+        model.offsets.visible.numpy(), data().mean(axis=0), rtol=0, atol=0.03
+    )
 
 
 def test_fit_does_not_adapt_parameters_that_were_set():

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_rbm import RBM, PersistentChain
 from keras_rbm.models import compiled_loop
+from keras_rbm.models.unsupervised import UnsupervisedModel
 from tests.machines import (
     METRICS,
     data,
@@ -50,9 +51,14 @@ class Watch(keras.callbacks.Callback):
         )
 
 
+def steps(model, x, steps_per_epoch):
+    return compiled_loop.steps_in_block(
+        model, UnsupervisedModel.train_step, x, steps_per_epoch
+    )
+
+
 def test_what_one_call_can_do():
     model = built(steps_per_execution=3)
-    steps = compiled_loop.steps_in_block
     assert steps(model, endless(data()), 6) == 3
     for x, steps_per_epoch in (
         (data(), 6),
@@ -70,6 +76,16 @@ def test_what_one_call_can_do():
         {"steps_per_execution": 3, "run_eagerly": True},
     ):
         assert steps(built(**options), endless(data()), 6) == 0
+
+
+def test_another_step_needs_the_loop_of_keras():
+    class Other(RBM):
+        def train_step(self, data):
+            return super().train_step(data)
+
+    model = Other(5, 4, seed=0)
+    model.compile(steps_per_execution=3)
+    assert steps(model, endless(data()), 6) == 0
 
 
 @pytest.fixture(scope="module")

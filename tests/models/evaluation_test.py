@@ -81,6 +81,18 @@ def test_evaluate_estimates_the_pseudo_likelihood():
     )
 
 
+def test_every_batch_has_sites_of_its_own():
+    model = given(ORACLE)
+    once, twice = (
+        model.evaluate(x, batch_size=48, verbose=0, return_dict=True)
+        for x in (data(), np.tile(data(), (2, 1)))
+    )
+    assert once["pseudo_log_likelihood"] != twice["pseudo_log_likelihood"]
+    assert once["cross_entropy"] == pytest.approx(
+        twice["cross_entropy"], abs=ERROR
+    )
+
+
 def test_evaluate_takes_data_sets_and_weights():
     model = given(ORACLE)
     weight = np.random.default_rng(0).random(48).astype("float32")

@@ -168,6 +168,14 @@ def test_scaling_the_machine_is_the_inverse_temperature():
         np.testing.assert_allclose(x, y, rtol=rounding("float32", 1.0))
 
 
+@pytest.mark.parametrize("width", [4, 6])
+def test_examples_of_another_width_are_refused(width):
+    model, v = rbm(oracle()), np.zeros((3, width), "float32")
+    for answer in (model, model.free_energy, model.reconstruct):
+        with pytest.raises(ValueError, match="must have 5 columns"):
+            answer(v)
+
+
 def test_sizes_of_the_sides():
     model = RBM(5, 4, seed=0)
     assert model.kernel.shape == (5, 4)

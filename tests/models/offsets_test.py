@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_rbm import RBM
@@ -85,6 +86,21 @@ def test_examples_of_weight_0_do_not_move_the_offsets():
             getattr(alone.offsets, side).numpy(),
             atol=ERROR,
         )
+
+
+@pytest.mark.parametrize("frozen", ["kernel", "visible_bias", "hidden_bias"])
+def test_with_one_parameter_frozen_the_others_learn_as_before(frozen):
+    models = [rbm(ORACLE), rbm(ORACLE)]
+    (variable,) = (v for v in models[1].trainable_variables if v.name == frozen)
+    variable.trainable = False
+    slopes = []
+    for model in models:
+        model.adapt(data())
+        slopes.append(step(model, data(), 1.0))
+    full, rest = slopes
+    assert rest.keys() == full.keys() - {frozen}
+    for name, slope in rest.items():
+        np.testing.assert_allclose(slope, full[name], atol=ERROR)
 
 
 def test_without_centring_there_are_none():

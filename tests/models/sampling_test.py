@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.machines import assert_law, data, exact_draws, rbm
+from tests.machines import (
+    assert_law,
+    data,
+    rbm,
+    total_variation,
+    total_variation_floor,
+)
 from tests.oracle import Oracle
 
 PLAIN = Oracle.draw(5, 4, seed=1)
@@ -30,19 +36,26 @@ def test_samples_follow_the_law(model):
     assert_law(model.sample(50_000, 60, seed=1), ORACLE.p_visible)
 
 
-def test_samples_from_a_start(model):
-    count = 50_000
-    start = np.tile(ORACLE.visible_states[5], (count, 1))
-    assert_law(
-        model.sample(num_sweeps=2, start=start, seed=2),
-        np.linalg.matrix_power(ORACLE.transition(), 2)[5],
-    )
-    rng = np.random.default_rng(0)
-    start = exact_draws(rng, ORACLE.p_visible, ORACLE.visible_states, count)
-    assert_law(
-        model.sample(num_sweeps=2, start=start.astype("uint8"), seed=3),
-        ORACLE.p_visible,
-    )
+@pytest.fixture(scope="module")
+def slow():
+    """A machine that forgets its start slowly enough to count sweeps."""
+    kernel = 3 * PLAIN.kernel
+    return Oracle(kernel, -kernel.sum(axis=1) / 2, -kernel.sum(axis=0) / 2)
+
+
+@pytest.mark.parametrize("num_sweeps", [1, 2])
+def test_samples_are_so_many_sweeps_from_the_start(slow, num_sweeps):
+    count, state = 20_000, 25
+    laws = [
+        np.linalg.matrix_power(slow.transition(), k)[state]
+        for k in (num_sweeps, num_sweeps - 1, num_sweeps + 1)
+    ]
+    start = np.tile(slow.visible_states[state], (count, 1)).astype("uint8")
+    samples = rbm(slow).sample(num_sweeps=num_sweeps, start=start, seed=2)
+    assert_law(samples, laws[0])
+    for law in laws[1:]:
+        floor = total_variation_floor(law, count)
+        assert total_variation(samples.numpy(), law) > 4 * floor
 
 
 def test_without_a_start_chains_start_from_the_visible_units_alone(model):

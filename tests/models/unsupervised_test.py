@@ -151,3 +151,34 @@ def test_a_callback_can_change_the_number_of_sweeps():
     model.compile(run_eagerly=True)
     model.fit(data(), batch_size=48, epochs=3, verbose=0, callbacks=[More()])
     assert int(model.chain.num_sweeps) == 4
+
+
+def test_frozen_it_stays_as_it_is_but_for_its_chain():
+    model = rbm(ORACLE, chain=PersistentChain(20), trainable=False)
+    model.compile("adam", run_eagerly=True)
+    start = [variable.numpy() for variable in model.parameters.variables]
+    particles = model.chain.particles.numpy()
+    model.fit(data(), batch_size=16, verbose=0)
+    for variable, value in zip(model.parameters.variables, start, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert (model.chain.particles.numpy() != particles).any()
+    assert int(model.updates) == 3
+
+
+def test_arguments_by_position():
+    first, second = given(ORACLE), given(ORACLE)
+    weight = np.linspace(0, 2, 48)
+    # batch_size, epochs, verbose, callbacks, split, validation, shuffle, ...
+    first.fit(data(), None, 16, 2, 0, None, 0.0, None, False, None, weight)
+    second.fit(
+        data(),
+        batch_size=16,
+        epochs=2,
+        verbose=0,
+        shuffle=False,
+        sample_weight=weight,
+    )
+    assert_close(weights(first), weights(second))
+    bad = np.full((3, 5), 7.0)
+    with pytest.raises(ValueError, match="`validation_data` must"):
+        first.fit(data(), None, 16, 2, 0, None, 0.0, bad)
