@@ -15,8 +15,8 @@ def is_dataset(x):
 def check(x, units, name, batch_size=None):
     """Checks data before any work is done on them.
 
-    All values of an array are looked at. Of a `tf.data.Dataset` the element
-    specification is, and the first batch.
+    All values of an array are looked at, and the first batch of a
+    `tf.data.Dataset`.
 
     Args:
         x: Array of shape `(examples, units.width)`, or a `tf.data.Dataset` of
