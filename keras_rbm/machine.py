@@ -8,7 +8,7 @@ from keras_rbm.units import Units
 
 
 class Machine(NamedTuple):
-    """p(v, h) ~ exp(<v, W h> - visible.energy(v) - hidden.energy(h)).
+    """p(v, h) ~ exp(beta <v, W h> - visible.energy(v) - hidden.energy(h)).
 
     Attributes:
         visible: `Units` of the visible side.
@@ -16,6 +16,9 @@ class Machine(NamedTuple):
         kernel: W, tensor of shape `(visible.width, hidden.width)`.
         visible_params: Tensors by the names of `visible.parameters()`.
         hidden_params: Tensors by the names of `hidden.parameters()`.
+        beta: Strength of the coupling: a number, a scalar tensor, or one
+            value for each row of a batch, of shape `(batch, 1)`. In that case
+            the parameters of the units may have a row for each too.
     """
 
     visible: Units
@@ -23,10 +26,11 @@ class Machine(NamedTuple):
     kernel: object
     visible_params: dict
     hidden_params: dict
+    beta: object = 1.0
 
 
 def hidden_inputs(machine, v):
-    """What the hidden units receive, v W.
+    """What the hidden units receive, beta v W.
 
     The product is taken in the dtype of the kernel, and returned in that of
     the units' parameters.
@@ -39,11 +43,11 @@ def hidden_inputs(machine, v):
         Tensor of shape `(batch, hidden.width)`.
     """
     product = ops.matmul(ops.cast(v, machine.kernel.dtype), machine.kernel)
-    return ops.cast(product, dtype(machine))
+    return _coupled(machine, ops.cast(product, dtype(machine)))
 
 
 def visible_inputs(machine, h):
-    """What the visible units receive, h W^T.
+    """What the visible units receive, beta h W^T.
 
     Args:
         machine: A `Machine`.
@@ -67,7 +71,7 @@ def visible_mean(machine, h):
 
 
 def energy(machine, v, h):
-    """E(v, h) = -<v, W h> + visible.energy(v) + hidden.energy(h).
+    """E(v, h) = -beta <v, W h> + visible.energy(v) + hidden.energy(h).
 
     Args:
         machine: A `Machine`.
@@ -115,6 +119,79 @@ def flip(machine):
         kernel=ops.transpose(machine.kernel),
         visible_params=machine.hidden_params,
         hidden_params=machine.visible_params,
+        beta=machine.beta,
+    )
+
+
+def decouple(machine, visible_mean):
+    """The base-rate machine: no coupling, and this mean of the visible units.
+
+    The hidden units have a bias of 0; what parameters the units have beside
+    the bias stays as it is. In such a machine everything is known: draws are
+    `gibbs.sample_without_inputs`, log Z is `log_partition_decoupled`.
+
+    Args:
+        machine: A `Machine`.
+        visible_mean: Tensor of shape `(visible.width,)`, such as the mean of
+            the training data.
+
+    Returns:
+        A `Machine` with `beta=0`.
+
+    Reference: Salakhutdinov and Murray (2008), "On the quantitative analysis
+        of deep belief networks", section 4.1, whose code takes the base rates
+        of the training data too.
+    """
+    fitted = machine.visible.fit_parameters(visible_mean)
+    bias = machine.hidden_params["bias"]
+    return machine._replace(
+        visible_params={
+            **machine.visible_params,
+            **{k: ops.cast(p, dtype(machine)) for k, p in fitted.items()},
+        },
+        hidden_params={**machine.hidden_params, "bias": ops.zeros_like(bias)},
+        beta=0.0,
+    )
+
+
+def log_partition_decoupled(machine):
+    """Log Z of a machine without coupling, a scalar in nats."""
+
+    def log_partition(units, params):
+        inputs = ops.zeros((1, units.width), dtype(machine))
+        return units.log_partition(inputs, params)[0]
+
+    return log_partition(
+        machine.visible, machine.visible_params
+    ) + log_partition(machine.hidden, machine.hidden_params)
+
+
+def anneal(base, machine, beta):
+    """The machine on the straight line from `base` (0) to `machine` (1).
+
+    p(v, h) ~ p_base(v, h)^(1 - beta) p_machine(v, h)^beta: all natural
+    parameters are interpolated. The kernel is not copied, so that the rows of
+    a batch can have different betas in one matrix product.
+
+    Args:
+        base: A `Machine` without coupling, such as `decouple` returns.
+        machine: A `Machine` of the same units.
+        beta: Scalar, or tensor of shape `(batch, 1)`.
+
+    Returns:
+        A `Machine`; its parameters have shape `(width,)`, or `(batch,
+        width)` for a column of betas.
+
+    Reference: Salakhutdinov and Murray (2008), equation 14 ff.
+    """
+
+    def between(start, end):
+        return {k: (1 - beta) * start[k] + beta * end[k] for k in end}
+
+    return machine._replace(
+        visible_params=between(base.visible_params, machine.visible_params),
+        hidden_params=between(base.hidden_params, machine.hidden_params),
+        beta=beta * machine.beta,
     )
 
 
@@ -142,6 +219,25 @@ def scale(machine, inverse_temperature):
     )
 
 
+def cast(machine, dtype):
+    """The machine with all its tensors in another dtype."""
+
+    def converted(params):
+        return {name: ops.cast(p, dtype) for name, p in params.items()}
+
+    return machine._replace(
+        kernel=ops.cast(machine.kernel, dtype),
+        visible_params=converted(machine.visible_params),
+        hidden_params=converted(machine.hidden_params),
+    )
+
+
 def dtype(machine):
     """The dtype of the units' parameters, and of states in computations."""
     return next(iter(machine.hidden_params.values())).dtype
+
+
+def _coupled(machine, inputs):
+    if isinstance(machine.beta, float) and machine.beta == 1.0:
+        return inputs
+    return ops.cast(machine.beta, inputs.dtype) * inputs

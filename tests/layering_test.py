@@ -12,18 +12,25 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = "keras_rbm"
 LAYERS = (
-    ("checks",),
+    ("checks", "compiled", "progress"),
     ("random", "tiles"),
     ("units",),
     ("machine",),
-    ("gibbs", "gradients"),
+    ("gibbs", "gradients", "tempering"),
     ("likelihood",),
     ("chains",),
     ("models",),
     ("callbacks", "data"),
     ("experiment",),
 )
-TENSORFLOW = {"random", "models", "callbacks", "data", "experiment"}
+TENSORFLOW = {
+    "compiled",
+    "random",
+    "models",
+    "callbacks",
+    "data",
+    "experiment",
+}
 MAX_LINES = 250
 
 LINE_OF = {name: line for line, names in enumerate(LAYERS) for name in names}

@@ -3,6 +3,7 @@
 import abc
 
 import numpy as np
+from keras import ops
 
 from keras_rbm import checks
 
@@ -41,6 +42,31 @@ class Units(abc.ABC):
         """Number of columns that these units take in a batch."""
         return self.size
 
+    @property
+    def num_joint_states(self):
+        """How many states all units have together; `None` if uncountable."""
+        return 2**self.size if self.states else None
+
+    def joint_states(self, index):
+        """The joint states of these numbers, by the binary digits of them.
+
+        Args:
+            index: Integer tensor of shape `(count,)`, from 0 to
+                `num_joint_states - 1`.
+
+        Returns:
+            Tensor of shape `(count, width)`, `float32`.
+
+        Raises:
+            ValueError: If the states cannot be enumerated.
+        """
+        if not self.states:
+            raise ValueError(f"The states of {self} cannot be enumerated.")
+        places = 2 ** np.arange(self.size - 1, -1, -1, dtype="int64")
+        digits = ops.cast(index, "int64")[:, None] // places % 2
+        low, high = self.states
+        return low + (high - low) * ops.cast(digits, "float32")
+
     @abc.abstractmethod
     def parameters(self):
         """Returns `{name: (shape, initializer)}` of what is to be learned."""
@@ -51,7 +77,8 @@ class Units(abc.ABC):
 
         Args:
             x: Tensor of shape `(batch, width)`.
-            params: Tensors by the names of `parameters`.
+            params: Tensors by the names of `parameters`; here and below they
+                may have a row for each of the batch, `(batch, width)`.
 
         Returns:
             Tensor of shape `(batch,)`, in nats.
@@ -99,10 +126,10 @@ class Units(abc.ABC):
         """Parameters that give the units this mean when there are no inputs.
 
         Args:
-            mean: Array of shape `(width,)`, the mean of the data.
+            mean: Array or tensor of shape `(width,)`, the mean of the data.
 
         Returns:
-            Arrays by the names of `parameters`.
+            Tensors by the names of `parameters`.
         """
 
     def check(self, x, name="x"):
@@ -168,3 +195,18 @@ class Units(abc.ABC):
     def __repr__(self):
         arguments = ", ".join(f"{k}={v}" for k, v in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def dot(x, parameter):
+    """<x, parameter> of each row, for a parameter with one row or with all.
+
+    Args:
+        x: Tensor of shape `(batch, width)`.
+        parameter: Tensor of shape `(width,)` or `(batch, width)`.
+
+    Returns:
+        Tensor of shape `(batch,)`.
+    """
+    if len(parameter.shape) == 1:  # A product is faster than a sum.
+        return ops.matmul(x, parameter)
+    return ops.sum(x * parameter, axis=-1)

@@ -1,11 +1,10 @@
 """Units that are on or off."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_rbm import random
-from keras_rbm.units.base import Units
+from keras_rbm.units.base import Units, dot
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -29,7 +28,7 @@ class Bernoulli(Units):
         return {"bias": ((self.size,), "zeros")}
 
     def energy(self, x, params):
-        return -ops.matmul(x, params["bias"])
+        return -dot(x, params["bias"])
 
     def log_partition(self, inputs, params):
         """sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
@@ -51,8 +50,8 @@ class Bernoulli(Units):
         Reference: Hinton (2010), "A practical guide to training restricted
             Boltzmann machines", section 8.
         """
-        mean = np.clip(np.asarray(mean, "float64"), 1e-3, 1 - 1e-3)
-        return {"bias": np.log(mean) - np.log1p(-mean)}
+        mean = ops.clip(ops.cast(mean, "float64"), 1e-3, 1 - 1e-3)
+        return {"bias": ops.log(mean) - ops.log1p(-mean)}
 
 
 def softplus(x):

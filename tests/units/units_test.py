@@ -159,7 +159,7 @@ def test_units_of_the_same_size_but_another_type_differ(unit):
 def test_fitted_parameters_give_the_mean_back(unit, case):
     mean = np.resize(case[2], unit.width)
     params = {
-        name: tf.constant(value, "float32")
+        name: tf.cast(value, "float32")
         for name, value in unit.fit_parameters(mean).items()
     }
     assert {n: p.shape for n, p in params.items()} == {

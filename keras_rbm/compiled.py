@@ -1,0 +1,18 @@
+"""Functions that XLA compiles."""
+
+import tensorflow as tf
+
+
+def compiled(function):
+    """Decorator: compiles a pure function of tensors with XLA.
+
+    Arguments that are not tensors, such as `Units`, are part of the program:
+    another value means another compilation.
+
+    Args:
+        function: A pure function; it may be given nests such as a `Machine`.
+
+    Returns:
+        The compiled function.
+    """
+    return tf.function(function, jit_compile=True, autograph=False)

@@ -1,0 +1,189 @@
+"""Annealed importance sampling of the partition function, both ways."""
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks, gibbs, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+from keras_rbm.likelihood.estimate import estimate
+from keras_rbm.progress import Progress
+
+# The stream of the start, beside those of the steps from 0.
+_START = 2**32
+# Steps in one compiled call, and the most chains in one.
+_STEPS, _CHAINS = 500, 1000
+
+
+def betas(num_betas):
+    """The inverse temperatures of Salakhutdinov and Murray, scaled.
+
+    Theirs are 500 from 0 to 0.5, 4,000 to 0.9 and 10,000 to 1, evenly spaced.
+
+    Args:
+        num_betas: Number of steps, a positive integer.
+
+    Returns:
+        `float64` array of shape `(num_betas + 1,)`, from 0 to 1.
+
+    Reference: Salakhutdinov and Murray (2008), section 5.
+    """
+    num_betas = checks.positive_integer("num_betas", num_betas)
+    shares = np.array([0, 500, 4_500, 14_500]) / 14_500
+    return np.interp(
+        np.linspace(0.0, 1.0, num_betas + 1), shares, [0.0, 0.5, 0.9, 1.0]
+    )
+
+
+def ais(
+    machine,
+    base,
+    stream,
+    num_betas=10_000,
+    num_chains=100,
+    verbose="auto",
+):
+    """Log Z = log Z_base + log mean_i w_i, by annealing from `base`.
+
+    w = prod_k p*_{k+1}(v_k) / p*_k(v_k), with v_0 from the base and v_k from
+    one Gibbs sweep at beta_k, which starts at v_{k-1}. The mean of w is
+    unbiased; its logarithm is, on average, below log Z.
+
+    Args:
+        machine: A `Machine`.
+        base: A `Machine` without coupling, as `machine.decouple` returns.
+        stream: A `keras_rbm.random.Stream`.
+        num_betas: Number of steps.
+        num_chains: Number of chains, in blocks of at most 1,000; a chain's
+            draws do not depend on how many there are.
+        verbose: `"auto"` for a progress bar on a screen if it takes long, 1
+            or 0.
+
+    Returns:
+        An `Estimate`.
+
+    Raises:
+        ValueError: If a number is not a positive integer.
+
+    Reference: Neal (2001), "Annealed importance sampling"; Salakhutdinov and
+        Murray (2008), section 4.1.
+    """
+    num_chains = checks.positive_integer("num_chains", num_chains)
+
+    def start(first, count):
+        return gibbs.sample_without_inputs(
+            base,
+            count,
+            random.fold_in(stream, _START)._replace(first_row=first),
+        )
+
+    bar = Progress(
+        num_betas * num_chains, "Annealed importance sampling", verbose
+    )
+    log_weights, particles = _anneal(
+        machine, base, betas(num_betas), num_chains, start, stream, bar
+    )
+    return estimate(base, log_weights, particles)
+
+
+def reverse_ais(
+    machine, base, v_model, stream, num_betas=10_000, verbose="auto"
+):
+    """Log Z = log Z_base - log mean_i w_i, by annealing towards `base`.
+
+    The steps of `ais` from the other end. The mean of w is an unbiased
+    estimate of Z_base / Z where `v_model` are samples of the machine; the
+    estimate of log Z is then, on average, above it.
+
+    Args:
+        machine: A `Machine`.
+        base: A `Machine` without coupling, as `machine.decouple` returns.
+        v_model: Tensor of shape `(chains, visible.width)`, samples of the
+            machine.
+        stream: A `keras_rbm.random.Stream`.
+        num_betas: Number of steps.
+        verbose: As for `ais`.
+
+    Returns:
+        An `Estimate`.
+
+    Raises:
+        ValueError: If `num_betas` is not a positive integer.
+
+    Reference: Burda, Grosse and Salakhutdinov (2015), "Accurate and
+        conservative estimates of MRF log-likelihood using reverse annealing",
+        and Krause, Fischer and Igel (2020), "Algorithms for estimating the
+        partition function of restricted Boltzmann machines", section 4.2.
+    """
+    v_model = ops.cast(v_model, machine_lib.dtype(machine))
+    bar = Progress(
+        num_betas * len(v_model),
+        "Reverse annealed importance sampling",
+        verbose,
+    )
+    log_weights, particles = _anneal(
+        machine,
+        base,
+        betas(num_betas)[::-1],
+        len(v_model),
+        lambda first, count: v_model[first : first + count],
+        stream,
+        bar,
+    )
+    return estimate(base, log_weights, particles, reverse=True)
+
+
+def _anneal(machine, base, betas, num_chains, start, stream, bar):
+    """Runs all chains over all betas, in blocks of both."""
+    num_steps = len(betas) - 1
+    padded = np.pad(betas, (0, -num_steps % _STEPS), mode="edge")
+    all_weights, particles = [], []
+    for first in range(0, num_chains, _CHAINS):
+        count = min(_CHAINS, num_chains - first)
+        v = start(first, count)
+        log_weights = ops.zeros((count,), "float64")
+        for begin in range(0, num_steps, _STEPS):
+            steps = min(_STEPS, num_steps - begin)
+            v, log_weights = _run(
+                machine,
+                base,
+                v,
+                log_weights,
+                ops.cast(
+                    padded[begin : begin + _STEPS + 1],
+                    machine_lib.dtype(machine),
+                ),
+                random.fold_in(stream, begin)._replace(
+                    first_row=ops.convert_to_tensor(first, "int32")
+                ),
+                ops.convert_to_tensor(steps, "int32"),
+            )
+            bar.add(steps * count)
+        all_weights.append(ops.convert_to_numpy(log_weights))
+        particles.append(ops.convert_to_numpy(v))
+    return np.concatenate(all_weights), np.concatenate(particles)
+
+
+@compiled
+def _run(machine, base, v, log_weights, betas, stream, num_steps):
+    """`num_steps` steps, from betas[0] on."""
+
+    def step(k, state):
+        v, log_weights = state
+        old = machine_lib.anneal(base, machine, betas[k])
+        new = machine_lib.anneal(base, machine, betas[k + 1])
+        # One product serves both weights and the sweep.
+        inputs = machine_lib.hidden_inputs(machine, v)
+        change = machine_lib.free_energy(
+            old, v, betas[k] * inputs
+        ) - machine_lib.free_energy(new, v, betas[k + 1] * inputs)
+        here = random.fold_in(stream, k)
+        h = new.hidden.sample(
+            betas[k + 1] * inputs,
+            new.hidden_params,
+            random.fold_in(here, 0),
+        )
+        v = gibbs.sample_visible(new, h, here)
+        return v, log_weights + ops.cast(change, "float64")
+
+    return ops.fori_loop(0, num_steps, step, (v, log_weights))

@@ -1,0 +1,70 @@
+"""What importance weights tell of a partition function."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_rbm import machine as machine_lib
+
+
+class Estimate(NamedTuple):
+    """log Z as importance weights tell it.
+
+    Attributes:
+        log_z: The estimate, in nats.
+        standard_error: That of `log_z`, in nats, from the spread of the
+            weights. It is too small where few chains carry all the weight.
+        effective_sample_size: (sum w)^2 / sum w^2, from 1 to the number of
+            chains.
+        log_weights: `float64` array of shape `(chains,)`.
+        particles: Array of shape `(chains, visible.width)`, where the chains
+            ended.
+    """
+
+    log_z: float
+    standard_error: float
+    effective_sample_size: float
+    log_weights: np.ndarray
+    particles: np.ndarray
+
+    def __str__(self):
+        return (
+            f"log Z = {self.log_z:.3f} +- {self.standard_error:.3f} nats "
+            f"({len(self.log_weights)} chains, effective sample size "
+            f"{self.effective_sample_size:.1f})"
+        )
+
+
+def estimate(base, log_weights, particles, reverse=False):
+    """Log Z = log Z_base + log mean w, or reversed, log Z_base - log mean w.
+
+    The standard error is that of the mean divided by the mean (the delta
+    method); it is infinite for a single weight.
+
+    Args:
+        base: The `Machine` without coupling at one end of the path.
+        log_weights: `float64` array of shape `(chains,)`.
+        particles: Array of shape `(chains, visible.width)`.
+        reverse: Whether the path led from the machine to the base.
+
+    Returns:
+        An `Estimate`.
+    """
+    base_log_z = float(
+        machine_lib.log_partition_decoupled(machine_lib.cast(base, "float64"))
+    )
+    count = len(log_weights)
+    top = log_weights.max()
+    weights = np.exp(log_weights - top)
+    log_mean = float(top + np.log(weights.mean()))
+    effective = float(weights.sum() ** 2 / np.square(weights).sum())
+    error = np.inf
+    if count > 1:
+        error = np.sqrt(max(count / effective - 1.0, 0.0) / (count - 1))
+    return Estimate(
+        base_log_z + (-log_mean if reverse else log_mean),
+        float(error),
+        effective,
+        log_weights,
+        particles,
+    )

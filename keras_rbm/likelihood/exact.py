@@ -1,0 +1,88 @@
+"""The partition function by enumeration of the smaller side."""
+
+from keras import ops
+
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+from keras_rbm.progress import Progress
+
+#: The most joint states of a side that are enumerated.
+MAX_STATES = 2**25
+# Numbers in a block of the enumeration: some tens of MiB in float64.
+_BLOCK_NUMBERS = 2**21
+# Blocks in one compiled call.
+_BLOCKS = 8
+
+
+def can_enumerate(machine):
+    """Whether `log_partition` can be computed."""
+    return _smaller(machine) is not None
+
+
+def log_partition(machine, verbose="auto"):
+    """Log Z = log sum_v exp(-F(v)), over all states of the smaller side.
+
+    In float64, in blocks, so that memory stays bounded. For binary units on
+    the hidden side, as on the visible one, F is that of the flipped machine.
+
+    Args:
+        machine: A `Machine`, one side of which has at most 2**25 joint
+            states.
+        verbose: `"auto"` for a progress bar on a screen if it takes long, 1
+            or 0.
+
+    Returns:
+        A `float`, in nats.
+
+    Raises:
+        ValueError: If neither side can be enumerated.
+
+    Reference: Fischer and Igel (2014), equation 25.
+    """
+    side = _smaller(machine)
+    if side is None:
+        raise ValueError(
+            "Exact enumeration needs a side of at most 2**25 joint states; "
+            'use AIS (method="ais"). Received: '
+            f"machine.visible={machine.visible}, "
+            f"machine.hidden={machine.hidden}"
+        )
+    side = machine_lib.cast(side, "float64")
+    total = side.visible.num_joint_states
+    rows = min(total, max(1, _BLOCK_NUMBERS // side.hidden.width))
+    bar = Progress(total, "Enumerating states", verbose)
+    log_sum = ops.convert_to_tensor(-float("inf"), "float64")
+    for first in range(0, total, _BLOCKS * rows):
+        log_sum = _add_blocks(
+            side, log_sum, ops.convert_to_tensor(first, "int64"), rows
+        )
+        bar.add(min(_BLOCKS * rows, total - first))
+    return float(log_sum)
+
+
+def _smaller(machine):
+    """The machine with the side to enumerate as its visible one, if any."""
+    sides = [
+        side
+        for side in (machine, machine_lib.flip(machine))
+        if (side.visible.num_joint_states or MAX_STATES + 1) <= MAX_STATES
+    ]
+    return min(
+        sides, key=lambda side: side.visible.num_joint_states, default=None
+    )
+
+
+@compiled
+def _add_blocks(machine, log_sum, first, rows):
+    """log(exp(log_sum) + sum exp(-F)) over the next `_BLOCKS` blocks."""
+    total = machine.visible.num_joint_states
+
+    def add(block, log_sum):
+        index = first + ops.cast(block, "int64") * rows
+        index = index + ops.arange(rows, dtype="int64")
+        x = ops.cast(machine.visible.joint_states(index), "float64")
+        terms = -machine_lib.free_energy(machine, x)
+        terms = ops.where(index < total, terms, -float("inf"))
+        return ops.logaddexp(log_sum, ops.logsumexp(terms))
+
+    return ops.fori_loop(0, _BLOCKS, add, log_sum)

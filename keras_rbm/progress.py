@@ -1,0 +1,54 @@
+"""A progress bar for what may take long."""
+
+import sys
+import time
+
+import keras
+
+# Seconds before the bar appears: what is over by then needs none.
+_PATIENCE = 3.0
+
+
+class Progress:
+    """Keras's progress bar, once a few seconds have gone by.
+
+    On a screen alone, as long as `verbose` is `"auto"`.
+
+    Args:
+        total: Number of units of work.
+        label: What is being done, printed before the bar.
+        verbose: `"auto"`, 1 for a bar always or 0 for none.
+
+    Raises:
+        ValueError: If `verbose` is none of these.
+    """
+
+    def __init__(self, total, label, verbose="auto"):
+        if verbose not in ("auto", 0, 1):
+            raise ValueError(
+                '`verbose` must be "auto", 0 or 1. Received: '
+                f"verbose={verbose!r}"
+            )
+        if verbose == "auto":
+            verbose = sys.stdout.isatty() or "ipykernel" in sys.modules
+        self.total = total
+        self.label = label
+        self.verbose = bool(verbose)
+        self._done = 0
+        self._bar = None
+        self._start = time.perf_counter()
+
+    def add(self, count):
+        """Notes that so much more has been done."""
+        self._done += count
+        if not self.verbose:
+            return
+        if self._bar is None:
+            if (
+                time.perf_counter() - self._start < _PATIENCE
+                or self._done >= self.total
+            ):
+                return
+            print(self.label)
+            self._bar = keras.utils.Progbar(self.total, width=20)
+        self._bar.update(self._done)
