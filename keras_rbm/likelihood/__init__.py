@@ -1,5 +1,17 @@
 """Estimators of the log-likelihood, as pure functions."""
 
+from keras_rbm.likelihood.ais import ais as ais
+from keras_rbm.likelihood.ais import betas as betas
+from keras_rbm.likelihood.ais import reverse_ais as reverse_ais
+from keras_rbm.likelihood.bracket import Bracket as Bracket
+from keras_rbm.likelihood.bracket import bracket as bracket
+from keras_rbm.likelihood.estimate import Estimate as Estimate
+from keras_rbm.likelihood.exact import Exact as Exact
+from keras_rbm.likelihood.exact import can_enumerate as can_enumerate
+from keras_rbm.likelihood.exact import exact as exact
+from keras_rbm.likelihood.pseudo import (
+    pseudo_log_likelihood as pseudo_log_likelihood,
+)
 from keras_rbm.likelihood.pseudo import (
     stochastic_pseudo_log_likelihood as stochastic_pseudo_log_likelihood,
 )

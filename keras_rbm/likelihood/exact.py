@@ -1,5 +1,7 @@
 """The partition function by enumeration of the smaller side."""
 
+from typing import NamedTuple
+
 from keras import ops
 
 from keras_rbm import machine as machine_lib
@@ -14,16 +16,40 @@ _BLOCK_NUMBERS = 2**21
 _BLOCKS = 8
 
 
+class Exact(NamedTuple):
+    """Log Z by enumeration; attributes as those of a `Bracket`.
+
+    Attributes:
+        log_z: The value, in nats.
+    """
+
+    log_z: float
+
+    standard_error = 0.0
+    warnings = ()
+    trusted = True
+
+    @property
+    def lower(self):
+        """The value; so is `upper`."""
+        return self.log_z
+
+    upper = lower
+
+    def __str__(self):
+        return f"log Z = {self.log_z:.4f} nats (exact)"
+
+
 def can_enumerate(machine):
-    """Whether `log_partition` can be computed."""
+    """Whether a side has few enough joint states for `exact`."""
     return _smaller(machine) is not None
 
 
-def log_partition(machine, verbose="auto"):
+def exact(machine, verbose="auto"):
     """Log Z = log sum_v exp(-F(v)), over all states of the smaller side.
 
-    In float64, in blocks, so that memory stays bounded. For binary units on
-    the hidden side, as on the visible one, F is that of the flipped machine.
+    In float64, in blocks, so that memory stays bounded. Where the hidden side
+    is the smaller, that is log sum_h exp(-F(h)) of the flipped machine.
 
     Args:
         machine: A `Machine`, one side of which has at most 2**25 joint
@@ -32,7 +58,7 @@ def log_partition(machine, verbose="auto"):
             or 0.
 
     Returns:
-        A `float`, in nats.
+        An `Exact`.
 
     Raises:
         ValueError: If neither side can be enumerated.
@@ -57,7 +83,7 @@ def log_partition(machine, verbose="auto"):
             side, log_sum, ops.convert_to_tensor(first, "int64"), rows
         )
         bar.add(min(_BLOCKS * rows, total - first))
-    return float(log_sum)
+    return Exact(float(log_sum))
 
 
 def _smaller(machine):

@@ -27,11 +27,12 @@ def check(x, units, name, batch_size=None):
 
     Raises:
         ValueError: If the data cannot be states of the units, if there are
-            none, or fewer than `batch_size`.
+            none, or fewer than `batch_size`; or if weights of a data set are
+            negative or not numbers.
     """
     if is_dataset(x):
         for batch in x.take(1):
-            units.check(_examples(batch).numpy(), f"a batch of {name}")
+            _checked(batch, units, name)
             return
         raise ValueError(
             f"`{name}` must have at least one batch. Received an empty "
@@ -53,30 +54,119 @@ def check(x, units, name, batch_size=None):
         )
 
 
-def mean(x, units, name="x"):
-    """Mean of the examples.
+def check_weight(weight, count, name="sample_weight"):
+    """Checks the weights of examples.
+
+    Args:
+        weight: Array of shape `(count,)`, or `None`.
+        count: Number of examples.
+        name: The argument's name, for errors.
+
+    Raises:
+        ValueError: If a weight is missing, negative or not a finite number.
+    """
+    if weight is None:
+        return
+    weight = np.asarray(weight)
+    if weight.shape != (count,) or weight.dtype.kind not in "fbui":
+        raise ValueError(
+            f"`{name}` must have a number for each example, shape ({count},). "
+            f"Received: {name}.shape={weight.shape}, {name}.dtype="
+            f"{weight.dtype}"
+        )
+    # Written so that NaN, for which every comparison fails, is an error.
+    wrong = ~((weight >= 0) & np.isfinite(weight))
+    if wrong.any():
+        row = np.argmax(wrong)
+        raise ValueError(
+            f"`{name}` must hold finite numbers that are not negative; "
+            f"{wrong.sum()} of {count} are not such. Received: "
+            f"{name}[{row}]={weight[row]}"
+        )
+
+
+def mean(x, units, name="x", sample_weight=None):
+    """Mean of the examples, sum_i w_i x_i / sum_i w_i.
 
     Args:
         x: Array or data set as for `check`, of which the first 100 batches
-            are used.
+            are used, with the weights that it has.
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
+        sample_weight: Weights of the examples of an array, of shape
+            `(examples,)`, or `None` for ones.
 
     Returns:
         `float64` array of shape `(units.width,)`.
 
     Raises:
-        ValueError: If the data cannot be states of the units.
+        ValueError: If the data cannot be states of the units, or their
+            weights cannot be such.
+    """
+    check(x, units, name)
+    if is_dataset(x):
+        batches = (_checked(b, units, name) for b in x.take(_MEAN_BATCHES))
+    else:
+        check_weight(sample_weight, len(x))
+        batches = [(np.asarray(x), sample_weight)]
+    total, count = 0.0, 0.0
+    for v, weight in batches:
+        if weight is None:
+            total, count = total + v.sum(0, dtype="float64"), count + len(v)
+        else:
+            weight = np.asarray(weight, "float64")
+            total, count = total + weight @ v, count + weight.sum()
+    if not count:
+        raise ValueError(
+            "`sample_weight` must be positive for some of the examples. "
+            "Received: sample_weight=0 for all"
+        )
+    return total / count
+
+
+def states(x, units, batch_size, name="v"):
+    """Batches of examples that are states of the units, and not means.
+
+    Args:
+        x: Array of shape `(examples, units.width)`, or a finite
+            `tf.data.Dataset` of batches of them.
+        units: `Units` that the examples must be states of.
+        batch_size: The largest number of examples in a batch.
+        name: The argument's name, for errors.
+
+    Yields:
+        Arrays of shape `(up to batch_size, units.width)`.
+
+    Raises:
+        ValueError: If the data are not states, or have no end.
     """
     check(x, units, name)
     if not is_dataset(x):
-        return np.mean(np.asarray(x), axis=0, dtype="float64")
-    total, count = 0.0, 0
-    for batch in x.take(_MEAN_BATCHES):
-        v = _examples(batch).numpy()
-        units.check(v, f"a batch of {name}")
-        total, count = total + v.sum(axis=0, dtype="float64"), count + len(v)
-    return total / count
+        x = np.asarray(x)
+        units.check_states(x, name)
+        batches = [x]
+    elif x.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            f"`{name}` must come to an end. Received a tf.data.Dataset that "
+            f"repeats for ever: take a part, `{name}.take(100)`."
+        )
+    else:
+        batches = (_examples(batch).numpy() for batch in x)
+    for batch in batches:
+        if is_dataset(x):
+            units.check_states(batch, f"a batch of {name}")
+        for first in range(0, len(batch), batch_size):
+            yield batch[first : first + batch_size]
+
+
+def _checked(batch, units, name):
+    """Examples and weights of a batch of a data set, as arrays."""
+    v, weight = _examples(batch).numpy(), None
+    units.check(v, f"a batch of {name}")
+    if isinstance(batch, tuple) and len(batch) == 3:
+        weight = batch[2].numpy()
+        check_weight(weight, len(v))
+    return v, weight
 
 
 def _examples(batch):

@@ -2,8 +2,10 @@
 
 from keras import ops
 
+from keras_rbm import likelihood
 from keras_rbm import machine as machine_lib
 from keras_rbm.models import inputs as inputs_lib
+from keras_rbm.models import log_likelihood as log_likelihood_lib
 from keras_rbm.models import sampling
 from keras_rbm.models.unsupervised import UnsupervisedModel
 
@@ -12,7 +14,8 @@ class MachineModel(UnsupervisedModel):
     """A Keras model around a `Machine`, its current parameters.
 
     Subclasses have `visible` and `hidden`, the `Units` of the two sides,
-    `parameters`, and `inverse_temperature`.
+    `parameters`, `inverse_temperature`, `data_mean`, a variable with the mean
+    of the training data, and `fantasy_particles`, samples or `None`.
     """
 
     @property
@@ -91,6 +94,112 @@ class MachineModel(UnsupervisedModel):
         return sampling.sample(
             self.machine(), num_samples, num_sweeps, start, seed
         )
+
+    def log_partition(
+        self,
+        method="auto",
+        v=None,
+        num_betas=10_000,
+        num_chains=200,
+        num_sweeps=1000,
+        seed=None,
+        verbose="auto",
+    ):
+        """Log Z, exactly or between two estimates.
+
+        Args:
+            method: `"exact"` for enumeration of the smaller side, up to 2**25
+                states; `"ais"` for annealed importance sampling and its
+                reverse; `"auto"` for the first where it can be had.
+            v: Data, whose mean free energy AIS is held against, or `None`.
+            num_betas: Number of steps of the annealing.
+            num_chains: Number of chains of the annealing.
+            num_sweeps: Number of sweeps that bring the fantasy particles (or,
+                where the chain keeps none, draws from the base rates of the
+                training data) to the samples that the reverse starts from.
+            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
+                estimate. `None` for another at each call.
+            verbose: `"auto"` for a progress bar on a screen if it takes more
+                than a few seconds, 1 or 0.
+
+        Returns:
+            A `likelihood.Exact` or a `likelihood.Bracket`. Both have `lower`,
+            `upper`, `standard_error`, `trusted` and `warnings`.
+
+        Raises:
+            ValueError: If an argument is not as described, or neither side
+                can be enumerated with `method="exact"`.
+
+        Reference: Salakhutdinov and Murray (2008), "On the quantitative
+            analysis of deep belief networks"; Krause, Fischer and Igel
+            (2020), "Algorithms for estimating the partition function of
+            restricted Boltzmann machines".
+        """
+        if method not in ("auto", "exact", "ais"):
+            raise ValueError(
+                '`method` must be "auto", "exact" or "ais". Received: '
+                f"method={method!r}"
+            )
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        if method == "exact" or (
+            method == "auto" and likelihood.can_enumerate(machine)
+        ):
+            return likelihood.exact(machine, verbose)
+        return log_likelihood_lib.bracket(
+            machine,
+            self.data_mean.value,
+            self.fantasy_particles,
+            v,
+            num_betas,
+            num_chains,
+            num_sweeps,
+            seed,
+            verbose,
+        )
+
+    def log_likelihood(self, v, method="auto", log_partition=None, **kwargs):
+        """Mean log p(v) = -mean F(v) - log Z, with its uncertainty.
+
+        Args:
+            v: Array of shape `(examples, visible.width)` of states, or a
+                finite `tf.data.Dataset` of batches of them. Grey values are
+                refused: they have no probability under binary units.
+            method: As for `log_partition`.
+            log_partition: What `log_partition` returned for the same weights,
+                or `None` to compute it.
+            **kwargs: Further arguments of `log_partition`.
+
+        Returns:
+            A `LogLikelihood`: `float(it)` and `it.lower` are the pessimistic
+            end, `it.upper` is the other one, `print(it)` tells all.
+
+        Raises:
+            ValueError: If the data are not states of the visible units, or
+                an argument is not as described.
+        """
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        scores, some = log_likelihood_lib.scores(machine, v)
+        if log_partition is None:
+            log_partition = self.log_partition(method, v=some, **kwargs)
+        return log_likelihood_lib.LogLikelihood(scores, log_partition)
+
+    def pseudo_log_likelihood(self, v):
+        """sum_i log p(v_i | v_-i) of each example, over all sites i.
+
+        Args:
+            v: As for `log_likelihood`.
+
+        Returns:
+            `float64` array of shape `(examples,)`, in nats.
+
+        Raises:
+            ValueError: If the data are not states of visible units that have
+                two.
+
+        Reference: Besag (1975), "Statistical analysis of non-lattice data".
+        """
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        return log_likelihood_lib.pseudo_log_likelihood(machine, v)
 
     def _states(self, v):
         if ops.shape(v)[-1] != self.visible.width:

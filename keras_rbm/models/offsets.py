@@ -55,14 +55,11 @@ class Offsets(keras.layers.Layer):
             inputs: Its hidden inputs, `(batch, hidden.width)`.
             weight: Tensor of shape `(batch,)`, or `None` for ones.
         """
-        weight = ops.ones_like(v[:, 0]) if weight is None else weight
-        weight = ops.cast(weight, v.dtype)
-        total = ops.sum(weight)
-        weight = weight / ops.where(total == 0, ops.ones_like(total), total)
-        rate = (1 - self.momentum) * ops.sum(weight)
+        shares = gradients.shares(v, weight)
+        rate = (1 - self.momentum) * ops.sum(shares)
         h = machine.hidden.mean(inputs, machine.hidden_params)
         for offset, x in ((self.visible, v), (self.hidden, h)):
-            mean = ops.matmul(weight, x)
+            mean = ops.matmul(shares, x)
             offset.assign(offset + rate * (mean - offset))
 
     def center(self, kernel, visible_bias, hidden_bias):

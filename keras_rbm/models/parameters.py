@@ -2,7 +2,9 @@
 
 import keras
 import tensorflow as tf
+from keras import ops
 
+from keras_rbm import gradients
 from keras_rbm.machine import Machine
 
 
@@ -18,6 +20,8 @@ class Parameters(keras.layers.Layer):
         hidden_bias_initializer: The same for the hidden units.
         kernel_regularizer: Keras regularizer of W, or `None`.
         kernel_constraint: Keras constraint of W, or `None`.
+        hidden_activity_regularizer: Keras regularizer of the mean activities
+            of the hidden units, or `None`.
         **kwargs: `dtype` and `name` of a Keras layer.
     """
 
@@ -30,6 +34,7 @@ class Parameters(keras.layers.Layer):
         hidden_bias_initializer,
         kernel_regularizer,
         kernel_constraint,
+        hidden_activity_regularizer,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -41,6 +46,9 @@ class Parameters(keras.layers.Layer):
         self.hidden_bias_initializer = get(hidden_bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.hidden_activity_regularizer = keras.regularizers.get(
+            hidden_activity_regularizer
+        )
 
     def build(self):
         """Creates the variables."""
@@ -72,6 +80,59 @@ class Parameters(keras.layers.Layer):
             },
         )
 
+    def start(self, mean, inverse_temperature):
+        """Gives the visible units this mean, if there are no inputs.
+
+        Unless their bias has an initializer of its own.
+
+        Args:
+            mean: Array of shape `(visible.width,)`.
+            inverse_temperature: What the machine is scaled by.
+        """
+        if self.visible_bias_initializer is None:
+            # Scaled parameters are what the units see.
+            for name, value in self.visible.fit_parameters(mean).items():
+                self.visible_params[name].assign(value / inverse_temperature)
+
+    def activity_penalty(self, machine, inputs, weight=None):
+        """The regularizer of mean_i E[h | v_i], a scalar in nats.
+
+        Args:
+            machine: A `Machine`.
+            inputs: Hidden inputs of the data, `(batch, hidden.width)`.
+            weight: Tensor of shape `(batch,)`, or `None` for ones: the mean
+                is divided by the sum of the weights.
+        """
+        if self.hidden_activity_regularizer is None:
+            return 0.0
+        h = machine.hidden.mean(inputs, machine.hidden_params)
+        shares = gradients.shares(inputs, weight)
+        return self.hidden_activity_regularizer(ops.matmul(shares, h))
+
+    def slopes(self, tape, objective):
+        """Returns `{path of a variable: gradient of the objective}`."""
+        slopes = tape.gradient(objective, self.variables)
+        paths = [variable.path for variable in self.variables]
+        return dict(zip(paths, slopes, strict=True))
+
+    def center(self, slopes, offsets):
+        """Returns the slopes with those of W and of the biases centred.
+
+        Args:
+            slopes: What `slopes` returned.
+            offsets: `Offsets`.
+        """
+        paths = [
+            variable.path
+            for variable in (
+                self.kernel,
+                self.visible_params["bias"],
+                self.hidden_params["bias"],
+            )
+        ]
+        centered = offsets.center(*(slopes[path] for path in paths))
+        return slopes | dict(zip(paths, centered, strict=True))
+
     def get_arguments(self):
         """Returns the arguments but for the units, serialized by name."""
         names = (
@@ -80,6 +141,7 @@ class Parameters(keras.layers.Layer):
             "hidden_bias_initializer",
             "kernel_regularizer",
             "kernel_constraint",
+            "hidden_activity_regularizer",
         )
         serialize = keras.saving.serialize_keras_object
         return {name: serialize(getattr(self, name)) for name in names}

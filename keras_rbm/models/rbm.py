@@ -40,7 +40,11 @@ class RBM(MachineModel):
             log-odds of the data, by `adapt`, which the first `fit` calls.
         hidden_bias_initializer: Keras initializer of c.
         kernel_regularizer: Keras regularizer of W.
-        kernel_constraint: Keras constraint of W.
+        kernel_constraint: Keras constraint of W; `MaxNorm(axis=0)` bounds what
+            comes into each hidden unit.
+        hidden_activity_regularizer: Keras regularizer, such as
+            `SquaredSparsity(0.05)`, of the mean of E[h | v] over the examples
+            of a batch, of shape `(hidden.width,)`.
         seed: Integer from 0 to 2**64 - 1. The same seed gives the same draws.
             `None` for one from Python's generator.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
@@ -64,15 +68,11 @@ class RBM(MachineModel):
         hidden_bias_initializer="zeros",
         kernel_regularizer=None,
         kernel_constraint=None,
+        hidden_activity_regularizer=None,
         seed=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not inverse_temperature > 0:
-            raise ValueError(
-                "`inverse_temperature` must be positive. Received: "
-                f"inverse_temperature={inverse_temperature}"
-            )
         if not isinstance(chain, Chain | None):
             raise ValueError(
                 "`chain` must be a Chain, such as PersistentChain(100), or "
@@ -82,7 +82,9 @@ class RBM(MachineModel):
         self.hidden = units.get("hidden", hidden)
         self.chain = ContrastiveDivergence() if chain is None else chain
         self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
-        self.inverse_temperature = float(inverse_temperature)
+        self.inverse_temperature = checks.positive_number(
+            "inverse_temperature", inverse_temperature
+        )
         self.seed = checks.seed(seed)
         self.parameters = Parameters(
             self.visible,
@@ -95,6 +97,7 @@ class RBM(MachineModel):
             hidden_bias_initializer,
             kernel_regularizer,
             kernel_constraint,
+            hidden_activity_regularizer,
             dtype=self.dtype_policy,
         )
         self._figures = Metrics(self.visible)
@@ -108,6 +111,13 @@ class RBM(MachineModel):
             shape=(),
             dtype="int64",
             initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+        self.data_mean = self.add_weight(
+            name="data_mean",
+            shape=(self.visible.width,),
+            initializer=keras.initializers.Constant(0.5),
             trainable=False,
             autocast=False,
         )
@@ -130,7 +140,7 @@ class RBM(MachineModel):
         stream = self._stream(_PARTICLES)
         return self.chain.samples(self.machine(), None, stream)
 
-    def adapt(self, x):
+    def adapt(self, x, sample_weight=None):
         """Starts the model from the mean of the data.
 
         Sets the visible parameters to those that give the data's mean without
@@ -140,29 +150,29 @@ class RBM(MachineModel):
 
         Args:
             x: Array of shape `(examples, visible.width)`, or a
-                `tf.data.Dataset` of batches, of which the first 100 are used.
+                `tf.data.Dataset` of batches, of which the first 100 are used,
+                with the weights that it has.
+            sample_weight: Array of shape `(examples,)`, the weights of the
+                examples in the mean; `None` for ones.
 
         Raises:
-            ValueError: If the data cannot be states of the visible units.
+            ValueError: If the data cannot be states of the visible units, or
+                if a weight is negative or not a number.
         """
-        mean = inputs_lib.mean(x, self.visible)
-        if self.parameters.visible_bias_initializer is None:
-            # Scaled parameters are what the units see.
-            for name, value in self.visible.fit_parameters(mean).items():
-                self.visible_params[name].assign(
-                    value / self.inverse_temperature
-                )
+        mean = inputs_lib.mean(x, self.visible, "x", sample_weight)
+        self.data_mean.assign(mean)
+        self.parameters.start(mean, self.inverse_temperature)
         if self.offsets is not None:
             self.offsets.start(self.machine(), mean)
         self.chain.start(self.machine(), self._stream(_START))
 
-    def prepare(self, x):
-        """Calls `adapt(x)` on a model that nothing has been done to yet."""
+    def prepare(self, x, sample_weight=None):
+        """Calls `adapt` on a model that nothing has been done to yet."""
         untouched = not any(np.any(p) for p in self.visible_params.values())
         if not ops.convert_to_numpy(self.updates) and (
             untouched or self.parameters.visible_bias_initializer is not None
         ):
-            self.adapt(x)
+            self.adapt(x, sample_weight)
 
     @property
     def metrics(self):
@@ -172,38 +182,27 @@ class RBM(MachineModel):
         """One update of the parameters and of the chain, in the graph."""
         v, weight = self._unpack(data)
         stream = self._stream(_TRAIN)
-        v_model = self.chain.advance(self.machine(), v, stream)
+        machine = self.machine()
+        v_model = self.chain.advance(machine, v, stream)
+        model_weight = self.chain.model_weight(machine, v_model)
+        batch = ops.shape(v)[0]
         with tf.GradientTape() as tape:
             # Centring mixes the three gradients, also where one is frozen.
-            variables = self.parameters.variables
-            tape.watch([variable.value for variable in variables])
+            tape.watch([p.value for p in self.parameters.variables])
             machine = self.machine()
-            gap, inputs = gradients.free_energy_gap(machine, v, v_model, weight)
-            objective = self.optimizer.scale_loss(gap + sum(self.losses))
-        slopes = dict(
-            zip(
-                (v.path for v in variables),
-                tape.gradient(objective, variables),
-                strict=True,
+            gap, inputs = gradients.free_energy_gap(
+                machine, v, v_model, weight, model_weight
             )
-        )
-        batch = ops.shape(v)[0]
+            penalty = self.parameters.activity_penalty(
+                machine, inputs[:batch], weight
+            )
+            objective = gap + penalty + sum(self.losses)
+            objective = self.optimizer.scale_loss(objective)
+        slopes = self.parameters.slopes(tape, objective)
         self.chain.persist(machine, inputs[batch:], stream)
         if self.offsets is not None:
             self.offsets.move(machine, v, inputs[:batch], weight)
-            paths = [
-                v.path
-                for v in (
-                    self.kernel,
-                    self.visible_params["bias"],
-                    self.hidden_params["bias"],
-                )
-            ]
-            slopes |= zip(
-                paths,
-                self.offsets.center(*(slopes[p] for p in paths)),
-                strict=True,
-            )
+            slopes = self.parameters.center(slopes, self.offsets)
         trained = self.trainable_variables
         if trained:
             self.optimizer.apply([slopes[v.path] for v in trained], trained)

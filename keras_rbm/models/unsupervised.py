@@ -20,11 +20,12 @@ class UnsupervisedModel(keras.Model):
     has `train_step` and `test_step`.
     """
 
-    def prepare(self, x):
+    def prepare(self, x, sample_weight=None):
         """Looks at the data before the first update.
 
         Args:
             x: Array or `tf.data.Dataset` of batches, checked.
+            sample_weight: Array of shape `(examples,)`, checked, or `None`.
         """
         raise NotImplementedError
 
@@ -87,14 +88,18 @@ class UnsupervisedModel(keras.Model):
 
         Raises:
             ValueError: If the data cannot be states of the visible units, or
-                are fewer than a batch.
+                are fewer than a batch, or if a weight is negative or not a
+                number.
         """
         given = _arguments(super().fit, x, y, *args, **kwargs)
         inputs.check(x, self.visible, "x", given.get("batch_size"))
+        weight = given.get("sample_weight")
+        _check_weight(weight, x)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
             v, *rest = validation
             inputs.check(v, self.visible, "validation_data")
+            _check_weight(rest[1] if len(rest) == 2 else None, v)
             if len(rest) == 2 and rest[0] is None:
                 rest[0] = _no_targets(v)
                 given["validation_data"] = (v, *rest)
@@ -102,7 +107,7 @@ class UnsupervisedModel(keras.Model):
             inputs.check(validation, self.visible, "validation_data")
         if inputs.is_dataset(x):
             given["shuffle"] = False  # Keras would warn.
-        self.prepare(x)
+        self.prepare(x, weight)
         steps = compiled_loop.steps_in_block(
             self,
             UnsupervisedModel.train_step,
@@ -127,10 +132,12 @@ class UnsupervisedModel(keras.Model):
         """Metrics over all of `x`: `keras.Model.evaluate`.
 
         Raises:
-            ValueError: If the data cannot be states of the visible units.
+            ValueError: If the data cannot be states of the visible units, or
+                if a weight is negative or not a number.
         """
         given = _arguments(super().evaluate, x, y, *args, **kwargs)
         inputs.check(x, self.visible, "x")
+        _check_weight(given.get("sample_weight"), x)
         if not getattr(self, "_fitting", False):
             return super().evaluate(**given)
         with averaged_weights(self):
@@ -144,6 +151,11 @@ def _arguments(method, x, y, *args, **kwargs):
     if y is None and given.get("sample_weight") is not None:
         given["y"] = _no_targets(x)
     return given
+
+
+def _check_weight(weight, x):
+    if not inputs.is_dataset(x):  # Whose weights are its own.
+        inputs.check_weight(weight, len(x))
 
 
 def _no_targets(x):

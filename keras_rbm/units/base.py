@@ -174,6 +174,36 @@ class Units(abc.ABC):
                 f"{x[row, column]}"
             )
 
+    def check_states(self, x, name="x"):
+        """Checks that data are states of these units, not means of them.
+
+        The log-likelihood of grey values is none: where units have two
+        states, only these are accepted.
+
+        Args:
+            x: Array of shape `(batch, width)`.
+            name: What to call it in an error.
+
+        Raises:
+            ValueError: If `check` fails or a value is in between.
+        """
+        self.check(x, name)
+        if not self.states:
+            return
+        x = np.asarray(x)
+        low, high = self.states
+        between = (x != low) & (x != high)
+        if between.any():
+            row, column = np.argwhere(between)[0]
+            raise ValueError(
+                f"`{name}` must hold {low:g} and {high:g} alone: a machine of "
+                f"{type(self).__name__} units gives no likelihood to the "
+                f"values in between ({between.sum()} of {between.size}). "
+                "Binarize the data first, for example by "
+                f"keras_rbm.data.binarized. Received: {name}[{row}, {column}]"
+                f"={x[row, column]}"
+            )
+
     def get_config(self):
         """Returns the constructor's arguments."""
         return {"size": self.size}

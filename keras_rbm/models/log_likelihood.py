@@ -1,0 +1,175 @@
+"""How probable a model makes data, and how sure that is."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_rbm import checks, gibbs, likelihood, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+from keras_rbm.models import inputs
+
+# Streams of one estimate.
+_SWEEPS, _BRACKET = range(2)
+# Examples whose free energy is taken at once, and that AIS looks at.
+_BATCH, _EXAMPLES = 1000, 10_000
+
+
+class LogLikelihood(NamedTuple):
+    """mean log p(v) = -mean F(v) - log Z, from below and from above.
+
+    Attributes:
+        scores: -F(v), `float64` array of shape `(examples,)`, in nats.
+        log_partition: `likelihood.Exact` or `likelihood.Bracket`: log Z.
+    """
+
+    scores: np.ndarray
+    log_partition: likelihood.Exact | likelihood.Bracket
+
+    @property
+    def lower(self):
+        """The pessimistic end, with the larger estimate of log Z."""
+        return float(self.scores.mean()) - self.log_partition.upper
+
+    @property
+    def upper(self):
+        """The optimistic end, with the smaller estimate of log Z."""
+        return float(self.scores.mean()) - self.log_partition.lower
+
+    @property
+    def standard_error(self):
+        """That of the mean over examples and that of log Z, in quadrature."""
+        spread = self.scores.std() / np.sqrt(max(len(self.scores) - 1, 1))
+        return float(np.hypot(spread, self.log_partition.standard_error))
+
+    @property
+    def warnings(self):
+        """Reasons not to trust the figure, as a tuple of sentences."""
+        return self.log_partition.warnings
+
+    @property
+    def trusted(self):
+        """Whether there are no warnings."""
+        return self.log_partition.trusted
+
+    def __float__(self):
+        return self.lower
+
+    def __str__(self):
+        ends = f"{self.lower:.3f}"
+        if self.lower != self.upper:
+            ends += f" to {self.upper:.3f}"
+        return (
+            f"log-likelihood {ends} nats, +- {self.standard_error:.3f} "
+            f"({len(self.scores)} examples)\n{self.log_partition}"
+        )
+
+
+def scores(machine, v):
+    """-F(v) of all examples.
+
+    Args:
+        machine: A `Machine`.
+        v: Array of shape `(examples, visible.width)`, or a finite
+            `tf.data.Dataset` of batches of them.
+
+    Returns:
+        `float64` array of shape `(examples,)`, in nats, and the first 10,000
+        examples as an array.
+
+    Raises:
+        ValueError: If the data are not states of the visible units.
+    """
+    batches = []
+    energies = _by_batch(
+        _free_energy, machine_lib.cast(machine, "float64"), v, batches
+    )
+    return -energies, np.concatenate(batches)[:_EXAMPLES]
+
+
+def pseudo_log_likelihood(machine, v):
+    """sum_i log p(v_i | v_-i) of all examples, in `float64`; as `scores`."""
+    return _by_batch(_pseudo, machine, v).astype("float64")
+
+
+def bracket(
+    machine, mean, start, v, num_betas, num_chains, num_sweeps, seed, verbose
+):
+    """`likelihood.bracket`, with starts for the reverse.
+
+    Args:
+        machine: A `Machine`.
+        mean: Tensor of shape `(visible.width,)`, that of the base.
+        start: Tensor of shape `(chains, visible.width)`, repeated or cut to
+            the number of chains, from which `num_sweeps` sweeps lead to the
+            samples that the reverse starts from; `None` for draws from the
+            base.
+        v: Array of shape `(examples, visible.width)` or `None`.
+        num_betas: Number of steps of the annealing.
+        num_chains: Number of chains.
+        num_sweeps: Number of sweeps from `start`.
+        seed: Integer from 0 to 2**64 - 1, or `None` for another each time.
+        verbose: `"auto"`, 1 or 0.
+
+    Returns:
+        A `likelihood.Bracket`.
+
+    Raises:
+        ValueError: If a number is not a positive integer.
+    """
+    num_chains = checks.positive_integer("num_chains", num_chains)
+    num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+    stream = random.stream(seed)
+    base = machine_lib.decouple(machine, mean)
+    sweeps = random.fold_in(stream, _SWEEPS)
+    if start is None:
+        start = gibbs.sample_without_inputs(base, num_chains, sweeps)
+    start = ops.take(start, np.arange(num_chains) % len(start), axis=0)
+    return likelihood.bracket(
+        machine,
+        base,
+        _run(
+            machine,
+            ops.cast(start, machine_lib.dtype(machine)),
+            sweeps,
+            tf.constant(num_sweeps),
+        ),
+        random.fold_in(stream, _BRACKET),
+        None if v is None else ops.cast(v, machine_lib.dtype(machine)),
+        num_betas,
+        num_chains,
+        verbose,
+    )
+
+
+def _by_batch(function, machine, v, kept=None):
+    """`function(machine, batch)` of all examples, joined.
+
+    Batches go into `kept`, as long as these are not enough for AIS.
+    """
+    results = []
+    for batch in inputs.states(v, machine.visible, _BATCH):
+        # The last batch is filled up: another shape would be compiled anew.
+        rows = np.resize(batch, (_BATCH, batch.shape[1]))
+        result = function(machine, ops.cast(rows, machine_lib.dtype(machine)))
+        results.append(result[: len(batch)].numpy())
+        if kept is not None and len(kept) * _BATCH < _EXAMPLES:
+            kept.append(batch)
+    return np.concatenate(results)
+
+
+@compiled
+def _free_energy(machine, v):
+    return machine_lib.free_energy(machine, v)
+
+
+@compiled
+def _pseudo(machine, v):
+    return likelihood.pseudo_log_likelihood(machine, v)
+
+
+@compiled
+def _run(machine, v, stream, num_sweeps):
+    return gibbs.run(machine, v, stream, num_sweeps)
