@@ -2,7 +2,9 @@
 
     python train.py                       the 8 x 8 digits, no download
     python train.py --config mnist.gin    MNIST
+    python train.py --mode evaluate --output runs/mnist/2026-01-31-120000
 
+The last one says how probable a finished run makes the data.
 A .gin file can run code: use only files that you would run as programs.
 """
 
@@ -13,14 +15,24 @@ import os
 import pathlib
 import shutil
 import sys
+import textwrap
 
 from absl import app, flags
 from absl import logging as absl_logging
 
 _CONFIGS = pathlib.Path(__file__).resolve().parent / "configs"
 
+_MODE = flags.DEFINE_enum(
+    "mode",
+    "train",
+    ["train", "evaluate"],
+    "Whether to train, or to evaluate the finished run in --output.",
+)
 _CONFIG = flags.DEFINE_string(
-    "config", "digits.gin", "A .gin file: a path, or a name in configs/."
+    "config",
+    "digits.gin",
+    "A .gin file: a path, or a name in configs/. To evaluate, the default is "
+    "what the run was trained by.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], 'A binding on top, such as "RBM.hidden=250"; repeatable.'
@@ -44,14 +56,19 @@ class UserError(Exception):
 
 
 def main(argv):
-    """Runs the training; every user error ends in one line and code 2."""
+    """Trains or evaluates; every user error ends in one line and code 2."""
     try:
         if len(argv) > 1:
             raise UserError(f"unknown argument {argv[1]!r}; see --help")
-        config = _find(_CONFIG.value)
-        output = _output(config)
-        print(f"Training as {config.name} says, into {output}", flush=True)
-        _train(config, output)
+        if _MODE.value == "evaluate":
+            config, output = _finished()
+            print(f"Evaluating {output} as {config} says", flush=True)
+            _evaluate(config, output)
+        else:
+            config = _find(_CONFIG.value)
+            output = _output(config)
+            print(f"Training as {config.name} says, into {output}", flush=True)
+            _train(config, output)
     except UserError as error:
         print(f"train.py: error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -90,24 +107,75 @@ def _output(config):
     return output
 
 
+def _finished():
+    """The config to evaluate by, and the folder of the run."""
+    if not _OUTPUT.value:
+        raise UserError("--mode evaluate needs --output, the folder of a run")
+    output = pathlib.Path(_OUTPUT.value)
+    if not output.is_dir():
+        raise UserError(f"no run in {output}: there is no such folder")
+    if not (output / "model.keras").is_file():
+        raise UserError(f"no finished run in {output}: it holds no model.keras")
+    if not os.access(output, os.W_OK):
+        raise UserError(f"cannot write to the folder {output}")
+    if _CONFIG.present:
+        return _find(_CONFIG.value), output
+    config = output / "operative_config.gin"
+    if not config.is_file():
+        raise UserError(f"{output} holds no {config.name}; give a --config")
+    return config, output
+
+
+def _evaluate(config, output):
+    log = output / "evaluate.log"
+    gin, keras = _import(log)
+    import keras_rbm
+    from keras_rbm import evaluation
+
+    try:
+        gin.add_config_file_search_path(str(_CONFIGS))
+        gin.parse_config_files_and_bindings([str(config)], _bindings())
+        trained = gin.get_bindings("run", resolve_references=False)
+        own = gin.get_bindings("evaluate", resolve_references=False)
+        with gin.unlock_config():
+            for name in {"data", "binarize"} & trained.keys() - own.keys():
+                gin.bind_parameter(f"evaluate.{name}", trained[name])
+        figures = gin.get_configurable("evaluate")(
+            model=_load(keras, output / "model.keras"),
+            output=str(output),
+            about={
+                "keras_rbm": keras_rbm.__version__,
+                "config": str(config),
+            },
+        )
+    except Exception as error:
+        _fail(error, log)
+    print(f"\n{evaluation.table(figures)}\n")
+    print(f"The figures are in {output / 'evaluation.json'}.")
+
+
+def _load(keras, path):
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:
+        # Keras puts all of the model's config before the reason.
+        reason = str(error).rpartition("Exception encountered: ")[2]
+        raise ValueError(
+            f"cannot read {path}: {textwrap.shorten(reason, 400)}"
+        ) from error
+
+
 def _train(config, output):
-    absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
-    _log_to(output / "train.log")
-    with _quiet(output / "train.log"):
-        import gin
-        import keras
-
-        from keras_rbm import experiment
-
-    _register(gin, keras, experiment)
+    log = output / "train.log"
+    gin, keras = _import(log)
     try:
         gin.add_config_file_search_path(str(_CONFIGS))
         gin.parse_config_files_and_bindings([str(config)], _bindings())
         keras.utils.set_random_seed(gin.query_parameter("%seed") % 2**32)
         run = gin.get_configurable("run")
-        run(output=str(output), describe=gin.operative_config_str)
+        run(output=str(output), describe=lambda: _describe(gin))
     except Exception as error:
-        _fail(error, output)
+        _fail(error, log)
     print(
         f"The run is in {output}; look at it with "
         f"`{_tensorboard()} --logdir {output}`."
@@ -122,11 +190,34 @@ def _tensorboard():
     return os.path.relpath(beside)
 
 
+def _import(log):
+    """What takes seconds to import, with names for .gin files."""
+    absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
+    _log_to(log)
+    with _quiet(log):
+        import gin
+        import keras
+
+        from keras_rbm import experiment
+
+    _register(gin, keras, experiment)
+    return gin, keras
+
+
+def _describe(gin):
+    """All settings that training uses, and those of the evaluation."""
+    later = gin.get_bindings("evaluate", resolve_references=False)
+    lines = (f"\nevaluate.{name} = {value!r}" for name, value in later.items())
+    return gin.operative_config_str() + "".join(lines)
+
+
 def _bindings():
     bindings = list(_SET.value)
+    # The seed of a run may be that of its data, which must stay the same.
+    seed = "evaluate.seed" if _MODE.value == "evaluate" else "seed"
     for name, value in (
         ("run.epochs", _EPOCHS.value),
-        ("seed", _SEED.value),
+        (seed, _SEED.value),
         ("mnist.data_dir", _DATA_DIR.value),
     ):
         if value is not None:
@@ -137,15 +228,20 @@ def _bindings():
 def _register(gin, keras, experiment):
     """Names for .gin files; classes stay as they are."""
     import keras_rbm
-    from keras_rbm import data
+    from keras_rbm import data, evaluation
 
     for thing in (
         experiment.run,
+        evaluation.evaluate,
         experiment.linear_decay,
+        experiment.hold_then_linear_decay,
         keras_rbm.RBM,
         keras_rbm.Bernoulli,
         keras_rbm.ContrastiveDivergence,
         keras_rbm.PersistentChain,
+        keras_rbm.ExactChain,
+        keras_rbm.SquaredSparsity,
+        keras_rbm.CrossEntropySparsity,
         data.mnist,
         data.digits,
         data.bars_and_stripes,
@@ -171,12 +267,12 @@ def _classes(module):
     ]
 
 
-def _fail(error, output):
+def _fail(error, log):
     """Tells a user error in one line; the trace is in the log."""
-    logging.getLogger("keras_rbm").exception("the run failed")
+    logging.getLogger("keras_rbm").exception("this failed")
     message = str(error).split("\n  In call to configurable")[0]
     line = " ".join(message.split())
-    raise UserError(f"{line} (trace in {output / 'train.log'})") from None
+    raise UserError(f"{line} (trace in {log})") from None
 
 
 @contextlib.contextmanager

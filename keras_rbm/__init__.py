@@ -10,9 +10,14 @@ if _keras.backend.backend() != "tensorflow":
 
 from keras_rbm.chains import Chain as Chain
 from keras_rbm.chains import ContrastiveDivergence as ContrastiveDivergence
+from keras_rbm.chains import ExactChain as ExactChain
 from keras_rbm.chains import PersistentChain as PersistentChain
+from keras_rbm.chains import TemperedChain as TemperedChain
 from keras_rbm.models import RBM as RBM
 from keras_rbm.models import averaged_weights as averaged_weights
+from keras_rbm.schedules import HoldThenLinearDecay as HoldThenLinearDecay
+from keras_rbm.sparsity import CrossEntropySparsity as CrossEntropySparsity
+from keras_rbm.sparsity import SquaredSparsity as SquaredSparsity
 from keras_rbm.units import Bernoulli as Bernoulli
 from keras_rbm.units import Units as Units
 

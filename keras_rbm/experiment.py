@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_rbm import callbacks, checks
 from keras_rbm.data import Data, batches, binarized, in_order, to_float
+from keras_rbm.schedules import HoldThenLinearDecay
 
 _LOG = logging.getLogger("keras_rbm")
 # Updates in one call of the compiled function, at most.
@@ -34,6 +35,20 @@ def linear_decay(num_updates, initial_learning_rate=0.1):
     )
 
 
+def hold_then_linear_decay(num_updates, initial_learning_rate=0.1, hold=0.5):
+    """Constant for a part of the run, and then falls linearly to 0.
+
+    Args:
+        num_updates: Number of updates of the whole run.
+        initial_learning_rate: Learning rate of the first part.
+        hold: The first part as a fraction of the run.
+
+    Returns:
+        A Keras learning-rate schedule, `HoldThenLinearDecay`.
+    """
+    return HoldThenLinearDecay(num_updates, initial_learning_rate, hold)
+
+
 def run(
     model,
     data,
@@ -47,6 +62,7 @@ def run(
     seed=0,
     pictures_every=5,
     describe=None,
+    num_sweeps=None,
 ):
     """Trains a model and leaves behind what one wants to see of it.
 
@@ -74,6 +90,9 @@ def run(
             so many epochs.
         describe: Function without arguments that returns the configuration
             as text, for `operative_config.gin` and TensorBoard; or `None`.
+        num_sweeps: Schedule of the chain's number of sweeps, such as `{0: 1,
+            0.8: 5}` (see `callbacks.NumSweeps`); `None` for what the chain
+            has.
 
     Returns:
         The Keras `History`.
@@ -84,6 +103,7 @@ def run(
     epochs = checks.positive_integer("epochs", epochs)
     pictures_every = checks.positive_integer("pictures_every", pictures_every)
     _check(model, data)
+    sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     train = batches(data.train, batch_size, binarize, seed)
     steps = checks.positive_integer(
         "steps_per_epoch",
@@ -123,6 +143,7 @@ def run(
         steps_per_epoch=steps,
         validation_data=_validation(data, binarize, seed),
         callbacks=[
+            *sweeps,  # Before those that its logs are for.
             callbacks.Scalars(log_dir),
             callbacks.Images(
                 log_dir, data.image_shape, examples, pictures_every

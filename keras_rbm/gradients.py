@@ -5,7 +5,7 @@ from keras import ops
 from keras_rbm import machine as machine_lib
 
 
-def free_energy_gap(machine, v, v_model, sample_weight=None):
+def free_energy_gap(machine, v, v_model, sample_weight=None, model_weight=None):
     """mean_i w_i F(v_i) - mean_i w_i * mean_j F(v_model_j).
 
     Its gradient is that of the negative mean log-likelihood, with the
@@ -21,6 +21,8 @@ def free_energy_gap(machine, v, v_model, sample_weight=None):
         sample_weight: Tensor of shape `(batch,)`, or `None` for ones. As
             everywhere in Keras, the weighted sum is divided by the number of
             examples.
+        model_weight: Tensor of shape `(chains,)`, constants: mean_j is then
+            the mean with these weights. `None` for ones.
 
     Returns:
         The gap, a scalar in nats, and the hidden inputs of `v` and then of
@@ -33,6 +35,8 @@ def free_energy_gap(machine, v, v_model, sample_weight=None):
     weight = ops.ones_like(v[:, 0]) if sample_weight is None else sample_weight
     positive = ops.cast(weight, v.dtype) / ops.cast(ops.shape(v)[0], v.dtype)
     chains = ops.ones_like(v_model[:, 0])
+    if model_weight is not None:
+        chains = ops.stop_gradient(ops.cast(model_weight, v.dtype))
     negative = chains * ops.sum(positive) / ops.sum(chains)
     # One product for both phases: half the calls, twice the rows.
     both = ops.stop_gradient(ops.concatenate([v, v_model]))
@@ -40,6 +44,23 @@ def free_energy_gap(machine, v, v_model, sample_weight=None):
     energies = machine_lib.free_energy(machine, both, inputs)
     gap = ops.sum(ops.concatenate([positive, -negative]) * energies)
     return gap, inputs
+
+
+def shares(x, sample_weight=None):
+    """w_i / sum_j w_j, the weights of a mean over a batch.
+
+    Args:
+        x: Tensor of shape `(batch, width)`.
+        sample_weight: Tensor of shape `(batch,)`, or `None` for ones.
+
+    Returns:
+        Tensor of shape `(batch,)` and the dtype of `x`, of sum 1; all 0 if
+        the weights are.
+    """
+    ones = ops.ones_like(x[:, 0])
+    weight = ones if sample_weight is None else ops.cast(sample_weight, x.dtype)
+    total = ops.sum(weight)
+    return weight / ops.where(total == 0, ops.ones_like(total), total)
 
 
 def center(kernel, visible_bias, hidden_bias, visible_mean, hidden_mean):

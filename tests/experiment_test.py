@@ -19,6 +19,8 @@ FILES = {
     "samples.png",
     "tensorboard",
 }
+# More in the last of three epochs.
+SWEEPS = {0: 1, 0.6: 3}
 
 
 def examples(count, width=12):
@@ -49,6 +51,7 @@ def finished(tmp_path_factory):
         learning_rate=experiment.linear_decay,
         epochs=3,
         batch_size=10,
+        num_sweeps=SWEEPS,
         pictures_every=2,
         describe=lambda: "run.epochs = 3\n",
     )
@@ -70,7 +73,12 @@ def test_the_history_has_a_row_an_epoch_with_validation(finished):
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == [0, 1, 2]
     names = {metric.name for metric in model.metrics}
-    assert set(rows[0]) == {"epoch", *names, *(f"val_{n}" for n in names)}
+    assert set(rows[0]) == {
+        "epoch",
+        "num_sweeps",
+        *names,
+        *(f"val_{n}" for n in names),
+    }
     for row, loss in zip(rows, history.history["val_loss"], strict=True):
         assert float(row["val_loss"]) == pytest.approx(loss)
 
@@ -110,9 +118,26 @@ def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
         learning_rate=experiment.linear_decay,
         epochs=3,
         batch_size=10,
+        num_sweeps=SWEEPS,
     )
     np.testing.assert_array_equal(model.kernel, again.kernel)
     np.testing.assert_array_equal(model.chain.particles, again.chain.particles)
+
+
+def test_the_sweeps_follow_a_schedule(finished):
+    model, history, output = finished
+    assert history.history["num_sweeps"] == [1, 1, 3]
+    assert int(model.chain.num_sweeps) == 3
+    with open(output / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["num_sweeps"] for row in rows] == ["1", "1", "3"]
+
+
+def test_the_learning_rate_is_held_and_falls_then():
+    schedule = experiment.hold_then_linear_decay(10, 0.4, hold=0.5)
+    rates = [float(schedule(step)) for step in (0, 5, 10)]
+    assert rates == pytest.approx([0.4, 0.4, 0.0])
+    assert float(schedule(8)) == pytest.approx(0.16)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +149,8 @@ def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
         ({"steps_per_epoch": 0}, "`steps_per_epoch` must be"),
         ({"batch_size": 51}, "fewer examples than a batch"),
         ({"binarize": "often"}, "`binarize` must be one of"),
+        ({"num_sweeps": {0: 0}}, "`num_sweeps` must be a positive integer"),
+        ({"num_sweeps": 5}, "`schedule` must be a dictionary"),
         ({"data": 3}, "`data` must be what a reader"),
         ({"model": machine(width=5)}, r"set `RBM.visible = 12`"),
         (

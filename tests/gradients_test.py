@@ -19,7 +19,7 @@ def samples():
     return rng.random((9, 5)), rng.integers(0, 2, (64, 5)).astype("float64")
 
 
-def gap_and_slopes(oracle, v, v_model, sample_weight=None):
+def gap_and_slopes(oracle, v, v_model, sample_weight=None, model_weight=None):
     """The gap and its gradients with respect to W, b and c."""
     parts = machine(oracle, "float64")
     parameters = [
@@ -33,6 +33,7 @@ def gap_and_slopes(oracle, v, v_model, sample_weight=None):
             machine_of(parts, parameters),
             *map(tf.constant, (v, v_model)),
             sample_weight,
+            model_weight,
         )
     return gap.numpy(), [x.numpy() for x in tape.gradient(gap, parameters)]
 
@@ -95,6 +96,43 @@ def test_the_samples_are_constants(samples):
     assert tape.gradient(gap, [v, v_model]) == [None, None]
 
 
+@pytest.mark.parametrize("total", [1.0, 7.0])
+def test_samples_of_the_model_may_have_weights(samples, total):
+    v, v_model = samples
+    rng = np.random.default_rng(7)
+    weights, p = rng.random(9), rng.dirichlet(np.ones(64))
+    gap, slopes = gap_and_slopes(ORACLE, v, v_model, weights, total * p)
+    expected = np.mean(weights * ORACLE.free_energy(v)) - np.mean(
+        weights
+    ) * np.sum(p * ORACLE.free_energy(v_model))
+    assert gap == pytest.approx(expected, abs=60 * CLOSE["atol"])
+    data = ORACLE.moments(v, weights / 9)
+    model = ORACLE.moments(v_model, weights.mean() * p)
+    for slope, d, m in zip(slopes, data, model, strict=True):
+        np.testing.assert_allclose(slope, m - d, **CLOSE)
+
+
+def test_weights_of_the_samples_are_constants(samples):
+    v, v_model = map(tf.constant, samples)
+    weight = tf.ones(64, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(weight)
+        gap, _ = gradients.free_energy_gap(
+            machine(ORACLE, "float64"), v, v_model, None, weight
+        )
+    assert tape.gradient(gap, weight) is None
+
+
+def test_shares_are_weights_of_a_mean():
+    x = tf.zeros((4, 3), tf.float64)
+    weight = np.array([0.0, 1.0, 2.0, 5.0], "float32")
+    shares = gradients.shares(x, weight)
+    assert shares.dtype == "float64"
+    np.testing.assert_array_equal(shares, weight / 8)
+    np.testing.assert_array_equal(gradients.shares(x), np.full(4, 0.25))
+    np.testing.assert_array_equal(gradients.shares(x, 0 * weight), np.zeros(4))
+
+
 def test_the_inputs_of_both_phases_come_too(samples):
     v, v_model = samples
     machine_ = machine(ORACLE, "float64")
@@ -121,18 +159,10 @@ def test_the_batch_may_have_any_size(samples):
 
 
 def exact_gap(machine, data):
-    """sum_v (p_data(v) - p(v)) F(v): the exact negative phase.
-
-    Two weighted gaps over all states, in which the samples cancel.
-    """
+    """sum_v (p_data(v) - p(v)) F(v): the exact negative phase."""
     states = tf.constant(ORACLE.visible_states)
-    energies = machine_lib.free_energy(machine, states)
-    model = tf.stop_gradient(tf.nn.softmax(-energies))
-    gaps = [
-        gradients.free_energy_gap(machine, states, states, 32.0 * p)[0]
-        for p in (tf.convert_to_tensor(data), model)
-    ]
-    return gaps[0] - gaps[1]
+    p = tf.nn.softmax(-machine_lib.free_energy(machine, states))
+    return gradients.free_energy_gap(machine, states, states, 32.0 * data, p)[0]
 
 
 def slopes_of_exact_gap(parameters, data):

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = "keras_rbm"
 LAYERS = (
     ("checks", "compiled", "progress"),
-    ("random", "tiles"),
+    ("random", "schedules", "sparsity", "tiles"),
     ("units",),
     ("machine",),
     ("gibbs", "gradients", "tempering"),
@@ -21,7 +21,7 @@ LAYERS = (
     ("chains",),
     ("models",),
     ("callbacks", "data"),
-    ("experiment",),
+    ("evaluation", "experiment"),
 )
 TENSORFLOW = {
     "compiled",

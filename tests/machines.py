@@ -138,7 +138,7 @@ class Given(Chain):
     v_model = data(20, seed=5)
 
     def advance(self, machine, v_data, stream):
-        return tf.constant(self.v_model)
+        return tf.constant(self.v_model, v_data.dtype)
 
     samples = advance
 

@@ -8,4 +8,5 @@ from keras_rbm.callbacks.images import samples as samples
 from keras_rbm.callbacks.images import write_png as write_png
 from keras_rbm.callbacks.progress import Progress as Progress
 from keras_rbm.callbacks.scalars import Scalars as Scalars
+from keras_rbm.callbacks.sweeps import NumSweeps as NumSweeps
 from keras_rbm.callbacks.text import config_text as config_text

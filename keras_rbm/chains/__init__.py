@@ -4,4 +4,6 @@ from keras_rbm.chains.base import Chain as Chain
 from keras_rbm.chains.contrastive_divergence import (
     ContrastiveDivergence as ContrastiveDivergence,
 )
+from keras_rbm.chains.exact import ExactChain as ExactChain
 from keras_rbm.chains.persistent import PersistentChain as PersistentChain
+from keras_rbm.chains.tempered import TemperedChain as TemperedChain

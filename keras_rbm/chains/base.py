@@ -12,6 +12,7 @@ class Chain(keras.layers.Layer):
     model, and at each update calls
 
         v_model = chain.advance(machine, v, stream)
+        weight = chain.model_weight(machine, v_model)
         chain.persist(machine, hidden_inputs(machine, v_model), stream)
 
     Subclasses implement `advance` and `samples`; those that keep something
@@ -34,8 +35,8 @@ class Chain(keras.layers.Layer):
             "num_sweeps", num_sweeps
         )
 
-    def build(self, input_shape):
-        """Creates the variables, for `input_shape=(None, hidden.width)`."""
+    def build(self, visible_shape, hidden_shape):
+        """Creates the variables, for shapes `(None, width)` of each side."""
         self.num_sweeps = self.add_weight(
             name="num_sweeps",
             shape=(),
@@ -65,6 +66,18 @@ class Chain(keras.layers.Layer):
             Tensor of shape `(chains, visible.width)`, samples of the model.
         """
         raise NotImplementedError
+
+    def model_weight(self, machine, v_model):
+        """Weights of the samples in the model's mean.
+
+        Args:
+            machine: A `keras_rbm.machine.Machine`, that of `advance`.
+            v_model: What `advance` returned.
+
+        Returns:
+            Tensor of shape `(chains,)`, or `None` where all are alike.
+        """
+        return None
 
     def persist(self, machine, inputs, stream):
         """Keeps what the next `advance` starts from.

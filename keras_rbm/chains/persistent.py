@@ -34,11 +34,11 @@ class PersistentChain(Chain):
         super().__init__(num_sweeps=num_sweeps, **kwargs)
         self.num_chains = checks.positive_integer("num_chains", num_chains)
 
-    def build(self, input_shape):
-        super().build(input_shape)
+    def build(self, visible_shape, hidden_shape):
+        super().build(visible_shape, hidden_shape)
         self.particles = self.add_weight(
             name="particles",
-            shape=(self.num_chains, input_shape[-1]),
+            shape=(self.num_chains, hidden_shape[-1]),
             initializer="zeros",
             trainable=False,
             autocast=False,

@@ -151,12 +151,27 @@ def states(x, units, batch_size, name="v"):
             f"repeats for ever: take a part, `{name}.take(100)`."
         )
     else:
-        batches = (_examples(batch).numpy() for batch in x)
+        batches = _joined(x, units, batch_size, name)
     for batch in batches:
-        if is_dataset(x):
-            units.check_states(batch, f"a batch of {name}")
         for first in range(0, len(batch), batch_size):
             yield batch[first : first + batch_size]
+
+
+def _joined(dataset, units, count, name):
+    """The states of a data set, small batches joined to `count` or more."""
+    parts, rows = [], 0
+    for batch in dataset:
+        part = _examples(batch).numpy()
+        units.check_states(part, f"a batch of {name}")
+        parts.append(part)
+        rows += len(part)
+        if rows >= count:
+            # What is beyond a multiple of `count` waits for the next part.
+            whole = np.concatenate(parts)
+            yield whole[: rows - rows % count]
+            parts, rows = [whole[rows - rows % count :]], rows % count
+    if rows:
+        yield np.concatenate(parts)
 
 
 def _checked(batch, units, name):

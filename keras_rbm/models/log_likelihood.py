@@ -1,5 +1,6 @@
 """How probable a model makes data, and how sure that is."""
 
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from keras_rbm.compiled import compiled
 from keras_rbm.models import inputs
 
 # Streams of one estimate.
-_SWEEPS, _BRACKET = range(2)
+_START, _SWEEPS, _BRACKET = range(3)
 # Examples whose free energy is taken at once, and that AIS looks at.
 _BATCH, _EXAMPLES = 1000, 10_000
 
@@ -76,17 +77,12 @@ def scores(machine, v):
             `tf.data.Dataset` of batches of them.
 
     Returns:
-        `float64` array of shape `(examples,)`, in nats, and the first 10,000
-        examples as an array.
+        `float64` array of shape `(examples,)`, in nats.
 
     Raises:
         ValueError: If the data are not states of the visible units.
     """
-    batches = []
-    energies = _by_batch(
-        _free_energy, machine_lib.cast(machine, "float64"), v, batches
-    )
-    return -energies, np.concatenate(batches)[:_EXAMPLES]
+    return -_by_batch(_free_energy, machine_lib.cast(machine, "float64"), v)
 
 
 def pseudo_log_likelihood(machine, v):
@@ -106,7 +102,8 @@ def bracket(
             the number of chains, from which `num_sweeps` sweeps lead to the
             samples that the reverse starts from; `None` for draws from the
             base.
-        v: Array of shape `(examples, visible.width)` or `None`.
+        v: Data as for `scores`, of which the first 10,000 examples are
+            looked at, or `None`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains.
         num_sweeps: Number of sweeps from `start`.
@@ -117,15 +114,22 @@ def bracket(
         A `likelihood.Bracket`.
 
     Raises:
-        ValueError: If a number is not a positive integer.
+        ValueError: If a number is not a positive integer, or the data are not
+            states of the visible units.
     """
+    num_betas = checks.positive_integer("num_betas", num_betas)
     num_chains = checks.positive_integer("num_chains", num_chains)
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     stream = random.stream(seed)
     base = machine_lib.decouple(machine, mean)
-    sweeps = random.fold_in(stream, _SWEEPS)
+    if v is not None:
+        batches = inputs.states(v, machine.visible, _BATCH)
+        v = np.concatenate(list(islice(batches, _EXAMPLES // _BATCH)))
+        v = ops.cast(v, machine_lib.dtype(machine))
     if start is None:
-        start = gibbs.sample_without_inputs(base, num_chains, sweeps)
+        start = gibbs.sample_without_inputs(
+            base, num_chains, random.fold_in(stream, _START)
+        )
     start = ops.take(start, np.arange(num_chains) % len(start), axis=0)
     return likelihood.bracket(
         machine,
@@ -133,30 +137,25 @@ def bracket(
         _run(
             machine,
             ops.cast(start, machine_lib.dtype(machine)),
-            sweeps,
+            random.fold_in(stream, _SWEEPS),
             tf.constant(num_sweeps),
         ),
         random.fold_in(stream, _BRACKET),
-        None if v is None else ops.cast(v, machine_lib.dtype(machine)),
+        v,
         num_betas,
         num_chains,
         verbose,
     )
 
 
-def _by_batch(function, machine, v, kept=None):
-    """`function(machine, batch)` of all examples, joined.
-
-    Batches go into `kept`, as long as these are not enough for AIS.
-    """
+def _by_batch(function, machine, v):
+    """`function(machine, batch)` of all examples, joined."""
     results = []
     for batch in inputs.states(v, machine.visible, _BATCH):
         # The last batch is filled up: another shape would be compiled anew.
         rows = np.resize(batch, (_BATCH, batch.shape[1]))
         result = function(machine, ops.cast(rows, machine_lib.dtype(machine)))
         results.append(result[: len(batch)].numpy())
-        if kept is not None and len(kept) * _BATCH < _EXAMPLES:
-            kept.append(batch)
     return np.concatenate(results)
 
 

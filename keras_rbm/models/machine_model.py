@@ -111,7 +111,8 @@ class MachineModel(UnsupervisedModel):
             method: `"exact"` for enumeration of the smaller side, up to 2**25
                 states; `"ais"` for annealed importance sampling and its
                 reverse; `"auto"` for the first where it can be had.
-            v: Data, whose mean free energy AIS is held against, or `None`.
+            v: Data as for `log_likelihood`, against whose mean free energy
+                AIS is held (the first 10,000 examples), or `None`.
             num_betas: Number of steps of the annealing.
             num_chains: Number of chains of the annealing.
             num_sweeps: Number of sweeps that bring the fantasy particles (or,
@@ -178,9 +179,9 @@ class MachineModel(UnsupervisedModel):
                 an argument is not as described.
         """
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
-        scores, some = log_likelihood_lib.scores(machine, v)
+        scores = log_likelihood_lib.scores(machine, v)
         if log_partition is None:
-            log_partition = self.log_partition(method, v=some, **kwargs)
+            log_partition = self.log_partition(method, v=v, **kwargs)
         return log_likelihood_lib.LogLikelihood(scores, log_partition)
 
     def pseudo_log_likelihood(self, v):

@@ -124,7 +124,7 @@ class RBM(MachineModel):
         if self.offsets is not None:
             self.offsets.build(input_shape, hidden_shape)
         if not self.chain.built:
-            self.chain.build(hidden_shape)
+            self.chain.build(input_shape, hidden_shape)
         self.chain.start(self.machine(), self._stream(_START))
         self.built = True
 

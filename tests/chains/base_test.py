@@ -22,7 +22,7 @@ def test_numbers_of_sweeps_are_positive_integers(chain, value):
 
 def test_a_chain_must_say_how_it_moves():
     chain = Chain()
-    chain.build((None, 4))
+    chain.build((None, 5), (None, 4))
     for method in (chain.advance, chain.samples):
         with pytest.raises(NotImplementedError):
             method(MACHINE, tf.zeros((3, 5)), random.stream(0))
@@ -30,8 +30,9 @@ def test_a_chain_must_say_how_it_moves():
 
 def test_a_chain_need_not_keep_anything():
     chain = Chain(num_sweeps=2)
-    chain.build((None, 4))
+    chain.build((None, 5), (None, 4))
     assert chain.start(MACHINE, random.stream(0)) is None
+    assert chain.model_weight(MACHINE, tf.zeros((3, 5))) is None
     assert chain.persist(MACHINE, tf.zeros((3, 4)), random.stream(0)) is None
     assert [variable.name for variable in chain.variables] == ["num_sweeps"]
     assert int(chain.num_sweeps) == 2

@@ -15,7 +15,7 @@ COUNT = 50_000
 
 def chain(num_sweeps):
     chain = ContrastiveDivergence(num_sweeps)
-    chain.build((None, 4))
+    chain.build((None, 5), (None, 4))
     return chain
 
 
@@ -89,7 +89,7 @@ def test_config_round_trip():
     assert type(copy) is ContrastiveDivergence
     assert copy.get_config() == cd.get_config()
     assert copy.get_config()["num_sweeps"] == 3
-    copy.build((None, 4))
+    copy.build((None, 5), (None, 4))
     assert int(copy.num_sweeps) == 3
 
 

@@ -22,7 +22,7 @@ SMALL = 20
 
 def built(num_chains, num_sweeps=1):
     chain = PersistentChain(num_chains, num_sweeps)
-    chain.build((None, 4))
+    chain.build((None, 5), (None, 4))
     return chain
 
 
@@ -191,5 +191,5 @@ def test_particles_survive_a_round_trip_of_the_config_of_a_built_chain(small):
         keras.saving.serialize_keras_object(small)
     )
     if not copy.built:
-        copy.build((None, 4))
+        copy.build((None, 5), (None, 4))
     assert copy.particles.shape == small.particles.shape

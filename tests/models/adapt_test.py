@@ -50,6 +50,32 @@ def test_adapt_takes_data_sets():
     assert_same_states(first, second)
 
 
+def test_adapt_weighs_the_examples():
+    weight = np.random.default_rng(0).random(48).astype("float32")
+    mean = np.average(data().astype("float64"), axis=0, weights=weight)
+    columns = data(), np.zeros(48), weight
+    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(10)
+    for arguments in ((data(), weight), (dataset,)):
+        model = RBM(5, 4, seed=0)
+        model.adapt(*arguments)
+        np.testing.assert_allclose(
+            model.visible_params["bias"],
+            np.log(mean / (1 - mean)),
+            atol=rounding("float32", 2.0),
+        )
+        np.testing.assert_allclose(
+            model.offsets.visible, mean, atol=rounding("float32", 1.0)
+        )
+    # And so does the first `fit`.
+    model = still()
+    fit(model, data(), sample_weight=weight)
+    np.testing.assert_allclose(
+        model.visible_params["bias"],
+        np.log(mean / (1 - mean)),
+        atol=rounding("float32", 2.0),
+    )
+
+
 def test_adapt_leaves_a_bias_with_an_initializer():
     model = RBM(5, 4, visible_bias_initializer="ones", seed=0)
     model.adapt(data())

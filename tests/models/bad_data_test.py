@@ -66,5 +66,44 @@ def test_fewer_examples_than_a_batch_are_refused(fresh):
     assert_refused(fresh, data(), None, 49)
 
 
+BAD_WEIGHTS = {
+    "negative": np.where(np.arange(48) == 30, -1.0, 1.0),
+    "not_a_number": np.where(np.arange(48) == 30, np.nan, 1.0),
+    "infinite": np.where(np.arange(48) == 30, np.inf, 1.0),
+    "too_few": np.ones(47),
+    "a_column": np.ones((48, 1)),
+    "strings": np.full(48, "1"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_WEIGHTS)
+def test_bad_weights_are_refused(fresh, kind):
+    weight = BAD_WEIGHTS[kind]
+    assert_refused(fresh, data(), sample_weight=weight)
+    assert_refused(fresh, data(), validation_data=(data(), None, weight))
+    for method in (fresh.evaluate, fresh.adapt):
+        with pytest.raises(
+            ValueError, match=r"`sample_weight` must (have|hold)"
+        ):
+            method(data(), sample_weight=weight)
+    if weight.shape == (48,) and kind != "strings":
+        dataset = batches(data()[::-1], np.zeros(48), weight[::-1], size=20)
+        assert_refused(fresh, dataset)
+
+
+def test_bad_weights_are_refused_by_a_model_that_has_started():
+    """Which does not look at the data's mean any more."""
+    model = RBM(5, 4, seed=0)
+    model.visible_params["bias"].assign(np.ones(5))
+    model.compile("adam", run_eagerly=True)
+    assert_refused(model, data(), sample_weight=BAD_WEIGHTS["negative"])
+
+
+def test_weights_that_leave_no_example_are_refused(fresh):
+    zeros = np.zeros(48)
+    assert_refused(fresh, data(), sample_weight=zeros)
+    assert_refused(fresh, batches(data(), zeros, zeros))
+
+
 def test_bad_data_in_a_later_batch_do_not_reach_the_parameters(fresh):
     assert_refused(fresh, batches(corrupted(np.nan)))

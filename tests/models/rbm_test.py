@@ -94,12 +94,17 @@ def test_initializers_take_effect():
         ({"inverse_temperature": 0.0}, "`inverse_temperature` must be pos"),
         ({"inverse_temperature": -1.0}, "`inverse_temperature` must be pos"),
         ({"inverse_temperature": np.nan}, "`inverse_temperature` must be pos"),
+        ({"inverse_temperature": np.inf}, "`inverse_temperature` must be pos"),
+        ({"inverse_temperature": "1"}, "`inverse_temperature` must be pos"),
+        ({"inverse_temperature": None}, "`inverse_temperature` must be pos"),
+        ({"inverse_temperature": True}, "`inverse_temperature` must be pos"),
         ({"seed": -1}, "`seed` must be an integer"),
         ({"seed": 2**64}, "`seed` must be an integer"),
         ({"seed": 0.5}, "`seed` must be an integer"),
         ({"kernel_initializer": "no_such"}, "no_such"),
         ({"kernel_regularizer": "no_such"}, "no_such"),
         ({"kernel_constraint": "no_such"}, "no_such"),
+        ({"hidden_activity_regularizer": "no_such"}, "no_such"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -150,26 +155,61 @@ def test_without_a_regularizer_nothing_pulls():
     )
 
 
-def test_regularizers_pull_the_kernel():
-    model = pulled(
-        kernel_regularizer=keras.regularizers.L2(0.5), centered=False
-    )
-    np.testing.assert_allclose(
-        model.kernel.numpy(),
-        (1 - 0.1 * 2 * 0.5) * ORACLE.kernel,
-        rtol=0,
-        atol=rounding("float32", 3.0, 5),
-    )
-    np.testing.assert_allclose(
-        model.visible_params["bias"].numpy(),
-        ORACLE.visible_bias,
-        rtol=0,
-        atol=rounding("float32", 3.0, 5),
-    )
+# Slopes of l2 W^2 and of l1 |W|.
+PULLS = {
+    "l2": (keras.regularizers.L2(0.5), 2 * 0.5 * ORACLE.kernel),
+    "l1": (keras.regularizers.L1(0.5), 0.5 * np.sign(ORACLE.kernel)),
+}
 
 
-def test_constraints_bound_the_kernel():
-    model = pulled(kernel_constraint=keras.constraints.MaxNorm(0.5, axis=0))
-    norms = np.linalg.norm(model.kernel.numpy(), axis=0)
-    np.testing.assert_allclose(norms, 0.5, rtol=rounding("float32", 1.0, 10))
-    assert (pulled().kernel.numpy() > 0.5).any()
+@pytest.mark.parametrize("kind", PULLS)
+@pytest.mark.parametrize("centered", [False, True])
+def test_regularizers_pull_the_kernel(kind, centered):
+    """A step down in the parameters W, b + W lambda and c + W'mu."""
+    regularizer, slope = PULLS[kind]
+    model = pulled(kernel_regularizer=regularizer, centered=centered)
+    mu, lam = np.zeros(5), np.zeros(4)
+    if centered:
+        mu, lam = model.offsets.visible.numpy(), model.offsets.hidden.numpy()
+        assert mu.all()
+        assert lam.all()
+    expected = (
+        ORACLE.kernel - 0.1 * slope,
+        ORACLE.visible_bias + 0.1 * slope @ lam,
+        ORACLE.hidden_bias + 0.1 * mu @ slope,
+    )
+    actual = (
+        model.kernel,
+        model.visible_params["bias"],
+        model.hidden_params["bias"],
+    )
+    for x, y in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(
+            x, y, rtol=0, atol=rounding("float32", 3.0, 20)
+        )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_max_norm_holds_after_every_update(optimizer):
+    """Of what comes into a hidden unit; smaller norms are left alone."""
+    bound = np.median(np.linalg.norm(ORACLE.kernel, axis=0))
+    model = rbm(
+        ORACLE, kernel_constraint=keras.constraints.MaxNorm(bound, axis=0)
+    )
+    free = rbm(ORACLE)
+    for model_ in (model, free):
+        model_.compile(
+            keras.optimizers.get(optimizer).__class__(0.05), run_eagerly=True
+        )
+    error = rounding("float32", bound, 10)
+    for update in range(3):
+        for model_ in (model, free):
+            model_.train_on_batch(data())
+        norms = np.linalg.norm(model.kernel.numpy(), axis=0)
+        np.testing.assert_array_less(norms, bound + error)
+        if update == 0:
+            unbound = np.linalg.norm(free.kernel.numpy(), axis=0)
+            np.testing.assert_allclose(
+                norms, np.minimum(unbound, bound), rtol=0, atol=error
+            )
+            assert 0 < (unbound > bound).sum() < 4

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, Bernoulli, ContrastiveDivergence, PersistentChain
+from keras_rbm import (
+    RBM,
+    Bernoulli,
+    ContrastiveDivergence,
+    PersistentChain,
+    SquaredSparsity,
+)
 from tests.machines import assert_same_states, data, states_of
 
 CHAINS = {
@@ -138,6 +144,7 @@ def full():
         hidden_bias_initializer=keras.initializers.Constant(0.25),
         kernel_regularizer=keras.regularizers.L1L2(1e-3, 1e-2),
         kernel_constraint=keras.constraints.MaxNorm(1.5),
+        hidden_activity_regularizer=SquaredSparsity(0.2, 3.0),
         seed=2**63 + 5,
         name="machine",
         dtype="mixed_bfloat16",

@@ -40,6 +40,42 @@ def test_an_update_follows_the_moments():
     assert_close(weights(model), expected)
 
 
+def test_momentum_keeps_a_velocity():
+    """v <- 0.5 v - 0.1 g, and then a step of v."""
+    model = given(ORACLE, optimizer=keras.optimizers.SGD(0.1, momentum=0.5))
+    parameters = [ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias]
+    velocities = [0.0, 0.0, 0.0]
+    for _ in range(3):
+        model.train_on_batch(data())
+        oracle = Oracle(*parameters)
+        d = oracle.moments(data(), np.full(48, 1 / 48))
+        m = oracle.moments(Given.v_model, np.full(20, 1 / 20))
+        velocities = [
+            0.5 * v + 0.1 * (a - b)
+            for v, a, b in zip(velocities, d, m, strict=True)
+        ]
+        parameters = [
+            x + v for x, v in zip(parameters, velocities, strict=True)
+        ]
+        assert_close(weights(model), parameters)
+
+
+def test_a_schedule_gives_each_update_its_learning_rate():
+    rates = [0.4, 0.1, 0.025]
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0, 1], rates)
+    model = given(ORACLE, optimizer=keras.optimizers.SGD(schedule))
+    parameters = [ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias]
+    for rate in rates:
+        model.train_on_batch(data())
+        oracle = Oracle(*parameters)
+        d = oracle.moments(data(), np.full(48, 1 / 48))
+        m = oracle.moments(Given.v_model, np.full(20, 1 / 20))
+        parameters = [
+            x + rate * (a - b) for x, a, b in zip(parameters, d, m, strict=True)
+        ]
+        assert_close(weights(model), parameters)
+
+
 def test_the_inverse_temperature_scales_the_gradient():
     model = given(ORACLE, inverse_temperature=0.5)
     model.fit(data(), batch_size=48, verbose=0)

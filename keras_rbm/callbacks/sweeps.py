@@ -1,0 +1,84 @@
+"""A schedule of the number of sweeps."""
+
+import collections.abc
+import numbers
+
+import keras
+
+from keras_rbm import checks
+
+
+class NumSweeps(keras.callbacks.Callback):
+    """Sets the sweeps of the chain at the beginning of each epoch.
+
+    More sweeps pay late, when the machine mixes slowly and the learning rate
+    is low. The number is a variable of the chain, so that nothing is compiled
+    again. It joins the logs as `num_sweeps`, for callbacks that come later in
+    the list.
+
+    Args:
+        schedule: `{begin: num_sweeps}`, where a `begin` is a number of epochs
+            done, or a fraction of all epochs of `fit`. So `{0: 1, 100: 5}`
+            makes one sweep in the first 100 epochs and five in all others,
+            and `{0: 1, 0.8: 5}` five in the last fifth. Or a function of the
+            number of epochs done that returns the number of sweeps.
+
+    Raises:
+        ValueError: If `schedule` is not as described, says nothing of the
+            first epoch, or gives a number that is not a positive integer.
+    """
+
+    def __init__(self, schedule):
+        super().__init__()
+        if isinstance(schedule, collections.abc.Mapping):
+            schedule = _checked(dict(schedule))
+        elif not callable(schedule):
+            raise ValueError(
+                "`schedule` must be a dictionary such as {0: 1, 100: 5}, or "
+                f"a function of the epoch. Received: schedule={schedule!r}"
+            )
+        self.schedule = schedule
+
+    def num_sweeps(self, epoch):
+        """The number of sweeps once so many epochs are done."""
+        if callable(self.schedule):
+            return checks.positive_integer("num_sweeps", self.schedule(epoch))
+        fraction = epoch / self.params["epochs"]
+        begun = [
+            begin
+            for begin in self.schedule
+            if begin <= (fraction if isinstance(begin, float) else epoch)
+        ]
+        return self.schedule[max(begun)]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._current = self.num_sweeps(epoch)
+        self.model.chain.num_sweeps.assign(self._current)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs["num_sweeps"] = self._current
+
+
+def _checked(schedule):
+    begins = [begin for begin in schedule if begin != 0]
+    epochs = all(_is_epoch(begin) for begin in begins)
+    fractions = all(
+        isinstance(begin, float) and 0 < begin < 1 for begin in begins
+    )
+    if 0 not in schedule or not (epochs or fractions):
+        raise ValueError(
+            "`schedule` must begin with epoch 0 and go on with numbers of "
+            "epochs, or with fractions of all epochs between 0 and 1. "
+            f"Received: schedule={schedule}"
+        )
+    return {
+        begin if isinstance(begin, float) else int(begin): (
+            checks.positive_integer("num_sweeps", num_sweeps)
+        )
+        for begin, num_sweeps in schedule.items()
+    }
+
+
+def _is_epoch(begin):
+    return isinstance(begin, numbers.Integral) and begin > 0

@@ -1,0 +1,153 @@
+"""Persistent chains that are helped across barriers by warmer ones."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks, random, tempering
+from keras_rbm import machine as machine_lib
+from keras_rbm.chains.base import Chain
+
+# The stream of the start, beside those of the sweeps from 0.
+_START = 2**32
+# Weight of the past in the running rates of exchange.
+_MOMENTUM = 0.99
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class TemperedChain(Chain):
+    """Parallel tempering: each chain has replicas at several betas.
+
+    The replica at beta = 1 samples the model; that at beta = 0 has the base
+    rates of the data, without coupling; neighbours change places. The
+    replicas are rows of the same matrix products, so that an update costs
+    about `num_betas` times that of a `PersistentChain`.
+
+    Args:
+        num_chains: Number of samples of the model at each update.
+        num_betas: Number of replicas of each chain, at least 2.
+        num_sweeps: Sweeps, with an exchange before each, for each update.
+        adaptation: How fast the betas between 0 and 1 move to even out the
+            rates of exchange, at each update; 0 to keep them evenly spaced.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Desjardins, Courville, Bengio, Vincent and Delalleau (2010),
+        "Tempered Markov chain Monte Carlo for training of restricted
+        Boltzmann machines"; Cho, Raiko and Ilin (2010), "Parallel tempering
+        is efficient for learning restricted Boltzmann machines".
+    """
+
+    def __init__(
+        self,
+        num_chains=100,
+        num_betas=10,
+        num_sweeps=1,
+        adaptation=0.01,
+        **kwargs,
+    ):
+        super().__init__(num_sweeps=num_sweeps, **kwargs)
+        self.num_chains = checks.positive_integer("num_chains", num_chains)
+        self.num_betas = checks.positive_integer("num_betas", num_betas)
+        if self.num_betas < 2:
+            raise ValueError(
+                "`num_betas` must be at least 2, for beta = 1 and beta = 0. "
+                f"Received: num_betas={num_betas}"
+            )
+        if isinstance(adaptation, bool) or not 0 <= adaptation < 1:
+            raise ValueError(
+                "`adaptation` must be a number from 0 to 1. Received: "
+                f"adaptation={adaptation!r}"
+            )
+        self.adaptation = float(adaptation)
+
+    def build(self, visible_shape, hidden_shape):
+        super().build(visible_shape, hidden_shape)
+        width = visible_shape[-1]
+        rows = self.num_betas * self.num_chains
+        for name, shape, start in (
+            ("particles", (rows, width), 0.0),
+            ("mean", (width,), 0.0),
+            ("betas", (self.num_betas,), 0.0),
+            ("swap_rates", (self.num_betas - 1,), 0.5),
+        ):
+            variable = self.add_weight(
+                name=name,
+                shape=shape,
+                initializer=keras.initializers.Constant(start),
+                trainable=False,
+                autocast=False,
+            )
+            setattr(self, name, variable)
+        self.parity = self.add_weight(
+            name="parity",
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+
+    def start(self, machine, stream):
+        """Draws all replicas from the visible units without inputs.
+
+        Their mean, which `RBM.adapt` has set to that of the data, is that of
+        the base from now on.
+        """
+        nothing = ops.zeros((1, machine.visible.width), self.mean.dtype)
+        mean = machine.visible.mean(nothing, machine.visible_params)[0]
+        self.mean.assign(mean)
+        self.betas.assign(np.linspace(1.0, 0.0, self.num_betas))
+        self.swap_rates.assign(ops.full_like(self.swap_rates, 0.5))
+        self.particles.assign(
+            tempering.sample_without_inputs(
+                self._base(machine),
+                self.num_betas,
+                self.num_chains,
+                random.fold_in(stream, _START),
+            )
+        )
+
+    def advance(self, machine, v_data, stream):
+        base, betas = self._base(machine), self.betas.value
+        parity, num_sweeps = self.parity.value, self.num_sweeps.value
+
+        def one(i, state):
+            v, total = state
+            v, probability = tempering.sweep(
+                base, machine, betas, v, parity + i, random.fold_in(stream, i)
+            )
+            return v, total + probability
+
+        v = ops.cast(self.particles.value, machine_lib.dtype(machine))
+        v, total = ops.fori_loop(
+            0, num_sweeps, one, (v, ops.zeros((self.num_betas - 1,), v.dtype))
+        )
+        self.particles.assign(v)
+        self.parity.assign((parity + num_sweeps) % 2)
+        # How often each pair had its turn.
+        pair = ops.arange(self.num_betas - 1, dtype="int32")
+        turns = (num_sweeps + (pair + parity + 1) % 2) // 2
+        turns = ops.cast(turns, v.dtype)
+        rates = self.swap_rates + (1 - _MOMENTUM) * (
+            total - turns * self.swap_rates
+        ) / ops.maximum(turns, 1.0)
+        self.swap_rates.assign(rates)
+        if self.adaptation:
+            self.betas.assign(tempering.even_out(betas, rates, self.adaptation))
+        return v[: self.num_chains]
+
+    def samples(self, machine, v_data, stream):
+        return self.particles.value[: self.num_chains]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_chains": self.num_chains,
+            "num_betas": self.num_betas,
+            "adaptation": self.adaptation,
+        }
+
+    def _base(self, machine):
+        return machine_lib.decouple(machine, self.mean.value)

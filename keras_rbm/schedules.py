@@ -1,0 +1,42 @@
+"""Schedules of the learning rate that Keras does not have."""
+
+import keras
+from keras import ops
+
+from keras_rbm import checks
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class HoldThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """initial_learning_rate min(1, (1 - t / num_updates) / (1 - hold)).
+
+    Constant for the first part of the run, and then on a line to 0: far
+    travel first, while the noise of the last part averages out.
+
+    Args:
+        num_updates: Number of updates of the whole run; 0 afterwards.
+        initial_learning_rate: Learning rate of the first part, positive.
+        hold: The first part as a fraction of the run, between 0 and 1.
+
+    Raises:
+        ValueError: If an argument is not as described.
+    """
+
+    def __init__(self, num_updates, initial_learning_rate=0.1, hold=0.5):
+        self.num_updates = checks.positive_integer("num_updates", num_updates)
+        self.initial_learning_rate = checks.positive_number(
+            "initial_learning_rate", initial_learning_rate
+        )
+        self.hold = checks.fraction("hold", hold)
+
+    def __call__(self, step):
+        left = 1 - ops.cast(step, "float32") / self.num_updates
+        share = ops.clip(left / (1 - self.hold), 0.0, 1.0)
+        return self.initial_learning_rate * share
+
+    def get_config(self):
+        return {
+            "num_updates": self.num_updates,
+            "initial_learning_rate": self.initial_learning_rate,
+            "hold": self.hold,
+        }

@@ -1,0 +1,174 @@
+"""Parallel tempering: replicas at several betas that change places."""
+
+from keras import ops
+
+from keras_rbm import gibbs, random
+from keras_rbm import machine as machine_lib
+
+# Streams of a sweep: the moves, and the exchange.
+_MOVE, _EXCHANGE = 0, 1
+
+
+def sample_without_inputs(base, num_betas, num_chains, stream):
+    """Draws from the base for all replicas, `(num_betas * num_chains, width)`.
+
+    Rows are ordered by beta, those of the first beta first; so are they
+    everywhere in this module.
+    """
+    return gibbs.sample_without_inputs(base, num_betas * num_chains, stream)
+
+
+def log_ratio(base, machine, betas, others, v, inputs):
+    """Log p*_other(v) - log p*_own(v), of each replica.
+
+    Args:
+        base: A `Machine` without coupling.
+        machine: A `Machine`.
+        betas: Tensor of shape `(num_betas,)`, of which each is the own one
+            of as many rows.
+        others: Tensor of shape `(num_betas,)`, the other ones.
+        v: Tensor of shape `(num_betas * num_chains, visible.width)`.
+        inputs: Hidden inputs of `v` at beta = 1, of shape `(num_betas *
+            num_chains, hidden.width)`.
+
+    Returns:
+        Tensor of shape `(num_betas, num_chains)`, in nats.
+    """
+    num_betas = betas.shape[0]
+
+    def free_energy(betas):
+        beta = _column(betas, v)
+        annealed = machine_lib.anneal(base, machine, beta)
+        return machine_lib.free_energy(annealed, v, beta * inputs)
+
+    change = free_energy(betas) - free_energy(others)
+    return ops.reshape(change, (num_betas, -1))
+
+
+def exchange(base, machine, betas, v, inputs, parity, stream):
+    """Neighbouring replicas change places, in every chain on its own.
+
+    Replicas k and k + 1 do so with probability
+
+        min(1, exp(F_k(v_k) + F_k+1(v_k+1) - F_k(v_k+1) - F_k+1(v_k)))
+
+    for all k of one parity at once. The hidden units are summed out, which
+    makes for more exchanges than with the energies of v and h, and the product
+    v W serves all betas. Leaves the product of all p_beta unchanged.
+
+    Args:
+        base: A `Machine` without coupling.
+        machine: A `Machine`.
+        betas: Tensor of shape `(num_betas,)`.
+        v: Tensor of shape `(num_betas * num_chains, visible.width)`.
+        inputs: As for `log_ratio`.
+        parity: Scalar integer tensor: even pairs or odd ones.
+        stream: A `keras_rbm.random.Stream`.
+
+    Returns:
+        Tuple of `v` and `inputs` after the exchange, and the probabilities,
+        of shape `(num_betas - 1,)`: means over chains, 0 for pairs of the
+        other parity.
+
+    Reference: Desjardins, Courville, Bengio, Vincent and Delalleau (2010),
+        "Tempered Markov chain Monte Carlo for training of restricted
+        Boltzmann machines", section 3.
+    """
+    num_betas = betas.shape[0]
+    num_chains = v.shape[0] // num_betas
+    index = ops.arange(num_betas, dtype="int32")
+    first = ops.equal((index + ops.cast(parity, "int32")) % 2, 0)
+    partner = ops.where(first, index + 1, index - 1)
+    alone = ops.logical_or(partner < 0, partner >= num_betas)
+    partner = ops.where(alone, index, partner)
+    change = log_ratio(
+        base, machine, betas, ops.take(betas, partner), v, inputs
+    )
+    change = change + ops.take(change, partner, axis=0)
+    # Both replicas of a pair look at the same number: that of the first.
+    u = ops.transpose(random.uniform(stream, (num_chains, num_betas)))
+    u = ops.take(u, ops.minimum(index, partner), axis=0)
+    accepted = ops.log(ops.cast(u, change.dtype)) < change
+
+    def exchanged(x):
+        rows = ops.reshape(x, (num_betas, num_chains, x.shape[-1]))
+        rows = ops.where(
+            accepted[..., None], ops.take(rows, partner, axis=0), rows
+        )
+        return ops.reshape(rows, x.shape)
+
+    probability = ops.mean(ops.exp(ops.minimum(change, 0.0)), axis=1)
+    active = ops.logical_and(first, ops.logical_not(alone))
+    probability = ops.where(active, probability, ops.zeros_like(probability))
+    return exchanged(v), exchanged(inputs), probability[:-1]
+
+
+def sweep(base, machine, betas, v, parity, stream):
+    """An exchange, and a block-Gibbs update of each replica at its beta.
+
+    All replicas are rows of the same matrix products.
+
+    Args:
+        base: A `Machine` without coupling, as `machine.decouple` returns.
+        machine: A `Machine`.
+        betas: Tensor of shape `(num_betas,)`, from 0 (the base) to 1 (the
+            machine).
+        v: Tensor of shape `(num_betas * num_chains, visible.width)`.
+        parity: Scalar integer tensor, by turns even and odd.
+        stream: A `keras_rbm.random.Stream`, another for every sweep.
+
+    Returns:
+        Tuple of `v` and the probabilities of exchange, as `exchange` returns
+        them.
+    """
+    inputs = machine_lib.hidden_inputs(machine, v)
+    v, inputs, probability = exchange(
+        base,
+        machine,
+        betas,
+        v,
+        inputs,
+        parity,
+        random.fold_in(stream, _EXCHANGE),
+    )
+    beta = _column(betas, v)
+    annealed = machine_lib.anneal(base, machine, beta)
+    here = random.fold_in(stream, _MOVE)
+    h = annealed.hidden.sample(
+        beta * inputs, annealed.hidden_params, random.fold_in(here, 0)
+    )
+    return gibbs.sample_visible(annealed, h, random.fold_in(here, 1)), (
+        probability
+    )
+
+
+def even_out(betas, rates, gain):
+    """Betas whose rates of exchange are a little more alike.
+
+    The distance d_k of neighbours becomes d_k exp(gain (rate_k - mean rate)),
+    and all are scaled so that the ends stay where they are: neighbours that
+    change places often move apart.
+
+    Args:
+        betas: Tensor of shape `(num_betas,)`, falling or rising.
+        rates: Tensor of shape `(num_betas - 1,)`, the rates of exchange.
+        gain: Number, how far to go.
+
+    Returns:
+        Tensor of shape `(num_betas,)`.
+
+    Reference: Vousden, Farr and Mandel (2016), "Dynamic temperature selection
+        for parallel tempering", equation 12, with differences from the mean.
+    """
+    distances = (betas[:-1] - betas[1:]) * ops.exp(
+        gain * (rates - ops.mean(rates))
+    )
+    places = ops.cumsum(distances) / ops.sum(distances)
+    inner = betas[0] + (betas[-1] - betas[0]) * places[:-1]
+    return ops.concatenate([betas[:1], inner, betas[-1:]])
+
+
+def _column(betas, v):
+    """Each beta for as many rows of `v`, of shape `(rows, 1)`."""
+    repeats = v.shape[0] // betas.shape[0]
+    return ops.repeat(ops.cast(betas, v.dtype), repeats)[:, None]
