@@ -4,6 +4,8 @@
 PYTHON ?=
 # Arguments of train, test, test-all, check and bench.
 ARGS ?=
+# The scripts in benchmarks/ that bench runs.
+BENCH ?= training_step ais
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -40,8 +42,10 @@ format: .venv/.installed-dev ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: .venv/.installed ## Time a training step; compares with what there is
-	$(BIN)/python benchmarks/training_step.py $(ARGS)
+bench: .venv/.installed ## Time a training step and AIS; BENCH=ais for one
+	@for name in $(BENCH); do \
+	    $(BIN)/python benchmarks/$$name.py $(ARGS) || exit; \
+	done
 
 clean: ## Remove .venv, caches and what was built; keep what was trained
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

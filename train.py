@@ -239,6 +239,7 @@ def _register(gin, keras, experiment):
         keras_rbm.Bernoulli,
         keras_rbm.ContrastiveDivergence,
         keras_rbm.PersistentChain,
+        keras_rbm.TemperedChain,
         keras_rbm.ExactChain,
         keras_rbm.SquaredSparsity,
         keras_rbm.CrossEntropySparsity,

@@ -9,14 +9,21 @@ import keras
 import numpy as np
 
 from keras_rbm import callbacks, checks
-from keras_rbm.data import Data, batches, binarized, in_order, to_float
+from keras_rbm.data import (
+    Data,
+    batches,
+    binarized,
+    in_order,
+    some,
+    to_float,
+)
 from keras_rbm.schedules import HoldThenLinearDecay
 
 _LOG = logging.getLogger("keras_rbm")
 # Updates in one call of the compiled function, at most.
 _MOST_STEPS_PER_EXECUTION = 50
 _VALIDATION_BATCH = 1000
-# Examples that the data's mean is taken from, evenly spaced, at most.
+# Examples that the data's mean is taken from, at most.
 _MOST_MEAN_EXAMPLES = 10_000
 
 
@@ -63,6 +70,7 @@ def run(
     pictures_every=5,
     describe=None,
     num_sweeps=None,
+    log_likelihood_every=20,
 ):
     """Trains a model and leaves behind what one wants to see of it.
 
@@ -93,6 +101,10 @@ def run(
         num_sweeps: Schedule of the chain's number of sweeps, such as `{0: 1,
             0.8: 5}` (see `callbacks.NumSweeps`); `None` for what the chain
             has.
+        log_likelihood_every: The log-likelihood of the validation examples
+            (where there are none, of training examples) and the health of the
+            chains are measured after so many epochs; `None` for never.
+            See `callbacks.LogLikelihood` and `callbacks.ChainHealth`.
 
     Returns:
         The Keras `History`.
@@ -102,6 +114,8 @@ def run(
     """
     epochs = checks.positive_integer("epochs", epochs)
     pictures_every = checks.positive_integer("pictures_every", pictures_every)
+    if log_likelihood_every is not None:
+        checks.positive_integer("log_likelihood_every", log_likelihood_every)
     _check(model, data)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     train = batches(data.train, batch_size, binarize, seed)
@@ -126,8 +140,13 @@ def run(
         with open(os.path.join(output, "operative_config.gin"), "w") as file:
             file.write(text)
         callbacks.config_text(log_dir, text)
-    stride = -(-len(data.train) // _MOST_MEAN_EXAMPLES)
-    model.prepare(binarized(data.train[::stride], binarize, seed))
+    v_train = binarized(some(data.train, _MOST_MEAN_EXAMPLES), binarize, seed)
+    model.prepare(v_train)
+    measured = []
+    if log_likelihood_every is not None:
+        v = data.validation
+        v = None if v is None else binarized(v, binarize, seed)
+        measured = _measured(model, log_dir, v, v_train, log_likelihood_every)
     _LOG.info(
         "%d updates on %s: %d examples, %d visible and %d hidden units",
         steps * epochs,
@@ -144,6 +163,7 @@ def run(
         validation_data=_validation(data, binarize, seed),
         callbacks=[
             *sweeps,  # Before those that its logs are for.
+            *measured,
             callbacks.Scalars(log_dir),
             callbacks.Images(
                 log_dir, data.image_shape, examples, pictures_every
@@ -202,6 +222,21 @@ def _check(model, data):
             # Intensities in uint8 are from 0 to 1 whatever they are.
             x = to_float(x[:1]) if x.dtype == np.uint8 else x
             model.visible.check(x, f"{data.name}.{split}")
+
+
+def _measured(model, log_dir, v, v_train, every):
+    """Callbacks for the log-likelihood, if there is one, and the chains."""
+    split, examples, gap = "validation", v, v_train
+    if v is None:
+        split, examples, gap = "train", v_train, None
+    health = callbacks.ChainHealth(log_dir, examples, gap, every)
+    try:
+        model.visible.check_states(examples)
+    except ValueError:
+        _LOG.info("no log-likelihood: the examples are not binarized")
+        return [health]
+    ours = callbacks.LogLikelihood(log_dir, examples, every, split=split)
+    return [ours, health]
 
 
 def _validation(data, binarize, seed):

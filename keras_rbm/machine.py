@@ -225,10 +225,12 @@ def cast(machine, dtype):
     def converted(params):
         return {name: ops.cast(p, dtype) for name, p in params.items()}
 
+    beta = machine.beta
     return machine._replace(
         kernel=ops.cast(machine.kernel, dtype),
         visible_params=converted(machine.visible_params),
         hidden_params=converted(machine.hidden_params),
+        beta=ops.cast(beta, dtype) if hasattr(beta, "dtype") else beta,
     )
 
 
@@ -238,6 +240,7 @@ def dtype(machine):
 
 
 def _coupled(machine, inputs):
-    if isinstance(machine.beta, float) and machine.beta == 1.0:
-        return inputs
-    return ops.cast(machine.beta, inputs.dtype) * inputs
+    beta = machine.beta
+    if isinstance(beta, float | int):  # A cast would round it to float32.
+        return inputs if beta == 1 else float(beta) * inputs
+    return ops.cast(beta, inputs.dtype) * inputs

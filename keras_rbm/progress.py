@@ -12,12 +12,13 @@ _PATIENCE = 3.0
 class Progress:
     """Keras's progress bar, once a few seconds have gone by.
 
-    On a screen alone, as long as `verbose` is `"auto"`.
+    What is over by then has none, whatever `verbose` is.
 
     Args:
         total: Number of units of work.
         label: What is being done, printed before the bar.
-        verbose: `"auto"`, 1 for a bar always or 0 for none.
+        verbose: `"auto"` for a bar on a screen or in a notebook alone, 1 for
+            one in a file too, 0 for none.
 
     Raises:
         ValueError: If `verbose` is none of these.

@@ -103,7 +103,7 @@ def exchange(base, machine, betas, v, inputs, parity, stream):
     return exchanged(v), exchanged(inputs), probability[:-1]
 
 
-def sweep(base, machine, betas, v, parity, stream):
+def sweep(base, machine, betas, v, parity, stream, inputs=None):
     """An exchange, and a block-Gibbs update of each replica at its beta.
 
     All replicas are rows of the same matrix products.
@@ -116,12 +116,14 @@ def sweep(base, machine, betas, v, parity, stream):
         v: Tensor of shape `(num_betas * num_chains, visible.width)`.
         parity: Scalar integer tensor, by turns even and odd.
         stream: A `keras_rbm.random.Stream`, another for every sweep.
+        inputs: `machine.hidden_inputs(machine, v)`, where it is known already.
 
     Returns:
         Tuple of `v` and the probabilities of exchange, as `exchange` returns
         them.
     """
-    inputs = machine_lib.hidden_inputs(machine, v)
+    if inputs is None:
+        inputs = machine_lib.hidden_inputs(machine, v)
     v, inputs, probability = exchange(
         base,
         machine,

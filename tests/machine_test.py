@@ -175,3 +175,172 @@ def test_a_bfloat16_kernel_keeps_the_dtype_of_the_parameters(real_v):
         )
         # It has in fact been taken in bfloat16.
         assert np.abs(actual - expected).max() > rounding("float32", SCALE, 1)
+
+
+def coupled(beta):
+    """The oracle with that strength of the coupling."""
+    return Oracle(beta * ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias)
+
+
+@pytest.mark.parametrize(
+    ("beta", "kind"),
+    [
+        *((beta, float) for beta in (0.0, 0.3, 1.0, 2.0)),
+        (2, int),
+        (0.3, np.float64),
+        (0.3, lambda beta: tf.constant(beta, "float64")),
+        (0.25, tf.constant),
+    ],
+)
+def test_beta_is_the_strength_of_the_coupling(
+    dtype, close, pairs, real_v, beta, kind
+):
+    machine_ = machine(ORACLE, dtype)._replace(beta=kind(beta))
+    oracle = coupled(beta)
+    v, h = (tf.constant(x, dtype) for x in pairs)
+    close(machine_lib.energy(machine_, v, h), oracle.energy(*pairs))
+    x = tf.constant(real_v, dtype)
+    close(machine_lib.free_energy(machine_, x), oracle.free_energy(real_v))
+    close(machine_lib.hidden_mean(machine_, x), oracle.hidden_mean(real_v))
+    h = tf.constant(ORACLE.hidden_states, dtype)
+    close(
+        machine_lib.visible_mean(machine_, h),
+        oracle.visible_mean(ORACLE.hidden_states),
+    )
+
+
+def test_beta_may_be_a_column(dtype, close, pairs, real_v):
+    beta = np.linspace(0.0, 2.0, len(real_v))
+    column = tf.constant(beta[:, None], dtype)
+    machine_ = machine(ORACLE, dtype)._replace(beta=column)
+    v, h = (x[: len(real_v)] for x in pairs)
+    rows = [coupled(b) for b in beta]
+    close(
+        machine_lib.energy(
+            machine_, tf.constant(v, dtype), tf.constant(h, dtype)
+        ),
+        [o.energy(v[[i]], h[[i]])[0] for i, o in enumerate(rows)],
+    )
+    close(
+        machine_lib.free_energy(machine_, tf.constant(real_v, dtype)),
+        [o.free_energy(real_v[[i]])[0] for i, o in enumerate(rows)],
+    )
+    # The same from below, with the sides swapped.
+    flipped = machine_lib.flip(machine_)
+    assert flipped.beta is column
+    close(
+        machine_lib.hidden_mean(flipped, tf.constant(h, dtype)),
+        [o.visible_mean(h[[i]])[0] for i, o in enumerate(rows)],
+    )
+
+
+def test_without_coupling_the_visible_units_have_the_mean(dtype):
+    mean = np.array([0.1, 0.3, 0.5, 0.7, 0.95])
+    machine_ = machine(ORACLE, dtype)
+    base = machine_lib.decouple(machine_, mean)
+    assert base.beta == 0.0
+    assert base.visible_params["bias"].dtype == dtype
+    v = tf.constant(ORACLE.visible_states, dtype)
+    log_p = (
+        -machine_lib.free_energy(base, v)
+        - machine_lib.log_partition_decoupled(base)
+    ).numpy()
+    states = ORACLE.visible_states
+    expected = states @ np.log(mean) + (1 - states) @ np.log1p(-mean)
+    np.testing.assert_allclose(
+        log_p, expected, rtol=0, atol=rounding(dtype, SCALE, TERMS)
+    )
+    half = machine_lib.hidden_mean(base, v)
+    np.testing.assert_array_equal(half, np.full((32, 4), 0.5))
+
+
+def test_log_partition_without_coupling(dtype, close):
+    machine_ = machine(ORACLE, dtype)._replace(beta=0.0)
+    close(machine_lib.log_partition_decoupled(machine_), coupled(0.0).log_z)
+
+
+def annealed(base, beta):
+    """The oracle on the way from the base."""
+    visible, hidden = (
+        params["bias"].numpy().astype("float64")
+        for params in (base.visible_params, base.hidden_params)
+    )
+    return Oracle(
+        beta * ORACLE.kernel,
+        (1 - beta) * visible + beta * ORACLE.visible_bias,
+        (1 - beta) * hidden + beta * ORACLE.hidden_bias,
+    )
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
+def test_anneal_leads_from_the_base_to_the_machine(dtype, close, pairs, beta):
+    machine_ = machine(ORACLE, dtype)
+    base = machine_lib.decouple(machine_, np.full(5, 0.3))
+    between = machine_lib.anneal(base, machine_, beta)
+    assert between.kernel is machine_.kernel
+    v, h = (tf.constant(x, dtype) for x in pairs)
+    oracle = annealed(base, beta)
+    close(machine_lib.energy(between, v, h), oracle.energy(*pairs))
+    # p(v, h) ~ p_base^(1 - beta) p_machine^beta.
+    close(
+        machine_lib.energy(between, v, h),
+        (1 - beta) * machine_lib.energy(base, v, h)
+        + beta * machine_lib.energy(machine_, v, h),
+    )
+    for end, at in ((base, 0.0), (machine_, 1.0)):
+        if beta == at:
+            np.testing.assert_array_equal(
+                machine_lib.energy(between, v, h),
+                machine_lib.energy(end, v, h),
+            )
+
+
+def test_anneal_by_a_column(dtype, close, real_v):
+    machine_ = machine(ORACLE, dtype)
+    base = machine_lib.decouple(machine_, np.full(5, 0.3))
+    beta = np.linspace(0.0, 1.0, len(real_v))
+    between = machine_lib.anneal(
+        base, machine_, tf.constant(beta[:, None], dtype)
+    )
+    assert between.visible_params["bias"].shape == (len(real_v), 5)
+    x = tf.constant(real_v, dtype)
+    rows = [annealed(base, b) for b in beta]
+    close(
+        machine_lib.free_energy(between, x),
+        [o.free_energy(real_v[[i]])[0] for i, o in enumerate(rows)],
+    )
+    close(
+        machine_lib.hidden_mean(between, x),
+        [o.hidden_mean(real_v[[i]])[0] for i, o in enumerate(rows)],
+    )
+
+
+def test_anneal_keeps_the_strength_of_the_coupling(dtype, close, pairs):
+    machine_ = machine(ORACLE, dtype)._replace(beta=0.5)
+    base = machine_lib.decouple(machine_, np.full(5, 0.3))
+    between = machine_lib.anneal(base, machine_, 0.4)
+    v, h = (tf.constant(x, dtype) for x in pairs)
+    close(
+        machine_lib.energy(between, v, h),
+        0.6 * machine_lib.energy(base, v, h)
+        + 0.4 * machine_lib.energy(machine_, v, h),
+    )
+
+
+@pytest.mark.parametrize("beta", [0.5, tf.constant([[0.5], [2.0]])])
+def test_cast_changes_the_dtype_alone(beta):
+    machine_ = machine(ORACLE)._replace(beta=beta)
+    wide = machine_lib.cast(machine_, "float64")
+    assert machine_lib.dtype(wide) == wide.kernel.dtype == "float64"
+    assert wide.visible_params["bias"].dtype == "float64"
+    for x, y in zip(
+        tf.nest.flatten(machine_[2:]), tf.nest.flatten(wide[2:]), strict=True
+    ):
+        np.testing.assert_array_equal(x, y)
+    again = machine_lib.cast(wide, "float32")
+    np.testing.assert_array_equal(again.kernel, machine_.kernel)
+    v = tf.constant(ORACLE.visible_states[:2])
+    base = machine_lib.decouple(wide, np.full(5, 0.3))
+    half = tf.constant(0.5, "float64")
+    between = machine_lib.anneal(base, wide, half)
+    assert machine_lib.free_energy(between, v).dtype == "float64"

@@ -1,11 +1,15 @@
 """train.py as a user meets it: as a process of its own."""
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
 
+import keras
 import pytest
+
+from keras_rbm import data
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -28,7 +32,15 @@ def test_flags_are_read_before_tensorflow_is_imported():
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     help_text = call("--help").stdout
-    for flag in ("config", "set", "data_dir", "output", "seed", "epochs"):
+    for flag in (
+        "mode",
+        "config",
+        "set",
+        "data_dir",
+        "output",
+        "seed",
+        "epochs",
+    ):
         assert f"--{flag}:" in help_text.replace("--[no]", "--")
 
 
@@ -84,3 +96,102 @@ def test_an_output_folder_that_holds_a_run_is_left_alone(tmp_path):
     assert "holds a run already" in done.stderr
     assert os.listdir(tmp_path) == ["history.csv"]
     assert (tmp_path / "history.csv").read_text() == "precious"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run that nothing may be changed in."""
+    run = tmp_path_factory.mktemp("runs") / "run"
+    done = call(
+        *("--config", "digits", "--epochs", "1", "--output", str(run)),
+        *("--set", "RBM.hidden = 7", "--set", "run.steps_per_epoch = 2"),
+        *("--set", "evaluate.max_examples = 50"),
+    )
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def copy_of(run, folder):
+    for name in ("model.keras", "operative_config.gin"):
+        (folder / name).write_bytes((run / name).read_bytes())
+    return str(folder)
+
+
+def test_a_run_is_evaluated_as_it_was_trained(finished, tmp_path):
+    run = pathlib.Path(copy_of(finished, tmp_path))
+    done = call("--mode", "evaluate", "--output", str(run))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert set(os.listdir(run)) == {
+        "evaluate.log",
+        "evaluation.json",
+        "model.keras",
+        "operative_config.gin",
+    }
+    figures = json.loads((run / "evaluation.json").read_text())
+    assert figures["config"] == str(run / "operative_config.gin")
+    assert figures["keras_rbm"]
+    assert (figures["binarize"], figures["seed"]) == ("stochastic", 0)
+    assert figures["max_examples"] == 50
+    model = keras.models.load_model(run / "model.keras", compile=False)
+    for split in ("train", "validation", "test"):
+        v = data.binarized(getattr(data.digits(), split), "stochastic", 0)
+        exact = model.log_likelihood(v, method="exact")
+        row = figures["splits"][split]
+        assert row["examples"] == len(v)
+        assert row["log_likelihood"]["lower"] == exact.lower
+        (line,) = (
+            line
+            for line in done.stdout.splitlines()
+            if line.startswith(f"{split} ")
+        )
+        assert line.split()[1:3] == [str(len(v)), f"{exact.lower:.3f}"]
+    assert str(exact.log_partition) in done.stdout
+    assert "binarized by one draw of each value (seed 0)" in done.stdout
+
+
+def test_flags_change_an_evaluation(finished, tmp_path):
+    copy_of(finished, tmp_path)
+    done = call(
+        *("--mode", "evaluate", "--output", ".", "--config", "digits"),
+        *("--seed", "5", "--set", 'evaluate.binarize = "none"'),
+        directory=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "evaluation.json").read_text())
+    assert pathlib.Path(figures["config"]).name == "digits.gin"
+    assert (figures["binarize"], figures["seed"]) == ("none", 5)
+    assert figures["max_examples"] > 50
+    assert figures["log_partition"] is None
+    assert 'evaluate.binarize="threshold"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "--mode evaluate needs --output"),
+        (("--output", "nowhere"), "no run in nowhere"),
+        (("--output", "empty"), "empty: it holds no model.keras"),
+        (("--output", "damaged"), "damaged holds no operative_config.gin"),
+        (
+            ("--output", "damaged", "--config", "digits"),
+            "cannot read damaged/model.keras",
+        ),
+        (("--output", ".", "--config", "no_such"), "no config 'no_such'"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told_in_one_line(
+    finished, tmp_path, arguments, complaint
+):
+    copy_of(finished, tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "damaged").mkdir()
+    half = (tmp_path / "model.keras").read_bytes()[:5000]
+    (tmp_path / "damaged" / "model.keras").write_bytes(half)
+    done = call("--mode", "evaluate", *arguments, directory=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("train.py: error: ")
+    assert complaint in line
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "evaluation.json").exists()

@@ -1,11 +1,13 @@
 """Callbacks: what training shows of itself."""
 
+from keras_rbm.callbacks.chain_health import ChainHealth as ChainHealth
 from keras_rbm.callbacks.histograms import Histograms as Histograms
 from keras_rbm.callbacks.images import Images as Images
 from keras_rbm.callbacks.images import filters as filters
 from keras_rbm.callbacks.images import reconstructions as reconstructions
 from keras_rbm.callbacks.images import samples as samples
 from keras_rbm.callbacks.images import write_png as write_png
+from keras_rbm.callbacks.log_likelihood import LogLikelihood as LogLikelihood
 from keras_rbm.callbacks.progress import Progress as Progress
 from keras_rbm.callbacks.scalars import Scalars as Scalars
 from keras_rbm.callbacks.sweeps import NumSweeps as NumSweeps

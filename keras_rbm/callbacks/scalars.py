@@ -5,6 +5,7 @@ import time
 import keras
 import tensorflow as tf
 
+from keras_rbm.callbacks import log_likelihood
 from keras_rbm.callbacks import writer as writer_lib
 
 
@@ -16,7 +17,8 @@ class Scalars(keras.callbacks.Callback):
     chart. The step is the number of the epoch, from 1. Tags are grouped by
     what they tell:
 
-    - `likelihood/`: whatever has "likelihood" or "log_partition" in its name;
+    - `likelihood/`: whatever has "likelihood" or "log_partition" in its name,
+      but for the figures of `LogLikelihood`, which writes them itself;
     - `hidden/`: whatever starts with `hidden_`, so `hidden/activity`;
     - `learning/`: all else, such as `learning/loss`, and
       `learning/learning_rate`, the rate of the optimizer at the end of the
@@ -55,7 +57,9 @@ class Scalars(keras.callbacks.Callback):
         runs = {"train": {}, "validation": {}}
         for name, value in (logs or {}).items():
             run = "validation" if name.startswith("val_") else "train"
-            runs[run][_tag(name.removeprefix("val_"))] = value
+            name = name.removeprefix("val_")
+            if name not in log_likelihood.NAMES:
+                runs[run][_tag(name)] = value
         train = runs["train"]
         train["learning/learning_rate"] = _number(optimizer.learning_rate)
         self._num_epochs += 1

@@ -1,5 +1,7 @@
 """Persistent chains that are helped across barriers by warmer ones."""
 
+import numbers
+
 import keras
 import numpy as np
 from keras import ops
@@ -55,7 +57,11 @@ class TemperedChain(Chain):
                 "`num_betas` must be at least 2, for beta = 1 and beta = 0. "
                 f"Received: num_betas={num_betas}"
             )
-        if isinstance(adaptation, bool) or not 0 <= adaptation < 1:
+        if (
+            isinstance(adaptation, bool)
+            or not isinstance(adaptation, numbers.Real)
+            or not 0 <= adaptation < 1
+        ):
             raise ValueError(
                 "`adaptation` must be a number from 0 to 1. Received: "
                 f"adaptation={adaptation!r}"
@@ -124,8 +130,6 @@ class TemperedChain(Chain):
         v, total = ops.fori_loop(
             0, num_sweeps, one, (v, ops.zeros((self.num_betas - 1,), v.dtype))
         )
-        self.particles.assign(v)
-        self.parity.assign((parity + num_sweeps) % 2)
         # How often each pair had its turn.
         pair = ops.arange(self.num_betas - 1, dtype="int32")
         turns = (num_sweeps + (pair + parity + 1) % 2) // 2
@@ -133,6 +137,10 @@ class TemperedChain(Chain):
         rates = self.swap_rates + (1 - _MOMENTUM) * (
             total - turns * self.swap_rates
         ) / ops.maximum(turns, 1.0)
+        # Last: a variable's value is read where it is used, not where it is
+        # named, so that the parity would be that of the next update.
+        self.particles.assign(v)
+        self.parity.assign((parity + num_sweeps) % 2)
         self.swap_rates.assign(rates)
         if self.adaptation:
             self.betas.assign(tempering.even_out(betas, rates, self.adaptation))

@@ -3,7 +3,7 @@
 from keras_rbm.data.arrays import arrays
 from keras_rbm.data.bars_and_stripes import bars_and_stripes
 from keras_rbm.data.checks import to_float
-from keras_rbm.data.dataset import Data, split
+from keras_rbm.data.dataset import Data, some, split
 from keras_rbm.data.digits import digits
 from keras_rbm.data.mnist import mnist
 from keras_rbm.data.pipeline import batches, binarized, in_order
@@ -17,6 +17,7 @@ __all__ = [
     "digits",
     "in_order",
     "mnist",
+    "some",
     "split",
     "to_float",
 ]

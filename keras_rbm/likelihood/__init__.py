@@ -3,6 +3,8 @@
 from keras_rbm.likelihood.ais import ais as ais
 from keras_rbm.likelihood.ais import betas as betas
 from keras_rbm.likelihood.ais import reverse_ais as reverse_ais
+from keras_rbm.likelihood.bennett import BennettEstimate as BennettEstimate
+from keras_rbm.likelihood.bennett import bennett as bennett
 from keras_rbm.likelihood.bracket import Bracket as Bracket
 from keras_rbm.likelihood.bracket import bracket as bracket
 from keras_rbm.likelihood.estimate import Estimate as Estimate

@@ -55,7 +55,7 @@ def ais(
         stream: A `keras_rbm.random.Stream`.
         num_betas: Number of steps.
         num_chains: Number of chains, in blocks of at most 1,000; a chain's
-            draws do not depend on how many there are.
+            draws depend neither on the blocks nor on how many there are.
         verbose: `"auto"` for a progress bar on a screen if it takes long, 1
             or 0.
 
@@ -68,6 +68,7 @@ def ais(
     Reference: Neal (2001), "Annealed importance sampling"; Salakhutdinov and
         Murray (2008), section 4.1.
     """
+    path = betas(num_betas)
     num_chains = checks.positive_integer("num_chains", num_chains)
 
     def start(first, count):
@@ -81,7 +82,7 @@ def ais(
         num_betas * num_chains, "Annealed importance sampling", verbose
     )
     log_weights, particles = _anneal(
-        machine, base, betas(num_betas), num_chains, start, stream, bar
+        machine, base, path, num_chains, start, stream, bar
     )
     return estimate(base, log_weights, particles)
 
@@ -115,6 +116,7 @@ def reverse_ais(
         and Krause, Fischer and Igel (2020), "Algorithms for estimating the
         partition function of restricted Boltzmann machines", section 4.2.
     """
+    path = betas(num_betas)[::-1]
     v_model = ops.cast(v_model, machine_lib.dtype(machine))
     bar = Progress(
         num_betas * len(v_model),
@@ -124,7 +126,7 @@ def reverse_ais(
     log_weights, particles = _anneal(
         machine,
         base,
-        betas(num_betas)[::-1],
+        path,
         len(v_model),
         lambda first, count: v_model[first : first + count],
         stream,
@@ -153,9 +155,10 @@ def _anneal(machine, base, betas, num_chains, start, stream, bar):
                     padded[begin : begin + _STEPS + 1],
                     machine_lib.dtype(machine),
                 ),
-                random.fold_in(stream, begin)._replace(
+                stream._replace(
                     first_row=ops.convert_to_tensor(first, "int32")
                 ),
+                ops.convert_to_tensor(begin, "int64"),
                 ops.convert_to_tensor(steps, "int32"),
             )
             bar.add(steps * count)
@@ -165,8 +168,8 @@ def _anneal(machine, base, betas, num_chains, start, stream, bar):
 
 
 @compiled
-def _run(machine, base, v, log_weights, betas, stream, num_steps):
-    """`num_steps` steps, from betas[0] on."""
+def _run(machine, base, v, log_weights, betas, stream, begin, num_steps):
+    """`num_steps` steps from betas[0] on, numbered from `begin` for draws."""
 
     def step(k, state):
         v, log_weights = state
@@ -174,14 +177,21 @@ def _run(machine, base, v, log_weights, betas, stream, num_steps):
         new = machine_lib.anneal(base, machine, betas[k + 1])
         # One product serves both weights and the sweep.
         inputs = machine_lib.hidden_inputs(machine, v)
-        change = machine_lib.free_energy(
-            old, v, betas[k] * inputs
-        ) - machine_lib.free_energy(new, v, betas[k + 1] * inputs)
-        here = random.fold_in(stream, k)
+        old_inputs, new_inputs = betas[k] * inputs, betas[k + 1] * inputs
+        # F_old(v) - F_new(v). The energy is linear in the parameters: that of
+        # their difference is rounded less than the difference of energies.
+        params = {
+            name: p - new.visible_params[name]
+            for name, p in old.visible_params.items()
+        }
+        change = machine.visible.energy(
+            v, params
+        ) + machine.hidden.log_partition_change(
+            old_inputs, old.hidden_params, new_inputs, new.hidden_params
+        )
+        here = random.fold_in(stream, begin + ops.cast(k, "int64"))
         h = new.hidden.sample(
-            betas[k + 1] * inputs,
-            new.hidden_params,
-            random.fold_in(here, 0),
+            new_inputs, new.hidden_params, random.fold_in(here, 0)
         )
         v = gibbs.sample_visible(new, h, here)
         return v, log_weights + ops.cast(change, "float64")

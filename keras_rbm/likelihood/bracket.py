@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_rbm import checks, random
 from keras_rbm import machine as machine_lib
-from keras_rbm import random
 from keras_rbm.likelihood.ais import ais, reverse_ais
 from keras_rbm.likelihood.estimate import Estimate
 
@@ -48,12 +48,12 @@ class Bracket(NamedTuple):
     @property
     def lower(self):
         """The smaller estimate of log Z, the optimistic one."""
-        return min(self.forward.log_z, self.reverse.log_z)
+        return float(np.minimum(self.forward.log_z, self.reverse.log_z))
 
     @property
     def upper(self):
         """The larger estimate of log Z, the pessimistic one."""
-        return max(self.forward.log_z, self.reverse.log_z)
+        return float(np.maximum(self.forward.log_z, self.reverse.log_z))
 
     @property
     def gap(self):
@@ -154,6 +154,7 @@ def bracket(
     Raises:
         ValueError: If a number is not a positive integer.
     """
+    num_betas = checks.positive_integer("num_betas", num_betas)
     half = ais(
         machine,
         base,

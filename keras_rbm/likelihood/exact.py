@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 from keras import ops
 
 from keras_rbm import machine as machine_lib
@@ -26,8 +27,6 @@ class Exact(NamedTuple):
     log_z: float
 
     standard_error = 0.0
-    warnings = ()
-    trusted = True
 
     @property
     def lower(self):
@@ -36,8 +35,26 @@ class Exact(NamedTuple):
 
     upper = lower
 
+    @property
+    def warnings(self):
+        """Reasons not to trust the value, as a tuple of sentences."""
+        if np.isfinite(self.log_z):
+            return ()
+        return (
+            f"log Z is {self.log_z}: parameters of the machine are not finite",
+        )
+
+    @property
+    def trusted(self):
+        """Whether there are no warnings."""
+        return not self.warnings
+
     def __str__(self):
-        return f"log Z = {self.log_z:.4f} nats (exact)"
+        lines = [
+            f"log Z = {self.log_z:.4f} nats (exact)",
+            *(f"  not to be trusted: {reason}" for reason in self.warnings),
+        ]
+        return "\n".join(lines)
 
 
 def can_enumerate(machine):

@@ -96,6 +96,15 @@ class Units(abc.ABC):
             Tensor of shape `(batch,)`, in nats.
         """
 
+    def log_partition_change(self, inputs, params, new_inputs, new_params):
+        """`log_partition` of the last two arguments less that of the first.
+
+        Units whose `log_partition` is a sum should take the difference of
+        each term: it is rounded far less than the difference of two sums.
+        """
+        new = self.log_partition(new_inputs, new_params)
+        return new - self.log_partition(inputs, params)
+
     @abc.abstractmethod
     def mean(self, inputs, params):
         """Expectation of x under p(x | inputs).

@@ -34,6 +34,17 @@ class Bernoulli(Units):
         """sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
         return ops.sum(softplus(inputs + params["bias"]), axis=-1)
 
+    def log_partition_change(self, inputs, params, new_inputs, new_params):
+        """sum_i log((1 + exp(new_i)) / (1 + exp(old_i))), in nats.
+
+        Of the exponents bias + inputs, with one logarithm for both.
+        """
+        old, new = inputs + params["bias"], new_inputs + new_params["bias"]
+        old_size, new_size = ops.abs(old), ops.abs(new)
+        ratio = (1.0 + ops.exp(-new_size)) / (1.0 + ops.exp(-old_size))
+        linear = 0.5 * ((new - old) + (new_size - old_size))
+        return ops.sum(linear + ops.log(ratio), axis=-1)
+
     def mean(self, inputs, params):
         """sigmoid(bias + inputs)."""
         return ops.sigmoid(inputs + params["bias"])

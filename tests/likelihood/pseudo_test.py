@@ -4,7 +4,10 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_rbm import Bernoulli, random
-from keras_rbm.likelihood import stochastic_pseudo_log_likelihood
+from keras_rbm.likelihood import (
+    pseudo_log_likelihood,
+    stochastic_pseudo_log_likelihood,
+)
 from tests.machines import machine, rounding
 from tests.oracle import Oracle
 
@@ -122,3 +125,54 @@ def test_units_without_two_states_have_none():
     machine_ = machine(ORACLE)._replace(visible=Many(5))
     with pytest.raises(ValueError, match=r"two states. Received: .*Many"):
         stochastic_pseudo_log_likelihood(machine_, tf.zeros((2, 5)), STREAM)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [(5, 4), (3, 6), (1, 3)])
+def test_over_all_sites_it_is_exact(dtype, sizes):
+    oracle = Oracle.draw(*sizes, seed=1)
+    v = oracle.visible_states
+    value = pseudo_log_likelihood(machine(oracle, dtype), tf.constant(v, dtype))
+    assert value.dtype == dtype
+    np.testing.assert_allclose(
+        value,
+        oracle.pseudo_log_likelihood(v),
+        rtol=0,
+        atol=rounding(dtype, 5 * 20.0, 10),
+    )
+
+
+def test_over_all_sites_with_another_strength_of_the_coupling():
+    v, beta = ORACLE.visible_states, np.linspace(0.0, 2.0, 32)[:, None]
+    value = pseudo_log_likelihood(
+        machine(ORACLE, "float64")._replace(beta=tf.constant(beta)),
+        tf.constant(v),
+    )
+    for row, strength in enumerate(beta[:, 0]):
+        oracle = Oracle(
+            strength * ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias
+        )
+        assert value[row].numpy() == pytest.approx(
+            oracle.pseudo_log_likelihood(v[row : row + 1])[0],
+            abs=rounding("float64", 5 * 20.0, 10),
+        )
+
+
+def test_over_all_sites_without_coupling_it_is_the_likelihood():
+    oracle = Oracle(np.zeros((5, 4)), np.linspace(-2, 2, 5), np.ones(4))
+    np.testing.assert_allclose(
+        pseudo_log_likelihood(
+            machine(oracle, "float64"), tf.constant(oracle.visible_states)
+        ),
+        oracle.log_p_visible,
+        atol=rounding("float64", 5 * 20.0, 10),
+    )
+
+
+def test_over_all_sites_units_without_two_states_have_none():
+    class Many(Bernoulli):
+        states = None
+
+    machine_ = machine(ORACLE)._replace(visible=Many(5))
+    with pytest.raises(ValueError, match=r"two states. Received: .*Many"):
+        pseudo_log_likelihood(machine_, tf.zeros((2, 5)))

@@ -124,3 +124,61 @@ def test_mean_refuses_what_is_not_a_state(row):
     for x_ in (x, dataset(x)):
         with pytest.raises(ValueError, match="must hold finite values"):
             inputs.mean(x_, UNITS)
+
+
+def test_states_of_an_array_come_in_batches():
+    x = data(48)
+    batches = list(inputs.states(x, UNITS, 20))
+    assert [len(b) for b in batches] == [20, 20, 8]
+    np.testing.assert_array_equal(np.concatenate(batches), x)
+    np.testing.assert_array_equal(
+        np.concatenate(list(inputs.states(tf.constant(x), UNITS, 100))), x
+    )
+
+
+@pytest.mark.parametrize("size", [1, 7, 20, 48, 100])
+@pytest.mark.parametrize("batch_size", [1, 20, 48])
+def test_states_of_a_data_set_are_joined_and_cut(size, batch_size):
+    x = data(48)
+    for columns in ((x,), (x, x)):
+        batches = list(
+            inputs.states(dataset(*columns, batch=size), UNITS, batch_size)
+        )
+        full, rest = divmod(48, batch_size)
+        assert [len(b) for b in batches] == [batch_size] * full + [rest] * (
+            rest > 0
+        )
+        np.testing.assert_array_equal(np.concatenate(batches), x)
+
+
+def test_states_of_batches_of_different_sizes():
+    x = data(48)
+    ragged = dataset(x[:3], batch=3)
+    for first, last in ((3, 40), (40, 41), (41, 48)):
+        ragged = ragged.concatenate(dataset(x[first:last], batch=48))
+    batches = list(inputs.states(ragged, UNITS, 10))
+    assert [len(b) for b in batches] == [10, 10, 10, 10, 8]
+    np.testing.assert_array_equal(np.concatenate(batches), x)
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan])
+@pytest.mark.parametrize("row", [0, 47])
+def test_states_are_not_means(value, row):
+    x = data()
+    x[row, 2] = value
+    for x_, name in ((x, "`v`"), (dataset(x), "`a batch of v`")):
+        with pytest.raises(ValueError, match=f"{name} must hold"):
+            list(inputs.states(x_, UNITS, 20))
+
+
+def test_states_come_to_an_end():
+    with pytest.raises(ValueError, match=r"`v` must come to an .*v\.take\("):
+        next(inputs.states(dataset(data()).repeat(), UNITS, 20))
+    few = dataset(data()).repeat().take(2)
+    assert sum(len(b) for b in inputs.states(few, UNITS, 20)) == 20
+
+
+@pytest.mark.parametrize("x", [np.zeros((3, 6)), np.zeros((0, 5)), [[0.0] * 5]])
+def test_states_are_checked_as_all_data_are(x):
+    with pytest.raises(ValueError, match=r"`v` must"):
+        next(inputs.states(x, UNITS, 20))

@@ -279,3 +279,134 @@ def test_softplus_is_accurate_everywhere():
         actual = units.bernoulli.softplus(x_).numpy()
         error = np.finfo(dtype).eps * np.maximum(1.0, expected)
         assert (np.abs(actual - expected) <= error).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parameters_may_have_a_row_for_each_of_the_batch(unit, case, dtype):
+    rng = np.random.default_rng(2)
+    inputs = rows(unit, SMALL, dtype)
+    x = tf.constant(rng.choice(case[1], size=inputs.shape), dtype)
+    params = {
+        name: tf.constant(rng.normal(size=(len(inputs), *shape)), dtype)
+        for name, (shape, _) in unit.parameters().items()
+    }
+    stream = random.stream(3)
+    results = [
+        unit.energy(x, params),
+        unit.log_partition(inputs, params),
+        unit.mean(inputs, params),
+        unit.sample(inputs, params, stream),
+    ]
+    for row in range(len(inputs)):
+        own = {name: p[row] for name, p in params.items()}
+        one = slice(row, row + 1)
+        expected = [
+            unit.energy(x[one], own),
+            unit.log_partition(inputs[one], own),
+            unit.mean(inputs[one], own),
+            unit.sample(inputs[one], own, stream._replace(first_row=row)),
+        ]
+        for actual, value in zip(results, expected, strict=True):
+            assert actual.dtype == value.dtype == dtype
+            np.testing.assert_allclose(
+                actual[one], value, rtol=0, atol=rounding(dtype, 10.0, 10)
+            )
+
+
+def test_joint_states_are_all_states_once(unit, case, all_states):
+    count = unit.num_joint_states
+    assert count == len(all_states)
+    states = unit.joint_states(tf.range(count))
+    assert states.dtype == tf.float32
+    assert {tuple(s) for s in states.numpy()} == {tuple(s) for s in all_states}
+    for dtype in ("int32", "int64"):
+        some = unit.joint_states(tf.constant([3, count - 1], dtype))
+        np.testing.assert_array_equal(some, states.numpy()[[3, -1]])
+
+
+def test_joint_states_are_binary_digits():
+    states = Bernoulli(3).joint_states(tf.constant([0, 1, 4, 6]))
+    np.testing.assert_array_equal(
+        states, [[0, 0, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]]
+    )
+    # Of as many units as numbers have digits, and of any two values.
+    assert Bernoulli(500).num_joint_states == 2**500
+
+    class Spin(Bernoulli):
+        states = (-1.0, 1.0)
+
+    last = Spin(40).joint_states(tf.constant([2**40 - 1, 1]))
+    np.testing.assert_array_equal(last[0], np.ones(40))
+    np.testing.assert_array_equal(last[1], [*[-1.0] * 39, 1.0])
+
+
+def test_units_without_a_list_of_states_are_not_counted():
+    class Real(Bernoulli):
+        states = None
+
+    assert Real(3).num_joint_states is None
+    with pytest.raises(ValueError, match=r"Real\(size=3\) cannot be enum"):
+        Real(3).joint_states(tf.constant([0]))
+    # Any value that is allowed is a state.
+    Real(3).check_states(np.full((2, 3), 0.5))
+    with pytest.raises(ValueError, match="finite values"):
+        Real(3).check_states(np.full((2, 3), np.nan))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "uint8", bool])
+def test_check_states_accepts_states(unit, all_states, dtype):
+    unit.check_states(all_states.astype(dtype))
+    unit.check_states(tf.constant(all_states))
+
+
+@pytest.mark.parametrize("value", [0.5, 1e-6, 1 - 1e-6])
+def test_check_states_names_the_place_of_a_mean(value):
+    x = np.zeros((4, 5))
+    x[2, 3] = x[3, 0] = value
+    Bernoulli(5).check(x)
+    with pytest.raises(
+        ValueError,
+        match=r"`v` must hold 0 and 1 alone: .*Bernoulli.* \(2 of 20\)\. "
+        rf"Binarize the data first.* Received: v\[2, 3\]={value}$",
+    ):
+        Bernoulli(5).check_states(x, "v")
+
+
+@pytest.mark.parametrize("value", [np.nan, 2.0, -1.0])
+def test_check_states_refuses_what_check_refuses(value):
+    with pytest.raises(ValueError, match="finite values from 0 to 1"):
+        Bernoulli(5).check_states(np.full((2, 5), value))
+
+
+def test_dot_of_one_row_and_of_all():
+    x, p = np.random.default_rng(0).normal(size=(2, 3, 4))
+    for parameter, expected in (
+        (p[0], x @ p[0]),
+        (p, np.einsum("ij,ij->i", x, p)),
+    ):
+        np.testing.assert_allclose(
+            units.base.dot(tf.constant(x), tf.constant(parameter)), expected
+        )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("values", [SMALL, LARGE])
+def test_change_of_log_partition(unit, dtype, values):
+    old, new = rows(unit, values, dtype), rows(unit, SMALL[::-1], dtype)
+    params = parameters(unit, dtype)
+    new_params = {name: 0.5 * p for name, p in params.items()}
+    wide = tf.nest.map_structure(
+        lambda x: tf.cast(x, "float64"), (old, params, new, new_params)
+    )
+    expected = unit.log_partition(*wide[2:]) - unit.log_partition(*wide[:2])
+    change = unit.log_partition_change(old, params, new, new_params)
+    assert change.dtype == dtype
+    error = rounding(dtype, np.abs(values).max() + 10.0, 2 * unit.width)
+    np.testing.assert_allclose(change, expected, rtol=0, atol=error)
+    # The contract, which needs no more than `log_partition`.
+    np.testing.assert_allclose(
+        Units.log_partition_change(unit, old, params, new, new_params),
+        expected,
+        rtol=0,
+        atol=error,
+    )

@@ -1,0 +1,233 @@
+"""Whether the chains, and the hidden units, are still of use."""
+
+import logging
+
+import keras
+import numpy as np
+
+from keras_rbm import checks, diagnostics, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.callbacks.measured import Measured
+from keras_rbm.compiled import compiled
+from keras_rbm.models.averaging import averaged_weights
+
+#: Chains do not mix where they remember more of their free energy over half
+#: the run, where more of the units never flip, or where neighbouring betas
+#: exchange less often.
+MAX_MEMORY = 0.8
+MAX_NEVER_FLIPPING = 0.5
+MIN_SWAP_RATE = 0.05
+
+_LOG = logging.getLogger("keras_rbm")
+_BATCH = 1000
+
+
+class ChainHealth(Measured):
+    """Writes to TensorBoard every few epochs how well the chains mix.
+
+    Of persistent chains, from a run of block-Gibbs sweeps that starts at the
+    fantasy particles and moves nothing that persists, with the weights as
+    they are:
+
+    - `chains/autocorrelation_time`: that of the free energy, in sweeps, over
+      all chains. A lower bound where it is more than a fifth of the run.
+    - `chains/memory`: autocorrelation of the free energy over half the run: 0
+      for chains that mix, 1 for chains each of which stays where it is.
+    - `chains/never_flipping`: share of the visible units that flip in no
+      chain, of those that vary in the data (units of two states).
+    - `chains/distance`: root mean square over the visible units of the
+      particles' mean less that of the data; `chains/distance_after`: the same
+      at the end of the run; `chains/distance_floor`: what as many independent
+      examples would have on average. Learning itself holds the first near the
+      floor. The second shows where the machine would go without: the rate of
+      learning is high if it is far above the floor.
+    - `chains/swap_rate_min` and `chains/swap_rate_mean`, over neighbouring
+      betas, of a `TemperedChain`. Its autocorrelation is that of plain
+      sweeps, without exchanges: a property of the machine.
+
+    Of the machine, with averaged weights where there are such:
+
+    - `hidden/dead`, `hidden/saturated`: shares of the hidden units (of two
+      states) whose mean given v is below 0.01, or above 0.99, of the way from
+      one state to the other for all the examples `v`: they tell nothing.
+    - `learning/validation_gap`: mean F(v) - mean F(v_train), in nats. It grows
+      with overfitting.
+
+    A warning goes to the logger `keras_rbm`, once for each `fit`, when the
+    chains have stopped mixing: the memory is above 0.8 (so that four fifths
+    of the spread of free energies lie between chains), more than half of the
+    units never flip, or, for a `TemperedChain`, a swap rate is below 0.05.
+    The autocorrelation time itself is no reason: machines that learn digits
+    well have hundreds of sweeps, since the change of the weights moves their
+    chains on; their memory stays below 0.7.
+
+    Args:
+        log_dir: Path of the directory that TensorBoard is shown.
+        v: Array of shape `(examples, visible.width)`, validation data.
+        v_train: Training data of the same form, best as many; `None` for no
+            gap. Their mean, else that of `v`, is what the chains' is held
+            against.
+        every: Number of epochs from one time to the next. The first epoch of
+            a `fit` and the last one are measured too.
+        num_sweeps: Length of the run, in sweeps.
+        seed: Integer from 0 to 2**64 - 1, for the run; `None` for one from
+            Python's generator.
+
+    Raises:
+        ValueError: If an argument is not as described; when `fit` begins, if
+            the data cannot be states of the visible units.
+
+    Reference: Hinton (2010), "A practical guide to training restricted
+        Boltzmann machines", sections 6 and 15.
+    """
+
+    def __init__(
+        self, log_dir, v, v_train=None, every=10, num_sweeps=300, seed=0
+    ):
+        super().__init__(log_dir, every)
+        self.v = np.asarray(v)
+        self.v_train = None if v_train is None else np.asarray(v_train)
+        self.num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+        self.seed = checks.seed(seed)
+
+    def on_train_begin(self, logs=None):
+        self.model.visible.check(self.v, "v")
+        if self.v_train is not None:
+            self.model.visible.check(self.v_train, "v_train")
+        super().on_train_begin(logs)
+        self._warned = False
+
+    def measure(self, step):
+        values = self._machine_values()
+        if self.model.fantasy_particles is not None:
+            values |= {f"chains/{k}": x for k, x in self._chains().items()}
+            self._warn(step, values)
+        return values
+
+    def _machine_values(self):
+        with averaged_weights(self.model):
+            machine = self._machine()
+            free_energy, least, most = _look_at(machine, self.v)
+            values = {}
+            if self.v_train is not None:
+                values["learning/validation_gap"] = (
+                    free_energy - _look_at(machine, self.v_train)[0]
+                )
+        states = machine.hidden.states
+        if states:
+            low, high = states
+            share = 0.01 * (high - low)
+            values["hidden/dead"] = np.mean(most < low + share)
+            values["hidden/saturated"] = np.mean(least > high - share)
+        return values
+
+    def _chains(self):
+        """The figures of the chains, without their group."""
+        machine = self._machine()
+        particles = self.model.fantasy_particles
+        run = diagnostics.run(
+            machine, particles, random.stream(self.seed), self.num_sweeps
+        )
+        free_energy = keras.ops.convert_to_numpy(run.free_energy)
+        data = self.v if self.v_train is None else self.v_train
+        mean = data.mean(axis=0, dtype="float64")
+
+        def distance(v):
+            v = keras.ops.convert_to_numpy(v).mean(axis=0, dtype="float64")
+            return np.sqrt(np.mean(np.square(v - mean)))
+
+        values = {
+            "autocorrelation_time": diagnostics.autocorrelation_time(
+                free_energy
+            ).sweeps,
+            "memory": diagnostics.autocorrelation(free_energy)[
+                self.num_sweeps // 2
+            ],
+            "distance": distance(particles),
+            "distance_after": distance(run.v),
+        }
+        states = machine.visible.states
+        if states:
+            variance = (mean - states[0]) * (states[1] - mean)
+            flipped = keras.ops.convert_to_numpy(run.flipped)[variance > 0]
+            if flipped.size:
+                values["never_flipping"] = 1.0 - flipped.mean()
+        else:
+            variance = data.var(axis=0, dtype="float64")
+        values["distance_floor"] = np.sqrt(variance.mean() / len(particles))
+        if hasattr(self.model.chain, "swap_rates"):
+            rates = keras.ops.convert_to_numpy(self.model.chain.swap_rates)
+            values["swap_rate_min"] = rates.min()
+            values["swap_rate_mean"] = rates.mean()
+        return values
+
+    def _warn(self, step, values):
+        reason = _reason(
+            {k.removeprefix("chains/"): x for k, x in values.items()},
+            self.num_sweeps,
+        )
+        if reason and not self._warned:
+            self._warned = True
+            _LOG.warning("epoch %d: the chains do not mix: %s", step, reason)
+
+    def _machine(self):
+        model = self.model
+        return machine_lib.cast(model.machine(), model.variable_dtype)
+
+
+def _reason(values, num_sweeps):
+    """Why chains with these figures do not mix, or `None`."""
+    # Tempered chains get on by exchanges, where plain sweeps would not.
+    if "swap_rate_min" in values:
+        rate = values["swap_rate_min"]
+        if rate >= MIN_SWAP_RATE:
+            return None
+        return (
+            f"two neighbouring betas exchange at a rate of {rate:.3f}, below "
+            f"{MIN_SWAP_RATE:g}. Take more betas, or lower the learning rate."
+        )
+    reasons = []
+    if values["memory"] > MAX_MEMORY:
+        reasons.append(
+            f"over {num_sweeps // 2} sweeps their free energies stay "
+            f"correlated by {values['memory']:.2f}, more than {MAX_MEMORY:g}"
+        )
+    if values.get("never_flipping", 0.0) > MAX_NEVER_FLIPPING:
+        reasons.append(
+            f"{values['never_flipping']:.0%} of the visible units never flip "
+            f"in {num_sweeps} sweeps"
+        )
+    if not reasons:
+        return None
+    return (
+        f"{', and '.join(reasons)}. The gradient is not to be trusted then. "
+        "Lower the learning rate, take more sweeps or chains, or a "
+        "TemperedChain."
+    )
+
+
+def _look_at(machine, v):
+    """Mean free energy; least and largest mean of each hidden unit."""
+    total, least, most = 0.0, np.inf, -np.inf
+    for first in range(0, len(v), _BATCH):
+        batch = v[first : first + _BATCH]
+        # The last batch is filled up: another shape would be compiled anew.
+        rows = np.resize(batch, (min(_BATCH, len(v)), v.shape[1]))
+        rows = keras.ops.cast(rows, machine_lib.dtype(machine))
+        found = map(keras.ops.convert_to_numpy, _look_at_batch(machine, rows))
+        free_energy, low, high = found
+        total += free_energy[: len(batch)].sum(dtype="float64")
+        least, most = np.minimum(least, low), np.maximum(most, high)
+    return total / len(v), least, most
+
+
+@compiled
+def _look_at_batch(machine, v):
+    inputs = machine_lib.hidden_inputs(machine, v)
+    mean = machine.hidden.mean(inputs, machine.hidden_params)
+    free_energy = machine_lib.free_energy(machine, v, inputs)
+    return (
+        free_energy,
+        keras.ops.min(mean, axis=0),
+        keras.ops.max(mean, axis=0),
+    )

@@ -1,0 +1,170 @@
+"""How probable the model makes held-out data, while it trains."""
+
+import logging
+import math
+import re
+
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.callbacks.measured import Measured
+from keras_rbm.models.averaging import averaged_weights
+
+#: Names in the logs, after `val_` for validation data. `Scalars` leaves them
+#: out: this callback writes its own.
+NAMES = ("log_likelihood", "log_likelihood_upper", "log_likelihood_epoch")
+
+_LOG = logging.getLogger("keras_rbm")
+# "auto" enumerates up to so many states: half a second at 784 x 16.
+_MOST_STATES = 2**16
+
+
+class LogLikelihood(Measured):
+    """Measures mean log p(v) with its bracket, every few epochs.
+
+    It uses the averaged weights where the optimizer keeps such. `fit` goes on
+    as it would without: nothing of the model is moved. Measured are the first
+    epoch of each `fit`, each of a number that `every` divides, and the last
+    one. Into the logs go
+
+    - `val_log_likelihood`: the pessimistic end of the bracket, in nats;
+    - `val_log_likelihood_upper`: the optimistic end, the same if exact;
+    - `val_log_likelihood_epoch`: the epoch that both are from, counted from 1.
+
+    In the epochs between they repeat the last figures. So a file of
+    `CSVLogger` has a number in every row, `ModelCheckpoint(monitor=
+    "val_log_likelihood", mode="max", save_best_only=True)` saves only what
+    was measured (NaN, in contrast, would blind `EarlyStopping` for good if it
+    was the first to be seen), and `EarlyStopping(monitor=
+    "val_log_likelihood", mode="max", patience=...)` counts the epochs between
+    as such without improvement: let its patience be some multiple of `every`.
+    **This callback must stand before those that use its figures.** They are
+    minus infinity if there are none because training diverged at once.
+
+    TensorBoard gets, in the run `validation`, `likelihood/` with
+    `log_likelihood_lower` and `log_likelihood_upper`, `log_partition_lower`
+    and `log_partition_upper`, `standard_error` (of the log-likelihood) and,
+    for AIS, `effective_sample_size`, the smaller one of both directions.
+
+    Reasons not to trust a bracket go to the logger `keras_rbm` as warnings,
+    each kind once for each `fit`.
+
+    Args:
+        log_dir: Path of the directory that TensorBoard is shown.
+        v: Array of shape `(examples, visible.width)` of states: binarized.
+        every: Number of epochs from one time to the next.
+        method: `"exact"` or `"ais"`, as for `RBM.log_partition`; `"auto"` for
+            the first where a side has at most 2**16 states, which takes less
+            than a second.
+        num_betas: Number of steps of the annealing. The default is a coarse
+            one, for curves; report figures with 10,000 and more.
+        num_chains: Number of chains of the annealing.
+        num_sweeps: Number of sweeps to the samples that reverse AIS starts
+            from.
+        seed: Integer from 0 to 2**64 - 1: the same draws each time. `None`
+            for one from Python's generator.
+        split: `"validation"`, or `"train"` for training examples: the names
+            in the logs then have no `val_`, and the run is `train`.
+
+    Raises:
+        ValueError: If an argument is not as described; when `fit` begins, if
+            `v` are not states of the visible units.
+    """
+
+    def __init__(
+        self,
+        log_dir,
+        v,
+        every=10,
+        method="auto",
+        num_betas=1000,
+        num_chains=100,
+        num_sweeps=100,
+        seed=0,
+        split="validation",
+    ):
+        if split not in ("validation", "train"):
+            raise ValueError(
+                '`split` must be "validation" or "train". Received: '
+                f"split={split!r}"
+            )
+        if method not in ("auto", "exact", "ais"):
+            raise ValueError(
+                '`method` must be "auto", "exact" or "ais". Received: '
+                f"method={method!r}"
+            )
+        super().__init__(log_dir, every, split)
+        self.v = np.asarray(v)
+        self.method = method
+        self.num_betas = checks.positive_integer("num_betas", num_betas)
+        self.num_chains = checks.positive_integer("num_chains", num_chains)
+        self.num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+        self.seed = checks.seed(seed)
+        self.split = split
+
+    def on_train_begin(self, logs=None):
+        self.model.visible.check_states(self.v, "v")
+        super().on_train_begin(logs)
+        self._latest = (-math.inf, -math.inf, 0)
+        self._told = set()
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if logs is not None:
+            prefix = "val_" if self.split == "validation" else ""
+            for name, value in zip(NAMES, self._latest, strict=True):
+                logs[prefix + name] = value
+
+    def measure(self, step):
+        with averaged_weights(self.model):
+            found = self.model.log_likelihood(
+                self.v,
+                self._method(),
+                num_betas=self.num_betas,
+                num_chains=self.num_chains,
+                num_sweeps=self.num_sweeps,
+                seed=self.seed,
+                verbose=0,
+            )
+        ends = [
+            end if math.isfinite(end) else -math.inf
+            for end in (found.lower, found.upper)
+        ]
+        self._latest = (*ends, step)
+        self._warn(step, found.warnings)
+        log_partition = found.log_partition
+        values = {
+            "log_likelihood_lower": found.lower,
+            "log_likelihood_upper": found.upper,
+            "log_partition_lower": log_partition.lower,
+            "log_partition_upper": log_partition.upper,
+            "standard_error": found.standard_error,
+        }
+        if hasattr(log_partition, "forward"):
+            values["effective_sample_size"] = min(
+                log_partition.forward.effective_sample_size,
+                log_partition.reverse.effective_sample_size,
+            )
+        return {f"likelihood/{name}": x for name, x in values.items()}
+
+    def _method(self):
+        if self.method != "auto":
+            return self.method
+        counts = [
+            side.num_joint_states or math.inf
+            for side in (self.model.visible, self.model.hidden)
+        ]
+        return "exact" if min(counts) <= _MOST_STATES else "ais"
+
+    def _warn(self, step, reasons):
+        for reason in reasons:
+            # The same sentence with other numbers is no news.
+            kind = re.sub(r"[-+]?(\d[\d.]*|inf|nan)", "", reason)
+            if kind not in self._told:
+                self._told.add(kind)
+                _LOG.warning(
+                    "the %s log-likelihood of epoch %d is a rough one: %s",
+                    self.split,
+                    step,
+                    reason,
+                )

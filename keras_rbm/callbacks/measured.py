@@ -1,0 +1,71 @@
+"""What the callbacks that measure the model have in common."""
+
+import abc
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm import checks
+from keras_rbm.callbacks import writer as writer_lib
+
+
+class Measured(keras.callbacks.Callback, abc.ABC):
+    """Measures the model at the end of some epochs.
+
+    These are the first of each `fit`, each of a number that `every` divides,
+    and the last one. A model whose parameters are no longer finite is not
+    measured.
+
+    Args:
+        log_dir: Path of the directory that TensorBoard is shown.
+        every: Number of epochs from one time to the next.
+        run: The run to write to, a directory in it.
+
+    Raises:
+        ValueError: If `every` is not a positive integer.
+    """
+
+    def __init__(self, log_dir, every, run="train"):
+        super().__init__()
+        self.log_dir = log_dir
+        self.every = checks.positive_integer("every", every)
+        self.run = run
+        self._writer = None
+        self._begun = False
+
+    @abc.abstractmethod
+    def measure(self, step):
+        """Returns `{tag: number}`; what is not finite is not written.
+
+        Args:
+            step: Number of the epoch, from 1.
+        """
+
+    def on_train_begin(self, logs=None):
+        self._writer = writer_lib.shared(self.log_dir, self.run)
+        self._begun = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = epoch + 1
+        last = step == (self.params or {}).get("epochs")
+        due = not self._begun or last or step % self.every == 0
+        self._begun = True
+        if not due or not _finite(self.model):
+            return
+        values = self.measure(step)
+        with self._writer.as_default(step=step):
+            for tag, value in values.items():
+                if np.isfinite(value):
+                    tf.summary.scalar(tag, value)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        self._writer = None
+
+
+def _finite(model):
+    return all(
+        np.isfinite(keras.ops.convert_to_numpy(variable)).all()
+        for variable in model.trainable_variables
+    )

@@ -1,0 +1,230 @@
+"""What a trained model is worth, in figures that say how sure they are."""
+
+import logging
+import os
+import time
+
+import keras
+import numpy as np
+
+from keras_rbm import checks, likelihood
+from keras_rbm.data import Data, binarized, some
+from keras_rbm.evaluation import report
+from keras_rbm.models.machine_model import MachineModel
+from keras_rbm.progress import Progress
+
+_LOG = logging.getLogger("keras_rbm")
+_SPLITS = ("train", "validation", "test")
+_BATCH = 1000
+
+
+def evaluate(
+    model,
+    data,
+    output,
+    binarize="none",
+    seed=0,
+    method="auto",
+    num_betas=10_000,
+    num_chains=200,
+    num_sweeps=1000,
+    max_examples=10_000,
+    verbose="auto",
+    about=None,
+):
+    """Mean log p(v) = -mean F(v) - log Z of each split, and the like.
+
+    All splits share one estimate of log Z. Writes `evaluation.json` into
+    `output`, in place of an older one:
+
+    - what is in `about`, then `data` (its name), `binarize`, `seed`,
+      `method`, `num_betas`, `num_chains`, `num_sweeps`, `max_examples`;
+    - `splits`: for `train`, `validation` and `test`, as far as the data have
+      them,
+        - `examples`: how many there are, all in the log-likelihood;
+        - `log_likelihood`: `lower`, `upper`, `standard_error`, in nats an
+          example, the last of the examples and of log Z together;
+        - `pseudo_log_likelihood`: `mean`, `standard_error`, `examples`, in
+          nats an example, over all sites;
+        - `reconstruction_error`: mean squared error of a value;
+    - `log_partition`: `method` (`"exact"` or `"ais"`), `lower`, `upper`,
+      `standard_error`, `trusted`, `warnings`, `summary` (the same in words),
+      and for AIS `forward`, `reverse`, `half_betas` (`forward` with half the
+      betas), each with `log_z`, `standard_error`, `effective_sample_size`,
+      `chains`, and `free_energy_gap` with `value` and `standard_error`;
+    - `notes`: sentences on what is missing, and why;
+    - `seconds`: how long it took.
+
+    `null` stands for what there is none of, and for numbers that are not
+    finite. Grey values have no probability under units of two states: with
+    such data `log_partition` and all likelihoods are `null`.
+
+    Args:
+        model: An `RBM`.
+        data: A `keras_rbm.data.Data` as wide as the model's visible side.
+        output: Directory to write to; it is made if need be.
+        binarize: `"stochastic"` (one fixed draw), `"threshold"` or `"none"`
+            (see `data.in_order`). Never compare figures under one with those
+            under another.
+        seed: Integer from 0 to 2**63 - 1, for the binarization and for AIS.
+            The same seed gives the same figures.
+        method: `"auto"`, `"exact"` or `"ais"`, as for `RBM.log_partition`.
+        num_betas: Number of steps of the annealing.
+        num_chains: Number of chains of the annealing.
+        num_sweeps: Number of sweeps to the samples that reverse AIS starts
+            from.
+        max_examples: Pseudo-log-likelihood and reconstruction error are taken
+            from at most so many examples of a split, a fixed random choice.
+        verbose: `"auto"` for progress bars on a screen, 1 or 0.
+        about: Dict of further entries for `evaluation.json`, or `None`.
+
+    Returns:
+        What is in `evaluation.json`, as a dict.
+
+    Raises:
+        ValueError: If an argument is not as described, or the data do not
+            fit the model.
+    """
+    begin = time.perf_counter()
+    max_examples = checks.positive_integer("max_examples", max_examples)
+    _check(model, data)
+    splits = {
+        split: binarized(x, binarize, seed)
+        for split in _SPLITS
+        if (x := getattr(data, split)) is not None
+    }
+    note = _no_likelihood(model, data, splits)
+    log_partition = None
+    if not note:
+        _LOG.info("log Z of %s and %s", model.visible, model.hidden)
+        held_out = splits.get("validation", splits["train"])
+        log_partition = model.log_partition(
+            method,
+            some(held_out, max_examples),
+            num_betas,
+            num_chains,
+            num_sweeps,
+            seed,
+            verbose,
+        )
+    figures = {
+        **(about or {}),
+        "data": data.name,
+        "binarize": binarize,
+        "seed": seed,
+        "method": method,
+        "num_betas": num_betas,
+        "num_chains": num_chains,
+        "num_sweeps": num_sweeps,
+        "max_examples": max_examples,
+        "splits": {
+            split: _split(model, split, x, log_partition, max_examples, verbose)
+            for split, x in splits.items()
+        },
+        "log_partition": _told(log_partition),
+        "notes": [note] if note else [],
+    }
+    figures["seconds"] = time.perf_counter() - begin
+    return report.write(figures, os.path.join(output, "evaluation.json"))
+
+
+def _check(model, data):
+    if not isinstance(model, MachineModel):
+        raise ValueError(
+            "`model` must be a machine, such as an `RBM`. Received: "
+            f"type(model)={type(model).__name__}"
+        )
+    if not isinstance(data, Data):
+        raise ValueError(
+            "`data` must be what a reader of keras_rbm.data returns, such as "
+            f"digits(). Received: data={data!r}"
+        )
+    if data.width != model.visible.width:
+        raise ValueError(
+            "`data` must have a column for each visible unit of the model: "
+            "take those that it was trained on. Received: data.width="
+            f"{data.width} ({data.name}), model.visible.width="
+            f"{model.visible.width}"
+        )
+
+
+def _no_likelihood(model, data, splits):
+    """Why there are no likelihoods, or `None`."""
+    for split, x in splits.items():
+        name = f"{data.name}.{split}"
+        model.visible.check(x, name)
+        try:
+            model.visible.check_states(x, name)
+        except ValueError:
+            return (
+                f"No likelihoods: {name} holds values between the states of "
+                "the visible units, which have no probability. Binarize them: "
+                "--set 'evaluate.binarize=\"threshold\"'."
+            )
+    return None
+
+
+def _split(model, split, x, log_partition, max_examples, verbose):
+    """The figures of a split."""
+    part = some(x, max_examples)
+    _LOG.info("%s: %d examples", split, len(x))
+    ours = pseudo = None
+    bar = Progress(len(part), f"Pseudo-likelihood of {split}", verbose)
+    errors = []
+    if log_partition is not None:
+        ours, pseudo = model.log_likelihood(x, log_partition=log_partition), []
+    for first in range(0, len(part), _BATCH):
+        batch = part[first : first + _BATCH]
+        again = keras.ops.cast(model.reconstruct(batch), "float64")
+        errors.append(np.square(batch - np.asarray(again)).mean(axis=1))
+        if pseudo is not None:
+            pseudo.append(model.pseudo_log_likelihood(batch))
+        bar.add(len(batch))
+    return {
+        "examples": len(x),
+        "log_likelihood": ours and _attributes(ours),
+        "pseudo_log_likelihood": pseudo and _mean(np.concatenate(pseudo)),
+        "reconstruction_error": float(np.concatenate(errors).mean()),
+    }
+
+
+def _told(log_partition):
+    """A log partition function as a dict."""
+    if log_partition is None:
+        return None
+    bracket = isinstance(log_partition, likelihood.Bracket)
+    told = {
+        "method": "ais" if bracket else "exact",
+        **_attributes(log_partition),
+        "trusted": log_partition.trusted,
+        "warnings": list(log_partition.warnings),
+        "summary": str(log_partition),
+    }
+    if bracket:
+        for name, estimate in (
+            ("forward", log_partition.forward),
+            ("reverse", log_partition.reverse),
+            ("half_betas", log_partition.half),
+        ):
+            told[name] = {
+                "log_z": estimate.log_z,
+                "standard_error": estimate.standard_error,
+                "effective_sample_size": estimate.effective_sample_size,
+                "chains": len(estimate.log_weights),
+            }
+        value, error = log_partition.free_energy_gap
+        told["free_energy_gap"] = {"value": value, "standard_error": error}
+    return told
+
+
+def _attributes(bounds):
+    names = ("lower", "upper", "standard_error")
+    return {name: float(getattr(bounds, name)) for name in names}
+
+
+def _mean(values):
+    return {
+        "mean": float(values.mean()),
+        "standard_error": float(values.std() / max(len(values) - 1, 1) ** 0.5),
+        "examples": len(values),
+    }

@@ -1,0 +1,210 @@
+"""Bennett's acceptance ratio over a ladder of tempered replicas."""
+
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+from scipy import optimize, special
+
+from keras_rbm import checks, random, tempering
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+from keras_rbm.progress import Progress
+
+# The stream of the start, beside those of the sweeps from 0.
+_START = 2**32
+# Sweeps in one compiled call.
+_SWEEPS = 50
+# How far the betas move after each such call of the burn-in.
+_GAIN = 0.5
+
+
+class BennettEstimate(NamedTuple):
+    """Log Z as the overlap of neighbouring replicas tells it.
+
+    Attributes:
+        log_z: The estimate, in nats.
+        standard_error: That of `log_z`, in nats. It comes from the spread of
+            the chains, which know nothing of each other, so that it counts
+            the autocorrelation within a chain.
+        swap_rates: Array of shape `(num_betas,)`, how often neighbours
+            changed places, from beta = 1 down to 0. Where one of them is
+            near 0 the ladder is broken, and the estimate not to be trusted.
+        particles: Array of shape `(num_chains, visible.width)`, where the
+            replicas at beta = 1 ended.
+    """
+
+    log_z: float
+    standard_error: float
+    swap_rates: np.ndarray
+    particles: np.ndarray
+
+    def __str__(self):
+        return (
+            f"log Z = {self.log_z:.3f} +- {self.standard_error:.3f} nats "
+            f"(Bennett, {len(self.particles)} chains, smallest swap rate "
+            f"{self.swap_rates.min():.2f})"
+        )
+
+
+def bennett(
+    machine,
+    base,
+    stream,
+    num_betas=50,
+    num_chains=100,
+    num_sweeps=1000,
+    num_burn_in=500,
+    verbose="auto",
+):
+    """Log Z = log Z_base + sum_k r_k, with r_k = log Z_k / Z_k-1.
+
+    With w = log p*_k(v) - log p*_k-1(v), each r_k solves
+
+        mean_k-1 sigmoid(w - r_k) = mean_k sigmoid(r_k - w)
+
+    over samples v at beta_k-1 and at beta_k, which come from parallel
+    tempering. During the burn-in the betas move towards even rates of
+    exchange.
+
+    Args:
+        machine: A `Machine`.
+        base: A `Machine` without coupling, as `machine.decouple` returns.
+        stream: A `keras_rbm.random.Stream`.
+        num_betas: Number of steps of the ladder, which has one replica more.
+        num_chains: Number of independent ladders.
+        num_sweeps: Number of sweeps that count; 16 bytes are kept for each
+            step, chain and such sweep.
+        num_burn_in: Number of sweeps before these; too few leave the rates
+            of exchange uneven.
+        verbose: `"auto"` for a progress bar on a screen if it takes long, 1
+            or 0.
+
+    Returns:
+        A `BennettEstimate`.
+
+    Raises:
+        ValueError: If a number is not a positive integer.
+
+    Reference: Bennett (1976), "Efficient estimation of free energy
+        differences from Monte Carlo data", equation 12; Krause, Fischer and
+        Igel (2020), "Algorithms for estimating the partition function of
+        restricted Boltzmann machines", section 4.4.
+    """
+    for name, value in (
+        ("num_chains", num_chains),
+        ("num_sweeps", num_sweeps),
+        ("num_burn_in", num_burn_in),
+    ):
+        checks.positive_integer(name, value)
+    num_betas = checks.positive_integer("num_betas", num_betas)
+    betas = ops.linspace(1.0, 0.0, num_betas + 1)
+    betas = ops.cast(betas, machine_lib.dtype(machine))
+    v = tempering.sample_without_inputs(
+        base, num_betas + 1, num_chains, random.fold_in(stream, _START)
+    )
+    bar = Progress(num_burn_in + num_sweeps, "Bennett's ratio", verbose)
+    swaps, kept = 0.0, []
+    for first, last, counts in (
+        (0, num_burn_in, False),
+        (num_burn_in, num_burn_in + num_sweeps, True),
+    ):
+        for begin in range(first, last, _SWEEPS):
+            count = min(_SWEEPS, last - begin)
+            v, probability, up, down = _run(
+                machine,
+                base,
+                betas,
+                v,
+                stream,
+                *(ops.convert_to_tensor(x, "int32") for x in (begin, count)),
+            )
+            if not counts:
+                betas = tempering.even_out(
+                    betas, 2.0 * probability / count, _GAIN
+                )
+            else:
+                swaps += ops.convert_to_numpy(probability)
+                kept.append(
+                    [ops.convert_to_numpy(x)[:count] for x in (up, down)]
+                )
+            bar.add(count)
+    ups, downs = (np.concatenate(x) for x in zip(*kept, strict=True))
+    log_ratios, influences = zip(
+        *(_ratio(ups[:, k], downs[:, k]) for k in range(num_betas)),
+        strict=True,
+    )
+    base_log_z = machine_lib.log_partition_decoupled(
+        machine_lib.cast(base, "float64")
+    )
+    spread = (
+        np.sum(influences, axis=0).std(ddof=1) if num_chains > 1 else np.inf
+    )
+    return BennettEstimate(
+        float(base_log_z) + float(np.sum(log_ratios)),
+        float(spread / np.sqrt(num_chains)),
+        2.0 * swaps / num_sweeps,
+        ops.convert_to_numpy(v)[:num_chains],
+    )
+
+
+def _ratio(up, down):
+    """One log Z_k / Z_k-1, and what each chain has to do with it.
+
+    Args:
+        up: log p*_k - log p*_k-1 of samples at beta_k-1, of shape `(sweeps,
+            chains)`.
+        down: The same of samples at beta_k.
+
+    Returns:
+        The ratio, and an array of shape `(chains,)` of mean 0: by how much a
+        chain alone would move it, to first order.
+    """
+
+    def excess(ratio):
+        return special.expit(up - ratio) - special.expit(ratio - down)
+
+    # The ratio lies between the smallest and the largest change.
+    low = min(up.min(), down.min()) - 1.0
+    high = max(up.max(), down.max()) + 1.0
+    ratio = optimize.brentq(lambda r: excess(r).mean(), low, high, xtol=1e-10)
+    slope = sum(
+        (p * (1 - p)).mean()
+        for p in (special.expit(up - ratio), special.expit(ratio - down))
+    )
+    return ratio, excess(ratio).mean(axis=0) / slope
+
+
+@compiled
+def _run(machine, base, betas, v, stream, begin, num_sweeps):
+    """Sweeps, and what the samples before each say of neighbouring betas."""
+    pairs = betas.shape[0] - 1
+    chains = v.shape[0] // betas.shape[0]
+    empty = ops.zeros((_SWEEPS, pairs, chains), "float64")
+
+    def one(i, state):
+        v, swaps, ups, downs = state
+        inputs = machine_lib.hidden_inputs(machine, v)
+        # Betas fall from row to row: the colder neighbour is the one before.
+        colder = ops.concatenate([betas[:1], betas[:-1]])
+        warmer = ops.concatenate([betas[1:], betas[-1:]])
+        up = tempering.log_ratio(base, machine, betas, colder, v, inputs)
+        down = -tempering.log_ratio(base, machine, betas, warmer, v, inputs)
+        index = begin + i
+        here = random.fold_in(stream, index)
+        v, probability = tempering.sweep(
+            base, machine, betas, v, index, here, inputs
+        )
+        return (
+            v,
+            swaps + probability,
+            ops.slice_update(ups, (i, 0, 0), _row(up[1:])),
+            ops.slice_update(downs, (i, 0, 0), _row(down[:-1])),
+        )
+
+    swaps = ops.zeros((pairs,), v.dtype)
+    return ops.fori_loop(0, num_sweeps, one, (v, swaps, empty, empty))
+
+
+def _row(x):
+    return ops.cast(x, "float64")[None]

@@ -1,0 +1,180 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import RBM, TemperedChain, random
+from keras_rbm import data as data_lib
+from keras_rbm import machine as machine_lib
+from tests.machines import (
+    assert_law,
+    assert_means,
+    assert_same_states,
+    data,
+    machine,
+    oracle_of,
+    rounding,
+)
+from tests.oracle import Oracle
+from tests.tempering_test import bimodal
+
+ORACLE = Oracle.draw(5, 4, seed=1)
+MACHINE = machine(ORACLE)
+
+
+def built(target, visible, hidden, *args, **kwargs):
+    """A chain whose base has a mean of 0.5."""
+    chain = TemperedChain(*args, **kwargs)
+    chain.build((None, visible), (None, hidden))
+    chain.start(
+        machine_lib.decouple(target, np.full(visible, 0.5)), random.stream(1)
+    )
+    return chain
+
+
+def compiled(chain, target):
+    return tf.function(
+        lambda stream: chain.advance(target, None, stream), jit_compile=True
+    )
+
+
+@pytest.mark.parametrize("num_sweeps", [1, 3])
+def test_samples_reach_the_law_of_a_fixed_machine(num_sweeps):
+    chain = built(MACHINE, 5, 4, 20_000, 4, num_sweeps)
+    advance = compiled(chain, MACHINE)
+    for step in range(20):
+        v = advance(random.fold_in(random.stream(2), step))
+    assert v.shape == (20_000, 5)
+    assert_law(v, ORACLE.p_visible)
+    np.testing.assert_array_equal(chain.samples(MACHINE, None, None), v)
+
+
+def test_both_modes_get_their_weight():
+    oracle = bimodal()
+    target = machine(oracle)
+    chain = built(target, 6, 1, 200, 8, 10)
+    chain.particles.assign(tf.zeros_like(chain.particles))
+    advance = compiled(chain, target)
+    visits = np.zeros(200)
+    for step in range(150):
+        v = advance(random.fold_in(random.stream(3), step))
+        if step >= 50:
+            visits += v.numpy().mean(axis=1) > 0.5
+    assert_means(visits / 100, oracle.p_hidden[1])
+
+
+def test_the_betas_even_out_the_rates_of_exchange():
+    target = machine(bimodal())
+    spreads = []
+    for adaptation in (0.0, 0.05):
+        chain = built(target, 6, 1, 500, 5, 2, adaptation)
+        advance = compiled(chain, target)
+        for step in range(400):
+            advance(random.fold_in(random.stream(4), step))
+        rates, betas = chain.swap_rates.numpy(), chain.betas.numpy()
+        assert ((rates >= 0) & (rates <= 1)).all()
+        assert betas[0] == 1.0
+        assert betas[-1] == 0.0
+        assert (np.diff(betas) < 0).all()
+        if not adaptation:
+            np.testing.assert_array_equal(betas, [1, 0.75, 0.5, 0.25, 0])
+        spreads.append(np.ptp(rates))
+    assert spreads[1] < 0.25 * spreads[0]
+
+
+@pytest.mark.parametrize("num_sweeps", [1, 2, 3])
+def test_swap_rates_count_the_turns_of_each_pair(num_sweeps):
+    """Where there is no coupling all exchanges are accepted."""
+    target = machine_lib.decouple(MACHINE, np.full(5, 0.5))._replace(beta=1.0)
+    target = target._replace(kernel=tf.zeros((5, 4)))
+    chain = built(target, 5, 4, 3, 4, num_sweeps)
+    for step in range(1, 5):
+        chain.advance(target, None, random.fold_in(random.stream(5), step))
+    # Towards 1 from 0.5, by a hundredth at each update in which a pair had a
+    # turn: with one sweep every other one.
+    moves = 2 if num_sweeps == 1 else 4
+    np.testing.assert_allclose(
+        chain.swap_rates,
+        1 - 0.5 * 0.99**moves,
+        rtol=0,
+        atol=rounding("float32", 1.0, 4 * moves),
+    )
+    assert chain.parity.numpy() == 4 * num_sweeps % 2
+
+
+def test_draws_go_on_after_saving(tmp_path):
+    model = RBM(5, 4, chain=TemperedChain(6, 3), seed=3)
+    model.compile(keras.optimizers.SGD(0.05))
+    model.fit(data(), epochs=1, batch_size=16, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert_same_states(model, loaded)
+    for twin in (model, loaded):
+        twin.fit(data(), epochs=1, batch_size=16, verbose=0, shuffle=False)
+    assert_same_states(model, loaded)
+
+
+def test_it_learns_in_the_compiled_loop():
+    patterns = data_lib.bars_and_stripes(2).train
+    model = RBM(
+        4,
+        6,
+        chain=TemperedChain(50, 3),
+        kernel_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=0),
+        seed=0,
+    )
+    schedule = keras.optimizers.schedules.PolynomialDecay(0.2, 4000, 0.0)
+    model.compile(keras.optimizers.SGD(schedule), steps_per_execution=100)
+    model.fit(
+        data_lib.batches(patterns, len(patterns)),
+        epochs=1,
+        steps_per_epoch=4000,
+        verbose=0,
+    )
+    # Each of the patterns has its share, less a few per cent.
+    mean = oracle_of(model).log_likelihood(patterns).mean()
+    assert -np.log(len(patterns)) - 0.1 < mean < -np.log(len(patterns))
+    assert model.fantasy_particles.shape == (50, 4)
+
+
+def test_the_base_has_the_mean_of_the_data():
+    model = RBM(5, 4, chain=TemperedChain(6, 3), seed=0)
+    x = data(400)
+    model.adapt(x)
+    np.testing.assert_allclose(model.chain.mean, x.mean(axis=0), atol=1e-5)
+
+
+def test_samples_move_nothing():
+    chain = built(MACHINE, 5, 4, 6, 3)
+    before = [v.numpy() for v in chain.variables]
+    chain.samples(MACHINE, None, random.stream(1))
+    for variable, value in zip(chain.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+def test_config_round_trip():
+    chain = TemperedChain(7, 3, num_sweeps=2, adaptation=0.1, name="ladder")
+    copy = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(chain)
+    )
+    assert type(copy) is TemperedChain
+    assert copy.get_config() == chain.get_config()
+    assert (copy.num_chains, copy.num_betas, copy.adaptation) == (7, 3, 0.1)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, "1", None, True])
+@pytest.mark.parametrize("name", ["num_chains", "num_betas", "num_sweeps"])
+def test_numbers_are_positive_integers(name, value):
+    with pytest.raises(ValueError, match=rf"`{name}` .* Received: {name}="):
+        TemperedChain(**{name: value})
+
+
+def test_a_ladder_has_two_ends():
+    with pytest.raises(ValueError, match=r"at least 2.* num_betas=1"):
+        TemperedChain(num_betas=1)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan"), True, "0.1", None])
+def test_adaptation_is_a_number_from_0_to_1(value):
+    with pytest.raises(ValueError, match=r"`adaptation` .* adaptation="):
+        TemperedChain(adaptation=value)

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import machine as machine_lib
+from keras_rbm import random
+from keras_rbm.likelihood import bennett
+from tests.machines import assert_means, machine, rounding
+from tests.oracle import Oracle
+from tests.tempering_test import bimodal
+
+
+def estimate(oracle, seed=0, mean=0.5, **kwargs):
+    target = machine(oracle)
+    base = machine_lib.decouple(target, np.full(len(oracle.visible_bias), mean))
+    arguments = {
+        "num_betas": 6,
+        "num_chains": 20,
+        "num_sweeps": 200,
+        "num_burn_in": 200,
+    }
+    return bennett(target, base, random.stream(seed), **{**arguments, **kwargs})
+
+
+@pytest.fixture(scope="module")
+def repeated():
+    """Several estimates of one machine."""
+    oracle = Oracle.draw(7, 5, seed=1, scale=1.5)
+    return oracle, [estimate(oracle, seed) for seed in range(12)]
+
+
+def test_it_agrees_with_enumeration(repeated):
+    oracle, estimates = repeated
+    assert_means([e.log_z for e in estimates], oracle.log_z)
+
+
+def test_the_standard_error_is_the_spread_of_estimates(repeated):
+    oracle, estimates = repeated
+    scores = [(e.log_z - oracle.log_z) / e.standard_error for e in estimates]
+    # Twelve squares of nearly normal numbers: chi-squared, 0.1 % to 99.9 %.
+    assert 1.9 < np.sum(np.square(scores)) < 33.0
+
+
+def test_it_finds_both_modes():
+    oracle = bimodal()
+    result = estimate(oracle)
+    assert abs(result.log_z - oracle.log_z) < 4 * result.standard_error
+    # One mode alone would be clearly less.
+    assert 8 * result.standard_error < np.log(1 / oracle.p_hidden[1])
+
+
+def test_the_burn_in_evens_out_the_rates_of_exchange(repeated):
+    rates = repeated[1][0].swap_rates
+    assert rates.shape == (6,)
+    assert np.ptp(rates) < 0.2
+    assert (rates > 0.3).all()
+
+
+def test_no_coupling_is_exact_to_rounding():
+    bias, hidden_bias = np.full(4, -1.0), np.zeros(3)
+    oracle = Oracle(np.zeros((4, 3)), bias, hidden_bias)
+    result = estimate(oracle, mean=1 / (1 + np.exp(1.0)), num_sweeps=3)
+    np.testing.assert_allclose(
+        result.log_z,
+        4 * np.log1p(np.exp(-1.0)) + 3 * np.log(2.0),
+        atol=rounding("float32", 10.0, 12),
+    )
+    assert result.standard_error < rounding("float32", 10.0, 12)
+
+
+def test_seeds_reproduce_and_one_chain_has_no_error():
+    oracle = Oracle.draw(3, 2, seed=1)
+    results = [
+        estimate(oracle, seed, num_chains=1, num_sweeps=5, num_burn_in=5)
+        for seed in (0, 0, 1)
+    ]
+    assert results[0].log_z == results[1].log_z != results[2].log_z
+    assert results[0].standard_error == np.inf
+    assert results[0].particles.shape == (1, 3)
+    assert "Bennett, 1 chains" in str(results[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["num_betas", "num_chains", "num_sweeps", "num_burn_in"]
+)
+def test_numbers_are_positive_integers(name):
+    with pytest.raises(ValueError, match=rf"`{name}` .* Received: {name}=0"):
+        estimate(Oracle.draw(3, 2), **{name: 0})
+
+
+def test_particles_are_samples_of_the_machine():
+    oracle = Oracle.draw(3, 2, seed=1)
+    result = estimate(oracle, num_chains=4000, num_sweeps=2, num_burn_in=50)
+    assert_means(result.particles, oracle.moments()[1])
+    assert isinstance(result.particles, np.ndarray)
+    assert not isinstance(result.log_z, tf.Tensor)

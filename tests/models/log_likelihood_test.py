@@ -1,0 +1,333 @@
+"""What a model says of its likelihood, against enumeration."""
+
+import importlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import RBM, PersistentChain
+from keras_rbm.likelihood import Bracket, Estimate, Exact
+from keras_rbm.models import log_likelihood as module
+from keras_rbm.models.log_likelihood import LogLikelihood
+from tests.machines import assert_law, batches, data, rbm, rounding
+from tests.oracle import Oracle
+
+ais_module = importlib.import_module("keras_rbm.likelihood.ais")
+ORACLE = Oracle.draw(5, 4, seed=3)
+# The parameters are rounded to float32, all else is float64.
+ERROR = rounding("float32", 3.0, 30)
+AIS = {"method": "ais", "num_betas": 100, "num_chains": 60, "num_sweeps": 20}
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = rbm(ORACLE)
+    model.data_mean.assign(ORACLE.moments()[1])
+    return model
+
+
+@pytest.fixture(scope="module")
+def by_ais(model):
+    return model.log_likelihood(data(), **AIS, seed=1)
+
+
+def brackets(forward, reverse):
+    def estimate(log_z):
+        return Estimate(log_z, 0.3, 60.0, np.zeros(100), np.zeros((100, 5)))
+
+    return Bracket(estimate(forward), estimate(reverse), estimate(forward))
+
+
+@pytest.mark.parametrize("method", ["auto", "exact"])
+def test_it_is_exact_where_it_can_be(model, method):
+    result = model.log_likelihood(data(), method)
+    expected = ORACLE.log_likelihood(data())
+    assert float(result) == pytest.approx(expected.mean(), abs=ERROR)
+    assert result.lower == result.upper == float(result)
+    assert isinstance(result.log_partition, Exact)
+    np.testing.assert_allclose(
+        result.scores, -ORACLE.free_energy(data()), atol=ERROR
+    )
+    assert result.scores.dtype == "float64"
+    error = expected.std(ddof=1) / np.sqrt(len(expected))
+    assert result.standard_error == pytest.approx(error, abs=ERROR)
+    assert result.trusted
+    assert result.warnings == ()
+
+
+@pytest.mark.parametrize("beta", [0.5, 2.0])
+def test_the_inverse_temperature_counts(beta):
+    oracle = Oracle(
+        ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias, beta
+    )
+    assert float(rbm(oracle).log_likelihood(data())) == pytest.approx(
+        oracle.log_likelihood(data()).mean(), abs=2 * ERROR
+    )
+
+
+def test_a_bfloat16_kernel_is_that_of_the_model():
+    model = rbm(ORACLE, dtype="mixed_bfloat16")
+    rounded = Oracle(
+        tf.cast(model.kernel.value, tf.bfloat16).numpy().astype("float64"),
+        ORACLE.visible_bias,
+        ORACLE.hidden_bias,
+    )
+    assert float(model.log_likelihood(data())) == pytest.approx(
+        rounded.log_likelihood(data()).mean(), abs=ERROR
+    )
+
+
+def test_by_ais_it_is_bracketed(model, by_ais):
+    exact = ORACLE.log_likelihood(data()).mean()
+    bracket = by_ais.log_partition
+    assert isinstance(bracket, Bracket)
+    assert by_ais.lower <= by_ais.upper
+    assert float(by_ais) == by_ais.lower
+    # The ends are estimates themselves.
+    error = 4 * bracket.standard_error
+    assert by_ais.lower < exact + error
+    assert by_ais.upper > exact - error
+    assert by_ais.upper - by_ais.lower == pytest.approx(bracket.gap)
+    assert by_ais.warnings == bracket.warnings
+    energies = ORACLE.free_energy(data())
+    gap = energies.mean() - ORACLE.free_energy(bracket.forward.particles).mean()
+    assert bracket.free_energy_gap[0] == pytest.approx(gap, abs=10 * ERROR)
+
+
+def test_a_seed_gives_the_same_again(model, by_ais):
+    again, other = (
+        model.log_likelihood(data(), **AIS, seed=seed) for seed in (1, 2)
+    )
+    assert float(again) == float(by_ais)
+    assert str(again) == str(by_ais)
+    assert float(other) != float(by_ais)
+    without = [model.log_partition(**AIS).lower for _ in range(2)]
+    assert without[0] != without[1]
+
+
+def test_a_second_call_needs_no_other_trace(model, by_ais):
+    functions = (
+        ais_module._run,
+        module._run,
+        module._free_energy,
+        module._pseudo,
+    )
+
+    def traces():
+        return [f.experimental_get_tracing_count() for f in functions]
+
+    model.pseudo_log_likelihood(data())
+    before = traces()
+    # Another number of examples, of betas or of sweeps needs none either.
+    more = {**AIS, "num_betas": 120, "num_sweeps": 30}
+    model.log_likelihood(data(7), **more)
+    model.pseudo_log_likelihood(data(7))
+    model.pseudo_log_likelihood(batches(data(), size=10))
+    assert traces() == before
+
+
+def test_what_is_known_of_log_z_is_used_again(model):
+    known = brackets(3.0, 3.5)
+    result = model.log_likelihood(data(), log_partition=known)
+    mean = -ORACLE.free_energy(data()).mean()
+    assert result.log_partition is known
+    assert result.lower == pytest.approx(mean - 3.5, abs=ERROR)
+    assert result.upper == pytest.approx(mean - 3.0, abs=ERROR)
+
+
+@pytest.mark.parametrize("size", [1, 7, 16, 48])
+def test_data_sets(model, size):
+    expected = model.log_likelihood(data())
+    for columns in ((data(),), (data(), np.zeros(48))):
+        result = model.log_likelihood(batches(*columns, size=size))
+        np.testing.assert_array_equal(result.scores, expected.scores)
+        assert float(result) == float(expected)
+    np.testing.assert_array_equal(
+        model.pseudo_log_likelihood(batches(data(), size=size)),
+        model.pseudo_log_likelihood(data()),
+    )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", bool, "float64"])
+def test_states_may_come_in_any_dtype(model, dtype):
+    for v in (data().astype(dtype), tf.constant(data().astype(dtype))):
+        assert float(model.log_likelihood(v)) == float(
+            model.log_likelihood(data())
+        )
+
+
+def test_more_examples_than_a_batch_has(monkeypatch, model):
+    monkeypatch.setattr(module, "_BATCH", 20)
+    x = data(50)  # The last batch has 10.
+    for x_ in (x, batches(x, size=7)):
+        result = model.log_likelihood(x_)
+        np.testing.assert_allclose(
+            result.scores, -ORACLE.free_energy(x), atol=ERROR
+        )
+        np.testing.assert_allclose(
+            model.pseudo_log_likelihood(x_),
+            ORACLE.pseudo_log_likelihood(x),
+            atol=10 * ERROR,
+        )
+
+
+@pytest.mark.parametrize("size", [None, 7, 1000])
+def test_ais_looks_at_the_first_examples(monkeypatch, model, size):
+    seen = []
+
+    def bracket(machine, base, v_model, stream, v, *arguments):
+        seen.append(v.numpy())
+        return brackets(3.0, 3.5)
+
+    monkeypatch.setattr(module.likelihood, "bracket", bracket)
+    monkeypatch.setattr(module, "_BATCH", 20)
+    monkeypatch.setattr(module, "_EXAMPLES", 60)
+    x = data(100)
+    model.log_likelihood(x if size is None else batches(x, size=size), **AIS)
+    np.testing.assert_array_equal(seen[0], x[:60])
+    model.log_partition(**AIS, v=data(10))
+    np.testing.assert_array_equal(seen[1], data(10))
+
+
+@pytest.mark.parametrize("count", [7, 60, 100])
+def test_the_reverse_starts_from_the_persistent_chains(monkeypatch, count):
+    model = rbm(ORACLE, chain=PersistentChain(count))
+    starts = []
+
+    def run(machine, v, stream, num_sweeps):
+        starts.append(v.numpy())
+        assert num_sweeps == 20
+        return v
+
+    monkeypatch.setattr(module, "_run", run)
+    monkeypatch.setattr(
+        module.likelihood,
+        "bracket",
+        lambda machine, base, v_model, *_: v_model,
+    )
+    v_model = model.log_partition(**AIS, seed=0)
+    particles = model.fantasy_particles.numpy()
+    expected = np.concatenate([particles] * 9)[:60]
+    np.testing.assert_array_equal(starts[0], expected)
+    np.testing.assert_array_equal(v_model, expected)
+
+
+def test_the_reverse_starts_from_samples_of_the_machine(monkeypatch, model):
+    monkeypatch.setattr(
+        module.likelihood,
+        "bracket",
+        lambda machine, base, v_model, *_: v_model,
+    )
+    v_model = model.log_partition(
+        method="ais", num_chains=20_000, num_sweeps=50, seed=0
+    )
+    assert_law(v_model, ORACLE.p_visible)
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan])
+@pytest.mark.parametrize("kind", [np.asarray, batches])
+def test_only_states_have_a_likelihood(model, value, kind):
+    x = data()
+    x[47, 2] = value
+    words = "alone: a machine of Bernoulli" if value == 0.5 else "finite values"
+    known = Exact(3.0)
+    for ask in (
+        model.log_likelihood,
+        lambda v: model.log_likelihood(v, log_partition=known),
+        model.pseudo_log_likelihood,
+        lambda v: model.log_partition(**AIS, v=v),
+    ):
+        with pytest.raises(ValueError, match=rf"must hold .*{words}"):
+            ask(kind(x))
+
+
+def test_data_must_come_to_an_end(model):
+    endless = batches(data()).repeat()
+    for ask in (model.log_likelihood, model.pseudo_log_likelihood):
+        with pytest.raises(ValueError, match="`v` must come to an end"):
+            ask(endless)
+    few = model.log_likelihood(endless.take(2))
+    assert len(few.scores) == 32
+
+
+@pytest.mark.parametrize("v", [np.zeros((3, 4)), np.zeros((0, 5)), None])
+def test_data_of_other_shapes(model, v):
+    for ask in (model.log_likelihood, model.pseudo_log_likelihood):
+        with pytest.raises(ValueError, match="`v` must"):
+            ask(v)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("method", "AIS", '`method` must be "auto", "exact" or "ais"'),
+        ("num_betas", 0, "`num_betas` must be a positive integer"),
+        ("num_betas", 2.5, "`num_betas` must be a positive integer"),
+        ("num_chains", 0, "`num_chains` must be a positive integer"),
+        ("num_sweeps", -1, "`num_sweeps` must be a positive integer"),
+        ("seed", -1, "`seed` must be an integer"),
+        ("verbose", 3, "`verbose` must be"),
+    ],
+)
+def test_arguments_are_named(model, name, value, words):
+    arguments = {**AIS, name: value}
+    for ask in (
+        lambda: model.log_partition(**arguments),
+        lambda: model.log_likelihood(data(), **arguments),
+    ):
+        with pytest.raises(ValueError, match=f"{words}.*{name}={value!r}$"):
+            ask()
+
+
+def test_auto_takes_ais_where_there_are_too_many_states(monkeypatch):
+    model = RBM(40, 26, seed=0)
+    with pytest.raises(ValueError, match=r'use AIS \(method="ais"\)'):
+        model.log_partition("exact")
+    monkeypatch.setattr(
+        module.likelihood, "bracket", lambda *_: brackets(3.0, 3.5)
+    )
+    monkeypatch.setattr(module, "_run", lambda machine, v, *_: v)
+    assert isinstance(model.log_partition(), Bracket)
+
+
+def test_a_diverged_model_is_not_trusted():
+    model = rbm(ORACLE)
+    model.kernel.assign(np.full((5, 4), np.nan))
+    result = model.log_likelihood(data())
+    assert np.isnan(float(result))
+    assert not result.trusted
+    assert "not to be trusted" in str(result)
+
+
+def test_errors_add_in_quadrature():
+    scores = np.array([1.0, 2.0, 6.0])
+    spread = scores.std(ddof=1) / np.sqrt(3)
+    exact = LogLikelihood(scores, Exact(2.0))
+    assert exact.standard_error == pytest.approx(spread)
+    result = LogLikelihood(scores, brackets(2.0, 2.5))
+    assert result.standard_error == pytest.approx(np.hypot(spread, 0.3))
+    one = LogLikelihood(scores[:1], brackets(2.0, 2.5))
+    assert one.standard_error == pytest.approx(0.3)
+
+
+def test_it_prints_its_uncertainty():
+    scores = np.array([1.0, 2.0, 6.0])
+    assert str(LogLikelihood(scores, Exact(2.0))) == (
+        "log-likelihood 1.000 nats, +- 1.528 (3 examples)\n"
+        "log Z = 2.0000 nats (exact)"
+    )
+    bracket = brackets(2.0, 3.5)
+    told = str(LogLikelihood(scores, bracket))
+    assert told == (
+        f"log-likelihood -0.500 to 1.000 nats, +- 1.557 (3 examples)\n{bracket}"
+    )
+    assert "not to be trusted: AIS and reverse AIS are 1.50 nats" in told
+
+
+def test_over_all_sites_the_pseudo_likelihood_is_exact(model):
+    values = model.pseudo_log_likelihood(data())
+    assert values.dtype == "float64"
+    np.testing.assert_allclose(
+        values, ORACLE.pseudo_log_likelihood(data()), atol=10 * ERROR
+    )
