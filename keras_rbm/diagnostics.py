@@ -86,7 +86,7 @@ def autocorrelation(x):
     x = np.asarray(x)
     count = len(x)
     # What differs by less is rounding: free energies of equal states.
-    least = 8 * np.finfo(x.dtype).eps * np.abs(x).max()
+    least = 8 * np.finfo(np.result_type(x, np.float16)).eps * np.abs(x).max()
     if np.ptp(x) <= least:
         return np.full(count, np.nan)
     x = x.astype("float64")
@@ -111,7 +111,7 @@ class AutocorrelationTime(NamedTuple):
 
 
 def autocorrelation_time(x):
-    """tau = 1 + 2 sum_{t=1}^M rho(t), the integrated autocorrelation time.
+    """Tau = 1 + 2 sum_{t=1}^M rho(t), the integrated autocorrelation time.
 
     M is the first number of sweeps that is at least 5 tau: a longer sum would
     add more noise than signal. The relative standard error of tau is about

@@ -103,8 +103,7 @@ def run(
             has.
         log_likelihood_every: The log-likelihood of the validation examples
             (where there are none, of training examples) and the health of the
-            chains are measured after so many epochs; `None` for never.
-            See `callbacks.LogLikelihood` and `callbacks.ChainHealth`.
+            chains are measured after so many epochs; 0 for never.
 
     Returns:
         The Keras `History`.
@@ -114,8 +113,7 @@ def run(
     """
     epochs = checks.positive_integer("epochs", epochs)
     pictures_every = checks.positive_integer("pictures_every", pictures_every)
-    if log_likelihood_every is not None:
-        checks.positive_integer("log_likelihood_every", log_likelihood_every)
+    checks.positive_integer("log_likelihood_every", log_likelihood_every or 1)
     _check(model, data)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     train = batches(data.train, batch_size, binarize, seed)
@@ -133,20 +131,22 @@ def run(
         steps_per_execution=_largest_divisor(steps, _MOST_STEPS_PER_EXECUTION),
     )
     examples = _examples(data, binarize, seed)
-    os.makedirs(os.path.join(output, "checkpoints"), exist_ok=True)
+    v_train = binarized(some(data.train, _MOST_MEAN_EXAMPLES), binarize, seed)
+    held_out = validation = None
+    if data.validation is not None:
+        held_out = binarized(data.validation, binarize, seed)
+        validation = in_order(held_out, _VALIDATION_BATCH)
     log_dir = os.path.join(output, "tensorboard")
+    measured = callbacks.quality(
+        model, log_dir, held_out, v_train, log_likelihood_every
+    )
+    os.makedirs(os.path.join(output, "checkpoints"), exist_ok=True)
     if describe is not None:
         text = describe()
         with open(os.path.join(output, "operative_config.gin"), "w") as file:
             file.write(text)
         callbacks.config_text(log_dir, text)
-    v_train = binarized(some(data.train, _MOST_MEAN_EXAMPLES), binarize, seed)
     model.prepare(v_train)
-    measured = []
-    if log_likelihood_every is not None:
-        v = data.validation
-        v = None if v is None else binarized(v, binarize, seed)
-        measured = _measured(model, log_dir, v, v_train, log_likelihood_every)
     _LOG.info(
         "%d updates on %s: %d examples, %d visible and %d hidden units",
         steps * epochs,
@@ -160,10 +160,10 @@ def run(
         train,
         epochs=epochs,
         steps_per_epoch=steps,
-        validation_data=_validation(data, binarize, seed),
+        validation_data=validation,
         callbacks=[
             *sweeps,  # Before those that its logs are for.
-            *measured,
+            *measured,  # These too.
             callbacks.Scalars(log_dir),
             callbacks.Images(
                 log_dir, data.image_shape, examples, pictures_every
@@ -222,27 +222,6 @@ def _check(model, data):
             # Intensities in uint8 are from 0 to 1 whatever they are.
             x = to_float(x[:1]) if x.dtype == np.uint8 else x
             model.visible.check(x, f"{data.name}.{split}")
-
-
-def _measured(model, log_dir, v, v_train, every):
-    """Callbacks for the log-likelihood, if there is one, and the chains."""
-    split, examples, gap = "validation", v, v_train
-    if v is None:
-        split, examples, gap = "train", v_train, None
-    health = callbacks.ChainHealth(log_dir, examples, gap, every)
-    try:
-        model.visible.check_states(examples)
-    except ValueError:
-        _LOG.info("no log-likelihood: the examples are not binarized")
-        return [health]
-    ours = callbacks.LogLikelihood(log_dir, examples, every, split=split)
-    return [ours, health]
-
-
-def _validation(data, binarize, seed):
-    if data.validation is None:
-        return None
-    return in_order(data.validation, _VALIDATION_BATCH, binarize, seed)
 
 
 def _examples(data, binarize, seed, count=100):

@@ -1,6 +1,7 @@
 """The benchmarks run, on small shapes and for a moment."""
 
 import importlib.util
+import json
 import pathlib
 
 import numpy as np
@@ -38,3 +39,49 @@ def test_the_products_of_ais_neither_vanish_nor_overflow():
     size = np.abs(benchmark.products(machine, 10)(1000))
     assert size.shape == (10, 20)
     assert 1e-3 < size.max() < 1e3
+
+
+def evaluation(folder, lower, error, seconds, exact=False):
+    """A run's folder as `results.row` reads it."""
+    folder.mkdir()
+    told = {"effective_sample_size": 80.0}
+    split = {
+        "log_likelihood": {
+            "lower": lower,
+            "upper": lower + 0.25,
+            "standard_error": error,
+        },
+        "pseudo_log_likelihood": {"mean": -60.0},
+    }
+    partition = {
+        "method": "exact" if exact else "ais",
+        "standard_error": 0.0 if exact else 0.1,
+        "trusted": lower > -85,
+        "forward": told,
+        "reverse": told,
+    }
+    splits = {"train": split} if exact else {"train": {}, "test": split}
+    figures = {"splits": splits, "log_partition": partition}
+    (folder / "evaluation.json").write_text(json.dumps(figures))
+    (folder / "train.log").write_text(f"... trained in {seconds} s\n")
+    return folder
+
+
+def test_a_row_has_the_mean_of_the_seeds_and_errors_in_quadrature(tmp_path):
+    folders = [
+        evaluation(tmp_path / "0", -84.0, 0.3, 100),
+        evaluation(tmp_path / "1", -86.0, 0.3, 120),
+    ]
+    row = load("results").row("mnist", folders)
+    # Seeds: a standard deviation of sqrt(2), of two. Examples and AIS: 0.3.
+    interval = 1.96 * np.sqrt(1.0 + 0.09)
+    assert f"| -85.00 +- {interval:.2f} | -84.00, -86.00 |" in row
+    assert "| -83.75, -85.75 (not trusted) | 80/80, 80/80 |" in row
+    assert row.startswith("| mnist | test |")
+    assert row.endswith("| -60.00 | 110 s |")
+
+
+def test_all_patterns_of_a_set_are_no_sample(tmp_path):
+    folders = [evaluation(tmp_path / "0", -3.03, 0.3, 20, exact=True)]
+    row = load("results").row("bars", folders)
+    assert "| train | -3.030 +- 0.000 | -3.030 | exact | - |" in row

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import data, experiment
+from tests.callbacks import events
 
 FILES = {
     "checkpoints",
@@ -19,6 +20,7 @@ FILES = {
     "samples.png",
     "tensorboard",
 }
+LIKELIHOOD = ("log_likelihood", "log_likelihood_upper", "log_likelihood_epoch")
 # More in the last of three epochs.
 SWEEPS = {0: 1, 0.6: 3}
 
@@ -78,6 +80,7 @@ def test_the_history_has_a_row_an_epoch_with_validation(finished):
         "num_sweeps",
         *names,
         *(f"val_{n}" for n in names),
+        *(f"val_{n}" for n in LIKELIHOOD),
     }
     for row, loss in zip(rows, history.history["val_loss"], strict=True):
         assert float(row["val_loss"]) == pytest.approx(loss)
@@ -133,6 +136,39 @@ def test_the_sweeps_follow_a_schedule(finished):
     assert [row["num_sweeps"] for row in rows] == ["1", "1", "3"]
 
 
+def test_the_log_likelihood_is_measured_and_written(finished):
+    model, history, output = finished
+    x = data.binarized(tiny().validation, "none")
+    # The first epoch and the last are measured.
+    found = history.history["val_log_likelihood"]
+    assert found[0] == found[1] != found[2]
+    assert found[2] == pytest.approx(float(model.log_likelihood(x)))
+    assert history.history["val_log_likelihood_epoch"] == [1, 1, 3]
+    with open(output / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    written = [float(row["val_log_likelihood"]) for row in rows]
+    assert written == pytest.approx(found)
+    tags = events.read(output / "tensorboard" / "validation")
+    assert list(tags["likelihood/log_likelihood_lower"]) == [1, 3]
+    tags = events.read(output / "tensorboard" / "train")
+    assert list(tags["chains/memory"]) == [1, 3]
+    assert list(tags["learning/validation_gap"]) == [1, 3]
+
+
+def test_without_the_log_likelihood(tmp_path):
+    history = experiment.run(
+        machine(),
+        tiny(),
+        str(tmp_path),
+        epochs=1,
+        batch_size=10,
+        log_likelihood_every=0,
+    )
+    assert "val_log_likelihood" not in history.history
+    tags = events.read(tmp_path / "tensorboard" / "train")
+    assert not [tag for tag in tags if tag.startswith("chains/")]
+
+
 def test_the_learning_rate_is_held_and_falls_then():
     schedule = experiment.hold_then_linear_decay(10, 0.4, hold=0.5)
     rates = [float(schedule(step)) for step in (0, 5, 10)]
@@ -146,6 +182,10 @@ def test_the_learning_rate_is_held_and_falls_then():
         ({"epochs": 0}, "`epochs` must be a positive integer"),
         ({"epochs": 1.5}, "`epochs` must be a positive integer"),
         ({"pictures_every": 0}, "`pictures_every` must be"),
+        (
+            {"log_likelihood_every": -1},
+            "`log_likelihood_every` must be a positive integer",
+        ),
         ({"steps_per_epoch": 0}, "`steps_per_epoch` must be"),
         ({"batch_size": 51}, "fewer examples than a batch"),
         ({"binarize": "often"}, "`binarize` must be one of"),

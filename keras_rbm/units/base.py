@@ -99,11 +99,10 @@ class Units(abc.ABC):
     def log_partition_change(self, inputs, params, new_inputs, new_params):
         """`log_partition` of the last two arguments less that of the first.
 
-        Units whose `log_partition` is a sum should take the difference of
-        each term: it is rounded far less than the difference of two sums.
+        A difference of each term of a sum is rounded less than one of sums.
         """
-        new = self.log_partition(new_inputs, new_params)
-        return new - self.log_partition(inputs, params)
+        old = self.log_partition(inputs, params)
+        return self.log_partition(new_inputs, new_params) - old
 
     @abc.abstractmethod
     def mean(self, inputs, params):

@@ -106,7 +106,7 @@ def test_throughput_counts_updates_and_training_time_alone(
     [
         ("loss", "learning/loss"),
         ("something_new", "learning/something_new"),
-        ("log_likelihood", "likelihood/log_likelihood"),
+        ("test_log_likelihood", "likelihood/test_log_likelihood"),
         ("log_partition", "likelihood/log_partition"),
         ("hidden_activity", "hidden/activity"),
     ],

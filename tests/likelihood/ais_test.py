@@ -4,6 +4,7 @@ The chains are independent, so that one run of many of them, cut into groups,
 is as many runs of few.
 """
 
+import contextlib
 import importlib
 
 import numpy as np
@@ -49,10 +50,19 @@ def in_groups(result, size, sign=1):
     return BASE_LOG_Z + sign * log_mean
 
 
+@contextlib.contextmanager
+def evenly():
+    """Even steps, all of them large: a wrong one is then seen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "betas", lambda n: np.linspace(0, 1, n + 1))
+        yield
+
+
 @pytest.fixture(scope="module")
 def forward():
     """So few betas that the bias is clear, and very many chains."""
-    return ais(MACHINE, BASE, STREAM, FEW, CHAINS)
+    with evenly():
+        return ais(MACHINE, BASE, STREAM, FEW, CHAINS)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +74,8 @@ def exact_v():
 
 @pytest.fixture(scope="module")
 def reverse(exact_v):
-    return reverse_ais(MACHINE, BASE, exact_v, STREAM, FEW)
+    with evenly():
+        return reverse_ais(MACHINE, BASE, exact_v, STREAM, FEW)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +142,39 @@ def test_the_standard_error_is_the_spread_of_estimates(fine):
     error = 1 / np.sqrt(2 * len(estimates)) + told**2
     assert error < 0.05
     assert abs(spread / told - 1) < 4 * error
+
+
+def annealed(beta):
+    """The oracle on the way from the base to the machine."""
+    bias = BASE.visible_params["bias"].numpy().astype("float64")
+    return Oracle(
+        beta * ORACLE.kernel,
+        (1 - beta) * bias + beta * ORACLE.visible_bias,
+        beta * ORACLE.hidden_bias,
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [(0.0, 0.8), (0.3, 0.6), (0.9, 0.1)])
+def test_a_step_weighs_and_then_sweeps_at_the_new_beta(old, new):
+    for state in (9, 22):
+        v = np.tile(ORACLE.visible_states[state], (CHAINS, 1))
+        moved, log_weights = module._run(
+            MACHINE,
+            BASE,
+            tf.constant(v, tf.float32),
+            tf.zeros((CHAINS,), "float64"),
+            tf.constant([old, new]),
+            STREAM,
+            tf.constant(0, "int64"),
+            tf.constant(1),
+        )
+        change = (
+            annealed(old).free_energy(v[:1]) - annealed(new).free_energy(v[:1])
+        )[0]
+        # Sums of some 30 numbers up to 20 in float32.
+        error = rounding("float32", 20.0, 30)
+        np.testing.assert_allclose(log_weights, change, rtol=0, atol=error)
+        assert_law(moved, annealed(new).transition()[state])
 
 
 def test_chains_start_from_the_base():

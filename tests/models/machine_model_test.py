@@ -83,7 +83,7 @@ def test_machine_holds_the_current_parameters():
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_a_machine_that_is_kept_stays_as_it_was(beta, dtype):
     model = rbm(oracle(beta), dtype=dtype)
-    kept = tf.nest.flatten(model.machine()[2:])
+    kept = tf.nest.flatten(model.machine()[2:5])  # All but beta.
     before = [x.numpy().copy() for x in kept]
     for variable in model.trainable_variables:
         variable.assign_add(tf.ones(variable.shape))
