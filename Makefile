@@ -7,6 +7,9 @@ ARGS ?=
 # The scripts in benchmarks/ that bench runs.
 BENCH ?= training_step ais
 
+# XLA compiles on one core: several tests at once keep the others busy.
+PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CANDIDATES = $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
@@ -26,10 +29,10 @@ train: .venv/.installed ## Train a model: python train.py $(ARGS)
 	@$(BIN)/python train.py $(ARGS)
 
 test: lint ## Check format and lint, and run all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: lint ## The same with the slow tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: lint ## As test, but up to the first failure, the last failed first
 	$(BIN)/python -m pytest -m "not slow" --exitfirst --failed-first $(ARGS)

@@ -71,6 +71,7 @@ def run(
     describe=None,
     num_sweeps=None,
     log_likelihood_every=20,
+    checkpoint_every=1,
 ):
     """Trains a model and leaves behind what one wants to see of it.
 
@@ -104,6 +105,7 @@ def run(
         log_likelihood_every: The log-likelihood of the validation examples
             (where there are none, of training examples) and the health of the
             chains are measured after so many epochs; 0 for never.
+        checkpoint_every: A checkpoint is written after so many epochs.
 
     Returns:
         The Keras `History`.
@@ -114,6 +116,7 @@ def run(
     epochs = checks.positive_integer("epochs", epochs)
     pictures_every = checks.positive_integer("pictures_every", pictures_every)
     checks.positive_integer("log_likelihood_every", log_likelihood_every or 1)
+    checks.positive_integer("checkpoint_every", checkpoint_every)
     _check(model, data)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     train = batches(data.train, batch_size, binarize, seed)
@@ -171,10 +174,13 @@ def run(
             callbacks.Histograms(log_dir, examples, pictures_every),
             keras.callbacks.CSVLogger(os.path.join(output, "history.csv")),
             keras.callbacks.ModelCheckpoint(
-                os.path.join(output, "checkpoints", "epoch-{epoch:04d}.keras")
+                os.path.join(output, "checkpoints", "epoch-{epoch:04d}.keras"),
+                save_freq="epoch"
+                if checkpoint_every == 1
+                else checkpoint_every * steps,
             ),
             keras.callbacks.TerminateOnNaN(),
-            _EpochLog(epochs),
+            callbacks.EpochLog(),
             *([callbacks.Progress()] if sys.stdout.isatty() else []),
         ],
         verbose=0,
@@ -189,18 +195,6 @@ def run(
     model.save(os.path.join(output, "model.keras"))
     _pictures(model, data.image_shape, examples, output)
     return history
-
-
-class _EpochLog(keras.callbacks.Callback):
-    """A line in the log for each epoch."""
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    def on_epoch_end(self, epoch, logs=None):
-        figures = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())
-        _LOG.info("epoch %d/%d %s", epoch + 1, self.epochs, figures)
 
 
 def _check(model, data):

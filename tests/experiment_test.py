@@ -213,3 +213,19 @@ def test_steps_per_execution_divide_the_epoch():
     assert experiment._largest_divisor(550, 50) == 50
     assert experiment._largest_divisor(1000, 60) == 50
     assert experiment._largest_divisor(7, 50) == 7
+
+
+def test_checkpoints_come_every_so_many_epochs(tmp_path):
+    experiment.run(
+        machine(),
+        tiny(),
+        str(tmp_path),
+        epochs=5,
+        batch_size=10,
+        checkpoint_every=2,
+        log_likelihood_every=0,
+    )
+    assert sorted(os.listdir(tmp_path / "checkpoints")) == [
+        "epoch-0002.keras",
+        "epoch-0004.keras",
+    ]

@@ -8,6 +8,7 @@ from keras_rbm.callbacks.images import reconstructions as reconstructions
 from keras_rbm.callbacks.images import samples as samples
 from keras_rbm.callbacks.images import write_png as write_png
 from keras_rbm.callbacks.log_likelihood import LogLikelihood as LogLikelihood
+from keras_rbm.callbacks.progress import EpochLog as EpochLog
 from keras_rbm.callbacks.progress import Progress as Progress
 from keras_rbm.callbacks.quality import quality as quality
 from keras_rbm.callbacks.scalars import Scalars as Scalars

@@ -1,6 +1,10 @@
-"""One progress bar for a whole run."""
+"""How far a run is: one progress bar, and a line of the log each epoch."""
+
+import logging
 
 import keras
+
+_LOG = logging.getLogger("keras_rbm")
 
 
 class Progress(keras.callbacks.Callback):
@@ -34,3 +38,11 @@ class Progress(keras.callbacks.Callback):
         updates = self.before + batch + 1
         shown = [(self.label, float(logs[self.metric]))] if logs else []
         self.bar.update(updates, shown, finalize=updates == self.bar.target)
+
+
+class EpochLog(keras.callbacks.Callback):
+    """A line with all figures in the log `keras_rbm`, for each epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        figures = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())
+        _LOG.info("epoch %d/%d %s", epoch + 1, self.params["epochs"], figures)

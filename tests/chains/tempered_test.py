@@ -104,7 +104,8 @@ def test_swap_rates_count_the_turns_of_each_pair(num_sweeps):
 
 def test_draws_go_on_after_saving(tmp_path):
     model = RBM(5, 4, chain=TemperedChain(6, 3), seed=3)
-    model.compile(keras.optimizers.SGD(0.05))
+    # Eagerly: faster than two compilations, for a few steps.
+    model.compile(keras.optimizers.SGD(0.05), run_eagerly=True)
     model.fit(data(), epochs=1, batch_size=16, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")

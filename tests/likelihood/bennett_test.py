@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,8 +12,14 @@ from tests.oracle import Oracle
 from tests.tempering_test import bimodal
 
 
+@functools.cache
+def kept(oracle):
+    """A machine whose units stay alive, which spares compilations."""
+    return machine(oracle)
+
+
 def estimate(oracle, seed=0, mean=0.5, **kwargs):
-    target = machine(oracle)
+    target = kept(oracle)
     base = machine_lib.decouple(target, np.full(len(oracle.visible_bias), mean))
     arguments = {
         "num_betas": 6,
