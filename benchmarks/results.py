@@ -5,7 +5,8 @@
 Runs `train.py`, then `train.py --mode evaluate`, for each seed, into
 `<output>/<config>-<seed>`. What is there already is not done again. Prints the
 row: the pessimistic end of the log-likelihood, averaged over the seeds, with
-an interval of 95 % from the seeds, the examples and AIS, in quadrature.
+an interval of 95 % from the seeds (Student's t), the examples and AIS, in
+quadrature. A folder that another command has made is refused.
 """
 
 import argparse
@@ -16,18 +17,28 @@ import subprocess
 import sys
 
 import numpy as np
+from scipy import stats
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 HEADER = (
-    "| run | split | log-likelihood, nats | by seed | upper end | "
-    "effective samples | pseudo-log-likelihood | training |\n"
-    "|---|---|---:|---|---|---|---:|---:|"
+    "| run | binarization | split | log-likelihood, nats | by seed | other "
+    "end | betas x chains | effective samples | pseudo-log-likelihood | "
+    "training |\n|---|---|---|---:|---|---|---|---|---:|---:|"
 )
 
 
 def run(options, seed):
     """Trains and evaluates one seed; returns its folder."""
     output = options.output / f"{options.name}-{seed}"
+    made_by = {
+        "config": options.config,
+        "set": options.set,
+        "evaluate": options.evaluate,
+    }
+    note = options.output / f"{options.name}-{seed}.json"
+    if output.exists() and json.loads(note.read_text()) != made_by:
+        sys.exit(f"{output} was made by another command, see {note}")
+    note.write_text(json.dumps(made_by))
     common = [sys.executable, str(ROOT / "train.py"), f"--output={output}"]
     if options.data_dir:
         common.append(f"--data_dir={options.data_dir}")
@@ -43,52 +54,66 @@ def run(options, seed):
     return output
 
 
-def row(name, folders):
+def row(name, folders, split=None):
     """A line of the table, from what lies in the folders."""
     evaluations = [
         json.loads((folder / "evaluation.json").read_text())
         for folder in folders
     ]
-    split = "test" if "test" in evaluations[0]["splits"] else "train"
-    figures = [e["splits"][split]["log_likelihood"] for e in evaluations]
+    first = evaluations[0]
+    split = split or ("test" if "test" in first["splits"] else "train")
+    splits = [e["splits"][split] for e in evaluations]
     partitions = [e["log_partition"] for e in evaluations]
     seconds = [
         float(re.findall(r"trained in (\d+) s", path.read_text())[-1])
         for path in (folder / "train.log" for folder in folders)
     ]
-    lower = np.array([f["lower"] for f in figures])
+    lower = np.array([s["log_likelihood"]["lower"] for s in splits])
     # All patterns of a set that is known as a whole are no sample of it.
     errors = [
-        f["standard_error"] if split == "test" else p["standard_error"]
-        for f, p in zip(figures, partitions, strict=True)
+        s["log_likelihood"]["standard_error"]
+        if "test" in first["splits"]
+        else p["standard_error"]
+        for s, p in zip(splits, partitions, strict=True)
     ]
-    between = lower.std(ddof=1) / np.sqrt(len(lower)) if len(lower) > 1 else 0.0
-    interval = 1.96 * np.hypot(between, np.sqrt(np.mean(np.square(errors))))
-    ends = [
-        f"{f['upper']:.2f}{'' if p['trusted'] else ' (not trusted)'}"
-        for f, p in zip(figures, partitions, strict=True)
-    ]
-    sizes = [
+    exact = first["log_partition"]["method"] == "exact"
+    digits = 3 if exact else 2
+    ends = ", ".join(
+        f"{s['log_likelihood']['upper']:.{digits}f}"
+        f"{'' if p['trusted'] else ' (not trusted)'}"
+        for s, p in zip(splits, partitions, strict=True)
+    )
+    sizes = ", ".join(
         f"{p['forward']['effective_sample_size']:.0f}/"
         f"{p['reverse']['effective_sample_size']:.0f}"
         for p in partitions
-        if p["method"] == "ais"
-    ]
-    pseudo = np.mean(
-        [
-            e["splits"][split]["pseudo_log_likelihood"]["mean"]
-            for e in evaluations
-        ]
+        if not exact
     )
-    digits = 2 if sizes else 3
-    return (
-        f"| {name} | {split} | {lower.mean():.{digits}f} +- "
-        f"{interval:.{digits}f} | "
-        f"{', '.join(f'{x:.{digits}f}' for x in lower)} | "
-        f"{', '.join(ends) if sizes else 'exact'} | "
-        f"{', '.join(sizes) or '-'} | {pseudo:.2f} | "
-        f"{np.mean(seconds):.0f} s |"
+    effort = f"{first['num_betas']} x {first['num_chains']}"
+    pseudo = np.mean([s["pseudo_log_likelihood"]["mean"] for s in splits])
+    cells = (
+        name,
+        first["binarize"],
+        split,
+        f"{lower.mean():.{digits}f}{interval(lower, errors, digits)}",
+        ", ".join(f"{x:.{digits}f}" for x in lower),
+        "exact" if exact else ends,
+        "-" if exact else effort,
+        sizes or "-",
+        f"{pseudo:.2f}",
+        f"{np.mean(seconds):.0f} s",
     )
+    return f"| {' | '.join(cells)} |"
+
+
+def interval(values, errors, digits):
+    """Half of the interval of 95 %, as text; none of a single seed."""
+    count = len(values)
+    if count == 1:
+        return " (one seed)"
+    seeds = stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / count**0.5
+    half = np.hypot(seeds, 1.96 * np.sqrt(np.mean(np.square(errors))))
+    return f" +- {half:.{digits}f}"
 
 
 def main():
@@ -104,11 +129,12 @@ def main():
     parser.add_argument(
         "--evaluate", action="append", default=[], help="one for evaluation"
     )
+    parser.add_argument("--split", help="default: test, if there is one")
     options = parser.parse_args()
     options.name = options.name or pathlib.Path(options.config).stem
     options.output.mkdir(parents=True, exist_ok=True)
     folders = [run(options, seed) for seed in options.seeds]
-    print(f"{HEADER}\n{row(options.name, folders)}")
+    print(f"{HEADER}\n{row(options.name, folders, options.split)}")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,13 @@ def evaluation(folder, lower, error, seconds, exact=False):
         "reverse": told,
     }
     splits = {"train": split} if exact else {"train": {}, "test": split}
-    figures = {"splits": splits, "log_partition": partition}
+    figures = {
+        "splits": splits,
+        "log_partition": partition,
+        "binarize": "threshold",
+        "num_betas": 100,
+        "num_chains": 20,
+    }
     (folder / "evaluation.json").write_text(json.dumps(figures))
     (folder / "train.log").write_text(f"... trained in {seconds} s\n")
     return folder
@@ -73,15 +79,21 @@ def test_a_row_has_the_mean_of_the_seeds_and_errors_in_quadrature(tmp_path):
         evaluation(tmp_path / "1", -86.0, 0.3, 120),
     ]
     row = load("results").row("mnist", folders)
-    # Seeds: a standard deviation of sqrt(2), of two. Examples and AIS: 0.3.
-    interval = 1.96 * np.sqrt(1.0 + 0.09)
-    assert f"| -85.00 +- {interval:.2f} | -84.00, -86.00 |" in row
-    assert "| -83.75, -85.75 (not trusted) | 80/80, 80/80 |" in row
-    assert row.startswith("| mnist | test |")
+    # Seeds: a standard deviation of sqrt(2), of two; t is 12.7 then. The
+    # examples and AIS: 0.3.
+    half = np.hypot(12.706, 1.96 * 0.3)
+    assert f"| -85.00 +- {half:.2f} | -84.00, -86.00 |" in row
+    assert "| -83.75, -85.75 (not trusted) | 100 x 20 | 80/80, 80/80 |" in row
+    assert row.startswith("| mnist | threshold | test |")
     assert row.endswith("| -60.00 | 110 s |")
 
 
 def test_all_patterns_of_a_set_are_no_sample(tmp_path):
-    folders = [evaluation(tmp_path / "0", -3.03, 0.3, 20, exact=True)]
-    row = load("results").row("bars", folders)
-    assert "| train | -3.030 +- 0.000 | -3.030 | exact | - |" in row
+    folders = [
+        evaluation(tmp_path / "0", -3.03, 0.3, 20, exact=True),
+        evaluation(tmp_path / "1", -3.03, 0.3, 20, exact=True),
+    ]
+    results = load("results")
+    row = results.row("bars", folders)
+    assert "| train | -3.030 +- 0.000 | -3.030, -3.030 | exact | - |" in row
+    assert "| -3.030 (one seed) | -3.030 |" in results.row("bars", folders[:1])

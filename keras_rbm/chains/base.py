@@ -46,12 +46,14 @@ class Chain(keras.layers.Layer):
             autocast=False,
         )
 
-    def start(self, machine, stream):
+    def start(self, machine, stream, mean=None):
         """Draws the first states of what persists, if anything does.
 
         Args:
             machine: A `keras_rbm.machine.Machine`.
             stream: A `keras_rbm.random.Stream`.
+            mean: Tensor of shape `(visible.width,)`, the mean of the data, or
+                `None` where it is not known.
         """
 
     def advance(self, machine, v_data, stream):

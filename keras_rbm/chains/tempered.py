@@ -95,15 +95,17 @@ class TemperedChain(Chain):
             autocast=False,
         )
 
-    def start(self, machine, stream):
-        """Draws all replicas from the visible units without inputs.
+    def start(self, machine, stream, mean=None):
+        """Draws all replicas from the base, which has the mean of the data.
 
-        Their mean, which `RBM.adapt` has set to that of the data, is that of
-        the base from now on.
+        Where that is not known, it has that of the visible units without
+        inputs.
         """
-        nothing = ops.zeros((1, machine.visible.width), self.mean.dtype)
-        mean = machine.visible.mean(nothing, machine.visible_params)[0]
+        if mean is None:
+            nothing = ops.zeros((1, machine.visible.width), self.mean.dtype)
+            mean = machine.visible.mean(nothing, machine.visible_params)[0]
         self.mean.assign(mean)
+        self.parity.assign(0)
         self.betas.assign(np.linspace(1.0, 0.0, self.num_betas))
         self.swap_rates.assign(ops.full_like(self.swap_rates, 0.5))
         self.particles.assign(

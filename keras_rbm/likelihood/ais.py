@@ -2,11 +2,12 @@
 
 import numpy as np
 from keras import ops
+from scipy import special
 
 from keras_rbm import checks, gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.likelihood.estimate import estimate
+from keras_rbm.likelihood.estimate import check_base, estimate
 from keras_rbm.progress import Progress
 
 # The stream of the start, beside those of the steps from 0.
@@ -63,11 +64,13 @@ def ais(
         An `Estimate`.
 
     Raises:
-        ValueError: If a number is not a positive integer.
+        ValueError: If a number is not a positive integer, or `base` is
+            coupled or of other units.
 
     Reference: Neal (2001), "Annealed importance sampling"; Salakhutdinov and
         Murray (2008), section 4.1.
     """
+    check_base(machine, base)
     path = betas(num_betas)
     num_chains = checks.positive_integer("num_chains", num_chains)
 
@@ -88,7 +91,13 @@ def ais(
 
 
 def reverse_ais(
-    machine, base, v_model, stream, num_betas=10_000, verbose="auto"
+    machine,
+    base,
+    v_model,
+    stream,
+    num_betas=10_000,
+    repeats=1,
+    verbose="auto",
 ):
     """Log Z = log Z_base - log mean_i w_i, by annealing towards `base`.
 
@@ -99,25 +108,34 @@ def reverse_ais(
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling, as `machine.decouple` returns.
-        v_model: Tensor of shape `(chains, visible.width)`, samples of the
-            machine.
+        v_model: Tensor of shape `(samples, visible.width)`, independent
+            samples of the machine.
         stream: A `keras_rbm.random.Stream`.
         num_betas: Number of steps.
+        repeats: Number of chains from each sample. Their weights are averaged
+            before the standard error and the effective sample size are taken:
+            chains that start together are no independent ones.
         verbose: As for `ais`.
 
     Returns:
-        An `Estimate`.
+        An `Estimate`, with a log-weight for each sample.
 
     Raises:
-        ValueError: If `num_betas` is not a positive integer.
+        ValueError: If a number is not a positive integer, `base` is coupled
+            or of other units, or `v_model` are no states of the visible side.
 
     Reference: Burda, Grosse and Salakhutdinov (2015), "Accurate and
         conservative estimates of MRF log-likelihood using reverse annealing",
         and Krause, Fischer and Igel (2020), "Algorithms for estimating the
         partition function of restricted Boltzmann machines", section 4.2.
     """
+    check_base(machine, base)
     path = betas(num_betas)[::-1]
+    repeats = checks.positive_integer("repeats", repeats)
+    machine.visible.check(v_model, "v_model")
+    num_samples = len(v_model)
     v_model = ops.cast(v_model, machine_lib.dtype(machine))
+    v_model = ops.repeat(v_model, repeats, axis=0)
     bar = Progress(
         num_betas * len(v_model),
         "Reverse annealed importance sampling",
@@ -132,6 +150,9 @@ def reverse_ais(
         stream,
         bar,
     )
+    log_weights = special.logsumexp(
+        log_weights.reshape(num_samples, repeats), axis=1
+    ) - np.log(repeats)
     return estimate(base, log_weights, particles, reverse=True)
 
 

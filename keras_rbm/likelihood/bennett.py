@@ -9,18 +9,25 @@ from scipy import optimize, special
 from keras_rbm import checks, random, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
+from keras_rbm.likelihood.estimate import check_base
 from keras_rbm.progress import Progress
 
 # The stream of the start, beside those of the sweeps from 0.
 _START = 2**32
 # Sweeps in one compiled call.
 _SWEEPS = 50
-# How far the betas move after each such call of the burn-in.
+# How far the betas move after each of the burn-in.
 _GAIN = 0.5
+
+
+#: Below this rate of exchange neighbours hardly overlap.
+MIN_SWAP_RATE = 0.05
 
 
 class BennettEstimate(NamedTuple):
     """Log Z as the overlap of neighbouring replicas tells it.
+
+    It can stand where a `Bracket` does, in `RBM.log_likelihood` for example.
 
     Attributes:
         log_z: The estimate, in nats.
@@ -29,7 +36,7 @@ class BennettEstimate(NamedTuple):
             the autocorrelation within a chain.
         swap_rates: Array of shape `(num_betas,)`, how often neighbours
             changed places, from beta = 1 down to 0. Where one of them is
-            near 0 the ladder is broken, and the estimate not to be trusted.
+            near 0 the ladder is broken.
         particles: Array of shape `(num_chains, visible.width)`, where the
             replicas at beta = 1 ended.
     """
@@ -39,11 +46,39 @@ class BennettEstimate(NamedTuple):
     swap_rates: np.ndarray
     particles: np.ndarray
 
+    @property
+    def lower(self):
+        """Two standard errors below `log_z`."""
+        return self.log_z - 2 * self.standard_error
+
+    @property
+    def upper(self):
+        """Two standard errors above `log_z`."""
+        return self.log_z + 2 * self.standard_error
+
+    @property
+    def warnings(self):
+        """Reasons not to trust the estimate, as a tuple of sentences."""
+        reasons = []
+        if not np.isfinite([self.log_z, self.standard_error]).all():
+            reasons.append("it, or its standard error, is not finite")
+        if not self.swap_rates.min() >= MIN_SWAP_RATE:
+            reasons.append(
+                f"two neighbours change places at a rate of "
+                f"{self.swap_rates.min():.3f} alone: take more betas"
+            )
+        return tuple(reasons)
+
+    trusted = property(lambda self: not self.warnings)
+
     def __str__(self):
-        return (
-            f"log Z = {self.log_z:.3f} +- {self.standard_error:.3f} nats "
-            f"(Bennett, {len(self.particles)} chains, smallest swap rate "
-            f"{self.swap_rates.min():.2f})"
+        return "\n".join(
+            [
+                f"log Z = {self.log_z:.3f} +- {self.standard_error:.3f} nats "
+                f"(Bennett, {len(self.particles)} chains, smallest swap rate "
+                f"{self.swap_rates.min():.2f})",
+                *(f"  not to be trusted: {x}" for x in self.warnings),
+            ]
         )
 
 
@@ -75,36 +110,35 @@ def bennett(
         num_chains: Number of independent ladders.
         num_sweeps: Number of sweeps that count; 16 bytes are kept for each
             step, chain and such sweep.
-        num_burn_in: Number of sweeps before these; too few leave the rates
-            of exchange uneven.
-        verbose: `"auto"` for a progress bar on a screen if it takes long, 1
-            or 0.
+        num_burn_in: Number of sweeps before these.
+        verbose: As for `ais`.
 
     Returns:
         A `BennettEstimate`.
 
     Raises:
-        ValueError: If a number is not a positive integer.
+        ValueError: If a number is not a positive integer, or `base` is
+            coupled or of other units.
 
     Reference: Bennett (1976), "Efficient estimation of free energy
         differences from Monte Carlo data", equation 12; Krause, Fischer and
-        Igel (2020), "Algorithms for estimating the partition function of
-        restricted Boltzmann machines", section 4.4.
+        Igel (2020), as for `reverse_ais`, section 4.4.
     """
+    check_base(machine, base)
     for name, value in (
+        ("num_betas", num_betas),
         ("num_chains", num_chains),
         ("num_sweeps", num_sweeps),
         ("num_burn_in", num_burn_in),
     ):
         checks.positive_integer(name, value)
-    num_betas = checks.positive_integer("num_betas", num_betas)
     betas = ops.linspace(1.0, 0.0, num_betas + 1)
     betas = ops.cast(betas, machine_lib.dtype(machine))
     v = tempering.sample_without_inputs(
         base, num_betas + 1, num_chains, random.fold_in(stream, _START)
     )
     bar = Progress(num_burn_in + num_sweeps, "Bennett's ratio", verbose)
-    swaps, kept = 0.0, []
+    swaps, turns, kept = 0.0, 0, []
     for first, last, counts in (
         (0, num_burn_in, False),
         (num_burn_in, num_burn_in + num_sweeps, True),
@@ -119,16 +153,19 @@ def bennett(
                 stream,
                 *(ops.convert_to_tensor(x, "int32") for x in (begin, count)),
             )
-            if not counts:
-                betas = tempering.even_out(
-                    betas, 2.0 * probability / count, _GAIN
-                )
-            else:
-                swaps += ops.convert_to_numpy(probability)
+            bar.add(count)
+            # How often each pair had its turn: by turns, even and odd ones.
+            sweeps = np.arange(begin, begin + count)[:, None]
+            had = ((sweeps + np.arange(num_betas)) % 2 == 0).sum(axis=0)
+            probability = ops.convert_to_numpy(probability)
+            if counts:
+                swaps, turns = swaps + probability, turns + had
                 kept.append(
                     [ops.convert_to_numpy(x)[:count] for x in (up, down)]
                 )
-            bar.add(count)
+            elif had.all():
+                rates = ops.cast(probability / had, betas.dtype)
+                betas = tempering.even_out(betas, rates, _GAIN)
     ups, downs = (np.concatenate(x) for x in zip(*kept, strict=True))
     log_ratios, influences = zip(
         *(_ratio(ups[:, k], downs[:, k]) for k in range(num_betas)),
@@ -137,13 +174,12 @@ def bennett(
     base_log_z = machine_lib.log_partition_decoupled(
         machine_lib.cast(base, "float64")
     )
-    spread = (
-        np.sum(influences, axis=0).std(ddof=1) if num_chains > 1 else np.inf
-    )
+    influence = np.sum(influences, axis=0)
+    spread = influence.std(ddof=1) if num_chains > 1 else np.inf
     return BennettEstimate(
-        float(base_log_z) + float(np.sum(log_ratios)),
+        float(base_log_z + np.sum(log_ratios)),
         float(spread / np.sqrt(num_chains)),
-        2.0 * swaps / num_sweeps,
+        swaps / np.maximum(turns, 1),
         ops.convert_to_numpy(v)[:num_chains],
     )
 
@@ -164,6 +200,8 @@ def _ratio(up, down):
     def excess(ratio):
         return special.expit(up - ratio) - special.expit(ratio - down)
 
+    if not np.isfinite([up, down]).all():
+        return np.nan, np.full(up.shape[1], np.nan)
     # The ratio lies between the smallest and the largest change.
     low = min(up.min(), down.min()) - 1.0
     high = max(up.max(), down.max()) + 1.0
@@ -172,7 +210,8 @@ def _ratio(up, down):
         (p * (1 - p)).mean()
         for p in (special.expit(up - ratio), special.expit(ratio - down))
     )
-    return ratio, excess(ratio).mean(axis=0) / slope
+    with np.errstate(divide="ignore", invalid="ignore"):  # No overlap at all.
+        return ratio, excess(ratio).mean(axis=0) / slope
 
 
 @compiled

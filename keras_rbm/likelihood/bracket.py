@@ -1,5 +1,6 @@
 """Log Z from both sides, and whether to believe it."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -85,6 +86,13 @@ class Bracket(NamedTuple):
                 f"AIS and reverse AIS are {self.gap:.2f} nats apart, more "
                 f"than {MAX_GAP:g}: take more betas"
             )
+        inverted = self.forward.log_z - self.reverse.log_z
+        errors = (e.standard_error for e in (self.forward, self.reverse))
+        if inverted > 3 * math.hypot(*errors):
+            reasons.append(
+                f"reverse AIS is {inverted:.2f} nats below AIS: its samples "
+                "miss a part of the model; take more sweeps"
+            )
         change = self.forward.log_z - self.half.log_z
         if not abs(change) <= MAX_CHANGE:
             reasons.append(
@@ -139,8 +147,9 @@ def bracket(
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling, as `machine.decouple` returns.
-        v_model: Samples of the machine, where the reverse starts, of shape
-            `(chains, visible.width)`.
+        v_model: Independent samples of the machine, where the reverse
+            starts, of shape `(samples, visible.width)`. From each start as
+            many chains as it takes for `num_chains`.
         stream: A `keras_rbm.random.Stream`.
         v: Data of shape `(examples, visible.width)`, whose mean free energy
             is held against that of the particles, or `None`.
@@ -177,6 +186,7 @@ def bracket(
         v_model,
         random.fold_in(stream, _REVERSE),
         num_betas,
+        -(-num_chains // max(len(v_model), 1)),
         verbose,
     )
     if v is None:

@@ -16,7 +16,8 @@ class Estimate(NamedTuple):
             weights. It is too small where few chains carry all the weight.
         effective_sample_size: (sum w)^2 / sum w^2, from 1 to the number of
             chains.
-        log_weights: `float64` array of shape `(chains,)`.
+        log_weights: `float64` array of shape `(chains,)`, or of reverse AIS
+            `(samples,)`.
         particles: Array of shape `(chains, visible.width)`, where the chains
             ended.
     """
@@ -32,6 +33,26 @@ class Estimate(NamedTuple):
             f"log Z = {self.log_z:.3f} +- {self.standard_error:.3f} nats "
             f"({len(self.log_weights)} chains, effective sample size "
             f"{self.effective_sample_size:.1f})"
+        )
+
+
+def check_base(machine, base):
+    """Checks that a path can lead from `base` to `machine`.
+
+    Raises:
+        ValueError: If `base` is coupled, or its units are others.
+    """
+    coupled = not isinstance(base.beta, float | int) or base.beta != 0
+    if coupled or (base.visible, base.hidden) != (
+        machine.visible,
+        machine.hidden,
+    ):
+        raise ValueError(
+            "`base` must be a machine of the same units without coupling, as "
+            "machine.decouple returns. Received: "
+            f"base.beta={base.beta}, base.visible={base.visible}, "
+            f"base.hidden={base.hidden}, machine.visible={machine.visible}, "
+            f"machine.hidden={machine.hidden}"
         )
 
 

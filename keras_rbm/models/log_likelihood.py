@@ -86,7 +86,7 @@ def scores(machine, v):
 
 
 def pseudo_log_likelihood(machine, v):
-    """sum_i log p(v_i | v_-i) of all examples, in `float64`; as `scores`."""
+    """sum_i log p(v_i | v_-i) of all examples, in the machine's dtype."""
     return _by_batch(_pseudo, machine, v).astype("float64")
 
 
@@ -98,10 +98,9 @@ def bracket(
     Args:
         machine: A `Machine`.
         mean: Tensor of shape `(visible.width,)`, that of the base.
-        start: Tensor of shape `(chains, visible.width)`, repeated or cut to
-            the number of chains, from which `num_sweeps` sweeps lead to the
-            samples that the reverse starts from; `None` for draws from the
-            base.
+        start: Tensor of shape `(particles, visible.width)`, cut to the number
+            of chains, from which `num_sweeps` sweeps lead to the samples that
+            the reverse starts from; `None` for draws from the base.
         v: Data as for `scores`, of which the first 10,000 examples are
             looked at, or `None`.
         num_betas: Number of steps of the annealing.
@@ -130,7 +129,7 @@ def bracket(
         start = gibbs.sample_without_inputs(
             base, num_chains, random.fold_in(stream, _START)
         )
-    start = ops.take(start, np.arange(num_chains) % len(start), axis=0)
+    start = start[:num_chains]
     return likelihood.bracket(
         machine,
         base,

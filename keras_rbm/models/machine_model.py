@@ -167,7 +167,7 @@ class MachineModel(UnsupervisedModel):
                 refused: they have no probability under binary units.
             method: As for `log_partition`.
             log_partition: What `log_partition` returned for the same weights,
-                or `None` to compute it.
+                or `None` to compute it; with it, no other argument is of use.
             **kwargs: Further arguments of `log_partition`.
 
         Returns:
@@ -178,6 +178,16 @@ class MachineModel(UnsupervisedModel):
             ValueError: If the data are not states of the visible units, or
                 an argument is not as described.
         """
+        if log_partition is not None and (method != "auto" or kwargs):
+            raise ValueError(
+                "`log_partition` is log Z already: leave out how to compute "
+                f"it. Received: method={method!r}, {sorted(kwargs)}"
+            )
+        if log_partition is not None and not hasattr(log_partition, "upper"):
+            raise ValueError(
+                "`log_partition` must be what RBM.log_partition returns. "
+                f"Received: log_partition={log_partition!r}"
+            )
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         scores = log_likelihood_lib.scores(machine, v)
         if log_partition is None:

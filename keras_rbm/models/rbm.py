@@ -106,26 +106,21 @@ class RBM(MachineModel):
     def build(self, input_shape):
         hidden_shape = (None, self.hidden.width)
         self.parameters.build()
+        kept = {"trainable": False, "autocast": False}
         self.updates = self.add_weight(
-            name="updates",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
+            name="updates", shape=(), dtype="int64", initializer="zeros", **kept
         )
         self.data_mean = self.add_weight(
             name="data_mean",
             shape=(self.visible.width,),
             initializer=keras.initializers.Constant(0.5),
-            trainable=False,
-            autocast=False,
+            **kept,
         )
         if self.offsets is not None:
             self.offsets.build(input_shape, hidden_shape)
         if not self.chain.built:
             self.chain.build(input_shape, hidden_shape)
-        self.chain.start(self.machine(), self._stream(_START))
+        self._start_chain()
         self.built = True
 
     @property
@@ -164,15 +159,18 @@ class RBM(MachineModel):
         self.parameters.start(mean, self.inverse_temperature)
         if self.offsets is not None:
             self.offsets.start(self.machine(), mean)
-        self.chain.start(self.machine(), self._stream(_START))
+        self._start_chain()
 
     def prepare(self, x, sample_weight=None):
         """Calls `adapt` on a model that nothing has been done to yet."""
+        if ops.convert_to_numpy(self.updates):
+            return
         untouched = not any(np.any(p) for p in self.visible_params.values())
-        if not ops.convert_to_numpy(self.updates) and (
-            untouched or self.parameters.visible_bias_initializer is not None
-        ):
+        if untouched or self.parameters.visible_bias_initializer is not None:
             self.adapt(x, sample_weight)
+        else:
+            mean = inputs_lib.mean(x, self.visible, "x", sample_weight)
+            self.data_mean.assign(mean)
 
     @property
     def metrics(self):
@@ -235,6 +233,10 @@ class RBM(MachineModel):
     @classmethod
     def from_config(cls, config):
         return cls(**keras.saving.deserialize_keras_object(config))
+
+    def _start_chain(self):
+        stream = self._stream(_START)
+        self.chain.start(self.machine(), stream, self.data_mean.value)
 
     def _stream(self, use):
         """The draws of one use at the current update."""

@@ -138,8 +138,15 @@ def test_it_learns_in_the_compiled_loop():
     assert model.fantasy_particles.shape == (50, 4)
 
 
-def test_the_base_has_the_mean_of_the_data():
-    model = RBM(5, 4, chain=TemperedChain(6, 3), seed=0)
+@pytest.mark.parametrize("initializer", [None, "zeros"])
+def test_the_base_has_the_mean_of_the_data(initializer):
+    model = RBM(
+        5,
+        4,
+        chain=TemperedChain(6, 3),
+        visible_bias_initializer=initializer,
+        seed=0,
+    )
     x = data(400)
     model.adapt(x)
     np.testing.assert_allclose(model.chain.mean, x.mean(axis=0), atol=1e-5)

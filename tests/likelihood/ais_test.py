@@ -428,3 +428,28 @@ def test_float32_is_enough_for_ten_thousand_betas():
     assert error < 2e-3  # Nats: the difference of two free energies has more.
     # They are two computations.
     assert (narrow != exact).all()
+
+
+def test_chains_from_one_sample_count_as_one(exact_v):
+    v = exact_v[:40]
+    single = reverse_ais(MACHINE, BASE, np.repeat(v, 3, axis=0), STREAM, 20)
+    grouped = reverse_ais(MACHINE, BASE, v, STREAM, 20, repeats=3)
+    weights = np.exp(single.log_weights).reshape(40, 3).mean(axis=1)
+    np.testing.assert_allclose(np.exp(grouped.log_weights), weights)
+    assert grouped.log_z == pytest.approx(single.log_z, abs=1e-9)
+    np.testing.assert_array_equal(grouped.particles, single.particles)
+    assert 1 <= grouped.effective_sample_size <= 40
+    spread = weights.std(ddof=1) / np.sqrt(40) / weights.mean()
+    assert grouped.standard_error == pytest.approx(spread)
+
+
+def test_a_base_must_be_one(exact_v):
+    words = r"`base` must be a machine of the same units without coupling"
+    with pytest.raises(ValueError, match=words):
+        ais(BASE, MACHINE, STREAM, FEW)
+    with pytest.raises(ValueError, match=words):
+        reverse_ais(MACHINE, MACHINE, exact_v, STREAM, FEW)
+    with pytest.raises(ValueError, match=words):
+        ais(MACHINE, machine_lib.flip(BASE), STREAM, FEW)
+    with pytest.raises(ValueError, match="`v_model` must have shape"):
+        reverse_ais(MACHINE, BASE, exact_v[:, :3], STREAM, FEW)

@@ -148,3 +148,12 @@ def test_fit_does_not_adapt_after_an_update():
     assert not model.visible_params["bias"].numpy().any()
     fit(model, data())
     assert not model.visible_params["bias"].numpy().any()
+
+
+def test_the_mean_of_the_data_is_kept_also_where_the_bias_is_given():
+    model = RBM(5, 4, seed=0)
+    model.visible_params["bias"].assign([1.0, 2.0, 3.0, 4.0, 5.0])
+    x = data(64)
+    model.prepare(x)
+    np.testing.assert_allclose(model.data_mean, x.mean(axis=0), rtol=1e-6)
+    np.testing.assert_array_equal(model.visible_params["bias"][0], 1.0)

@@ -208,7 +208,7 @@ def test_the_reverse_starts_from_the_persistent_chains(monkeypatch, count):
     )
     v_model = model.log_partition(**AIS, seed=0)
     particles = model.fantasy_particles.numpy()
-    expected = np.concatenate([particles] * 9)[:60]
+    expected = particles[:60]  # Not repeated: they are the starts there are.
     np.testing.assert_array_equal(starts[0], expected)
     np.testing.assert_array_equal(v_model, expected)
 
@@ -240,6 +240,15 @@ def test_only_states_have_a_likelihood(model, value, kind):
     ):
         with pytest.raises(ValueError, match=rf"must hold .*{words}"):
             ask(kind(x))
+
+
+def test_log_z_is_given_or_computed_not_both(model):
+    v = data()
+    for wrong in ({"method": "ais"}, {"num_betas": 5}, {"num_beta": 5}):
+        with pytest.raises(ValueError, match="`log_partition` is log Z alread"):
+            model.log_likelihood(v, log_partition=Exact(3.0), **wrong)
+    with pytest.raises(ValueError, match=r"returns\. .* log_partition=3\.0"):
+        model.log_likelihood(v, log_partition=3.0)
 
 
 def test_data_must_come_to_an_end(model):
