@@ -56,7 +56,8 @@ class ChainHealth(Measured):
     A warning goes to the logger `keras_rbm`, once for each `fit`, when the
     chains have stopped mixing: the memory is above 0.8 (so that four fifths
     of the spread of free energies lie between chains), more than half of the
-    units never flip, or, for a `TemperedChain`, a swap rate is below 0.05.
+    units never flip, or, for a `TemperedChain`, a swap rate is below 0.05
+    (replicas that swap but never travel the whole ladder go unseen).
     The autocorrelation time itself is no reason: machines that learn digits
     well have hundreds of sweeps, since the change of the weights moves their
     chains on; their memory stays below 0.7.

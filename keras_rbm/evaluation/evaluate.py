@@ -51,7 +51,8 @@ def evaluate(
       `standard_error`, `trusted`, `warnings`, `summary` (the same in words),
       and for AIS `forward`, `reverse`, `half_betas` (`forward` with half the
       betas), each with `log_z`, `standard_error`, `effective_sample_size`,
-      `chains`, and `free_energy_gap` with `value` and `standard_error`;
+      `chains` (of `reverse`, the samples that they start from), and
+      `free_energy_gap` with `value` and `standard_error`;
     - `notes`: sentences on what is missing, and why;
     - `seconds`: how long it took.
 

@@ -41,7 +41,8 @@ class RBM(MachineModel):
         hidden_bias_initializer: Keras initializer of c.
         kernel_regularizer: Keras regularizer of W.
         kernel_constraint: Keras constraint of W; `MaxNorm(axis=0)` bounds what
-            comes into each hidden unit.
+            comes into each hidden unit. (Keras takes an optimizer's average
+            before it: that can lie a little outside.)
         hidden_activity_regularizer: Keras regularizer, such as
             `SquaredSparsity(0.05)`, of the mean of E[h | v] over the examples
             of a batch, of shape `(hidden.width,)`.
