@@ -2,9 +2,11 @@
 
     python train.py                       the 8 x 8 digits, no download
     python train.py --config mnist.gin    MNIST
+    python train.py --resume runs/mnist/2026-01-31-120000
     python train.py --mode evaluate --output runs/mnist/2026-01-31-120000
 
-The last one says how probable a finished run makes the data.
+The third goes on with a run that was stopped, as if it had not been; the last
+one says how probable a finished run makes the data.
 A .gin file can run code: use only files that you would run as programs.
 """
 
@@ -14,6 +16,7 @@ import logging
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import textwrap
 
@@ -31,8 +34,8 @@ _MODE = flags.DEFINE_enum(
 _CONFIG = flags.DEFINE_string(
     "config",
     "digits.gin",
-    "A .gin file: a path, or a name in configs/. To evaluate, the default is "
-    "what the run was trained by.",
+    "A .gin file: a path, or a name in configs/. To resume or to evaluate, the "
+    "default is what the run was trained by.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], 'A binding on top, such as "RBM.hidden=250"; repeatable.'
@@ -42,6 +45,9 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _OUTPUT = flags.DEFINE_string(
     "output", None, "The run's folder; default: runs/<config>/<time>."
+)
+_RESUME = flags.DEFINE_string(
+    "resume", None, "The folder of a run to go on with, to the end."
 )
 _SEED = flags.DEFINE_integer(
     "seed", None, "Seed of everything drawn; default: that of the config."
@@ -55,8 +61,22 @@ class UserError(Exception):
     """Something that the user can put right; told in one line."""
 
 
+class Stopped(Exception):
+    """A signal has ended the run, which can be resumed."""
+
+    def __init__(self, signal, output):
+        super().__init__(
+            f"stopped by {signal}, and saved; go on with --resume {output}"
+        )
+        self.signal = signal
+
+
 def main(argv):
-    """Trains or evaluates; every user error ends in one line and code 2."""
+    """Trains or evaluates; every user error ends in one line and code 2.
+
+    A run that a signal has ended returns 128 and the signal's number: 143 for
+    SIGTERM, 130 for SIGINT (Ctrl-C).
+    """
     try:
         if len(argv) > 1:
             raise UserError(f"unknown argument {argv[1]!r}; see --help")
@@ -64,6 +84,10 @@ def main(argv):
             config, output = _finished()
             print(f"Evaluating {output} as {config} says", flush=True)
             _evaluate(config, output)
+        elif _RESUME.value is not None:
+            config, output = _begun()
+            print(f"Resuming {output} as {config} says", flush=True)
+            _train(config, output, resume=True)
         else:
             config = _find(_CONFIG.value)
             output = _output(config)
@@ -74,7 +98,10 @@ def main(argv):
         sys.exit(2)
     except KeyboardInterrupt:
         print("\ntrain.py: stopped", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
+    except Stopped as stopped:
+        print(f"\ntrain.py: {stopped}", file=sys.stderr)
+        sys.exit(128 + signal.Signals[stopped.signal])
 
 
 def _find(name):
@@ -118,12 +145,33 @@ def _finished():
         raise UserError(f"no finished run in {output}: it holds no model.keras")
     if not os.access(output, os.W_OK):
         raise UserError(f"cannot write to the folder {output}")
+    return _config_of(output), output
+
+
+def _begun():
+    """The config to resume by, and the folder of the run."""
+    if _OUTPUT.value not in (None, _RESUME.value):
+        raise UserError("--resume writes into the run's folder; no --output")
+    output = pathlib.Path(_RESUME.value)
+    if not output.is_dir():
+        raise UserError(f"no run in {output}: there is no such folder")
+    if (output / "model.keras").is_file() and _EPOCHS.value is None:
+        raise UserError(
+            f"the run in {output} is finished; give more --epochs to prolong it"
+        )
+    if not os.access(output, os.W_OK):
+        raise UserError(f"cannot write to the folder {output}")
+    return _config_of(output), output
+
+
+def _config_of(output):
+    """What a run was trained by, unless a flag says otherwise."""
     if _CONFIG.present:
-        return _find(_CONFIG.value), output
+        return _find(_CONFIG.value)
     config = output / "operative_config.gin"
     if not config.is_file():
         raise UserError(f"{output} holds no {config.name}; give a --config")
-    return config, output
+    return config
 
 
 def _evaluate(config, output):
@@ -165,15 +213,19 @@ def _load(keras, path):
         ) from error
 
 
-def _train(config, output):
+def _train(config, output, resume=False):
     log = output / "train.log"
     gin, keras = _import(log)
+    from keras_rbm import callbacks
+
     try:
         gin.add_config_file_search_path(str(_CONFIGS))
         gin.parse_config_files_and_bindings([str(config)], _bindings())
         keras.utils.set_random_seed(gin.query_parameter("%seed") % 2**32)
         run = gin.get_configurable("run")
-        run(output=str(output), describe=lambda: _describe(gin))
+        run(output=str(output), describe=lambda: _describe(gin), resume=resume)
+    except callbacks.Interrupted as interrupted:
+        raise Stopped(interrupted.reason, output) from None
     except Exception as error:
         _fail(error, log)
     print(

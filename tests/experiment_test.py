@@ -1,5 +1,6 @@
 import csv
 import os
+import re
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import data, experiment
+from keras_rbm.experiment import training
 from tests.callbacks import events
 
 FILES = {
@@ -63,9 +65,7 @@ def finished(tmp_path_factory):
 def test_a_run_leaves_all_its_files(finished):
     _, _, output = finished
     assert set(os.listdir(output)) == FILES
-    assert sorted(os.listdir(output / "checkpoints")) == [
-        f"epoch-000{epoch}.keras" for epoch in (1, 2, 3)
-    ]
+    assert os.listdir(output / "checkpoints") == ["update-0000000015.keras"]
     assert (output / "operative_config.gin").read_text() == "run.epochs = 3\n"
 
 
@@ -210,22 +210,68 @@ def test_bad_arguments_are_told_before_anything_is_written(
 
 
 def test_steps_per_execution_divide_the_epoch():
-    assert experiment._largest_divisor(550, 50) == 50
-    assert experiment._largest_divisor(1000, 60) == 50
-    assert experiment._largest_divisor(7, 50) == 7
+    assert training._largest_divisor(550, 50) == 50
+    assert training._largest_divisor(1000, 60) == 50
+    assert training._largest_divisor(7, 50) == 7
 
 
-def test_checkpoints_come_every_so_many_epochs(tmp_path):
-    experiment.run(
-        machine(),
-        tiny(),
-        str(tmp_path),
-        epochs=5,
-        batch_size=10,
-        checkpoint_every=2,
-        log_likelihood_every=0,
+def short(output, **kwargs):
+    return experiment.run(
+        **{
+            "model": machine(),
+            "data": tiny(),
+            "output": str(output),
+            "epochs": 1,
+            "batch_size": 10,
+            "log_likelihood_every": 0,
+            **kwargs,
+        }
     )
-    assert sorted(os.listdir(tmp_path / "checkpoints")) == [
-        "epoch-0002.keras",
-        "epoch-0004.keras",
-    ]
+
+
+def test_a_run_at_a_constant_rate_can_be_prolonged(tmp_path):
+    short(tmp_path)
+    history = short(tmp_path, epochs=2, resume=True)
+    assert history.epoch == [0, 1]
+    with open(tmp_path / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    tags = events.read(tmp_path / "tensorboard" / "train")
+    assert list(tags["learning/loss"]) == [1, 2]
+
+
+def test_a_resumed_run_must_be_the_same(tmp_path):
+    short(tmp_path)
+    before = {
+        path: path.read_bytes()
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    }
+    other = keras_rbm.RBM(
+        12, 5, chain=keras_rbm.PersistentChain(9), centered=False, seed=0
+    )
+    for change, complaint in (
+        ({"batch_size": 5}, "batch_size was 10 and is 5"),
+        ({"seed": 1}, "seed was 0 and is 1"),
+        ({"binarize": "threshold"}, "binarize was 'none' and is 'threshold'"),
+        ({"learning_rate": 0.1}, "optimizer.config.learning_rate was 0.05"),
+        ({"num_sweeps": {0: 2}}, "num_sweeps.0 was not set and is 2"),
+        ({"data": data.Data("tiny", examples(60))}, "data.train was"),
+        ({"model": other}, "model.centered was True and is False"),
+        ({"model": other}, "model.hidden.config.size was 6 and is 5"),
+        ({"learning_rate": experiment.linear_decay}, "decay_steps"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(complaint)):
+            short(tmp_path, resume=True, epochs=2, **change)
+    after = {
+        path: path.read_bytes()
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    }
+    assert after == before
+
+
+def test_epochs_count_where_the_sweeps_depend_on_them(tmp_path):
+    short(tmp_path, num_sweeps={0: 1, 0.5: 2})
+    with pytest.raises(ValueError, match="epochs was 1 and is 2"):
+        short(tmp_path, num_sweeps={0: 1, 0.5: 2}, epochs=2, resume=True)

@@ -12,7 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = "keras_rbm"
 LAYERS = (
-    ("checks", "compiled", "progress"),
+    ("checkpoints", "checks", "compiled", "progress"),
     ("random", "schedules", "sparsity", "tiles"),
     ("units",),
     ("machine",),

@@ -40,6 +40,7 @@ def test_flags_are_read_before_tensorflow_is_imported():
         "output",
         "seed",
         "epochs",
+        "resume",
     ):
         assert f"--{flag}:" in help_text.replace("--[no]", "--")
 
@@ -109,6 +110,59 @@ def finished(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     return run
+
+
+def test_a_terminated_run_is_saved_and_resumed(tmp_path):
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, str(ROOT / "train.py"), "--output", str(run)),
+            *("--set", "RBM.hidden = 7", "--set", "run.epochs = 100000"),
+            *("--set", "run.learning_rate = 0.05"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if "epoch 1/" in line:
+            break
+    process.terminate()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert errors == (
+        f"\ntrain.py: stopped by SIGTERM, and saved; go on with --resume {run}"
+        "\n"
+    )
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    done = int(checkpoint.stem[-10:]) // 500 + 2
+    resumed = call("--resume", str(run), "--epochs", str(done))
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"resumed from {checkpoint}" in resumed.stdout
+    rows = (run / "history.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [
+        str(epoch) for epoch in range(done)
+    ]
+    again = call("--resume", str(run))
+    assert again.returncode == 2
+    assert "is finished; give more --epochs" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--resume", "nowhere"), "no run in nowhere: there is no such folder"),
+        (("--resume", "."), "holds no operative_config.gin"),
+        (("--resume", ".", "--output", "there"), "no --output"),
+    ],
+)
+def test_what_cannot_be_resumed(tmp_path, arguments, complaint):
+    done = call(*arguments, directory=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert complaint in line
+    assert os.listdir(tmp_path) == []
 
 
 def copy_of(run, folder):

@@ -1,6 +1,9 @@
 """Callbacks: what training shows of itself."""
 
 from keras_rbm.callbacks.chain_health import ChainHealth as ChainHealth
+from keras_rbm.callbacks.checkpoint import Checkpoint as Checkpoint
+from keras_rbm.callbacks.checkpoint import Interrupted as Interrupted
+from keras_rbm.callbacks.checkpoint import Position as Position
 from keras_rbm.callbacks.histograms import Histograms as Histograms
 from keras_rbm.callbacks.images import Images as Images
 from keras_rbm.callbacks.images import filters as filters
@@ -14,3 +17,4 @@ from keras_rbm.callbacks.quality import quality as quality
 from keras_rbm.callbacks.scalars import Scalars as Scalars
 from keras_rbm.callbacks.sweeps import NumSweeps as NumSweeps
 from keras_rbm.callbacks.text import config_text as config_text
+from keras_rbm.callbacks.writer import rewind as rewind

@@ -98,6 +98,13 @@ class ChainHealth(Measured):
         super().on_train_begin(logs)
         self._warned = False
 
+    def get_state(self):
+        return super().get_state() | {"warned": self._warned}
+
+    def set_state(self, state):
+        super().set_state(state)
+        self._warned = state["warned"]
+
     def measure(self, step):
         values = self._machine_values()
         if self.model.fantasy_particles is not None:

@@ -115,6 +115,14 @@ class LogLikelihood(Measured):
             for name, value in zip(NAMES, self._latest, strict=True):
                 logs[prefix + name] = value
 
+    def get_state(self):
+        told = sorted(self._told)
+        return super().get_state() | {"latest": self._latest, "told": told}
+
+    def set_state(self, state):
+        super().set_state(state)
+        self._latest, self._told = tuple(state["latest"]), set(state["told"])
+
     def measure(self, step):
         with averaged_weights(self.model):
             found = self.model.log_likelihood(

@@ -51,7 +51,7 @@ class Measured(keras.callbacks.Callback, abc.ABC):
         last = step == (self.params or {}).get("epochs")
         due = not self._begun or last or step % self.every == 0
         self._begun = True
-        if not due or not _finite(self.model):
+        if not due or not finite(self.model):
             return
         values = self.measure(step)
         with self._writer.as_default(step=step):
@@ -63,8 +63,17 @@ class Measured(keras.callbacks.Callback, abc.ABC):
     def on_train_end(self, logs=None):
         self._writer = None
 
+    def get_state(self):
+        """What `set_state` of a resumed run needs, as JSON can hold it."""
+        return {"begun": self._begun}
 
-def _finite(model):
+    def set_state(self, state):
+        """Goes on from `get_state` of another process, after the begin."""
+        self._begun = state["begun"]
+
+
+def finite(model):
+    """Whether all that is learned is a number, and finite."""
     return all(
         np.isfinite(keras.ops.convert_to_numpy(variable)).all()
         for variable in model.trainable_variables

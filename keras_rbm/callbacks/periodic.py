@@ -6,6 +6,7 @@ import keras
 
 from keras_rbm import checks
 from keras_rbm.callbacks import writer as writer_lib
+from keras_rbm.models.averaging import averaged_weights
 
 
 class Periodic(keras.callbacks.Callback, abc.ABC):
@@ -39,13 +40,14 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
 
     def on_epoch_end(self, epoch, logs=None):
         self._due = epoch + 1
-        # The last one waits for the weights that `fit` leaves.
-        last = self._due == (self.params or {}).get("epochs")
-        if not last and (epoch == 0 or self._due % self.every == 0):
+        if self._due == (self.params or {}).get("epochs"):
+            with averaged_weights(self.model):
+                self._write()
+        elif epoch == 0 or self._due % self.every == 0:
             self._write()
 
     def on_train_end(self, logs=None):
-        if self._due:
+        if self._due:  # `fit` has ended before its last epoch.
             self._write()
         self._writer = None
 

@@ -16,26 +16,31 @@ class Progress(keras.callbacks.Callback):
     Args:
         metric: Name of the metric to show.
         label: What to call it.
+        done: Number of updates of the run that were made before; the bar
+            is for those that are left.
     """
 
-    def __init__(self, metric="reconstruction_error", label="error"):
+    def __init__(self, metric="reconstruction_error", label="error", done=0):
         super().__init__()
+        self.done = done
         self.metric = metric
         self.label = label
 
     def on_train_begin(self, logs=None):
         self.bar = keras.utils.Progbar(
-            self.params["epochs"] * self.params["steps"],
+            max(self.params["epochs"] * self.params["steps"] - self.done, 0),
             width=20,
             stateful_metrics=(self.label,),
         )
         self.bar.update(0)  # The first updates wait for the compiler.
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.before = epoch * self.params["steps"]
+        self.before = epoch * self.params["steps"] - self.done
 
     def on_train_batch_end(self, batch, logs=None):
         updates = self.before + batch + 1
+        if updates <= 0:
+            return
         shown = [(self.label, float(logs[self.metric]))] if logs else []
         self.bar.update(updates, shown, finalize=updates == self.bar.target)
 

@@ -3,6 +3,7 @@
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_rbm.callbacks import log_likelihood
@@ -25,8 +26,9 @@ class Scalars(keras.callbacks.Callback):
       epoch;
     - `throughput/updates_per_second`: updates of the parameters, from the
       start of an epoch to the end of its last update. Input counts;
-      validation and other callbacks do not. It starts with the second epoch,
-      because the first one compiles.
+      validation and other callbacks do not. In the first epoch of a `fit`,
+      which compiles, the clock starts with the end of the first compiled
+      call, unless there is only one.
 
     Args:
         log_dir: Path of the directory that TensorBoard is shown.
@@ -39,18 +41,24 @@ class Scalars(keras.callbacks.Callback):
         super().__init__()
         self.log_dir = log_dir
         self._writers = {}
-        self._num_epochs = 0
+        self._compiled = False
 
     def on_train_begin(self, logs=None):
-        self._num_epochs = 0
+        self._compiled = False
         self._writers = {"train": writer_lib.shared(self.log_dir)}
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._updates = _number(self.model.optimizer.iterations)
-        self._start = self._end = time.perf_counter()
+        self._updates = self._count()
+        self._begin = self._end = 0, time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
-        self._end = time.perf_counter()
+        self._end = batch + 1, time.perf_counter()
+        made = 0 if self._compiled else self._count() - self._updates
+        if made:  # A resumed epoch begins with updates that are made already.
+            self._compiled = True
+            last = batch + 1 == self.params["steps"]
+            begin = batch + 1 - made, self._begin[1]
+            self._begin = begin if last else self._end
 
     def on_epoch_end(self, epoch, logs=None):
         optimizer = self.model.optimizer
@@ -62,17 +70,18 @@ class Scalars(keras.callbacks.Callback):
                 runs[run][_tag(name)] = value
         train = runs["train"]
         train["learning/learning_rate"] = _number(optimizer.learning_rate)
-        self._num_epochs += 1
-        if self._num_epochs > 1 and self._end > self._start:
-            train["throughput/updates_per_second"] = (
-                _number(optimizer.iterations) - self._updates
-            ) / (self._end - self._start)
+        updates, seconds = np.subtract(self._end, self._begin)
+        if updates:
+            train["throughput/updates_per_second"] = updates / seconds
         for run, values in runs.items():
             if values:
                 self._write(run, values, epoch + 1)
 
     def on_train_end(self, logs=None):
         self._writers = {}
+
+    def _count(self):
+        return int(_number(self.model.optimizer.iterations))
 
     def _write(self, run, values, step):
         if run not in self._writers:

@@ -1,9 +1,11 @@
-"""One writer of TensorBoard's event files for each directory."""
+"""TensorBoard's event files: one writer for each directory, and rewinding."""
 
+import os
 import pathlib
 import weakref
 
 import tensorflow as tf
+from tensorboard.compat.proto import event_pb2
 
 _WRITERS = weakref.WeakValueDictionary()
 
@@ -28,3 +30,43 @@ def shared(log_dir, run="train"):
     if writer is None or not tf.io.gfile.exists(path):
         writer = _WRITERS[path] = tf.summary.create_file_writer(path)
     return writer
+
+
+def rewind(log_dir, step):
+    """Takes out of all runs what was written after a step.
+
+    So a run that is resumed from a checkpoint writes each step once. What
+    is at step 0 (the configuration) goes too: it is written again. A file
+    whose end was lost with its process is read as far as it goes.
+
+    Args:
+        log_dir: Path of the directory that TensorBoard is shown.
+        step: The last step to keep.
+    """
+    for directory in pathlib.Path(log_dir).glob("*/"):
+        paths = sorted(directory.glob("events.out.tfevents.*"))
+        if not paths:
+            continue
+        aside = directory / "rewinding"
+        seen = set()
+        with tf.io.TFRecordWriter(str(aside)) as writer:
+            for record in _records(paths):
+                event = event_pb2.Event.FromString(record)
+                kept = event.HasField("file_version") or 1 <= event.step <= step
+                # After a kill in the middle of this, some are there twice.
+                if kept and record not in seen:
+                    seen.add(record)
+                    writer.write(record)
+        os.replace(aside, paths[0])
+        for path in paths[1:]:
+            path.unlink()
+
+
+def _records(paths):
+    """The records of event files, one after the other."""
+    for path in paths:
+        try:
+            for record in tf.data.TFRecordDataset(str(path)):
+                yield record.numpy()
+        except tf.errors.DataLossError:
+            pass

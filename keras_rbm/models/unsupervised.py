@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 
+from keras_rbm import checks
 from keras_rbm.models import compiled_loop, inputs
 from keras_rbm.models.averaging import averaged_weights
 
@@ -19,6 +20,9 @@ class UnsupervisedModel(keras.Model):
     implement `prepare`, `update_step` and `test_step`, the last two as Keras
     has `train_step` and `test_step`.
     """
+
+    _fitting = False
+    _keep_metrics = False
 
     def prepare(self, x, sample_weight=None):
         """Looks at the data before the first update.
@@ -70,14 +74,13 @@ class UnsupervisedModel(keras.Model):
             optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs
         )
         self._block_function = None
-        self._fitting = False
 
     def compile_from_config(self, config):
         """Compiles a loaded model as the saved one was."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(self, x=None, y=None, *args, initial_step=0, **kwargs):
         """Trains the model: `keras.Model.fit`, with the data checked first.
 
         `x` is an array or a `tf.data.Dataset`, which should be shuffled
@@ -86,12 +89,18 @@ class UnsupervisedModel(keras.Model):
         `steps_per_execution`. Validation uses the averaged weights where the
         optimizer keeps them.
 
+        With `initial_step`, a multiple of `steps_per_execution`, so many
+        updates of the epoch `initial_epoch` have been made before: the epoch
+        makes those that are left, `x` begins with them, and the metrics go on
+        from what they are (see `callbacks.Checkpoint`).
+
         Raises:
             ValueError: If the data cannot be states of the visible units, or
                 are fewer than a batch, or if a weight is negative or not a
-                number.
+                number, or `initial_step` is not such a number.
         """
         given = _arguments(super().fit, x, y, *args, **kwargs)
+        self._check_initial_step(initial_step, given.get("steps_per_epoch"))
         inputs.check(x, self.visible, "x", given.get("batch_size"))
         weight = given.get("sample_weight")
         _check_weight(weight, x)
@@ -120,13 +129,50 @@ class UnsupervisedModel(keras.Model):
                 self._block_function = compiled_loop.train_function(self)
             self.train_function = self._block_function
             given["x"] = x.batch(steps, drop_remainder=True).prefetch(1)
+        if initial_step:
+            self.make_train_function()
+            self._skip(initial_step // self.steps_per_execution)
         self._fitting = True
         try:
             return super().fit(**given)
         finally:
-            self._fitting = False
-            if steps:
-                self.train_function = None  # It takes blocks, not batches.
+            self._fitting = self._keep_metrics = False
+            if steps or initial_step:
+                self.train_function = None  # It is made for this call alone.
+
+    def reset_metrics(self):
+        """Begins the metrics anew, but in an epoch that is half done."""
+        if not self._keep_metrics:
+            super().reset_metrics()
+        self._keep_metrics = False
+
+    def _check_initial_step(self, initial_step, steps_per_epoch):
+        if initial_step:
+            checks.positive_integer("initial_step", initial_step)
+        if initial_step and (
+            initial_step % self.steps_per_execution
+            or not steps_per_epoch
+            or initial_step >= steps_per_epoch
+        ):
+            raise ValueError(
+                "`initial_step` must be a multiple of `steps_per_execution`, "
+                f"{self.steps_per_execution}, below `steps_per_epoch`, "
+                f"{steps_per_epoch}. Received: initial_step={initial_step}"
+            )
+
+    def _skip(self, calls):
+        """Lets so many calls of the training function do nothing."""
+        self._keep_metrics = True
+        function, left = self.train_function, calls
+
+        def train(iterator):
+            nonlocal left
+            if left:
+                left -= 1
+                return self.get_metrics_result()
+            return function(iterator)
+
+        self.train_function = train
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Metrics over all of `x`: `keras.Model.evaluate`.
@@ -138,7 +184,7 @@ class UnsupervisedModel(keras.Model):
         given = _arguments(super().evaluate, x, y, *args, **kwargs)
         inputs.check(x, self.visible, "x")
         _check_weight(given.get("sample_weight"), x)
-        if not getattr(self, "_fitting", False):
+        if not self._fitting:
             return super().evaluate(**given)
         with averaged_weights(self):
             return super().evaluate(**given)

@@ -83,19 +83,22 @@ def test_throughput_counts_updates_and_training_time_alone(
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.1), "mse")
     callback.set_model(model)
+    callback.set_params({"steps": 100})
     callback.on_train_begin()
     for epoch in range(3):
         callback.on_epoch_begin(epoch)
+        now += 10.0 * (epoch == 0)  # The first execution compiles.
         # Two executions of 50 updates each, in half a second.
-        for execution in (0, 50):
+        for last in (49, 99):
             model.optimizer.iterations.assign_add(50)
             now += 0.25
-            callback.on_train_batch_end(execution)
+            callback.on_train_batch_end(last)
         now += 100.0  # validation, and callbacks before this one
         callback.on_epoch_end(epoch, {"loss": 1.0})
     callback.on_train_end()
     rates = events.read(tmp_path / "train")["throughput/updates_per_second"]
     assert {step: float(rate) for step, rate in rates.items()} == {
+        1: 200.0,
         2: 200.0,
         3: 200.0,
     }

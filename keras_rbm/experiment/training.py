@@ -17,7 +17,9 @@ from keras_rbm.data import (
     some,
     to_float,
 )
-from keras_rbm.schedules import HoldThenLinearDecay
+from keras_rbm.experiment import files
+from keras_rbm.experiment.settings import settings, versions
+from keras_rbm.experiment.signals import stopping
 
 _LOG = logging.getLogger("keras_rbm")
 # Updates in one call of the compiled function, at most.
@@ -25,35 +27,6 @@ _MOST_STEPS_PER_EXECUTION = 50
 _VALIDATION_BATCH = 1000
 # Examples that the data's mean is taken from, at most.
 _MOST_MEAN_EXAMPLES = 10_000
-
-
-def linear_decay(num_updates, initial_learning_rate=0.1):
-    """initial_learning_rate (1 - t / num_updates): falls linearly to 0.
-
-    Args:
-        num_updates: Number of updates of the whole run.
-        initial_learning_rate: Learning rate of the first update.
-
-    Returns:
-        A Keras learning-rate schedule.
-    """
-    return keras.optimizers.schedules.PolynomialDecay(
-        initial_learning_rate, num_updates, end_learning_rate=0.0
-    )
-
-
-def hold_then_linear_decay(num_updates, initial_learning_rate=0.1, hold=0.5):
-    """Constant for a part of the run, and then falls linearly to 0.
-
-    Args:
-        num_updates: Number of updates of the whole run.
-        initial_learning_rate: Learning rate of the first part.
-        hold: The first part as a fraction of the run.
-
-    Returns:
-        A Keras learning-rate schedule, `HoldThenLinearDecay`.
-    """
-    return HoldThenLinearDecay(num_updates, initial_learning_rate, hold)
 
 
 def run(
@@ -71,13 +44,16 @@ def run(
     describe=None,
     num_sweeps=None,
     log_likelihood_every=20,
-    checkpoint_every=1,
+    checkpoint_minutes=1.0,
+    checkpoint_updates=None,
+    resume=False,
 ):
     """Trains a model and leaves behind what one wants to see of it.
 
-    Into `output` go `model.keras`, `checkpoints/epoch-NNNN.keras`,
-    `history.csv`, `train.log`, TensorBoard's events in `tensorboard/`, and
-    `filters.png`, `samples.png` and `reconstructions.png` of the final model.
+    Into `output` go `model.keras`, the last three checkpoints
+    (`checkpoints/update-NNNNNNNNNN.keras`), `history.csv`, `train.log`,
+    TensorBoard's events in `tensorboard/`, and `filters.png`, `samples.png`
+    and `reconstructions.png` of the final model.
 
     Args:
         model: An `RBM`.
@@ -105,21 +81,29 @@ def run(
         log_likelihood_every: The log-likelihood of the validation examples
             (where there are none, of training examples) and the health of the
             chains are measured after so many epochs; 0 for never.
-        checkpoint_every: A checkpoint is written after so many epochs.
+        checkpoint_minutes: A checkpoint is written after so many minutes, and
+            at the end; `None` for only the latter.
+        checkpoint_updates: The same, in updates.
+        resume: Whether to go on from the newest checkpoint in `output`, or
+            from the beginning where there is none. The run then ends as one
+            that was never stopped.
 
     Returns:
         The Keras `History`.
 
     Raises:
-        ValueError: If an argument does not fit, before any training.
+        ValueError: If an argument does not fit, before any training; or if a
+            run is resumed with other settings, or has no whole checkpoint.
+        OSError: If a checkpoint cannot be written.
+        callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
+            saved.
     """
     epochs = checks.positive_integer("epochs", epochs)
     pictures_every = checks.positive_integer("pictures_every", pictures_every)
     checks.positive_integer("log_likelihood_every", log_likelihood_every or 1)
-    checks.positive_integer("checkpoint_every", checkpoint_every)
     _check(model, data)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
-    train = batches(data.train, batch_size, binarize, seed)
+    batches(data.train, batch_size, binarize, seed)  # Checks all of them.
     steps = checks.positive_integer(
         "steps_per_epoch",
         len(data.train) // batch_size
@@ -133,7 +117,11 @@ def run(
         optimizer(learning_rate=learning_rate),
         steps_per_execution=_largest_divisor(steps, _MOST_STEPS_PER_EXECUTION),
     )
-    examples = _examples(data, binarize, seed)
+    examples = binarized(
+        (data.train if data.validation is None else data.validation)[:100],
+        binarize,
+        seed,
+    )
     v_train = binarized(some(data.train, _MOST_MEAN_EXAMPLES), binarize, seed)
     held_out = validation = None
     if data.validation is not None:
@@ -143,48 +131,73 @@ def run(
     measured = callbacks.quality(
         model, log_dir, held_out, v_train, log_likelihood_every
     )
+    checkpoint = callbacks.Checkpoint(
+        os.path.join(output, "checkpoints"),
+        settings(
+            model,
+            data,
+            steps,
+            epochs,
+            num_sweeps,
+            batch_size=batch_size,
+            binarize=binarize,
+            seed=seed,
+        ),
+        checkpoint_minutes,
+        checkpoint_updates,
+        callbacks=measured,
+        about=versions(),
+    )
     os.makedirs(os.path.join(output, "checkpoints"), exist_ok=True)
+    model.prepare(v_train)
+    done = callbacks.Position()
+    if resume:
+        done = checkpoint.resume(model)
+        files.rewind(output, log_dir, checkpoint, done)
     if describe is not None:
         text = describe()
-        with open(os.path.join(output, "operative_config.gin"), "w") as file:
-            file.write(text)
+        files.write(os.path.join(output, "operative_config.gin"), text)
         callbacks.config_text(log_dir, text)
-    model.prepare(v_train)
     _LOG.info(
         "%d updates on %s: %d examples, %d visible and %d hidden units",
-        steps * epochs,
+        steps * epochs - done.updates,
         data.name,
         len(data.train),
         model.visible.width,
         model.hidden.width,
     )
     begin = time.perf_counter()
-    history = model.fit(
-        train,
-        epochs=epochs,
-        steps_per_epoch=steps,
-        validation_data=validation,
-        callbacks=[
-            *sweeps,  # Before those that its logs are for.
-            *measured,  # These too.
-            callbacks.Scalars(log_dir),
-            callbacks.Images(
-                log_dir, data.image_shape, examples, pictures_every
-            ),
-            callbacks.Histograms(log_dir, examples, pictures_every),
-            keras.callbacks.CSVLogger(os.path.join(output, "history.csv")),
-            keras.callbacks.ModelCheckpoint(
-                os.path.join(output, "checkpoints", "epoch-{epoch:04d}.keras"),
-                save_freq="epoch"
-                if checkpoint_every == 1
-                else checkpoint_every * steps,
-            ),
-            keras.callbacks.TerminateOnNaN(),
-            callbacks.EpochLog(),
-            *([callbacks.Progress()] if sys.stdout.isatty() else []),
-        ],
-        verbose=0,
-    )
+    with stopping(checkpoint):
+        model.fit(
+            batches(data.train, batch_size, binarize, seed, done.updates),
+            epochs=epochs,
+            steps_per_epoch=steps,
+            initial_epoch=done.epoch,
+            initial_step=done.step,
+            validation_data=validation,
+            callbacks=[
+                *sweeps,  # Before those that its logs are for.
+                *measured,  # These too.
+                callbacks.Scalars(log_dir),
+                callbacks.Images(
+                    log_dir, data.image_shape, examples, pictures_every
+                ),
+                callbacks.Histograms(log_dir, examples, pictures_every),
+                keras.callbacks.CSVLogger(
+                    os.path.join(output, "history.csv"), append=resume
+                ),
+                keras.callbacks.TerminateOnNaN(),
+                callbacks.EpochLog(),
+                *(
+                    [callbacks.Progress(done=done.updates)]
+                    if sys.stdout.isatty()
+                    else []
+                ),
+                checkpoint,  # After those whose work it takes for done.
+            ],
+            verbose=0,
+        )
+    history = checkpoint.history()
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
     if not np.isfinite(history.history["loss"]).all():
         raise ValueError(
@@ -192,8 +205,8 @@ def run(
             "learning rate. The checkpoints of the epochs before are in "
             f"{output}/checkpoints."
         )
-    model.save(os.path.join(output, "model.keras"))
-    _pictures(model, data.image_shape, examples, output)
+    files.save(model, os.path.join(output, "model.keras"))
+    files.pictures(model, data.image_shape, examples, output)
     return history
 
 
@@ -216,24 +229,6 @@ def _check(model, data):
             # Intensities in uint8 are from 0 to 1 whatever they are.
             x = to_float(x[:1]) if x.dtype == np.uint8 else x
             model.visible.check(x, f"{data.name}.{split}")
-
-
-def _examples(data, binarize, seed, count=100):
-    """Some examples for pictures, held-out ones where there are."""
-    x = data.train if data.validation is None else data.validation
-    return binarized(x[:count], binarize, seed)
-
-
-def _pictures(model, image_shape, examples, output):
-    for name, picture in (
-        ("filters", callbacks.filters(model, image_shape)),
-        ("samples", callbacks.samples(model, image_shape)),
-        (
-            "reconstructions",
-            callbacks.reconstructions(model, examples, image_shape),
-        ),
-    ):
-        callbacks.write_png(os.path.join(output, f"{name}.png"), picture)
 
 
 def _largest_divisor(number, most):

@@ -1,0 +1,248 @@
+"""Checkpoints of a run: what is needed to go on as if nothing had been."""
+
+import logging
+import time
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from keras_rbm import checkpoints, checks
+from keras_rbm.callbacks.measured import finite
+
+_LOG = logging.getLogger("keras_rbm")
+
+
+class Position(NamedTuple):
+    """Where a run stands.
+
+    Attributes:
+        epoch: Number of whole epochs that are done, Keras's `initial_epoch`.
+        step: Number of updates of the next epoch that are done.
+        updates: Number of all updates that are done.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    updates: int = 0
+
+
+class Interrupted(Exception):
+    """Training was asked to stop, and has: a checkpoint is written.
+
+    Args:
+        reason: Why, as `Checkpoint.stop` was told.
+    """
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the run every few minutes or updates, and resumes it exactly.
+
+        checkpoint = callbacks.Checkpoint("checkpoints", callbacks=others)
+        done = checkpoint.resume(rbm)
+        rbm.fit(
+            data.batches(x, 100, first_step=done.updates),
+            initial_epoch=done.epoch,
+            initial_step=done.step,
+            callbacks=[*others, checkpoint],
+            ...
+        )
+
+    A run that is killed at any moment, and started again by the same program,
+    ends with the same weights, optimizer, chains and history, bit for bit
+    (with the same versions of the libraries on the same kind of processor).
+    This callback must be the last one in the list. A model that is no longer
+    finite is not saved.
+
+    Args:
+        directory: Where the checkpoints go, see `checkpoints.write`.
+        settings: What the run depends on, as JSON can hold it: a run that is
+            resumed with others is refused.
+        minutes: A checkpoint is written after so many minutes; `None` for
+            never.
+        updates: The same, in updates of the model: at the end of the first
+            compiled call that reaches them.
+        keep: How many checkpoints to keep.
+        callbacks: Other callbacks of the run, of which those that have
+            `get_state` and `set_state` are saved and restored.
+        about: What repetition to the bit depends on beside, such as versions:
+            a run that is resumed with others is warned of.
+
+    Raises:
+        ValueError: If an argument is not as described.
+    """
+
+    def __init__(
+        self,
+        directory,
+        settings=None,
+        minutes=1.0,
+        updates=None,
+        keep=3,
+        callbacks=(),
+        about=None,
+    ):
+        super().__init__()
+        self.directory = directory
+        self.settings = settings or {}
+        self.minutes = minutes and checks.positive_number("minutes", minutes)
+        self.updates = updates and checks.positive_integer("updates", updates)
+        self.keep = checks.positive_integer("keep", keep)
+        self.callbacks = [c for c in callbacks if hasattr(c, "get_state")]
+        self.about = about or {}
+        self.latest = None  # The path of the newest checkpoint.
+        self.rows = []  # What `on_epoch_end` was given, for each epoch.
+        self._restored = None
+        self._stop = None
+
+    def resume(self, model):
+        """Brings a compiled model to where the newest checkpoint is.
+
+        Args:
+            model: An `RBM`, made and compiled as the saved one was.
+
+        Returns:
+            A `Position`; the beginning where there is no checkpoint.
+
+        Raises:
+            ValueError: If the settings differ, or no checkpoint is whole.
+        """
+        found = checkpoints.newest(self.directory)
+        if found is None:
+            return Position()
+        self.latest, state = found
+        changes = _changes(state["settings"], self.settings)
+        if changes:
+            raise ValueError(
+                f"the run cannot be resumed with other settings: {changes}. "
+                "Resume it as it was, or begin a new run in another folder."
+            )
+        changes = _changes(state["about"], self.about)
+        if changes:
+            _LOG.warning("the last bits of the run may differ: %s", changes)
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self.latest)
+        for metric in model.metrics:
+            for variable, value in zip(
+                metric.variables, state["metrics"][metric.name], strict=True
+            ):
+                variable.assign(value)
+        self.rows = state["rows"]
+        self._restored = state["callbacks"]
+        return Position(*state["position"])
+
+    def history(self):
+        """The Keras `History` of the whole run, what came before included."""
+        history = keras.callbacks.History()
+        history.epoch = list(range(len(self.rows)))
+        for row in self.rows:
+            for name, value in row.items():
+                history.history.setdefault(name, []).append(value)
+        return history
+
+    def stop(self, reason):
+        """Has the run saved and ended after the present compiled call.
+
+        `fit` then raises `Interrupted`. For handlers of signals.
+
+        Args:
+            reason: Why, in a few words.
+        """
+        self._stop = reason
+
+    def on_train_begin(self, logs=None):
+        for callback, state in zip(
+            self.callbacks, self._restored or (), strict=False
+        ):
+            callback.set_state(state)
+        self._restored = None
+        self._begin()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = batch + 1
+        if step < self.params["steps"] and self._due():
+            self._write(Position(self._epoch, step, self._count()))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({k: _plain(v) for k, v in (logs or {}).items()})
+        last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        if self._due() or last:
+            self._write(Position(epoch + 1, 0, self._count()))
+
+    def _due(self):
+        return (
+            self._stop is not None
+            or (
+                self.minutes is not None
+                and time.monotonic() - self._time >= 60 * self.minutes
+            )
+            or (
+                self.updates is not None
+                and self._count() - self._updates >= self.updates
+            )
+        )
+
+    def _write(self, position):
+        if finite(self.model):
+            state = {
+                "position": position,
+                "settings": self.settings,
+                "about": self.about,
+                "metrics": {
+                    metric.name: [
+                        float(variable) for variable in metric.variables
+                    ]
+                    for metric in self.model.metrics
+                },
+                "rows": self.rows,
+                "callbacks": [c.get_state() for c in self.callbacks],
+            }
+            self.latest = checkpoints.write(
+                self.model, self.directory, state, self.keep
+            )
+        self._begin()
+        if self._stop is not None:
+            raise Interrupted(self._stop)
+
+    def _begin(self):
+        self._time, self._updates = time.monotonic(), self._count()
+
+    def _count(self):
+        return int(ops.convert_to_numpy(self.model.updates))
+
+
+def _plain(value):
+    """A number that JSON can hold."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _changes(saved, settings):
+    """What differs, as text; empty if nothing does."""
+    saved, settings = _flat(saved), _flat(settings)
+    return "; ".join(
+        f"{name} was {_told(saved, name)} and is {_told(settings, name)}"
+        for name in sorted(saved.keys() | settings.keys())
+        if saved.get(name) != settings.get(name)
+    )
+
+
+def _flat(tree, prefix=""):
+    """`{"a.b": value}` of nested dictionaries and lists."""
+    if not isinstance(tree, dict | list | tuple):
+        return {prefix: tree}
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    flat = {}
+    for name, value in items:
+        flat |= _flat(value, f"{prefix}.{name}" if prefix else str(name))
+    return flat
+
+
+def _told(flat, name):
+    return repr(flat[name]) if name in flat else "not set"

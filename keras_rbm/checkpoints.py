@@ -1,0 +1,157 @@
+"""Checkpoints as files: written whole or not at all, and checked when read."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import pathlib
+import re
+import zipfile
+from typing import NamedTuple
+
+_LOG = logging.getLogger("keras_rbm")
+# Members of the archive, beside those of a `.keras` file.
+_STATE, _SUMS = "run.json", "SHA256SUMS"
+_NAME = re.compile(r"update-(\d+)\.keras")
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint on disk.
+
+    Attributes:
+        path: Where it is.
+        state: What was saved beside the model, as JSON can hold it.
+    """
+
+    path: pathlib.Path
+    state: dict
+
+
+def write(model, directory, state, keep=3):
+    """Saves a model, and where its run stands, as one file.
+
+    The file is `update-NNNNNNNNNN.keras`, by the number of updates, which
+    `keras.models.load_model` reads too. It holds a SHA-256 sum of each of its
+    members. It is written aside, synced to disk and renamed: whatever happens
+    meanwhile, no checkpoint is lost, and none is ever seen half written.
+
+    Args:
+        model: An `RBM`.
+        directory: Where to; it is made if need be.
+        state: What to save beside the model, as JSON can hold it.
+        keep: How many checkpoints to keep, this one counted.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: If it cannot be written, such as on a full disk. The others
+            are left as they are.
+    """
+    directory = pathlib.Path(directory)
+    path = directory / f"update-{int(model.updates):010d}.keras"
+    aside = directory / f"writing-{os.getpid()}.keras"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        model.save(aside)
+        _complete(aside, json.dumps(state))
+        os.replace(aside, path)
+        _sync(directory)
+        for old in [*_paths(directory)[keep:], *directory.glob("writing-*")]:
+            old.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # The second one is HDF5's.
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        others = [p.name for p in _paths(directory)]
+        raise OSError(
+            f"cannot write the checkpoint {path}: "
+            f"{getattr(error, 'strerror', None) or error}. Make room, or "
+            "write elsewhere, and resume the run. "
+            + (f"The newest one is {others[0]}." if others else "")
+        ) from error
+    return path
+
+
+def newest(directory):
+    """The newest checkpoint that is whole.
+
+    Damaged ones are reported in the log `keras_rbm`, and passed over.
+
+    Args:
+        directory: Where checkpoints are, if it exists.
+
+    Returns:
+        A `Checkpoint`, or `None` where there is none.
+
+    Raises:
+        ValueError: If there are some, but each is damaged.
+    """
+    paths = _paths(directory)
+    for path in paths:
+        try:
+            return Checkpoint(path, _read(path))
+        except (OSError, ValueError) as error:
+            _LOG.warning(
+                "the checkpoint %s is damaged (%s): the one before it is used",
+                path,
+                error,
+            )
+    if paths:
+        raise ValueError(
+            f"no checkpoint in {directory} is whole, of {len(paths)}: begin "
+            "the run anew, in another folder"
+        )
+    return None
+
+
+def _paths(directory):
+    """The checkpoints, the newest first."""
+    found = {
+        int(match[1]): path
+        for path in pathlib.Path(directory).glob("update-*.keras")
+        if (match := _NAME.fullmatch(path.name))
+    }
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
+def _complete(path, state):
+    """Adds the state and the sums to the archive, and syncs it to disk."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(_STATE, state)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(_SUMS, _sums(archive))
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sums(archive):
+    """The sums of all members, in the form of the tool sha256sum."""
+    names = sorted(set(archive.namelist()) - {_SUMS})
+    return "".join(
+        f"{hashlib.sha256(archive.read(name)).hexdigest()}  {name}\n"
+        for name in names
+    )
+
+
+def _read(path):
+    """The state in a checkpoint, of which all is compared with its sums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.read(_SUMS).decode() != _sums(archive):
+                raise ValueError("its content does not fit its SHA-256 sums")
+            return json.loads(archive.read(_STATE))
+    except OSError:
+        raise
+    except Exception as error:  # Of many kinds, where an archive is damaged.
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _sync(directory):
+    """Brings the names in a directory to disk, where a system can do so."""
+    if os.name == "posix":
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

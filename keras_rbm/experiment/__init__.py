@@ -1,0 +1,7 @@
+"""A training run from data to pictures, in plain Python."""
+
+from keras_rbm.experiment.learning_rates import (
+    hold_then_linear_decay as hold_then_linear_decay,
+)
+from keras_rbm.experiment.learning_rates import linear_decay as linear_decay
+from keras_rbm.experiment.training import run as run

@@ -1,0 +1,34 @@
+"""Learning rates over a run whose length is known when it begins."""
+
+import keras
+
+from keras_rbm.schedules import HoldThenLinearDecay
+
+
+def linear_decay(num_updates, initial_learning_rate=0.1):
+    """initial_learning_rate (1 - t / num_updates): falls linearly to 0.
+
+    Args:
+        num_updates: Number of updates of the whole run.
+        initial_learning_rate: Learning rate of the first update.
+
+    Returns:
+        A Keras learning-rate schedule.
+    """
+    return keras.optimizers.schedules.PolynomialDecay(
+        initial_learning_rate, num_updates, end_learning_rate=0.0
+    )
+
+
+def hold_then_linear_decay(num_updates, initial_learning_rate=0.1, hold=0.5):
+    """Constant for a part of the run, and then falls linearly to 0.
+
+    Args:
+        num_updates: Number of updates of the whole run.
+        initial_learning_rate: Learning rate of the first part.
+        hold: The first part as a fraction of the run.
+
+    Returns:
+        A Keras learning-rate schedule, `HoldThenLinearDecay`.
+    """
+    return HoldThenLinearDecay(num_updates, initial_learning_rate, hold)

@@ -1,0 +1,180 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_rbm
+from keras_rbm import callbacks, checkpoints, data
+
+EXAMPLES = (np.random.default_rng(0).random((60, 12)) < 0.3).astype("float32")
+STEPS, EPOCHS = 20, 4
+
+
+class Stateful(keras.callbacks.Callback):
+    """Counts the epochs, over all processes of a run."""
+
+    count = 0
+
+    def on_train_begin(self, logs=None):
+        self.count = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.count += 1
+        logs["count"] = np.float32(self.count)
+
+    def get_state(self):
+        return {"count": self.count}
+
+    def set_state(self, state):
+        self.count = state["count"]
+
+
+class StopAt(keras.callbacks.Callback):
+    """Asks for an end after so many updates."""
+
+    def __init__(self, checkpoint, updates):
+        super().__init__()
+        self.checkpoint, self.updates = checkpoint, updates
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.updates) == self.updates:
+            self.checkpoint.stop("a test")
+
+
+def machine():
+    model = keras_rbm.RBM(
+        12, 6, chain=keras_rbm.PersistentChain(8), name="rbm", seed=0
+    )
+    model.compile(
+        keras.optimizers.SGD(0.1, momentum=0.5), steps_per_execution=5
+    )
+    return model
+
+
+def fit(model, directory, stop=None, epochs=EPOCHS, **kwargs):
+    counter = Stateful()
+    checkpoint = callbacks.Checkpoint(directory, callbacks=[counter], **kwargs)
+    done = checkpoint.resume(model)
+    batches = data.batches(EXAMPLES, 6, first_step=done.updates)
+    model.fit(
+        batches,
+        epochs=epochs,
+        steps_per_epoch=STEPS,
+        initial_epoch=done.epoch,
+        initial_step=done.step,
+        callbacks=[counter, StopAt(checkpoint, stop), checkpoint],
+        verbose=0,
+    )
+    return checkpoint
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A model, and the history of a run without an interruption."""
+    model = machine()
+    checkpoint = fit(model, tmp_path_factory.mktemp("whole"), minutes=None)
+    return model, checkpoint
+
+
+@pytest.mark.parametrize("updates", [45, 60])
+def test_a_run_goes_on_within_an_epoch_and_between(whole, tmp_path, updates):
+    with pytest.raises(callbacks.Interrupted, match="a test"):
+        fit(machine(), tmp_path, stop=updates)
+    (path,) = tmp_path.iterdir()
+    assert path.name == f"update-{updates:010d}.keras"
+    position = checkpoints.newest(tmp_path).state["position"]
+    assert position == [updates // STEPS, updates % STEPS, updates]
+    model = machine()
+    checkpoint = fit(model, tmp_path)
+    for ours, theirs in zip(
+        model.variables + model.optimizer.variables,
+        whole[0].variables + whole[0].optimizer.variables,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    history, expected = checkpoint.history(), whole[1].history()
+    assert history.history == expected.history
+    assert history.history["count"] == [1, 2, 3, 4]
+    assert history.epoch == [0, 1, 2, 3]
+
+
+def test_they_come_every_so_many_updates(tmp_path):
+    model = machine()
+    checkpoint = fit(model, tmp_path, updates=15, keep=9, minutes=None)
+    # At ends of compiled calls and epochs; the last epoch's in any case.
+    assert [int(path.stem[-4:]) for path in sorted(tmp_path.iterdir())] == [
+        *(15, 30, 45, 60, 75, 80)
+    ]
+    assert checkpoint.latest.stem[-4:] == "0080"
+
+
+def test_they_come_every_so_many_minutes(tmp_path, monkeypatch):
+    clock = iter(range(0, 100_000, 25))  # Each look is 25 seconds later.
+    monkeypatch.setattr(
+        "keras_rbm.callbacks.checkpoint.time.monotonic", lambda: next(clock)
+    )
+    fit(machine(), tmp_path, minutes=1.0, keep=99, epochs=1)
+    assert [int(path.stem[-4:]) for path in sorted(tmp_path.iterdir())] == [
+        *(15, 20)
+    ]
+
+
+def test_other_settings_are_named_and_refused(whole, tmp_path):
+    checkpoint = callbacks.Checkpoint(
+        tmp_path, {"batch_size": 6, "model": {"seed": 0}, "gone": [1, 2]}
+    )
+    checkpoint.set_model(whole[0])
+    checkpoint.set_params({"epochs": 1, "steps": STEPS})
+    checkpoint.on_train_begin()
+    checkpoint.on_epoch_end(0, {})
+    other = callbacks.Checkpoint(
+        tmp_path, {"batch_size": 7, "model": {"seed": 0}, "gone": [1]}
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"other settings: batch_size was 6 and is 7; "
+        r"gone\.1 was 2 and is not set",
+    ):
+        other.resume(whole[0])
+
+
+def test_other_versions_are_told(whole, tmp_path, caplog):
+    directory = checkpoints.newest(whole[1].directory).path.parent
+    checkpoint = callbacks.Checkpoint(
+        directory, callbacks=[Stateful()], about={"keras": "9.9"}
+    )
+    checkpoint.resume(machine())
+    assert "keras was not set and is '9.9'" in caplog.text
+
+
+def test_a_model_that_is_not_finite_is_not_saved(tmp_path):
+    model = machine()
+    model.kernel.assign(np.full((12, 6), np.nan))
+    checkpoint = callbacks.Checkpoint(tmp_path)
+    checkpoint.set_model(model)
+    checkpoint.set_params({"epochs": 1, "steps": STEPS})
+    checkpoint.on_train_begin()
+    checkpoint.on_epoch_end(0, {"loss": np.nan})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"minutes": -1}, "`minutes` must be positive"),
+        ({"updates": 0.5}, "`updates` must be a positive integer"),
+        ({"keep": 0}, "`keep` must be a positive integer"),
+    ],
+)
+def test_bad_arguments(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        callbacks.Checkpoint(tmp_path, **change)
+
+
+@pytest.mark.parametrize("step", [3, STEPS, -5, 2.5])
+def test_a_step_that_cannot_be_begun_with(step):
+    with pytest.raises(ValueError, match="`initial_step` must be a"):
+        machine().fit(
+            data.batches(EXAMPLES, 6),
+            steps_per_epoch=STEPS,
+            initial_step=step,
+        )

@@ -1,0 +1,145 @@
+"""Runs that are killed, as processes, and end as if they had not been."""
+
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from keras_rbm import checkpoints
+from tests.callbacks import events
+
+DRIVER = pathlib.Path(__file__).with_name("resume_driver.py")
+STAGES = ("save", "complete", "fsync", "replace", "sync", "unlink")
+
+
+def start(output, *arguments):
+    return subprocess.Popen(
+        [sys.executable, str(DRIVER), str(output), *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(output, *arguments):
+    """Runs to the end; returns the exit status."""
+    process = start(output, *arguments)
+    _, errors = process.communicate(timeout=300)
+    assert "Traceback" not in errors, errors
+    return process.returncode
+
+
+def newest(output):
+    found = sorted((output / "checkpoints").glob("update-*.keras"))
+    return found[-1].name if found else None
+
+
+def kill_in_training(output, generator):
+    """Kills a run at a random moment; returns whether it was in time."""
+    process, before = start(output), newest(output)
+    while process.poll() is None and newest(output) == before:
+        time.sleep(0.01)
+    time.sleep(generator.uniform(0.0, 1.5))
+    process.kill()
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run that was never killed."""
+    output = tmp_path_factory.mktemp("whole")
+    assert finish(output) == 0
+    return output
+
+
+def assert_same(output, whole):
+    """Compares all that two runs leave, to the bit, but for times."""
+    model, other = (
+        keras.models.load_model(folder / "model.keras")
+        for folder in (output, whole)
+    )
+    assert int(model.updates) == 1200
+    for ours, theirs in zip(
+        model.variables + model.optimizer.variables,
+        other.variables + other.optimizer.variables,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    history = (output / "history.csv").read_text()
+    assert history == (whole / "history.csv").read_text()
+    assert len(history.splitlines()) == 17
+    for run in ("train", "validation"):
+        ours, theirs = (
+            events.read(folder / "tensorboard" / run)
+            for folder in (output, whole)
+        )
+        assert ours.keys() == theirs.keys()
+        for tag, steps in theirs.items():
+            assert list(ours[tag]) == list(steps), tag
+            for step, value in steps.items():
+                if not tag.startswith("throughput/"):
+                    np.testing.assert_array_equal(ours[tag][step], value, tag)
+    assert {path.name for path in output.iterdir()} == {
+        path.name for path in whole.iterdir()
+    }
+    for name in ("samples.png", "filters.png", "reconstructions.png"):
+        picture = (output / name).read_bytes()
+        assert picture == (whole / name).read_bytes()
+
+
+def kill_and_resume(output, kills, seed):
+    generator = random.Random(seed)
+    done = 0
+    for _ in range(3 * kills):
+        if done == kills or (output / "model.keras").exists():
+            break
+        done += kill_in_training(output, generator)
+    assert finish(output) == 0
+    return done
+
+
+def test_a_run_that_is_killed_at_random_ends_as_if_it_had_not_been(
+    whole, tmp_path
+):
+    assert kill_and_resume(tmp_path, kills=3, seed=time.time_ns()) >= 1
+    assert_same(tmp_path, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("repetition", range(4))
+def test_runs_that_are_killed_again_and_again(whole, tmp_path, repetition):
+    assert kill_and_resume(tmp_path, kills=6, seed=time.time_ns()) >= 3
+    assert_same(tmp_path, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("count", [1, 17])
+def test_a_kill_while_a_checkpoint_is_written(whole, tmp_path, stage, count):
+    assert finish(tmp_path, stage, count) == -signal.SIGKILL
+    assert finish(tmp_path) == 0
+    assert_same(tmp_path, whole)
+
+
+def test_a_kill_in_the_writing_and_damage_cost_a_few_updates(whole, tmp_path):
+    assert finish(tmp_path, "replace", 20) == -signal.SIGKILL
+    assert list(tmp_path.glob("checkpoints/writing-*.keras"))
+    path = tmp_path / "checkpoints" / newest(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert finish(tmp_path) == 0
+    assert_same(tmp_path, whole)
+
+
+def test_the_folder_holds_the_last_three_checkpoints(whole):
+    names = [path.name for path in sorted((whole / "checkpoints").iterdir())]
+    assert names == [
+        f"update-{updates:010d}.keras" for updates in (1150, 1175, 1200)
+    ]
+    state = checkpoints.newest(whole / "checkpoints").state
+    assert state["position"] == [16, 0, 1200]
