@@ -215,6 +215,11 @@ def _load(keras, path):
 
 def _train(config, output, resume=False):
     log = output / "train.log"
+    with _alone(log):
+        _train_alone(config, output, log, resume)
+
+
+def _train_alone(config, output, log, resume):
     gin, keras = _import(log)
     from keras_rbm import callbacks
 
@@ -232,6 +237,24 @@ def _train(config, output, resume=False):
         f"The run is in {output}; look at it with "
         f"`{_tensorboard()} --logdir {output}`."
     )
+
+
+@contextlib.contextmanager
+def _alone(log):
+    """Refuses a folder that another process is training in."""
+    try:
+        import fcntl
+    except ImportError:  # Not on this system.
+        yield
+        return
+    with open(log, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"another process is training in {log.parent}"
+            ) from None
+        yield
 
 
 def _tensorboard():

@@ -128,6 +128,9 @@ def test_a_terminated_run_is_saved_and_resumed(tmp_path):
     for line in process.stdout:
         if "epoch 1/" in line:
             break
+    second = call("--resume", str(run))
+    assert second.returncode == 2
+    assert "another process is training in" in second.stderr
     process.terminate()
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 143

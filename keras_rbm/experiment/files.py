@@ -45,10 +45,21 @@ def write(path, text):
 
 
 def save(model, path):
-    """Saves a model whole or not at all."""
-    aside = f"{path}.writing.keras"
-    model.save(aside)
-    os.replace(aside, path)
+    """Saves a model whole or not at all.
+
+    Raises:
+        OSError: If it cannot be written, such as on a full disk.
+    """
+    aside = pathlib.Path(f"{path}.writing.keras")
+    try:
+        model.save(aside)
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OSError(
+            f"cannot write {path}: {error.strerror or error}. The run's last "
+            "checkpoint is whole: make room, and resume the run."
+        ) from error
 
 
 def pictures(model, image_shape, examples, output):
