@@ -1,11 +1,29 @@
 """Gradients of the log-likelihood, as pure functions of tensors."""
 
+from typing import NamedTuple
+
 from keras import ops
 
 from keras_rbm import machine as machine_lib
 
 
-def free_energy_gap(machine, v, v_model, sample_weight=None, model_weight=None):
+class Totals(NamedTuple):
+    """Sums over all rows, of which a computation has a part.
+
+    Attributes:
+        examples: Number of examples.
+        weight: Sum of their weights.
+        chains: Sum of the samples' weights, their number where all are alike.
+    """
+
+    examples: float
+    weight: float
+    chains: float
+
+
+def free_energy_gap(
+    machine, v, v_model, sample_weight=None, model_weight=None, totals=None
+):
     """mean_i w_i F(v_i) - mean_i w_i * mean_j F(v_model_j).
 
     Its gradient is that of the negative mean log-likelihood, with the
@@ -23,6 +41,8 @@ def free_energy_gap(machine, v, v_model, sample_weight=None, model_weight=None):
             examples.
         model_weight: Tensor of shape `(chains,)`, constants: mean_j is then
             the mean with these weights. `None` for ones.
+        totals: `Totals`, if `v` and `v_model` are parts of more rows: the
+            gap is then this part's summand. `None` for all rows.
 
     Returns:
         The gap, a scalar in nats, and the hidden inputs of `v` and then of
@@ -33,11 +53,16 @@ def free_energy_gap(machine, v, v_model, sample_weight=None, model_weight=None):
         approximations to the likelihood gradient", section 2.
     """
     weight = ops.ones_like(v[:, 0]) if sample_weight is None else sample_weight
-    positive = ops.cast(weight, v.dtype) / ops.cast(ops.shape(v)[0], v.dtype)
+    examples = ops.shape(v)[0] if totals is None else totals.examples
+    positive = ops.cast(weight, v.dtype) / ops.cast(examples, v.dtype)
     chains = ops.ones_like(v_model[:, 0])
     if model_weight is not None:
         chains = ops.stop_gradient(ops.cast(model_weight, v.dtype))
-    negative = chains * ops.sum(positive) / ops.sum(chains)
+    if totals is None:
+        negative = chains * ops.sum(positive) / ops.sum(chains)
+    else:
+        mean_weight = totals.weight / ops.cast(totals.examples, v.dtype)
+        negative = chains * mean_weight / ops.cast(totals.chains, v.dtype)
     # One product for both phases: half the calls, twice the rows.
     both = ops.stop_gradient(ops.concatenate([v, v_model]))
     inputs = machine_lib.hidden_inputs(machine, both)
@@ -46,12 +71,13 @@ def free_energy_gap(machine, v, v_model, sample_weight=None, model_weight=None):
     return gap, inputs
 
 
-def shares(x, sample_weight=None):
+def shares(x, sample_weight=None, total=None):
     """w_i / sum_j w_j, the weights of a mean over a batch.
 
     Args:
         x: Tensor of shape `(batch, width)`.
         sample_weight: Tensor of shape `(batch,)`, or `None` for ones.
+        total: Sum of the weights, if these are a part of them; else `None`.
 
     Returns:
         Tensor of shape `(batch,)` and the dtype of `x`, of sum 1; all 0 if
@@ -59,7 +85,7 @@ def shares(x, sample_weight=None):
     """
     ones = ops.ones_like(x[:, 0])
     weight = ones if sample_weight is None else ops.cast(sample_weight, x.dtype)
-    total = ops.sum(weight)
+    total = ops.sum(weight) if total is None else total
     return weight / ops.where(total == 0, ops.ones_like(total), total)
 
 

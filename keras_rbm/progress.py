@@ -1,6 +1,7 @@
 """A progress bar for what may take long."""
 
 import sys
+import threading
 import time
 
 import keras
@@ -38,9 +39,14 @@ class Progress:
         self._done = 0
         self._bar = None
         self._start = time.perf_counter()
+        self._lock = threading.Lock()
 
     def add(self, count):
-        """Notes that so much more has been done."""
+        """Notes that so much more has been done, in any thread."""
+        with self._lock:
+            self._add(count)
+
+    def _add(self, count):
         self._done += count
         if not self.verbose:
             return

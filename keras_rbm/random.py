@@ -25,7 +25,8 @@ class Stream(NamedTuple):
         key: `uint32` tensor of shape `(2,)`.
         first_row: Index of the batch's first row among all rows, an integer
             or a scalar integer tensor. Draws for rows 50 to 99 of a batch are
-            those of `Stream(key, 50)`.
+            those of `Stream(key, 50)`. A tensor of shape `(rows,)` is what to
+            add to the number of each row.
     """
 
     key: tf.Tensor

@@ -103,7 +103,9 @@ def exchange(base, machine, betas, v, inputs, parity, stream):
     return exchanged(v), exchanged(inputs), probability[:-1]
 
 
-def sweep(base, machine, betas, v, parity, stream, inputs=None):
+def sweep(
+    base, machine, betas, v, parity, stream, inputs=None, num_chains=None
+):
     """An exchange, and a block-Gibbs update of each replica at its beta.
 
     All replicas are rows of the same matrix products.
@@ -115,8 +117,11 @@ def sweep(base, machine, betas, v, parity, stream, inputs=None):
             machine).
         v: Tensor of shape `(num_betas * num_chains, visible.width)`.
         parity: Scalar integer tensor, by turns even and odd.
-        stream: A `keras_rbm.random.Stream`, another for every sweep.
+        stream: A `keras_rbm.random.Stream`, another for every sweep. Its
+            first row is the number of the first chain.
         inputs: `machine.hidden_inputs(machine, v)`, where it is known already.
+        num_chains: Number of all chains, if those of `v` are a part of them;
+            else `None`.
 
     Returns:
         Tuple of `v` and the probabilities of exchange, as `exchange` returns
@@ -136,6 +141,13 @@ def sweep(base, machine, betas, v, parity, stream, inputs=None):
     beta = _column(betas, v)
     annealed = machine_lib.anneal(base, machine, beta)
     here = random.fold_in(stream, _MOVE)
+    own = v.shape[0] // betas.shape[0]
+    if num_chains not in (None, own):
+        # At each beta the rows of the other chains are left out.
+        left_out = ops.repeat(
+            ops.arange(betas.shape[0], dtype="int32") * (num_chains - own), own
+        )
+        here = here._replace(first_row=here.first_row + left_out)
     h = annealed.hidden.sample(
         beta * inputs, annealed.hidden_params, random.fold_in(here, 0)
     )

@@ -12,7 +12,14 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = "keras_rbm"
 LAYERS = (
-    ("checkpoints", "checks", "compiled", "progress"),
+    (
+        "checkpoints",
+        "checks",
+        "compiled",
+        "devices",
+        "progress",
+        "replicas",
+    ),
     ("random", "schedules", "sparsity", "tiles"),
     ("units",),
     ("machine",),
@@ -26,6 +33,8 @@ LAYERS = (
 )
 TENSORFLOW = {
     "compiled",
+    "devices",
+    "replicas",
     "random",
     "models",
     "callbacks",

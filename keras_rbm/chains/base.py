@@ -17,7 +17,9 @@ class Chain(keras.layers.Layer):
 
     Subclasses implement `advance` and `samples`; those that keep something
     create it in `build`, with `autocast=False`, and implement `start` and
-    `persist`.
+    `persist`. Where several replicas make an update, each has its share of
+    the samples (`replicas.own_rows`), `num_samples` says how many there are
+    together, and what is kept is the same in all (`replicas.all_rows`).
 
     Args:
         num_sweeps: Number of block-Gibbs updates for each update of the
@@ -80,6 +82,14 @@ class Chain(keras.layers.Layer):
             Tensor of shape `(chains,)`, or `None` where all are alike.
         """
         return None
+
+    def num_samples(self, examples):
+        """Sum of the weights of the samples of all replicas.
+
+        Args:
+            examples: Number of the examples of all replicas.
+        """
+        return examples
 
     def persist(self, machine, inputs, stream):
         """Keeps what the next `advance` starts from.

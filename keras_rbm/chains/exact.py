@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_rbm import machine as machine_lib
-from keras_rbm import random
+from keras_rbm import random, replicas
 from keras_rbm.chains.base import Chain
 
 #: The most joint states of the visible side that are enumerated.
@@ -45,7 +45,11 @@ class ExactChain(Chain):
 
     def model_weight(self, machine, v_model):
         """p(v) of all states, as `advance` returns them."""
-        return ops.softmax(-machine_lib.free_energy(machine, v_model))
+        p = ops.softmax(-machine_lib.free_energy(machine, v_model))
+        return p / replicas.count()  # Every replica has all of the states.
+
+    def num_samples(self, examples):
+        return 1.0
 
     def samples(self, machine, v_data, stream):
         """As many independent draws from p(v) as there are examples.

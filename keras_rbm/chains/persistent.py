@@ -1,8 +1,9 @@
 """Persistent contrastive divergence: chains that never start again."""
 
 import keras
+from keras import ops
 
-from keras_rbm import checks, gibbs, random
+from keras_rbm import checks, gibbs, random, replicas
 from keras_rbm.chains.base import Chain
 
 # Streams beside those of the sweeps, which are counted from 0.
@@ -52,19 +53,27 @@ class PersistentChain(Chain):
         self.particles.assign(gibbs.sample_hidden(machine, v, stream))
 
     def advance(self, machine, v_data, stream):
+        h = replicas.own_rows(self.particles.value)
         return gibbs.run_from_hidden(
-            machine, self.particles.value, stream, self.num_sweeps.value
+            machine, h, self._own(stream), self.num_sweeps.value
         )
+
+    def num_samples(self, examples):
+        return self.num_chains
 
     def persist(self, machine, inputs, stream):
-        self.particles.assign(
-            machine.hidden.sample(
-                inputs, machine.hidden_params, random.fold_in(stream, _PERSIST)
-            )
-        )
+        here = random.fold_in(self._own(stream), _PERSIST)
+        h = machine.hidden.sample(inputs, machine.hidden_params, here)
+        h = ops.cast(h, self.particles.dtype)
+        self.particles.assign(replicas.all_rows(h, self.num_chains))
 
     def samples(self, machine, v_data, stream):
-        return gibbs.sample_visible(machine, self.particles.value, stream)
+        h = replicas.own_rows(self.particles.value)
+        return gibbs.sample_visible(machine, h, self._own(stream))
 
     def get_config(self):
         return {**super().get_config(), "num_chains": self.num_chains}
+
+    def _own(self, stream):
+        """The stream of this replica's particles."""
+        return stream._replace(first_row=replicas.first_row(self.num_chains))

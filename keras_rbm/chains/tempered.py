@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_rbm import checks, random, tempering
+from keras_rbm import checks, random, replicas, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains.base import Chain
 
@@ -121,17 +121,27 @@ class TemperedChain(Chain):
         base, betas = self._base(machine), self.betas.value
         parity, num_sweeps = self.parity.value, self.num_sweeps.value
 
+        first = replicas.first_row(self.num_chains)
+        stream = stream._replace(first_row=first)
+
         def one(i, state):
             v, total = state
             v, probability = tempering.sweep(
-                base, machine, betas, v, parity + i, random.fold_in(stream, i)
+                base,
+                machine,
+                betas,
+                v,
+                parity + i,
+                random.fold_in(stream, i),
+                num_chains=self.num_chains,
             )
             return v, total + probability
 
-        v = ops.cast(self.particles.value, machine_lib.dtype(machine))
+        v = ops.cast(self._own_particles(), machine_lib.dtype(machine))
         v, total = ops.fori_loop(
             0, num_sweeps, one, (v, ops.zeros((self.num_betas - 1,), v.dtype))
         )
+        total = replicas.all_sum(total) / replicas.count()
         # How often each pair had its turn.
         pair = ops.arange(self.num_betas - 1, dtype="int32")
         turns = (num_sweeps + (pair + parity + 1) % 2) // 2
@@ -141,15 +151,20 @@ class TemperedChain(Chain):
         ) / ops.maximum(turns, 1.0)
         # Last: a variable's value is read where it is used, not where it is
         # named, so that the parity would be that of the next update.
-        self.particles.assign(v)
+        rows = ops.reshape(v, (self.num_betas, -1, machine.visible.width))
+        rows = replicas.all_rows(rows, self.num_chains, axis=1)
+        self.particles.assign(ops.reshape(rows, self.particles.shape))
         self.parity.assign((parity + num_sweeps) % 2)
         self.swap_rates.assign(rates)
         if self.adaptation:
             self.betas.assign(tempering.even_out(betas, rates, self.adaptation))
-        return v[: self.num_chains]
+        return v[: self.num_chains // replicas.count()]
+
+    def num_samples(self, examples):
+        return self.num_chains
 
     def samples(self, machine, v_data, stream):
-        return self.particles.value[: self.num_chains]
+        return replicas.own_rows(self.particles.value[: self.num_chains])
 
     def get_config(self):
         return {
@@ -158,6 +173,13 @@ class TemperedChain(Chain):
             "num_betas": self.num_betas,
             "adaptation": self.adaptation,
         }
+
+    def _own_particles(self):
+        """This replica's chains, at all betas."""
+        shape = (self.num_betas, self.num_chains, self.particles.shape[-1])
+        rows = ops.reshape(self.particles.value, shape)
+        own = replicas.own_rows(rows, axis=1)
+        return ops.reshape(own, (-1, shape[-1]))
 
     def _base(self, machine):
         return machine_lib.decouple(machine, self.mean.value)

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 from scipy import special
 
-from keras_rbm import checks, gibbs, random
+from keras_rbm import checks, devices, gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.likelihood.estimate import check_base, estimate
@@ -56,7 +56,8 @@ def ais(
         stream: A `keras_rbm.random.Stream`.
         num_betas: Number of steps.
         num_chains: Number of chains, in blocks of at most 1,000; a chain's
-            draws depend neither on the blocks nor on how many there are.
+            draws depend neither on the blocks nor on how many there are. In
+            the scope of a `tf.distribute` strategy, devices share them.
         verbose: `"auto"` for a progress bar on a screen if it takes long, 1
             or 0.
 
@@ -160,9 +161,8 @@ def _anneal(machine, base, betas, num_chains, start, stream, bar):
     """Runs all chains over all betas, in blocks of both."""
     num_steps = len(betas) - 1
     padded = np.pad(betas, (0, -num_steps % _STEPS), mode="edge")
-    all_weights, particles = [], []
-    for first in range(0, num_chains, _CHAINS):
-        count = min(_CHAINS, num_chains - first)
+
+    def block(first, count):
         v = start(first, count)
         log_weights = ops.zeros((count,), "float64")
         for begin in range(0, num_steps, _STEPS):
@@ -183,9 +183,9 @@ def _anneal(machine, base, betas, num_chains, start, stream, bar):
                 ops.convert_to_tensor(steps, "int32"),
             )
             bar.add(steps * count)
-        all_weights.append(ops.convert_to_numpy(log_weights))
-        particles.append(ops.convert_to_numpy(v))
-    return np.concatenate(all_weights), np.concatenate(particles)
+        return ops.convert_to_numpy(log_weights), ops.convert_to_numpy(v)
+
+    return devices.by_rows(block, num_chains, _CHAINS)
 
 
 @compiled

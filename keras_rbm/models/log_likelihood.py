@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import checks, gibbs, likelihood, random
+from keras_rbm import checks, devices, gibbs, likelihood, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.models import inputs
@@ -129,16 +129,21 @@ def bracket(
         start = gibbs.sample_without_inputs(
             base, num_chains, random.fold_in(stream, _START)
         )
-    start = start[:num_chains]
+    start = ops.cast(start[:num_chains], machine_lib.dtype(machine))
+    sweeps = random.fold_in(stream, _SWEEPS)
+
+    def run(first, count):
+        return _run(
+            machine,
+            start[first : first + count],
+            sweeps._replace(first_row=first),
+            tf.constant(num_sweeps),
+        )
+
     return likelihood.bracket(
         machine,
         base,
-        _run(
-            machine,
-            ops.cast(start, machine_lib.dtype(machine)),
-            random.fold_in(stream, _SWEEPS),
-            tf.constant(num_sweeps),
-        ),
+        devices.by_rows(run, len(start)),
         random.fold_in(stream, _BRACKET),
         v,
         num_betas,

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_rbm import likelihood
+from keras_rbm import devices, likelihood
 from keras_rbm import machine as machine_lib
 from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.models import log_likelihood as log_likelihood_lib
@@ -91,9 +91,10 @@ class MachineModel(UnsupervisedModel):
         if start is not None:
             inputs_lib.check(start, self.visible, "start")
             start = self._states(start)
-        return sampling.sample(
-            self.machine(), num_samples, num_sweeps, start, seed
-        )
+        with devices.scope(self.distribute_strategy):
+            return sampling.sample(
+                self.machine(), num_samples, num_sweeps, start, seed
+            )
 
     def log_partition(
         self,
@@ -146,17 +147,18 @@ class MachineModel(UnsupervisedModel):
             method == "auto" and likelihood.can_enumerate(machine)
         ):
             return likelihood.exact(machine, verbose)
-        return log_likelihood_lib.bracket(
-            machine,
-            self.data_mean.value,
-            self.fantasy_particles,
-            v,
-            num_betas,
-            num_chains,
-            num_sweeps,
-            seed,
-            verbose,
-        )
+        with devices.scope(self.distribute_strategy):
+            return log_likelihood_lib.bracket(
+                machine,
+                self.data_mean.value,
+                self.fantasy_particles,
+                v,
+                num_betas,
+                num_chains,
+                num_sweeps,
+                seed,
+                verbose,
+            )
 
     def log_likelihood(self, v, method="auto", log_partition=None, **kwargs):
         """Mean log p(v) = -mean F(v) - log Z, with its uncertainty.

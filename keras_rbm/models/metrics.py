@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_rbm import machine as machine_lib
+from keras_rbm import replicas
 from keras_rbm.likelihood import stochastic_pseudo_log_likelihood
 
 # Sites of the pseudo-likelihood for each example: few enough to be cheap.
@@ -57,7 +58,7 @@ class Metrics:
         error = v - visible.mean(visible_inputs, params)
         values = {
             "loss": machine_lib.free_energy(machine, v, inputs)
-            - ops.mean(machine_lib.free_energy(machine, v_model)),
+            - replicas.mean(machine_lib.free_energy(machine, v_model)),
             "reconstruction_error": ops.mean(ops.square(error), axis=1),
             "cross_entropy": visible.energy(v, params)
             - ops.sum(v * visible_inputs, axis=-1)

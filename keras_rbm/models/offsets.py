@@ -46,20 +46,28 @@ class Offsets(keras.layers.Layer):
         self.visible.assign(mean)
         self.hidden.assign(machine_lib.hidden_mean(machine, mean[None])[0])
 
-    def move(self, machine, v, inputs, weight=None):
-        """Moves the offsets towards the means of a batch.
+    def means(self, machine, v, inputs, weight=None, total=None):
+        """What `move` takes, or a part of it whose sum it takes.
 
         Args:
             machine: A `Machine`.
             v: Tensor of shape `(batch, visible.width)`.
             inputs: Its hidden inputs, `(batch, hidden.width)`.
             weight: Tensor of shape `(batch,)`, or `None` for ones.
+            total: Sum of the weights, if the batch is a part; else `None`.
+
+        Returns:
+            The sum of the shares in the mean, 1 or 0, and the means of v and
+            of E[h | v].
         """
-        shares = gradients.shares(v, weight)
-        rate = (1 - self.momentum) * ops.sum(shares)
+        shares = gradients.shares(v, weight, total)
         h = machine.hidden.mean(inputs, machine.hidden_params)
-        for offset, x in ((self.visible, v), (self.hidden, h)):
-            mean = ops.matmul(shares, x)
+        return ops.sum(shares), ops.matmul(shares, v), ops.matmul(shares, h)
+
+    def move(self, share, visible, hidden):
+        """Moves the offsets towards the `means` of a batch."""
+        rate = (1 - self.momentum) * share
+        for offset, mean in ((self.visible, visible), (self.hidden, hidden)):
             offset.assign(offset + rate * (mean - offset))
 
     def center(self, kernel, visible_bias, hidden_bias):

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import gradients
+from keras_rbm import gradients, replicas
 from keras_rbm.machine import Machine
 
 
@@ -94,7 +94,7 @@ class Parameters(keras.layers.Layer):
             for name, value in self.visible.fit_parameters(mean).items():
                 self.visible_params[name].assign(value / inverse_temperature)
 
-    def activity_penalty(self, machine, inputs, weight=None):
+    def activity_penalty(self, machine, inputs, weight=None, total=None):
         """The regularizer of mean_i E[h | v_i], a scalar in nats.
 
         Args:
@@ -102,12 +102,19 @@ class Parameters(keras.layers.Layer):
             inputs: Hidden inputs of the data, `(batch, hidden.width)`.
             weight: Tensor of shape `(batch,)`, or `None` for ones: the mean
                 is divided by the sum of the weights.
+            total: The sum of the weights of all replicas; `None` for that of
+                `weight`.
         """
         if self.hidden_activity_regularizer is None:
             return 0.0
         h = machine.hidden.mean(inputs, machine.hidden_params)
-        shares = gradients.shares(inputs, weight)
-        return self.hidden_activity_regularizer(ops.matmul(shares, h))
+        shares = gradients.shares(inputs, weight, total)
+        mean = ops.matmul(shares, h)
+        if total is not None:
+            # The value is that of all rows, the gradient this part's share.
+            own = ops.stop_gradient(mean)
+            mean = mean + replicas.all_sum(own) - own
+        return self.hidden_activity_regularizer(mean)
 
     def slopes(self, tape, objective):
         """Returns `{path of a variable: gradient of the objective}`."""

@@ -2,12 +2,12 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
-from keras_rbm import checks, gradients, random, units
+from keras_rbm import checks, devices, random, replicas, units
 from keras_rbm.chains import Chain, ContrastiveDivergence
 from keras_rbm.models import inputs as inputs_lib
+from keras_rbm.models import update
 from keras_rbm.models.machine_model import MachineModel
 from keras_rbm.models.metrics import Metrics
 from keras_rbm.models.offsets import Offsets
@@ -74,6 +74,7 @@ class RBM(MachineModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        devices.check(num_chains=getattr(chain, "num_chains", None), seed=seed)
         if not isinstance(chain, Chain | None):
             raise ValueError(
                 "`chain` must be a Chain, such as PersistentChain(100), or "
@@ -177,41 +178,24 @@ class RBM(MachineModel):
     def metrics(self):
         return list(self._figures.means.values())
 
-    def update_step(self, data):
-        """One update of the parameters and of the chain, in the graph."""
+    def gradient_step(self, data):
+        """Moves the chains on; returns the gradient."""
         v, weight = self._unpack(data)
-        stream = self._stream(_TRAIN)
-        machine = self.machine()
-        v_model = self.chain.advance(machine, v, stream)
-        model_weight = self.chain.model_weight(machine, v_model)
-        batch = ops.shape(v)[0]
-        with tf.GradientTape() as tape:
-            # Centring mixes the three gradients, also where one is frozen.
-            tape.watch([p.value for p in self.parameters.variables])
-            machine = self.machine()
-            gap, inputs = gradients.free_energy_gap(
-                machine, v, v_model, weight, model_weight
-            )
-            penalty = self.parameters.activity_penalty(
-                machine, inputs[:batch], weight
-            )
-            objective = gap + penalty + sum(self.losses)
-            objective = self.optimizer.scale_loss(objective)
-        slopes = self.parameters.slopes(tape, objective)
-        self.chain.persist(machine, inputs[batch:], stream)
-        if self.offsets is not None:
-            self.offsets.move(machine, v, inputs[:batch], weight)
-            slopes = self.parameters.center(slopes, self.offsets)
-        trained = self.trainable_variables
-        if trained:
-            self.optimizer.apply([slopes[v.path] for v in trained], trained)
+        return update.gradient(self, v, weight, self._stream(_TRAIN))
+
+    def apply_step(self, slopes):
+        """Makes an update of the parameters by the optimizer."""
+        if slopes:
+            self.optimizer.apply(slopes, self.trainable_variables)
         self.updates.assign_add(1)
 
     def test_step(self, data):
         """The metrics of a batch, which moves nothing else."""
         v, weight = self._unpack(data)
         machine = self.machine()
-        stream = random.fold_in(self._stream(_EVALUATE), self._figures.seen)
+        seen = replicas.all_sum(self._figures.seen)
+        stream = random.fold_in(self._stream(_EVALUATE), seen)
+        stream = replicas.at_rows(stream, replicas.batch(v, weight))
         v_model = self.chain.samples(machine, v, random.fold_in(stream, 0))
         self._figures.update(
             machine, v, v_model, weight, random.fold_in(stream, 1)

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from keras_rbm import checks, gibbs, random
+from keras_rbm import checks, devices, gibbs, random
+from keras_rbm.compiled import compiled
 
 # The stream of samples, which a model of the same seed does not train with.
 _SAMPLE = 2**33
@@ -34,9 +35,16 @@ def sample(machine, num_samples, num_sweeps, start=None, seed=None):
         start = gibbs.sample_without_inputs(
             machine, num_samples, random.fold_in(stream, _START)
         )
-    return _run(machine, start, stream.key, tf.constant(num_sweeps))
+    start = tf.convert_to_tensor(start)
+
+    def run(first, count):
+        here = stream._replace(first_row=first)
+        v = start[first : first + count]
+        return _run(machine, v, here, tf.constant(num_sweeps))
+
+    return tf.convert_to_tensor(devices.by_rows(run, len(start)))
 
 
-@tf.function(jit_compile=True)
-def _run(machine, v, key, num_sweeps):
-    return gibbs.run(machine, v, random.Stream(key), num_sweeps)
+@compiled
+def _run(machine, v, stream, num_sweeps):
+    return gibbs.run(machine, v, stream, num_sweeps)

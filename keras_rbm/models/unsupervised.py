@@ -5,8 +5,8 @@ import inspect
 import keras
 import numpy as np
 
-from keras_rbm import checks
-from keras_rbm.models import compiled_loop, inputs
+from keras_rbm import checks, devices
+from keras_rbm.models import compiled_loop, distributed_loop, inputs
 from keras_rbm.models.averaging import averaged_weights
 
 # How much of a batch the metrics of a training step look at.
@@ -17,8 +17,8 @@ class UnsupervisedModel(keras.Model):
     """A Keras model that learns from examples alone, by its own objective.
 
     Subclasses have `visible`, the `Units` that examples are states of, and
-    implement `prepare`, `update_step` and `test_step`, the last two as Keras
-    has `train_step` and `test_step`.
+    implement `prepare`, `gradient_step`, `apply_step` and `test_step`, which
+    is as Keras has it.
     """
 
     _fitting = False
@@ -33,14 +33,53 @@ class UnsupervisedModel(keras.Model):
         """
         raise NotImplementedError
 
+    def gradient_step(self, data):
+        """Returns the gradient, a list by `trainable_variables`.
+
+        Where several replicas make the update, each calls this with its own
+        examples, and gets the gradient of all.
+        """
+        raise NotImplementedError
+
+    def apply_step(self, slopes):
+        """Makes an update of what `gradient_step` returned.
+
+        Where several replicas make the update, this is called once for all.
+        """
+        raise NotImplementedError
+
     def update_step(self, data):
         """Makes one update, without looking at metrics."""
-        raise NotImplementedError
+        self.apply_step(self.gradient_step(data))
+
+    def look_step(self, data):
+        """The metrics of a part of a batch."""
+        return self.test_step(keras.tree.map_structure(_first_examples, data))
 
     def train_step(self, data):
         """One update, and the metrics of a part of its batch after it."""
         self.update_step(data)
-        return self.test_step(keras.tree.map_structure(_first_examples, data))
+        return self.look_step(data)
+
+    def make_train_function(self, force=False):
+        """As Keras's, with a loop of our own for several replicas."""
+        if not distributed_loop.is_needed(self):
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = distributed_loop.train_function(self)
+
+    def make_test_function(self, force=False):
+        """As Keras's, with a loop of our own for several replicas."""
+        if not distributed_loop.is_needed(self):
+            super().make_test_function(force)
+        elif self.test_function is None or force:
+            self.test_function = distributed_loop.test_function(self)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras would take a batch from the data, and average it over replicas
+        # that may have unlike numbers of rows. The model is built already.
+        if not distributed_loop.is_needed(self):
+            super()._maybe_symbolic_build(iterator, data_batch)
 
     def compile(
         self, optimizer="sgd", loss=None, *, jit_compile="auto", **kwargs
@@ -53,13 +92,16 @@ class UnsupervisedModel(keras.Model):
                 weights, and the model has them once `fit` has ended.
             loss: Must be `None`.
             jit_compile: Whether to compile with XLA. `"auto"` does so but
-                under a strategy of several replicas.
+                under a strategy of several replicas, where `True` is for GPUs
+                alone.
             **kwargs: `run_eagerly`, `steps_per_execution` and
                 `auto_scale_loss` of `keras.Model.compile`.
 
         Raises:
-            ValueError: If a loss or metrics are given.
+            ValueError: If a loss or metrics are given, or what several
+                replicas cannot do.
         """
+        devices.check(self.distribute_strategy)
         refused = ("loss_weights", "metrics", "weighted_metrics")
         given = {"loss": loss, **{n: kwargs.pop(n, None) for n in refused}}
         for name, value in given.items():
@@ -70,9 +112,15 @@ class UnsupervisedModel(keras.Model):
                 )
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
-        super().compile(
-            optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs
-        )
+        with devices.scope(self.distribute_strategy):
+            super().compile(
+                optimizer=optimizer,
+                loss=None,
+                jit_compile=jit_compile,
+                **kwargs,
+            )
+        if distributed_loop.is_needed(self):
+            distributed_loop.check(self)
         self._block_function = None
 
     def compile_from_config(self, config):
@@ -117,6 +165,8 @@ class UnsupervisedModel(keras.Model):
         if inputs.is_dataset(x):
             given["shuffle"] = False  # Keras would warn.
         self.prepare(x, weight)
+        if distributed_loop.is_needed(self):
+            distributed_loop.prepare(self, given)
         steps = compiled_loop.steps_in_block(
             self,
             UnsupervisedModel.train_step,

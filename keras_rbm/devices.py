@@ -1,0 +1,201 @@
+"""The devices and processes of a `tf.distribute` strategy."""
+
+import concurrent.futures
+import contextlib
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_KNOWN = (
+    tf.distribute.OneDeviceStrategy,
+    tf.distribute.MirroredStrategy,
+    tf.distribute.MultiWorkerMirroredStrategy,
+)
+_DEFAULT = "_DefaultDistributionStrategy"
+
+
+def strategy(name="auto"):
+    """Returns a strategy by its name.
+
+    Args:
+        name: `"none"` for one device, `"mirrored"` for all GPUs of this
+            machine, `"multi_worker"` for the machines that the environment
+            variable `TF_CONFIG` names. `"auto"` is the last where there is a
+            `TF_CONFIG`, the second where there are several GPUs, else the
+            first.
+
+    Returns:
+        A `tf.distribute.Strategy`, to construct the model in the scope of.
+
+    Raises:
+        ValueError: If there is no strategy of this name, or no `TF_CONFIG`
+            for `"multi_worker"`.
+    """
+    if name not in ("none", "mirrored", "multi_worker", "auto"):
+        raise ValueError(
+            '`strategy` must be "none", "mirrored", "multi_worker" or '
+            f'"auto". Received: strategy={name!r}'
+        )
+    if name == "auto":
+        several = len(tf.config.list_physical_devices("GPU")) > 1
+        name = "mirrored" if several else "none"
+        if os.environ.get("TF_CONFIG"):
+            name = "multi_worker"
+    if name == "multi_worker":
+        if not os.environ.get("TF_CONFIG"):
+            raise ValueError(
+                "The environment variable TF_CONFIG must name the workers. "
+                f"Received: strategy={name!r}, and no TF_CONFIG"
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def check(strategy=None, num_chains=None, seed=0):
+    """Refuses what cannot work, or would silently not distribute.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`; `None` for the current one.
+        num_chains: Number of chains that replicas share, or `None`.
+        seed: Seed of the model; `None` would be another in each process.
+
+    Raises:
+        ValueError: If the strategy is none of those that are known to work,
+            `keras.distribution` is set, the chains cannot be shared out
+            evenly, or several processes have no common seed.
+    """
+    if keras.distribution.distribution() is not None:
+        raise ValueError(
+            "keras.distribution does not distribute on TensorFlow: it runs "
+            "all on one device. Use tf.distribute.MirroredStrategy. Received: "
+            f"keras.distribution={keras.distribution.distribution()!r}"
+        )
+    strategy = strategy or tf.distribute.get_strategy()
+    known = isinstance(strategy, _KNOWN)
+    if not known and type(strategy).__name__ != _DEFAULT:
+        raise ValueError(
+            "A model trains under MirroredStrategy or "
+            "MultiWorkerMirroredStrategy, where every replica has all of the "
+            "parameters. Received: strategy="
+            f"{type(strategy).__name__}"
+        )
+    replicas = strategy.num_replicas_in_sync
+    if num_chains is not None and num_chains % replicas:
+        raise ValueError(
+            f"`num_chains` must be a multiple of {replicas}, the number of "
+            "replicas, which share the chains. Received: num_chains="
+            f"{num_chains}"
+        )
+    if seed is None and num_workers(strategy) > 1:
+        raise ValueError(
+            "`seed` must be the same in all processes. Received: seed=None"
+        )
+
+
+def is_chief():
+    """Whether this process is the one that writes files.
+
+    So it is, unless the environment variable `TF_CONFIG` says otherwise.
+    """
+    return _place(tf.distribute.cluster_resolver.TFConfigClusterResolver()) == 0
+
+
+def num_workers(strategy):
+    """Number of processes that a strategy spans."""
+    if strategy.num_replicas_in_sync == 1:
+        return 1
+    return strategy.num_replicas_in_sync // len(
+        strategy.extended.worker_devices
+    )
+
+
+def scope(strategy):
+    """The scope of a strategy of several replicas; else one of nothing."""
+    if strategy.num_replicas_in_sync == 1:
+        return contextlib.nullcontext()
+    return strategy.scope()
+
+
+def by_rows(function, num_rows, most=None):
+    """Computes what has rows, a share of them on each device.
+
+    The devices are those of the strategy in whose scope this is called; its
+    workers must all call it, with the same arguments, and all get all rows.
+
+    Args:
+        function: Function of the number of the first row, and of how many
+            there are to be, that returns an array or a tuple of arrays with
+            so many rows. Devices call it at the same time.
+        num_rows: Number of all rows.
+        most: Largest number of rows in a call, or `None`.
+
+    Returns:
+        What `function` returns, for all rows.
+    """
+    strategy = tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    size = min(most or num_rows, -(-num_rows // replicas))
+    blocks = [
+        (first, min(size, num_rows - first))
+        for first in range(0, num_rows, size)
+    ]
+    if replicas == 1:
+        return _joined([function(*block) for block in blocks])
+    devices = strategy.extended.worker_devices
+    several = num_workers(strategy) > 1
+    before = _place(strategy.cluster_resolver) * len(devices) if several else 0
+
+    def on_device(number):
+        with tf.device(devices[number]):
+            own = blocks[before + number :: replicas]
+            return [(first, function(first, count)) for first, count in own]
+
+    with concurrent.futures.ThreadPoolExecutor(len(devices)) as pool:
+        lists = pool.map(on_device, range(len(devices)))
+        found = sorted((x for own in lists for x in own), key=lambda x: x[0])
+    if not several:
+        return _joined([part for _, part in found])
+    if not found:  # A worker too many: it shows the form of the rows alone.
+        found = [(None, function(*blocks[0]))]
+    return _over_workers(strategy, found, num_rows)
+
+
+def _joined(parts):
+    if len(parts) == 1:
+        return parts[0]
+    arrays = [tf.nest.map_structure(np.asarray, part) for part in parts]
+    return tf.nest.map_structure(lambda *x: np.concatenate(x), *arrays)
+
+
+def _over_workers(strategy, found, num_rows):
+    """The rows of all workers, where each has some and 0 for the others."""
+    local = len(strategy.extended.worker_devices)
+
+    def joined(*parts):
+        rows = np.zeros((num_rows, *parts[0].shape[1:]), parts[0].dtype)
+        for (first, _), part in zip(found, parts, strict=True):
+            if first is not None:
+                rows[first : first + len(part)] = part
+        values = strategy.experimental_distribute_values_from_function(
+            # One replica of each worker brings what the worker has.
+            lambda context: (
+                rows
+                if context.replica_id_in_sync_group % local == 0
+                else np.zeros_like(rows)
+            )
+        )
+        return strategy.reduce("SUM", values, axis=None).numpy()
+
+    parts = [tf.nest.map_structure(np.asarray, x) for _, x in found]
+    return tf.nest.map_structure(joined, *parts)
+
+
+def _place(resolver):
+    """Number of this process among the workers; the chief is the first."""
+    workers = resolver.cluster_spec().as_dict()
+    first = resolver.task_type == "worker" and "chief" in workers
+    return (resolver.task_id or 0) + first

@@ -1,0 +1,135 @@
+"""What the replicas of one update do together: sums, and shares of rows.
+
+A replica is a device that makes every update together with the others, by a
+`tf.distribute` strategy. It has rows of its own, of the batch and of the
+chains, and adds up with the others what depends on all rows. Rows have
+addresses (see `random.Stream`), so that the draws do not depend on how many
+replicas there are. With one replica, and outside of an update, every function
+here gives back what it was given.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Batch(NamedTuple):
+    """A batch that several replicas share.
+
+    Attributes:
+        examples: Number of examples of all replicas.
+        weight: Sum of their weights.
+        first_row: Number of this replica's first example among them.
+    """
+
+    examples: tf.Tensor
+    weight: tf.Tensor
+    first_row: tf.Tensor
+
+
+def count():
+    """How many replicas make this update together; 1 outside of an update."""
+    context = tf.distribute.get_replica_context()
+    return 1 if context is None else context.num_replicas_in_sync
+
+
+def all_sum(x):
+    """Sums over all replicas, which all get the same.
+
+    Every replica must come here, in the same order: not in a branch or loop
+    of its own.
+
+    Args:
+        x: Tensor, or a nest of tensors of one dtype: one exchange for all.
+            `None` stays `None`.
+    """
+    if count() == 1:
+        return x
+    flat = tf.nest.flatten(x)
+    own = [tf.convert_to_tensor(y) for y in flat if y is not None]
+    context = tf.distribute.get_replica_context()
+    total = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, own))
+    flat = [None if y is None else next(total) for y in flat]
+    return tf.nest.pack_sequence_as(x, flat)
+
+
+def mean(x):
+    """Mean over all rows of all replicas, a scalar.
+
+    Args:
+        x: Tensor of shape `(rows,)`.
+    """
+    if count() == 1:
+        return tf.reduce_mean(x)
+    total, rows = all_sum([tf.reduce_sum(x), tf.cast(tf.shape(x)[0], x.dtype)])
+    return total / rows
+
+
+def batch(v, weight=None):
+    """What a replica must know of a batch beside its own rows.
+
+    Args:
+        v: Tensor of shape `(own examples, width)`; of none, too.
+        weight: Tensor of shape `(own examples,)`, or `None` for ones.
+
+    Returns:
+        A `Batch`, or `None` if there is one replica.
+    """
+    if count() == 1:
+        return None
+    own = tf.cast(tf.shape(v)[0], v.dtype)
+    weights = own if weight is None else tf.reduce_sum(tf.cast(weight, v.dtype))
+    here = tf.one_hot(_index(), count(), dtype=v.dtype)
+    rows, weights = all_sum([here * own, weights])
+    before = tf.reduce_sum(tf.cumsum(rows, exclusive=True) * here)
+    return Batch(tf.reduce_sum(rows), weights, tf.cast(before, tf.int32))
+
+
+def at_rows(stream, batch):
+    """The stream of this replica's rows of a `Batch`, or that of all."""
+    if batch is None:
+        return stream
+    return stream._replace(first_row=batch.first_row)
+
+
+def first_row(num_rows):
+    """Number of this replica's first row, of rows in equal shares."""
+    return 0 if count() == 1 else _index() * (num_rows // count())
+
+
+def own_rows(x, axis=0):
+    """This replica's share of what all replicas hold.
+
+    Args:
+        x: Tensor, the same in all replicas.
+        axis: Axis of the rows, a multiple of the replicas in number.
+    """
+    if count() == 1:
+        return x
+    size = x.shape[axis] // count()
+    begin, shape = [0] * len(x.shape), list(x.shape)
+    begin[axis], shape[axis] = _index() * size, size
+    return tf.slice(x, begin, shape)
+
+
+def all_rows(own, num_rows, axis=0):
+    """The shares of all replicas, joined: the inverse of `own_rows`.
+
+    Args:
+        own: Tensor, this replica's rows.
+        num_rows: Number of all rows.
+        axis: Axis of the rows.
+    """
+    if count() == 1:
+        return own
+    size = num_rows // count()
+    padding = [[0, 0] for _ in own.shape]
+    padding[axis] = [_index() * size, (count() - 1 - _index()) * size]
+    shape = list(own.shape)
+    shape[axis] = num_rows
+    return tf.ensure_shape(all_sum(tf.pad(own, padding)), shape)
+
+
+def _index():
+    context = tf.distribute.get_replica_context()
+    return tf.cast(context.replica_id_in_sync_group, tf.int32)
