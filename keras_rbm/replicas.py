@@ -46,7 +46,8 @@ def all_sum(x):
     if count() == 1:
         return x
     flat = tf.nest.flatten(x)
-    own = [tf.convert_to_tensor(y) for y in flat if y is not None]
+    # Copies are on this replica's device, where the sum is to go.
+    own = [tf.identity(y) for y in flat if y is not None]
     context = tf.distribute.get_replica_context()
     total = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, own))
     flat = [None if y is None else next(total) for y in flat]

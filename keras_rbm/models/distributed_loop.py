@@ -122,9 +122,6 @@ def train_function(model):
             ]
         )
 
-    if not model.run_eagerly:  # Traced once, for all of its places.
-        update = tf.function(update, autograph=False)
-
     def function(iterator):
         data = iterator.get_next()
         update(data)
