@@ -12,6 +12,8 @@ A .gin file can run code: use only files that you would run as programs.
 
 import contextlib
 import datetime
+import functools
+import inspect
 import logging
 import os
 import pathlib
@@ -51,6 +53,13 @@ _RESUME = flags.DEFINE_string(
 )
 _SEED = flags.DEFINE_integer(
     "seed", None, "Seed of everything drawn; default: that of the config."
+)
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    ["none", "mirrored", "multi_worker", "auto"],
+    "How to use several GPUs or machines (see docs/guides/distributed.md); "
+    "auto: the machines that TF_CONFIG names, else all GPUs.",
 )
 _EPOCHS = flags.DEFINE_integer(
     "epochs", None, "Number of epochs; default: that of the config."
@@ -220,7 +229,7 @@ def _train(config, output, resume=False):
 
 
 def _train_alone(config, output, log, resume):
-    gin, keras = _import(log)
+    gin, keras = _import(log, _STRATEGY.value)
     from keras_rbm import callbacks
 
     try:
@@ -265,7 +274,7 @@ def _tensorboard():
     return os.path.relpath(beside)
 
 
-def _import(log):
+def _import(log, strategy="none"):
     """What takes seconds to import, with names for .gin files."""
     absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
     _log_to(log)
@@ -273,9 +282,13 @@ def _import(log):
         import gin
         import keras
 
-        from keras_rbm import experiment
+        from keras_rbm import devices, experiment
 
-    _register(gin, keras, experiment)
+        try:  # Before anything else of TensorFlow is used.
+            strategy = devices.strategy(strategy)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"--strategy: {error}") from error
+    _register(gin, keras, experiment, strategy)
     return gin, keras
 
 
@@ -300,7 +313,7 @@ def _bindings():
     return bindings
 
 
-def _register(gin, keras, experiment):
+def _register(gin, keras, experiment, strategy):
     """Names for .gin files; classes stay as they are."""
     import keras_rbm
     from keras_rbm import data, evaluation
@@ -310,7 +323,7 @@ def _register(gin, keras, experiment):
         evaluation.evaluate,
         experiment.linear_decay,
         experiment.hold_then_linear_decay,
-        keras_rbm.RBM,
+        _in_scope(strategy, keras_rbm.RBM),
         keras_rbm.Bernoulli,
         keras_rbm.ContrastiveDivergence,
         keras_rbm.PersistentChain,
@@ -329,6 +342,20 @@ def _register(gin, keras, experiment):
         *_classes(keras.constraints),
     ):
         gin.external_configurable(thing)
+
+
+def _in_scope(strategy, model):
+    """The class of a model, or what makes it in the scope of a strategy."""
+    if strategy.num_replicas_in_sync == 1:
+        return model
+
+    @functools.wraps(model)
+    def make(*args, **kwargs):
+        with strategy.scope():
+            return model(*args, **kwargs)
+
+    make.__signature__ = inspect.signature(model)
+    return make
 
 
 def _classes(module):

@@ -17,4 +17,5 @@ from keras_rbm.callbacks.quality import quality as quality
 from keras_rbm.callbacks.scalars import Scalars as Scalars
 from keras_rbm.callbacks.sweeps import NumSweeps as NumSweeps
 from keras_rbm.callbacks.text import config_text as config_text
+from keras_rbm.callbacks.writer import on_chief as on_chief
 from keras_rbm.callbacks.writer import rewind as rewind

@@ -5,7 +5,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from keras_rbm import tiles
+from keras_rbm import devices, tiles
 from keras_rbm.callbacks.periodic import Periodic
 
 _DESCRIPTIONS = {
@@ -123,12 +123,14 @@ def reconstructions(model, examples, image_shape=None, num_examples=50):
 
 
 def write_png(path, picture):
-    """Writes a picture to a file, and makes its directory.
+    """Writes a picture to a file, and makes its directory, in the chief.
 
     Args:
         path: Path of the file.
         picture: `uint8` array of shape `(height, width)`.
     """
+    if not devices.is_chief():
+        return
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(tf.io.encode_png(picture[:, :, None]).numpy())

@@ -7,7 +7,25 @@ import weakref
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 
+from keras_rbm import devices
+
 _WRITERS = weakref.WeakValueDictionary()
+
+
+def on_chief(*callbacks):
+    """The callbacks in the chief, none in the other processes.
+
+    For callbacks of Keras that write files, such as `CSVLogger`. Those that
+    measure with the help of all processes (`LogLikelihood`, `Images`) must be
+    in all of them; they write in the chief alone by themselves.
+
+    Args:
+        *callbacks: Keras callbacks.
+
+    Returns:
+        List of callbacks.
+    """
+    return list(callbacks) if devices.is_chief() else []
 
 
 def shared(log_dir, run="train"):
@@ -16,7 +34,8 @@ def shared(log_dir, run="train"):
     Of two event files that grow in one directory TensorBoard reads only the
     newer, so that all callbacks must write to the same. The file is closed
     when the last holder lets its writer go. After that, or after the
-    directory has been removed, a new one is opened.
+    directory has been removed, a new one is opened. Of several processes only
+    the chief has one that writes.
 
     Args:
         log_dir: Path of the directory that TensorBoard is shown.
@@ -25,6 +44,8 @@ def shared(log_dir, run="train"):
     Returns:
         A `tf.summary.SummaryWriter`. Hold it as long as more is to come.
     """
+    if not devices.is_chief():
+        return tf.summary.create_noop_writer()
     path = str((pathlib.Path(log_dir) / run).absolute())
     writer = _WRITERS.get(path)
     if writer is None or not tf.io.gfile.exists(path):

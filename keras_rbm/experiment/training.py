@@ -8,7 +8,7 @@ import time
 import keras
 import numpy as np
 
-from keras_rbm import callbacks, checks
+from keras_rbm import callbacks, checks, devices
 from keras_rbm.data import (
     Data,
     batches,
@@ -113,10 +113,13 @@ def run(
     schedule = keras.optimizers.schedules.LearningRateSchedule
     if callable(learning_rate) and not isinstance(learning_rate, schedule):
         learning_rate = learning_rate(steps * epochs)
-    model.compile(
-        optimizer(learning_rate=learning_rate),
-        steps_per_execution=_largest_divisor(steps, _MOST_STEPS_PER_EXECUTION),
-    )
+    with devices.scope(model.distribute_strategy):
+        model.compile(
+            optimizer(learning_rate=learning_rate),
+            steps_per_execution=_largest_divisor(
+                steps, _MOST_STEPS_PER_EXECUTION
+            ),
+        )
     examples = binarized(
         (data.train if data.validation is None else data.validation)[:100],
         binarize,

@@ -1,0 +1,172 @@
+"""What several replicas compute, beside one: in processes of their own.
+
+A process has so many logical CPU devices, or is one of two workers; it runs
+`tests/distributed.py` and writes what it found.
+"""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_rbm import RBM, PersistentChain
+from tests import distributed
+from tests.machines import rounding
+
+ROOT = pathlib.Path(__file__).parents[1]
+# What 100 updates may make of rounding.
+WEIGHTS, BITS = 1e-2, 0.01
+# Of some hundred sums of numbers up to 10.
+ERROR = rounding("float32", 10.0, 300)
+
+
+def start(path, num_devices, *parts, **environment):
+    """Starts a process that writes to `path`."""
+    path.parent.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.distributed", str(num_devices), path]
+        + list(parts),
+        cwd=ROOT,
+        env={**os.environ, "TF_CONFIG": "", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process, path):
+    """What the process has found, by part."""
+    try:
+        output, _ = process.communicate(timeout=500)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output[-5000:]
+    found = {}
+    for name, value in np.load(path).items():
+        part, _, name = name.partition("/")
+        found.setdefault(part, {})[name] = value
+    return found
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    path = tmp_path_factory.mktemp("one") / "found.npz"
+    found = finish(start(path, 1, "training", "updates"), path)
+    return found | {"file": f"{path}.keras"}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory, one):
+    path = tmp_path_factory.mktemp("two") / "found.npz"
+    parts = "training", "updates", "refusals", "blocks"
+    found = finish(start(path, 2, *parts, LOAD=one["file"]), path)
+    return found | {"file": f"{path}.keras"}
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workers")
+    with socket.socket() as first, socket.socket() as second:
+        for opened in (first, second):
+            opened.bind(("127.0.0.1", 0))
+        ports = [opened.getsockname()[1] for opened in (first, second)]
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    paths = [folder / str(index) / "found.npz" for index in range(2)]
+    processes = []
+    for index, path in enumerate(paths):
+        task = {"type": "worker", "index": index}
+        config = json.dumps({"cluster": cluster, "task": task})
+        processes.append(
+            start(path, 1, "training", "watched", TF_CONFIG=config)
+        )
+    found = [finish(*pair) for pair in zip(processes, paths, strict=True)]
+    return found, [path.parent for path in paths]
+
+
+def assert_alike(found, expected, parts, error):
+    """Numbers differ by rounding, and few of the bits at all."""
+    for part in parts:
+        for name, value in expected[part].items():
+            if name in ("particles", "samples"):
+                assert np.mean(found[part][name] != value) < BITS
+            else:
+                np.testing.assert_allclose(
+                    found[part][name], value, rtol=0, atol=error, err_msg=name
+                )
+
+
+def test_a_hundred_updates_of_two_replicas(one, two):
+    assert one["trained"]["updates"] == distributed.UPDATES
+    assert_alike(two, one, ["trained"], WEIGHTS)
+
+
+def test_the_gradient_of_shares(one, two):
+    """With clipping, sample weights, penalties and replicas of no example."""
+    assert_alike(two, one, ["cd", "exact", "tempered"], ERROR)
+
+
+def test_one_sweep_is_the_same_to_the_bit(one, two):
+    np.testing.assert_array_equal(
+        two["integers"]["particles"], one["integers"]["particles"]
+    )
+
+
+def test_what_is_asked_of_a_model(one, two):
+    assert_alike(two, one, ["evaluated", "drawn"], WEIGHTS)
+
+
+def test_a_model_goes_on_with_more_or_fewer_replicas(one, two, tmp_path):
+    assert_alike(two, {"loaded": one["gone_on"]}, ["loaded"], ERROR)
+    path = tmp_path / "found.npz"
+    back = finish(start(path, 1, LOAD=two["file"]), path)
+    assert_alike(back, {"loaded": two["gone_on"]}, ["loaded"], ERROR)
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("chains", "multiple of 2.*num_chains=25"),
+        ("in_scope", "outside of `strategy.scope"),
+        ("one_batch", "train_on_batch"),
+        ("xla", "CPU devices.*jit_compile=True"),
+        ("outside", "in the scope of the model's strategy"),
+        ("scaled", "mixed_bfloat16.*LossScaleOptimizer"),
+    ],
+)
+def test_refusals(two, case, words):
+    with pytest.raises(ValueError, match=words):
+        raise ValueError(str(two[case]["message"]))
+
+
+def test_two_processes(one, workers):
+    (first, second), folders = workers
+    parts = ["trained", "evaluated", "drawn", "gone_on"]
+    assert_alike(first, one, parts, WEIGHTS)
+    assert_alike(second, first, parts, 0.0)
+    assert_alike(first, one, ["tempered"], WEIGHTS)
+    # The chief alone writes.
+    names = [{path.name for path in folder.iterdir()} for folder in folders]
+    assert names[0] == {"found.npz", "found.npz.keras", "found.npz-logs"}
+    assert names[1] == {"found.npz"}
+
+
+@pytest.mark.slow
+def test_four_replicas(one, tmp_path):
+    path = tmp_path / "found.npz"
+    four = finish(start(path, 4, "training", "updates"), path)
+    assert_alike(four, one, ["trained", "evaluated", "drawn"], WEIGHTS)
+    assert_alike(four, one, ["cd", "exact", "tempered"], ERROR)
+    np.testing.assert_array_equal(
+        four["integers"]["particles"], one["integers"]["particles"]
+    )
+
+
+def test_one_replica_is_left_alone():
+    model = RBM(5, 4, chain=PersistentChain(3), seed=0)
+    model.compile()
+    assert model.jit_compile
