@@ -128,7 +128,7 @@ def all_rows(own, num_rows, axis=0):
     padding[axis] = [_index() * size, (count() - 1 - _index()) * size]
     shape = list(own.shape)
     shape[axis] = num_rows
-    return tf.ensure_shape(all_sum(tf.pad(own, padding)), shape)
+    return all_sum(tf.ensure_shape(tf.pad(own, padding), shape))
 
 
 def _index():

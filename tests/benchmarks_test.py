@@ -6,6 +6,8 @@ import pathlib
 
 import numpy as np
 
+from keras_rbm import RBM, PersistentChain
+
 FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
 
 
@@ -97,3 +99,11 @@ def test_all_patterns_of_a_set_are_no_sample(tmp_path):
     row = results.row("bars", folders)
     assert "| train | -3.030 +- 0.000 | -3.030, -3.030 | exact | - |" in row
     assert "| -3.030 (one seed) | -3.030 |" in results.row("bars", folders[:1])
+
+
+def test_communication_counts_what_an_update_exchanges():
+    benchmark = load("communication")
+    found = benchmark.sums(lambda: RBM(20, 8, PersistentChain(6)), 20, 1)
+    # One replica only comes to the last of the sums, with nobody to add to.
+    assert found == [4 * (20 * 8 + 2 * 20 + 2 * 8 + 1)]
+    assert benchmark.sent(6.0, 3) == 8.0

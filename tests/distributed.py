@@ -1,7 +1,8 @@
-"""What `replicas_test.py` runs: python -m tests.distributed DEVICES FILE PART...
+"""What `replicas_test.py` runs, as a process of its own.
 
-With `TF_CONFIG`, this is one of several workers. All that is found goes to
-FILE, an .npz file; `LOAD` is a model to go on with.
+Its arguments are a number of devices, a FILE and the parts that are wanted.
+With `TF_CONFIG`, it is one of several workers. All that is found goes to FILE,
+an .npz file; `LOAD` is a model to go on with.
 """
 
 import contextlib

@@ -28,11 +28,11 @@ ERROR = rounding("float32", 10.0, 300)
 def start(path, num_devices, *parts, **environment):
     """Starts a process that writes to `path`."""
     path.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "tests.distributed", str(num_devices)]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.distributed", str(num_devices), path]
-        + list(parts),
+        [*command, path, *parts],
         cwd=ROOT,
-        env={**os.environ, "TF_CONFIG": "", **environment},
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
