@@ -14,6 +14,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_rbm import (
+    RBM,
+    ContrastiveDivergence,
+    ExactChain,
+    PersistentChain,
+    SquaredSparsity,
+    TemperedChain,
+    callbacks,
+    devices,
+)
+
 VISIBLE, HIDDEN, CHAINS, UPDATES = 12, 8, 24, 100
 
 
@@ -31,8 +42,6 @@ def batches(size):
 
 
 def make(chain, **kwargs):
-    from keras_rbm import RBM, SquaredSparsity
-
     return RBM(
         VISIBLE,
         HIDDEN,
@@ -70,14 +79,12 @@ def go_on(model):
 
 def training(scope, path):
     """100 updates, and what can be asked of the model then."""
-    from keras_rbm import PersistentChain, devices
-
     with scope():
         model = make(PersistentChain(CHAINS, 2))
         model.compile(
             optimizer(global_clipnorm=0.3),
             # Compiling takes twice as long: that is for one of the tests.
-            steps_per_execution=4 if "blocks" in sys.argv else 1,
+            steps_per_execution=5 if "blocks" in sys.argv else 1,
             jit_compile=False,
         )
     model.fit(batches(13), epochs=2, steps_per_epoch=UPDATES // 2, verbose=0)
@@ -105,14 +112,6 @@ def training(scope, path):
 
 def updates(scope, path, everything=True):
     """A few updates of each chain, with replicas that have no example."""
-    from keras_rbm import (
-        ContrastiveDivergence,
-        ExactChain,
-        PersistentChain,
-        TemperedChain,
-        callbacks,
-    )
-
     log_dir = f"{path}-logs"
     x, _ = data()
     for name, chain, clip in (
@@ -148,7 +147,6 @@ def updates(scope, path, everything=True):
 
 def refusals(scope):
     """The messages of what cannot work under several replicas."""
-    from keras_rbm import ContrastiveDivergence, PersistentChain
 
     def in_scope(function):
         with scope():
@@ -187,8 +185,6 @@ def main(num_devices, path, parts):
     scope = contextlib.nullcontext
     several = bool(os.environ.get("TF_CONFIG"))
     if several:
-        from keras_rbm import devices
-
         scope = devices.strategy("auto").scope
     elif num_devices > 1:
         names = [f"CPU:{i}" for i in range(num_devices)]
