@@ -14,6 +14,7 @@ import contextlib
 import datetime
 import functools
 import inspect
+import json
 import logging
 import os
 import pathlib
@@ -122,7 +123,28 @@ def _find(name):
     raise UserError(f"no config {name!r}; a path, or one of {known}")
 
 
+def _process(chief):
+    """Name of this process among those of TF_CONFIG; the chief's is given."""
+    if not os.environ.get("TF_CONFIG"):
+        return chief
+    try:
+        config = json.loads(os.environ["TF_CONFIG"])
+        task, cluster = config["task"], config["cluster"]
+        kind, index = task["type"], int(task["index"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            'TF_CONFIG must be JSON with a "cluster" and a "task": '
+            f"{os.environ['TF_CONFIG']!r}"
+        ) from error
+    first = "chief" if "chief" in cluster else "worker"
+    return chief if (kind, index) == (first, 0) else f"{kind}-{index}"
+
+
 def _output(config):
+    if os.environ.get("TF_CONFIG") and not _OUTPUT.value:
+        raise UserError(
+            "several processes need an --output, the same folder for all"
+        )
     time = f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}"
     output = pathlib.Path(
         _OUTPUT.value or pathlib.Path("runs") / config.stem / time
@@ -132,7 +154,11 @@ def _output(config):
         output = output.with_name(f"{time}-{number}")
         number += 1
     # The log of a run that failed before training is no run.
-    if output.is_dir() and {p.name for p in output.iterdir()} - {"train.log"}:
+    if (
+        _process("train") == "train"
+        and output.is_dir()
+        and {p.name for p in output.iterdir() if p.suffix != ".log"}
+    ):
         raise UserError(
             f"{output} holds a run already; give another --output, or move it"
         )
@@ -223,7 +249,7 @@ def _load(keras, path):
 
 
 def _train(config, output, resume=False):
-    log = output / "train.log"
+    log = output / f"{_process('train')}.log"
     with _alone(log):
         _train_alone(config, output, log, resume)
 

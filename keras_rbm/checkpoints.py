@@ -10,6 +10,8 @@ import re
 import zipfile
 from typing import NamedTuple
 
+from keras import ops
+
 _LOG = logging.getLogger("keras_rbm")
 # Members of the archive, beside those of a `.keras` file.
 _STATE, _SUMS = "run.json", "SHA256SUMS"
@@ -50,7 +52,8 @@ def write(model, directory, state, keep=3):
             are left as they are.
     """
     directory = pathlib.Path(directory)
-    path = directory / f"update-{int(model.updates):010d}.keras"
+    updates = int(ops.convert_to_numpy(model.updates))
+    path = directory / f"update-{updates:010d}.keras"
     aside = directory / f"writing-{os.getpid()}.keras"
     try:
         directory.mkdir(parents=True, exist_ok=True)

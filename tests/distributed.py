@@ -145,6 +145,46 @@ def updates(scope, path, everything=True):
     yield "integers", {"particles": array(model.chain.particles)}
 
 
+class StopAt(keras.callbacks.Callback):
+    """Asks for an end after so many updates."""
+
+    def __init__(self, checkpoint, updates):
+        super().__init__()
+        self.checkpoint, self.updates = checkpoint, updates
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(array(self.model.updates)) == self.updates:
+            self.checkpoint.stop("a test")
+
+
+def resumed(scope, path, stop=None):
+    """A run from its newest checkpoint on; stopped after some updates."""
+    with scope():
+        model = make(PersistentChain(CHAINS), name="rbm")
+        model.compile(optimizer(use_ema=True), run_eagerly=True)
+    checkpoint = callbacks.Checkpoint(f"{path}-checkpoints")
+    done = checkpoint.resume(model)
+    model.fit(
+        batches(13).skip(done.updates),
+        epochs=2,
+        steps_per_epoch=3,
+        initial_epoch=done.epoch,
+        initial_step=done.step,
+        callbacks=[StopAt(checkpoint, stop), checkpoint],
+        verbose=0,
+    )
+    return state(model) | checkpoint.history().history
+
+
+def resuming(scope, path):
+    """A run that was stopped within an epoch, beside one that was not."""
+    try:
+        resumed(scope, path, stop=4)
+    except callbacks.Interrupted:
+        yield "resumed", resumed(scope, path)
+    yield "whole", resumed(scope, f"{path}-whole")
+
+
 def refusals(scope):
     """The messages of what cannot work under several replicas."""
 
@@ -194,6 +234,8 @@ def main(num_devices, path, parts):
         found += training(scope, f"{path}.keras")
     if "updates" in parts or "watched" in parts:
         found += updates(scope, path, "updates" in parts)
+    if "resuming" in parts:
+        found += resuming(scope, path)
     if "refusals" in parts:
         found += refusals(scope)
     if os.environ.get("LOAD"):

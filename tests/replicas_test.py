@@ -63,7 +63,7 @@ def one(tmp_path_factory):
 @pytest.fixture(scope="module")
 def two(tmp_path_factory, one):
     path = tmp_path_factory.mktemp("two") / "found.npz"
-    parts = "training", "updates", "refusals", "blocks"
+    parts = "training", "updates", "resuming", "refusals", "blocks"
     found = finish(start(path, 2, *parts, LOAD=one["file"]), path)
     return found | {"file": f"{path}.keras"}
 
@@ -170,3 +170,10 @@ def test_one_replica_is_left_alone():
     model = RBM(5, 4, chain=PersistentChain(3), seed=0)
     model.compile()
     assert model.jit_compile
+
+
+def test_a_run_of_several_replicas_is_resumed_to_the_bit(two):
+    assert two["resumed"].keys() == two["whole"].keys()
+    assert len(two["whole"]["loss"]) == 2
+    for name, value in two["whole"].items():
+        np.testing.assert_array_equal(two["resumed"][name], value)

@@ -5,9 +5,10 @@ import time
 from typing import NamedTuple
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from keras_rbm import checkpoints, checks
+from keras_rbm import checkpoints, checks, devices
 from keras_rbm.callbacks.measured import finite
 
 _LOG = logging.getLogger("keras_rbm")
@@ -56,7 +57,9 @@ class Checkpoint(keras.callbacks.Callback):
     ends with the same weights, optimizer, chains and history, bit for bit
     (with the same versions of the libraries on the same kind of processor).
     This callback must be the last one in the list. A model that is no longer
-    finite is not saved.
+    finite is not saved. Of several processes (`MultiWorkerMirroredStrategy`)
+    the chief alone writes, and all read what it has written; minutes then
+    count at the end of an epoch alone.
 
     Args:
         directory: Where the checkpoints go, see `checkpoints.write`.
@@ -124,13 +127,8 @@ class Checkpoint(keras.callbacks.Callback):
         changes = _changes(state["about"], self.about)
         if changes:
             _LOG.warning("the last bits of the run may differ: %s", changes)
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(self.latest)
-        for metric in model.metrics:
-            for variable, value in zip(
-                metric.variables, state["metrics"][metric.name], strict=True
-            ):
-                variable.assign(value)
+        with devices.scope(model.distribute_strategy):
+            _restore(model, self.latest, state["metrics"])
         self.rows = state["rows"]
         self._restored = state["callbacks"]
         return Position(*state["position"])
@@ -160,6 +158,8 @@ class Checkpoint(keras.callbacks.Callback):
         ):
             callback.set_state(state)
         self._restored = None
+        strategy = self.model.distribute_strategy
+        self._several = devices.num_workers(strategy) > 1
         self._begin()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -167,7 +167,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = batch + 1
-        if step < self.params["steps"] and self._due():
+        if step < self.params["steps"] and self._due(within_epoch=True):
             self._write(Position(self._epoch, step, self._count()))
 
     def on_epoch_end(self, epoch, logs=None):
@@ -176,31 +176,27 @@ class Checkpoint(keras.callbacks.Callback):
         if self._due() or last:
             self._write(Position(epoch + 1, 0, self._count()))
 
-    def _due(self):
-        return (
-            self._stop is not None
-            or (
-                self.minutes is not None
-                and time.monotonic() - self._time >= 60 * self.minutes
-            )
-            or (
-                self.updates is not None
-                and self._count() - self._updates >= self.updates
-            )
-        )
+    def _due(self, within_epoch=False):
+        if self._stop is not None:
+            return True
+        if self.updates and self._count() - self._updates >= self.updates:
+            return True
+        # Within an epoch the metrics are read, with the help of all processes,
+        # whose clocks need not agree.
+        if self.minutes is None or (within_epoch and self._several):
+            return False
+        return time.monotonic() - self._time >= 60 * self.minutes
 
     def _write(self, position):
-        if finite(self.model):
+        metrics = {}
+        if position.step:
+            metrics = _read(self.model)
+        if devices.is_chief() and finite(self.model):
             state = {
                 "position": position,
                 "settings": self.settings,
                 "about": self.about,
-                "metrics": {
-                    metric.name: [
-                        float(variable) for variable in metric.variables
-                    ]
-                    for metric in self.model.metrics
-                },
+                "metrics": metrics,
                 "rows": self.rows,
                 "callbacks": [c.get_state() for c in self.callbacks],
             }
@@ -216,6 +212,33 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _count(self):
         return int(ops.convert_to_numpy(self.model.updates))
+
+
+def _restore(model, path, metrics):
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(path)
+    for metric in model.metrics:
+        values = metrics.get(metric.name, ())  # None between epochs.
+        for variable, value in zip(metric.variables, values, strict=False):
+            variable.assign(value)
+
+
+def _read(model):
+    """The values of the metrics' variables, summed over all replicas."""
+
+    def read():
+        with devices.scope(model.distribute_strategy):
+            return {
+                metric.name: [
+                    tf.convert_to_tensor(variable.value)
+                    for variable in metric.variables
+                ]
+                for metric in model.metrics
+            }
+
+    # The replicas of several processes add up within a graph.
+    found = tf.function(read, autograph=False)()
+    return tf.nest.map_structure(lambda x: float(x.numpy()), found)
 
 
 def _plain(value):

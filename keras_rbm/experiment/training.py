@@ -58,7 +58,8 @@ def run(
     Args:
         model: An `RBM`.
         data: A `keras_rbm.data.Data` as wide as the model's visible side.
-        output: Directory to write to; it is made if need be.
+        output: Directory to write to; it is made if need be. Of several
+            processes only the chief writes; all must see the directory.
         optimizer: Function of a `learning_rate` that returns a Keras
             optimizer, such as its class.
         learning_rate: Number, Keras schedule, or function of the number of
@@ -154,10 +155,12 @@ def run(
     os.makedirs(os.path.join(output, "checkpoints"), exist_ok=True)
     model.prepare(v_train)
     done = callbacks.Position()
+    chief = devices.is_chief()
     if resume:
         done = checkpoint.resume(model)
+    if resume and chief:
         files.rewind(output, log_dir, checkpoint, done)
-    if describe is not None:
+    if describe is not None and chief:
         text = describe()
         files.write(os.path.join(output, "operative_config.gin"), text)
         callbacks.config_text(log_dir, text)
@@ -170,7 +173,7 @@ def run(
         model.hidden.width,
     )
     begin = time.perf_counter()
-    with stopping(checkpoint):
+    with stopping(checkpoint, model.distribute_strategy):
         model.fit(
             batches(data.train, batch_size, binarize, seed, done.updates),
             epochs=epochs,
@@ -186,14 +189,16 @@ def run(
                     log_dir, data.image_shape, examples, pictures_every
                 ),
                 callbacks.Histograms(log_dir, examples, pictures_every),
-                keras.callbacks.CSVLogger(
-                    os.path.join(output, "history.csv"), append=resume
+                *callbacks.on_chief(
+                    keras.callbacks.CSVLogger(
+                        os.path.join(output, "history.csv"), append=resume
+                    )
                 ),
                 keras.callbacks.TerminateOnNaN(),
                 callbacks.EpochLog(),
                 *(
                     [callbacks.Progress(done=done.updates)]
-                    if sys.stdout.isatty()
+                    if chief and sys.stdout.isatty()
                     else []
                 ),
                 checkpoint,  # After those whose work it takes for done.
@@ -208,7 +213,8 @@ def run(
             "learning rate. The checkpoints of the epochs before are in "
             f"{output}/checkpoints."
         )
-    files.save(model, os.path.join(output, "model.keras"))
+    if chief:
+        files.save(model, os.path.join(output, "model.keras"))
     files.pictures(model, data.image_shape, examples, output)
     return history
 

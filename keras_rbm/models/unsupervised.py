@@ -5,8 +5,13 @@ import inspect
 import keras
 import numpy as np
 
-from keras_rbm import checks, devices
-from keras_rbm.models import compiled_loop, distributed_loop, inputs
+from keras_rbm import devices
+from keras_rbm.models import (
+    compiled_loop,
+    distributed_loop,
+    inputs,
+    partial_epoch,
+)
 from keras_rbm.models.averaging import averaged_weights
 
 # How much of a batch the metrics of a training step look at.
@@ -148,7 +153,7 @@ class UnsupervisedModel(keras.Model):
                 number, or `initial_step` is not such a number.
         """
         given = _arguments(super().fit, x, y, *args, **kwargs)
-        self._check_initial_step(initial_step, given.get("steps_per_epoch"))
+        partial_epoch.check(self, initial_step, given.get("steps_per_epoch"))
         inputs.check(x, self.visible, "x", given.get("batch_size"))
         weight = given.get("sample_weight")
         _check_weight(weight, x)
@@ -181,7 +186,9 @@ class UnsupervisedModel(keras.Model):
             given["x"] = x.batch(steps, drop_remainder=True).prefetch(1)
         if initial_step:
             self.make_train_function()
-            self._skip(initial_step // self.steps_per_execution)
+            calls = initial_step // self.steps_per_execution
+            self.train_function = partial_epoch.train_function(self, calls)
+            self._keep_metrics = True
         self._fitting = True
         try:
             return super().fit(**given)
@@ -195,34 +202,6 @@ class UnsupervisedModel(keras.Model):
         if not self._keep_metrics:
             super().reset_metrics()
         self._keep_metrics = False
-
-    def _check_initial_step(self, initial_step, steps_per_epoch):
-        if initial_step:
-            checks.positive_integer("initial_step", initial_step)
-        if initial_step and (
-            initial_step % self.steps_per_execution
-            or not steps_per_epoch
-            or initial_step >= steps_per_epoch
-        ):
-            raise ValueError(
-                "`initial_step` must be a multiple of `steps_per_execution`, "
-                f"{self.steps_per_execution}, below `steps_per_epoch`, "
-                f"{steps_per_epoch}. Received: initial_step={initial_step}"
-            )
-
-    def _skip(self, calls):
-        """Lets so many calls of the training function do nothing."""
-        self._keep_metrics = True
-        function, left = self.train_function, calls
-
-        def train(iterator):
-            nonlocal left
-            if left:
-                left -= 1
-                return self.get_metrics_result()
-            return function(iterator)
-
-        self.train_function = train
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Metrics over all of `x`: `keras.Model.evaluate`.
