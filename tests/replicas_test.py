@@ -176,4 +176,6 @@ def test_a_run_of_several_replicas_is_resumed_to_the_bit(two):
     assert two["resumed"].keys() == two["whole"].keys()
     assert len(two["whole"]["loss"]) == 2
     for name, value in two["whole"].items():
-        np.testing.assert_array_equal(two["resumed"][name], value)
+        # The sums of metrics are spread over the replicas in another way.
+        error = 0 if name in ("weights", "particles") else ERROR
+        np.testing.assert_allclose(two["resumed"][name], value, 0, error)
