@@ -67,6 +67,10 @@ _EPOCHS = flags.DEFINE_integer(
 )
 
 
+# Characters of an error; all of it is in the log.
+_LONGEST = 2000
+
+
 class UserError(Exception):
     """Something that the user can put right; told in one line."""
 
@@ -116,9 +120,12 @@ def main(argv):
 
 def _find(name):
     path = pathlib.Path(name)
-    for candidate in (path, _CONFIGS / path, _CONFIGS / f"{path}.gin"):
-        if candidate.is_file():
-            return candidate
+    try:
+        for candidate in (path, _CONFIGS / path, _CONFIGS / f"{path}.gin"):
+            if candidate.is_file():
+                return candidate
+    except OSError as error:
+        raise UserError(f"cannot read the config: {error}") from error
     known = ", ".join(sorted(p.name for p in _CONFIGS.glob("*.gin")))
     raise UserError(f"no config {name!r}; a path, or one of {known}")
 
@@ -153,18 +160,21 @@ def _output(config):
     while not _OUTPUT.value and output.exists():  # Begun in the same second.
         output = output.with_name(f"{time}-{number}")
         number += 1
-    # The log of a run that failed before training is no run.
-    if (
-        _process("train") == "train"
-        and output.is_dir()
-        and {p.name for p in output.iterdir() if p.suffix != ".log"}
-    ):
-        raise UserError(
-            f"{output} holds a run already; give another --output, or move it"
-        )
     try:
+        # The log of a run that failed before training is no run.
+        full = output.is_dir() and any(
+            path.suffix != ".log" for path in output.iterdir()
+        )
+        process = _process("train")
+        if full and process == "train":
+            raise UserError(
+                f"{output} holds a run already; give another --output, or "
+                "move it"
+            )
         output.mkdir(parents=True, exist_ok=bool(_OUTPUT.value))
-    except OSError as error:
+        with open(output / f"{process}.log", "a"):
+            pass
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot make the folder {output}: {error}") from error
     return output
 
@@ -178,8 +188,7 @@ def _finished():
         raise UserError(f"no run in {output}: there is no such folder")
     if not (output / "model.keras").is_file():
         raise UserError(f"no finished run in {output}: it holds no model.keras")
-    if not os.access(output, os.W_OK):
-        raise UserError(f"cannot write to the folder {output}")
+    _check_writable(output / "evaluate.log")
     return _config_of(output), output
 
 
@@ -194,9 +203,17 @@ def _begun():
         raise UserError(
             f"the run in {output} is finished; give more --epochs to prolong it"
         )
-    if not os.access(output, os.W_OK):
-        raise UserError(f"cannot write to the folder {output}")
-    return _config_of(output), output
+    config = _config_of(output)
+    _check_writable(output / f"{_process('train')}.log")
+    return config, output
+
+
+def _check_writable(log):
+    try:
+        with open(log, "a"):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write to the folder: {error}") from error
 
 
 def _config_of(output):
@@ -261,7 +278,7 @@ def _train_alone(config, output, log, resume):
     try:
         gin.add_config_file_search_path(str(_CONFIGS))
         gin.parse_config_files_and_bindings([str(config)], _bindings())
-        keras.utils.set_random_seed(gin.query_parameter("%seed") % 2**32)
+        keras.utils.set_random_seed(_seed(gin) % 2**32)
         run = gin.get_configurable("run")
         run(output=str(output), describe=lambda: _describe(gin), resume=resume)
     except callbacks.Interrupted as interrupted:
@@ -290,6 +307,17 @@ def _alone(log):
                 f"another process is training in {log.parent}"
             ) from None
         yield
+
+
+def _seed(gin):
+    """The macro `seed` of the config, which `--seed` sets too."""
+    seed = gin.get_bindings("seed/gin.macro").get("value")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(
+            "the config must bind `seed` to an integer of 0 or more, as "
+            f"base.gin does. Received: seed={seed!r}"
+        )
+    return seed
 
 
 def _tensorboard():
@@ -400,7 +428,10 @@ def _fail(error, log):
     """Tells a user error in one line; the trace is in the log."""
     logging.getLogger("keras_rbm").exception("this failed")
     message = str(error).split("\n  In call to configurable")[0]
-    line = " ".join(message.split())
+    line = " ".join(message.split()) or type(error).__name__
+    if not isinstance(error, ValueError | OSError):
+        line = f"{type(error).__name__}: {line}"
+    line = textwrap.shorten(line, _LONGEST)
     raise UserError(f"{line} (trace in {log})") from None
 
 
@@ -439,5 +470,14 @@ def _log_to(path):
         logger.addHandler(handler)
 
 
+def _flags(argv):
+    """Reads the flags; what is wrong with them is told as all else is."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        print(f"train.py: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=_flags)

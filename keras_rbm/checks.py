@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import os
 import random
 
 
@@ -16,15 +17,17 @@ def positive_integer(name, value):
         A positive `int`.
 
     Raises:
-        ValueError: If `value` is not a positive integer.
+        ValueError: If `value` is not a positive integer below 2**31, which
+            is what TensorFlow counts with.
     """
     if (
         isinstance(value, bool)
         or not isinstance(value, numbers.Integral)
-        or value < 1
+        or not 1 <= value < 2**31
     ):
         raise ValueError(
-            f"`{name}` must be a positive integer. Received: {name}={value!r}"
+            f"`{name}` must be a positive integer, less than 2**31. Received: "
+            f"{name}={value!r}"
         )
     return int(value)
 
@@ -96,6 +99,33 @@ def seed(value):
             f"Received: seed={value!r}"
         )
     return int(value)
+
+
+def in_memory(name, shape):
+    """Refuses what this machine cannot hold, before any of it is allocated.
+
+    Args:
+        name: The argument's name, for the error.
+        shape: Shape of what is asked for, in float32.
+
+    Raises:
+        ValueError: If it takes more than all the memory that there is.
+    """
+    size, most = 4 * math.prod(map(int, shape)), _memory()
+    if size > most:
+        raise ValueError(
+            f"`{name}` must fit into memory, as float32: "
+            f"{size / 2**30:.4g} GiB of {most / 2**30:.4g} GiB that there are. "
+            f"Make it smaller. Received: {name} of shape {tuple(shape)}"
+        )
+
+
+def _memory():
+    """Bytes of memory, or 1 TiB where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2**40
 
 
 def _is_number(value):

@@ -4,6 +4,13 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
+from hypothesis import settings
+
+# The same examples at every run, however long one takes; none is kept.
+settings.register_profile(
+    "keras_rbm", derandomize=True, deadline=None, database=None
+)
+settings.load_profile("keras_rbm")
 
 
 def pytest_collection_modifyitems(items):

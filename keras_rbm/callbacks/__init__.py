@@ -4,6 +4,9 @@ from keras_rbm.callbacks.chain_health import ChainHealth as ChainHealth
 from keras_rbm.callbacks.checkpoint import Checkpoint as Checkpoint
 from keras_rbm.callbacks.checkpoint import Interrupted as Interrupted
 from keras_rbm.callbacks.checkpoint import Position as Position
+from keras_rbm.callbacks.divergence import (
+    StopOnDivergence as StopOnDivergence,
+)
 from keras_rbm.callbacks.histograms import Histograms as Histograms
 from keras_rbm.callbacks.images import Images as Images
 from keras_rbm.callbacks.images import filters as filters

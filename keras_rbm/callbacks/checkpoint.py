@@ -142,6 +142,10 @@ class Checkpoint(keras.callbacks.Callback):
                 history.history.setdefault(name, []).append(value)
         return history
 
+    def told(self):
+        """The newest checkpoint as text; `None` where there is none."""
+        return None if self.latest is None else str(self.latest)
+
     def stop(self, reason):
         """Has the run saved and ended after the present compiled call.
 

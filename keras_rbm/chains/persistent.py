@@ -37,6 +37,7 @@ class PersistentChain(Chain):
 
     def build(self, visible_shape, hidden_shape):
         super().build(visible_shape, hidden_shape)
+        checks.in_memory("num_chains", (self.num_chains, hidden_shape[-1]))
         self.particles = self.add_weight(
             name="particles",
             shape=(self.num_chains, hidden_shape[-1]),

@@ -72,6 +72,7 @@ class TemperedChain(Chain):
         super().build(visible_shape, hidden_shape)
         width = visible_shape[-1]
         rows = self.num_betas * self.num_chains
+        checks.in_memory("num_chains", (rows, width))
         for name, shape, start in (
             ("particles", (rows, width), 0.0),
             ("mean", (width,), 0.0),

@@ -1,12 +1,12 @@
 """A user's own data, from NumPy's files."""
 
-import pathlib
 import tokenize
 import zipfile
 import zlib
 
 import numpy as np
 
+from keras_rbm.data.checks import check_path
 from keras_rbm.data.dataset import Data, split
 
 _KEYS = {
@@ -69,7 +69,7 @@ def arrays(
             keys, an array is of the wrong type or shape, or a size is asked
             for of which the file has its own data.
     """
-    path = pathlib.Path(path)
+    path = check_path(path, "path")
     splits = _convert(_load(path))
     shapes = {key: x.shape[1:] for key, x in splits.items() if x.ndim == 3}
     if shapes:
@@ -166,7 +166,7 @@ def _image_shape(shapes, splits, image_shape):
     """Returns the (rows, columns) that all the arrays agree upon."""
     found = set(shapes.values())
     if image_shape is not None:
-        found.add(tuple(image_shape))
+        found.add(tuple(np.ravel(np.asarray(image_shape, object))))
     if len(found) > 1 or len(shapes) < len(splits):
         raise ValueError(
             "Arrays of shape (examples, rows, columns) must have the same "

@@ -44,7 +44,7 @@ def bars_and_stripes(size=4, patterns="distinct", num_patterns=None):
           Boltzmann machines, 20 patterns of 6 x 6.
     """
     size = check_integer(size, "size", 2, 12)
-    if patterns not in _PATTERNS:
+    if not isinstance(patterns, str) or patterns not in _PATTERNS:
         raise ValueError(
             f"Argument `patterns` must be one of {_PATTERNS}. "
             f"Received: patterns={patterns!r}"

@@ -1,8 +1,11 @@
 """What every array, size and seed in this package is checked for."""
 
 import operator
+import pathlib
 
 import numpy as np
+
+from keras_rbm import checks
 
 
 def to_float(x):
@@ -17,7 +20,7 @@ def to_float(x):
     Raises:
         ValueError: If `x` is neither uint8 nor floating.
     """
-    x = np.asarray(x)
+    x = _array(x, "x")
     _check_dtype(x, "x")
     if x.dtype == np.uint8:
         return x.astype(np.float32) / np.float32(255.0)
@@ -37,9 +40,10 @@ def check_examples(x, argument):
 
     Raises:
         ValueError: If `x` is not 2-D, is empty, is neither uint8 nor
-            floating, or holds NaN or infinity (also after the conversion).
+            floating, holds NaN or infinity (also after the conversion), or
+            would not fit into memory.
     """
-    x = np.asarray(x)
+    x = _array(x, argument)
     if x.ndim != 2:
         raise ValueError(
             f"Argument `{argument}` must be a 2-D array of shape (examples, "
@@ -67,6 +71,37 @@ def check_examples(x, argument):
             f"{bad_rows[0]}"
         )
     return x
+
+
+def check_path(path, argument):
+    """Returns `path` as a `pathlib.Path`.
+
+    Args:
+        path: What came.
+        argument: Its name, for the error.
+
+    Returns:
+        A `pathlib.Path`, which need not exist.
+
+    Raises:
+        ValueError: If it is no path, or one that no file can have.
+    """
+    try:
+        path = pathlib.Path(path)
+        path.exists()
+        if "\0" in str(path):
+            raise TypeError
+    except TypeError as error:
+        raise ValueError(
+            f"Argument `{argument}` must be a path. "
+            f"Received: {argument}={path!r}"
+        ) from error
+    except OSError as error:
+        raise ValueError(
+            f"Argument `{argument}` must be a path that can be looked at. "
+            f"Received: {error.strerror}, {argument}={str(path)[:100]!r}"
+        ) from error
+    return path
 
 
 def check_integer(value, argument, minimum, maximum=2**63 - 1):
@@ -121,6 +156,25 @@ def check_image_shape(image_shape, width):
             f"data that are not images. Received: image_shape={image_shape}"
         )
     return rows, columns
+
+
+def _array(x, argument):
+    try:
+        if hasattr(x, "shape"):
+            checks.in_memory(argument, x.shape)
+        if np.ma.is_masked(x):
+            raise TypeError("masked values")
+        return np.asarray(x)
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        reason = str(error)
+    except ValueError as error:
+        if f"`{argument}`" in str(error):
+            raise
+        reason = str(error)
+    raise ValueError(
+        f"Argument `{argument}` must be an array of numbers, none of them "
+        f"masked. Received: {argument} of type {type(x).__name__}: {reason}"
+    )
 
 
 def _check_dtype(x, argument):

@@ -2,14 +2,16 @@
 
 import gzip
 import math
-import pathlib
 import zlib
 
 import numpy as np
 
+from keras_rbm.data.checks import check_path
+
 _IMAGES = 0x00000803  # unsigned bytes in three dimensions
 _LABELS = 0x00000801  # unsigned bytes in one dimension
 _HEADER = 16  # bytes: magic number, images, rows, columns
+_GZIP_RATIO = 1032  # what deflate packs at most
 
 
 def find(data_dir, stem):
@@ -23,7 +25,7 @@ def find(data_dir, stem):
         The path of the first of `candidates(stem)` that exists, or `None`.
     """
     for name in candidates(stem):
-        path = pathlib.Path(data_dir) / name
+        path = check_path(data_dir, "data_dir") / name
         if path.is_file():
             return path
     return None
@@ -56,26 +58,32 @@ def read_images(path):
             longer than its header says, or its compression is damaged.
         OSError: If the file cannot be opened.
     """
+    path = check_path(path, "path")
+    size = path.stat().st_size
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     try:
         with gzip.open(path) if packed else open(path, "rb") as file:
-            content = file.read()
+            header = file.read(_HEADER)
+            shape = _shape(header, path)
+            expected = math.prod(shape)
+            # A damaged header must not make room for what is not there.
+            possible = size * (_GZIP_RATIO if packed else 1)
+            content = file.read(min(expected, possible)) + file.read(1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(
             f"The gzipped file {path} must be whole, but its end is missing "
             f"or it is damaged ({error}). Download it again. "
-            f"Received: {pathlib.Path(path).stat().st_size} bytes"
+            f"Received: {size} bytes"
         ) from error
-    shape = _shape(content[:_HEADER], path)
-    expected = _HEADER + math.prod(shape)
     if len(content) != expected:
         raise ValueError(
-            f"The IDX file {path} must hold {expected} bytes for the "
-            f"{shape[0]} images of {shape[1]} x {shape[2]} pixels in its "
-            f"header. Download it again. Received: {len(content)} bytes"
+            f"The IDX file {path} must hold {_HEADER + expected} bytes for "
+            f"the {shape[0]} images of {shape[1]} x {shape[2]} pixels in its "
+            "header. Download it again. Received: "
+            + (f"{size} bytes" if not packed else f"{size} bytes, packed")
         )
-    return np.frombuffer(content, np.uint8, offset=_HEADER).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _shape(header, path):

@@ -1,9 +1,7 @@
 """MNIST, and data sets like it, from IDX files or TensorFlow Datasets."""
 
-import pathlib
-
 from keras_rbm.data import idx, tfds_images
-from keras_rbm.data.checks import check_integer
+from keras_rbm.data.checks import check_integer, check_path
 from keras_rbm.data.dataset import Data, split
 
 _STEMS = {"train": "train-images", "test": "t10k-images"}
@@ -49,7 +47,7 @@ def mnist(data_dir=None, name="mnist", validation_size=5000, train_size=None):
     if data_dir is None:
         images = tfds_images.read_images(name)
     else:
-        images = _read_files(pathlib.Path(data_dir))
+        images = _read_files(check_path(data_dir, "data_dir"))
     train, test = images["train"], images.get("test")
     validation = images.get("validation") if validation_size else None
     if validation is None:

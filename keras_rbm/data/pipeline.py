@@ -132,7 +132,7 @@ def binarized(x, how, seed=0):
 
 
 def _check(x, binarize):
-    if binarize not in _METHODS:
+    if not isinstance(binarize, str) or binarize not in _METHODS:
         raise ValueError(
             f"Argument `binarize` must be one of {_METHODS}. "
             f"Received: binarize={binarize!r}"

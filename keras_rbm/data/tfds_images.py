@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 
+from keras_rbm.data.checks import check_path
+
 _LUMINANCE = np.array([299, 587, 114], np.uint32)  # thousandths, ITU-R BT.601
 _FALLBACK_URL = "https://storage.googleapis.com"
 _ROWS_AT_ONCE = 1000
@@ -37,13 +39,17 @@ def read_images(name, data_dir=None):
     """
     import tensorflow_datasets as tfds
 
+    if data_dir is not None:
+        data_dir = check_path(data_dir, "data_dir")
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError:
+    # What TFDS raises, by sort of name: unknown, malformed, of no version.
+    except (AssertionError, OSError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
         raise ValueError(
             "Argument `name` must be the name of a data set in TFDS (see "
             "https://www.tensorflow.org/datasets/catalog) or of one that was "
-            f"prepared on this machine. Received: name={name!r}"
+            f"prepared on this machine. Received: name={name!r} ({reason})"
         ) from None
     if not builder.is_prepared():
         _download(builder, name)

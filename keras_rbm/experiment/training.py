@@ -182,6 +182,7 @@ def run(
             initial_step=done.step,
             validation_data=validation,
             callbacks=[
+                callbacks.StopOnDivergence(checkpoint.told),
                 *sweeps,  # Before those that its logs are for.
                 *measured,  # These too.
                 callbacks.Scalars(log_dir),
@@ -194,7 +195,6 @@ def run(
                         os.path.join(output, "history.csv"), append=resume
                     )
                 ),
-                keras.callbacks.TerminateOnNaN(),
                 callbacks.EpochLog(),
                 *(
                     [callbacks.Progress(done=done.updates)]
@@ -207,12 +207,6 @@ def run(
         )
     history = checkpoint.history()
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
-    if not np.isfinite(history.history["loss"]).all():
-        raise ValueError(
-            f"Training diverged in epoch {len(history.epoch)}: lower the "
-            "learning rate. The checkpoints of the epochs before are in "
-            f"{output}/checkpoints."
-        )
     if chief:
         files.save(model, os.path.join(output, "model.keras"))
     files.pictures(model, data.image_shape, examples, output)

@@ -30,6 +30,7 @@ def betas(num_betas):
     Reference: Salakhutdinov and Murray (2008), section 5.
     """
     num_betas = checks.positive_integer("num_betas", num_betas)
+    checks.in_memory("num_betas", (num_betas, 8))  # Some arrays of float64.
     shares = np.array([0, 500, 4_500, 14_500]) / 14_500
     return np.interp(
         np.linspace(0.0, 1.0, num_betas + 1), shares, [0.0, 0.5, 0.9, 1.0]

@@ -1,7 +1,11 @@
 """What comes into a model from outside: checks and means of data."""
 
+import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_rbm import checks
+from keras_rbm.models import stream_checks
 
 # How many batches of a data set are looked at for a mean.
 _MEAN_BATCHES = 100
@@ -31,27 +35,48 @@ def check(x, units, name, batch_size=None):
             negative or not numbers.
     """
     if is_dataset(x):
-        for batch in x.take(1):
-            _checked(batch, units, name)
+        stream_checks.check_structure(x, name)
+        for _ in _batches(x.take(1), units, name):
             return
         raise ValueError(
             f"`{name}` must have at least one batch. Received an empty "
             "data set."
         )
-    if not hasattr(x, "__array__"):
-        raise ValueError(
-            f"`{name}` must be an array of shape (examples, {units.width}) "
-            "or a tf.data.Dataset of batches. Received: "
-            f"type({name})={type(x).__name__}"
-        )
-    x = np.asarray(x)
-    units.check(x, name)
+    x = _array(x, units, name)
     if batch_size is not None and len(x) < batch_size:
         raise ValueError(
             f"`{name}` must have at least as many examples as a batch. "
             f"Lower `batch_size`. Received: {name}.shape={x.shape}, "
             f"batch_size={batch_size}"
         )
+
+
+def checked(x, units, name):
+    """Returns `x`, checked as far as it is known.
+
+    Args:
+        x: Array or tensor of shape `(examples, units.width)`.
+        units: `Units` that the examples must be states of.
+        name: The argument's name, for errors.
+
+    Returns:
+        `x`, if it is a tensor, else an array. Of a tensor of a graph the
+        width alone is checked.
+
+    Raises:
+        ValueError: If the data cannot be states of the units.
+    """
+    symbolic = isinstance(x, tf.Tensor) and not hasattr(x, "numpy")
+    if symbolic or isinstance(x, keras.KerasTensor):
+        if not len(x.shape) or x.shape[-1] not in (None, units.width):
+            raise ValueError(
+                f"`{name}` must have shape (examples, {units.width}), one "
+                f"column for each visible unit. Received: {name}.shape="
+                f"{tuple(x.shape)}"
+            )
+        return x
+    array = _array(x, units, name)
+    return x if keras.ops.is_tensor(x) else array
 
 
 def check_weight(weight, count, name="sample_weight"):
@@ -63,7 +88,8 @@ def check_weight(weight, count, name="sample_weight"):
         name: The argument's name, for errors.
 
     Raises:
-        ValueError: If a weight is missing, negative or not a finite number.
+        ValueError: If a weight is missing, negative or not a finite number,
+            or so large or small that float32 could not sum it.
     """
     if weight is None:
         return
@@ -82,6 +108,13 @@ def check_weight(weight, count, name="sample_weight"):
             f"`{name}` must hold finite numbers that are not negative; "
             f"{wrong.sum()} of {count} are not such. Received: "
             f"{name}[{row}]={weight[row]}"
+        )
+    positive = weight[weight > 0]
+    if positive.size and not 1e-30 <= positive.min() <= positive.max() <= 1e30:
+        raise ValueError(
+            f"`{name}` must hold 0, or numbers from 1e-30 to 1e30, which can "
+            f"be summed. Received: {name} from {positive.min()} to "
+            f"{positive.max()}"
         )
 
 
@@ -105,7 +138,7 @@ def mean(x, units, name="x", sample_weight=None):
     """
     check(x, units, name)
     if is_dataset(x):
-        batches = (_checked(b, units, name) for b in x.take(_MEAN_BATCHES))
+        batches = _batches(x.take(_MEAN_BATCHES), units, name)
     else:
         check_weight(sample_weight, len(x))
         batches = [(np.asarray(x), sample_weight)]
@@ -160,8 +193,7 @@ def states(x, units, batch_size, name="v"):
 def _joined(dataset, units, count, name):
     """The states of a data set, small batches joined to `count` or more."""
     parts, rows = [], 0
-    for batch in dataset:
-        part = _examples(batch).numpy()
+    for part, _ in _batches(dataset, units, name):
         units.check_states(part, f"a batch of {name}")
         parts.append(part)
         rows += len(part)
@@ -174,15 +206,42 @@ def _joined(dataset, units, count, name):
         yield np.concatenate(parts)
 
 
-def _checked(batch, units, name):
-    """Examples and weights of a batch of a data set, as arrays."""
-    v, weight = _examples(batch).numpy(), None
-    units.check(v, f"a batch of {name}")
-    if isinstance(batch, tuple) and len(batch) == 3:
-        weight = batch[2].numpy()
-        check_weight(weight, len(v))
-    return v, weight
+def _batches(dataset, units, name):
+    """Examples and weights of the batches of a data set, as arrays."""
+    with stream_checks.told(name):
+        for batch in dataset:
+            v, weight = _examples(batch).numpy(), None
+            units.check(v, f"a batch of {name}")
+            if isinstance(batch, tuple) and len(batch) == 3:
+                weight = batch[2].numpy()
+                check_weight(weight, len(v))
+            yield v, weight
 
 
 def _examples(batch):
     return batch[0] if isinstance(batch, tuple) else batch
+
+
+def _array(x, units, name):
+    """Examples as an array that is checked."""
+    try:
+        if not hasattr(x, "__array__"):
+            raise TypeError
+        if hasattr(x, "shape"):
+            checks.in_memory(name, x.shape)
+        masked = np.ma.is_masked(x)
+        x = np.asarray(x)
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(
+            f"`{name}` must be an array of shape (examples, {units.width}) "
+            "or a tf.data.Dataset of batches. Received: "
+            f"type({name})={type(x).__name__}"
+        ) from error
+    if masked or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
+        raise ValueError(
+            f"`{name}` must be of numbers that TensorFlow knows, of up to 64 "
+            "bits, and none masked. Convert it to float32. Received: "
+            f"{name}.dtype={x.dtype}" + masked * ", masked"
+        )
+    units.check(x, name)
+    return x

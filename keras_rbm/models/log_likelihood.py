@@ -119,6 +119,7 @@ def bracket(
     num_betas = checks.positive_integer("num_betas", num_betas)
     num_chains = checks.positive_integer("num_chains", num_chains)
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+    checks.in_memory("num_chains", (num_chains, machine.visible.width))
     stream = random.stream(seed)
     base = machine_lib.decouple(machine, mean)
     if v is not None:

@@ -51,6 +51,10 @@ class MachineModel(UnsupervisedModel):
         mean = machine_lib.hidden_mean(self.machine(), self._states(inputs))
         return ops.cast(mean, self.compute_dtype)
 
+    def __call__(self, inputs, *args, **kwargs):
+        """`call`, with inputs checked before Keras converts them."""
+        return super().__call__(self._checked_states(inputs), *args, **kwargs)
+
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.hidden.width)
 
@@ -59,7 +63,8 @@ class MachineModel(UnsupervisedModel):
 
         Lower is more probable: log p(v) = -F(v) - log Z.
         """
-        return machine_lib.free_energy(self.machine(), self._states(v))
+        v = self._states(self._checked_states(v))
+        return machine_lib.free_energy(self.machine(), v)
 
     def reconstruct(self, v):
         """E[v' | h = E[h | v]], of shape `(batch, visible.width)`.
@@ -67,7 +72,8 @@ class MachineModel(UnsupervisedModel):
         A mean-field pass up and down, without draws.
         """
         machine = self.machine()
-        hidden = machine_lib.hidden_mean(machine, self._states(v))
+        v = self._states(self._checked_states(v))
+        hidden = machine_lib.hidden_mean(machine, v)
         return machine_lib.visible_mean(machine, hidden)
 
     def sample(self, num_samples=None, num_sweeps=1000, start=None, seed=None):
@@ -89,7 +95,7 @@ class MachineModel(UnsupervisedModel):
             ValueError: If an argument is not as described.
         """
         if start is not None:
-            inputs_lib.check(start, self.visible, "start")
+            start = inputs_lib.checked(start, self.visible, "start")
             start = self._states(start)
         with devices.scope(self.distribute_strategy):
             return sampling.sample(
@@ -214,10 +220,8 @@ class MachineModel(UnsupervisedModel):
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         return log_likelihood_lib.pseudo_log_likelihood(machine, v)
 
+    def _checked_states(self, v):
+        return inputs_lib.checked(v, self.visible, "v")
+
     def _states(self, v):
-        if ops.shape(v)[-1] != self.visible.width:
-            raise ValueError(
-                f"Examples must have {self.visible.width} columns, one for "
-                f"each visible unit. Received: shape={tuple(ops.shape(v))}"
-            )
         return ops.cast(v, self.variable_dtype)

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import gradients, replicas
+from keras_rbm import checks, gradients, replicas
 from keras_rbm.machine import Machine
 
 
@@ -51,7 +51,20 @@ class Parameters(keras.layers.Layer):
         )
 
     def build(self):
-        """Creates the variables."""
+        """Creates the variables.
+
+        Raises:
+            ValueError: If W would not fit into memory, or would be kept in a
+                dtype that loses small updates.
+        """
+        checks.in_memory("kernel", (self.visible.width, self.hidden.width))
+        if self.variable_dtype not in ("float32", "float64"):
+            raise ValueError(
+                "`dtype` must keep the parameters in float32 or float64: in "
+                "fewer bits small updates are rounded away. Use "
+                '"mixed_bfloat16" or "mixed_float16" for fast products. '
+                f"Received: dtype={self.variable_dtype!r}"
+            )
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.visible.width, self.hidden.width),

@@ -1,5 +1,6 @@
 """Samples of a model, drawn in the compiled graph."""
 
+import numpy as np
 import tensorflow as tf
 
 from keras_rbm import checks, devices, gibbs, random
@@ -26,12 +27,21 @@ def sample(machine, num_samples, num_sweeps, start=None, seed=None):
         Tensor of shape `(chains, visible.width)`, of states.
 
     Raises:
-        ValueError: If a number is not a positive integer.
+        ValueError: If a number is not a positive integer, or the parameters
+            of the machine are not finite: draws would look like samples.
     """
     stream = random.fold_in(random.stream(seed), _SAMPLE)
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+    for x in tf.nest.flatten(machine[2:5]):
+        if not np.isfinite(tf.cast(x, "float64")).all():
+            raise ValueError(
+                "The model must have finite parameters to be sampled from: "
+                "has its training diverged? Received: parameters that hold "
+                "NaN or infinity"
+            )
     if start is None:
         num_samples = checks.positive_integer("num_samples", num_samples)
+        checks.in_memory("num_samples", (num_samples, machine.visible.width))
         start = gibbs.sample_without_inputs(
             machine, num_samples, random.fold_in(stream, _START)
         )

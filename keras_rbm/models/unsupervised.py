@@ -1,16 +1,16 @@
 """Keras's `compile`, `fit` and `evaluate` for models without targets."""
 
-import inspect
-
 import keras
 import numpy as np
 
 from keras_rbm import devices
 from keras_rbm.models import (
+    arguments,
     compiled_loop,
     distributed_loop,
     inputs,
     partial_epoch,
+    stream_checks,
 )
 from keras_rbm.models.averaging import averaged_weights
 
@@ -103,10 +103,13 @@ class UnsupervisedModel(keras.Model):
                 `auto_scale_loss` of `keras.Model.compile`.
 
         Raises:
-            ValueError: If a loss or metrics are given, or what several
-                replicas cannot do.
+            ValueError: If a loss or metrics are given, or no optimizer, or
+                what several replicas cannot do.
         """
         devices.check(self.distribute_strategy)
+        arguments.check_optimizer(
+            optimizer, kwargs.get("steps_per_execution", 1)
+        )
         refused = ("loss_weights", "metrics", "weighted_metrics")
         given = {"loss": loss, **{n: kwargs.pop(n, None) for n in refused}}
         for name, value in given.items():
@@ -148,12 +151,18 @@ class UnsupervisedModel(keras.Model):
         from what they are (see `callbacks.Checkpoint`).
 
         Raises:
-            ValueError: If the data cannot be states of the visible units, or
-                are fewer than a batch, or if a weight is negative or not a
-                number, or `initial_step` is not such a number.
+            ValueError: If the data cannot be states of the visible units, are
+                fewer than a batch or have no end, if a weight is negative or
+                not a number, if `initial_step` is not such a number, or if the
+                parameters are not finite at the end (see
+                `callbacks.StopOnDivergence`, which stops at once). Of a data
+                set each batch is looked at before it is used.
         """
-        given = _arguments(super().fit, x, y, *args, **kwargs)
+        given = arguments.named(super().fit, x, y, *args, **kwargs)
         partial_epoch.check(self, initial_step, given.get("steps_per_epoch"))
+        stream_checks.check_end(
+            x, "x", given.get("steps_per_epoch"), "steps_per_epoch"
+        )
         inputs.check(x, self.visible, "x", given.get("batch_size"))
         weight = given.get("sample_weight")
         _check_weight(weight, x)
@@ -163,10 +172,20 @@ class UnsupervisedModel(keras.Model):
             inputs.check(v, self.visible, "validation_data")
             _check_weight(rest[1] if len(rest) == 2 else None, v)
             if len(rest) == 2 and rest[0] is None:
-                rest[0] = _no_targets(v)
+                rest[0] = arguments.no_targets(v)
                 given["validation_data"] = (v, *rest)
         elif validation is not None:
+            stream_checks.check_end(
+                validation,
+                "validation_data",
+                given.get("validation_steps"),
+                "validation_steps",
+            )
             inputs.check(validation, self.visible, "validation_data")
+            if inputs.is_dataset(validation):
+                given["validation_data"] = stream_checks.guarded(
+                    validation, self.visible
+                )
         if inputs.is_dataset(x):
             given["shuffle"] = False  # Keras would warn.
         self.prepare(x, weight)
@@ -183,7 +202,10 @@ class UnsupervisedModel(keras.Model):
                 self.optimizer.build(self.trainable_variables)
                 self._block_function = compiled_loop.train_function(self)
             self.train_function = self._block_function
-            given["x"] = x.batch(steps, drop_remainder=True).prefetch(1)
+            x = x.batch(steps, drop_remainder=True)
+        if inputs.is_dataset(x):
+            x = stream_checks.guarded(x, self.visible)
+            given["x"] = x.prefetch(1) if steps else x
         if initial_step:
             self.make_train_function()
             calls = initial_step // self.steps_per_execution
@@ -191,7 +213,10 @@ class UnsupervisedModel(keras.Model):
             self._keep_metrics = True
         self._fitting = True
         try:
-            return super().fit(**given)
+            with stream_checks.told("x"):
+                history = super().fit(**given)
+            self._check_finite()
+            return history
         finally:
             self._fitting = self._keep_metrics = False
             if steps or initial_step:
@@ -210,32 +235,51 @@ class UnsupervisedModel(keras.Model):
             ValueError: If the data cannot be states of the visible units, or
                 if a weight is negative or not a number.
         """
-        given = _arguments(super().evaluate, x, y, *args, **kwargs)
+        given = arguments.named(super().evaluate, x, y, *args, **kwargs)
+        fitting = getattr(self, "_fitting", False)
+        if not fitting:  # `fit` has looked already.
+            given["x"] = self._checked(x, given.get("steps"))
+            _check_weight(given.get("sample_weight"), x)
+        with stream_checks.told("validation_data" if fitting else "x"):
+            if not fitting:
+                return super().evaluate(**given)
+            with averaged_weights(self):
+                return super().evaluate(**given)
+
+    def predict(self, x, *args, **kwargs):
+        """What a call returns, of all of `x`: `keras.Model.predict`.
+
+        Raises:
+            ValueError: If the data cannot be states of the visible units.
+        """
+        given = arguments.named(super().predict, x, *args, **kwargs)
+        given["x"] = self._checked(x, given.get("steps"))
+        with stream_checks.told("x"):
+            return super().predict(**given)
+
+    def _checked(self, x, steps):
+        """Data for Keras: those of a data set are checked as they come."""
+        stream_checks.check_end(x, "x", steps, "steps")
         inputs.check(x, self.visible, "x")
-        _check_weight(given.get("sample_weight"), x)
-        if not self._fitting:
-            return super().evaluate(**given)
-        with averaged_weights(self):
-            return super().evaluate(**given)
+        if inputs.is_dataset(x):
+            return stream_checks.guarded(x, self.visible)
+        return x
 
-
-def _arguments(method, x, y, *args, **kwargs):
-    """The arguments by name, with targets if there are sample weights."""
-    given = inspect.signature(method).bind(x, y, *args, **kwargs).arguments
-    given |= given.pop("kwargs", {})
-    if y is None and given.get("sample_weight") is not None:
-        given["y"] = _no_targets(x)
-    return given
+    def _check_finite(self):
+        for variable in self.trainable_variables:
+            if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+                raise ValueError(
+                    "Training diverged, and the model is of no use. Lower the "
+                    "learning rate, or clip the gradient (`clipnorm`). "
+                    "callbacks.StopOnDivergence would have stopped at the "
+                    f"update. Received: {variable.path} with values that are "
+                    "not finite"
+                )
 
 
 def _check_weight(weight, x):
     if not inputs.is_dataset(x):  # Whose weights are its own.
         inputs.check_weight(weight, len(x))
-
-
-def _no_targets(x):
-    """Targets that nobody uses: without any, Keras drops sample weights."""
-    return np.zeros(len(x), "float32")
 
 
 def _first_examples(x):

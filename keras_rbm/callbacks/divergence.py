@@ -1,0 +1,46 @@
+"""An end to training that has gone wrong."""
+
+import math
+
+import keras
+
+
+class StopOnDivergence(keras.callbacks.Callback):
+    """Stops `fit` with an error at the first loss that is not finite.
+
+    It looks at the loss after each batch, or block of updates in one compiled
+    call (`steps_per_execution`): one number, which Keras fetches anyway.
+    Parameters that are not finite make a loss that is not.
+    `keras.callbacks.TerminateOnNaN` lets `fit` return as if all were well.
+
+    Args:
+        last_good: Function without arguments that returns a text about the
+            last good state, such as the path of a checkpoint, or `None` where
+            there is none; or `None`.
+
+    Raises:
+        ValueError: From `fit`, with the update, the loss and what to do.
+    """
+
+    def __init__(self, last_good=None):
+        super().__init__()
+        if last_good is not None and not callable(last_good):
+            raise ValueError(
+                "`last_good` must be a function without arguments, or None. "
+                f"Received: last_good={last_good!r}"
+            )
+        self.last_good = last_good
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is None or math.isfinite(loss):
+            return
+        updates = int(self.model.updates)
+        good = self.last_good() if self.last_good is not None else None
+        raise ValueError(
+            f"Training diverged: by update {updates} the loss is "
+            f"{float(loss)}. Lower the learning rate, or clip the gradient "
+            "(`clipnorm` of the optimizer). "
+            + (f"The last good state: {good}. " if good else "")
+            + f"Received: updates={updates}, loss={float(loss)}"
+        )
