@@ -25,7 +25,7 @@ import keras
 import numpy as np
 
 import keras_rbm
-from keras_rbm import data
+from keras_rbm import callbacks, data
 from keras_rbm.progress import Progress
 
 # Limits: growth of memory as a fraction, and last third over first.
@@ -83,7 +83,7 @@ def soak(updates, epochs=100, verbose="auto"):
         data.batches(x, 30),
         epochs=epochs,
         steps_per_epoch=updates // epochs,
-        callbacks=[watch, keras_rbm.callbacks.StopOnDivergence()],
+        callbacks=[watch, callbacks.StopOnDivergence()],
         verbose=0,
     )
     warm = max(1, round(WARM_UP * epochs))

@@ -80,8 +80,9 @@ def read_images(path):
         raise ValueError(
             f"The IDX file {path} must hold {_HEADER + expected} bytes for "
             f"the {shape[0]} images of {shape[1]} x {shape[2]} pixels in its "
-            "header. Download it again. Received: "
-            + (f"{size} bytes" if not packed else f"{size} bytes, packed")
+            "header. Download it again. "
+            f"Received: {_HEADER + len(content)} bytes"
+            + " or more" * (len(content) > expected)
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 
