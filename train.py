@@ -108,7 +108,8 @@ def main(argv):
             print(f"Training as {config.name} says, into {output}", flush=True)
             _train(config, output)
     except UserError as error:
-        print(f"train.py: error: {error}", file=sys.stderr)
+        line = textwrap.shorten(str(error), 2 * _LONGEST)
+        print(f"train.py: error: {line}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("\ntrain.py: stopped", file=sys.stderr)
@@ -123,9 +124,10 @@ def _find(name):
     try:
         for candidate in (path, _CONFIGS / path, _CONFIGS / f"{path}.gin"):
             if candidate.is_file():
+                candidate.read_text()
                 return candidate
-    except OSError as error:
-        raise UserError(f"cannot read the config: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the config {name!r}: {error}") from error
     known = ", ".join(sorted(p.name for p in _CONFIGS.glob("*.gin")))
     raise UserError(f"no config {name!r}; a path, or one of {known}")
 

@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import numpy as np
+import pytest
 
 from keras_rbm import RBM, PersistentChain
 
@@ -107,3 +108,29 @@ def test_communication_counts_what_an_update_exchanges():
     # One replica only comes to the last of the sums, with nobody to add to.
     assert found == [4 * (20 * 8 + 2 * 20 + 2 * 8 + 1)]
     assert benchmark.sent(6.0, 3) == 8.0
+
+
+def test_a_short_soak_finds_nothing_that_creeps():
+    benchmark = load("soak")
+    figures = benchmark.soak(3000, epochs=6, verbose=0)
+    assert figures["updates"] == 3000
+    assert figures["traces"] == 1
+    # A leak of a batch (30 x 16 numbers) at each update would be 5 MiB.
+    assert figures["growth"] * figures["memory_mib"] < 5
+
+
+def test_a_soak_tells_what_creeps():
+    benchmark = load("soak")
+    well = {"growth": 0.001, "traces": 1, "slowdown": 1.1}
+    assert not list(benchmark.failures(well))
+    for name, value in (("growth", 0.02), ("traces", 2), ("slowdown", 2.0)):
+        assert len(list(benchmark.failures(well | {name: value}))) == 1
+
+
+@pytest.mark.slow
+def test_a_long_soak_finds_nothing_that_creeps():
+    """Beside other tests the clock says little: that is for the script."""
+    benchmark = load("soak")
+    figures = benchmark.soak(200_000, verbose=0)
+    told = list(benchmark.failures(figures | {"slowdown": 1.0}))
+    assert not told

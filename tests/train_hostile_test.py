@@ -54,7 +54,7 @@ def call(tmp_path_factory):
         (line,) = screen.getvalue().splitlines()
         assert line.startswith("train.py: error: ")
         assert not hostile.INSIDES.search(line), line
-        assert len(line) < 2200
+        assert len(line) < 4200
         return line
 
     yield call
@@ -79,7 +79,7 @@ def refused(call, tmp_path):
 
 
 NAMES = st.from_regex(r"[A-Za-z_]{1,8}", fullmatch=True)
-WORDS = ("RBM", "run", "SGD", "PersistentChain", "bars_and_stripes")
+WORDS = ("RBM", "run", "SGD", "TemperedChain", "bars_and_stripes")
 
 
 @EXAMPLES
@@ -140,7 +140,9 @@ def test_wrong_types_and_values(refused, name, value):
     line = refused(
         f"{text}{name} = {str(value) if value == 1e400 else value!r}"
     )
-    assert name.rpartition(".")[2].rstrip("_") in line
+    told = {"num_sweeps": "schedule"}
+    argument = name.rpartition(".")[2]
+    assert told.get(argument, argument) in line
 
 
 @EXAMPLES
@@ -209,7 +211,6 @@ def test_no_files_where_files_are_wanted(call, tmp_path):
         ("--config",),
         ("--seed", "-1"),
         ("--epochs", "0"),
-        ("--set", ""),
         ("--set", "\0"),
     ],
 )
@@ -225,7 +226,7 @@ def test_a_process_says_the_same(tmp_path):
     )
     for arguments, complaint in (
         (("--epochs", "many"), "epochs"),
-        (("--config", "junk.gin"), "gin"),
+        (("--config", "junk.gin"), "junk.gin"),
         (("--config", "diverges.gin"), "Training diverged: by update"),
     ):
         done = subprocess.run(

@@ -102,7 +102,7 @@ def run(
     epochs = checks.positive_integer("epochs", epochs)
     pictures_every = checks.positive_integer("pictures_every", pictures_every)
     checks.positive_integer("log_likelihood_every", log_likelihood_every or 1)
-    _check(model, data)
+    _check(model, data, optimizer, learning_rate)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     batches(data.train, batch_size, binarize, seed)  # Checks all of them.
     steps = checks.positive_integer(
@@ -213,7 +213,19 @@ def run(
     return history
 
 
-def _check(model, data):
+def _check(model, data, optimizer, learning_rate):
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            "`model` must be a model, such as RBM(64, 128). Received: "
+            f"model={model!r}"
+        )
+    if not callable(optimizer):
+        raise ValueError(
+            "`optimizer` must be a function of a learning rate, such as "
+            f"keras.optimizers.SGD. Received: optimizer={optimizer!r}"
+        )
+    if isinstance(learning_rate, int | float):
+        checks.positive_number("learning_rate", learning_rate)
     if not isinstance(data, Data):
         raise ValueError(
             "`data` must be what a reader of keras_rbm.data returns, such as "

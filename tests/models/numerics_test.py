@@ -1,0 +1,197 @@
+"""Numbers at the edge: finite, or stopped; and the dtypes agree."""
+
+import contextlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import RBM, ContrastiveDivergence, PersistentChain, callbacks
+from tests.machines import data, oracle_of, rounding, states_of
+
+POLICIES = ("float64", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+def extreme(size, dtype="float32"):
+    """A machine whose units receive +-size and more."""
+    model = RBM(5, 4, PersistentChain(7), seed=0, dtype=dtype)
+    signs = np.where(np.arange(20).reshape(5, 4) % 3, 1.0, -1.0)
+    model.kernel.assign(size * signs)
+    model.visible_params["bias"].assign(np.full(5, -size))
+    return model
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_large_inputs_stay_finite(size, dtype):
+    model = extreme(size, dtype)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    history = model.fit(data(), epochs=2, verbose=0).history
+    for name, values in history.items():
+        assert np.isfinite(values).all(), name
+    for x in states_of(model):
+        assert np.isfinite(np.asarray(x, "float64")).all()
+    for answer in (
+        model(data()),
+        model.free_energy(data()),
+        model.reconstruct(data()),
+        model.sample(3, 2, seed=0),
+        model.pseudo_log_likelihood(data()),
+        [model.log_likelihood(data()).lower],
+    ):
+        assert np.isfinite(np.asarray(answer, "float64")).all()
+
+
+def test_large_inputs_have_the_right_free_energy():
+    model = extreme(1e4)
+    oracle = oracle_of(model)
+    v = data()
+    exact = np.log(np.exp(0.0)) - (
+        v @ oracle.visible_bias
+        + np.logaddexp(0.0, v.astype("float64") @ oracle.kernel).sum(1)
+    )
+    np.testing.assert_allclose(
+        model.free_energy(v), exact, atol=rounding("float32", 2e5, 10)
+    )
+
+
+@pytest.mark.parametrize("rate", [1e6, 1e37])
+@pytest.mark.parametrize("centered", [True, False])
+def test_a_rate_far_too_high_is_finite_or_stopped(rate, centered):
+    model = RBM(5, 4, PersistentChain(7), centered, seed=0)
+    model.compile(keras.optimizers.SGD(rate), run_eagerly=True)
+    try:
+        model.fit(
+            data(),
+            batch_size=16,
+            epochs=20,
+            callbacks=[callbacks.StopOnDivergence()],
+            verbose=0,
+        )
+    except ValueError as error:
+        stopped = str(error)
+    else:
+        stopped = ""
+        for x in states_of(model):
+            assert np.isfinite(x).all()
+    assert ("diverged: by update" in stopped) == (rate > 1e30)
+
+
+@pytest.mark.parametrize(
+    ("visible", "hidden", "chain", "batch"),
+    [
+        (5, 4, lambda: PersistentChain(1), 1),
+        (5, 1, lambda: PersistentChain(7), 16),
+        (1, 4, lambda: PersistentChain(7), 16),
+        (1, 1, lambda: PersistentChain(1), 1),
+        (1, 1, lambda: ContrastiveDivergence(1), 1),
+    ],
+)
+def test_the_smallest_of_everything(visible, hidden, chain, batch):
+    model = RBM(visible, hidden, chain(), seed=0)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    x = data(2 * batch, visible)
+    history = model.fit(x, batch_size=batch, epochs=2, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert int(model.updates) == 4
+    assert model.sample(1, 2).shape == (1, visible)
+    told = model.log_likelihood(x)
+    oracle = oracle_of(model)
+    np.testing.assert_allclose(
+        told.lower,
+        np.mean(oracle.log_likelihood(x)),
+        atol=rounding("float32", 10.0, 100),
+    )
+
+
+@pytest.fixture(scope="module")
+def parameters():
+    """Those of a machine that has learned a little."""
+    model = RBM(16, 8, seed=0)
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=v.shape) for v in model.parameters.variables]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_likelihoods_agree_in_all_dtypes(parameters, policy):
+    """Only rounding of the kernel to the dtype of products sets them apart."""
+    x = data(48, 16)
+    exact, told = None, None
+    for dtype in ("float64", policy):
+        model = RBM(16, 8, seed=0, dtype=dtype)
+        for variable, value in zip(
+            model.parameters.variables, parameters, strict=True
+        ):
+            variable.assign(value)
+        exact, told = told, model.log_likelihood(x).lower
+    bits = {"mixed_bfloat16": 2.0**-8, "mixed_float16": 2.0**-11}
+    epsilon = bits.get(policy, np.finfo("float32").eps)
+    # log p(v) moves by |<v, dW h>| at most, twice: once for v, once in log Z.
+    # Errors of the 16 x 8 weights are independent: their root of 128 counts.
+    assert abs(told - exact) <= 2 * epsilon * np.sqrt(128) * 4.0
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_learns(policy):
+    """With averaged weights and clipping, also under a scaled loss and XLA."""
+    model = RBM(5, 4, PersistentChain(50), seed=0, dtype=policy)
+    optimizer = keras.optimizers.SGD(
+        0.1, use_ema=True, ema_momentum=0.9, clipnorm=1.0
+    )
+    # Elsewhere eagerly: compiling takes the time.
+    model.compile(optimizer, run_eagerly=policy != "mixed_float16")
+    x = np.repeat(data(), 2, axis=0)
+    before = RBM(5, 4, seed=0)
+    before.adapt(x)
+    ends = []
+    model.fit(
+        x,
+        batch_size=32,
+        epochs=30,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: ends.append(
+                    model.kernel.numpy()
+                )
+            )
+        ],
+    )
+    assert model.log_likelihood(x).lower > before.log_likelihood(x).lower
+    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    assert int(inner.iterations) == 90
+    # `fit` has left the average, which is not the last state.
+    average = inner._model_variables_moving_average[0]
+    np.testing.assert_array_equal(model.kernel.numpy(), average.numpy())
+    assert (model.kernel.numpy() != ends[-1]).any()
+
+
+def test_a_scaled_loss_makes_the_same_update():
+    """Of gradients that float16 holds, but for its rounding."""
+    kernels = []
+    for policy in ("float32", "mixed_float16"):
+        model = RBM(5, 4, PersistentChain(50), seed=0, dtype=policy)
+        model.compile(
+            keras.optimizers.SGD(0.5, clipnorm=0.01), run_eagerly=True
+        )
+        model.fit(data(16), batch_size=16, verbose=0)
+        start = RBM(5, 4, seed=0).kernel.numpy()
+        kernels.append(model.kernel.numpy() - start)
+    size = np.linalg.norm(kernels[0])
+    assert size > 0
+    np.testing.assert_allclose(
+        kernels[1], kernels[0], atol=20 * 2.0**-11 * size
+    )
+
+
+def test_an_overflow_in_float16_skips_the_update():
+    """Products beyond 65,504 have no gradient that could be scaled."""
+    model = extreme(6e4, "mixed_float16")
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    with contextlib.suppress(ValueError):
+        model.fit(data(16), batch_size=16, verbose=0)
+    for variable in model.trainable_variables:
+        assert np.isfinite(tf.cast(variable.value, "float64")).all()
