@@ -65,7 +65,7 @@ def test_a_rate_far_too_high_is_finite_or_stopped(rate, centered):
         model.fit(
             data(),
             batch_size=16,
-            epochs=20,
+            epochs=5,
             callbacks=[callbacks.StopOnDivergence()],
             verbose=0,
         )
@@ -75,7 +75,8 @@ def test_a_rate_far_too_high_is_finite_or_stopped(rate, centered):
         stopped = ""
         for x in states_of(model):
             assert np.isfinite(x).all()
-    assert ("diverged: by update" in stopped) == (rate > 1e30)
+    # The gradient of binary units is bounded: only products overflow.
+    assert ("diverged: by update" in stopped) == (rate > 1e30 and centered)
 
 
 @pytest.mark.parametrize(
@@ -137,11 +138,12 @@ def test_every_policy_learns(policy):
     """With averaged weights and clipping, also under a scaled loss and XLA."""
     model = RBM(5, 4, PersistentChain(50), seed=0, dtype=policy)
     optimizer = keras.optimizers.SGD(
-        0.1, use_ema=True, ema_momentum=0.9, clipnorm=1.0
+        1.0, use_ema=True, ema_momentum=0.9, clipnorm=1.0
     )
     # Elsewhere eagerly: compiling takes the time.
     model.compile(optimizer, run_eagerly=policy != "mixed_float16")
     x = np.repeat(data(), 2, axis=0)
+    x[:, 1], x[:, 3] = x[:, 0], x[:, 2]  # Something to learn.
     before = RBM(5, 4, seed=0)
     before.adapt(x)
     ends = []
@@ -170,21 +172,22 @@ def test_every_policy_learns(policy):
 
 
 def test_a_scaled_loss_makes_the_same_update():
-    """Of gradients that float16 holds, but for its rounding."""
-    kernels = []
+    """Clipped too: the scale is gone before the norm is taken."""
+    changes = []
     for policy in ("float32", "mixed_float16"):
-        model = RBM(5, 4, PersistentChain(50), seed=0, dtype=policy)
-        model.compile(
-            keras.optimizers.SGD(0.5, clipnorm=0.01), run_eagerly=True
-        )
+        model = RBM(5, 4, PersistentChain(50), False, seed=0, dtype=policy)
+        model.visible_params["bias"].assign(np.full(5, 1.0))
+        start = model.kernel.numpy()
+        optimizer = keras.optimizers.SGD(1.0, clipnorm=0.2)
+        model.compile(optimizer, run_eagerly=True)
         model.fit(data(16), batch_size=16, verbose=0)
-        start = RBM(5, 4, seed=0).kernel.numpy()
-        kernels.append(model.kernel.numpy() - start)
-    size = np.linalg.norm(kernels[0])
-    assert size > 0
+        changes.append(model.kernel.numpy() - start)
     np.testing.assert_allclose(
-        kernels[1], kernels[0], atol=20 * 2.0**-11 * size
+        np.linalg.norm(changes[0]), 0.2, rtol=rounding("float32", 1.0, 100)
     )
+    # The gradient is a difference of moments up to 1, each rounded once, as
+    # are the means that they are of.
+    np.testing.assert_allclose(changes[1], changes[0], atol=4 * 2.0**-11)
 
 
 def test_an_overflow_in_float16_skips_the_update():
