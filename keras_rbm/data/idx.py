@@ -82,7 +82,8 @@ def read_images(path):
             f"the {shape[0]} images of {shape[1]} x {shape[2]} pixels in its "
             "header. Download it again. "
             f"Received: {_HEADER + len(content)} bytes"
-            + " or more" * (len(content) > expected)
+            + " or more"
+            * (len(content) > expected)
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 

@@ -74,7 +74,10 @@ def batches(x, batch_size, binarize="none", seed=0, first_step=0):
 
     rows = tf.data.Dataset.counter(block).map(shuffle).unbatch().skip(offset)
     dataset = rows.enumerate(first_step).map(gather).prefetch(2)
-    return dataset.with_options(_options())
+    dataset = dataset.with_options(_options())
+    # What `fit` need not look for again in each batch.
+    dataset.bounds = _bounds(x, binarize)
+    return dataset
 
 
 def in_order(x, batch_size, binarize="none", seed=0):
@@ -147,6 +150,13 @@ def _check(x, binarize):
             f"binarize={binarize!r}, x from {x.min()} to {x.max()}"
         )
     return x
+
+
+def _bounds(x, binarize):
+    """The least and the largest value that batches can hold."""
+    if binarize != "none" or x.dtype == np.uint8:
+        return 0.0, 1.0
+    return float(x.min()), float(x.max())
 
 
 def _on_cpu(x):

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import numpy as np
 import tensorflow as tf
 
 # What an assertion in the pipeline is known by.
@@ -56,6 +57,27 @@ def check_end(dataset, name, steps, steps_name):
             f"batches to take. Received: {steps_name}=None, with a "
             "tf.data.Dataset that repeats for ever"
         )
+
+
+def is_known(dataset, units):
+    """Whether all batches are known to be of states of the units.
+
+    Args:
+        dataset: A `tf.data.Dataset`; that of `data.batches` has an attribute
+            `bounds`, the least and the largest value of checked data, which
+            what is made of it does not inherit.
+        units: `Units` that the examples must be states of.
+    """
+    lowest, highest = getattr(dataset, "bounds", (-np.inf, np.inf))
+    spec = dataset.element_spec
+    return (
+        np.isfinite(lowest)
+        and np.isfinite(highest)
+        and units.support[0] <= lowest
+        and highest <= units.support[1]
+        and isinstance(spec, tf.TensorSpec)
+        and spec.shape[-1] == units.width
+    )
 
 
 def guarded(dataset, units):

@@ -197,6 +197,7 @@ class UnsupervisedModel(keras.Model):
             x,
             given.get("steps_per_epoch"),
         )
+        known = inputs.is_dataset(x) and stream_checks.is_known(x, self.visible)
         if steps:
             if self._block_function is None:
                 self.optimizer.build(self.trainable_variables)
@@ -204,7 +205,7 @@ class UnsupervisedModel(keras.Model):
             self.train_function = self._block_function
             x = x.batch(steps, drop_remainder=True)
         if inputs.is_dataset(x):
-            x = stream_checks.guarded(x, self.visible)
+            x = x if known else stream_checks.guarded(x, self.visible)
             given["x"] = x.prefetch(1) if steps else x
         if initial_step:
             self.make_train_function()
