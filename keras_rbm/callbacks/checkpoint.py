@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_rbm import checkpoints, checks, devices
-from keras_rbm.callbacks.measured import finite
+from keras_rbm.callbacks.changes import changes
+from keras_rbm.models.finite import is_finite
 
 _LOG = logging.getLogger("keras_rbm")
 
@@ -118,15 +119,15 @@ class Checkpoint(keras.callbacks.Callback):
         if found is None:
             return Position()
         self.latest, state = found
-        changes = _changes(state["settings"], self.settings)
-        if changes:
+        differences = changes(state["settings"], self.settings)
+        if differences:
             raise ValueError(
-                f"the run cannot be resumed with other settings: {changes}. "
-                "Resume it as it was, or begin a new run in another folder."
+                "the run cannot be resumed with other settings: "
+                f"{differences}. Resume it as it was, or begin a new one."
             )
-        changes = _changes(state["about"], self.about)
-        if changes:
-            _LOG.warning("the last bits of the run may differ: %s", changes)
+        differences = changes(state["about"], self.about)
+        if differences:
+            _LOG.warning("the last bits of the run may differ: %s", differences)
         with devices.scope(model.distribute_strategy):
             _restore(model, self.latest, state["metrics"])
         self.rows = state["rows"]
@@ -157,13 +158,11 @@ class Checkpoint(keras.callbacks.Callback):
         self._stop = reason
 
     def on_train_begin(self, logs=None):
-        for callback, state in zip(
-            self.callbacks, self._restored or (), strict=False
-        ):
+        states, self._restored = self._restored or (), None
+        for callback, state in zip(self.callbacks, states, strict=False):
             callback.set_state(state)
-        self._restored = None
-        strategy = self.model.distribute_strategy
-        self._several = devices.num_workers(strategy) > 1
+        workers = devices.num_workers(self.model.distribute_strategy)
+        self._several = workers > 1
         self._begin()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -195,7 +194,7 @@ class Checkpoint(keras.callbacks.Callback):
         metrics = {}
         if position.step:
             metrics = _read(self.model)
-        if devices.is_chief() and finite(self.model):
+        if devices.is_chief() and is_finite(self.model):
             state = {
                 "position": position,
                 "settings": self.settings,
@@ -248,28 +247,3 @@ def _read(model):
 def _plain(value):
     """A number that JSON can hold."""
     return value.item() if hasattr(value, "item") else value
-
-
-def _changes(saved, settings):
-    """What differs, as text; empty if nothing does."""
-    saved, settings = _flat(saved), _flat(settings)
-    return "; ".join(
-        f"{name} was {_told(saved, name)} and is {_told(settings, name)}"
-        for name in sorted(saved.keys() | settings.keys())
-        if saved.get(name) != settings.get(name)
-    )
-
-
-def _flat(tree, prefix=""):
-    """`{"a.b": value}` of nested dictionaries and lists."""
-    if not isinstance(tree, dict | list | tuple):
-        return {prefix: tree}
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    flat = {}
-    for name, value in items:
-        flat |= _flat(value, f"{prefix}.{name}" if prefix else str(name))
-    return flat
-
-
-def _told(flat, name):
-    return repr(flat[name]) if name in flat else "not set"

@@ -35,7 +35,7 @@ class StopOnDivergence(keras.callbacks.Callback):
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(loss):
             return
-        updates = int(self.model.updates)
+        updates = int(keras.ops.convert_to_numpy(self.model.updates))
         good = self.last_good() if self.last_good is not None else None
         raise ValueError(
             f"Training diverged: by update {updates} the loss is "

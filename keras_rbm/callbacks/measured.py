@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_rbm import checks
 from keras_rbm.callbacks import writer as writer_lib
+from keras_rbm.models.finite import is_finite
 
 
 class Measured(keras.callbacks.Callback, abc.ABC):
@@ -51,7 +52,7 @@ class Measured(keras.callbacks.Callback, abc.ABC):
         last = step == (self.params or {}).get("epochs")
         due = not self._begun or last or step % self.every == 0
         self._begun = True
-        if not due or not finite(self.model):
+        if not due or not is_finite(self.model):
             return
         values = self.measure(step)
         with self._writer.as_default(step=step):
@@ -70,11 +71,3 @@ class Measured(keras.callbacks.Callback, abc.ABC):
     def set_state(self, state):
         """Goes on from `get_state` of another process, after the begin."""
         self._begun = state["begun"]
-
-
-def finite(model):
-    """Whether all that is learned is a number, and finite."""
-    return all(
-        np.isfinite(keras.ops.convert_to_numpy(variable)).all()
-        for variable in model.trainable_variables
-    )

@@ -6,18 +6,15 @@ import sys
 import time
 
 import keras
-import numpy as np
 
 from keras_rbm import callbacks, checks, devices
 from keras_rbm.data import (
-    Data,
     batches,
     binarized,
     in_order,
     some,
-    to_float,
 )
-from keras_rbm.experiment import files
+from keras_rbm.experiment import arguments, files
 from keras_rbm.experiment.settings import settings, versions
 from keras_rbm.experiment.signals import stopping
 
@@ -102,9 +99,9 @@ def run(
     epochs = checks.positive_integer("epochs", epochs)
     pictures_every = checks.positive_integer("pictures_every", pictures_every)
     checks.positive_integer("log_likelihood_every", log_likelihood_every or 1)
-    _check(model, data, optimizer, learning_rate)
+    arguments.check(model, data, optimizer, learning_rate)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
-    batches(data.train, batch_size, binarize, seed)  # Checks all of them.
+    batches(data.train, batch_size, binarize, seed)  # Checks them.
     steps = checks.positive_integer(
         "steps_per_epoch",
         len(data.train) // batch_size
@@ -211,39 +208,6 @@ def run(
         files.save(model, os.path.join(output, "model.keras"))
     files.pictures(model, data.image_shape, examples, output)
     return history
-
-
-def _check(model, data, optimizer, learning_rate):
-    if not isinstance(model, keras.Model):
-        raise ValueError(
-            "`model` must be a model, such as RBM(64, 128). Received: "
-            f"model={model!r}"
-        )
-    if not callable(optimizer):
-        raise ValueError(
-            "`optimizer` must be a function of a learning rate, such as "
-            f"keras.optimizers.SGD. Received: optimizer={optimizer!r}"
-        )
-    if isinstance(learning_rate, int | float):
-        checks.positive_number("learning_rate", learning_rate)
-    if not isinstance(data, Data):
-        raise ValueError(
-            "`data` must be what a reader of keras_rbm.data returns, such as "
-            f"digits(). Received: data={data!r}"
-        )
-    if data.width != model.visible.width:
-        raise ValueError(
-            "The model must have a visible unit for each column of the data: "
-            f"set `RBM.visible = {data.width}`. Received: "
-            f"model.visible.width={model.visible.width}, data.width="
-            f"{data.width} ({data.name})"
-        )
-    for split in ("train", "validation", "test"):
-        x = getattr(data, split)
-        if x is not None:
-            # Intensities in uint8 are from 0 to 1 whatever they are.
-            x = to_float(x[:1]) if x.dtype == np.uint8 else x
-            model.visible.check(x, f"{data.name}.{split}")
 
 
 def _largest_divisor(number, most):

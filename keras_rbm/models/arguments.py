@@ -6,6 +6,7 @@ import numbers
 import numpy as np
 
 from keras_rbm import checks
+from keras_rbm.models import inputs, stream_checks
 
 _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
 
@@ -52,6 +53,48 @@ def named(method, x, *args, **kwargs):
             f"targets. Received: type(y)={type(y).__name__}"
         )
     return given
+
+
+def check_data(given, units):
+    """Checks the data that `fit` is given, and puts them as Keras wants them.
+
+    Args:
+        given: What `named` returned; its `validation_data` may be replaced.
+        units: `Units` that the examples must be states of.
+
+    Raises:
+        ValueError: If the data cannot be states of the units, are fewer than
+            a batch or have no end, or if a weight is negative or no number.
+    """
+    x, validation = given["x"], given.get("validation_data")
+    stream_checks.check_end(
+        x, "x", given.get("steps_per_epoch"), "steps_per_epoch"
+    )
+    inputs.check(x, units, "x", given.get("batch_size"))
+    check_weight(given.get("sample_weight"), x)
+    if isinstance(validation, tuple | list):
+        v, *rest = validation
+        inputs.check(v, units, "validation_data")
+        check_weight(rest[1] if len(rest) == 2 else None, v)
+        if len(rest) == 2 and rest[0] is None:
+            rest[0] = no_targets(v)
+            given["validation_data"] = (v, *rest)
+    elif validation is not None:
+        stream_checks.check_end(
+            validation,
+            "validation_data",
+            given.get("validation_steps"),
+            "validation_steps",
+        )
+        inputs.check(validation, units, "validation_data")
+        if inputs.is_dataset(validation):
+            given["validation_data"] = stream_checks.guarded(validation, units)
+
+
+def check_weight(weight, x):
+    """Checks the weights of examples; those of a data set are its own."""
+    if not inputs.is_dataset(x):
+        inputs.check_weight(weight, len(x))
 
 
 def no_targets(x):

@@ -1,13 +1,13 @@
 """Keras's `compile`, `fit` and `evaluate` for models without targets."""
 
 import keras
-import numpy as np
 
 from keras_rbm import devices
 from keras_rbm.models import (
     arguments,
     compiled_loop,
     distributed_loop,
+    finite,
     inputs,
     partial_epoch,
     stream_checks,
@@ -160,37 +160,11 @@ class UnsupervisedModel(keras.Model):
         """
         given = arguments.named(super().fit, x, y, *args, **kwargs)
         partial_epoch.check(self, initial_step, given.get("steps_per_epoch"))
-        stream_checks.check_end(
-            x, "x", given.get("steps_per_epoch"), "steps_per_epoch"
-        )
-        inputs.check(x, self.visible, "x", given.get("batch_size"))
+        arguments.check_data(given, self.visible)
         weight = given.get("sample_weight")
-        _check_weight(weight, x)
-        validation = given.get("validation_data")
-        if isinstance(validation, tuple | list):
-            v, *rest = validation
-            inputs.check(v, self.visible, "validation_data")
-            _check_weight(rest[1] if len(rest) == 2 else None, v)
-            if len(rest) == 2 and rest[0] is None:
-                rest[0] = arguments.no_targets(v)
-                given["validation_data"] = (v, *rest)
-        elif validation is not None:
-            stream_checks.check_end(
-                validation,
-                "validation_data",
-                given.get("validation_steps"),
-                "validation_steps",
-            )
-            inputs.check(validation, self.visible, "validation_data")
-            if inputs.is_dataset(validation):
-                given["validation_data"] = stream_checks.guarded(
-                    validation, self.visible
-                )
         if inputs.is_dataset(x):
             given["shuffle"] = False  # Keras would warn.
         self.prepare(x, weight)
-        if distributed_loop.is_needed(self):
-            distributed_loop.prepare(self, given)
         steps = compiled_loop.steps_in_block(
             self,
             UnsupervisedModel.train_step,
@@ -207,6 +181,8 @@ class UnsupervisedModel(keras.Model):
         if inputs.is_dataset(x):
             x = x if known else stream_checks.guarded(x, self.visible)
             given["x"] = x.prefetch(1) if steps else x
+        if distributed_loop.is_needed(self):
+            distributed_loop.prepare(self, given)
         if initial_step:
             self.make_train_function()
             calls = initial_step // self.steps_per_execution
@@ -216,7 +192,7 @@ class UnsupervisedModel(keras.Model):
         try:
             with stream_checks.told("x"):
                 history = super().fit(**given)
-            self._check_finite()
+            finite.check(self)
             return history
         finally:
             self._fitting = self._keep_metrics = False
@@ -237,15 +213,13 @@ class UnsupervisedModel(keras.Model):
                 if a weight is negative or not a number.
         """
         given = arguments.named(super().evaluate, x, y, *args, **kwargs)
-        fitting = getattr(self, "_fitting", False)
-        if not fitting:  # `fit` has looked already.
-            given["x"] = self._checked(x, given.get("steps"))
-            _check_weight(given.get("sample_weight"), x)
-        with stream_checks.told("validation_data" if fitting else "x"):
-            if not fitting:
+        if self._fitting:  # `fit` has looked already.
+            with stream_checks.told("validation_data"), averaged_weights(self):
                 return super().evaluate(**given)
-            with averaged_weights(self):
-                return super().evaluate(**given)
+        given["x"] = self._checked(x, given.get("steps"))
+        arguments.check_weight(given.get("sample_weight"), x)
+        with stream_checks.told("x"):
+            return super().evaluate(**given)
 
     def predict(self, x, *args, **kwargs):
         """What a call returns, of all of `x`: `keras.Model.predict`.
@@ -265,22 +239,6 @@ class UnsupervisedModel(keras.Model):
         if inputs.is_dataset(x):
             return stream_checks.guarded(x, self.visible)
         return x
-
-    def _check_finite(self):
-        for variable in self.trainable_variables:
-            if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
-                raise ValueError(
-                    "Training diverged, and the model is of no use. Lower the "
-                    "learning rate, or clip the gradient (`clipnorm`). "
-                    "callbacks.StopOnDivergence would have stopped at the "
-                    f"update. Received: {variable.path} with values that are "
-                    "not finite"
-                )
-
-
-def _check_weight(weight, x):
-    if not inputs.is_dataset(x):  # Whose weights are its own.
-        inputs.check_weight(weight, len(x))
 
 
 def _first_examples(x):
