@@ -95,6 +95,8 @@ def main(argv):
         if len(argv) > 1:
             raise UserError(f"unknown argument {argv[1]!r}; see --help")
         if _MODE.value == "evaluate":
+            if _RESUME.value is not None:
+                raise UserError("--mode evaluate takes --output, not --resume")
             config, output = _finished()
             print(f"Evaluating {output} as {config} says", flush=True)
             _evaluate(config, output)
@@ -140,11 +142,21 @@ def _process(chief):
         config = json.loads(os.environ["TF_CONFIG"])
         task, cluster = config["task"], config["cluster"]
         kind, index = task["type"], int(task["index"])
-    except (ValueError, KeyError, TypeError) as error:
+        workers = [*cluster.get("chief", ()), *cluster.get("worker", ())]
+        if kind not in ("chief", "worker") or not 0 <= index < len(
+            cluster[kind]
+        ):
+            raise ValueError(kind)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            'TF_CONFIG must be JSON with a "cluster" and a "task": '
-            f"{os.environ['TF_CONFIG']!r}"
+            'TF_CONFIG must be JSON with a "cluster" of workers and the "task" '
+            f"of this one: {os.environ['TF_CONFIG']!r}"
         ) from error
+    if len(workers) > 1 and _STRATEGY.value in ("none", "mirrored"):
+        raise UserError(
+            f"--strategy {_STRATEGY.value} is for one process, but TF_CONFIG "
+            f"names {len(workers)}: unset it"
+        )
     first = "chief" if "chief" in cluster else "worker"
     return chief if (kind, index) == (first, 0) else f"{kind}-{index}"
 
@@ -164,8 +176,11 @@ def _output(config):
         number += 1
     try:
         # The log of a run that failed before training is no run.
+        # Nor is a folder that nothing has come into.
         full = output.is_dir() and any(
-            path.suffix != ".log" for path in output.iterdir()
+            path.suffix != ".log"
+            and not (path.is_dir() and not any(path.iterdir()))
+            for path in output.iterdir()
         )
         process = _process("train")
         if full and process == "train":
@@ -201,10 +216,6 @@ def _begun():
     output = pathlib.Path(_RESUME.value)
     if not output.is_dir():
         raise UserError(f"no run in {output}: there is no such folder")
-    if (output / "model.keras").is_file() and _EPOCHS.value is None:
-        raise UserError(
-            f"the run in {output} is finished; give more --epochs to prolong it"
-        )
     config = _config_of(output)
     _check_writable(output / f"{_process('train')}.log")
     return config, output
@@ -308,6 +319,8 @@ def _alone(log):
             raise UserError(
                 f"another process is training in {log.parent}"
             ) from None
+        except OSError:  # A file system without locks.
+            pass
         yield
 
 
@@ -369,7 +382,7 @@ def _bindings():
     return bindings
 
 
-def _register(gin, keras, experiment, strategy):
+def _register(gin, keras, experiment, strategy=None):
     """Names for .gin files; classes stay as they are."""
     import keras_rbm
     from keras_rbm import data, evaluation
@@ -402,7 +415,7 @@ def _register(gin, keras, experiment, strategy):
 
 def _in_scope(strategy, model):
     """The class of a model, or what makes it in the scope of a strategy."""
-    if strategy.num_replicas_in_sync == 1:
+    if strategy is None or strategy.num_replicas_in_sync == 1:
         return model
 
     @functools.wraps(model)

@@ -42,7 +42,8 @@ def write(model, directory, state, keep=3):
         model: An `RBM`.
         directory: Where to; it is made if need be.
         state: What to save beside the model, as JSON can hold it.
-        keep: How many checkpoints to keep, this one counted.
+        keep: How many checkpoints to keep, this one counted. Those of more
+            updates than the model has made are removed.
 
     Returns:
         The path.
@@ -61,7 +62,12 @@ def write(model, directory, state, keep=3):
         _complete(aside, json.dumps(state))
         os.replace(aside, path)
         _sync(directory)
-        for old in [*_paths(directory)[keep:], *directory.glob("writing-*")]:
+        paths = _paths(directory)
+        place = paths.index(path)
+        # What is newer than this one was damaged, or it would not be written.
+        for old in [*paths[:place], *paths[place + keep :]]:
+            old.unlink(missing_ok=True)
+        for old in directory.glob("writing-*"):
             old.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # The second one is HDF5's.
         with contextlib.suppress(OSError):
@@ -106,6 +112,11 @@ def newest(directory):
             "the run anew, in another folder"
         )
     return None
+
+
+def exist(directory):
+    """Whether there are checkpoints, be they damaged."""
+    return bool(_paths(directory))
 
 
 def _paths(directory):

@@ -87,7 +87,8 @@ def check(strategy=None, num_chains=None, seed=0):
     if num_chains is not None and num_chains % replicas:
         raise ValueError(
             f"`num_chains` must be a multiple of {replicas}, the number of "
-            "replicas, which share the chains. Received: num_chains="
+            "replicas, which share the chains, or the strategy one device "
+            "(train.py --strategy none). Received: num_chains="
             f"{num_chains}"
         )
     if seed is None and num_workers(strategy) > 1:
@@ -111,6 +112,30 @@ def num_workers(strategy):
     return strategy.num_replicas_in_sync // len(
         strategy.extended.worker_devices
     )
+
+
+def total(strategy, value):
+    """Sum of a number over the processes of a strategy.
+
+    All of them must call this, at the same place.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        value: A number, which may differ between processes.
+
+    Returns:
+        A `float`; the number itself where there is one process.
+    """
+    workers = num_workers(strategy)
+    if workers == 1:
+        return float(value)
+
+    @tf.function(autograph=False)
+    def sums():
+        found = strategy.run(lambda: tf.constant(float(value), tf.float64))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, found, axis=None)
+
+    return float(sums()) * workers / strategy.num_replicas_in_sync
 
 
 def scope(strategy):

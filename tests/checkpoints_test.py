@@ -42,7 +42,7 @@ def test_where_there_is_none(tmp_path):
 def test_the_newest_are_kept_by_their_number(model, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "writing-1.keras").write_text("of a process that was killed")
-    for updates in (9, 10, 1000, 20):
+    for updates in (9, 10, 20, 1000):
         write(model, tmp_path, updates, keep=2)
     assert sorted(os.listdir(tmp_path)) == [
         "notes.txt",
@@ -50,6 +50,14 @@ def test_the_newest_are_kept_by_their_number(model, tmp_path):
         "update-0000001000.keras",
     ]
     assert int(checkpoints.newest(tmp_path).path.stem[-4:]) == 1000
+
+
+def test_what_was_just_written_is_kept(model, tmp_path):
+    damaged = write(model, tmp_path, 40)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    path = write(model, tmp_path, 25, keep=1)
+    assert os.listdir(tmp_path) == [path.name]
+    assert checkpoints.newest(tmp_path).path == path
 
 
 def test_the_sums_are_those_of_sha256sum(model, tmp_path):

@@ -255,6 +255,10 @@ def test_a_resumed_run_must_be_the_same(tmp_path):
         ({"seed": 1}, "seed was 0 and is 1"),
         ({"binarize": "threshold"}, "binarize was 'none' and is 'threshold'"),
         ({"learning_rate": 0.1}, "optimizer.config.learning_rate was 0.05"),
+        (
+            {"log_likelihood_every": 1},
+            "log_likelihood was False and is True",
+        ),
         ({"num_sweeps": {0: 2}}, "num_sweeps.0 was not set and is 2"),
         ({"data": data.Data("tiny", examples(60))}, "data.train was"),
         ({"model": other}, "model.centered was True and is False"),
@@ -269,6 +273,23 @@ def test_a_resumed_run_must_be_the_same(tmp_path):
         if path.is_file()
     }
     assert after == before
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    short(tmp_path)
+    model = (tmp_path / "model.keras").read_bytes()
+    with pytest.raises(ValueError, match="is finished; give more --epochs"):
+        short(tmp_path, resume=True)
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    checkpoint.rename(tmp_path / "elsewhere.keras")
+    with pytest.raises(ValueError, match="has no checkpoint left"):
+        short(tmp_path, epochs=2, resume=True)
+    assert (tmp_path / "model.keras").read_bytes() == model
+    checkpoint.write_bytes((tmp_path / "elsewhere.keras").read_bytes())
+    short(tmp_path, epochs=2, resume=True)
+    (tmp_path / "model.keras").unlink()
+    with pytest.raises(ValueError, match="must not be less than what is done"):
+        short(tmp_path, epochs=1, resume=True)
 
 
 def test_epochs_count_where_the_sweeps_depend_on_them(tmp_path):

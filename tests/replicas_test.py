@@ -7,6 +7,7 @@ A process has so many logical CPU devices, or is one of two workers; it runs
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -139,8 +140,7 @@ def test_a_model_goes_on_with_more_or_fewer_replicas(one, two, tmp_path):
     ],
 )
 def test_refusals(two, case, words):
-    with pytest.raises(ValueError, match=words):
-        raise ValueError(str(two[case]["message"]))
+    assert re.search(words, str(two[case]["message"]))
 
 
 def test_two_processes(one, workers):

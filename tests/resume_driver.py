@@ -31,6 +31,7 @@ def kill_at(stage, count):
         "replace": (checkpoints.os, "replace"),
         "sync": (checkpoints, "_sync"),
         "unlink": (pathlib.Path, "unlink"),
+        "final": (experiment.training.files, "save"),
     }
     owner, name = places[stage]
     function = getattr(owner, name)
@@ -38,7 +39,7 @@ def kill_at(stage, count):
 
     def dying(*args, **kwargs):
         nonlocal left
-        left -= "checkpoints" in str(args) or name == "fsync"
+        left -= "checkpoints" in str(args) or stage in ("fsync", "final")
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*args, **kwargs)

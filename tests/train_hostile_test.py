@@ -47,7 +47,7 @@ def call(tmp_path_factory):
             pytest.MonkeyPatch.context() as patch,
         ):
             gin.clear_config()
-            patch.setattr(train, "_import", lambda log: (gin, keras))
+            patch.setattr(train, "_import", lambda *_: (gin, keras))
             with pytest.raises(SystemExit) as stop:
                 train.main(train._flags(["train.py", *map(str, arguments)]))
         assert stop.value.code == 2
@@ -110,7 +110,7 @@ NUMBERS = [
     "run.batch_size",
     "run.steps_per_epoch",
     "run.pictures_every",
-    "run.checkpoint_every",
+    "run.checkpoint_updates",
     "run.num_sweeps",
     "run.learning_rate",
     "run.optimizer",

@@ -119,6 +119,7 @@ def test_a_terminated_run_is_saved_and_resumed(tmp_path):
             *(sys.executable, str(ROOT / "train.py"), "--output", str(run)),
             *("--set", "RBM.hidden = 7", "--set", "run.epochs = 100000"),
             *("--set", "run.learning_rate = 0.05"),
+            *("--set", "run.checkpoint_minutes = None"),
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,

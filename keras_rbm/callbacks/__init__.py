@@ -2,8 +2,6 @@
 
 from keras_rbm.callbacks.chain_health import ChainHealth as ChainHealth
 from keras_rbm.callbacks.checkpoint import Checkpoint as Checkpoint
-from keras_rbm.callbacks.checkpoint import Interrupted as Interrupted
-from keras_rbm.callbacks.checkpoint import Position as Position
 from keras_rbm.callbacks.divergence import (
     StopOnDivergence as StopOnDivergence,
 )
@@ -17,6 +15,8 @@ from keras_rbm.callbacks.log_likelihood import LogLikelihood as LogLikelihood
 from keras_rbm.callbacks.progress import EpochLog as EpochLog
 from keras_rbm.callbacks.progress import Progress as Progress
 from keras_rbm.callbacks.quality import quality as quality
+from keras_rbm.callbacks.run_state import Interrupted as Interrupted
+from keras_rbm.callbacks.run_state import Position as Position
 from keras_rbm.callbacks.scalars import Scalars as Scalars
 from keras_rbm.callbacks.sweeps import NumSweeps as NumSweeps
 from keras_rbm.callbacks.text import config_text as config_text

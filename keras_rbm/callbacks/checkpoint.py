@@ -2,43 +2,17 @@
 
 import logging
 import time
-from typing import NamedTuple
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from keras_rbm import checkpoints, checks, devices
+from keras_rbm.callbacks import run_state
 from keras_rbm.callbacks.changes import changes
-from keras_rbm.models.finite import is_finite
+from keras_rbm.callbacks.run_state import Interrupted, Position
+from keras_rbm.models import finite
 
 _LOG = logging.getLogger("keras_rbm")
-
-
-class Position(NamedTuple):
-    """Where a run stands.
-
-    Attributes:
-        epoch: Number of whole epochs that are done, Keras's `initial_epoch`.
-        step: Number of updates of the next epoch that are done.
-        updates: Number of all updates that are done.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    updates: int = 0
-
-
-class Interrupted(Exception):
-    """Training was asked to stop, and has: a checkpoint is written.
-
-    Args:
-        reason: Why, as `Checkpoint.stop` was told.
-    """
-
-    def __init__(self, reason):
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -57,10 +31,12 @@ class Checkpoint(keras.callbacks.Callback):
     A run that is killed at any moment, and started again by the same program,
     ends with the same weights, optimizer, chains and history, bit for bit
     (with the same versions of the libraries on the same kind of processor).
+    Keras's own callbacks that remember something, such as `EarlyStopping`,
+    begin anew; a run that one of them has ended is not resumed.
     This callback must be the last one in the list. A model that is no longer
     finite is not saved. Of several processes (`MultiWorkerMirroredStrategy`)
-    the chief alone writes, and all read what it has written; minutes then
-    count at the end of an epoch alone.
+    the chief alone writes, and all read what it has written; minutes and
+    `stop` then count at the end of an epoch alone.
 
     Args:
         directory: Where the checkpoints go, see `checkpoints.write`.
@@ -93,14 +69,18 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         self.directory = directory
         self.settings = settings or {}
-        self.minutes = minutes and checks.positive_number("minutes", minutes)
-        self.updates = updates and checks.positive_integer("updates", updates)
+        if minutes is not None:
+            minutes = checks.positive_number("minutes", minutes)
+        if updates is not None:
+            updates = checks.positive_integer("updates", updates)
+        self.minutes, self.updates = minutes, updates
         self.keep = checks.positive_integer("keep", keep)
         self.callbacks = [c for c in callbacks if hasattr(c, "get_state")]
         self.about = about or {}
         self.latest = None  # The path of the newest checkpoint.
         self.rows = []  # What `on_epoch_end` was given, for each epoch.
         self._restored = None
+        self._resumed = Position()
         self._stop = None
 
     def resume(self, model):
@@ -116,6 +96,15 @@ class Checkpoint(keras.callbacks.Callback):
             ValueError: If the settings differ, or no checkpoint is whole.
         """
         found = checkpoints.newest(self.directory)
+        strategy = model.distribute_strategy
+        updates = found.state["position"][2] if found else 0
+        if devices.total(strategy, updates) != updates * devices.num_workers(
+            strategy
+        ):
+            raise ValueError(
+                "all processes must see the same folder of checkpoints, of "
+                f"which the chief writes. Received: directory={self.directory}"
+            )
         if found is None:
             return Position()
         self.latest, state = found
@@ -128,11 +117,17 @@ class Checkpoint(keras.callbacks.Callback):
         differences = changes(state["about"], self.about)
         if differences:
             _LOG.warning("the last bits of the run may differ: %s", differences)
-        with devices.scope(model.distribute_strategy):
-            _restore(model, self.latest, state["metrics"])
+        if state["stopped"]:
+            raise ValueError(
+                "the run was ended by a callback, and is finished. Received: "
+                f"directory={self.directory}"
+            )
+        with devices.scope(strategy):
+            run_state.restore(model, self.latest, state["metrics"])
         self.rows = state["rows"]
         self._restored = state["callbacks"]
-        return Position(*state["position"])
+        self._resumed = Position(*state["position"])
+        return self._resumed
 
     def history(self):
         """The Keras `History` of the whole run, what came before included."""
@@ -158,9 +153,20 @@ class Checkpoint(keras.callbacks.Callback):
         self._stop = reason
 
     def on_train_begin(self, logs=None):
-        states, self._restored = self._restored or (), None
-        for callback, state in zip(self.callbacks, states, strict=False):
-            callback.set_state(state)
+        if (
+            self.latest is None
+            and devices.is_chief()
+            and checkpoints.exist(self.directory)
+        ):
+            raise ValueError(
+                "`directory` must hold no checkpoints of another run: call "
+                "`resume` before `fit`, or give another one. Received: "
+                f"directory={self.directory}"
+            )
+        states, self._restored = self._restored, None
+        if states is not None:
+            for callback, state in zip(self.callbacks, states, strict=True):
+                callback.set_state(state)
         workers = devices.num_workers(self.model.distribute_strategy)
         self._several = workers > 1
         self._begin()
@@ -170,21 +176,29 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = batch + 1
+        # The first calls of an epoch that is resumed do nothing.
+        if (self._epoch, step) <= self._resumed[:2]:
+            return
         if step < self.params["steps"] and self._due(within_epoch=True):
             self._write(Position(self._epoch, step, self._count()))
 
     def on_epoch_end(self, epoch, logs=None):
-        self.rows.append({k: _plain(v) for k, v in (logs or {}).items()})
+        self.rows.append(run_state.plain(logs or {}))
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        if self._several:
+            # A signal may have come to some of the processes.
+            strategy = self.model.distribute_strategy
+            if devices.total(strategy, self._stop is not None):
+                self._stop = self._stop or "SIGTERM"
         if self._due() or last:
             self._write(Position(epoch + 1, 0, self._count()))
 
     def _due(self, within_epoch=False):
-        if self._stop is not None:
+        if self._stop is not None and not (within_epoch and self._several):
             return True
         if self.updates and self._count() - self._updates >= self.updates:
             return True
-        # Within an epoch the metrics are read, with the help of all processes,
+        # Within an epoch the metrics are read with the help of all processes,
         # whose clocks need not agree.
         if self.minutes is None or (within_epoch and self._several):
             return False
@@ -193,10 +207,13 @@ class Checkpoint(keras.callbacks.Callback):
     def _write(self, position):
         metrics = {}
         if position.step:
-            metrics = _read(self.model)
-        if devices.is_chief() and is_finite(self.model):
+            metrics = run_state.read(self.model)
+        if self._stop is not None:
+            finite.check(self.model)
+        if devices.is_chief() and finite.is_finite(self.model):
             state = {
                 "position": position,
+                "stopped": self.model.stop_training,
                 "settings": self.settings,
                 "about": self.about,
                 "metrics": metrics,
@@ -215,35 +232,3 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _count(self):
         return int(ops.convert_to_numpy(self.model.updates))
-
-
-def _restore(model, path, metrics):
-    model.optimizer.build(model.trainable_variables)
-    model.load_weights(path)
-    for metric in model.metrics:
-        values = metrics.get(metric.name, ())  # None between epochs.
-        for variable, value in zip(metric.variables, values, strict=False):
-            variable.assign(value)
-
-
-def _read(model):
-    """The values of the metrics' variables, summed over all replicas."""
-
-    def read():
-        with devices.scope(model.distribute_strategy):
-            return {
-                metric.name: [
-                    tf.convert_to_tensor(variable.value)
-                    for variable in metric.variables
-                ]
-                for metric in model.metrics
-            }
-
-    # The replicas of several processes add up within a graph.
-    found = tf.function(read, autograph=False)()
-    return tf.nest.map_structure(lambda x: float(x.numpy()), found)
-
-
-def _plain(value):
-    """A number that JSON can hold."""
-    return value.item() if hasattr(value, "item") else value

@@ -1,5 +1,6 @@
 """TensorBoard's event files: one writer for each directory, and rewinding."""
 
+import logging
 import os
 import pathlib
 import weakref
@@ -9,6 +10,7 @@ from tensorboard.compat.proto import event_pb2
 
 from keras_rbm import devices
 
+_LOG = logging.getLogger("keras_rbm")
 _WRITERS = weakref.WeakValueDictionary()
 
 
@@ -79,6 +81,7 @@ def rewind(log_dir, step):
                     seen.add(record)
                     writer.write(record)
         os.replace(aside, paths[0])
+        _WRITERS.pop(str(directory.absolute()), None)
         for path in paths[1:]:
             path.unlink()
 
@@ -89,5 +92,6 @@ def _records(paths):
         try:
             for record in tf.data.TFRecordDataset(str(path)):
                 yield record.numpy()
-        except tf.errors.DataLossError:
-            pass
+        except tf.errors.DataLossError as error:
+            if "truncated" not in error.message:
+                _LOG.warning("%s is damaged, and cut: %s", path, error.message)

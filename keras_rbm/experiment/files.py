@@ -6,33 +6,64 @@ import pathlib
 
 import keras
 
-from keras_rbm import callbacks
+from keras_rbm import callbacks, devices
 
 _LOG = logging.getLogger("keras_rbm")
 
 
-def rewind(output, log_dir, checkpoint, done):
-    """Takes back what a run has written after its newest checkpoint.
+def resume(output, log_dir, checkpoint, model, epochs, updates):
+    """Brings a run to its newest checkpoint, and takes back what came later.
 
     Args:
         output: Directory of the run.
         log_dir: That of its TensorBoard events.
-        checkpoint: A `callbacks.Checkpoint` that has resumed the run.
-        done: The `callbacks.Position` of that.
+        checkpoint: The `callbacks.Checkpoint` of the run.
+        model: The compiled model.
+        epochs: Number of epochs of the whole run.
+        updates: Number of its updates.
+
+    Returns:
+        A `callbacks.Position`.
+
+    Raises:
+        ValueError: If the run is finished, or is longer than that.
     """
+    final = pathlib.Path(output) / "model.keras"
+    done = checkpoint.resume(model)
+    if checkpoint.latest is None and final.exists():
+        raise ValueError(
+            f"the run in {output} is finished, and has no checkpoint left to "
+            "prolong it from"
+        )
+    if done.updates > updates:
+        raise ValueError(
+            f"`epochs` must not be less than what is done, {done.epoch}. "
+            f"Received: epochs={epochs}"
+        )
+    if done.epoch == epochs and final.exists():
+        raise ValueError(
+            f"the run in {output} is finished; give more --epochs to prolong it"
+        )
     if checkpoint.latest is None:
         _LOG.info("no checkpoint in %s: the run begins anew", output)
     else:
         _LOG.info(
-            "resumed from %s: %d epochs and %d updates are done",
+            "resumed from %s: %d epochs, and %d updates of the next, are done",
             checkpoint.latest,
             done.epoch,
             done.step,
         )
-    callbacks.rewind(log_dir, done.epoch)
+    if devices.is_chief():
+        final.unlink(missing_ok=True)
+        _rewind(output, log_dir, checkpoint.rows)
+    return done
+
+
+def _rewind(output, log_dir, rows):
+    callbacks.rewind(log_dir, len(rows))
     table = keras.callbacks.CSVLogger(os.path.join(output, "history.csv"))
     table.on_train_begin()
-    for epoch, row in enumerate(checkpoint.rows):
+    for epoch, row in enumerate(rows):
         table.on_epoch_end(epoch, row)
     table.on_train_end()
 
@@ -53,12 +84,15 @@ def save(model, path):
     aside = pathlib.Path(f"{path}.writing.keras")
     try:
         model.save(aside)
+        with open(aside, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(aside, path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # The second one is HDF5's.
         aside.unlink(missing_ok=True)
         raise OSError(
-            f"cannot write {path}: {error.strerror or error}. The run's last "
-            "checkpoint is whole: make room, and resume the run."
+            f"cannot write {path}: {getattr(error, 'strerror', None) or error}."
+            " The run's last checkpoint is whole: make room, and resume the "
+            "run."
         ) from error
 
 

@@ -4,26 +4,19 @@ import contextlib
 import signal
 import threading
 
-from keras_rbm import devices
-
 
 @contextlib.contextmanager
-def stopping(checkpoint, strategy):
+def stopping(checkpoint):
     """Within this context SIGTERM and SIGINT have the run saved and ended.
 
     `fit` then raises `callbacks.Interrupted` with the name of the signal. A
     second Ctrl-C interrupts at once. Nothing happens outside the main thread,
-    where Python allows no handlers, and where several processes train: they
-    would not stop at the same update.
+    where Python allows no handlers.
 
     Args:
         checkpoint: A `callbacks.Checkpoint`.
-        strategy: The `tf.distribute.Strategy` of the model.
     """
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or devices.num_workers(strategy) > 1
-    ):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 

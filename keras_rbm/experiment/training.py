@@ -143,6 +143,7 @@ def run(
             batch_size=batch_size,
             binarize=binarize,
             seed=seed,
+            log_likelihood=bool(log_likelihood_every),
         ),
         checkpoint_minutes,
         checkpoint_updates,
@@ -154,9 +155,9 @@ def run(
     done = callbacks.Position()
     chief = devices.is_chief()
     if resume:
-        done = checkpoint.resume(model)
-    if resume and chief:
-        files.rewind(output, log_dir, checkpoint, done)
+        done = files.resume(
+            output, log_dir, checkpoint, model, epochs, steps * epochs
+        )
     if describe is not None and chief:
         text = describe()
         files.write(os.path.join(output, "operative_config.gin"), text)
@@ -170,7 +171,7 @@ def run(
         model.hidden.width,
     )
     begin = time.perf_counter()
-    with stopping(checkpoint, model.distribute_strategy):
+    with stopping(checkpoint):
         model.fit(
             batches(data.train, batch_size, binarize, seed, done.updates),
             epochs=epochs,
@@ -204,9 +205,9 @@ def run(
         )
     history = checkpoint.history()
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
-    if chief:
-        files.save(model, os.path.join(output, "model.keras"))
     files.pictures(model, data.image_shape, examples, output)
+    if chief:  # Last: by it, a run is known to be finished.
+        files.save(model, os.path.join(output, "model.keras"))
     return history
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def is_finite(model):
-    """Whether all that is learned is a number, and finite."""
+    """Whether all of a model and of its optimizer is numbers, and finite."""
     return not list(_offenders(model))
 
 
@@ -16,7 +16,7 @@ def check(model):
         model: A Keras model.
 
     Raises:
-        ValueError: If a trainable variable has values that are not finite.
+        ValueError: If a variable has values that are not finite.
     """
     for variable in _offenders(model):
         raise ValueError(
@@ -28,6 +28,7 @@ def check(model):
 
 
 def _offenders(model):
-    for variable in model.trainable_variables:
+    optimizer = getattr(model, "optimizer", None)
+    for variable in [*model.variables, *getattr(optimizer, "variables", ())]:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
             yield variable

@@ -97,6 +97,58 @@ def test_a_run_goes_on_within_an_epoch_and_between(whole, tmp_path, updates):
     assert history.epoch == [0, 1, 2, 3]
 
 
+def test_a_stop_that_comes_before_an_epoch_goes_on_loses_nothing(tmp_path):
+    with pytest.raises(callbacks.Interrupted):
+        fit(machine(), tmp_path, stop=45)
+    model = machine()
+    checkpoint = callbacks.Checkpoint(tmp_path, callbacks=[Stateful()])
+    done = checkpoint.resume(model)
+    checkpoint.stop("too early")
+    with pytest.raises(callbacks.Interrupted):
+        model.fit(
+            data.batches(EXAMPLES, 6, first_step=done.updates),
+            epochs=EPOCHS,
+            steps_per_epoch=STEPS,
+            initial_epoch=done.epoch,
+            initial_step=done.step,
+            callbacks=[checkpoint],
+            verbose=0,
+        )
+    position = checkpoints.newest(tmp_path).state["position"]
+    assert position == [2, 10, 50]
+
+
+def test_a_folder_of_another_run_is_left_alone(whole):
+    directory = whole[1].directory
+    before = sorted(directory.iterdir())
+    with pytest.raises(ValueError, match="`directory` must hold no checkpoi"):
+        machine().fit(
+            data.batches(EXAMPLES, 6),
+            steps_per_epoch=STEPS,
+            callbacks=[callbacks.Checkpoint(directory)],
+            verbose=0,
+        )
+    assert sorted(directory.iterdir()) == before
+
+
+def test_a_run_that_a_callback_has_ended_is_finished(tmp_path):
+    model = machine()
+    stopping = keras.callbacks.EarlyStopping(
+        "loss", mode="max", min_delta=1e9, patience=1
+    )
+    checkpoint = callbacks.Checkpoint(tmp_path)
+    model.fit(
+        data.batches(EXAMPLES, 6),
+        epochs=EPOCHS,
+        steps_per_epoch=STEPS,
+        callbacks=[stopping, checkpoint],
+        verbose=0,
+    )
+    assert len(checkpoint.rows) == 2
+    with pytest.raises(ValueError, match="ended by a callback"):
+        callbacks.Checkpoint(tmp_path).resume(machine())
+
+
 def test_they_come_every_so_many_updates(tmp_path):
     model = machine()
     checkpoint = fit(model, tmp_path, updates=15, keep=9, minutes=None)
@@ -161,6 +213,8 @@ def test_a_model_that_is_not_finite_is_not_saved(tmp_path):
     ("change", "message"),
     [
         ({"minutes": -1}, "`minutes` must be positive"),
+        ({"minutes": 0}, "`minutes` must be positive"),
+        ({"updates": 0}, "`updates` must be a positive integer"),
         ({"updates": 0.5}, "`updates` must be a positive integer"),
         ({"keep": 0}, "`keep` must be a positive integer"),
     ],
