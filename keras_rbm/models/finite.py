@@ -29,6 +29,10 @@ def check(model):
 
 def _offenders(model):
     optimizer = getattr(model, "optimizer", None)
-    for variable in [*model.variables, *getattr(optimizer, "variables", ())]:
+    for variable in [
+        *model.trainable_variables,
+        *model.non_trainable_variables,
+        *getattr(optimizer, "variables", ()),
+    ]:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
             yield variable
