@@ -111,6 +111,7 @@ NUMBERS = [
     "run.steps_per_epoch",
     "run.pictures_every",
     "run.checkpoint_updates",
+    "run.checkpoint_minutes",
     "run.num_sweeps",
     "run.learning_rate",
     "run.optimizer",

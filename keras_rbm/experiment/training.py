@@ -99,6 +99,10 @@ def run(
     epochs = checks.positive_integer("epochs", epochs)
     pictures_every = checks.positive_integer("pictures_every", pictures_every)
     checks.positive_integer("log_likelihood_every", log_likelihood_every or 1)
+    if checkpoint_updates is not None:
+        checks.positive_integer("checkpoint_updates", checkpoint_updates)
+    if checkpoint_minutes is not None:
+        checks.positive_number("checkpoint_minutes", checkpoint_minutes)
     arguments.check(model, data, optimizer, learning_rate)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     batches(data.train, batch_size, binarize, seed)  # Checks them.
