@@ -138,6 +138,12 @@ def total(strategy, value):
     return float(sums()) * workers / strategy.num_replicas_in_sync
 
 
+def wait(strategy):
+    """Waits until all processes of a strategy are here, or one has left."""
+    with contextlib.suppress(tf.errors.OpError):
+        total(strategy, 0)
+
+
 def scope(strategy):
     """The scope of a strategy of several replicas; else one of nothing."""
     if strategy.num_replicas_in_sync == 1:

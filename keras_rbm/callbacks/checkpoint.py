@@ -179,36 +179,36 @@ class Checkpoint(keras.callbacks.Callback):
         # The first calls of an epoch that is resumed do nothing.
         if (self._epoch, step) <= self._resumed[:2]:
             return
-        if step < self.params["steps"] and self._due(within_epoch=True):
-            self._write(Position(self._epoch, step, self._count()))
+        # Several processes stop, and look at their clocks, between epochs.
+        stop = None if self._several else self._stop
+        due = stop is not None or self._due(clock=not self._several)
+        if due and step < self.params["steps"]:
+            self._write(Position(self._epoch, step, self._count()), stop)
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append(run_state.plain(logs or {}))
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        stop = self._stop  # Read once: a signal may change it at any time.
         if self._several:
-            # A signal may have come to some of the processes.
+            # It may have come to some of the processes.
             strategy = self.model.distribute_strategy
-            if devices.total(strategy, self._stop is not None):
-                self._stop = self._stop or "SIGTERM"
-        if self._due() or last:
-            self._write(Position(epoch + 1, 0, self._count()))
+            told = devices.total(strategy, stop is not None)
+            stop = (stop or "SIGTERM") if told else None
+        if last or stop is not None or self._due():
+            self._write(Position(epoch + 1, 0, self._count()), stop)
 
-    def _due(self, within_epoch=False):
-        if self._stop is not None and not (within_epoch and self._several):
-            return True
-        if self.updates and self._count() - self._updates >= self.updates:
-            return True
-        # Within an epoch the metrics are read with the help of all processes,
-        # whose clocks need not agree.
-        if self.minutes is None or (within_epoch and self._several):
-            return False
-        return time.monotonic() - self._time >= 60 * self.minutes
+    def _due(self, clock=True):
+        updates = self._count() - self._updates
+        minutes = (time.monotonic() - self._time) / 60
+        return (self.updates is not None and updates >= self.updates) or (
+            clock and self.minutes is not None and minutes >= self.minutes
+        )
 
-    def _write(self, position):
+    def _write(self, position, stop):
         metrics = {}
         if position.step:
             metrics = run_state.read(self.model)
-        if self._stop is not None:
+        if stop is not None:
             finite.check(self.model)
         if devices.is_chief() and finite.is_finite(self.model):
             state = {
@@ -224,8 +224,9 @@ class Checkpoint(keras.callbacks.Callback):
                 self.model, self.directory, state, self.keep
             )
         self._begin()
-        if self._stop is not None:
-            raise Interrupted(self._stop)
+        if stop is not None:
+            devices.wait(self.model.distribute_strategy)  # The chief writes.
+            raise Interrupted(stop)
 
     def _begin(self):
         self._time, self._updates = time.monotonic(), self._count()
