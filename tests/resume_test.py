@@ -44,7 +44,7 @@ def kill_in_training(output, generator):
     process, before = start(output), newest(output)
     while process.poll() is None and newest(output) == before:
         time.sleep(0.01)
-    time.sleep(generator.uniform(0.0, 1.5))
+    time.sleep(generator.uniform(0.0, 0.5))
     process.kill()
     process.communicate()
     return process.returncode == -signal.SIGKILL
@@ -100,7 +100,8 @@ def kill_and_resume(output, kills, seed):
         if done == kills or (output / "model.keras").exists():
             break
         done += kill_in_training(output, generator)
-    assert finish(output) == 0
+    if not (output / "model.keras").exists():  # A quick machine may be done.
+        assert finish(output) == 0
     return done
 
 
