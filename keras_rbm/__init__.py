@@ -20,5 +20,4 @@ from keras_rbm.sparsity import CrossEntropySparsity as CrossEntropySparsity
 from keras_rbm.sparsity import SquaredSparsity as SquaredSparsity
 from keras_rbm.units import Bernoulli as Bernoulli
 from keras_rbm.units import Units as Units
-
-__version__ = "0.1.0"
+from keras_rbm.version import __version__ as __version__

@@ -278,8 +278,12 @@ def test_a_resumed_run_must_be_the_same(tmp_path):
 def test_a_finished_run_is_left_as_it_is(tmp_path):
     short(tmp_path)
     model = (tmp_path / "model.keras").read_bytes()
+    rows = (tmp_path / "history.csv").read_text()
+    with pytest.raises(ValueError, match="`output` must be a folder without"):
+        short(tmp_path)
     with pytest.raises(ValueError, match="is finished; give more --epochs"):
         short(tmp_path, resume=True)
+    assert (tmp_path / "history.csv").read_text() == rows
     (checkpoint,) = (tmp_path / "checkpoints").iterdir()
     checkpoint.rename(tmp_path / "elsewhere.keras")
     with pytest.raises(ValueError, match="has no checkpoint left"):

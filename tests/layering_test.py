@@ -19,6 +19,7 @@ LAYERS = (
         "devices",
         "progress",
         "replicas",
+        "version",
     ),
     ("random", "schedules", "sparsity", "tiles"),
     ("units",),

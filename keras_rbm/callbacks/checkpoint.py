@@ -140,7 +140,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def told(self):
         """The newest checkpoint as text; `None` where there is none."""
-        return None if self.latest is None else str(self.latest)
+        if self.latest is None:
+            return None
+        return f"{self.latest}, which keras.models.load_model reads"
 
     def stop(self, reason):
         """Has the run saved and ended after the present compiled call.
@@ -167,6 +169,7 @@ class Checkpoint(keras.callbacks.Callback):
         if states is not None:
             for callback, state in zip(self.callbacks, states, strict=True):
                 callback.set_state(state)
+        self._done, self._resumed = self._resumed, Position()
         workers = devices.num_workers(self.model.distribute_strategy)
         self._several = workers > 1
         self._begin()
@@ -177,7 +180,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step = batch + 1
         # The first calls of an epoch that is resumed do nothing.
-        if (self._epoch, step) <= self._resumed[:2]:
+        if (self._epoch, step) <= self._done[:2]:
             return
         # Several processes stop, and look at their clocks, between epochs.
         stop = None if self._several else self._stop
@@ -225,6 +228,7 @@ class Checkpoint(keras.callbacks.Callback):
             )
         self._begin()
         if stop is not None:
+            self._stop = None
             devices.wait(self.model.distribute_strategy)  # The chief writes.
             raise Interrupted(stop)
 

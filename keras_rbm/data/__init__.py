@@ -3,7 +3,7 @@
 from keras_rbm.data.arrays import arrays
 from keras_rbm.data.bars_and_stripes import bars_and_stripes
 from keras_rbm.data.checks import to_float
-from keras_rbm.data.dataset import Data, some, split
+from keras_rbm.data.dataset import Data, check_data, some, split
 from keras_rbm.data.digits import digits
 from keras_rbm.data.mnist import mnist
 from keras_rbm.data.pipeline import batches, binarized, in_order
@@ -14,6 +14,7 @@ __all__ = [
     "bars_and_stripes",
     "batches",
     "binarized",
+    "check_data",
     "digits",
     "in_order",
     "mnist",

@@ -68,6 +68,30 @@ class Data:
         return self.train.shape[1]
 
 
+def check_data(data, width):
+    """Checks that data are such as a reader returns, and fit a model.
+
+    Args:
+        data: What came.
+        width: Number of visible units of the model.
+
+    Raises:
+        ValueError: If `data` are no `Data`, or have another width.
+    """
+    if not isinstance(data, Data):
+        raise ValueError(
+            "`data` must be what a reader of keras_rbm.data returns, such as "
+            f"digits(). Received: data={data!r}"
+        )
+    if data.width != width:
+        raise ValueError(
+            "`data` must have a column for each visible unit of the model: "
+            f"take other data, or set `RBM.visible = {data.width}`. Received: "
+            f"data.width={data.width} ({data.name}), "
+            f"model.visible.width={width}"
+        )
+
+
 def split(x, validation_size=0, test_size=0, seed=None):
     """Cuts examples into train, validation and test, from first to last.
 

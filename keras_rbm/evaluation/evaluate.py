@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_rbm import checks, likelihood
-from keras_rbm.data import Data, binarized, some
+from keras_rbm.data import binarized, check_data, some
 from keras_rbm.evaluation import report
 from keras_rbm.models.machine_model import MachineModel
 from keras_rbm.progress import Progress
@@ -135,18 +135,7 @@ def _check(model, data):
             "`model` must be a machine, such as an `RBM`. Received: "
             f"type(model)={type(model).__name__}"
         )
-    if not isinstance(data, Data):
-        raise ValueError(
-            "`data` must be what a reader of keras_rbm.data returns, such as "
-            f"digits(). Received: data={data!r}"
-        )
-    if data.width != model.visible.width:
-        raise ValueError(
-            "`data` must have a column for each visible unit of the model: "
-            "take those that it was trained on. Received: data.width="
-            f"{data.width} ({data.name}), model.visible.width="
-            f"{model.visible.width}"
-        )
+    check_data(data, model.visible.width)
 
 
 def _no_likelihood(model, data, splits):

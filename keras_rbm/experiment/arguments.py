@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_rbm import checks
-from keras_rbm.data import Data, to_float
+from keras_rbm.data import check_data, to_float
 
 
 def check(model, data, optimizer, learning_rate):
@@ -26,18 +26,7 @@ def check(model, data, optimizer, learning_rate):
         )
     if isinstance(learning_rate, int | float):
         checks.positive_number("learning_rate", learning_rate)
-    if not isinstance(data, Data):
-        raise ValueError(
-            "`data` must be what a reader of keras_rbm.data returns, such as "
-            f"digits(). Received: data={data!r}"
-        )
-    if data.width != model.visible.width:
-        raise ValueError(
-            "The model must have a visible unit for each column of the data: "
-            f"set `RBM.visible = {data.width}`. Received: "
-            f"model.visible.width={model.visible.width}, data.width="
-            f"{data.width} ({data.name})"
-        )
+    check_data(data, model.visible.width)
     for split in ("train", "validation", "test"):
         x = getattr(data, split)
         if x is not None:

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_rbm.version import __version__
+
 
 def settings(model, data, steps_per_epoch, epochs, num_sweeps, **others):
     """All that decides the weights, the metrics and the order of a run.
@@ -48,6 +50,7 @@ def settings(model, data, steps_per_epoch, epochs, num_sweeps, **others):
 def versions():
     """What bit-for-bit repetition depends on beside the settings."""
     return {
+        "keras_rbm": __version__,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "numpy": np.__version__,

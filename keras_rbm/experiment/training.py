@@ -7,7 +7,7 @@ import time
 
 import keras
 
-from keras_rbm import callbacks, checks, devices
+from keras_rbm import callbacks, checkpoints, checks, devices
 from keras_rbm.data import (
     batches,
     binarized,
@@ -91,7 +91,8 @@ def run(
 
     Raises:
         ValueError: If an argument does not fit, before any training; or if a
-            run is resumed with other settings, or has no whole checkpoint.
+            run is resumed with other settings, or has no whole checkpoint, or
+            is begun where there are checkpoints.
         OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
@@ -104,6 +105,12 @@ def run(
     if checkpoint_minutes is not None:
         checks.positive_number("checkpoint_minutes", checkpoint_minutes)
     arguments.check(model, data, optimizer, learning_rate)
+    folder = os.path.join(output, "checkpoints")
+    if not resume and checkpoints.exist(folder):
+        raise ValueError(
+            "`output` must be a folder without a run, unless that is resumed "
+            f"(`resume=True`). Received: output={output}"
+        )
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     batches(data.train, batch_size, binarize, seed)  # Checks them.
     steps = checks.positive_integer(
@@ -137,7 +144,7 @@ def run(
         model, log_dir, held_out, v_train, log_likelihood_every
     )
     checkpoint = callbacks.Checkpoint(
-        os.path.join(output, "checkpoints"),
+        folder,
         settings(
             model,
             data,
@@ -154,7 +161,7 @@ def run(
         callbacks=measured,
         about=versions(),
     )
-    os.makedirs(os.path.join(output, "checkpoints"), exist_ok=True)
+    os.makedirs(folder, exist_ok=True)
     model.prepare(v_train)
     done = callbacks.Position()
     chief = devices.is_chief()
