@@ -123,17 +123,19 @@ def flip(machine):
     )
 
 
-def decouple(machine, visible_mean):
+def decouple(machine, visible_mean, visible_variance=None):
     """The base-rate machine: no coupling, and this mean of the visible units.
 
-    The hidden units have a bias of 0; what parameters the units have beside
-    the bias stays as it is. In such a machine everything is known: draws are
+    The hidden units have a bias of 0; what parameters they have beside the
+    bias stays as it is. In such a machine everything is known: draws are
     `gibbs.sample_without_inputs`, log Z is `log_partition_decoupled`.
 
     Args:
         machine: A `Machine`.
         visible_mean: Tensor of shape `(visible.width,)`, such as the mean of
             the training data.
+        visible_variance: The same of the variance, for units that have a
+            parameter for it, or `None`.
 
     Returns:
         A `Machine` with `beta=0`.
@@ -142,7 +144,7 @@ def decouple(machine, visible_mean):
         of deep belief networks", section 4.1, whose code takes the base rates
         of the training data too.
     """
-    fitted = machine.visible.fit_parameters(visible_mean)
+    fitted = machine.visible.fit_parameters(visible_mean, visible_variance)
     bias = machine.hidden_params["bias"]
     return machine._replace(
         visible_params={
@@ -199,7 +201,8 @@ def scale(machine, inverse_temperature):
     """The machine with p(v, h) ~ exp(-inverse_temperature E(v, h)).
 
     The energy is linear in the kernel and in the units' parameters, so all
-    of them are multiplied.
+    of them are multiplied; the measure that the units' laws are densities of
+    (`Units.base_energy`) stays.
 
     Args:
         machine: A `Machine`.

@@ -122,8 +122,8 @@ class ChainHealth(Measured):
                     free_energy - _look_at(machine, self.v_train)[0]
                 )
         states = machine.hidden.states
-        if states:
-            low, high = states
+        if states is not None:
+            low, high = np.min(states), np.max(states)
             share = 0.01 * (high - low)
             values["hidden/dead"] = np.mean(most < low + share)
             values["hidden/saturated"] = np.mean(least > high - share)
@@ -154,14 +154,11 @@ class ChainHealth(Measured):
             "distance": distance(particles),
             "distance_after": distance(run.v),
         }
-        states = machine.visible.states
-        if states:
-            variance = (mean - states[0]) * (states[1] - mean)
+        variance = data.var(axis=0, dtype="float64")
+        if machine.visible.states is not None:
             flipped = keras.ops.convert_to_numpy(run.flipped)[variance > 0]
             if flipped.size:
                 values["never_flipping"] = 1.0 - flipped.mean()
-        else:
-            variance = data.var(axis=0, dtype="float64")
         values["distance_floor"] = np.sqrt(variance.mean() / len(particles))
         if hasattr(self.model.chain, "swap_rates"):
             rates = keras.ops.convert_to_numpy(self.model.chain.swap_rates)

@@ -48,7 +48,7 @@ class Chain(keras.layers.Layer):
             autocast=False,
         )
 
-    def start(self, machine, stream, mean=None):
+    def start(self, machine, stream, mean=None, variance=None):
         """Draws the first states of what persists, if anything does.
 
         Args:
@@ -56,6 +56,7 @@ class Chain(keras.layers.Layer):
             stream: A `keras_rbm.random.Stream`.
             mean: Tensor of shape `(visible.width,)`, the mean of the data, or
                 `None` where it is not known.
+            variance: The same of its variance.
         """
 
     def advance(self, machine, v_data, stream):

@@ -23,7 +23,7 @@ class ExactChain(Chain):
         machines: an introduction", equation 29.
     """
 
-    def start(self, machine, stream, mean=None):
+    def start(self, machine, stream, mean=None, variance=None):
         """Refuses machines that have too many visible states.
 
         Raises:

@@ -46,7 +46,7 @@ class PersistentChain(Chain):
             autocast=False,
         )
 
-    def start(self, machine, stream, mean=None):
+    def start(self, machine, stream, mean=None, variance=None):
         """Draws the particles from visible units that have no inputs."""
         v = gibbs.sample_without_inputs(
             machine, self.num_chains, random.fold_in(stream, _START)

@@ -76,6 +76,7 @@ class TemperedChain(Chain):
         for name, shape, start in (
             ("particles", (rows, width), 0.0),
             ("mean", (width,), 0.0),
+            ("variance", (width,), 1.0),
             ("betas", (self.num_betas,), 0.0),
             ("swap_rates", (self.num_betas - 1,), 0.5),
         ):
@@ -96,16 +97,19 @@ class TemperedChain(Chain):
             autocast=False,
         )
 
-    def start(self, machine, stream, mean=None):
+    def start(self, machine, stream, mean=None, variance=None):
         """Draws all replicas from the base, which has the mean of the data.
 
         Where that is not known, it has that of the visible units without
-        inputs.
+        inputs, and a variance of 1 for units that need one.
         """
         if mean is None:
             nothing = ops.zeros((1, machine.visible.width), self.mean.dtype)
             mean = machine.visible.mean(nothing, machine.visible_params)[0]
         self.mean.assign(mean)
+        self.variance.assign(
+            ops.ones_like(self.variance) if variance is None else variance
+        )
         self.parity.assign(0)
         self.betas.assign(np.linspace(1.0, 0.0, self.num_betas))
         self.swap_rates.assign(ops.full_like(self.swap_rates, 0.5))
@@ -183,4 +187,6 @@ class TemperedChain(Chain):
         return ops.reshape(own, (-1, shape[-1]))
 
     def _base(self, machine):
-        return machine_lib.decouple(machine, self.mean.value)
+        return machine_lib.decouple(
+            machine, self.mean.value, self.variance.value
+        )

@@ -12,6 +12,9 @@ from keras_rbm.likelihood.exact import Exact as Exact
 from keras_rbm.likelihood.exact import can_enumerate as can_enumerate
 from keras_rbm.likelihood.exact import exact as exact
 from keras_rbm.likelihood.pseudo import (
+    pseudo_likelihood_is_defined as pseudo_likelihood_is_defined,
+)
+from keras_rbm.likelihood.pseudo import (
     pseudo_log_likelihood as pseudo_log_likelihood,
 )
 from keras_rbm.likelihood.pseudo import (

@@ -200,14 +200,9 @@ def _run(machine, base, v, log_weights, betas, stream, begin, num_steps):
         # One product serves both weights and the sweep.
         inputs = machine_lib.hidden_inputs(machine, v)
         old_inputs, new_inputs = betas[k] * inputs, betas[k + 1] * inputs
-        # F_old(v) - F_new(v). The energy is linear in the parameters: that of
-        # their difference is rounded less than the difference of energies.
-        params = {
-            name: p - new.visible_params[name]
-            for name, p in old.visible_params.items()
-        }
-        change = machine.visible.energy(
-            v, params
+        # F_old(v) - F_new(v).
+        change = machine.visible.energy_change(
+            v, new.visible_params, old.visible_params
         ) + machine.hidden.log_partition_change(
             old_inputs, old.hidden_params, new_inputs, new.hidden_params
         )

@@ -6,52 +6,59 @@ from keras_rbm import machine as machine_lib
 from keras_rbm import random
 
 
+def pseudo_likelihood_is_defined(visible):
+    """Whether all units of a side have a list of states."""
+    return visible.num_joint_states is not None
+
+
 def pseudo_log_likelihood(machine, v):
     """sum_i log p(v_i | v_-i), over all sites i.
 
-    With v' equal to v but for site i, p(v_i | v_-i) = sigmoid(F(v') - F(v)).
+    With v^k equal to v but for site i, which is in its k-th other state,
+
+        p(v_i | v_-i) = 1 / (1 + sum_k exp(F(v) - F(v^k))).
+
     The sites are a loop, so that memory does not grow with their number.
 
     Args:
-        machine: A `Machine` whose visible units have two states.
+        machine: A `Machine` whose visible units have a list of states.
         v: Tensor of shape `(batch, visible.width)`, of such states.
 
     Returns:
         Tensor of shape `(batch,)`, in nats.
 
     Raises:
-        ValueError: If the visible units do not have two states.
+        ValueError: If the visible units have no list of states.
 
     Reference: Besag (1975), "Statistical analysis of non-lattice data".
     """
-    total = _sum_of_states(machine)
-    inputs = machine_lib.hidden_inputs(machine, v)
-    base = machine_lib.free_energy(machine, v, inputs)
-    sites = ops.arange(machine.visible.width, dtype="int32")
+    total = 0.0
+    for sites in _sites(machine):
+        own, inputs = sites.own(v), machine_lib.hidden_inputs(machine, v)
+        base = machine_lib.free_energy(machine, v, inputs)
 
-    def add(site, log_sum):
-        change = (total - 2.0 * v) * ops.cast(sites == site, v.dtype)
-        flipped = machine_lib.free_energy(
-            machine, v + change, _moved(machine, inputs, change, site)
-        )
-        return log_sum + ops.log_sigmoid(flipped - base)
+        def add(site, log_sum, sites=sites, own=own, inputs=inputs, base=base):
+            where = ops.broadcast_to(site, ops.shape(base))
+            return log_sum + _log_conditional(
+                machine, sites, v, own, inputs, base, where
+            )
 
-    return ops.fori_loop(0, machine.visible.width, add, ops.zeros_like(base))
+        total = total + ops.fori_loop(0, sites.size, add, ops.zeros_like(base))
+    return total
 
 
 def stochastic_pseudo_log_likelihood(machine, v, stream, num_sites=1):
     """N log p(v_i | v_-i), averaged over random sites i of each example.
 
     An unbiased estimate of sum_i log p(v_i | v_-i), the pseudo-log-likelihood,
-    for visible units with two states. With v' equal to v but for site i,
+    with the conditionals of `pseudo_log_likelihood`. Where a side is made of
+    several kinds of units, sites of each are drawn.
 
-        p(v_i | v_-i) = sigmoid(F(v') - F(v)).
-
-    The hidden inputs of v' differ from those of v by one row of W, so that no
-    matrix product is needed beyond that for v.
+    The hidden inputs of v^k differ from those of v by some rows of W, so that
+    no matrix product is needed beyond that for v.
 
     Args:
-        machine: A `Machine` whose visible units have two states.
+        machine: A `Machine` whose visible units have a list of states.
         v: Tensor of shape `(batch, visible.width)`, of such states.
         stream: A `keras_rbm.random.Stream`, from which the sites are drawn.
         num_sites: Number of sites for each example, drawn with replacement.
@@ -60,42 +67,77 @@ def stochastic_pseudo_log_likelihood(machine, v, stream, num_sites=1):
         Tensor of shape `(batch,)`, in nats.
 
     Raises:
-        ValueError: If the visible units do not have two states.
+        ValueError: If the visible units have no list of states.
 
     Reference: Besag (1975), "Statistical analysis of non-lattice data"; the
         estimate is that of the Theano tutorial on RBMs, with a site of its
         own for each example.
     """
-    total = _sum_of_states(machine)
     inputs = machine_lib.hidden_inputs(machine, v)
     base = machine_lib.free_energy(machine, v, inputs)
-    width = machine.visible.width
-    site = random.uniform(stream, (ops.shape(v)[0], num_sites)) * width
-    site = ops.cast(ops.reshape(site, (-1, 1)), "int32")
-    v, inputs = (ops.repeat(x, num_sites, axis=0) for x in (v, inputs))
-    # How v changes at the site, and not at all elsewhere.
-    change = (total - 2.0 * v) * ops.cast(
-        site == ops.arange(width, dtype="int32"), v.dtype
-    )
-    flipped = machine_lib.free_energy(
-        machine, v + change, _moved(machine, inputs, change, site[:, 0])
-    )
-    gap = ops.reshape(flipped, (-1, num_sites)) - base[:, None]
-    return width * ops.mean(ops.log_sigmoid(gap), axis=1)
-
-
-def _sum_of_states(machine):
-    """The number that a state is flipped by: low + high - v."""
-    states = machine.visible.states
-    if states is None:
-        raise ValueError(
-            "The pseudo-likelihood of a site needs visible units with two "
-            f"states. Received: machine.visible={machine.visible}"
+    total = 0.0
+    for number, sites in enumerate(_sites(machine)):
+        here = random.fold_in(stream, number) if number else stream
+        u = random.uniform(here, (ops.shape(v)[0], num_sites))
+        site = ops.cast(ops.reshape(u * sites.size, (-1,)), "int32")
+        repeated = (
+            ops.repeat(x, num_sites, axis=0)
+            for x in (v, sites.own(v), inputs, base)
         )
-    return sum(states)
+        terms = _log_conditional(machine, sites, *repeated, site)
+        terms = ops.reshape(terms, (-1, num_sites))
+        total = total + sites.size * ops.mean(terms, axis=1)
+    return total
 
 
-def _moved(machine, inputs, change, site):
-    """The hidden inputs once v has changed at one site of each row."""
-    row = ops.cast(ops.take(machine.kernel, site, axis=0), inputs.dtype)
-    return inputs + machine.beta * ops.sum(change, axis=1, keepdims=True) * row
+def _log_conditional(machine, sites, v, own, inputs, base, site):
+    """Log p(v_i | v_-i) at a site of each row, of shape (batch,).
+
+    Args:
+        machine: A `Machine`.
+        sites: The `Sites` that the site is one of.
+        v: Tensor of shape `(batch, visible.width)`.
+        own: The states that the sites are in, `(batch, sites.size)`.
+        inputs: Hidden inputs of `v`.
+        base: Free energies of `v`, `(batch,)`.
+        site: Numbers of the sites, `(batch,)`.
+    """
+    states, count = ops.cast(sites.states, v.dtype), len(sites.states)
+    state = ops.take_along_axis(own, site[:, None], axis=1)[:, 0]
+    first = sites.first + site * sites.columns
+    columns = first[:, None] + ops.arange(sites.columns, dtype="int32")
+    rows = ops.cast(ops.take(machine.kernel, columns, axis=0), inputs.dtype)
+
+    def odds(step):
+        """F(v) - F(v^k), for the state that comes so many places after."""
+        other = ops.take(states, (state + step) % count, axis=0)
+        change = other - ops.take(states, state, axis=0)
+        moved = inputs + machine.beta * ops.sum(
+            change[:, :, None] * rows, axis=1
+        )
+        where = ops.arange(machine.visible.width, dtype="int32")
+        spread = sum(
+            change[:, k : k + 1]
+            * ops.cast(columns[:, k : k + 1] == where, v.dtype)
+            for k in range(sites.columns)
+        )
+        return base - machine_lib.free_energy(machine, v + spread, moved)
+
+    if count == 2:
+        return ops.log_sigmoid(-odds(1))
+    log_sum = ops.fori_loop(
+        1,
+        count,
+        lambda k, log_sum: ops.logaddexp(log_sum, odds(k)),
+        ops.zeros_like(base),
+    )
+    return -log_sum
+
+
+def _sites(machine):
+    if not pseudo_likelihood_is_defined(machine.visible):
+        raise ValueError(
+            "The pseudo-likelihood of a site needs visible units with a list "
+            f"of states. Received: machine.visible={machine.visible}"
+        )
+    return machine.visible.sites

@@ -1,4 +1,4 @@
-"""What comes into a model from outside: checks and means of data."""
+"""What comes into a model from outside: checks of data."""
 
 import keras
 import numpy as np
@@ -6,9 +6,6 @@ import tensorflow as tf
 
 from keras_rbm import checks
 from keras_rbm.models import stream_checks
-
-# How many batches of a data set are looked at for a mean.
-_MEAN_BATCHES = 100
 
 
 def is_dataset(x):
@@ -36,7 +33,7 @@ def check(x, units, name, batch_size=None):
     """
     if is_dataset(x):
         stream_checks.check_structure(x, name)
-        for _ in _batches(x.take(1), units, name):
+        for _ in batches_of(x.take(1), units, name):
             return
         raise ValueError(
             f"`{name}` must have at least one batch. Received an empty "
@@ -118,45 +115,6 @@ def check_weight(weight, count, name="sample_weight"):
         )
 
 
-def mean(x, units, name="x", sample_weight=None):
-    """Mean of the examples, sum_i w_i x_i / sum_i w_i.
-
-    Args:
-        x: Array or data set as for `check`, of which the first 100 batches
-            are used, with the weights that it has.
-        units: `Units` that the examples must be states of.
-        name: The argument's name, for errors.
-        sample_weight: Weights of the examples of an array, of shape
-            `(examples,)`, or `None` for ones.
-
-    Returns:
-        `float64` array of shape `(units.width,)`.
-
-    Raises:
-        ValueError: If the data cannot be states of the units, or their
-            weights cannot be such.
-    """
-    check(x, units, name)
-    if is_dataset(x):
-        batches = _batches(x.take(_MEAN_BATCHES), units, name)
-    else:
-        check_weight(sample_weight, len(x))
-        batches = [(np.asarray(x), sample_weight)]
-    total, count = 0.0, 0.0
-    for v, weight in batches:
-        if weight is None:
-            total, count = total + v.sum(0, dtype="float64"), count + len(v)
-        else:
-            weight = np.asarray(weight, "float64")
-            total, count = total + weight @ v, count + weight.sum()
-    if not count:
-        raise ValueError(
-            "`sample_weight` must be positive for some of the examples. "
-            "Received: sample_weight=0 for all"
-        )
-    return total / count
-
-
 def states(x, units, batch_size, name="v"):
     """Batches of examples that are states of the units, and not means.
 
@@ -193,7 +151,7 @@ def states(x, units, batch_size, name="v"):
 def _joined(dataset, units, count, name):
     """The states of a data set, small batches joined to `count` or more."""
     parts, rows = [], 0
-    for part, _ in _batches(dataset, units, name):
+    for part, _ in batches_of(dataset, units, name):
         units.check_states(part, f"a batch of {name}")
         parts.append(part)
         rows += len(part)
@@ -206,7 +164,7 @@ def _joined(dataset, units, count, name):
         yield np.concatenate(parts)
 
 
-def _batches(dataset, units, name):
+def batches_of(dataset, units, name):
     """Examples and weights of the batches of a data set, as arrays."""
     with stream_checks.told(name):
         for batch in dataset:

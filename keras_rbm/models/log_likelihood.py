@@ -91,13 +91,14 @@ def pseudo_log_likelihood(machine, v):
 
 
 def bracket(
-    machine, mean, start, v, num_betas, num_chains, num_sweeps, seed, verbose
+    machine, moments, start, v, num_betas, num_chains, num_sweeps, seed, verbose
 ):
     """`likelihood.bracket`, with starts for the reverse.
 
     Args:
         machine: A `Machine`.
-        mean: Tensor of shape `(visible.width,)`, that of the base.
+        moments: Mean and variance of the base, tensors of shape
+            `(visible.width,)`.
         start: Tensor of shape `(particles, visible.width)`, cut to the number
             of chains, from which `num_sweeps` sweeps lead to the samples that
             the reverse starts from; `None` for draws from the base.
@@ -121,7 +122,7 @@ def bracket(
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     checks.in_memory("num_chains", (num_chains, machine.visible.width))
     stream = random.stream(seed)
-    base = machine_lib.decouple(machine, mean)
+    base = machine_lib.decouple(machine, *moments)
     if v is not None:
         batches = inputs.states(v, machine.visible, _BATCH)
         v = np.concatenate(list(islice(batches, _EXAMPLES // _BATCH)))

@@ -14,8 +14,9 @@ class MachineModel(UnsupervisedModel):
     """A Keras model around a `Machine`, its current parameters.
 
     Subclasses have `visible` and `hidden`, the `Units` of the two sides,
-    `parameters`, `inverse_temperature`, `data_mean`, a variable with the mean
-    of the training data, and `fantasy_particles`, samples or `None`.
+    `parameters`, `inverse_temperature`, `data_mean` and `data_variance`,
+    variables with the moments of the training data, and `fantasy_particles`,
+    samples or `None`.
     """
 
     @property
@@ -156,7 +157,7 @@ class MachineModel(UnsupervisedModel):
         with devices.scope(self.distribute_strategy):
             return log_likelihood_lib.bracket(
                 machine,
-                self.data_mean.value,
+                (self.data_mean.value, self.data_variance.value),
                 self.fantasy_particles,
                 v,
                 num_betas,

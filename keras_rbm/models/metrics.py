@@ -5,7 +5,10 @@ from keras import ops
 
 from keras_rbm import machine as machine_lib
 from keras_rbm import replicas
-from keras_rbm.likelihood import stochastic_pseudo_log_likelihood
+from keras_rbm.likelihood import (
+    pseudo_likelihood_is_defined,
+    stochastic_pseudo_log_likelihood,
+)
 
 # Sites of the pseudo-likelihood for each example: few enough to be cheap.
 _NUM_SITES = 5
@@ -20,8 +23,8 @@ class Metrics:
       reconstruction.
     - `cross_entropy`: -log p(v | h = E[h | v]), in nats per example.
     - `pseudo_log_likelihood`: N log p(v_i | v_-i) at five random sites i of
-      each example, in nats per example; for visible units of two states, to
-      which data in between are rounded.
+      each example, in nats per example; for visible units with a list of
+      states, to which data in between are rounded.
     - `hidden_activity`: mean of E[h | v].
 
     Args:
@@ -30,7 +33,7 @@ class Metrics:
 
     def __init__(self, visible):
         names = ["loss", "reconstruction_error", "cross_entropy"]
-        if visible.states:
+        if pseudo_likelihood_is_defined(visible):
             names.append("pseudo_log_likelihood")
         names.append("hidden_activity")
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
@@ -65,13 +68,9 @@ class Metrics:
             + visible.log_partition(visible_inputs, params),
             "hidden_activity": ops.mean(hidden, axis=1),
         }
-        if visible.states:
-            low, high = visible.states
-            states = low + (high - low) * ops.cast(
-                v > 0.5 * (low + high), v.dtype
-            )
+        if "pseudo_log_likelihood" in self.means:
             values["pseudo_log_likelihood"] = stochastic_pseudo_log_likelihood(
-                machine, states, stream, _NUM_SITES
+                machine, visible.nearest(v), stream, _NUM_SITES
             )
         for name, value in values.items():
             self.means[name].update_state(value, weight)

@@ -93,19 +93,22 @@ class Parameters(keras.layers.Layer):
             },
         )
 
-    def start(self, mean, inverse_temperature):
+    def start(self, mean, variance, inverse_temperature):
         """Gives the visible units this mean, if there are no inputs.
 
         Unless their bias has an initializer of its own.
 
         Args:
             mean: Array of shape `(visible.width,)`.
+            variance: The same, for units that have a parameter for it.
             inverse_temperature: What the machine is scaled by.
         """
         if self.visible_bias_initializer is None:
-            # Scaled parameters are what the units see.
-            for name, value in self.visible.fit_parameters(mean).items():
-                self.visible_params[name].assign(value / inverse_temperature)
+            fitted = self.visible.start_parameters(
+                mean, variance, inverse_temperature
+            )
+            for name, value in fitted.items():
+                self.visible_params[name].assign(value)
 
     def activity_penalty(self, machine, inputs, weight=None, total=None):
         """The regularizer of mean_i E[h | v_i], a scalar in nats.
@@ -170,12 +173,14 @@ class Parameters(keras.layers.Layer):
         return {
             name: self.add_weight(
                 name=f"{side}_{name}",
-                shape=shape,
+                shape=parameter.shape,
                 initializer=bias_initializer
                 if name == "bias" and bias_initializer is not None
-                else initializer,
+                else parameter.initializer,
+                constraint=parameter.constraint,
+                trainable=parameter.trainable,
             )
-            for name, (shape, initializer) in units.parameters().items()
+            for name, parameter in units.parameters().items()
         }
 
 

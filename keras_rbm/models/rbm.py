@@ -6,10 +6,10 @@ from keras import ops
 
 from keras_rbm import checks, devices, random, replicas, units
 from keras_rbm.chains import Chain, ContrastiveDivergence
-from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.models import update
 from keras_rbm.models.machine_model import MachineModel
 from keras_rbm.models.metrics import Metrics
+from keras_rbm.models.moments import moments
 from keras_rbm.models.offsets import Offsets
 from keras_rbm.models.parameters import Parameters
 
@@ -112,11 +112,14 @@ class RBM(MachineModel):
         self.updates = self.add_weight(
             name="updates", shape=(), dtype="int64", initializer="zeros", **kept
         )
-        self.data_mean = self.add_weight(
-            name="data_mean",
-            shape=(self.visible.width,),
-            initializer=keras.initializers.Constant(0.5),
-            **kept,
+        self.data_mean, self.data_variance = (
+            self.add_weight(
+                name=name,
+                shape=(self.visible.width,),
+                initializer=keras.initializers.Constant(value),
+                **kept,
+            )
+            for name, value in (("data_mean", 0.5), ("data_variance", 1.0))
         )
         if self.offsets is not None:
             self.offsets.build(input_shape, hidden_shape)
@@ -141,7 +144,8 @@ class RBM(MachineModel):
         """Starts the model from the mean of the data.
 
         Sets the visible parameters to those that give the data's mean without
-        inputs (for binary units the log-odds) unless they have an initializer
+        inputs (for binary units the log-odds; Gaussian ones get the variance
+        too) unless they have an initializer
         of their own, the centring offsets to the data's means, and draws the
         persistent chains afresh.
 
@@ -156,9 +160,8 @@ class RBM(MachineModel):
             ValueError: If the data cannot be states of the visible units, or
                 if a weight is negative or not a number.
         """
-        mean = inputs_lib.mean(x, self.visible, "x", sample_weight)
-        self.data_mean.assign(mean)
-        self.parameters.start(mean, self.inverse_temperature)
+        mean, variance = self._look_at(x, sample_weight)
+        self.parameters.start(mean, variance, self.inverse_temperature)
         if self.offsets is not None:
             self.offsets.start(self.machine(), mean)
         self._start_chain()
@@ -171,8 +174,7 @@ class RBM(MachineModel):
         if untouched or self.parameters.visible_bias_initializer is not None:
             self.adapt(x, sample_weight)
         else:
-            mean = inputs_lib.mean(x, self.visible, "x", sample_weight)
-            self.data_mean.assign(mean)
+            self._look_at(x, sample_weight)
 
     @property
     def metrics(self):
@@ -221,7 +223,19 @@ class RBM(MachineModel):
 
     def _start_chain(self):
         stream = self._stream(_START)
-        self.chain.start(self.machine(), stream, self.data_mean.value)
+        self.chain.start(
+            self.machine(),
+            stream,
+            self.data_mean.value,
+            self.data_variance.value,
+        )
+
+    def _look_at(self, x, sample_weight):
+        """Keeps the mean and the variance of the data, and returns them."""
+        mean, variance = moments(x, self.visible, "x", sample_weight)
+        self.data_mean.assign(mean)
+        self.data_variance.assign(variance)
+        return mean, variance
 
     def _stream(self, use):
         """The draws of one use at the current update."""

@@ -2,8 +2,11 @@
 
 import contextlib
 
+import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_rbm.units.domain import Domain
 
 # What an assertion in the pipeline is known by.
 _MARK = "keras_rbm refuses a batch"
@@ -73,8 +76,9 @@ def is_known(dataset, units):
     return (
         np.isfinite(lowest)
         and np.isfinite(highest)
-        and units.support[0] <= lowest
-        and highest <= units.support[1]
+        and type(units).fits is Domain.fits  # That looks at bounds alone.
+        and np.all(np.asarray(units.support[0]) <= lowest)
+        and np.all(highest <= np.asarray(units.support[1]))
         and isinstance(spec, tf.TensorSpec)
         and spec.shape[-1] == units.width
     )
@@ -143,17 +147,24 @@ def told(name):
 
 
 def _look_at_states(v, units):
-    lowest, highest = units.support
     x = tf.cast(v, "float32")
     # NaN is the least and the largest of any numbers that it is among.
     low, high = tf.reduce_min(x), tf.reduce_max(x)
-    fits = (low >= lowest) & (high <= highest) & tf.math.is_finite(low - high)
     width = tf.shape(v)[-1]
+    rows = tf.reshape(x, [-1, width])
+    # Of another width no column can be compared.
+    fits = tf.cond(
+        width == units.width,
+        lambda: tf.reduce_all(
+            units.fits(tf.ensure_shape(rows, [None, units.width]), keras.ops)
+        ),
+        lambda: False,
+    )
     return tf.debugging.Assert(
         fits & (width == units.width) & (tf.size(v) > 0),
         [
-            f"{_MARK}: hold, in each batch, examples of {units.width} finite "
-            f"values from {lowest:g} to {highest:g}. Received, of a later "
+            f"{_MARK}: hold, in each batch, examples of {units.width} "
+            f"columns, {units.description}. Received, of a later "
             "batch, its shape, least and largest value",
             tf.shape(v),
             low,

@@ -1,6 +1,7 @@
 """Unit types, one file each."""
 
 from keras_rbm import checks
+from keras_rbm.units.base import Parameter as Parameter
 from keras_rbm.units.base import Units as Units
 from keras_rbm.units.bernoulli import Bernoulli as Bernoulli
 

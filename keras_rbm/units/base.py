@@ -1,15 +1,37 @@
 """What one side of a machine must be able to do."""
 
 import abc
+from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
-from keras_rbm import checks
+from keras_rbm.units.domain import Domain
 
 
-class Units(abc.ABC):
+class Parameter(NamedTuple):
+    """What is to be learned of units.
+
+    Attributes:
+        shape: Shape of the tensor.
+        initializer: Keras initializer.
+        constraint: Keras constraint, or `None`.
+        trainable: Whether it is learned, or keeps its first value.
+    """
+
+    shape: tuple
+    initializer: object = "zeros"
+    constraint: object = None
+    trainable: bool = True
+
+
+class Units(Domain, abc.ABC):
     """One side of a machine: p(x | inputs) ~ exp(-energy(x) + <inputs, x>).
+
+    The energy is linear in the parameters, of which one is the `bias`:
+
+        energy(x) = base_energy(x) - sum_name <statistics(x)[name],
+                                               params[name]>
 
     Units hold configuration, never variables: the parameters arrive as
     tensors, so that annealed, tempered and averaged parameters run the same
@@ -19,7 +41,7 @@ class Units(abc.ABC):
 
     To add a type, subclass this in a file of its own, register it with
     `@keras.saving.register_keras_serializable("keras_rbm")` and implement the
-    abstract methods.
+    abstract methods; docs/developer/new_unit_type.md shows it.
 
     Args:
         size: Number of units, a positive integer.
@@ -28,50 +50,50 @@ class Units(abc.ABC):
         ValueError: If `size` is not a positive integer.
     """
 
-    #: Smallest and largest value that data may have on this side.
-    support = (-np.inf, np.inf)
-
-    #: The values of a unit that takes one of two, else `None`.
-    states = None
-
-    def __init__(self, size):
-        self.size = checks.positive_integer("size", size)
+    #: Why samples are not exactly those of `log_partition`, if they are not.
+    approximation = None
 
     @property
-    def width(self):
-        """Number of columns that these units take in a batch."""
-        return self.size
+    def least_curvature(self):
+        """Least second derivative of the energy far out; infinite if bounded.
 
-    @property
-    def num_joint_states(self):
-        """How many states all units have together; `None` if uncountable."""
-        return 2**self.size if self.states else None
-
-    def joint_states(self, index):
-        """The joint states of these numbers, by the binary digits of them.
-
-        Args:
-            index: Integer tensor of shape `(count,)`, from 0 to
-                `num_joint_states - 1`.
-
-        Returns:
-            Tensor of shape `(count, width)`, `float32`.
-
-        Raises:
-            ValueError: If the states cannot be enumerated.
+        Two sides that are not bounded are normalizable together while the
+        squared norm of the kernel is less than the product of theirs.
         """
-        if not self.states:
-            raise ValueError(f"The states of {self} cannot be enumerated.")
-        places = 2 ** np.arange(self.size - 1, -1, -1, dtype="int64")
-        digits = ops.cast(index, "int64")[:, None] // places % 2
-        low, high = self.states
-        return low + (high - low) * ops.cast(digits, "float32")
+        return np.inf if np.isfinite(self.support).all() else 0.0
 
     @abc.abstractmethod
     def parameters(self):
-        """Returns `{name: (shape, initializer)}` of what is to be learned."""
+        """Returns `{name: Parameter}`, one of which is the `bias`.
 
-    @abc.abstractmethod
+        Each has shape `(width,)`.
+        """
+
+    def statistics(self, x):
+        """What the parameters are the coefficients of.
+
+        Args:
+            x: Tensor of shape `(batch, width)`.
+
+        Returns:
+            Tensors of shape `(batch, width)` by the names of `parameters`.
+        """
+        return {"bias": x}
+
+    def base_energy(self, x):
+        """The part of the energy without parameters, or `None` for 0.
+
+        exp(-base_energy) is the measure that all laws of these units are
+        densities of: no inverse temperature scales it.
+
+        Args:
+            x: Tensor of shape `(batch, width)`.
+
+        Returns:
+            Tensor of shape `(batch,)`, in nats.
+        """
+        return None
+
     def energy(self, x, params):
         """Energy of the units alone, without inputs.
 
@@ -83,6 +105,17 @@ class Units(abc.ABC):
         Returns:
             Tensor of shape `(batch,)`, in nats.
         """
+        base, linear = self.base_energy(x), self._linear(x, params)
+        return -linear if base is None else base - linear
+
+    def energy_change(self, x, params, new_params):
+        """`energy` with the second parameters less that with the first.
+
+        One product with the difference of the parameters, which is rounded
+        less than a difference of energies.
+        """
+        change = {name: p - new_params[name] for name, p in params.items()}
+        return self._linear(x, change)
 
     @abc.abstractmethod
     def log_partition(self, inputs, params):
@@ -130,109 +163,36 @@ class Units(abc.ABC):
         """
 
     @abc.abstractmethod
-    def fit_parameters(self, mean):
+    def fit_parameters(self, mean, variance=None):
         """Parameters that give the units this mean when there are no inputs.
 
         Args:
             mean: Array or tensor of shape `(width,)`, the mean of the data.
+            variance: The same of their variance, for units that have a
+                parameter for it; `None` for what they start with.
 
         Returns:
             Tensors by the names of `parameters`.
         """
 
-    def check(self, x, name="x"):
-        """Checks that data can be states of these units.
+    def start_parameters(self, mean, variance, inverse_temperature):
+        """What to give a model's variables so that it starts from data.
 
         Args:
-            x: Array of shape `(batch, width)`.
-            name: What to call it in an error.
+            mean: As for `fit_parameters`.
+            variance: As for `fit_parameters`.
+            inverse_temperature: What the model multiplies its parameters by.
 
-        Raises:
-            ValueError: If the shape is wrong, there are no rows, or a value
-                is not a number or outside the support. The first offender is
-                named.
+        Returns:
+            Tensors by the names of those `parameters` that are to be set.
         """
-        x = np.asarray(x)
-        if x.ndim != 2 or x.shape[1] != self.width:
-            raise ValueError(
-                f"`{name}` must have shape (examples, {self.width}), one "
-                f"column for each visible unit. Received: {name}.shape="
-                f"{x.shape}"
-            )
-        if not len(x):
-            raise ValueError(
-                f"`{name}` must have at least one example. Received: "
-                f"{name}.shape={x.shape}"
-            )
-        if x.dtype.kind not in "fbui":
-            raise ValueError(
-                f"`{name}` must hold real numbers. Received: {name}.dtype="
-                f"{x.dtype}"
-            )
-        lowest, highest = self.support
-        # Written so that NaN, for which every comparison fails, is an error.
-        wrong = ~((x >= lowest) & (x <= highest) & np.isfinite(x))
-        if wrong.any():
-            row, column = np.argwhere(wrong)[0]
-            raise ValueError(
-                f"`{name}` must hold finite values from {lowest:g} to "
-                f"{highest:g}, which is what {type(self).__name__} units can "
-                f"stand for; {wrong.sum()} of {wrong.size} do not. Rescale "
-                f"or clean the data. Received: {name}[{row}, {column}]="
-                f"{x[row, column]}"
-            )
+        fitted = self.fit_parameters(mean, variance)
+        return {name: p / inverse_temperature for name, p in fitted.items()}
 
-    def check_states(self, x, name="x"):
-        """Checks that data are states of these units, not means of them.
-
-        The log-likelihood of grey values is none: where units have two
-        states, only these are accepted.
-
-        Args:
-            x: Array of shape `(batch, width)`.
-            name: What to call it in an error.
-
-        Raises:
-            ValueError: If `check` fails or a value is in between.
-        """
-        self.check(x, name)
-        if not self.states:
-            return
-        x = np.asarray(x)
-        low, high = self.states
-        between = (x != low) & (x != high)
-        if between.any():
-            row, column = np.argwhere(between)[0]
-            raise ValueError(
-                f"`{name}` must hold {low:g} and {high:g} alone: a machine of "
-                f"{type(self).__name__} units gives no likelihood to the "
-                f"values in between ({between.sum()} of {between.size}). "
-                "Binarize the data first, for example by "
-                f"keras_rbm.data.binarized. Received: {name}[{row}, {column}]"
-                f"={x[row, column]}"
-            )
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {"size": self.size}
-
-    @classmethod
-    def from_config(cls, config):
-        """Returns units from what `get_config` returned."""
-        return cls(**config)
-
-    def __eq__(self, other):
-        return (
-            type(self) is type(other)
-            and self.get_config() == other.get_config()
-        )
-
-    def __hash__(self):
-        return hash((type(self), repr(sorted(self.get_config().items()))))
-
-    def __repr__(self):
-        arguments = ", ".join(f"{k}={v}" for k, v in self.get_config().items())
-        return f"{type(self).__name__}({arguments})"
+    def _linear(self, x, params):
+        """sum_name <statistics(x)[name], params[name]>, of shape (batch,)."""
+        statistics = self.statistics(x)
+        return sum(dot(statistics[name], params[name]) for name in statistics)
 
 
 def dot(x, parameter):

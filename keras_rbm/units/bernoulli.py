@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_rbm import random
-from keras_rbm.units.base import Units, dot
+from keras_rbm.units.base import Parameter, Units
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -25,10 +25,7 @@ class Bernoulli(Units):
     states = (0.0, 1.0)
 
     def parameters(self):
-        return {"bias": ((self.size,), "zeros")}
-
-    def energy(self, x, params):
-        return -dot(x, params["bias"])
+        return {"bias": Parameter((self.size,))}
 
     def log_partition(self, inputs, params):
         """sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
@@ -52,7 +49,7 @@ class Bernoulli(Units):
     def sample(self, inputs, params, stream):
         return random.bernoulli(stream, self.mean(inputs, params))
 
-    def fit_parameters(self, mean):
+    def fit_parameters(self, mean, variance=None):
         """The log-odds of the mean, log(mean / (1 - mean)).
 
         The mean is kept 0.001 away from 0 and 1, so that a unit that is

@@ -118,12 +118,12 @@ def test_very_unlikely_sites_have_finite_values():
     assert value.numpy() == pytest.approx(5 * -200.0)
 
 
-def test_units_without_two_states_have_none():
+def test_units_without_a_list_of_states_have_none():
     class Many(Bernoulli):
         states = None
 
     machine_ = machine(ORACLE)._replace(visible=Many(5))
-    with pytest.raises(ValueError, match=r"two states. Received: .*Many"):
+    with pytest.raises(ValueError, match=r"list of states. Received: .*Many"):
         stochastic_pseudo_log_likelihood(machine_, tf.zeros((2, 5)), STREAM)
 
 
@@ -169,10 +169,10 @@ def test_over_all_sites_without_coupling_it_is_the_likelihood():
     )
 
 
-def test_over_all_sites_units_without_two_states_have_none():
+def test_over_all_sites_units_without_a_list_of_states_have_none():
     class Many(Bernoulli):
         states = None
 
     machine_ = machine(ORACLE)._replace(visible=Many(5))
-    with pytest.raises(ValueError, match=r"two states. Received: .*Many"):
+    with pytest.raises(ValueError, match=r"list of states. Received: .*Many"):
         pseudo_log_likelihood(machine_, tf.zeros((2, 5)))

@@ -87,55 +87,6 @@ def test_arrays_of_other_types(x):
         inputs.check(x, UNITS, "x")
 
 
-def test_mean_is_taken_in_float64():
-    x = data(1000).astype("float16")
-    mean = inputs.mean(x, UNITS)
-    assert mean.dtype == "float64"
-    np.testing.assert_array_equal(mean, x.astype("float64").mean(axis=0))
-    np.testing.assert_array_equal(inputs.mean(x.astype(bool), UNITS), mean)
-    np.testing.assert_array_equal(inputs.mean(x.astype("uint8"), UNITS), mean)
-
-
-def test_mean_of_a_data_set_weighs_examples_alike():
-    x = data(43)
-    expected = x.astype("float64").mean(axis=0)
-    for columns in ((x,), (x, x)):
-        np.testing.assert_allclose(
-            inputs.mean(dataset(*columns), UNITS), expected, rtol=1e-12
-        )
-
-
-def test_mean_of_a_data_set_without_end():
-    x = data(40)
-    mean = inputs.mean(dataset(x).repeat(), UNITS)
-    np.testing.assert_allclose(mean, x.mean(axis=0, dtype="float64"))
-    # No more than 100 batches: the others are never asked for.
-    endless = tf.data.Dataset.from_tensors(np.ones((2, 5), "float32"))
-    broken = endless.repeat(100).concatenate(
-        tf.data.Dataset.from_tensors(np.zeros((2, 5), "float32"))
-    )
-    np.testing.assert_array_equal(inputs.mean(broken, UNITS), np.ones(5))
-
-
-@pytest.mark.parametrize("row", [0, 30])
-def test_mean_refuses_what_is_not_a_state(row):
-    x = data()
-    x[row, 2] = np.nan
-    for x_ in (x, dataset(x)):
-        with pytest.raises(ValueError, match="must hold finite values"):
-            inputs.mean(x_, UNITS)
-
-
-def test_states_of_an_array_come_in_batches():
-    x = data(48)
-    batches = list(inputs.states(x, UNITS, 20))
-    assert [len(b) for b in batches] == [20, 20, 8]
-    np.testing.assert_array_equal(np.concatenate(batches), x)
-    np.testing.assert_array_equal(
-        np.concatenate(list(inputs.states(tf.constant(x), UNITS, 100))), x
-    )
-
-
 @pytest.mark.parametrize("size", [1, 7, 20, 48, 100])
 @pytest.mark.parametrize("batch_size", [1, 20, 48])
 def test_states_of_a_data_set_are_joined_and_cut(size, batch_size):
@@ -182,3 +133,13 @@ def test_states_come_to_an_end():
 def test_states_are_checked_as_all_data_are(x):
     with pytest.raises(ValueError, match=r"`v` must"):
         next(inputs.states(x, UNITS, 20))
+
+
+def test_states_of_an_array_come_in_batches():
+    x = data(48)
+    batches = list(inputs.states(x, UNITS, 20))
+    assert [len(b) for b in batches] == [20, 20, 8]
+    np.testing.assert_array_equal(np.concatenate(batches), x)
+    np.testing.assert_array_equal(
+        np.concatenate(list(inputs.states(tf.constant(x), UNITS, 100))), x
+    )

@@ -37,15 +37,13 @@ def all_states(case):
 def parameters(unit, dtype="float32"):
     rng = np.random.default_rng(1)
     return {
-        name: tf.constant(rng.normal(size=shape), dtype)
-        for name, (shape, _) in unit.parameters().items()
+        name: tf.constant(rng.normal(size=p.shape), dtype)
+        for name, p in unit.parameters().items()
     }
 
 
 def zero_parameters(unit):
-    return {
-        name: tf.zeros(shape) for name, (shape, _) in unit.parameters().items()
-    }
+    return {name: tf.zeros(p.shape) for name, p in unit.parameters().items()}
 
 
 def rows(unit, values, dtype="float32"):
@@ -163,7 +161,7 @@ def test_fitted_parameters_give_the_mean_back(unit, case):
         for name, value in unit.fit_parameters(mean).items()
     }
     assert {n: p.shape for n, p in params.items()} == {
-        n: shape for n, (shape, _) in unit.parameters().items()
+        n: p.shape for n, p in unit.parameters().items()
     }
     np.testing.assert_allclose(
         unit.mean(tf.zeros((1, unit.width)), params)[0],
@@ -287,8 +285,8 @@ def test_parameters_may_have_a_row_for_each_of_the_batch(unit, case, dtype):
     inputs = rows(unit, SMALL, dtype)
     x = tf.constant(rng.choice(case[1], size=inputs.shape), dtype)
     params = {
-        name: tf.constant(rng.normal(size=(len(inputs), *shape)), dtype)
-        for name, (shape, _) in unit.parameters().items()
+        name: tf.constant(rng.normal(size=(len(inputs), *p.shape)), dtype)
+        for name, p in unit.parameters().items()
     }
     stream = random.stream(3)
     results = [

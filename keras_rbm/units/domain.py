@@ -1,0 +1,155 @@
+"""Which values units take, and which data they can stand for."""
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks
+from keras_rbm.units import data_checks
+from keras_rbm.units.sites import Sites
+
+
+class Domain:
+    """The values that one side of a machine takes, and how many columns.
+
+    Args:
+        size: Number of units, a positive integer.
+
+    Raises:
+        ValueError: If `size` is not a positive integer.
+    """
+
+    #: Smallest and largest value that data may have on this side: numbers,
+    #: or arrays of shape `(width,)`.
+    support = (-np.inf, np.inf)
+
+    #: The states of a unit, if they are few: numbers, or rows of numbers
+    #: where a unit takes several columns.
+    states = None
+
+    def __init__(self, size):
+        self.size = checks.positive_integer("size", size)
+
+    @property
+    def width(self):
+        """Number of columns that these units take in a batch."""
+        return self.size
+
+    @property
+    def sites(self):
+        """Those of the units that have few states, as a tuple of `Sites`."""
+        if self.states is None:
+            return ()
+        states = np.asarray(self.states, "float64")
+        return (Sites(0, self.size, states.reshape(len(states), -1)),)
+
+    @property
+    def num_joint_states(self):
+        """How many states all units have together; `None` if uncountable."""
+        return None if self.states is None else len(self.states) ** self.size
+
+    def joint_states(self, index):
+        """The joint states of these numbers, by the digits of them.
+
+        Args:
+            index: Integer tensor of shape `(count,)`, from 0 to
+                `num_joint_states - 1`.
+
+        Returns:
+            Tensor of shape `(count, width)`, `float32`.
+
+        Raises:
+            ValueError: If the states cannot be enumerated.
+        """
+        if self.states is None:
+            raise ValueError(f"The states of {self} cannot be enumerated.")
+        return self.sites[0].joint_states(index)
+
+    def fits(self, x, xp=np):
+        """Which values can be part of data on this side: states or means.
+
+        Args:
+            x: Array of shape `(examples, width)`.
+            xp: `numpy`, or `keras.ops` for a tensor.
+
+        Returns:
+            Array of booleans of the same shape.
+        """
+        low, high = self.support
+        # Written so that NaN, for which every comparison fails, is an error.
+        return (x >= low) & (x <= high) & xp.isfinite(x)
+
+    def nearest(self, x):
+        """The states that are nearest to data.
+
+        Args:
+            x: Tensor of shape `(batch, width)`.
+
+        Returns:
+            Tensor of the same shape; units that have no list of states are
+            as they were.
+        """
+        parts, end = [], 0
+        for sites in self.sites:
+            parts += [x[:, end : sites.first], sites.nearest(x)]
+            end = sites.end
+        return ops.concatenate([*parts, x[:, end:]], axis=1)
+
+    def check(self, x, name="x"):
+        """Checks that data can be states of these units.
+
+        Args:
+            x: Array of shape `(batch, width)`.
+            name: What to call it in an error.
+
+        Raises:
+            ValueError: If the shape is wrong, there are no rows, or a value
+                is not a number or outside the support. The first offender is
+                named.
+        """
+        data_checks.check(self, x, name)
+
+    def check_states(self, x, name="x"):
+        """Checks that data are states of these units, not means of them.
+
+        The log-likelihood of grey values is none: where units have a list of
+        states, only these are accepted.
+
+        Args:
+            x: Array of shape `(batch, width)`.
+            name: What to call it in an error.
+
+        Raises:
+            ValueError: If `check` fails or a value is in between.
+        """
+        self.check(x, name)
+        data_checks.check_states(self, x, name)
+
+    @property
+    def description(self):
+        """What data must be, for errors."""
+        low, high = self.support
+        return f"finite values from {np.min(low):g} to {np.max(high):g}"
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {"size": self.size}
+
+    @classmethod
+    def from_config(cls, config):
+        """Returns units from what `get_config` returned."""
+        return cls(**config)
+
+    def __eq__(self, other):
+        return (
+            type(self) is type(other)
+            and self.get_config() == other.get_config()
+        )
+
+    def __hash__(self):
+        return hash((type(self), repr(sorted(self.get_config().items()))))
+
+    def __repr__(self):
+        arguments = ", ".join(
+            f"{k}={v!r}" for k, v in self.get_config().items()
+        )
+        return f"{type(self).__name__}({arguments})"

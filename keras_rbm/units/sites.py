@@ -1,0 +1,65 @@
+"""Units that stand side by side, each with the same few states."""
+
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+
+class Sites(NamedTuple):
+    """Units with a list of states, in adjacent columns.
+
+    Attributes:
+        first: Column of the first one.
+        size: Number of units.
+        states: Array of shape `(states, columns of a unit)`.
+    """
+
+    first: int
+    size: int
+    states: np.ndarray
+
+    @property
+    def columns(self):
+        """Number of columns of a unit."""
+        return self.states.shape[1]
+
+    @property
+    def end(self):
+        """The column after the last one."""
+        return self.first + self.size * self.columns
+
+    def blocks(self, x):
+        """The columns of each unit, of shape `(batch, size, columns)`."""
+        return x[:, self.first : self.end].reshape(
+            len(x), self.size, self.columns
+        )
+
+    def joint_states(self, index):
+        """The joint states of these numbers: `Units.joint_states`."""
+        base = len(self.states)
+        powers = np.arange(self.size - 1, -1, -1)
+        # No index reaches what has more than 62 bits.
+        powers = np.minimum(powers, int(62 / np.log2(base)))
+        places = base ** powers.astype("int64")
+        digits = ops.cast(index, "int64")[:, None] // places % base
+        states = ops.cast(self.states, "float32")
+        chosen = ops.take(states, digits, axis=0)
+        return ops.reshape(chosen, (-1, self.size * self.columns))
+
+    def own(self, x):
+        """Which state is nearest, an integer tensor `(batch, size)`.
+
+        Args:
+            x: Tensor of shape `(batch, width)`, of all columns.
+        """
+        block = x[:, self.first : self.end]
+        block = ops.reshape(block, (-1, self.size, 1, self.columns))
+        states = ops.cast(self.states, x.dtype)
+        return ops.argmin(ops.sum(ops.square(block - states), axis=-1), axis=-1)
+
+    def nearest(self, x):
+        """The nearest states, `(batch, size * columns)`."""
+        states = ops.cast(self.states, x.dtype)
+        chosen = ops.take(states, self.own(x), axis=0)
+        return ops.reshape(chosen, (-1, self.size * self.columns))
