@@ -400,6 +400,7 @@ def _register(gin, keras, experiment, strategy=None):
         keras_rbm.ExactChain,
         keras_rbm.SquaredSparsity,
         keras_rbm.CrossEntropySparsity,
+        keras_rbm.SpectralBound,
         data.mnist,
         data.digits,
         data.bars_and_stripes,

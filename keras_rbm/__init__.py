@@ -13,6 +13,7 @@ from keras_rbm.chains import ContrastiveDivergence as ContrastiveDivergence
 from keras_rbm.chains import ExactChain as ExactChain
 from keras_rbm.chains import PersistentChain as PersistentChain
 from keras_rbm.chains import TemperedChain as TemperedChain
+from keras_rbm.constraints import SpectralBound as SpectralBound
 from keras_rbm.models import RBM as RBM
 from keras_rbm.models import averaged_weights as averaged_weights
 from keras_rbm.schedules import HoldThenLinearDecay as HoldThenLinearDecay

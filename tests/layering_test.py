@@ -21,7 +21,7 @@ LAYERS = (
         "replicas",
         "version",
     ),
-    ("random", "schedules", "sparsity", "tiles"),
+    ("constraints", "random", "schedules", "sparsity", "tiles"),
     ("units",),
     ("machine",),
     ("gibbs", "gradients"),

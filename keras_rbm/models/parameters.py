@@ -72,6 +72,8 @@ class Parameters(keras.layers.Layer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
+        if self.kernel_constraint is not None:  # From the start.
+            self.kernel.assign(self.kernel_constraint(self.kernel.value))
         self.visible_params = self._add(
             "visible", self.visible, self.visible_bias_initializer
         )

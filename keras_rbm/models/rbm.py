@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_rbm import checks, devices, random, replicas, units
 from keras_rbm.chains import Chain, ContrastiveDivergence
-from keras_rbm.models import update
+from keras_rbm.models import normalizable, update
 from keras_rbm.models.machine_model import MachineModel
 from keras_rbm.models.metrics import Metrics
 from keras_rbm.models.moments import moments
@@ -51,7 +51,8 @@ class RBM(MachineModel):
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If an argument is not as described, or both sides are
+            without bound (see `SpectralBound`).
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction".
@@ -102,6 +103,7 @@ class RBM(MachineModel):
             hidden_activity_regularizer,
             dtype=self.dtype_policy,
         )
+        normalizable.check(self.parameters, self.inverse_temperature)
         self._figures = Metrics(self.visible)
         self.build((None, self.visible.width))
 
@@ -231,7 +233,7 @@ class RBM(MachineModel):
         )
 
     def _look_at(self, x, sample_weight):
-        """Keeps the mean and the variance of the data, and returns them."""
+        """Keeps the moments of the data, and returns them."""
         mean, variance = moments(x, self.visible, "x", sample_weight)
         self.data_mean.assign(mean)
         self.data_variance.assign(variance)
