@@ -28,28 +28,34 @@ class Images(Periodic):
         log_dir: Path of the directory that TensorBoard is shown.
         image_shape: `(rows, columns)` of an example, or `None` for data that
             are no images, which are laid out in a near-square.
-        examples: Array of shape `(examples, visible.width)`, in [0, 1]; the
+        examples: Array of shape `(examples, visible.width)`; the
             first 50 are reconstructed.
         every: Number of epochs from one time to the next. The first and the
             last epoch are written too.
+        picture: `data.Picture` of the examples, or `None` for those that are
+            intensities of pixels.
 
     Raises:
         ValueError: If `every` is not a positive integer.
     """
 
-    def __init__(self, log_dir, image_shape=None, examples=None, every=5):
+    def __init__(
+        self, log_dir, image_shape=None, examples=None, every=5, picture=None
+    ):
         super().__init__(log_dir, every)
+        self.picture = picture
         self.image_shape = image_shape
         self.examples = examples
 
     def write(self):
+        shown = {"image_shape": self.image_shape, "picture": self.picture}
         pictures = {
-            "filters": filters(self.model, self.image_shape),
-            "sample_means": samples(self.model, self.image_shape),
+            "filters": filters(self.model, **shown),
+            "sample_means": samples(self.model, **shown),
         }
         if self.examples is not None:
             pictures["reconstructions"] = reconstructions(
-                self.model, self.examples, self.image_shape
+                self.model, self.examples, **shown
             )
         for name, picture in pictures.items():
             tf.summary.image(
@@ -59,7 +65,7 @@ class Images(Periodic):
             )
 
 
-def filters(model, image_shape=None, num_filters=100):
+def filters(model, image_shape=None, num_filters=100, picture=None):
     """Picture of the weights of hidden units, a tile for each.
 
     Mid-grey is 0; black and white are minus and plus the largest weight in
@@ -70,15 +76,26 @@ def filters(model, image_shape=None, num_filters=100):
         model: An `RBM`.
         image_shape: `(rows, columns)` of an example, or `None`.
         num_filters: At most how many units to show.
+        picture: `data.Picture` of the examples, whose matrix brings the
+            weights to pixels, or `None`.
 
     Returns:
         `uint8` array of shape `(height, width)`, in pixels.
     """
-    kernel = _array(model.kernel)[:, :num_filters]
-    return tiles.tile(tiles.signed_grey(kernel.T), image_shape)
+    weights = _array(model.kernel)[:, :num_filters].T
+    if picture is not None:
+        weights = picture.directions(weights)
+    return tiles.tile(tiles.signed_grey(weights), image_shape)
 
 
-def samples(model, image_shape=None, num_samples=100, num_sweeps=100, seed=0):
+def samples(
+    model,
+    image_shape=None,
+    num_samples=100,
+    num_sweeps=100,
+    seed=0,
+    picture=None,
+):
     """Picture of samples of the model, each shown as its mean.
 
     The samples are the fantasy particles of the chain. Where it keeps none,
@@ -92,6 +109,7 @@ def samples(model, image_shape=None, num_samples=100, num_sweeps=100, seed=0):
         num_samples: At most how many samples to show.
         num_sweeps: Sweeps of each sample where the chain keeps none.
         seed: Integer; the same draws where the chain keeps none.
+        picture: `data.Picture` of the examples, or `None`.
 
     Returns:
         `uint8` array of shape `(height, width)`, in pixels.
@@ -100,26 +118,28 @@ def samples(model, image_shape=None, num_samples=100, num_sweeps=100, seed=0):
     if particles is None:
         particles = model.sample(num_samples, num_sweeps=num_sweeps, seed=seed)
     means = _array(model.reconstruct(particles[:num_samples]))
-    return tiles.tile(tiles.grey(means), image_shape)
+    return tiles.tile(tiles.grey(_shown(means, picture)), image_shape)
 
 
-def reconstructions(model, examples, image_shape=None, num_examples=50):
+def reconstructions(
+    model, examples, image_shape=None, num_examples=50, picture=None
+):
     """Picture of examples, each above its reconstruction.
 
     Args:
         model: An `RBM`.
-        examples: Array of shape `(examples, visible.width)`, in [0, 1].
+        examples: Array of shape `(examples, visible.width)`.
         image_shape: `(rows, columns)` of an example, or `None`.
         num_examples: At most how many examples to show.
+        picture: `data.Picture` of the examples, or `None`.
 
     Returns:
         `uint8` array of shape `(height, width)`, in pixels.
     """
     examples = examples[:num_examples]
     means = _array(model.reconstruct(examples))
-    return tiles.tile_pairs(
-        tiles.grey(examples), tiles.grey(means), image_shape
-    )
+    above, below = (tiles.grey(_shown(x, picture)) for x in (examples, means))
+    return tiles.tile_pairs(above, below, image_shape)
 
 
 def write_png(path, picture):
@@ -134,6 +154,11 @@ def write_png(path, picture):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(tf.io.encode_png(picture[:, :, None]).numpy())
+
+
+def _shown(x, picture):
+    """Examples as intensities of pixels."""
+    return x if picture is None else picture.intensities(x)
 
 
 def _array(tensor):

@@ -6,10 +6,12 @@ from keras_rbm.data.checks import to_float
 from keras_rbm.data.dataset import Data, check_data, some, split
 from keras_rbm.data.digits import digits
 from keras_rbm.data.mnist import mnist
+from keras_rbm.data.picture import Picture
 from keras_rbm.data.pipeline import batches, binarized, in_order
 
 __all__ = [
     "Data",
+    "Picture",
     "arrays",
     "bars_and_stripes",
     "batches",

@@ -8,7 +8,9 @@ from keras_rbm.data.checks import (
     check_examples,
     check_image_shape,
     check_integer,
+    to_float,
 )
+from keras_rbm.data.picture import Picture, check_picture
 
 _SPLITS = ("train", "validation", "test")
 
@@ -26,14 +28,17 @@ class Data:
         train: Array of shape `(examples, width)`, uint8 or floating.
         validation: Array of the same width, or `None`.
         test: Array of the same width, or `None`.
-        image_shape: `(rows, columns)` in pixels, with
-            `rows * columns == width`, or `None` for data that are not images.
+        image_shape: `(rows, columns)` in pixels, with `rows * columns` equal
+            to `width` (or to the pixels of `picture`), or `None` for data
+            that are not images.
+        picture: A `Picture` that turns examples into intensities of pixels,
+            or `None` where they are such.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither uint8 nor
             floating, holds NaN or infinity, is of another width than `train`,
-            or does not fit `image_shape`; or if uint8 arrays hold nothing
-            above 1, which is binary data in the wrong type.
+            or does not fit `image_shape` or `picture`; or if uint8 arrays hold
+            nothing above 1, which is binary data in the wrong type.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Data:
     validation: np.ndarray | None = None
     test: np.ndarray | None = None
     image_shape: tuple[int, int] | None = None
+    picture: Picture | None = None
 
     def __post_init__(self):
         """Checks every array and brings it to uint8 or float32."""
@@ -58,14 +64,33 @@ class Data:
                     f"split. Received: {split_name}.shape={x.shape}"
                 )
         _refuse_binary_uint8(splits)
+        pixels = self.width
+        if self.picture is not None:
+            picture = check_picture(self.picture, self.width)
+            object.__setattr__(self, "picture", picture)
+            pixels = picture.matrix.shape[1]
         if self.image_shape is not None:
-            shape = check_image_shape(self.image_shape, self.width)
+            shape = check_image_shape(self.image_shape, pixels)
             object.__setattr__(self, "image_shape", shape)
 
     @property
     def width(self):
         """Number of columns of every array."""
         return self.train.shape[1]
+
+    def intensities(self, x):
+        """Examples as intensities of pixels, 0 for black and 1 for white.
+
+        Args:
+            x: Array of shape `(examples, width)`, uint8 (in units of 1/255)
+                or floating.
+
+        Returns:
+            Array of shape `(examples, pixels)`.
+        """
+        if self.picture is None:
+            return to_float(x)
+        return self.picture.intensities(x)
 
 
 def check_data(data, width):

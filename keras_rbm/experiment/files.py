@@ -96,21 +96,22 @@ def save(model, path):
         ) from error
 
 
-def pictures(model, image_shape, examples, output):
+def pictures(model, data, examples, output):
     """Writes the pictures of a final model.
 
     Args:
         model: An `RBM`.
-        image_shape: `(rows, columns)` of an example, or `None`.
+        data: A `keras_rbm.data.Data`, which says how examples are shown.
         examples: Array of shape `(examples, visible.width)`.
         output: Directory of the run.
     """
+    shown = {"image_shape": data.image_shape, "picture": data.picture}
     for name, picture in (
-        ("filters", callbacks.filters(model, image_shape)),
-        ("samples", callbacks.samples(model, image_shape)),
+        ("filters", callbacks.filters(model, **shown)),
+        ("samples", callbacks.samples(model, **shown)),
         (
             "reconstructions",
-            callbacks.reconstructions(model, examples, image_shape),
+            callbacks.reconstructions(model, examples, **shown),
         ),
     ):
         callbacks.write_png(os.path.join(output, f"{name}.png"), picture)

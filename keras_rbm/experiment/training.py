@@ -196,7 +196,11 @@ def run(
                 *measured,  # These too.
                 callbacks.Scalars(log_dir),
                 callbacks.Images(
-                    log_dir, data.image_shape, examples, pictures_every
+                    log_dir,
+                    data.image_shape,
+                    examples,
+                    pictures_every,
+                    data.picture,
                 ),
                 callbacks.Histograms(log_dir, examples, pictures_every),
                 *callbacks.on_chief(
@@ -216,7 +220,7 @@ def run(
         )
     history = checkpoint.history()
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
-    files.pictures(model, data.image_shape, examples, output)
+    files.pictures(model, data, examples, output)
     if chief:  # Last: by it, a run is known to be finished.
         files.save(model, os.path.join(output, "model.keras"))
     return history

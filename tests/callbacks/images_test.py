@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_rbm
-from keras_rbm import callbacks, tiles
+from keras_rbm import callbacks, data, tiles
 from tests.callbacks import events
 
 SHAPE = (3, 4)
@@ -115,6 +115,36 @@ def test_callback_survives_diverged_weights(tmp_path, examples):
     callback.on_epoch_end(0)
     (picture,) = events.pictures(tmp_path / "train", "images/filters").values()
     assert set(np.unique(picture)) == {64, 128}
+
+
+def test_pictures_of_data_that_are_no_pixels(tmp_path, examples):
+    model = rbm(keras_rbm.PersistentChain(4))
+    # Half the columns are shown, upside down.
+    matrix = -np.eye(12, dtype="float32")[:, 6:]
+    shown = {"picture": data.Picture(matrix, 1.0), "image_shape": (2, 3)}
+    callback = callbacks.Images(tmp_path, examples=examples, **shown)
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_end(0)
+    means = callbacks.images._array(model.reconstruct(model.fantasy_particles))
+    weights = callbacks.images._array(model.kernel).T
+    again = callbacks.images._array(model.reconstruct(examples))
+    for name, expected in (
+        ("filters", tiles.tile(tiles.signed_grey(-weights[:, 6:]), (2, 3))),
+        ("sample_means", tiles.tile(tiles.grey(1 - means[:, 6:]), (2, 3))),
+        (
+            "reconstructions",
+            tiles.tile_pairs(
+                tiles.grey(1 - examples[:, 6:]),
+                tiles.grey(1 - again[:, 6:]),
+                (2, 3),
+            ),
+        ),
+    ):
+        (found,) = events.pictures(
+            tmp_path / "train", f"images/{name}"
+        ).values()
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_write_png_makes_its_directory(tmp_path):

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_rbm.data import Data, split
+from keras_rbm.data import Data, Picture, split
 
 
 def test_arrays_are_taken_as_they_are():
@@ -97,3 +97,41 @@ def test_split_is_the_same_for_ever():
 def test_split_refuses(kwargs, message):
     with pytest.raises(ValueError, match=message):
         split(np.arange(6), **kwargs)
+
+
+def test_a_picture_turns_examples_into_intensities():
+    train = np.array([[255, 0, 51], [0, 0, 255]], np.uint8)
+    matrix = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 5.0]])
+    data = Data(
+        "mine", train, image_shape=(1, 2), picture=Picture(matrix, [0.0, -0.5])
+    )
+    shown = data.intensities(train)
+    np.testing.assert_allclose(shown, [[1.0, 0.5], [0.0, 4.5]], rtol=1e-6)
+    np.testing.assert_array_equal(
+        data.picture.directions(np.eye(3, dtype="float32")), matrix
+    )
+    plain = Data("mine", train).intensities(train)
+    np.testing.assert_allclose(plain, train / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Picture(np.ones((2, 2))),
+        Picture(np.ones(3)),
+        Picture(np.ones((3, 2)), np.ones(3)),
+        Picture(np.full((3, 2), np.nan)),
+        Picture("matrix"),
+        np.ones((2, 3)),
+        3,
+    ],
+)
+def test_a_picture_must_fit(picture):
+    with pytest.raises(ValueError, match="`picture` must be None or a Pict"):
+        Data("mine", np.ones((4, 3)), picture=picture)
+
+
+def test_the_image_shape_must_fit_the_picture():
+    picture = Picture(np.ones((3, 2)))
+    with pytest.raises(ValueError, match="image_shape"):
+        Data("mine", np.ones((4, 3)), image_shape=(1, 3), picture=picture)

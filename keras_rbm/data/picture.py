@@ -1,0 +1,78 @@
+"""How examples that are no intensities are shown as such."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_rbm.data.checks import to_float
+
+
+class Picture(NamedTuple):
+    """intensities = x matrix + offset: the picture of an example.
+
+    For data whose columns are no intensities of pixels: whitened images, one-
+    hot grey levels, pixels beside labels.
+
+    Attributes:
+        matrix: Array of shape `(width, pixels)`.
+        offset: Array of shape `(pixels,)`, or a number.
+    """
+
+    matrix: np.ndarray
+    offset: np.ndarray | float = 0.0
+
+    def intensities(self, x):
+        """Intensities of examples, 0 for black and 1 for white.
+
+        Args:
+            x: Array of shape `(examples, width)`, uint8 (in units of 1/255)
+                or floating.
+
+        Returns:
+            Array of shape `(examples, pixels)`.
+        """
+        return to_float(x) @ self.matrix + self.offset
+
+    def directions(self, x):
+        """By how much steps of the examples change their intensities.
+
+        Args:
+            x: Array of shape `(steps, width)`, such as the columns of a
+                kernel.
+
+        Returns:
+            Array of shape `(steps, pixels)`.
+        """
+        return x @ self.matrix
+
+
+def check_picture(picture, width):
+    """Returns `picture` with arrays of float32.
+
+    Args:
+        picture: What came.
+        width: Number of columns of the data.
+
+    Raises:
+        ValueError: If it is no `Picture` of finite numbers for that many
+            columns.
+    """
+    try:
+        matrix, offset = (np.asarray(x, np.float32) for x in picture)
+        fits = (
+            isinstance(picture, Picture)
+            and matrix.ndim == 2
+            and len(matrix) == width
+            and offset.shape in ((), matrix.shape[1:])
+            and np.isfinite(matrix).all()
+            and np.isfinite(offset).all()
+        )
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError(
+            "Argument `picture` must be None or a Picture: a matrix of shape "
+            f"(width, pixels) for {width} columns and an offset of shape "
+            f"(pixels,), all finite. Received: picture={picture!r}"
+        )
+    return Picture(matrix, offset)
