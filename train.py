@@ -405,6 +405,8 @@ def _register(gin, keras, experiment, strategy=None):
         data.digits,
         data.bars_and_stripes,
         data.arrays,
+        data.categorical,
+        data.whitened,
         *_classes(keras.optimizers),
         *_classes(keras.optimizers.schedules),
         *_classes(keras.initializers),

@@ -2,12 +2,14 @@
 
 from keras_rbm.data.arrays import arrays
 from keras_rbm.data.bars_and_stripes import bars_and_stripes
+from keras_rbm.data.categorical import categorical
 from keras_rbm.data.checks import to_float
 from keras_rbm.data.dataset import Data, check_data, some, split
 from keras_rbm.data.digits import digits
 from keras_rbm.data.mnist import mnist
 from keras_rbm.data.picture import Picture
 from keras_rbm.data.pipeline import batches, binarized, in_order
+from keras_rbm.data.whitened import whitened
 
 __all__ = [
     "Data",
@@ -16,6 +18,7 @@ __all__ = [
     "bars_and_stripes",
     "batches",
     "binarized",
+    "categorical",
     "check_data",
     "digits",
     "in_order",
@@ -23,4 +26,5 @@ __all__ = [
     "some",
     "split",
     "to_float",
+    "whitened",
 ]

@@ -93,6 +93,15 @@ class Data:
         return self.picture.intensities(x)
 
 
+def check_is_data(data):
+    """Raises a `ValueError` where `data` are no `Data`."""
+    if not isinstance(data, Data):
+        raise ValueError(
+            "`data` must be what a reader of keras_rbm.data returns, such as "
+            f"digits(). Received: data={data!r}"
+        )
+
+
 def check_data(data, width):
     """Checks that data are such as a reader returns, and fit a model.
 
@@ -103,17 +112,42 @@ def check_data(data, width):
     Raises:
         ValueError: If `data` are no `Data`, or have another width.
     """
-    if not isinstance(data, Data):
-        raise ValueError(
-            "`data` must be what a reader of keras_rbm.data returns, such as "
-            f"digits(). Received: data={data!r}"
-        )
+    check_is_data(data)
     if data.width != width:
         raise ValueError(
             "`data` must have a column for each visible unit of the model: "
             f"take other data, or set `RBM.visible = {data.width}`. Received: "
             f"data.width={data.width} ({data.name}), "
             f"model.visible.width={width}"
+        )
+
+
+def mapped(data, function, name, picture):
+    """Data all of whose examples have gone through a function.
+
+    Args:
+        data: A `Data`.
+        function: From an array of examples to one of as many.
+        name: What to call the new data.
+        picture: Their `Picture`, in the pixels of the old ones.
+
+    Returns:
+        A `Data`.
+    """
+    splits = {
+        split_name: None if x is None else function(x)
+        for split_name in _SPLITS
+        for x in [getattr(data, split_name)]
+    }
+    return Data(name, **splits, image_shape=data.image_shape, picture=picture)
+
+
+def check_no_picture(data):
+    """Raises a `ValueError` where examples are no intensities of pixels."""
+    if data.picture is not None:
+        raise ValueError(
+            "`data` must be intensities themselves, not made of such. Take "
+            f"the data that these were made of. Received: data={data.name!r}"
         )
 
 
