@@ -7,20 +7,22 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{number}")
-    for page in PAGES
-    for number, block in enumerate(
-        re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    )
-]
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_a_block_runs(block, tmp_path, monkeypatch):
+def blocks(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name
+)
+def test_the_blocks_of_a_page_run_one_after_the_other(
+    page, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(compile(block, "block", "exec"), names)
+    for number, block in enumerate(blocks(page)):
+        exec(compile(block, f"{page.name}, block {number}", "exec"), names)
     if "samples" in names:
         assert names["samples"].shape == (16, 64)
 
