@@ -16,6 +16,8 @@ from keras_rbm.chains import TemperedChain as TemperedChain
 from keras_rbm.constraints import SpectralBound as SpectralBound
 from keras_rbm.models import RBM as RBM
 from keras_rbm.models import averaged_weights as averaged_weights
+from keras_rbm.samplers import Gibbs as Gibbs
+from keras_rbm.samplers import Tempered as Tempered
 from keras_rbm.schedules import HoldThenLinearDecay as HoldThenLinearDecay
 from keras_rbm.sparsity import CrossEntropySparsity as CrossEntropySparsity
 from keras_rbm.sparsity import SquaredSparsity as SquaredSparsity

@@ -26,7 +26,7 @@ LAYERS = (
     ("machine",),
     ("gibbs", "gradients"),
     ("tempering",),
-    ("diagnostics", "likelihood"),
+    ("diagnostics", "likelihood", "samplers"),
     ("chains",),
     ("models",),
     ("callbacks", "data"),

@@ -117,7 +117,7 @@ def samples(
     particles = model.fantasy_particles
     if particles is None:
         particles = model.sample(num_samples, num_sweeps=num_sweeps, seed=seed)
-    means = _array(model.reconstruct(particles[:num_samples]))
+    means = _array(model.predict_reconstruction(particles[:num_samples]))
     return tiles.tile(tiles.grey(_shown(means, picture)), image_shape)
 
 
@@ -137,7 +137,7 @@ def reconstructions(
         `uint8` array of shape `(height, width)`, in pixels.
     """
     examples = examples[:num_examples]
-    means = _array(model.reconstruct(examples))
+    means = _array(model.predict_reconstruction(examples))
     above, below = (tiles.grey(_shown(x, picture)) for x in (examples, means))
     return tiles.tile_pairs(above, below, image_shape)
 

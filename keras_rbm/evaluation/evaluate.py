@@ -165,7 +165,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
         ours, pseudo = model.log_likelihood(x, log_partition=log_partition), []
     for first in range(0, len(part), _BATCH):
         batch = part[first : first + _BATCH]
-        again = keras.ops.cast(model.reconstruct(batch), "float64")
+        again = keras.ops.cast(model.predict_reconstruction(batch), "float64")
         errors.append(np.square(batch - np.asarray(again)).mean(axis=1))
         if pseudo is not None:
             pseudo.append(model.pseudo_log_likelihood(batch))

@@ -57,8 +57,7 @@ def checked(x, units, name):
         name: The argument's name, for errors.
 
     Returns:
-        `x`, if it is a tensor, else an array. Of a tensor of a graph the
-        width alone is checked.
+        `x` if a tensor, else an array. Of symbols the width alone is checked.
 
     Raises:
         ValueError: If the data cannot be states of the units.
@@ -180,8 +179,8 @@ def _examples(batch):
     return batch[0] if isinstance(batch, tuple) else batch
 
 
-def _array(x, units, name):
-    """Examples as an array that is checked."""
+def array(x, units, name):
+    """Examples as an array whose shape and values are not checked yet."""
     try:
         if not hasattr(x, "__array__"):
             raise TypeError
@@ -201,5 +200,10 @@ def _array(x, units, name):
             "bits, and none masked. Convert it to float32. Received: "
             f"{name}.dtype={x.dtype}" + masked * ", masked"
         )
+    return x
+
+
+def _array(x, units, name):
+    x = array(x, units, name)
     units.check(x, name)
     return x

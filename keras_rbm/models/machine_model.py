@@ -6,11 +6,12 @@ from keras_rbm import devices, likelihood
 from keras_rbm import machine as machine_lib
 from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.models import log_likelihood as log_likelihood_lib
-from keras_rbm.models import sampling
+from keras_rbm.models.predictions import Predictions
+from keras_rbm.models.sampling_methods import SamplingMethods
 from keras_rbm.models.unsupervised import UnsupervisedModel
 
 
-class MachineModel(UnsupervisedModel):
+class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
     """A Keras model around a `Machine`, its current parameters.
 
     Subclasses have `visible` and `hidden`, the `Units` of the two sides,
@@ -66,42 +67,6 @@ class MachineModel(UnsupervisedModel):
         """
         v = self._states(self._checked_states(v))
         return machine_lib.free_energy(self.machine(), v)
-
-    def reconstruct(self, v):
-        """E[v' | h = E[h | v]], of shape `(batch, visible.width)`.
-
-        A mean-field pass up and down, without draws.
-        """
-        machine = self.machine()
-        v = self._states(self._checked_states(v))
-        hidden = machine_lib.hidden_mean(machine, v)
-        return machine_lib.visible_mean(machine, hidden)
-
-    def sample(self, num_samples=None, num_sweeps=1000, start=None, seed=None):
-        """Draws from the model by block Gibbs sampling.
-
-        Args:
-            num_samples: Number of chains; not needed where `start` is given.
-            num_sweeps: Number of sweeps of each chain.
-            start: Where the chains start, of shape `(num_samples,
-                visible.width)`. `None` for draws from the visible units
-                without inputs.
-            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                samples. `None` for others at each call.
-
-        Returns:
-            Tensor of shape `(num_samples, visible.width)`, of states.
-
-        Raises:
-            ValueError: If an argument is not as described.
-        """
-        if start is not None:
-            start = inputs_lib.checked(start, self.visible, "start")
-            start = self._states(start)
-        with devices.scope(self.distribute_strategy):
-            return sampling.sample(
-                self.machine(), num_samples, num_sweeps, start, seed
-            )
 
     def log_partition(
         self,

@@ -47,7 +47,7 @@ def test_filters_shows_no_more_than_asked_for():
 def test_samples_shows_means_of_the_fantasy_particles():
     model = rbm(keras_rbm.PersistentChain(4))
     means = keras.ops.convert_to_numpy(
-        model.reconstruct(model.fantasy_particles)
+        model.predict_reconstruction(model.fantasy_particles)
     )
     np.testing.assert_array_equal(
         callbacks.samples(model, SHAPE), tiles.tile(tiles.grey(means), SHAPE)
@@ -58,7 +58,7 @@ def test_samples_shows_means_of_the_fantasy_particles():
 def test_samples_draws_where_the_chain_keeps_none():
     model = rbm(keras_rbm.ContrastiveDivergence(1))
     draws = model.sample(4, num_sweeps=3, seed=5)
-    means = keras.ops.convert_to_numpy(model.reconstruct(draws))
+    means = keras.ops.convert_to_numpy(model.predict_reconstruction(draws))
     picture = callbacks.samples(
         model, SHAPE, num_samples=4, num_sweeps=3, seed=5
     )
@@ -68,7 +68,9 @@ def test_samples_draws_where_the_chain_keeps_none():
 def test_reconstructions_stand_below_their_originals(examples):
     model = rbm()
     picture = callbacks.reconstructions(model, examples, SHAPE, num_examples=1)
-    means = keras.ops.convert_to_numpy(model.reconstruct(examples[:1]))
+    means = keras.ops.convert_to_numpy(
+        model.predict_reconstruction(examples[:1])
+    )
     for top, values in ((5, examples[:1]), (5 + 21 + 1, means)):
         np.testing.assert_array_equal(
             picture[top : top + 21 : 7, 5:33:7].ravel(),
@@ -126,9 +128,9 @@ def test_pictures_of_data_that_are_no_pixels(tmp_path, examples):
     callback.set_model(model)
     callback.on_train_begin()
     callback.on_epoch_end(0)
-    means = callbacks.images._array(model.reconstruct(model.fantasy_particles))
+    means = callbacks.images._array(model.predict_reconstruction(model.fantasy_particles))
     weights = callbacks.images._array(model.kernel).T
-    again = callbacks.images._array(model.reconstruct(examples))
+    again = callbacks.images._array(model.predict_reconstruction(examples))
     for name, expected in (
         ("filters", tiles.tile(tiles.signed_grey(-weights[:, 6:]), (2, 3))),
         ("sample_means", tiles.tile(tiles.grey(1 - means[:, 6:]), (2, 3))),

@@ -56,14 +56,16 @@ def test_free_energy(pair, v):
 def test_states_may_come_in_any_dtype(dtype):
     model = rbm(oracle())
     v = data()
-    for answer in (model.free_energy, model.reconstruct):
+    for answer in (model.free_energy, model.predict_reconstruction):
         np.testing.assert_array_equal(answer(v.astype(dtype)), answer(v))
 
 
-def test_reconstruct(pair, v):
+def test_predict_reconstruction(pair, v):
     model, exact = pair
     expected = exact.visible_mean(exact.hidden_mean(v))
-    np.testing.assert_allclose(model.reconstruct(v), expected, atol=ERROR)
+    np.testing.assert_allclose(
+        model.predict_reconstruction(v), expected, atol=ERROR
+    )
 
 
 def test_machine_holds_the_current_parameters():
@@ -120,7 +122,7 @@ def test_answers_in_float64(chain):
         atol=rounding("float64", 20.0, 30),
     )
     assert model.sample(6, 2, seed=0).dtype == tf.float64
-    assert model(v).dtype == model.reconstruct(v).dtype == tf.float64
+    assert model(v).dtype == model.predict_reconstruction(v).dtype == tf.float64
 
 
 def test_it_stacks_and_trains_with_what_follows():
@@ -171,7 +173,7 @@ def test_scaling_the_machine_is_the_inverse_temperature():
 @pytest.mark.parametrize("width", [4, 6])
 def test_examples_of_another_width_are_refused(width):
     model, v = rbm(oracle()), np.zeros((3, width), "float32")
-    for answer in (model, model.free_energy, model.reconstruct):
+    for answer in (model, model.free_energy, model.predict_reconstruction):
         with pytest.raises(ValueError, match=r"`v` must have shape"):
             answer(v)
 

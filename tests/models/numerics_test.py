@@ -35,7 +35,7 @@ def test_large_inputs_stay_finite(size, dtype):
     for answer in (
         model(data()),
         model.free_energy(data()),
-        model.reconstruct(data()),
+        model.predict_reconstruction(data()),
         model.sample(3, 2, seed=0),
         model.pseudo_log_likelihood(data()),
         [model.log_likelihood(data()).lower],

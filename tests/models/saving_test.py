@@ -84,7 +84,7 @@ def test_loaded_it_answers_alike(tmp_path):
     for answer in (
         lambda rbm: rbm(data()),
         lambda rbm: rbm.free_energy(data()),
-        lambda rbm: rbm.reconstruct(data()),
+        lambda rbm: rbm.predict_reconstruction(data()),
         lambda rbm: rbm.fantasy_particles,
         lambda rbm: rbm.sample(9, 3, seed=1),
         lambda rbm: rbm.evaluate(data(), verbose=0),

@@ -1,0 +1,135 @@
+"""What a model predicts: distributions, by their means or in full."""
+
+from keras_rbm import checks, samplers
+from keras_rbm import machine as machine_lib
+from keras_rbm.models import averages, masks, sampling, starts
+from keras_rbm.models import conditional as conditional_lib
+from keras_rbm.models import inputs as inputs_lib
+
+# Streams of averages, which a model of the same seed does not train with.
+_DENOISE, _MISSING = 2**33 + 3, 2**33 + 4
+
+
+class Predictions:
+    """Distributions of a model, where `SamplingMethods` are draws from them.
+
+    A part of `MachineModel`, which has what these methods need.
+    """
+
+    def predict_hidden(self, v):
+        """E[h | v], of shape `(batch, hidden.width)`: what a call gives.
+
+        Args:
+            v: Array of shape `(batch, visible.width)`.
+        """
+        return machine_lib.hidden_mean(
+            self.machine(), self._states(self._checked_states(v))
+        )
+
+    def predict_visible(self, h):
+        """E[v | h], of shape `(batch, visible.width)`.
+
+        Args:
+            h: Array of shape `(batch, hidden.width)`, of states or means.
+        """
+        h = inputs_lib.checked(h, self.hidden, "h")
+        return machine_lib.visible_mean(self.machine(), self._states(h))
+
+    def predict_reconstruction(self, v):
+        """E[v' | h = E[h | v]], of shape `(batch, visible.width)`.
+
+        A mean-field pass up and down, without draws.
+
+        Args:
+            v: Array of shape `(batch, visible.width)`.
+        """
+        machine = self.machine()
+        v = self._states(self._checked_states(v))
+        hidden = machine_lib.hidden_mean(machine, v)
+        return machine_lib.visible_mean(machine, hidden)
+
+    def denoise(self, v, num_sweeps=10, seed=None):
+        """Mean of E[v | h] over the later half of some sweeps from `v`.
+
+        The first half lets the chain leave the noise. Means instead of draws
+        of v leave out the variance that the last half-sweep would add
+        (Rao-Blackwell). The longer the run, the less is left of `v`: after
+        very many sweeps it is the mean of the model.
+
+        Args:
+            v: Array of shape `(batch, visible.width)`.
+            num_sweeps: Number of sweeps.
+            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
+                average. `None` for another at each call.
+
+        Returns:
+            Tensor of shape `(batch, visible.width)`, of means.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        v = self._states(self._checked_states(v))
+        return averages.visible_mean(
+            self._finite_machine(),
+            v,
+            sampling.stream(seed, _DENOISE),
+            checks.positive_integer("num_sweeps", num_sweeps),
+        )
+
+    def predict_missing(self, v, mask, num_sweeps=1000, seed=None):
+        """E[v_missing | v_known], by the mean of E[v_missing | h] over sweeps.
+
+        Of the later half of the sweeps of Gibbs sampling from p(v_missing, h
+        | v_known). `conditional` is exact where there are few states.
+
+        Args:
+            v: Array of shape `(batch, visible.width)`, as for `inpaint`.
+            mask: Boolean array, `True` where an entry is missing.
+            num_sweeps: Number of sweeps.
+            seed: As for `denoise`.
+
+        Returns:
+            Tensor of shape `(batch, visible.width)`: means where entries are
+            missing, elsewhere the values of `v` to the bit.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        machine = self._finite_machine()
+        stream = sampling.stream(seed, _MISSING)
+        given, mask = starts.filled(machine, v, mask, stream)
+        means = averages.visible_mean(
+            machine,
+            self._states(given),
+            stream,
+            checks.positive_integer("num_sweeps", num_sweeps),
+            samplers.Clamp(~mask, self._states(given)),
+        )
+        return masks.restored(means, given, ~mask)
+
+    def conditional(self, v, mask, verbose="auto"):
+        """Log p(v_missing | v_known) of all states of the missing part.
+
+        By enumeration: log p(v_missing | v_known) = -F(v) - log
+        sum_missing exp(-F(v)).
+
+        Args:
+            v: Array of shape `(batch, visible.width)`. What it holds where
+                entries are missing is not looked at, and may be NaN.
+            mask: Boolean array of shape `(visible.width,)`, `True` where
+                entries are missing; they have at most 2**16 joint states.
+            verbose: `"auto"` for a progress bar on a screen if it takes long,
+                1 or 0.
+
+        Returns:
+            A `Conditional`, a named tuple of `states`, of shape
+            `(num_states, missing columns)`, and `log_probabilities`, of shape
+            `(batch, num_states)`, in nats.
+
+        Raises:
+            ValueError: If an argument is not as described, or the missing
+                part has too many states.
+        """
+        machine = machine_lib.cast(self.machine(), "float64")
+        sampling.check_finite(machine)
+        return conditional_lib.conditional(machine, v, mask, verbose)
