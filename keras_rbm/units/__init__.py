@@ -4,6 +4,10 @@ from keras_rbm import checks
 from keras_rbm.units.base import Parameter as Parameter
 from keras_rbm.units.base import Units as Units
 from keras_rbm.units.bernoulli import Bernoulli as Bernoulli
+from keras_rbm.units.composite import Composite as Composite
+from keras_rbm.units.gaussian import Gaussian as Gaussian
+from keras_rbm.units.softmax import Softmax as Softmax
+from keras_rbm.units.spin import Spin as Spin
 
 
 def get(name, value):

@@ -66,7 +66,8 @@ class Units(Domain, abc.ABC):
     def parameters(self):
         """Returns `{name: Parameter}`, one of which is the `bias`.
 
-        Each has shape `(width,)`.
+        Each has shape `(width,)`; of `Composite` units those of a part have
+        that of the part.
         """
 
     def statistics(self, x):

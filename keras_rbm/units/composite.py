@@ -1,0 +1,207 @@
+"""Several types of units side by side."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_rbm import random
+from keras_rbm.units.base import Parameter, Units
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class Composite(Units):
+    """One side of a machine, made of parts: energy(x) = sum_k energy_k(x_k).
+
+    `Composite(Bernoulli(784), Softmax(1, 10))` is pixels and a label. The
+    columns of the parts are adjacent, in their order. All biases are one
+    parameter `bias` of the full width; what other parameters a part has are
+    named after its number, as in `1_precision`.
+
+    Args:
+        *parts: `Units`, at least one, or a list of them.
+
+    Raises:
+        ValueError: If there are no parts, or they are no `Units`.
+    """
+
+    def __init__(self, *parts):
+        if len(parts) == 1 and isinstance(parts[0], list | tuple):
+            (parts,) = parts
+        if not parts or not all(isinstance(part, Units) for part in parts):
+            raise ValueError(
+                "`parts` must be Units, at least one. Received: parts="
+                f"{parts!r}"
+            )
+        super().__init__(sum(part.size for part in parts))
+        self.parts = tuple(parts)
+        if any(p.parameters()["bias"][1:] != Parameter(())[1:] for p in parts):
+            raise ValueError(
+                "`parts` must have plain biases, which start at 0 and are "
+                f"learned without constraint. Received: parts={parts!r}"
+            )
+
+    @property
+    def width(self):
+        return sum(part.width for part in self.parts)
+
+    @property
+    def columns(self):
+        """The columns of each part, as slices."""
+        ends = np.cumsum([part.width for part in self.parts]).tolist()
+        return tuple(map(slice, [0, *ends[:-1]], ends))
+
+    @property
+    def support(self):
+        """Smallest and largest values, arrays of shape `(width,)`."""
+        return tuple(
+            np.concatenate(
+                [np.broadcast_to(p.support[i], p.width) for p in self.parts]
+            )
+            for i in (0, 1)
+        )
+
+    @property
+    def sites(self):
+        return tuple(
+            sites._replace(first=columns.start + sites.first)
+            for part, columns in zip(self.parts, self.columns, strict=True)
+            for sites in part.sites
+        )
+
+    @property
+    def num_joint_states(self):
+        counts = [part.num_joint_states for part in self.parts]
+        return None if None in counts else math.prod(counts)
+
+    def joint_states(self, index):
+        if self.num_joint_states is None:
+            raise ValueError(f"The states of {self} cannot be enumerated.")
+        states, index = [], ops.cast(index, "int64")
+        for part in reversed(self.parts):
+            # No index reaches what has more than 62 bits.
+            count = min(part.num_joint_states, 2**62)
+            states.insert(0, part.joint_states(index % count))
+            index = index // count
+        return ops.concatenate(states, axis=1)
+
+    @property
+    def description(self):
+        return " and ".join(
+            f"{part.description} (columns {columns.start} to "
+            f"{columns.stop - 1})"
+            for part, columns in zip(self.parts, self.columns, strict=True)
+        )
+
+    @property
+    def approximation(self):
+        """That of the first part that has one."""
+        return next(filter(None, (p.approximation for p in self.parts)), None)
+
+    @property
+    def least_curvature(self):
+        return min(part.least_curvature for part in self.parts)
+
+    def fits(self, x, xp=np):
+        parts = zip(self.parts, self.columns, strict=True)
+        return xp.concatenate([p.fits(x[:, c], xp) for p, c in parts], axis=1)
+
+    def parameters(self):
+        own = [part.parameters() for part in self.parts]
+        joined = {"bias": Parameter((self.width,))}
+        return joined | self._named(own)
+
+    def statistics(self, x):
+        own = self._each("statistics", x)
+        return {"bias": x} | self._named(own)
+
+    def base_energy(self, x):
+        energies = [e for e in self._each("base_energy", x) if e is not None]
+        return sum(energies) if energies else None
+
+    def log_partition(self, inputs, params):
+        return sum(self._each("log_partition", inputs, params))
+
+    def log_partition_change(self, inputs, params, new_inputs, new_params):
+        arguments = inputs, params, new_inputs, new_params
+        return sum(self._each("log_partition_change", *arguments))
+
+    def mean(self, inputs, params):
+        return ops.concatenate(self._each("mean", inputs, params), axis=1)
+
+    def sample(self, inputs, params, stream):
+        """A draw of each part, from a stream of its own."""
+        draws = [
+            part.sample(*arguments, random.fold_in(stream, number))
+            for number, (part, arguments) in enumerate(
+                self._split(inputs, params)
+            )
+        ]
+        return ops.concatenate(draws, axis=1)
+
+    def fit_parameters(self, mean, variance=None):
+        return self._joined(self._each("fit_parameters", mean, variance))
+
+    def start_parameters(self, mean, variance, inverse_temperature):
+        return self._joined(
+            part.start_parameters(*moments, inverse_temperature)
+            for part, moments in self._split(mean, variance)
+        )
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {"parts": [serialize(part) for part in self.parts]}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["parts"]))
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(map(repr, self.parts))})"
+
+    def _each(self, method, *arguments):
+        """What a method of each part returns, of its share."""
+        return [
+            getattr(part, method)(*share)
+            for part, share in self._split(*arguments)
+        ]
+
+    def _split(self, *arguments):
+        """Each part, with its columns of tensors and its own of `params`."""
+        for number, (part, columns) in enumerate(
+            zip(self.parts, self.columns, strict=True)
+        ):
+            yield (
+                part,
+                [
+                    None
+                    if x is None
+                    else self._own(part, number, columns, x)
+                    if isinstance(x, dict)
+                    else x[..., columns]
+                    for x in arguments
+                ],
+            )
+
+    def _own(self, part, number, columns, params):
+        return {
+            name: params["bias"][..., columns]
+            if name == "bias"
+            else params[f"{number}_{name}"]
+            for name in part.parameters()
+        }
+
+    def _joined(self, params):
+        params = list(params)
+        bias = ops.concatenate([own["bias"] for own in params])
+        return {"bias": bias} | self._named(params)
+
+    def _named(self, params):
+        """What is not of the biases, by the names that it has here."""
+        return {
+            f"{number}_{name}": value
+            for number, own in enumerate(params)
+            for name, value in own.items()
+            if name != "bias"
+        }

@@ -1,0 +1,111 @@
+"""Units whose energy has a quadratic part, precision x^2 / 2."""
+
+import abc
+
+import keras
+from keras import ops
+
+from keras_rbm import checks
+from keras_rbm.units.base import Parameter
+from keras_rbm.units.termwise import Termwise
+
+# The least variance of data that a precision is fitted to.
+_MIN_VARIANCE = 1e-3
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class AtLeast(keras.constraints.Constraint):
+    """Keras constraint: no value is less than `minimum`."""
+
+    def __init__(self, minimum):
+        self.minimum = minimum
+
+    def __call__(self, w):
+        return ops.maximum(w, ops.cast(self.minimum, w.dtype))
+
+    def get_config(self):
+        return {"minimum": self.minimum}
+
+
+class Quadratic(Termwise):
+    """Real units: energy(x) = <precision, x^2> / 2 - <bias, x>.
+
+    Args:
+        size: Number of units.
+        precision: A positive number that the precision is fixed at, or `None`
+            for one that is learned, of each unit, from a start of 1.
+        minimum_precision: What a learned precision does not fall below.
+
+    Raises:
+        ValueError: If an argument is not as described.
+    """
+
+    def __init__(self, size, precision=None, minimum_precision=0.01):
+        super().__init__(size)
+        self.precision = precision
+        if precision is not None:
+            self.precision = checks.positive_number("precision", precision)
+        self.minimum_precision = checks.positive_number(
+            "minimum_precision", minimum_precision
+        )
+
+    @property
+    def least_curvature(self):
+        """The fixed precision, or the least that a learned one can have."""
+        return self.precision or self.minimum_precision
+
+    def parameters(self):
+        fixed = self.precision is not None
+        precision = Parameter(
+            (self.size,),
+            keras.initializers.Constant(self.precision if fixed else 1.0),
+            None if fixed else AtLeast(self.minimum_precision),
+            trainable=not fixed,
+        )
+        return {"bias": Parameter((self.size,)), "precision": precision}
+
+    def statistics(self, x):
+        return {"bias": x, "precision": -0.5 * ops.square(x)}
+
+    def fit_parameters(self, mean, variance=None):
+        """The precision 1 / variance, and the bias that gives the mean.
+
+        The variance is taken to be at least 0.001, so that what is constant
+        in the data has a finite precision, and the precision to be at least
+        the minimum; without a variance it is 1. A fixed one stays.
+        """
+        return self._fitted(mean, variance, 1.0)
+
+    def start_parameters(self, mean, variance, inverse_temperature):
+        """The same at that inverse temperature, which multiplies both.
+
+        A fixed precision is not set.
+        """
+        fitted = self._fitted(mean, variance, inverse_temperature)
+        if self.precision is not None:
+            del fitted["precision"]
+        return fitted
+
+    @abc.abstractmethod
+    def fitted_bias(self, mean, precision):
+        """The bias that gives the units this mean, of the same shape."""
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "precision": self.precision,
+            "minimum_precision": self.minimum_precision,
+        }
+
+    def _fitted(self, mean, variance, beta):
+        mean = ops.cast(mean, "float64")
+        if self.precision is not None:
+            precision = ops.full_like(mean, self.precision)
+        else:
+            variance = ops.ones_like(mean) if variance is None else variance
+            variance = ops.maximum(ops.cast(variance, "float64"), _MIN_VARIANCE)
+            precision = ops.maximum(
+                1.0 / (beta * variance), self.minimum_precision
+            )
+        bias = self.fitted_bias(mean, beta * precision) / beta
+        return {"bias": bias, "precision": precision}

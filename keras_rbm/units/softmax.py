@@ -1,0 +1,119 @@
+"""Sites that are in one of several categories."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks, random
+from keras_rbm.units.base import Parameter
+from keras_rbm.units.termwise import Termwise
+
+# How far the sum of the probabilities of a site may be from 1.
+_TOLERANCE = 1e-4
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class Softmax(Termwise):
+    """Categorical units: energy(x) = -<bias, x>, each site one-hot.
+
+    With z = bias + inputs, p(site in category k) = exp(z_k) / sum_l exp(z_l);
+    the columns of a site are adjacent. Also called Potts units. Data may be
+    probabilities of each site, which then stand for their own means.
+
+    Args:
+        size: Number of sites.
+        categories: Number of categories of each site, at least 2.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann
+        machines for collaborative filtering", equation 1.
+    """
+
+    support = (0.0, 1.0)
+
+    def __init__(self, size, categories):
+        super().__init__(size)
+        self.categories = checks.positive_integer("categories", categories)
+        if self.categories < 2:
+            raise ValueError(
+                "`categories` must be at least 2. Received: categories="
+                f"{categories}"
+            )
+
+    @property
+    def width(self):
+        return self.size * self.categories
+
+    @property
+    def states(self):
+        """The rows of the identity, one for each category."""
+        return np.eye(self.categories)
+
+    @property
+    def description(self):
+        return (
+            "one-hot rows, or probabilities from 0 to 1 with a sum of 1, in "
+            f"the {self.categories} columns of each site"
+        )
+
+    def fits(self, x, xp=np):
+        """Whether a value is from 0 to 1, and those of its site sum to 1.
+
+        Where they do not, all columns of the site are to blame, unless one
+        is not from 0 to 1.
+        """
+        inside = super().fits(x, xp)
+        sites = (-1, self.size, self.categories)
+        kept = xp.reshape(xp.where(inside, x, xp.zeros_like(x)), sites)
+        distance = xp.abs(xp.sum(kept * 1.0, axis=2, keepdims=True) - 1.0)
+        all_inside = xp.all(xp.reshape(inside, sites), axis=2, keepdims=True)
+        whole = (distance <= _TOLERANCE) | ~all_inside
+        return inside & xp.repeat(whole[:, :, 0], self.categories, axis=1)
+
+    def parameters(self):
+        return {"bias": Parameter((self.width,))}
+
+    def log_partitions(self, inputs, params):
+        """Log sum_k exp(z_k), of each site."""
+        return ops.logsumexp(self._by_site(inputs + params["bias"]), axis=2)
+
+    def mean(self, inputs, params):
+        """Softmax(z), of each site."""
+        p = ops.softmax(self._by_site(inputs + params["bias"]), axis=2)
+        return ops.reshape(p, (-1, self.width))
+
+    def sample(self, inputs, params, stream):
+        """The first category whose cumulative probability is above u.
+
+        With one uniform u for each site. Roundings can neither draw a
+        category of probability 0 nor none: the cumulative probability of the
+        last one that has any is taken to be above every u.
+        """
+        p = self._by_site(ops.cast(self.mean(inputs, params), "float32"))
+        u = random.uniform(stream, (ops.shape(p)[0], self.size))[:, :, None]
+        number = ops.arange(self.categories, dtype="int32")
+        possible = p > 0
+        last = ops.max(ops.where(possible, number, -1), axis=2, keepdims=True)
+        reached = possible & ((u < ops.cumsum(p, axis=2)) | (number == last))
+        first = ops.argmax(ops.cast(reached, "int32"), axis=2)
+        x = ops.one_hot(first, self.categories, dtype=inputs.dtype)
+        return ops.reshape(x, (-1, self.width))
+
+    def fit_parameters(self, mean, variance=None):
+        """Log mean of each category, with a mean of 0 over those of a site.
+
+        The mean is kept 0.001 away from 0, so that a category that the data
+        do not have starts at a finite bias.
+        """
+        mean = ops.reshape(ops.cast(mean, "float64"), (-1, self.categories))
+        bias = ops.log(ops.maximum(mean, 1e-3))
+        bias = bias - ops.mean(bias, axis=1, keepdims=True)
+        return {"bias": ops.reshape(bias, (-1,))}
+
+    def get_config(self):
+        return {**super().get_config(), "categories": self.categories}
+
+    def _by_site(self, x):
+        return ops.reshape(x, (-1, self.size, self.categories))

@@ -1,0 +1,53 @@
+"""Units that are up or down."""
+
+import keras
+from keras import ops
+
+from keras_rbm import random
+from keras_rbm.units.base import Parameter
+from keras_rbm.units.termwise import Termwise
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class Spin(Termwise):
+    """Ising spins: energy(x) = -<bias, x>, with x in {-1, 1}.
+
+    With z = bias + inputs, p(x_i | inputs) = exp(x_i z_i) / (2 cosh z_i).
+    They are binary units y = (1 + x) / 2 under other names: a machine of
+    either kind has one of the other kind with the same law.
+
+    Args:
+        size: Number of units.
+
+    Reference: Ackley, Hinton and Sejnowski (1985), "A learning algorithm for
+        Boltzmann machines", with spins for their binary units.
+    """
+
+    support = (-1.0, 1.0)
+    states = (-1.0, 1.0)
+
+    def parameters(self):
+        return {"bias": Parameter((self.size,))}
+
+    def log_partitions(self, inputs, params):
+        """log(2 cosh z) = |z| + log(1 + exp(-2 |z|)), of each unit."""
+        size = ops.abs(inputs + params["bias"])
+        return size + ops.log(1.0 + ops.exp(-2.0 * size))
+
+    def mean(self, inputs, params):
+        """Tanh(bias + inputs)."""
+        return ops.tanh(inputs + params["bias"])
+
+    def sample(self, inputs, params, stream):
+        """1 with probability sigmoid(2 z), else -1."""
+        p = ops.sigmoid(2.0 * (inputs + params["bias"]))
+        return 2.0 * random.bernoulli(stream, p) - 1.0
+
+    def fit_parameters(self, mean, variance=None):
+        """Artanh of the mean, log((1 + mean) / (1 - mean)) / 2.
+
+        The mean is kept 0.002 away from -1 and 1, so that a unit that is
+        always up in the data starts at a finite bias of 3.5.
+        """
+        mean = ops.clip(ops.cast(mean, "float64"), -0.998, 0.998)
+        return {"bias": 0.5 * (ops.log1p(mean) - ops.log1p(-mean))}

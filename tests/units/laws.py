@@ -1,0 +1,243 @@
+"""What units do, by sums and quadrature in float64: no code of the package.
+
+A `Case` describes units by their sites. For each, a function of the natural
+parameters gives points x, as rows, and the logarithms of their weights: the
+law of the site is exp(<z, x> + weight(x)), with z = bias + inputs.
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm import Bernoulli, Composite, Gaussian, Softmax, Spin
+
+# Inputs, small and large ones.
+SMALL = [0.0, 0.5, -2.0, 5.0, -7.0]
+LARGE = [1e4, -1e4, 30.0, -30.0, 0.0]
+
+
+class Case(NamedTuple):
+    """Units and what is known of them.
+
+    Attributes:
+        unit: `Units`.
+        sites: For each site its number of columns, and the function
+            `(z, params) -> (points, log_weights)`.
+        means: Means that the units can have, of shape `(width,)`.
+        continuous: Whether some sites have no list of states.
+    """
+
+    unit: object
+    sites: list
+    means: np.ndarray
+    continuous: bool = False
+
+    def __str__(self):
+        return repr(self.unit)
+
+
+def listed(*values, log_weights=None):
+    """A site with a list of states: numbers, or rows of them."""
+    points = np.array(values, "float64").reshape(len(values), -1)
+    weights = np.zeros(len(points)) if log_weights is None else log_weights
+    return points.shape[1], lambda z, params: (points, np.asarray(weights))
+
+
+def quadratic(z, params, low=-np.inf):
+    """A site with exp(-precision x^2 / 2): Gauss-Legendre where the mass is."""
+    precision = params["precision"]
+    mode, width = z[0] / precision, 1 / np.sqrt(precision)
+    ends = [mode - 12 * width, mode + 12 * width]
+    if ends[0] < low:
+        # Below 0 the slope at 0 may be what bounds the mass.
+        ends = [low, max(ends[1], low + 12 * width)]
+        if z[0] < 0:
+            ends[1] = min(low + 12 * width, low - 45 / z[0])
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    edges, half = np.linspace(*ends, 41), (ends[1] - ends[0]) / 80
+    x = (edges[:-1, None] + half * (1 + nodes)).ravel()
+    weights = np.tile(half * weights, 40)
+    return x[:, None], np.log(weights) - precision * x**2 / 2
+
+
+BINARY = listed(0.0, 1.0)
+SPIN = listed(-1.0, 1.0)
+REAL = 1, quadratic
+PROBABILITIES = np.array([0.1, 0.3, 0.6, 0.25, 0.25, 0.5])
+
+CASES = [
+    Case(Bernoulli(5), [BINARY] * 5, np.array([0.02, 0.3, 0.5, 0.8, 0.999])),
+    Case(Spin(5), [SPIN] * 5, np.array([-0.99, -0.5, 0.0, 0.3, 0.99])),
+    Case(Softmax(2, 3), [listed(*np.eye(3))] * 2, PROBABILITIES),
+    Case(Gaussian(5), [REAL] * 5, np.array([-3.0, -0.1, 0.0, 1.0, 7.0]), True),
+    Case(
+        Gaussian(3, precision=2.0), [REAL] * 3, np.array([-3.0, 0.2, 1.0]), True
+    ),
+    Case(
+        Composite(Bernoulli(2), Softmax(1, 3), Spin(1)),
+        [BINARY] * 2 + [listed(*np.eye(3)), SPIN],
+        np.array([0.1, 0.9, 0.2, 0.3, 0.5, -0.8]),
+    ),
+    Case(
+        Composite([Gaussian(2), Bernoulli(1), Gaussian(1, precision=0.5)]),
+        [REAL, REAL, BINARY, REAL],
+        np.array([-2.0, 1.5, 0.2, 3.0]),
+        True,
+    ),
+]
+DISCRETE = [case for case in CASES if not case.continuous]
+
+
+def columns(case):
+    """The columns of each site, as slices."""
+    widths = [width for width, _ in case.sites]
+    ends = np.cumsum(widths)
+    return list(map(slice, ends - widths, ends))
+
+
+def own(case, params, site):
+    """The parameters of one site, by the names that its type has for them."""
+    place, result = columns(case)[site], {}
+    for name, value in params.items():
+        if name == "bias":
+            result[name] = value[place]
+            continue
+        # Those of a part of a composite stand at the columns of that part.
+        first = 0
+        if isinstance(case.unit, Composite):
+            number, name = name.split("_")
+            first = sum(p.width for p in case.unit.parts[: int(number)])
+        if 0 <= place.start - first < len(value):
+            result[name] = value[place.start - first]
+    return result
+
+
+def site_laws(case, inputs, params):
+    """For each site its points, their probabilities, and log Z.
+
+    Args:
+        case: A `Case`.
+        inputs: Array of shape `(width,)`.
+        params: Tensors by name, each with one row.
+    """
+    params = {k: np.asarray(p, "float64") for k, p in params.items()}
+    inputs = np.asarray(inputs, "float64")
+    for site, (place, (_, points_of)) in enumerate(
+        zip(columns(case), case.sites, strict=True)
+    ):
+        here = own(case, params, site)
+        z = inputs[place] + here["bias"]
+        points, log_weights = points_of(z, here)
+        exponents = points @ z + log_weights
+        log_z = np.logaddexp.reduce(exponents)
+        yield points, np.exp(exponents - log_z), log_z
+
+
+def log_partition(case, inputs, params):
+    """Log Z for each row of the inputs."""
+    return np.array(
+        [
+            sum(log_z for *_, log_z in site_laws(case, row, params))
+            for row in inputs
+        ]
+    )
+
+
+def mean(case, inputs, params):
+    """E[x] for each row of the inputs."""
+    return np.array(
+        [
+            np.concatenate([p @ x for x, p, _ in site_laws(case, row, params)])
+            for row in inputs
+        ]
+    )
+
+
+def covariance(case, inputs, params):
+    """Covariance matrix for one row of inputs."""
+    result = np.zeros((case.unit.width, case.unit.width))
+    for place, (x, p, _) in zip(
+        columns(case), site_laws(case, inputs, params), strict=True
+    ):
+        x = x - p @ x
+        result[place, place] = np.einsum("n,ni,nj->ij", p, x, x)
+    return result
+
+
+def energy(case, x, params):
+    """-<bias, x> - log weight(x) of each row, without that of a grid."""
+    params = {k: np.asarray(p, "float64") for k, p in params.items()}
+    total = -(x @ params["bias"])
+    for site, place in enumerate(columns(case)):
+        here = own(case, params, site)
+        block = np.asarray(x[:, place], "float64")
+        if "precision" in here:
+            total = total + here["precision"] * block[:, 0] ** 2 / 2
+        else:
+            points, weights = case.sites[site][1](None, here)
+            nearest = ((block[:, None] - points) ** 2).sum(2).argmin(axis=1)
+            total = total - weights[nearest]
+    return total
+
+
+def slope(unit, inputs, params):
+    """The largest sum of |mean| over the units, for rounded inputs."""
+    wide = tf.cast(inputs, "float64")
+    return np.abs(unit.mean(wide, params)).sum(axis=1).max() + unit.width
+
+
+def all_states(case):
+    """All joint states of units that have lists of them, as rows."""
+    points = [points_of(None, None)[0] for _, points_of in case.sites]
+    return np.array([np.concatenate(x) for x in itertools.product(*points)])
+
+
+def some_states(case, count=5, seed=0):
+    """States of the units, of each kind that there are."""
+    rng = np.random.default_rng(seed)
+    params = starting(case.unit)
+    rows = []
+    for _ in range(count):
+        laws = site_laws(case, np.zeros(case.unit.width), params)
+        rows.append(
+            np.concatenate(
+                [x[rng.choice(len(p), p=p / p.sum())] for x, p, _ in laws]
+            )
+        )
+    return np.array(rows)
+
+
+def starting(unit, dtype="float32"):
+    """Parameters as they are at first: biases of 0, precisions of 1."""
+    return {
+        name: tf.constant(
+            np.full(p.shape, 0.0 if name == "bias" else 1.0), dtype
+        )
+        for name, p in unit.parameters().items()
+    }
+
+
+def parameters(unit, dtype="float32", seed=1, rows=()):
+    """Random parameters, of which precisions are positive."""
+    rng = np.random.default_rng(seed)
+    result = {}
+    for name, parameter in unit.parameters().items():
+        value = rng.normal(size=(*rows, *parameter.shape))
+        if "precision" in name:
+            value = np.exp(0.5 * value)
+        result[name] = tf.constant(value, dtype)
+    return result
+
+
+def inputs(unit, values, dtype="float32"):
+    """Every value on every column, in rows that mix them."""
+    shifts = [np.roll(np.resize(values, unit.width), i) for i in range(5)]
+    return tf.constant(np.stack(shifts), dtype)
+
+
+def log_comb(n):
+    """Log of the number of subsets of each size, of n things."""
+    return np.array([math.log(math.comb(n, k)) for k in range(n + 1)])
