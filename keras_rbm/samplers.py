@@ -15,6 +15,9 @@ from keras_rbm import checks, gibbs, random, tempering
 
 # Rows that the addresses of all betas have in common: far more than there are.
 _ROWS = 2**31 - 1
+# One sampler of each kind that was used, kept: a compiled function knows its
+# arguments only as long as they live, and would be compiled anew.
+_KNOWN = {}
 
 
 class Clamp(NamedTuple):
@@ -173,7 +176,7 @@ class Tempered(Sampler):
 
 
 def check(sampler):
-    """Returns the sampler, or `Gibbs()` for `None`.
+    """Returns the sampler, or an earlier one like it; `Gibbs()` for `None`.
 
     Raises:
         ValueError: If it is none.
@@ -184,4 +187,4 @@ def check(sampler):
             "`sampler` must be a sampler, Gibbs() or Tempered(), or None. "
             f"Received: sampler={sampler!r}"
         )
-    return sampler
+    return _KNOWN.setdefault(sampler, sampler)
