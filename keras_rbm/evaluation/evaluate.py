@@ -162,7 +162,9 @@ def _split(model, split, x, log_partition, max_examples, verbose):
     bar = Progress(len(part), f"Pseudo-likelihood of {split}", verbose)
     errors = []
     if log_partition is not None:
-        ours, pseudo = model.log_likelihood(x, log_partition=log_partition), []
+        ours = model.log_likelihood(x, log_partition=log_partition)
+        if likelihood.pseudo_likelihood_is_defined(model.visible):
+            pseudo = []
     for first in range(0, len(part), _BATCH):
         batch = part[first : first + _BATCH]
         again = keras.ops.cast(model.predict_reconstruction(batch), "float64")

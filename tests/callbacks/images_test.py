@@ -128,7 +128,9 @@ def test_pictures_of_data_that_are_no_pixels(tmp_path, examples):
     callback.set_model(model)
     callback.on_train_begin()
     callback.on_epoch_end(0)
-    means = callbacks.images._array(model.predict_reconstruction(model.fantasy_particles))
+    means = callbacks.images._array(
+        model.predict_reconstruction(model.fantasy_particles)
+    )
     weights = callbacks.images._array(model.kernel).T
     again = callbacks.images._array(model.predict_reconstruction(examples))
     for name, expected in (

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from keras_rbm import PersistentChain
+from keras_rbm import RBM, Gaussian, PersistentChain
 from keras_rbm.data import Data, binarized
 from keras_rbm.evaluation import evaluate
 from tests import machines
@@ -66,6 +66,19 @@ def test_figures_are_those_of_enumeration(tmp_path):
         assert row["reconstruction_error"] == pytest.approx(
             np.square(v - again).mean(), abs=ERROR
         )
+
+
+def test_real_values_have_a_likelihood_and_no_pseudo_likelihood(tmp_path):
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+    model = RBM(Gaussian(3), 4, seed=0)
+    figures = evaluate(model, Data("real", x), tmp_path)
+    row = figures["splits"]["train"]
+    assert row["pseudo_log_likelihood"] is None
+    # The weights are small: nearly a normal law of variance 1.
+    expected = -0.5 * (np.square(x).sum(axis=1) + 3 * np.log(2 * np.pi))
+    assert row["log_likelihood"]["lower"] == pytest.approx(
+        expected.mean(), abs=0.01
+    )
 
 
 def test_splits_that_there_are_none_of_are_left_out(tmp_path):
