@@ -12,6 +12,7 @@ from typing import NamedTuple
 from keras import ops
 
 from keras_rbm import checks, gibbs, random, tempering
+from keras_rbm import machine as machine_lib
 
 # Rows that the addresses of all betas have in common: far more than there are.
 _ROWS = 2**31 - 1
@@ -109,8 +110,11 @@ class Gibbs(Sampler):
     """
 
     def run(self, base, machine, state, stream, first, num_sweeps, clamp=None):
+        flipped = machine_lib.flip(machine)
+
         def one(i, v):
-            v = gibbs.sweep(machine, v, random.fold_in(stream, first + i))
+            here = random.fold_in(stream, first + i)
+            v = gibbs.sweep(machine, v, here, flipped)
             return v if clamp is None else clamp.hold(v)
 
         return ops.fori_loop(0, num_sweeps, one, state)

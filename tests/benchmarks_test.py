@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_rbm import RBM, PersistentChain
+from tests.machines import rounding
 
 FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
 
@@ -42,6 +43,30 @@ def test_the_products_of_ais_neither_vanish_nor_overflow():
     size = np.abs(benchmark.products(machine, 10)(1000))
     assert size.shape == (10, 20)
     assert 1e-3 < size.max() < 1e3
+
+
+def test_sampling_runs_beside_its_products():
+    benchmark = load("sampling")
+    times = benchmark.race(20, 8, chains=10, rounds=2, sweeps=30)
+    assert set(times) == {"sample", "products", "transposed"}
+    for values in times.values():
+        assert len(values) == 2
+        assert np.all(np.array(values) > 0)
+
+
+def test_the_products_of_sampling_neither_vanish_nor_overflow():
+    benchmark = load("sampling")
+    kernel = benchmark.draw(20, 8).kernel.numpy()
+    plain, transposed = (
+        benchmark.products(kernel, 10, transposed)(1000)
+        for transposed in (False, True)
+    )
+    assert plain.shape == (10, 20)
+    assert 1e-3 < np.abs(plain).max() < 1e3
+    # A thousand times two products of numbers of size 1, of 20 and 8 terms.
+    np.testing.assert_allclose(
+        plain, transposed, atol=rounding("float32", 28e3)
+    )
 
 
 def evaluation(folder, lower, error, seconds, exact=False):
