@@ -38,3 +38,17 @@ class SpectralBound(keras.constraints.Constraint):
 
     def get_config(self):
         return {"value": self.value}
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class AtLeast(keras.constraints.Constraint):
+    """No value less than `minimum`, by max(w, minimum)."""
+
+    def __init__(self, minimum):
+        self.minimum = minimum
+
+    def __call__(self, w):
+        return ops.maximum(w, ops.cast(self.minimum, w.dtype))
+
+    def get_config(self):
+        return {"minimum": self.minimum}

@@ -12,10 +12,12 @@ from typing import NamedTuple
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import checks
+from keras_rbm import checks, special
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
+# Steps of Newton's method that lead to a tail's quantile in float32.
+_STEPS = 3
 
 
 class Stream(NamedTuple):
@@ -172,6 +174,48 @@ def gumbel(stream, shape):
         `float32` tensor of shape `shape`.
     """
     return -ops.log(-ops.log(_open_uniform(stream, shape)))
+
+
+def truncated_normal(stream, t):
+    """Y - t for a standard normal draw y that is beyond t, by inversion.
+
+    The quantile of a uniform draw, exact to the rounding of float32 at any t,
+    also far out, where 1 / t is the scale of what y exceeds t by.
+
+    Args:
+        stream: A `Stream`.
+        t: `float32` tensor of shape `(rows, columns)`.
+
+    Returns:
+        Tensor of the shape and dtype of `t`, not negative.
+    """
+    u = _open_uniform(stream, ops.shape(t))
+    # Of t > 0, a share u of the tail lies beyond y. Of t < 0, shares of all
+    # lie beyond y and before it: the smaller one is that of a tail from 0.
+    size = ops.relu(-t)
+    tail = special.normal_tail(size)
+    beyond, before = u * (1 - tail), tail + (1 - u) * (1 - tail)
+    share = ops.where(t < 0, 2 * ops.minimum(beyond, before), u)
+    x = _quantile(-ops.log(share), ops.relu(t))
+    return ops.relu(size + ops.where((t < 0) & (before < beyond), -x, x))
+
+
+def _quantile(e, t):
+    """The x >= 0 for which log Q(t) - log Q(t + x) = e, for t >= 0.
+
+    With Q(t) = P(y > t) = phi(t) / (t + G(t)), the left is t x + x^2 / 2 +
+    log((t + x + G(t + x)) / (t + G(t))): convex in x, and no less than either
+    of t x + x^2 / 2 and x (t + G(t)). Newton's steps thus start beyond the
+    root, and fall towards it.
+    """
+    hazard = t + special.normal_excess(t)
+    root = t + ops.sqrt(ops.square(t) + 2 * e)
+    x = ops.minimum(e / hazard, 2 * e / ops.maximum(root, 1e-30))
+    for _ in range(_STEPS):
+        there = t + x + special.normal_excess(t + x)
+        value = x * (t + 0.5 * x) + ops.log(there / hazard)
+        x = ops.relu(x - (value - e) / there)
+    return x
 
 
 def _open_uniform(stream, shape):

@@ -19,6 +19,7 @@ LAYERS = (
         "devices",
         "progress",
         "replicas",
+        "special",
         "version",
     ),
     ("constraints", "random", "schedules", "sparsity", "tiles"),

@@ -4,8 +4,11 @@ from keras_rbm import checks
 from keras_rbm.units.base import Parameter as Parameter
 from keras_rbm.units.base import Units as Units
 from keras_rbm.units.bernoulli import Bernoulli as Bernoulli
+from keras_rbm.units.binomial import Binomial as Binomial
 from keras_rbm.units.composite import Composite as Composite
 from keras_rbm.units.gaussian import Gaussian as Gaussian
+from keras_rbm.units.noisy_relu import NoisyReLU as NoisyReLU
+from keras_rbm.units.relu import ReLU as ReLU
 from keras_rbm.units.softmax import Softmax as Softmax
 from keras_rbm.units.spin import Spin as Spin
 

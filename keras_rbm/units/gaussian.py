@@ -30,24 +30,10 @@ class Gaussian(Quadratic):
         linear in them.
     """
 
-    def log_partitions(self, inputs, params):
-        """z^2 / (2 precision) + log(2 pi / precision) / 2, of each unit."""
-        z, precision = inputs + params["bias"], params["precision"]
-        log_width = math.log(2 * math.pi) - ops.log(precision)
-        return 0.5 * (ops.square(z) / precision + log_width)
-
-    def log_partition_change(self, inputs, params, new_inputs, new_params):
-        """The same of the last two, less that of the first.
-
-        z'^2 / q' - z^2 / q = (z'^2 - z^2) / q' + z^2 (q - q') / (q q'), with
-        q the precision: no difference of large squares.
-        """
-        old, new = inputs + params["bias"], new_inputs + new_params["bias"]
-        q, new_q = params["precision"], new_params["precision"]
-        squares = (new - old) * (new + old) / new_q
-        squares = squares + ops.square(old) / q * (q - new_q) / new_q
-        log_widths = ops.log(new_q / q)
-        return 0.5 * ops.sum(squares - log_widths, axis=-1)
+    def square_and_rest(self, z, precision):
+        """log_partition = z^2 / (2 precision) + log(2 pi / precision) / 2."""
+        rest = 0.5 * (math.log(2 * math.pi) - ops.log(precision))
+        return z, ops.broadcast_to(rest, ops.shape(z))
 
     def mean(self, inputs, params):
         """(bias + inputs) / precision."""

@@ -6,29 +6,18 @@ import keras
 from keras import ops
 
 from keras_rbm import checks
-from keras_rbm.units.base import Parameter
-from keras_rbm.units.termwise import Termwise
+from keras_rbm.constraints import AtLeast
+from keras_rbm.units.base import Parameter, Units
 
 # The least variance of data that a precision is fitted to.
 _MIN_VARIANCE = 1e-3
 
 
-@keras.saving.register_keras_serializable("keras_rbm")
-class AtLeast(keras.constraints.Constraint):
-    """Keras constraint: no value is less than `minimum`."""
-
-    def __init__(self, minimum):
-        self.minimum = minimum
-
-    def __call__(self, w):
-        return ops.maximum(w, ops.cast(self.minimum, w.dtype))
-
-    def get_config(self):
-        return {"minimum": self.minimum}
-
-
-class Quadratic(Termwise):
+class Quadratic(Units):
     """Real units: energy(x) = <precision, x^2> / 2 - <bias, x>.
+
+    With z = bias + inputs, subclasses give log_partition as a square and a
+    rest, of each unit: s^2 / (2 precision) + r.
 
     Args:
         size: Number of units.
@@ -66,6 +55,37 @@ class Quadratic(Termwise):
 
     def statistics(self, x):
         return {"bias": x, "precision": -0.5 * ops.square(x)}
+
+    @abc.abstractmethod
+    def square_and_rest(self, z, precision):
+        """S and r of the log-partition s^2 / (2 precision) + r.
+
+        Args:
+            z: bias + inputs, tensor of shape `(batch, width)`.
+            precision: Tensor of shape `(width,)` or `(batch, width)`.
+
+        Returns:
+            Two tensors of the shape of `z`.
+        """
+
+    def log_partition(self, inputs, params):
+        z, precision = inputs + params["bias"], params["precision"]
+        s, rest = self.square_and_rest(z, precision)
+        return ops.sum(0.5 * ops.square(s) / precision + rest, axis=-1)
+
+    def log_partition_change(self, inputs, params, new_inputs, new_params):
+        """`log_partition` of the last two arguments less that of the first.
+
+        s'^2 / q' - s^2 / q = ((s' - s) (s' + s) + s^2 (q - q') / q) / q',
+        with q the precision: no difference of large squares.
+        """
+        q, new_q = params["precision"], new_params["precision"]
+        s, rest = self.square_and_rest(inputs + params["bias"], q)
+        new_s, new_rest = self.square_and_rest(
+            new_inputs + new_params["bias"], new_q
+        )
+        change = (new_s - s) * (new_s + s) + ops.square(s) * (q - new_q) / q
+        return ops.sum(0.5 * change / new_q + (new_rest - rest), axis=-1)
 
     def fit_parameters(self, mean, variance=None):
         """The precision 1 / variance, and the bias that gives the mean.

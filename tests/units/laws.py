@@ -12,7 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import Bernoulli, Composite, Gaussian, Softmax, Spin
+from keras_rbm import (
+    Bernoulli,
+    Binomial,
+    Composite,
+    Gaussian,
+    NoisyReLU,
+    ReLU,
+    Softmax,
+    Spin,
+)
 
 # Inputs, small and large ones.
 SMALL = [0.0, 0.5, -2.0, 5.0, -7.0]
@@ -28,15 +37,18 @@ class Case(NamedTuple):
             `(z, params) -> (points, log_weights)`.
         means: Means that the units can have, of shape `(width,)`.
         continuous: Whether some sites have no list of states.
+        slack: By how much the log-partition, and the mean, may be larger than
+            those of the law, for each unit.
     """
 
     unit: object
     sites: list
     means: np.ndarray
     continuous: bool = False
+    slack: tuple = (0.0, 0.0)
 
     def __str__(self):
-        return repr(self.unit)
+        return repr(self.unit).replace(", minimum_precision=0.01", "")
 
 
 def listed(*values, log_weights=None):
@@ -44,6 +56,11 @@ def listed(*values, log_weights=None):
     points = np.array(values, "float64").reshape(len(values), -1)
     weights = np.zeros(len(points)) if log_weights is None else log_weights
     return points.shape[1], lambda z, params: (points, np.asarray(weights))
+
+
+def log_comb(n):
+    """Log of the number of subsets of each size, of n things."""
+    return np.array([math.log(math.comb(n, k)) for k in range(n + 1)])
 
 
 def quadratic(z, params, low=-np.inf):
@@ -63,9 +80,22 @@ def quadratic(z, params, low=-np.inf):
     return x[:, None], np.log(weights) - precision * x**2 / 2
 
 
+def positive(z, params):
+    """The same for x >= 0."""
+    return quadratic(z, params, low=0.0)
+
+
+def copies(z, params):
+    """n of infinitely many binary units that are on, their biases stepped."""
+    first = 0 if z is None else max(0, int(z[0]) - 60)
+    n = np.arange(first + 121)
+    logs = np.cumsum(np.log1p(-np.exp(-np.maximum(n, 1e-9))) * (n > 0))
+    return n[first:, None], (-(n**2) / 2 - logs)[first:]
+
+
 BINARY = listed(0.0, 1.0)
 SPIN = listed(-1.0, 1.0)
-REAL = 1, quadratic
+REAL, POSITIVE, COPIES = (1, quadratic), (1, positive), (1, copies)
 PROBABILITIES = np.array([0.1, 0.3, 0.6, 0.25, 0.25, 0.5])
 
 CASES = [
@@ -75,6 +105,22 @@ CASES = [
     Case(Gaussian(5), [REAL] * 5, np.array([-3.0, -0.1, 0.0, 1.0, 7.0]), True),
     Case(
         Gaussian(3, precision=2.0), [REAL] * 3, np.array([-3.0, 0.2, 1.0]), True
+    ),
+    Case(ReLU(5), [POSITIVE] * 5, np.array([0.01, 0.3, 0.8, 1.0, 7.0]), True),
+    Case(
+        ReLU(3, precision=2.0), [POSITIVE] * 3, np.array([0.1, 0.2, 2.0]), True
+    ),
+    Case(
+        NoisyReLU(5),
+        [COPIES] * 5,
+        np.array([0.01, 0.3, 0.7, 2.0, 20.0]),
+        True,
+        (1 / 24, 0.011),
+    ),
+    Case(
+        Binomial(5, 4),
+        [listed(*range(5), log_weights=log_comb(4))] * 5,
+        np.array([0.1, 1.0, 2.0, 3.2, 3.99]),
     ),
     Case(
         Composite(Bernoulli(2), Softmax(1, 3), Spin(1)),
@@ -207,7 +253,7 @@ def some_states(case, count=5, seed=0):
                 [x[rng.choice(len(p), p=p / p.sum())] for x, p, _ in laws]
             )
         )
-    return np.array(rows)
+    return np.array(rows, "float64")
 
 
 def starting(unit, dtype="float32"):
@@ -236,8 +282,3 @@ def inputs(unit, values, dtype="float32"):
     """Every value on every column, in rows that mix them."""
     shifts = [np.roll(np.resize(values, unit.width), i) for i in range(5)]
     return tf.constant(np.stack(shifts), dtype)
-
-
-def log_comb(n):
-    """Log of the number of subsets of each size, of n things."""
-    return np.array([math.log(math.comb(n, k)) for k in range(n + 1)])

@@ -1,0 +1,99 @@
+"""Units that are several binary ones with the same weights."""
+
+import keras
+import numpy as np
+from keras import ops
+from scipy import special
+
+from keras_rbm import checks, random
+from keras_rbm.units.base import Units
+from keras_rbm.units.bernoulli import Bernoulli
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class Binomial(Units):
+    """How many of n binary copies are on: energy(x) = -log C(n, x) - <bias, x>.
+
+    With x in {0, 1, ..., n} and z = bias + inputs, x_i given its inputs is
+    binomial, with n trials of probability sigmoid(z_i): the sum of n
+    `Bernoulli` units of one weight and one bias. Data may also be in between,
+    as means are.
+
+    Args:
+        size: Number of units.
+        trials: n, the number of copies.
+
+    Raises:
+        ValueError: If an argument is not a positive integer.
+
+    Reference: Teh and Hinton (2001), "Rate-coded restricted Boltzmann
+        machines for face recognition", section 2.
+    """
+
+    def __init__(self, size, trials):
+        super().__init__(size)
+        self.trials = checks.positive_integer("trials", trials)
+        self._copy = Bernoulli(size)
+
+    @property
+    def support(self):
+        """From 0 to the number of trials."""
+        return 0.0, float(self.trials)
+
+    @property
+    def states(self):
+        """0, 1, ..., trials."""
+        return tuple(float(x) for x in range(self.trials + 1))
+
+    def parameters(self):
+        return self._copy.parameters()
+
+    def base_energy(self, x):
+        """-sum_i log C(n, x_i), on a straight line between two integers.
+
+        So that a single trial is a `Bernoulli` unit, whose energy is linear
+        in grey values.
+        """
+        n, k = self.trials, np.arange(self.trials + 1)
+        logs = special.gammaln([n + 1]) - (
+            special.gammaln(k + 1) + special.gammaln(n - k + 1)
+        )
+        logs = ops.cast(logs, x.dtype)
+        low = ops.clip(ops.floor(x), 0, n - 1)
+        index = ops.cast(low, "int32")
+        below, above = (ops.take(logs, index + i, axis=0) for i in (0, 1))
+        return -ops.sum(below + (x - low) * (above - below), axis=-1)
+
+    def log_partition(self, inputs, params):
+        """N sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
+        return self.trials * self._copy.log_partition(inputs, params)
+
+    def log_partition_change(self, inputs, params, new_inputs, new_params):
+        return self.trials * self._copy.log_partition_change(
+            inputs, params, new_inputs, new_params
+        )
+
+    def mean(self, inputs, params):
+        """N sigmoid(bias + inputs)."""
+        return self.trials * self._copy.mean(inputs, params)
+
+    def sample(self, inputs, params, stream):
+        """A sum of n binary draws of each unit, from columns of their own.
+
+        To invert the cumulative probabilities would take a single draw, but
+        those of many trials are below what float32 can hold.
+        """
+        p = ops.cast(self._copy.mean(inputs, params), "float32")
+        rows = ops.shape(p)[0]
+        u = random.uniform(stream, (rows, self.size * self.trials))
+        u = ops.reshape(u, (rows, self.size, self.trials))
+        return ops.sum(ops.cast(u < p[:, :, None], inputs.dtype), axis=2)
+
+    def fit_parameters(self, mean, variance=None):
+        """The log-odds of mean / n, as for `Bernoulli` units."""
+        return self._copy.fit_parameters(
+            ops.cast(mean, "float64") / self.trials
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "trials": self.trials}

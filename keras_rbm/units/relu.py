@@ -1,0 +1,101 @@
+"""Units that take any positive value."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_rbm import random, special
+from keras_rbm.units.precision import Quadratic
+
+_LOG_ROOT = 0.5 * math.log(2 * math.pi)
+# The least mean, in standard deviations without the bound, and how many steps
+# of Newton's method lead to its bias in float64.
+_MIN_MEAN, _STEPS = 1e-3, 20
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class ReLU(Quadratic):
+    """Rectified normal units: energy(x) = <precision, x^2> / 2 - <bias, x>.
+
+    With x >= 0 and z = bias + inputs, x_i given its inputs is a normal
+    variable of mean z_i / precision_i and variance 1 / precision_i that is
+    known to be positive: a truncated normal law, from which draws are exact.
+    (`NoisyReLU` is what the name often stands for.)
+
+    Args:
+        size: Number of units.
+        precision: A positive number that the precision is fixed at, or `None`
+            for one that is learned, of each unit, from a start of 1.
+        minimum_precision: What a learned precision does not fall below.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Tubiana, Cocco and Monasson (2019), "Learning protein
+        constitutive motifs from sequence data", whose potential is this one
+        on the positive side.
+    """
+
+    support = (0.0, np.inf)
+
+    def square_and_rest(self, z, precision):
+        """The log-partition, with a = z / sqrt(precision).
+
+            z^2 / (2 precision) + log(Phi(a) sqrt(2 pi / precision)), a >= 0
+            -log((G(-a) - a) sqrt(precision)),                        a < 0
+
+        With Phi of the normal law, and G of `special.normal_excess`.
+        """
+        a = z * ops.rsqrt(precision)
+        size = _size(a)
+        positive = _LOG_ROOT + ops.log1p(-special.normal_tail(size))
+        negative = -ops.log(size + special.normal_excess(size))
+        rest = ops.where(a < 0, negative, positive)
+        return ops.relu(z), rest - 0.5 * ops.log(precision)
+
+    def mean(self, inputs, params):
+        """The mean of the truncated law.
+
+        (a + phi(a) / Phi(a)) / sqrt(precision) for a >= 0, and for a < 0 the
+        same without cancellation, G(-a) / sqrt(precision).
+        """
+        root = ops.rsqrt(params["precision"])
+        return _mean((inputs + params["bias"]) * root) * root
+
+    def sample(self, inputs, params, stream):
+        """What a normal draw beyond -a exceeds it by, / sqrt(precision)."""
+        root = ops.rsqrt(params["precision"])
+        a = (inputs + params["bias"]) * root
+        draws = random.truncated_normal(stream, ops.cast(-a, "float32"))
+        return ops.cast(draws, inputs.dtype) * root
+
+    def fitted_bias(self, mean, precision):
+        """Newton's method for a; the mean rises with it, and is convex.
+
+        The mean is kept at 0.001 standard deviations or more.
+        """
+        target = ops.maximum(mean * ops.sqrt(precision), _MIN_MEAN)
+
+        def step(_, a):
+            mean = _mean(a)
+            variance = 1 + a * mean - ops.square(mean)
+            return a + (target - mean) / variance
+
+        a = ops.fori_loop(0, _STEPS, step, target - 1 / target)
+        return a * ops.sqrt(precision)
+
+
+def _mean(a):
+    """E[y + a | y + a > 0] for a standard normal y."""
+    size = _size(a)
+    excess, tail = special.normal_excess(size), special.normal_tail(size)
+    # The density is (|a| + G) (1 - Phi).
+    hazard = (size + excess) * tail / (1 - tail)
+    return ops.where(a < 0, excess, size + hazard)
+
+
+def _size(a):
+    """|a|, with a slope at 0 that abs has not."""
+    return ops.where(a < 0, -a, a)
