@@ -393,6 +393,7 @@ def _register(gin, keras, experiment, strategy=None):
         experiment.linear_decay,
         experiment.hold_then_linear_decay,
         _in_scope(strategy, keras_rbm.RBM),
+        _in_scope(strategy, keras_rbm.ClassRBM),
         keras_rbm.Bernoulli,
         keras_rbm.Binomial,
         keras_rbm.Composite,

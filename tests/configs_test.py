@@ -19,9 +19,12 @@ def registered():
     train._register(gin, keras, experiment)
 
     @gin.configurable
-    def made_up(width=gin.REQUIRED):
+    def made_up(width=gin.REQUIRED, num_classes=0):
         draws = np.random.default_rng(0).random((300, width))
         x = (draws < 0.3).astype("float32")
+        if num_classes:
+            labels = np.arange(300) % num_classes
+            x = data.with_labels(x, labels, num_classes)
         return data.Data("made-up", x, x[:20])
 
     gin.add_config_file_search_path(str(CONFIGS))
@@ -38,11 +41,16 @@ def clear():
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "base"])
 def test_a_config_trains(name, tmp_path):
     gin.parse_config_file(f"{name}.gin")
-    width = gin.query_parameter("RBM.visible")
+    name_of_width, num_classes = "RBM.visible", 0
+    if gin.query_parameter("run.model").selector.endswith("ClassRBM"):
+        name_of_width = "ClassRBM.features"
+        num_classes = gin.query_parameter("ClassRBM.num_classes")
+    width = gin.query_parameter(name_of_width)
     gin.parse_config(
         [
             "run.data = @made_up()",
             f"made_up.width = {width}",
+            f"made_up.num_classes = {num_classes}",
             "run.epochs = 1",
             "run.steps_per_epoch = 2",
         ]
@@ -52,7 +60,7 @@ def test_a_config_trains(name, tmp_path):
     )
     assert all(np.isfinite(v).all() for v in history.history.values())
     text = (tmp_path / "operative_config.gin").read_text()
-    assert f"RBM.visible = {width}" in text
+    assert f"{name_of_width} = {width}" in text
     assert "run.epochs = 1" in text
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from keras_rbm import (
     RBM,
+    ClassRBM,
     ContrastiveDivergence,
     ExactChain,
     PersistentChain,
@@ -135,6 +136,16 @@ def updates(scope, path, everything=True):
         yield name, state(model) | (history if watched else {})
     if not everything:
         return
+    x, weight = data()
+    labelled = x[:, :9], np.arange(len(x)) % 3, weight
+    labelled = tf.data.Dataset.from_tensor_slices(labelled).repeat().batch(3)
+    for name, generative in (("hybrid", 0.5), ("discriminative", 0.0)):
+        with scope():
+            model = ClassRBM(9, 3, HIDDEN, generative_weight=generative, seed=3)
+            model.compile(optimizer(clipnorm=0.2), run_eagerly=True)
+        history = model.fit(labelled, steps_per_epoch=2, verbose=0).history
+        history = {k: v[-1] for k, v in history.items() if k != "loss"}
+        yield name, state(model) | history
     with scope():
         integers = np.random.default_rng(1).integers(-2, 3, (VISIBLE, HIDDEN))
         model = make(PersistentChain(CHAINS), centered=False)

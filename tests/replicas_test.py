@@ -109,6 +109,7 @@ def test_a_hundred_updates_of_two_replicas(one, two):
 def test_the_gradient_of_shares(one, two):
     """With clipping, sample weights, penalties and replicas of no example."""
     assert_alike(two, one, ["cd", "exact", "tempered"], ERROR)
+    assert_alike(two, one, ["hybrid", "discriminative"], ERROR)
 
 
 def test_one_sweep_is_the_same_to_the_bit(one, two):

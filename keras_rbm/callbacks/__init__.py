@@ -7,6 +7,7 @@ from keras_rbm.callbacks.divergence import (
 )
 from keras_rbm.callbacks.histograms import Histograms as Histograms
 from keras_rbm.callbacks.images import Images as Images
+from keras_rbm.callbacks.images import class_samples as class_samples
 from keras_rbm.callbacks.images import filters as filters
 from keras_rbm.callbacks.images import reconstructions as reconstructions
 from keras_rbm.callbacks.images import samples as samples

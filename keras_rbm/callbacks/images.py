@@ -3,6 +3,7 @@
 import pathlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_rbm import devices, tiles
@@ -140,6 +141,34 @@ def reconstructions(
     means = _array(model.predict_reconstruction(examples))
     above, below = (tiles.grey(_shown(x, picture)) for x in (examples, means))
     return tiles.tile_pairs(above, below, image_shape)
+
+
+def class_samples(
+    model,
+    image_shape=None,
+    num_samples=10,
+    num_sweeps=200,
+    seed=0,
+    picture=None,
+):
+    """Picture of samples of each class, a row for each, shown as their means.
+
+    Args:
+        model: A `ClassRBM`.
+        image_shape: `(rows, columns)` of an example, or `None`.
+        num_samples: Number of samples of each class.
+        num_sweeps: Sweeps of each sample.
+        seed: Integer; the same draws.
+        picture: `data.Picture` of the examples, or `None`.
+
+    Returns:
+        `uint8` array of shape `(height, width)`, in pixels.
+    """
+    labels = np.repeat(np.arange(model.num_classes), num_samples)
+    drawn = model.sample_class(labels, num_sweeps=num_sweeps, seed=seed)
+    means = model.predict_reconstruction(model.join(drawn, labels))
+    greys = tiles.grey(_shown(_array(means), picture))
+    return tiles.tile(greys, image_shape, columns=num_samples)
 
 
 def write_png(path, picture):

@@ -5,5 +5,6 @@ from keras_rbm.chains.contrastive_divergence import (
     ContrastiveDivergence as ContrastiveDivergence,
 )
 from keras_rbm.chains.exact import ExactChain as ExactChain
+from keras_rbm.chains.no_chain import NoChain as NoChain
 from keras_rbm.chains.persistent import PersistentChain as PersistentChain
 from keras_rbm.chains.tempered import TemperedChain as TemperedChain

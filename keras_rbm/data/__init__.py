@@ -6,6 +6,7 @@ from keras_rbm.data.categorical import categorical
 from keras_rbm.data.checks import to_float
 from keras_rbm.data.dataset import Data, check_data, some, split
 from keras_rbm.data.digits import digits
+from keras_rbm.data.labels import with_labels
 from keras_rbm.data.mnist import mnist
 from keras_rbm.data.picture import Picture
 from keras_rbm.data.pipeline import batches, binarized, in_order
@@ -27,4 +28,5 @@ __all__ = [
     "split",
     "to_float",
     "whitened",
+    "with_labels",
 ]

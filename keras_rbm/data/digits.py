@@ -3,9 +3,10 @@
 import numpy as np
 
 from keras_rbm.data.dataset import Data, split
+from keras_rbm.data.labels import picture, with_labels
 
 
-def digits(validation_size=180, test_size=180, seed=0):
+def digits(validation_size=180, test_size=180, seed=0, num_classes=0):
     """Returns scikit-learn's 1,797 digits of 8 x 8 pixels, shuffled.
 
     They come with the library: nothing is downloaded. The 17 grey levels 0 to
@@ -15,14 +16,16 @@ def digits(validation_size=180, test_size=180, seed=0):
         validation_size: Number of examples held out, 0 for none.
         test_size: Number of examples held out, 0 for none.
         seed: Integer; the same one always gives the same three splits.
+        num_classes: 10 for rows (x, one-hot y), as a `ClassRBM` has them; 0
+            for images alone.
 
     Returns:
-        A `Data` of float32 arrays of shape `(examples, 64)` in [0, 1], with
-        `image_shape=(8, 8)`.
+        A `Data` of float32 arrays of shape `(examples, 64 + num_classes)` in
+        [0, 1], with `image_shape=(8, 8)`.
 
     Raises:
-        ValueError: If a size or the seed is negative or no integer, or if the
-            sizes leave nothing to train on.
+        ValueError: If a size or the seed is negative or no integer, if the
+            sizes leave nothing to train on, or if there are more classes.
 
     Reference:
         - Alpaydin and Kaynak, 1998, Optical Recognition of Handwritten Digits,
@@ -30,6 +33,10 @@ def digits(validation_size=180, test_size=180, seed=0):
     """
     from sklearn.datasets import load_digits
 
-    x = (load_digits().data / 16.0).astype(np.float32)
+    source = load_digits()
+    x = (source.data / 16.0).astype(np.float32)
+    if num_classes:
+        x = with_labels(x, source.target, num_classes)
     train, validation, test = split(x, validation_size, test_size, seed)
-    return Data("digits", train, validation, test, image_shape=(8, 8))
+    shown = picture(train, num_classes)
+    return Data("digits", train, validation, test, (8, 8), shown)

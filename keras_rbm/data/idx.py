@@ -1,4 +1,4 @@
-"""Images in IDX files, the format in which MNIST is distributed."""
+"""Images and labels in IDX files, the format in which MNIST is distributed."""
 
 import gzip
 import math
@@ -10,16 +10,16 @@ from keras_rbm.data.checks import check_path
 
 _IMAGES = 0x00000803  # unsigned bytes in three dimensions
 _LABELS = 0x00000801  # unsigned bytes in one dimension
-_HEADER = 16  # bytes: magic number, images, rows, columns
+_KINDS = {_IMAGES: "images", _LABELS: "labels"}
 _GZIP_RATIO = 1032  # what deflate packs at most
 
 
 def find(data_dir, stem):
-    """Finds an IDX file of images under any of its usual names.
+    """Finds an IDX file under any of its usual names.
 
     Args:
         data_dir: Directory to look in.
-        stem: What the file's name begins with, for example `"train-images"`.
+        stem: What the file's name begins with, such as `"train-images"`.
 
     Returns:
         The path of the first of `candidates(stem)` that exists, or `None`.
@@ -32,15 +32,17 @@ def find(data_dir, stem):
 
 
 def candidates(stem):
-    """Lists the usual names of an IDX file of images, packed or not.
+    """Lists the usual names of an IDX file, packed or not.
 
     Args:
-        stem: What the file's name begins with, for example `"train-images"`.
+        stem: What the file's name begins with: `"train-images"`, or
+            `"train-labels"` for labels, which have one dimension.
 
     Returns:
         A list of file names.
     """
-    names = (f"{stem}-idx3-ubyte", f"{stem}.idx3-ubyte")
+    dimensions = 1 if stem.endswith("labels") else 3
+    names = (f"{stem}-idx{dimensions}-ubyte", f"{stem}.idx{dimensions}-ubyte")
     return [name + suffix for name in names for suffix in ("", ".gz")]
 
 
@@ -58,14 +60,34 @@ def read_images(path):
             longer than its header says, or its compression is damaged.
         OSError: If the file cannot be opened.
     """
+    return _read(path, _IMAGES, 3)
+
+
+def read_labels(path):
+    """Reads the labels in an IDX file, gzipped (whatever its name) or not.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        A read-only uint8 array of shape `(labels,)`.
+
+    Raises:
+        ValueError: As for `read_images`.
+        OSError: If the file cannot be opened.
+    """
+    return _read(path, _LABELS, 1)
+
+
+def _read(path, magic, dimensions):
     path = check_path(path, "path")
     size = path.stat().st_size
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
+    length = 4 * (1 + dimensions)
     try:
         with gzip.open(path) if packed else open(path, "rb") as file:
-            header = file.read(_HEADER)
-            shape = _shape(header, path)
+            shape = _shape(file.read(length), path, magic, length)
             expected = math.prod(shape)
             # A damaged header must not make room for what is not there.
             possible = size * (_GZIP_RATIO if packed else 1)
@@ -77,30 +99,30 @@ def read_images(path):
             f"Received: {size} bytes"
         ) from error
     if len(content) != expected:
+        of = " of {} x {} pixels".format(*shape[1:]) if shape[1:] else ""
         raise ValueError(
-            f"The IDX file {path} must hold {_HEADER + expected} bytes for "
-            f"the {shape[0]} images of {shape[1]} x {shape[2]} pixels in its "
-            "header. Download it again. "
-            f"Received: {_HEADER + len(content)} bytes"
+            f"The IDX file {path} must hold {length + expected} bytes for "
+            f"the {shape[0]} {_KINDS[magic]}{of} in its header. Download it "
+            f"again. Received: {length + len(content)} bytes"
             + " or more"
             * (len(content) > expected)
         )
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _shape(header, path):
-    if len(header) < _HEADER:
+def _shape(header, path, magic, length):
+    if len(header) < length:
         raise ValueError(
-            f"The IDX file {path} must begin with a header of {_HEADER} "
+            f"The IDX file {path} must begin with a header of {length} "
             "bytes. Download it again. "
             f"Received: a file of {len(header)} bytes (unpacked)"
         )
-    magic, *shape = (int(field) for field in np.frombuffer(header, ">u4"))
-    if magic != _IMAGES:
-        kind = "labels" if magic == _LABELS else "something else"
+    found, *shape = (int(field) for field in np.frombuffer(header, ">u4"))
+    if found != magic:
+        kind, wanted = _KINDS.get(found, "something else"), _KINDS[magic]
         raise ValueError(
-            f"The IDX file {path} must hold images: its first four bytes are "
-            f"expected to be {_IMAGES:#010x}. It holds {kind}; put the file "
-            f"of images under this name. Received: {magic:#010x}"
+            f"The IDX file {path} must hold {wanted}: its first four bytes are "
+            f"expected to be {magic:#010x}. It holds {kind}; put the file "
+            f"of {wanted} under this name. Received: {found:#010x}"
         )
     return shape

@@ -3,16 +3,25 @@
 from keras_rbm.data import idx, tfds_images
 from keras_rbm.data.checks import check_integer, check_path
 from keras_rbm.data.dataset import Data, split
+from keras_rbm.data.labels import picture, with_labels
 
-_STEMS = {"train": "train-images", "test": "t10k-images"}
+_STEMS = {"train": "train", "test": "t10k"}
 
 
-def mnist(data_dir=None, name="mnist", validation_size=5000, train_size=None):
+def mnist(
+    data_dir=None,
+    name="mnist",
+    validation_size=5000,
+    train_size=None,
+    num_classes=0,
+):
     """Returns the images of MNIST, or of another data set, flattened.
 
     With `data_dir` they are read from two IDX files in it, gzipped or not:
     `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte` (or with a dot,
-    `train-images.idx3-ubyte`); nothing is downloaded. Without it they come
+    `train-images.idx3-ubyte`), and the labels, if they are wanted, from
+    `train-labels-idx1-ubyte` and `t10k-labels-idx1-ubyte`; nothing is
+    downloaded. Without it they come
     from TensorFlow Datasets, which may be any data set of images there
     (`"fashion_mnist"`, `"cifar10"`): see `tfds_images.read_images`.
 
@@ -28,12 +37,14 @@ def mnist(data_dir=None, name="mnist", validation_size=5000, train_size=None):
         validation_size: Number of examples held out, 0 for no validation set.
         train_size: Number of examples to train on, the first ones; `None`
             for all that are not held out.
+        num_classes: Number of classes, for rows (x, one-hot y), as a
+            `ClassRBM` has them; 0 for images alone.
 
     Returns:
-        A `Data` of uint8 arrays of shape `(examples, rows * columns)`,
-        intensities in units of 1/255, with `image_shape=(rows, columns)`:
-        (28, 28) for MNIST. `test` is `None` where TFDS has none. (Images that
-        are binary in TFDS are float32.)
+        A `Data` of uint8 arrays of shape `(examples, rows * columns +
+        num_classes)`, intensities in units of 1/255, with
+        `image_shape=(rows, columns)`: (28, 28) for MNIST. `test` is `None`
+        where TFDS has none. (Images that are binary in TFDS are float32.)
 
     Raises:
         FileNotFoundError: If `data_dir` lacks a file.
@@ -44,12 +55,23 @@ def mnist(data_dir=None, name="mnist", validation_size=5000, train_size=None):
             nothing to train on.
     """
     check_integer(validation_size, "validation_size", 0)
+    check_integer(num_classes, "num_classes", 0)
+    labels = {}
     if data_dir is None:
         images = tfds_images.read_images(name)
+        if num_classes:
+            labels = tfds_images.read_labels(name)
     else:
-        images = _read_files(check_path(data_dir, "data_dir"))
-    train, test = images["train"], images.get("test")
-    validation = images.get("validation") if validation_size else None
+        data_dir = check_path(data_dir, "data_dir")
+        images = _read_files(data_dir, "images", idx.read_images)
+        if num_classes:
+            labels = _read_files(data_dir, "labels", idx.read_labels)
+    image_shape = images["train"].shape[1:]
+    rows = {key: x.reshape(len(x), -1) for key, x in images.items()}
+    for key, y in labels.items():
+        rows[key] = with_labels(rows[key], y, num_classes)
+    train, test = rows["train"], rows.get("test")
+    validation = rows.get("validation") if validation_size else None
     if validation is None:
         train, validation, _ = split(train, validation_size)
     if train_size is not None:
@@ -60,18 +82,14 @@ def mnist(data_dir=None, name="mnist", validation_size=5000, train_size=None):
                 f"to train on, {len(train)}. Received: train_size={train_size}"
             )
         train = train[:train_size]
-    return Data(
-        name,
-        _flatten(train),
-        _flatten(validation),
-        _flatten(test),
-        image_shape=train.shape[1:],
-    )
+    shown = picture(train, num_classes)
+    return Data(name, train, validation, test, image_shape, shown)
 
 
-def _read_files(data_dir):
-    paths = {key: idx.find(data_dir, stem) for key, stem in _STEMS.items()}
-    missing = [_STEMS[key] for key, path in paths.items() if path is None]
+def _read_files(data_dir, kind, read):
+    stems = {key: f"{stem}-{kind}" for key, stem in _STEMS.items()}
+    paths = {key: idx.find(data_dir, stem) for key, stem in stems.items()}
+    missing = [stems[key] for key, path in paths.items() if path is None]
     if missing:
         names = [", ".join(idx.candidates(stem)) for stem in missing]
         raise FileNotFoundError(
@@ -81,8 +99,4 @@ def _read_files(data_dir):
             f"Received: data_dir={str(data_dir)!r}"
             + ("" if data_dir.is_dir() else ", which is no directory")
         )
-    return {key: idx.read_images(path) for key, path in paths.items()}
-
-
-def _flatten(x):
-    return x if x is None else x.reshape(len(x), -1)
+    return {key: read(path) for key, path in paths.items()}

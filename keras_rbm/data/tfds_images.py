@@ -1,4 +1,4 @@
-"""Images from TensorFlow Datasets, with an early word when offline."""
+"""Images and labels from TensorFlow Datasets, which tell soon if offline."""
 
 import threading
 
@@ -37,31 +37,46 @@ def read_images(name, data_dir=None):
         ValueError: If TFDS knows no data set of this name, or it does not
             consist of 8-bit images of one size with a `"train"` split.
     """
-    import tensorflow_datasets as tfds
-
-    if data_dir is not None:
-        data_dir = check_path(data_dir, "data_dir")
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    # What TFDS raises, by sort of name: unknown, malformed, of no version.
-    except (AssertionError, OSError, TypeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(
-            "Argument `name` must be the name of a data set in TFDS (see "
-            "https://www.tensorflow.org/datasets/catalog) or of one that was "
-            f"prepared on this machine. Received: name={name!r} ({reason})"
-        ) from None
-    if not builder.is_prepared():
-        _download(builder, name)
+    builder = _builder(name, data_dir)
     feature = _image_feature(builder.info, name)
     splits = {
-        split: _read(builder, split, feature.shape)
+        split: _read_images(builder, split, feature.shape)
         for split in ("train", "validation", "test")
         if split in builder.info.splits
     }
     if max(x.max(initial=0) for x in splits.values()) <= 1:
         splits = {key: x.astype(np.float32) for key, x in splits.items()}
     return splits
+
+
+def read_labels(name, data_dir=None):
+    """Reads the labels of a TFDS data set that `read_images` has read.
+
+    Args:
+        name: The data set's name in TFDS.
+        data_dir: As for `read_images`.
+
+    Returns:
+        A dict of int64 arrays of shape `(examples,)`, in the same order.
+
+    Raises:
+        ValueError: If it has no feature called "label" that is a class.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = _builder(name, data_dir)
+    feature = dict(builder.info.features.items()).get("label")
+    if not isinstance(feature, tfds.features.ClassLabel):
+        raise ValueError(
+            'Argument `name` must be a data set with a feature called "label" '
+            "that is a class, if labels are wanted. "
+            f"Received: name={name!r} with features={builder.info.features}"
+        )
+    return {
+        split: np.concatenate(list(_batches(builder, split, "label")))
+        for split in ("train", "validation", "test")
+        if split in builder.info.splits
+    }
 
 
 def why_unreachable(url, seconds=6.0):
@@ -91,6 +106,27 @@ def why_unreachable(url, seconds=6.0):
     thread.start()
     thread.join(seconds)
     return outcome[0]
+
+
+def _builder(name, data_dir):
+    """A data set of this name that is prepared."""
+    import tensorflow_datasets as tfds
+
+    if data_dir is not None:
+        data_dir = check_path(data_dir, "data_dir")
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    # What TFDS raises, by sort of name: unknown, malformed, of no version.
+    except (AssertionError, OSError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            "Argument `name` must be the name of a data set in TFDS (see "
+            "https://www.tensorflow.org/datasets/catalog) or of one that was "
+            f"prepared on this machine. Received: name={name!r} ({reason})"
+        ) from None
+    if not builder.is_prepared():
+        _download(builder, name)
+    return builder
 
 
 def _download(builder, name):
@@ -145,21 +181,26 @@ def _image_feature(info, name):
     return feature
 
 
-def _read(builder, split, shape):
+def _read_images(builder, split, shape):
     """Returns one split as uint8 (examples, rows, columns), as TFDS has it."""
+    count = builder.info.splits[split].num_examples
+    images = np.empty((count, *shape[:2]), np.uint8)
+    first = 0
+    for x in _batches(builder, split, "image"):
+        images[first : first + len(x)] = _to_grey(x)
+        first += len(x)
+    return images
+
+
+def _batches(builder, split, feature):
+    """Arrays of one feature, always in the same order."""
     import tensorflow_datasets as tfds
 
     dataset = builder.as_dataset(
         split=split, read_config=tfds.ReadConfig(try_autocache=False)
     )
-    dataset = dataset.map(lambda example: example["image"])
-    count = builder.info.splits[split].num_examples
-    images = np.empty((count, *shape[:2]), np.uint8)
-    first = 0
-    for x in dataset.batch(_ROWS_AT_ONCE).as_numpy_iterator():
-        images[first : first + len(x)] = _to_grey(x)
-        first += len(x)
-    return images
+    dataset = dataset.map(lambda example: example[feature])
+    return dataset.batch(_ROWS_AT_ONCE).as_numpy_iterator()
 
 
 def _to_grey(x):

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_rbm import checks, likelihood
 from keras_rbm.data import binarized, check_data, some
-from keras_rbm.evaluation import report
+from keras_rbm.evaluation import classification, report
 from keras_rbm.models.machine_model import MachineModel
 from keras_rbm.progress import Progress
 
@@ -47,6 +47,10 @@ def evaluate(
         - `pseudo_log_likelihood`: `mean`, `standard_error`, `examples`, in
           nats an example, over all sites;
         - `reconstruction_error`: mean squared error of a value;
+        - `classification`, of a `ClassRBM`: `error`, the share of all
+          examples whose most probable class is not theirs, its
+          `standard_error`, and `conditional_log_likelihood`, the mean of
+          log p(y | x) in nats;
     - `log_partition`: `method` (`"exact"` or `"ais"`), `lower`, `upper`,
       `standard_error`, `trusted`, `warnings`, `summary` (the same in words),
       and for AIS `forward`, `reverse`, `half_betas` (`forward` with half the
@@ -140,6 +144,11 @@ def _check(model, data):
 
 def _no_likelihood(model, data, splits):
     """Why there are no likelihoods, or `None`."""
+    if getattr(model, "generative_weight", 1) == 0:
+        return (
+            "No likelihoods: the model has learned p(y | x) alone "
+            "(generative_weight=0)."
+        )
     for split, x in splits.items():
         name = f"{data.name}.{split}"
         model.visible.check(x, name)
@@ -177,6 +186,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
         "log_likelihood": ours and _attributes(ours),
         "pseudo_log_likelihood": pseudo and _mean(np.concatenate(pseudo)),
         "reconstruction_error": float(np.concatenate(errors).mean()),
+        **classification.figures(model, x),
     }
 
 

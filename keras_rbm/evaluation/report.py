@@ -4,6 +4,8 @@ import json
 import math
 import os
 
+from keras_rbm.evaluation import classification
+
 _BINARIZED = {
     "none": "taken as they are",
     "stochastic": "binarized by one draw of each value (seed {seed})",
@@ -83,6 +85,7 @@ def table(figures):
     below = [f"Nats an example of {figures['data']}, {how}.", *figures["notes"]]
     if figures["log_partition"]:
         below.append(figures["log_partition"]["summary"])
+    below += classification.lines(figures["splits"])
     return "\n".join([*lines, "", *below])
 
 

@@ -115,3 +115,6 @@ def pictures(model, data, examples, output):
         ),
     ):
         callbacks.write_png(os.path.join(output, f"{name}.png"), picture)
+    if getattr(model, "generative_weight", 0):  # A `ClassRBM` that can draw.
+        picture = callbacks.class_samples(model, **shown)
+        callbacks.write_png(os.path.join(output, "class_samples.png"), picture)

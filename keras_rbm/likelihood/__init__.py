@@ -7,6 +7,11 @@ from keras_rbm.likelihood.bennett import BennettEstimate as BennettEstimate
 from keras_rbm.likelihood.bennett import bennett as bennett
 from keras_rbm.likelihood.bracket import Bracket as Bracket
 from keras_rbm.likelihood.bracket import bracket as bracket
+from keras_rbm.likelihood.classes import class_inputs as class_inputs
+from keras_rbm.likelihood.classes import feature_inputs as feature_inputs
+from keras_rbm.likelihood.classes import (
+    log_class_probabilities as log_class_probabilities,
+)
 from keras_rbm.likelihood.estimate import Estimate as Estimate
 from keras_rbm.likelihood.exact import Exact as Exact
 from keras_rbm.likelihood.exact import can_enumerate as can_enumerate

@@ -54,8 +54,17 @@ class Metrics:
             weight: Tensor of shape `(batch,)`, or `None` for ones.
             stream: A `Stream`, for the sites of the pseudo-likelihood.
         """
-        visible, params = machine.visible, machine.visible_params
         inputs = machine_lib.hidden_inputs(machine, v)
+        values = self.values(machine, v, inputs, v_model, stream)
+        for name, value in values.items():
+            self.means[name].update_state(value, weight)
+
+    def values(self, machine, v, inputs, v_model, stream):
+        """Returns `{name: tensor of shape (batch,)}`, of each example.
+
+        Args are those of `update`, and `inputs` the hidden inputs of `v`.
+        """
+        visible, params = machine.visible, machine.visible_params
         hidden = machine.hidden.mean(inputs, machine.hidden_params)
         visible_inputs = machine_lib.visible_inputs(machine, hidden)
         error = v - visible.mean(visible_inputs, params)
@@ -72,8 +81,7 @@ class Metrics:
             values["pseudo_log_likelihood"] = stochastic_pseudo_log_likelihood(
                 machine, visible.nearest(v), stream, _NUM_SITES
             )
-        for name, value in values.items():
-            self.means[name].update_state(value, weight)
+        return values
 
     def results(self):
         """Returns `{name: mean since the reset}`."""

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_rbm import checks, devices, random, replicas, units
+from keras_rbm import checks, devices, gradients, random, replicas, units
 from keras_rbm.chains import Chain, ContrastiveDivergence
 from keras_rbm.models import normalizable, update
 from keras_rbm.models.machine_model import MachineModel
@@ -57,6 +57,8 @@ class RBM(MachineModel):
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction".
     """
+
+    objective = staticmethod(gradients.free_energy_gap)  # What is followed.
 
     def __init__(
         self,
@@ -147,9 +149,8 @@ class RBM(MachineModel):
 
         Sets the visible parameters to those that give the data's mean without
         inputs (for binary units the log-odds; Gaussian ones get the variance
-        too) unless they have an initializer
-        of their own, the centring offsets to the data's means, and draws the
-        persistent chains afresh.
+        too) unless they have an initializer, the centring offsets to the
+        data's means, and draws the persistent chains afresh.
 
         Args:
             x: Array of shape `(examples, visible.width)`, or a

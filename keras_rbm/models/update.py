@@ -37,14 +37,14 @@ def gradient(model, v, weight, stream):
         # Centring mixes the three gradients, also where one is frozen.
         tape.watch([p.value for p in parameters.variables])
         machine = model.machine()
-        gap, inputs = gradients.free_energy_gap(
+        objective, inputs = model.objective(
             machine, v, v_model, weight, model_weight, totals
         )
         penalty = parameters.activity_penalty(
             machine, inputs[:batch], weight, total
         )
         # That of the weights counts once, however many replicas add it.
-        objective = gap + penalty + sum(model.losses) / replicas.count()
+        objective = objective + penalty + sum(model.losses) / replicas.count()
         objective = model.optimizer.scale_loss(objective)
     slopes = parameters.slopes(tape, objective)
     chain.persist(machine, inputs[batch:], stream)

@@ -157,3 +157,22 @@ def test_write_png_makes_its_directory(tmp_path):
     callbacks.write_png(path, picture)
     read = tf.io.decode_png(path.read_bytes()).numpy()
     np.testing.assert_array_equal(read[:, :, 0], picture)
+
+
+def test_samples_of_a_class_have_a_row():
+    model = keras_rbm.ClassRBM(12, 3, 4, seed=0)
+    # Pixels of the class and no others.
+    kernel = np.zeros((15, 4))
+    kernel[:12, :3] = 20 * np.kron(np.eye(3), np.ones((4, 1))) - 10
+    kernel[12:, :3] = 20 * np.eye(3) - 10
+    model.kernel.assign(kernel)
+    model.hidden_params["bias"].assign(np.zeros(4))
+    shown = data.Picture(np.eye(15, 12))
+    picture = callbacks.class_samples(
+        model, (3, 4), num_samples=2, num_sweeps=3, picture=shown
+    )
+    labels = np.repeat(np.arange(3), 2)
+    drawn = model.sample_class(labels, num_sweeps=3, seed=0)
+    means = model.predict_reconstruction(model.join(drawn, labels))
+    expected = tiles.tile(tiles.grey(means[:, :12]), (3, 4), columns=2)
+    np.testing.assert_array_equal(picture, expected)

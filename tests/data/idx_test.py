@@ -89,3 +89,27 @@ def test_a_header_that_promises_the_moon_costs_nothing(tmp_path):
     path.write_bytes(struct.pack(">4I", 0x803, 2**31, 2**31, 2**31) + bytes(9))
     with pytest.raises(ValueError, match=r"Received: 25 bytes"):
         idx.read_images(path)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_reads_labels(tmp_path, pack):
+    path = tmp_path / "train-labels.idx1-ubyte.gz"
+    path.write_bytes(pack(struct.pack(">2I", 0x801, 3) + bytes([7, 0, 9])))
+    assert idx.find(tmp_path, "train-labels") == path
+    np.testing.assert_array_equal(idx.read_labels(path), [7, 0, 9])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: b[:7], "header of 8 bytes.*Received: a file of 7"),
+        (lambda b: b[:-1], "must hold 28 bytes for the 20 labels.*: 27 bytes"),
+        (lambda b: b + b"0", "must hold 28 bytes.*: 29 bytes or more"),
+        (lambda b: b"\0\0\x08\x03" + b[4:], "expected .*801. It holds images"),
+    ],
+)
+def test_damaged_labels_are_refused(tmp_path, change, message):
+    path = tmp_path / "t10k-labels-idx1-ubyte"
+    path.write_bytes(change(labels))
+    with pytest.raises(ValueError, match=f"{path}.*{message}"):
+        idx.read_labels(path)

@@ -110,3 +110,31 @@ def test_the_real_mnist():
     header = struct.pack(">4I", 0x803, 10000, 28, 28)
     digest = hashlib.md5(header + data.test.tobytes()).hexdigest()
     assert digest == "2646ac647ad5339dbf082846283269ea"
+
+
+def test_labels_are_read_if_they_are_wanted(data_dir):
+    y = {"train": np.arange(20) % 3, "t10k": np.arange(6) % 3}
+    for stem, labels in y.items():
+        content = struct.pack(">2I", 0x801, len(labels))
+        path = data_dir / f"{stem}-labels-idx1-ubyte"
+        path.write_bytes(content + labels.astype("uint8").tobytes())
+    plain = mnist(data_dir, validation_size=5)
+    data = mnist(data_dir, validation_size=5, num_classes=3)
+    assert data.image_shape == (4, 3)
+    assert data.picture.intensities(data.test).shape == (6, 12)
+    for split, labels in (
+        ("train", y["train"][:15]),
+        ("validation", y["train"][15:]),
+        ("test", y["t10k"]),
+    ):
+        rows = getattr(data, split)
+        assert rows.dtype == np.uint8
+        np.testing.assert_array_equal(rows[:, :12], getattr(plain, split))
+        np.testing.assert_array_equal(rows[:, 12:], 255 * np.eye(3)[labels])
+    with pytest.raises(ValueError, match="of 2 classes"):
+        mnist(data_dir, validation_size=5, num_classes=2)
+
+
+def test_a_file_of_labels_that_is_missing_is_named(data_dir):
+    with pytest.raises(FileNotFoundError, match="train-labels-idx1-ubyte"):
+        mnist(data_dir, validation_size=5, num_classes=10)

@@ -21,7 +21,7 @@ def store(data_dir, name, shape, splits, feature=None, key="image"):
         features=tfds.features.FeaturesDict({key: image, "label": label}),
         split_datasets={
             split: tf.data.Dataset.from_tensor_slices(
-                {key: x, "label": np.zeros(len(x), np.int64)}
+                {key: x, "label": np.arange(len(x)) % 2}
             )
             for split, x in splits.items()
         },
@@ -57,6 +57,10 @@ def test_a_prepared_data_set_needs_no_network(tmp_path):
     np.testing.assert_array_equal(data.train, train[:14])
     np.testing.assert_array_equal(data.validation, train[14:])
     np.testing.assert_array_equal(data.test, splits["test"].reshape(5, 12))
+    data = mnist(name="tiny_grey", validation_size=6, num_classes=2)
+    np.testing.assert_array_equal(data.train[:, :12], train[:14])
+    np.testing.assert_array_equal(data.train[:, 13] / 255, np.arange(14) % 2)
+    np.testing.assert_array_equal(data.test[:, 13] / 255, np.arange(5) % 2)
 
 
 def test_colours_become_luminance_and_the_test_split_is_optional(tmp_path):

@@ -1,0 +1,22 @@
+"""No negative phase."""
+
+import keras
+
+from keras_rbm.chains.base import Chain
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class NoChain(Chain):
+    """No samples at all, for an objective that needs none.
+
+    Such is that of a `ClassRBM` that learns p(y | x) alone.
+    """
+
+    def num_samples(self, examples):
+        return 0
+
+    def advance(self, machine, v_data, stream):
+        """Returns samples, of which there are none: `(0, visible.width)`."""
+        return v_data[:0]
+
+    samples = advance

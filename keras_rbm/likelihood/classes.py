@@ -1,0 +1,56 @@
+"""The law of a label given the features, p(y | x), exactly."""
+
+from keras import ops
+
+from keras_rbm import machine as machine_lib
+
+
+def log_class_probabilities(machine, num_classes, inputs):
+    """Log p(y | x) of all classes, where the last columns of v are a label.
+
+    With d the bias of the label, U its rows of W and A the `log_partition` of
+    the hidden units, log sum_h exp(<inputs, h> - energy(h)),
+
+        log p(y | x) = d_y + A(x W + U_y) - log sum_k exp(d_k + A(x W + U_k))
+
+    for hidden units of any type: no sampling, and no log Z.
+
+    Args:
+        machine: A `Machine` whose last `num_classes` visible columns are one
+            unit of a `Softmax`.
+        num_classes: Number of classes.
+        inputs: What the hidden units receive from the features alone, of
+            shape `(batch, hidden.width)`.
+
+    Returns:
+        Tensor of shape `(batch, num_classes)`, in nats.
+
+    Reference: Larochelle and Bengio (2008), "Classification using
+        discriminative restricted Boltzmann machines", equation 2.
+    """
+    rows = class_inputs(machine, num_classes)
+    both = ops.expand_dims(inputs, 1) + rows
+    log_partition = machine.hidden.log_partition(
+        ops.reshape(both, (-1, machine.hidden.width)), machine.hidden_params
+    )
+    bias = machine.visible_params["bias"][-num_classes:]
+    logits = ops.reshape(log_partition, (-1, num_classes)) + bias
+    return logits - ops.logsumexp(logits, axis=1, keepdims=True)
+
+
+def class_inputs(machine, num_classes):
+    """What the hidden units receive from each class, `(classes, width)`."""
+    label = machine._replace(kernel=machine.kernel[-num_classes:])
+    one_hot = ops.eye(num_classes, dtype=machine.kernel.dtype)
+    return machine_lib.hidden_inputs(label, one_hot)
+
+
+def feature_inputs(machine, x):
+    """What the hidden units receive from features alone, `(batch, width)`.
+
+    Args:
+        machine: A `Machine`.
+        x: Tensor of shape `(batch, features)`, the first visible columns.
+    """
+    features = machine._replace(kernel=machine.kernel[: x.shape[1]])
+    return machine_lib.hidden_inputs(features, x)

@@ -1,0 +1,93 @@
+"""What a class RBM follows, and what it predicts."""
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import gradients, likelihood
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+
+# Examples whose classes are computed at once: (rows, classes, hidden) floats.
+_ROWS = 500
+
+
+def objective(
+    generative_weight, discriminative_weight, num_classes, machine, v, *phases
+):
+    """L = generative_weight L_gen + discriminative_weight L_disc.
+
+    With L_gen the negative mean of log p(x, y), by its surrogate, the
+    free-energy gap, and L_disc that of log p(y | x), which is exact.
+
+    Args:
+        generative_weight: Number; at 0 no samples of the model are used.
+        discriminative_weight: Number.
+        num_classes: Number of classes, the last columns of `v`.
+        machine: A `Machine`.
+        v: Tensor of shape `(batch, visible.width)`.
+        *phases: The further arguments of `gradients.free_energy_gap`.
+
+    Returns:
+        The objective, a scalar in nats, and hidden inputs, as
+        `gradients.free_energy_gap` has it.
+
+    Reference: Larochelle and Bengio (2008), "Classification using
+        discriminative restricted Boltzmann machines", equations 1, 5 and 7,
+        whose alpha is `generative_weight`.
+    """
+    value = 0.0
+    if generative_weight:
+        gap, inputs = gradients.free_energy_gap(machine, v, *phases)
+        value = generative_weight * gap
+    else:
+        inputs = machine_lib.hidden_inputs(machine, v)
+    if discriminative_weight:
+        labels, log_p = predictions(
+            machine, v, num_classes, inputs[: ops.shape(v)[0]]
+        )
+        _, sample_weight, _, totals = phases
+        weight = 1.0 if sample_weight is None else sample_weight
+        examples = ops.shape(v)[0] if totals is None else totals.examples
+        share = ops.cast(weight, v.dtype) / ops.cast(examples, v.dtype)
+        own = ops.sum(labels * log_p, axis=1)
+        value = value - discriminative_weight * ops.sum(share * own)
+    return value, inputs
+
+
+def predictions(machine, v, num_classes, inputs):
+    """Labels of examples, and log p(y | x) of all classes.
+
+    Args:
+        machine: A `Machine`.
+        v: Tensor of shape `(batch, visible.width)`, rows (x, one-hot y).
+        num_classes: Number of classes.
+        inputs: The hidden inputs of `v`: what the label adds to them is taken
+            away again, which is cheaper than another product.
+
+    Returns:
+        One-hot labels and logarithms, both of shape `(batch, num_classes)`.
+    """
+    labels = v[:, -num_classes:]
+    own = ops.matmul(labels, likelihood.class_inputs(machine, num_classes))
+    return labels, likelihood.log_class_probabilities(
+        machine, num_classes, inputs - own
+    )
+
+
+def probabilities(machine, x, num_classes):
+    """p(y | x) of features, as an array of shape `(examples, num_classes)`."""
+    parts = [
+        ops.convert_to_numpy(
+            _probabilities(machine, x[i : i + _ROWS], num_classes)
+        )
+        for i in range(0, len(x), _ROWS)
+    ]
+    return np.concatenate(parts)
+
+
+@compiled
+def _probabilities(machine, x, num_classes):
+    inputs = likelihood.feature_inputs(machine, x)
+    return ops.exp(
+        likelihood.log_class_probabilities(machine, num_classes, inputs)
+    )

@@ -1,0 +1,233 @@
+"""The class RBM: features and their label in one machine."""
+
+import keras
+import numpy as np
+
+from keras_rbm import checks, units
+from keras_rbm.chains import ContrastiveDivergence, NoChain
+from keras_rbm.models import class_objective, inputs, labels
+from keras_rbm.models.class_metrics import ClassMetrics
+from keras_rbm.models.rbm import RBM
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class ClassRBM(RBM):
+    """RBM of features x and of a label y, p(x, y, h) ~ exp(-beta E(x, y, h)).
+
+    Its visible side is x and beside it y, one-hot: rows (x, one-hot y). The
+    label's law given the features is exact, without sampling and without
+    log Z; see `class_probabilities`. `fit` minimizes
+
+        L = -generative_weight mean log p(x, y)
+            - discriminative_weight mean log p(y | x)
+
+    so that (1, 0) is the generative machine, (0, 1) the discriminative one,
+    which runs no chain, and (alpha, 1) the hybrid of the paper.
+
+    `fit(x, y)`, `evaluate(x, y)` and their `validation_data=(x, y)` take
+    labels as integers or one-hot rows, or rows (x, one-hot y) alone, as `join`
+    makes them; so do data sets. All else that takes `v`, such as `rbm(v)` or
+    `free_energy`, takes rows too: a call is E[h | x, y], and the prediction of
+    y is `class_probabilities(x)` or `classify(x)`.
+
+    Args:
+        features: `Units` of x, or an integer for that many `Bernoulli` units.
+        num_classes: Number of classes, 2 or more.
+        hidden: The same for the hidden side.
+        chain: As for `RBM`; left out where `generative_weight` is 0.
+        generative_weight: Number, 0 or more.
+        discriminative_weight: Number, 0 or more; not both are 0.
+        **kwargs: Further arguments of `RBM`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Larochelle and Bengio (2008), "Classification using
+        discriminative restricted Boltzmann machines".
+    """
+
+    def __init__(
+        self,
+        features,
+        num_classes,
+        hidden,
+        chain=None,
+        generative_weight=0.01,
+        discriminative_weight=1.0,
+        **kwargs,
+    ):
+        features = units.get("features", features)
+        weights = [
+            _weight("generative_weight", generative_weight),
+            _weight("discriminative_weight", discriminative_weight),
+        ]
+        if not any(weights):
+            raise ValueError(
+                "`generative_weight` or `discriminative_weight` must be more "
+                "than 0. Received: generative_weight=0, discriminative_weight=0"
+            )
+        if checks.positive_integer("num_classes", num_classes) < 2:
+            raise ValueError(
+                "`num_classes` must be 2 or more. Received: "
+                f"num_classes={num_classes}"
+            )
+        if chain is None:
+            chain = ContrastiveDivergence() if weights[0] else NoChain()
+        if isinstance(chain, NoChain) == bool(weights[0]):
+            raise ValueError(
+                "`chain` must be left out where `generative_weight` is 0, "
+                "which needs no samples, and be one that draws some where it "
+                f"is not. Received: chain={chain!r}, generative_weight="
+                f"{generative_weight}"
+            )
+        label = units.Softmax(1, num_classes)
+        visible = units.Composite([features, label])
+        super().__init__(visible, hidden, chain, **kwargs)
+        self.features = features
+        self.num_classes = int(num_classes)
+        self.generative_weight, self.discriminative_weight = weights
+        self._figures = ClassMetrics(visible, self.num_classes, *weights)
+
+    def objective(self, *phases):
+        """What an update follows; see `class_objective.objective`."""
+        return class_objective.objective(
+            self.generative_weight,
+            self.discriminative_weight,
+            self.num_classes,
+            *phases,
+        )
+
+    def join(self, x, y):
+        """Rows (x, one-hot y), of shape `(examples, visible.width)`.
+
+        Args:
+            x: Array of shape `(examples, features.width)`.
+            y: Integers from 0 to `num_classes - 1`, of shape `(examples,)`, or
+                one-hot rows, `(examples, num_classes)`.
+
+        Raises:
+            ValueError: If they are not such.
+        """
+        return labels.joined(x, y, self.features, self.num_classes)
+
+    def class_probabilities(self, x):
+        """p(y | x), exactly.
+
+        Args:
+            x: Array of shape `(examples, features.width)`.
+
+        Returns:
+            Array of shape `(examples, num_classes)`, whose rows sum to 1.
+
+        Raises:
+            ValueError: If they cannot be states of the features' units.
+        """
+        x = self._states(labels.features_of(x, self.features))
+        return class_objective.probabilities(
+            self.machine(), x, self.num_classes
+        )
+
+    def classify(self, x):
+        """The most probable class of each example, `(examples,)`."""
+        return self.class_probabilities(x).argmax(axis=1)
+
+    def fit(self, x=None, y=None, *args, validation_data=None, **kwargs):
+        """Trains the model: `RBM.fit`, with labels.
+
+        Args:
+            x: Features, or rows (x, one-hot y) where `y` is left out; or a
+                `tf.data.Dataset` of batches of rows, or of (x, y) or
+                (x, y, sample_weight).
+            y: Labels, as for `join`.
+            *args: Further arguments of `RBM.fit`.
+            validation_data: (x, y) or (x, y, sample_weight), or a data set.
+            **kwargs: Further arguments of `RBM.fit`.
+
+        Raises:
+            ValueError: As for `RBM.fit`, or if labels are not such.
+        """
+        if validation_data is not None:
+            kwargs["validation_data"] = labels.validation(
+                validation_data, self.features, self.num_classes
+            )
+        return super().fit(*self._rows(x, y), *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """Metrics over all of `x`, with labels as for `fit`."""
+        if not self._fitting:  # `fit` has joined them already.
+            x, y = self._rows(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def sample_class(
+        self,
+        label,
+        num_samples=None,
+        num_sweeps=1000,
+        seed=None,
+        sampler=None,
+        verbose="auto",
+    ):
+        """Draws of the features given the class, from p(x | y).
+
+        The label is held, and the features start from their units without
+        inputs: `inpaint`, of all features.
+
+        Args:
+            label: The class; or one for each sample, of shape
+                `(num_samples,)`, integers or one-hot rows.
+            num_samples: Number of samples of the one class; left out where
+                there is a label for each.
+            num_sweeps: Number of sweeps of each chain.
+            seed: As for `inpaint`, as are the others.
+            sampler: `Gibbs()`, `Tempered()` or `None`.
+            verbose: `"auto"`, 1 or 0.
+
+        Returns:
+            Tensor of shape `(num_samples, features.width)`, of states.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        y = np.asarray(label)
+        if not y.ndim:
+            y = np.full(checks.positive_integer("num_samples", num_samples), y)
+        elif num_samples not in (None, len(y)):
+            raise ValueError(
+                "`num_samples` must be left out where there is a label for "
+                f"each sample. Received: num_samples={num_samples}, "
+                f"label.shape={y.shape}"
+            )
+        y = labels.one_hot(y, self.num_classes, len(y), "label")
+        unknown = np.full((len(y), self.features.width), np.nan, y.dtype)
+        drawn = self.inpaint(
+            np.concatenate([unknown, y], axis=1),
+            np.arange(self.visible.width) < self.features.width,
+            num_sweeps,
+            seed,
+            sampler,
+            verbose,
+        )
+        return drawn[:, : self.features.width]
+
+    def get_config(self):
+        config = super().get_config()
+        del config["visible"]
+        return {
+            **config,
+            "features": keras.saving.serialize_keras_object(self.features),
+            "num_classes": self.num_classes,
+            "generative_weight": self.generative_weight,
+            "discriminative_weight": self.discriminative_weight,
+        }
+
+    def _rows(self, x, y):
+        """Examples and targets for `RBM`: labels belong to the former."""
+        if inputs.is_dataset(x):
+            return labels.joined_dataset(x, self.features, self.num_classes), y
+        if y is None:
+            return x, None
+        return self.join(x, y), None
+
+
+def _weight(name, value):
+    return 0.0 if value == 0 else checks.positive_number(name, value)

@@ -1,0 +1,348 @@
+"""A class RBM, against enumeration of binary units with one-hot labels."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import RBM, Chain, ClassRBM, PersistentChain, units
+from tests.machines import assert_same_states, batches, data, weights
+from tests.oracle import Oracle, all_states
+
+FEATURES, CLASSES, HIDDEN = 4, 3, 3
+ORACLE = Oracle.draw(FEATURES + CLASSES, HIDDEN, seed=0, scale=1.5)
+X = data(24, FEATURES)
+Y = np.random.default_rng(2).integers(0, CLASSES, 24)
+ROWS = np.concatenate([X, np.eye(CLASSES, dtype="float32")[Y]], axis=1)
+# In float64: sums of a few hundred numbers up to 20.
+ERROR = 500 * 20 * np.finfo("float64").eps
+
+
+@keras.saving.register_keras_serializable("keras_rbm_tests")
+class GivenRows(Chain):
+    """Samples of the model that are given beforehand."""
+
+    v_model = ROWS[::2]
+
+    def advance(self, machine, v_data, stream):
+        return tf.constant(self.v_model, v_data.dtype)
+
+    samples = advance
+
+
+def model_of(oracle=ORACLE, generative=0.0, discriminative=1.0, **kwargs):
+    """A model in float64 with the oracle's parameters, run eagerly."""
+    chain = GivenRows() if generative else None
+    model = ClassRBM(
+        FEATURES,
+        CLASSES,
+        HIDDEN,
+        generative_weight=generative,
+        discriminative_weight=discriminative,
+        inverse_temperature=oracle.beta,
+        seed=0,
+        **{"chain": chain, "dtype": "float64", "centered": False, **kwargs},
+    )
+    model.kernel.assign(oracle.kernel)
+    model.visible_params["bias"].assign(oracle.visible_bias)
+    model.hidden_params["bias"].assign(oracle.hidden_bias)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    return model
+
+
+def all_rows(x):
+    """Each example with each class, `(examples * classes, width)`."""
+    labels = np.tile(np.eye(CLASSES), (len(x), 1))
+    return np.concatenate([np.repeat(x, CLASSES, axis=0), labels], axis=1)
+
+
+def probabilities(oracle, x):
+    """p(y | x) from the free energies of (x, y), by their definition."""
+    p = np.exp(-oracle.free_energy(all_rows(x))).reshape(-1, CLASSES)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.5])
+def test_the_law_of_the_label_is_exact(beta):
+    oracle = Oracle(
+        ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias, beta
+    )
+    model = model_of(oracle)
+    x = all_states(FEATURES)
+    found = model.class_probabilities(x)
+    np.testing.assert_allclose(found, probabilities(oracle, x), rtol=ERROR)
+    np.testing.assert_array_equal(model.classify(x), found.argmax(axis=1))
+    assert found.std(axis=0).max() > 0.03
+
+
+def test_any_hidden_units_will_do():
+    """p(y | x) of free energies, which other tests have enumerated."""
+    model = ClassRBM(units.Softmax(2, 2), CLASSES, units.Softmax(2, 3), seed=1)
+    model.kernel.assign(np.random.default_rng(0).normal(size=(7, 6)))
+    x = np.array([[0, 1, 1, 0], [1, 0, 1, 0]], "float32")
+    p = np.exp(-np.asarray(model.free_energy(all_rows(x)), "float64"))
+    p = p.reshape(2, CLASSES)
+    # float32: a few operations on free energies up to 10.
+    np.testing.assert_allclose(
+        model.class_probabilities(x),
+        p / p.sum(axis=1, keepdims=True),
+        rtol=100 * np.finfo("float32").eps,
+    )
+
+
+def test_many_examples_come_in_parts(monkeypatch):
+    model = model_of()
+    whole = model.class_probabilities(X)
+    monkeypatch.setattr("keras_rbm.models.class_objective._ROWS", 7)
+    parts = model.class_probabilities(X)
+    np.testing.assert_allclose(parts, whole, rtol=ERROR)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("generative", "discriminative"), [(1.0, 0.0), (0.0, 1.0), (0.3, 0.7)]
+)
+def test_an_update_follows_the_moments(generative, discriminative, weighted):
+    """W += 0.1 (E_data[v h'] - E_model[v h']), and so on for the label."""
+    model = model_of(ORACLE, generative, discriminative)
+    weight = np.linspace(0, 2, 24) if weighted else np.ones(24)
+    model.fit(
+        X, Y, batch_size=24, sample_weight=weight, verbose=0, shuffle=False
+    )
+    share = weight / 24
+    d = ORACLE.moments(ROWS, share)
+    own = np.full(len(GivenRows.v_model), share.sum() / len(GivenRows.v_model))
+    sampled = ORACLE.moments(GivenRows.v_model, own)
+    p = (probabilities(ORACLE, X) * share[:, None]).ravel()
+    predicted = ORACLE.moments(all_rows(X), p)
+    start = ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias
+    for found, x, positive, negative, other in zip(
+        weights(model), start, d, sampled, predicted, strict=True
+    ):
+        slope = generative * (positive - negative)
+        slope = slope + discriminative * (positive - other)
+        np.testing.assert_allclose(found, x + 0.1 * slope, atol=ERROR)
+
+
+@pytest.mark.parametrize("generative", [0.0, 0.3])
+def test_the_objective_is_what_is_reported(generative):
+    model = model_of(ORACLE, generative)
+    figures = model.evaluate(X, Y, verbose=0, return_dict=True)
+    p = probabilities(ORACLE, X)
+    own = np.log(p[np.arange(24), Y]).mean()
+    gap = (
+        ORACLE.free_energy(ROWS).mean()
+        - ORACLE.free_energy(GivenRows.v_model).mean()
+    )
+    rounding = 1e-5  # Keras keeps the means in float32.
+    for name, expected in (
+        ("conditional_log_likelihood", own),
+        ("error", (p.argmax(axis=1) != Y).mean()),
+        ("loss", generative * gap - own),
+    ):
+        np.testing.assert_allclose(figures[name], expected, rtol=rounding)
+    assert 0 < figures["error"] < 1
+
+
+def test_the_generative_one_is_an_rbm_of_joined_rows():
+    kwargs = {"seed": 3, "kernel_regularizer": keras.regularizers.L2(0.01)}
+    chain = {"chain": PersistentChain(10)}
+    model = ClassRBM(
+        FEATURES,
+        CLASSES,
+        HIDDEN,
+        generative_weight=1,
+        discriminative_weight=0,
+        **chain,
+        **kwargs,
+    )
+    visible = units.Composite(
+        [units.Bernoulli(FEATURES), units.Softmax(1, CLASSES)]
+    )
+    rbm = RBM(visible, HIDDEN, chain=PersistentChain(10), **kwargs)
+    for one in (model, rbm):
+        one.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+        one.fit(ROWS, batch_size=8, verbose=0, shuffle=False)
+    assert_same_states(model, rbm)
+
+
+def test_without_samples_no_chain_is_run():
+    model = model_of(chain=None, centered=True)
+    assert model.fantasy_particles is None
+    model.fit(X, Y, batch_size=8, verbose=0)
+    assert np.isfinite(weights(model)[0]).all()
+    with pytest.raises(ValueError, match=r"`chain` must be left out"):
+        model_of(chain=PersistentChain(10))
+
+
+def fitted(*args, **kwargs):
+    model = ClassRBM(FEATURES, CLASSES, HIDDEN, seed=3)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    history = model.fit(*args, verbose=0, shuffle=False, **kwargs)
+    return model, history.history
+
+
+@pytest.mark.parametrize(
+    ("args", "validation"),
+    [
+        ((X, Y), (X[:9], Y[:9])),
+        ((X, Y.astype("uint8")), (X[:9], np.eye(CLASSES)[Y[:9]])),
+        ((X.astype("bool"), np.eye(CLASSES)[Y]), batches(ROWS[:9], size=8)),
+        ((X.astype("uint8"), Y), batches(X[:9], Y[:9], size=8)),
+    ],
+)
+def test_labels_are_joined_to_the_bit(args, validation):
+    first, expected = fitted(ROWS, batch_size=8, validation_data=(ROWS[:9],))
+    second, history = fitted(*args, batch_size=8, validation_data=validation)
+    assert_same_states(first, second)
+    assert history == expected
+    assert "val_error" in history
+
+
+def test_data_sets_of_labels_are_joined_to_the_bit():
+    weight = np.linspace(0, 2, 24)
+    for dataset, expected in (
+        (batches(X, Y, size=8), {}),
+        (batches(X, np.eye(CLASSES)[Y], size=8), {}),
+        (batches(ROWS, size=8), {}),
+        (batches(X, Y, weight, size=8), {"sample_weight": weight}),
+    ):
+        first, _ = fitted(X, Y, batch_size=8, **expected)
+        second, _ = fitted(dataset)
+        assert_same_states(first, second)
+
+
+def test_evaluate_takes_labels_and_weights():
+    model, _ = fitted(X, Y)
+    weight = np.linspace(0, 2, 24)
+    expected = model.evaluate(ROWS, sample_weight=weight, verbose=0)
+    assert expected == model.evaluate(X, Y, sample_weight=weight, verbose=0)
+    dataset = batches(X, Y, weight, size=24)
+    np.testing.assert_allclose(
+        model.evaluate(dataset, verbose=0), expected, rtol=1e-6
+    )
+
+
+def test_join_makes_rows():
+    np.testing.assert_array_equal(model_of().join(X, Y), ROWS)
+
+
+BAD = [
+    (Y[:23], r"shape \(24,\).*y.shape=\(23,\)"),
+    (Y.astype("float32"), "y.dtype=float32"),
+    (np.where(np.arange(24) == 5, 3, Y), r"1 of 24 are not.*y\[5\]=3"),
+    (Y - 1, r"from 0 to 2.*=-1"),
+    (np.where(np.eye(3)[Y] == 0, np.nan, 1.0), "one-hot in every row; 24"),
+    (np.full((24, 3), 1 / 3), "one-hot in every row"),
+    (np.zeros((24, 3)), "one-hot in every row"),
+    (np.eye(4)[Y], r"y.shape=\(24, 4\)"),
+    (["a"] * 24, "y.dtype=<U1"),
+    (Y[:, None], r"y.shape=\(24, 1\)"),
+]
+
+
+@pytest.mark.parametrize(("y", "message"), BAD)
+def test_bad_labels_are_refused(y, message):
+    model = model_of()
+    before = weights(model)
+    for method in (model.fit, model.evaluate, model.join):
+        with pytest.raises(ValueError, match=message):
+            method(X, y)
+    message = message.replace("y", r"validation_data\[1\]", 1)
+    with pytest.raises(ValueError, match=r"`validation_data\[1\]` must be"):
+        model.fit(X, Y, validation_data=(X, y))
+    for x, y in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (batches(X, Y + 1, size=24), "x"),
+        (batches(X, Y.astype("float32")), "labels are integers"),
+        (batches(X, np.eye(4)[Y]), "one-hot rows of 3 columns"),
+        (batches(X), r"\(examples, 7\)"),
+    ],
+)
+def test_bad_data_sets_are_refused(dataset, message):
+    with pytest.raises(ValueError, match=message):
+        model_of().fit(dataset)
+
+
+def test_a_later_batch_of_bad_labels_is_refused():
+    # Later than the batches that the mean of the data is taken from.
+    dataset = batches(X, Y, size=8).repeat(40)
+    dataset = dataset.concatenate(batches(X, Y + 1, size=8))
+    with pytest.raises(ValueError, match=r"`x` must hold, .* later batch"):
+        model_of().fit(dataset, verbose=0)
+
+
+def test_features_alone_are_refused():
+    with pytest.raises(ValueError, match=r"\(examples, 7\)"):
+        model_of().fit(X)
+    with pytest.raises(ValueError, match=r"`x` must have shape .*, 4\)"):
+        model_of().class_probabilities(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"num_classes": 1}, "`num_classes` must be 2 or more"),
+        ({"num_classes": 2.0}, "`num_classes` must be a positive integer"),
+        ({"generative_weight": -1}, "`generative_weight` must be positive"),
+        ({"discriminative_weight": np.nan}, "`discriminative_weight` must"),
+        ({"generative_weight": 0, "discriminative_weight": 0}, "more than 0"),
+        ({"features": 0}, "`features` must be a positive integer"),
+    ],
+)
+def test_bad_arguments_are_refused(kwargs, message):
+    kwargs = {"features": 4, "num_classes": 3, "hidden": 2, **kwargs}
+    with pytest.raises(ValueError, match=message):
+        ClassRBM(**kwargs)
+
+
+@pytest.mark.parametrize("generative", [0.0, 0.5])
+def test_saved_and_loaded_it_goes_on_to_the_bit(generative, tmp_path):
+    chain = PersistentChain(10) if generative else None
+    model = model_of(ORACLE, generative, chain=chain, centered=True)
+    model.fit(X, Y, batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    loaded.run_eagerly = True
+    for one in (model, loaded):
+        one.fit(X, Y, batch_size=8, verbose=0, shuffle=False)
+    assert_same_states(model, loaded)
+    np.testing.assert_array_equal(
+        model.class_probabilities(X), loaded.class_probabilities(X)
+    )
+
+
+def test_it_learns_to_classify_and_to_draw_a_class():
+    """Three patterns of 12 pixels with noise, whose classes do not overlap."""
+    rng = np.random.default_rng(0)
+    patterns = np.kron(np.eye(3), np.ones(4))
+    y = rng.integers(0, 3, 600)
+    flip = rng.random((600, 12)) < 0.05
+    x = np.abs(patterns[y] - flip).astype("float32")
+    model = ClassRBM(
+        12, 3, 8, PersistentChain(50), generative_weight=1.0, seed=0
+    )
+    model.compile(keras.optimizers.SGD(0.2))
+    model.fit(x[:300], y[:300], batch_size=20, epochs=40, verbose=0)
+    # The nearest pattern is wrong for fewer than one in 500.
+    assert (model.classify(x[300:]) != y[300:]).mean() <= 0.02
+    labels = np.repeat(np.arange(3), 100)
+    drawn = np.asarray(model.sample_class(labels, num_sweeps=50, seed=0))
+    assert drawn.shape == (300, 12)
+    assert set(np.unique(drawn)) == {0, 1}
+    # A pixel differs from its pattern in one of 20; 3,600 draws of each class.
+    wrong = np.abs(drawn - patterns[labels]).mean()
+    assert wrong < 0.15
+    with pytest.raises(ValueError, match=r"`label` must be from 0 to 2"):
+        model.sample_class(3, 10)
+    with pytest.raises(ValueError, match=r"`num_samples` must be left out"):
+        model.sample_class(labels, 10)
+    with pytest.raises(ValueError, match=r"`num_samples` must be a positive"):
+        model.sample_class(1)
+    again = model.sample_class(2, 100, num_sweeps=50, seed=0)
+    assert np.abs(np.asarray(again) - patterns[2]).mean() < 0.15
