@@ -44,9 +44,16 @@ def exact_draws(rng, law, states, count):
     return states[chosen].astype("float32")
 
 
-def total_variation(samples, law):
-    """Distance of the samples' frequencies from the law of all states."""
-    counts = np.bincount(oracle_lib.index(samples), minlength=len(law))
+def total_variation(samples, law, states=None):
+    """Distance of the samples' frequencies from the law of all states.
+
+    Those of binary units, or the `states` that are given.
+    """
+    if states is None:
+        index = oracle_lib.index(samples)
+    else:
+        index = oracle_lib.nearest(samples, states)
+    counts = np.bincount(index, minlength=len(law))
     return 0.5 * np.abs(counts / counts.sum() - law).sum()
 
 
@@ -56,11 +63,11 @@ def total_variation_floor(law, count, repeats=20):
     return 0.5 * np.abs(counts / count - law).sum(axis=1).mean()
 
 
-def assert_law(samples, law, factor=4.0):
+def assert_law(samples, law, factor=4.0, states=None):
     """The samples are, up to Monte-Carlo error, independent draws."""
     samples = np.asarray(samples)
     floor = total_variation_floor(law, len(samples))
-    assert total_variation(samples, law) < factor * floor
+    assert total_variation(samples, law, states) < factor * floor
 
 
 def assert_means(samples, means, axis=0, errors=4.0, slack=0.0):

@@ -1,8 +1,9 @@
 """Restricted Boltzmann machines by enumeration: slow, in float64, in NumPy.
 
-Every quantity is a sum over all joint states of binary units, taken from the
-energy -beta (v'Wh + b'v + c'h) alone. No formula of the package is used, not
-even that the units of a side are independent given the other.
+Every quantity is a sum over all joint states (of binary units, if nothing else
+is said), taken from the energy -beta (v'Wh + b'v + c'h) alone. No formula of
+the package is used, not even that the units of a side are independent given
+the other.
 """
 
 import itertools
@@ -40,22 +41,38 @@ def divergence(p, log_q):
 
 
 class Oracle:
-    """Everything about a machine of a few binary units.
+    """Everything about a machine of a few units, binary ones or others.
 
     Args:
         kernel: W, of shape `(visible, hidden)`.
         visible_bias: b, of shape `(visible,)`.
         hidden_bias: c, of shape `(hidden,)`.
         beta: Inverse temperature.
+        visible: All joint states of the visible side, as rows, and the
+            logarithms of their weights without any bias: of a quadrature for
+            units that take real values. `None` for binary units.
+        hidden: The same of the hidden side.
     """
 
-    def __init__(self, kernel, visible_bias, hidden_bias, beta=1.0):
+    def __init__(
+        self,
+        kernel,
+        visible_bias,
+        hidden_bias,
+        beta=1.0,
+        visible=None,
+        hidden=None,
+    ):
         self.kernel = np.asarray(kernel, "float64")
         self.visible_bias = np.asarray(visible_bias, "float64")
         self.hidden_bias = np.asarray(hidden_bias, "float64")
         self.beta = float(beta)
-        self.visible_states = all_states(len(self.visible_bias))
-        self.hidden_states = all_states(len(self.hidden_bias))
+        self.visible = visible or _binary(len(self.visible_bias))
+        self.hidden = hidden or _binary(len(self.hidden_bias))
+        self.visible_states, self.hidden_states = (
+            self.visible[0],
+            self.hidden[0],
+        )
 
     @classmethod
     def draw(cls, visible, hidden, seed=0, scale=1.0):
@@ -79,11 +96,18 @@ class Oracle:
         )
 
     def energies(self, v):
-        """beta E(v, h) for rows of v (any reals) and, in columns, all h."""
-        coupling = np.einsum("ni,ij,kj->nk", v, self.kernel, self.hidden_states)
+        """beta E(v, h) for rows of v (any reals) and, in columns, all h.
+
+        Less the logarithms of their weights.
+        """
+        coupling = np.einsum(
+            "ni,ij,kj->nk", v, self.kernel, self.hidden_states, optimize=True
+        )
         visible = np.einsum("ni,i->n", v, self.visible_bias)
         hidden = np.einsum("kj,j->k", self.hidden_states, self.hidden_bias)
-        return -self.beta * (coupling + visible[:, None] + hidden[None, :])
+        energies = -self.beta * (coupling + visible[:, None] + hidden[None, :])
+        weights = self._log_weights(v)
+        return energies - weights[:, None] - self.hidden[1][None, :]
 
     def free_energy(self, v):
         """-log sum_h exp(-beta E(v, h)) for rows of v."""
@@ -119,7 +143,12 @@ class Oracle:
     def p_visible_given(self, h):
         """p(v | h) for rows of h (any reals) and, in columns, all v."""
         return Oracle(
-            self.kernel.T, self.hidden_bias, self.visible_bias, self.beta
+            self.kernel.T,
+            self.hidden_bias,
+            self.visible_bias,
+            self.beta,
+            self.hidden,
+            self.visible,
         ).p_hidden_given(h)
 
     def hidden_mean(self, v):
@@ -152,7 +181,14 @@ class Oracle:
             weights = self.p_visible
         up = self.p_hidden_given(v)
         return (
-            np.einsum("n,ni,nk,kj->ij", weights, v, up, self.hidden_states),
+            np.einsum(
+                "n,ni,nk,kj->ij",
+                weights,
+                v,
+                up,
+                self.hidden_states,
+                optimize=True,
+            ),
             np.einsum("n,ni->i", weights, v),
             np.einsum("n,nk,kj->j", weights, up, self.hidden_states),
         )
@@ -168,16 +204,44 @@ class Oracle:
             for d, m in zip(data, model, strict=True)
         )
 
-    def log_conditionals(self, v):
-        """log p(v_i | v_-i) for rows of v and every site i."""
-        result = np.empty(np.shape(v))
-        for i in range(result.shape[1]):
-            flipped = np.array(v, "float64")
-            flipped[:, i] = 1.0 - flipped[:, i]
-            both = np.stack([-self.free_energy(v), -self.free_energy(flipped)])
-            result[:, i] = both[0] - log_sum_exp(both, axis=0)
+    def log_conditionals(self, v, sites=None):
+        """log p(v_i | v_-i) for rows of v and every site i.
+
+        Args:
+            v: Rows of states.
+            sites: The columns of each site, as slices; `None` for each.
+        """
+        if sites is None:
+            sites = [slice(i, i + 1) for i in range(np.shape(v)[1])]
+        log_p, own = self.log_p_visible, -self.free_energy(v) - self.log_z
+        result = np.empty((len(v), len(sites)))
+        for i, site in enumerate(sites):
+            others = np.delete(self.visible_states, site, axis=1)
+            for row, state in enumerate(np.delete(v, site, axis=1)):
+                same = (others == state).all(axis=1)
+                result[row, i] = own[row] - log_sum_exp(log_p[same])
         return result
 
-    def pseudo_log_likelihood(self, v):
+    def pseudo_log_likelihood(self, v, sites=None):
         """sum_i log p(v_i | v_-i) for rows of v."""
-        return self.log_conditionals(v).sum(axis=1)
+        return self.log_conditionals(v, sites).sum(axis=1)
+
+    def _log_weights(self, v):
+        """Those of rows of v, which are states unless all weigh the same."""
+        states, weights = self.visible
+        if v is states:
+            return weights
+        if not weights.any():
+            return np.zeros(len(v))
+        return weights[nearest(v, states)]
+
+
+def nearest(x, states):
+    """Which of the states each row is nearest to."""
+    x = np.asarray(x, "float64")
+    return (np.square(states).sum(axis=1) - 2 * x @ states.T).argmin(axis=1)
+
+
+def _binary(width):
+    states = all_states(width)
+    return states, np.zeros(len(states))

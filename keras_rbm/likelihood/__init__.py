@@ -14,7 +14,7 @@ from keras_rbm.likelihood.classes import (
 )
 from keras_rbm.likelihood.estimate import Estimate as Estimate
 from keras_rbm.likelihood.exact import Exact as Exact
-from keras_rbm.likelihood.exact import can_enumerate as can_enumerate
+from keras_rbm.likelihood.exact import can_be_exact as can_be_exact
 from keras_rbm.likelihood.exact import exact as exact
 from keras_rbm.likelihood.pseudo import (
     pseudo_likelihood_is_defined as pseudo_likelihood_is_defined,

@@ -37,11 +37,13 @@ class Estimate(NamedTuple):
 
 
 def check_base(machine, base):
-    """Checks that a path can lead from `base` to `machine`.
+    """Checks that a path of exact draws can lead from `base` to `machine`.
 
     Raises:
-        ValueError: If `base` is coupled, or its units are others.
+        ValueError: If `base` is coupled, or its units are others; or if some
+            units are sampled approximately alone.
     """
+    check_samples(machine)
     coupled = not isinstance(base.beta, float | int) or base.beta != 0
     if coupled or (base.visible, base.hidden) != (
         machine.visible,
@@ -54,6 +56,22 @@ def check_base(machine, base):
             f"base.hidden={base.hidden}, machine.visible={machine.visible}, "
             f"machine.hidden={machine.hidden}"
         )
+
+
+def check_samples(machine):
+    """Refuses machines whose samples do not follow their energy.
+
+    Raises:
+        ValueError: If a side says so, by its `approximation`.
+    """
+    for side in (machine.visible, machine.hidden):
+        if side.approximation:
+            raise ValueError(
+                "`machine` must have units whose draws are exact, for an "
+                f"estimate that rests on them; {side.approximation}. Where "
+                "the other side has few joint states, the exact value can be "
+                f"had. Received: {side}"
+            )
 
 
 def estimate(base, log_weights, particles, reverse=False):

@@ -1,4 +1,4 @@
-"""The partition function by enumeration of the smaller side."""
+"""The partition function, by enumeration or in closed form."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
+from keras_rbm.likelihood import gaussian
 from keras_rbm.progress import Progress
 
 #: The most joint states of a side that are enumerated.
@@ -18,7 +19,7 @@ _BLOCKS = 8
 
 
 class Exact(NamedTuple):
-    """Log Z by enumeration; attributes as those of a `Bracket`.
+    """Log Z without any sampling; attributes as those of a `Bracket`.
 
     Attributes:
         log_z: The value, in nats.
@@ -57,16 +58,17 @@ class Exact(NamedTuple):
         return "\n".join(lines)
 
 
-def can_enumerate(machine):
-    """Whether a side has few enough joint states for `exact`."""
-    return _smaller(machine) is not None
+def can_be_exact(machine):
+    """Whether `exact` works: few joint states, or both sides Gaussian."""
+    return gaussian.is_gaussian(machine) or _smaller(machine) is not None
 
 
 def exact(machine, verbose="auto"):
     """Log Z = log sum_v exp(-F(v)), over all states of the smaller side.
 
     In float64, in blocks, so that memory stays bounded. Where the hidden side
-    is the smaller, that is log sum_h exp(-F(h)) of the flipped machine.
+    is the smaller, that is log sum_h exp(-F(h)) of the flipped machine. Of
+    two sides of Gaussian units, it is the integral of a normal law.
 
     Args:
         machine: A `Machine`, one side of which has at most 2**25 joint
@@ -78,10 +80,13 @@ def exact(machine, verbose="auto"):
         An `Exact`.
 
     Raises:
-        ValueError: If neither side can be enumerated.
+        ValueError: If neither side can be enumerated, or the machine is of
+            Gaussian units and not normalizable.
 
     Reference: Fischer and Igel (2014), equation 25.
     """
+    if gaussian.is_gaussian(machine):
+        return Exact(float(gaussian.log_partition(machine)))
     side = _smaller(machine)
     if side is None:
         raise ValueError(

@@ -82,7 +82,8 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
 
         Args:
             method: `"exact"` for enumeration of the smaller side, up to 2**25
-                states; `"ais"` for annealed importance sampling and its
+                states (or the closed form, of two sides of Gaussian units);
+                `"ais"` for annealed importance sampling and its
                 reverse; `"auto"` for the first where it can be had.
             v: Data as for `log_likelihood`, against whose mean free energy
                 AIS is held (the first 10,000 examples), or `None`.
@@ -116,7 +117,7 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
             )
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         if method == "exact" or (
-            method == "auto" and likelihood.can_enumerate(machine)
+            method == "auto" and likelihood.can_be_exact(machine)
         ):
             return likelihood.exact(machine, verbose)
         with devices.scope(self.distribute_strategy):

@@ -173,7 +173,7 @@ class RBM(MachineModel):
         """Calls `adapt` on a model that nothing has been done to yet."""
         if ops.convert_to_numpy(self.updates):
             return
-        untouched = not any(np.any(p) for p in self.visible_params.values())
+        untouched = not np.any(self.visible_params["bias"])
         if untouched or self.parameters.visible_bias_initializer is not None:
             self.adapt(x, sample_weight)
         else:

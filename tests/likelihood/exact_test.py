@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_rbm import Bernoulli
 from keras_rbm import machine as machine_lib
-from keras_rbm.likelihood import Exact, can_enumerate, exact
+from keras_rbm.likelihood import Exact, can_be_exact, exact
 from tests.machines import machine, rounding
 from tests.oracle import Oracle
 
@@ -144,9 +144,9 @@ def test_independent_machines_add_up():
 
 def test_the_limit_is_2_to_the_25():
     for sizes in ((25, 400), (400, 25), (1, 10_000)):
-        assert can_enumerate(zeros(*sizes))
+        assert can_be_exact(zeros(*sizes))
     machine_ = zeros(26, 27)
-    assert not can_enumerate(machine_)
+    assert not can_be_exact(machine_)
     with pytest.raises(
         ValueError,
         match=r"at most 2\*\*25 joint states; use AIS \(method=\"ais\"\)\. "
@@ -163,7 +163,7 @@ def test_a_side_without_number_of_states_is_not_enumerated():
     # The hidden side is smaller, but only the visible one can be counted.
     assert exact(half).log_z == pytest.approx(oracle.log_z, abs=ERROR)
     neither = half._replace(visible=Uncountable(5))
-    assert not can_enumerate(neither)
+    assert not can_be_exact(neither)
     with pytest.raises(ValueError, match="Exact enumeration needs a side"):
         exact(neither)
 
