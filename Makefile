@@ -45,7 +45,7 @@ format: .venv/.installed-dev ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: .venv/.installed ## Time a training step; BENCH=ais or BENCH=sampling for others
+bench: .venv/.installed ## Time a training step; others by BENCH=ais or sampling
 	@$(BIN)/python benchmarks/$(BENCH).py $(ARGS)
 
 clean: ## Remove .venv, caches and what was built; keep what was trained

@@ -49,6 +49,9 @@ TAKERS = {
         start=hostile.SYMBOLIC if x is None else x, num_sweeps=1
     ),
     "reconstruct": lambda model, x: model.reconstruct(x),
+    "denoise": lambda model, x: model.denoise(x),
+    "inpaint": lambda model, x: model.inpaint(x, np.zeros(5, bool)),
+    "conditional": lambda model, x: model.conditional(x, np.zeros(5, bool)),
     "free_energy": lambda model, x: model.free_energy(x),
     "adapt": lambda model, x: model.adapt(x),
     "log_likelihood": lambda model, x: model.log_likelihood(x),
@@ -58,6 +61,9 @@ STREAMED = set(TAKERS) - {
     "call",
     "sample",
     "reconstruct",
+    "denoise",
+    "inpaint",
+    "conditional",
     "free_energy",
     "validation",
 }
@@ -157,6 +163,7 @@ COUNTED = {
 ASKED = {
     "num_samples": lambda model, n: model.sample(n, 1),
     "num_sweeps": lambda model, n: model.sample(2, n),
+    "every": lambda model, n: model.sample(2, 3, every=0 if n is None else n),
     "num_betas": lambda model, n: model.log_partition("ais", None, n, 2, 1),
     "num_chains": lambda model, n: model.log_partition("ais", None, 2, n, 1),
     "epochs": lambda model, n: model.fit(data(), epochs=n, verbose=0),
