@@ -4,9 +4,11 @@
     python train.py --config mnist.gin    MNIST
     python train.py --resume runs/mnist/2026-01-31-120000
     python train.py --mode evaluate --output runs/mnist/2026-01-31-120000
+    python train.py --mode figures --output runs/mnist/2026-01-31-120000
 
-The third goes on with a run that was stopped, as if it had not been; the last
-one says how probable a finished run makes the data.
+The third goes on with a run that was stopped, as if it had not been; the next
+one says how probable a finished run makes the data; the last one draws the
+figures of its config, or of another --config, anew.
 A .gin file can run code: use only files that you would run as programs.
 """
 
@@ -31,8 +33,9 @@ _CONFIGS = pathlib.Path(__file__).resolve().parent / "configs"
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate"],
-    "Whether to train, or to evaluate the finished run in --output.",
+    ["train", "evaluate", "figures"],
+    "Whether to train; or to evaluate the finished run in --output, or to draw "
+    "its figures anew.",
 )
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -94,12 +97,15 @@ def main(argv):
     try:
         if len(argv) > 1:
             raise UserError(f"unknown argument {argv[1]!r}; see --help")
-        if _MODE.value == "evaluate":
+        if _MODE.value != "train":
+            mode = _MODE.value
             if _RESUME.value is not None:
-                raise UserError("--mode evaluate takes --output, not --resume")
-            config, output = _finished()
-            print(f"Evaluating {output} as {config} says", flush=True)
-            _evaluate(config, output)
+                raise UserError(f"--mode {mode} takes --output, not --resume")
+            config, output = _finished(mode)
+            evaluating = mode == "evaluate"
+            doing = "Evaluating" if evaluating else "Drawing figures of"
+            print(f"{doing} {output} as {config} says", flush=True)
+            (_evaluate if evaluating else _draw)(config, output)
         elif _RESUME.value is not None:
             config, output = _begun()
             print(f"Resuming {output} as {config} says", flush=True)
@@ -196,16 +202,16 @@ def _output(config):
     return output
 
 
-def _finished():
-    """The config to evaluate by, and the folder of the run."""
+def _finished(mode):
+    """The config to go by, and the folder of the run."""
     if not _OUTPUT.value:
-        raise UserError("--mode evaluate needs --output, the folder of a run")
+        raise UserError(f"--mode {mode} needs --output, the folder of a run")
     output = pathlib.Path(_OUTPUT.value)
     if not output.is_dir():
         raise UserError(f"no run in {output}: there is no such folder")
     if not (output / "model.keras").is_file():
         raise UserError(f"no finished run in {output}: it holds no model.keras")
-    _check_writable(output / "evaluate.log")
+    _check_writable(output / f"{mode}.log")
     return _config_of(output), output
 
 
@@ -246,13 +252,7 @@ def _evaluate(config, output):
     from keras_rbm import evaluation
 
     try:
-        gin.add_config_file_search_path(str(_CONFIGS))
-        gin.parse_config_files_and_bindings([str(config)], _bindings())
-        trained = gin.get_bindings("run", resolve_references=False)
-        own = gin.get_bindings("evaluate", resolve_references=False)
-        with gin.unlock_config():
-            for name in {"data", "binarize"} & trained.keys() - own.keys():
-                gin.bind_parameter(f"evaluate.{name}", trained[name])
+        _parse(gin, config, "evaluate", {"data", "binarize"})
         figures = gin.get_configurable("evaluate")(
             model=_load(keras, output / "model.keras"),
             output=str(output),
@@ -265,6 +265,31 @@ def _evaluate(config, output):
         _fail(error, log)
     print(f"\n{evaluation.table(figures)}\n")
     print(f"The figures are in {output / 'evaluation.json'}.")
+
+
+def _draw(config, output):
+    log = output / "figures.log"
+    gin, keras = _import(log)
+
+    try:
+        _parse(gin, config, "draw", {"data", "binarize", "figures", "seed"})
+        names = gin.get_configurable("draw")(
+            model=_load(keras, output / "model.keras"), output=str(output)
+        )
+    except Exception as error:
+        _fail(error, log)
+    print(f"Drawn in {output}: {', '.join(names) or 'nothing'}.")
+
+
+def _parse(gin, config, function, shared):
+    """Reads the config; a function shares some bindings with `run`."""
+    gin.add_config_file_search_path(str(_CONFIGS))
+    gin.parse_config_files_and_bindings([str(config)], _bindings())
+    trained = gin.get_bindings("run", resolve_references=False)
+    own = gin.get_bindings(function, resolve_references=False)
+    with gin.unlock_config():
+        for name in shared & trained.keys() - own.keys():
+            gin.bind_parameter(f"{function}.{name}", trained[name])
 
 
 def _load(keras, path):
@@ -371,7 +396,9 @@ def _describe(gin):
 def _bindings():
     bindings = list(_SET.value)
     # The seed of a run may be that of its data, which must stay the same.
-    seed = "evaluate.seed" if _MODE.value == "evaluate" else "seed"
+    seed = {"train": "seed", "evaluate": "evaluate.seed"}.get(
+        _MODE.value, "draw.seed"
+    )
     for name, value in (
         ("run.epochs", _EPOCHS.value),
         (seed, _SEED.value),
@@ -385,11 +412,15 @@ def _bindings():
 def _register(gin, keras, experiment, strategy=None):
     """Names for .gin files; classes stay as they are."""
     import keras_rbm
-    from keras_rbm import data, evaluation
+    from keras_rbm import data, evaluation, figures
 
     for thing in (
         experiment.run,
         evaluation.evaluate,
+        figures.draw,
+        figures.Restoration,
+        figures.Dreams,
+        figures.Inpainting,
         experiment.linear_decay,
         experiment.hold_then_linear_decay,
         _in_scope(strategy, keras_rbm.RBM),

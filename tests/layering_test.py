@@ -31,6 +31,7 @@ LAYERS = (
     ("chains",),
     ("models",),
     ("callbacks", "data"),
+    ("figures",),
     ("evaluation", "experiment"),
 )
 TENSORFLOW = {

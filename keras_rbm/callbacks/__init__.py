@@ -21,5 +21,6 @@ from keras_rbm.callbacks.run_state import Position as Position
 from keras_rbm.callbacks.scalars import Scalars as Scalars
 from keras_rbm.callbacks.sweeps import NumSweeps as NumSweeps
 from keras_rbm.callbacks.text import config_text as config_text
+from keras_rbm.callbacks.update_log import UpdateLog as UpdateLog
 from keras_rbm.callbacks.writer import on_chief as on_chief
 from keras_rbm.callbacks.writer import rewind as rewind

@@ -35,16 +35,25 @@ class Images(Periodic):
             last epoch are written too.
         picture: `data.Picture` of the examples, or `None` for those that are
             intensities of pixels.
+        filters_dir: Directory that the filters are written to as well, as
+            `epoch-NNNN.png`; `None` for nowhere.
 
     Raises:
         ValueError: If `every` is not a positive integer.
     """
 
     def __init__(
-        self, log_dir, image_shape=None, examples=None, every=5, picture=None
+        self,
+        log_dir,
+        image_shape=None,
+        examples=None,
+        every=5,
+        picture=None,
+        filters_dir=None,
     ):
         super().__init__(log_dir, every)
         self.picture = picture
+        self.filters_dir = filters_dir
         self.image_shape = image_shape
         self.examples = examples
 
@@ -64,6 +73,9 @@ class Images(Periodic):
                 picture[None, :, :, None],
                 description=_DESCRIPTIONS[name],
             )
+        if self.filters_dir is not None:
+            path = pathlib.Path(self.filters_dir, f"epoch-{self._due:04d}.png")
+            write_png(path, pictures["filters"])
 
 
 def filters(model, image_shape=None, num_filters=100, picture=None):

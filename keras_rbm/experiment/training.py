@@ -8,6 +8,7 @@ import time
 import keras
 
 from keras_rbm import callbacks, checkpoints, checks, devices
+from keras_rbm import figures as figures_lib
 from keras_rbm.data import (
     batches,
     binarized,
@@ -44,13 +45,16 @@ def run(
     checkpoint_minutes=1.0,
     checkpoint_updates=None,
     resume=False,
+    figures=(),
 ):
     """Trains a model and leaves behind what one wants to see of it.
 
     Into `output` go `model.keras`, the last three checkpoints
     (`checkpoints/update-NNNNNNNNNN.keras`), `history.csv`, `train.log`,
-    TensorBoard's events in `tensorboard/`, and `filters.png`, `samples.png`
-    and `reconstructions.png` of the final model.
+    TensorBoard's events in `tensorboard/`, `filters.png`, `samples.png` and
+    `reconstructions.png` of the final model, the course of training in
+    `updates.csv`, `curves.png`, `filters/` and `filters_by_epoch.png`, and
+    what `figures` draw.
 
     Args:
         model: An `RBM`.
@@ -85,6 +89,8 @@ def run(
         resume: Whether to go on from the newest checkpoint in `output`, or
             from the beginning where there is none. The run then ends as one
             that was never stopped.
+        figures: Sequence of figures to draw at the end, such as
+            `[Restoration()]` (see `keras_rbm.figures`).
 
     Returns:
         The Keras `History`.
@@ -105,6 +111,7 @@ def run(
     if checkpoint_minutes is not None:
         checks.positive_number("checkpoint_minutes", checkpoint_minutes)
     arguments.check(model, data, optimizer, learning_rate)
+    figures_lib.check(figures, model, data)
     folder = os.path.join(output, "checkpoints")
     if not resume and checkpoints.exist(folder):
         raise ValueError(
@@ -143,6 +150,7 @@ def run(
     measured = callbacks.quality(
         model, log_dir, held_out, v_train, log_likelihood_every
     )
+    measured.append(callbacks.UpdateLog(os.path.join(output, "updates.csv")))
     checkpoint = callbacks.Checkpoint(
         folder,
         settings(
@@ -201,6 +209,7 @@ def run(
                     examples,
                     pictures_every,
                     data.picture,
+                    os.path.join(output, "filters"),
                 ),
                 callbacks.Histograms(log_dir, examples, pictures_every),
                 *callbacks.on_chief(
@@ -221,8 +230,10 @@ def run(
     history = checkpoint.history()
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
     files.pictures(model, data, examples, output)
-    if chief:  # Last: by it, a run is known to be finished.
+    if chief:  # By it, a run is known to be finished.
         files.save(model, os.path.join(output, "model.keras"))
+    # What takes long, and can be drawn anew.
+    figures_lib.draw(model, data, output, figures, binarize, seed)
     return history
 
 

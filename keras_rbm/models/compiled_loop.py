@@ -52,18 +52,21 @@ def train_function(model):
     Returns:
         Function of an iterator over blocks, tensors of shape `(steps, batch,
         ...)`. It runs `model.update_step` on each batch, and returns what
-        `model.test_step` says of the last ones, about 100 examples.
+        `model.test_step` says of the last ones, about 100 examples; the norm
+        of the last update is then in `model.last_update_norm`.
     """
 
     @tf.function(jit_compile=True, autograph=False)
-    def run(block):
-        steps, batch = tf.nest.flatten(block)[0].shape[:2]
-
+    def updates(block, first, end):
         def update(step):
             model.update_step(tf.nest.map_structure(lambda x: x[step], block))
             return step + 1
 
-        tf.while_loop(lambda step: step < steps, update, [tf.constant(0)])
+        tf.while_loop(lambda step: step < end, update, [first])
+
+    @tf.function(jit_compile=True, autograph=False)
+    def look(block):
+        steps, batch = tf.nest.flatten(block)[0].shape[:2]
         last = min(steps, -(-_METRIC_EXAMPLES // batch))
         return model.test_step(
             tf.nest.map_structure(
@@ -72,7 +75,23 @@ def train_function(model):
         )
 
     @tf.function(autograph=False)
+    def graph(iterator):
+        block = iterator.get_next()
+        steps = tf.nest.flatten(block)[0].shape[0]
+        updates(block, tf.constant(0), tf.constant(steps - 1))
+        # The last one by itself, to be measured without a cost to the others.
+        before = _read(model.trainable_variables)
+        updates(block, tf.constant(steps - 1), tf.constant(steps))
+        after = _read(model.trainable_variables)
+        changes = [x - y for x, y in zip(after, before, strict=True)]
+        return look(block), tf.linalg.global_norm(changes)
+
     def function(iterator):
-        return run(iterator.get_next())
+        logs, model.last_update_norm = graph(iterator)
+        return logs
 
     return function
+
+
+def _read(variables):
+    return [tf.cast(tf.identity(x.value), "float32") for x in variables]

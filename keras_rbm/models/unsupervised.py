@@ -26,6 +26,8 @@ class UnsupervisedModel(keras.Model):
     is as Keras has it.
     """
 
+    #: Norm of the last update, where it was measured: see `compiled_loop`.
+    last_update_norm = None
     _fitting = False
     _keep_metrics = False
 

@@ -1,0 +1,130 @@
+"""The course of training by updates, finer than by epochs."""
+
+import csv
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_rbm import checks, devices
+
+#: Columns of the file.
+COLUMNS = ("update", "reconstruction_error", "update_norm")
+
+
+class UpdateLog(keras.callbacks.Callback):
+    """Writes the error and the size of the updates, a row a compiled call.
+
+    At the end of `fit` the file has the columns
+
+    - `update`: number of the last update that the row is about;
+    - `reconstruction_error`: of the examples that the metrics look at in the
+      call, about 100;
+    - `update_norm`: |theta' - theta| of the last update of the call, over all
+      trainable weights. It is empty where it is not known: with several
+      replicas, or `steps_per_execution` in Keras's own loop.
+
+    When there are twice as many rows as `most_rows`, neighbours are averaged.
+
+    Args:
+        path: Path of the file, of comma-separated values.
+        most_rows: At least as many rows are kept, and less than twice as many.
+
+    Raises:
+        ValueError: If `most_rows` is not a positive integer.
+    """
+
+    def __init__(self, path, most_rows=1000):
+        super().__init__()
+        self.path = pathlib.Path(path)
+        self.most_rows = checks.positive_integer("most_rows", most_rows)
+
+    def on_train_begin(self, logs=None):
+        self._rows, self._pending, self._stride = [], [], 1
+        self._updates = self._count()
+        self._weights = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._calls, self._sum = 0, 0.0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.last_update_norm = None
+        if self.model.steps_per_execution == 1:
+            self._weights = self._read()
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Metrics are means since the begin of the epoch, of which each call
+        # has the same share.
+        calls = (batch + 1) / self.model.steps_per_execution
+        total = float((logs or {}).get("reconstruction_error", np.nan)) * calls
+        error = (total - self._sum) / (calls - self._calls)
+        self._calls, self._sum = calls, total
+        updates = self._count()
+        if updates == self._updates:  # They were made before a resumption.
+            return
+        self._updates = updates
+        self._add((updates, error, self._norm()))
+
+    def on_train_end(self, logs=None):
+        if not devices.is_chief():
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self.path.with_name(f"{self.path.name}.writing")
+        rows = self._rows + ([_mean(self._pending)] if self._pending else [])
+        with open(aside, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for update, *values in rows:
+                told = [f"{x:.6g}" if np.isfinite(x) else "" for x in values]
+                writer.writerow([update, *told])
+        os.replace(aside, self.path)
+
+    def get_state(self):
+        """What `set_state` of a resumed run needs, as JSON can hold it."""
+        return {
+            "rows": self._rows,
+            "pending": self._pending,
+            "stride": self._stride,
+        }
+
+    def set_state(self, state):
+        """Goes on from `get_state` of another process, after the begin."""
+        self._rows, self._pending = (
+            [tuple(row) for row in state[name]] for name in ("rows", "pending")
+        )
+        self._stride = state["stride"]
+
+    def _add(self, row):
+        self._pending.append(row)
+        if len(self._pending) == self._stride:
+            self._rows.append(_mean(self._pending))
+            self._pending = []
+        if len(self._rows) == 2 * self.most_rows:
+            pairs = zip(self._rows[::2], self._rows[1::2], strict=True)
+            self._rows = [_mean(pair) for pair in pairs]
+            self._stride *= 2
+
+    def _norm(self):
+        norm = self.model.last_update_norm
+        if norm is not None:
+            return float(norm)
+        if self._weights is None:
+            return float("nan")
+        change = zip(self._read(), self._weights, strict=True)
+        return float(np.sqrt(sum(np.square(a - b).sum() for a, b in change)))
+
+    def _read(self):
+        return [
+            np.asarray(keras.ops.convert_to_numpy(weight), "float64")
+            for weight in self.model.trainable_variables
+        ]
+
+    def _count(self):
+        return int(keras.ops.convert_to_numpy(self.model.updates))
+
+
+def _mean(rows):
+    """Several rows as one, which has the last update of them."""
+    values = np.mean([row[1:] for row in rows], axis=0)
+    return rows[-1][0], *map(float, values)

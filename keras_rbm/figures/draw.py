@@ -1,0 +1,85 @@
+"""All figures of a run, at its end or anew."""
+
+import os
+import pathlib
+
+from keras_rbm import checks
+from keras_rbm.data import check_data
+from keras_rbm.figures.curves import Curves
+from keras_rbm.figures.figure import Figure
+from keras_rbm.figures.filters import FiltersByEpoch
+from keras_rbm.models.machine_model import MachineModel
+
+# Those that every run has, as far as it left what they show.
+_ALWAYS = (Curves(), FiltersByEpoch())
+
+
+def check(figures, model, data):
+    """Checks figures before there is anything to draw.
+
+    Args:
+        figures: Sequence of `Figure`s.
+        model: An `RBM`.
+        data: A `keras_rbm.data.Data`.
+
+    Raises:
+        ValueError: If one is no figure, or fits neither model nor data.
+    """
+    if not isinstance(figures, list | tuple) or not all(
+        isinstance(figure, Figure) for figure in figures
+    ):
+        raise ValueError(
+            "`figures` must be a list of figures, such as [Restoration()]. "
+            f"Received: figures={figures!r}"
+        )
+    for figure in figures:
+        figure.check(model, data)
+
+
+def draw(model, data, output, figures=(), binarize="none", seed=0):
+    """Draws figures of a trained model.
+
+    With those that are given come `curves.png` and `filters_by_epoch.png`,
+    where the run has left `updates.csv` and `filters/`.
+
+    Args:
+        model: A trained `RBM`.
+        data: A `keras_rbm.data.Data` as wide as the model's visible side.
+        output: Directory of the run.
+        figures: Sequence of figures, such as `Restoration()`.
+        binarize: `"stochastic"` (one fixed draw), `"threshold"` or `"none"`,
+            how the model was trained.
+        seed: Integer from 0 to 2**63 - 1: the same seed gives the same
+            figures.
+
+    Returns:
+        Sorted list of the names of the files that there are new.
+
+    Raises:
+        ValueError: If a figure does not fit the model or the data.
+    """
+    if not isinstance(model, MachineModel):
+        raise ValueError(
+            "`model` must be a machine, such as an `RBM`. Received: "
+            f"type(model)={type(model).__name__}"
+        )
+    check_data(data, model.visible.width)
+    checks.seed(seed)
+    check(figures, model, data)
+    folder = pathlib.Path(output)
+    os.makedirs(folder, exist_ok=True)
+    before = _files(folder)
+    for figure in (*_ALWAYS, *figures):
+        figure(model, data, str(folder), binarize, seed)
+    after = _files(folder)
+    return sorted(
+        name for name, time in after.items() if before.get(name) != time
+    )
+
+
+def _files(folder):
+    return {
+        path.name: path.stat().st_mtime_ns
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix != ".log"
+    }

@@ -1,0 +1,102 @@
+"""What the model makes up: samples from nothing, and films of chains."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from keras_rbm import callbacks, checks, samplers, tiles
+from keras_rbm.data import binarized, some
+from keras_rbm.figures import sheet
+from keras_rbm.figures.figure import Figure, tell
+
+
+@dataclasses.dataclass(frozen=True)
+class Dreams(Figure):
+    """Samples from random starts, and a film strip of chains from data.
+
+    `dreams.png` has samples after very many sweeps from random states, and
+    `film.png` chains in columns, of which the first row are the examples that
+    they start from (of the test data, or what there is), and each further row
+    is so many sweeps later. Shown are means E[v' | h = E[h | v]] of the draws.
+
+    Args:
+        num_samples: Number of samples.
+        num_sweeps: Number of sweeps of each.
+        num_chains: Number of chains of the film; 0 for no film.
+        num_frames: Number of rows of the film, beside the first.
+        sweeps_per_frame: Number of sweeps from row to row.
+        sampler: `samplers.Gibbs()`, or `Tempered()` for models in which that
+            does not mix. `None` for the first.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: the film is that of the Theano tutorial on RBMs,
+        http://deeplearning.net/tutorial/rbm.html.
+    """
+
+    num_samples: int = 36
+    num_sweeps: int = 200_000
+    num_chains: int = 20
+    num_frames: int = 10
+    sweeps_per_frame: int = 1000
+    sampler: samplers.Sampler | None = None
+
+    def __post_init__(self):
+        for name in (
+            "num_samples",
+            "num_sweeps",
+            "num_frames",
+            "sweeps_per_frame",
+        ):
+            checks.positive_integer(name, getattr(self, name))
+        if self.num_chains:
+            checks.positive_integer("num_chains", self.num_chains)
+        samplers.check(self.sampler)
+
+    def __call__(self, model, data, output, binarize="none", seed=0):
+        samples = model.sample(
+            self.num_samples,
+            self.num_sweeps,
+            seed=seed,
+            sampler=self.sampler,
+        )
+        picture = tiles.tile(_greys(model, data, samples), data.image_shape)
+        callbacks.write_png(
+            os.path.join(output, "dreams.png"),
+            picture.repeat(2, axis=0).repeat(2, axis=1),
+        )
+        tell(
+            f"{self.num_samples} samples after {self.num_sweeps} sweeps from "
+            "random states are in dreams.png"
+        )
+        if self.num_chains:
+            self._film(model, data, output, binarize, seed)
+
+    def _film(self, model, data, output, binarize, seed):
+        examples = data.train
+        for x in (data.validation, data.test):
+            examples = examples if x is None else x
+        start = binarized(some(examples, self.num_chains), binarize, seed)
+        frames = model.sample(
+            num_sweeps=self.num_frames * self.sweeps_per_frame,
+            start=start,
+            seed=seed,
+            sampler=self.sampler,
+            every=self.sweeps_per_frame,
+        )
+        rows = [("start", tiles.grey(data.intensities(start)))]
+        for number, frame in enumerate(np.asarray(frames)):
+            label = f"{(number + 1) * self.sweeps_per_frame:,} sweeps"
+            rows.append((label, _greys(model, data, frame)))
+        sheet.rows(os.path.join(output, "film.png"), rows, data.image_shape)
+        tell(
+            f"{len(start)} chains, a row each {self.sweeps_per_frame} sweeps, "
+            "are in film.png"
+        )
+
+
+def _greys(model, data, v):
+    means = np.asarray(model.predict_reconstruction(v), "float32")
+    return tiles.grey(data.intensities(means))

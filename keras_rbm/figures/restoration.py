@@ -1,0 +1,158 @@
+"""Distorted patterns that the model puts right."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from keras_rbm import checks, tiles
+from keras_rbm.data import binarized
+from keras_rbm.figures import sheet
+from keras_rbm.figures.figure import Figure, tell, write_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Restoration(Figure):
+    """Training patterns with some sites flipped, and Gibbs sampling from them.
+
+    `restoration.png` has rows of patterns: original, distorted, and draws
+    after half of the sweeps and after all. Draws at the temperature that the
+    model was trained at flicker: some are a site away from a pattern. The
+    last row is what the colder chain makes of the same distorted patterns.
+
+    `restoration.json` has the share of many distorted patterns that are
+    restored without a wrong site after all sweeps: `sample`, a draw;
+    `rounded_mean`, E[v' | h = E[h | v]] of that draw, rounded to the nearest
+    states; `cold_sample` and `cold_rounded_mean`, the same at
+    `cold` times the inverse temperature; with `trials`, and the options.
+
+    Args:
+        num_patterns: How many patterns are shown.
+        num_flips: How many sites of each are flipped, all different.
+        num_sweeps: Number of sweeps.
+        num_trials: How many distorted patterns the shares are taken over.
+        cold: Factor of the inverse temperature of the colder chain.
+
+    Raises:
+        ValueError: If an argument is not a positive number (integer, but for
+            `cold`).
+
+    Reference: the rows are those of Brack's code for restricted Boltzmann
+        machines, https://github.com/christianb93/MachineLearning.
+    """
+
+    num_patterns: int = 8
+    num_flips: int = 3
+    num_sweeps: int = 100
+    num_trials: int = 1000
+    cold: float = 2.0
+
+    def __post_init__(self):
+        for name in ("num_patterns", "num_flips", "num_sweeps", "num_trials"):
+            checks.positive_integer(name, getattr(self, name))
+        if self.num_sweeps % 2:
+            raise ValueError(
+                "`num_sweeps` must be even: half of them are shown, too. "
+                f"Received: num_sweeps={self.num_sweeps}"
+            )
+        checks.positive_number("cold", self.cold)
+
+    def check(self, model, data):
+        states = model.visible.states
+        if states is None or np.shape(states) != (2,):
+            raise ValueError(
+                "Restoration needs visible units of two states, which can be "
+                "flipped: Bernoulli or Spin. Received: model.visible="
+                f"{model.visible}"
+            )
+        if self.num_flips > data.width:
+            raise ValueError(
+                "`num_flips` must not exceed the number of sites. Received: "
+                f"num_flips={self.num_flips}, data.width={data.width}"
+            )
+
+    def __call__(self, model, data, output, binarize="none", seed=0):
+        self.check(model, data)
+        rng = np.random.default_rng(seed)
+        patterns = binarized(data.train, binarize, seed)
+        model.visible.check_states(patterns, "data.train")
+        first = rng.permutation(len(patterns))[: self.num_patterns]
+        tried = rng.integers(len(patterns), size=self.num_trials)
+        count = len(first)
+        original = patterns[np.concatenate([first, tried])]
+        distorted = flipped(original, self.num_flips, model.visible.states, rng)
+        warm, cold = (
+            np.asarray(
+                model.sample(
+                    num_sweeps=self.num_sweeps,
+                    start=distorted,
+                    inverse_temperature=inverse_temperature,
+                    every=self.num_sweeps // 2,
+                    seed=seed,
+                )
+            )
+            for inverse_temperature in (1.0, self.cold)
+        )
+        shown = (
+            ("original", original),
+            ("distorted", distorted),
+            (f"after {self.num_sweeps // 2} sweeps", warm[0]),
+            (f"after {self.num_sweeps} sweeps", warm[1]),
+            (f"{self.cold:g} times as cold", cold[1]),
+        )
+        sheet.rows(
+            os.path.join(output, "restoration.png"),
+            [
+                (label, tiles.grey(data.intensities(v[:count])))
+                for label, v in shown
+            ],
+            data.image_shape,
+        )
+        restored = {
+            name: (v == original).all(axis=1)
+            for name, v in (
+                ("sample", warm[1]),
+                ("rounded_mean", _rounded_mean(model, warm[1])),
+                ("cold_sample", cold[1]),
+                ("cold_rounded_mean", _rounded_mean(model, cold[1])),
+            )
+        }
+        found = {
+            **{name: float(x[count:].mean()) for name, x in restored.items()},
+            "trials": self.num_trials,
+            **dataclasses.asdict(self),
+            "seed": seed,
+        }
+        del found["num_trials"]
+        write_json(os.path.join(output, "restoration.json"), found)
+        tell(
+            f"restored after {self.num_sweeps} sweeps, with {self.num_flips} "
+            f"of {data.width} sites flipped: {restored['sample'][:count].sum()}"
+            f" of the {count} that are shown; of {self.num_trials} "
+            f"{found['sample']:.1%}, with rounded means "
+            f"{found['rounded_mean']:.1%}, {self.cold:g} times as cold "
+            f"{found['cold_sample']:.1%}"
+        )
+
+
+def flipped(v, count, states, rng):
+    """Examples with some sites in the other of their two states.
+
+    Args:
+        v: Array of shape `(examples, width)`, of states.
+        count: Number of sites to flip, at random but different ones.
+        states: The two states.
+        rng: A NumPy `Generator`.
+
+    Returns:
+        Array of the same shape.
+    """
+    # Those with the smallest keys: a random choice without repetition.
+    order = rng.random(v.shape).argsort(axis=1)
+    chosen = order.argsort(axis=1) < count
+    return np.where(chosen, np.float32(sum(states)) - v, v)
+
+
+def _rounded_mean(model, v):
+    means = model.predict_reconstruction(v)
+    return np.asarray(model.visible.nearest(means))

@@ -1,0 +1,116 @@
+"""Pictures with a few words: rows or columns of tiles, each with a label."""
+
+import logging
+import pathlib
+
+import numpy as np
+
+from keras_rbm import devices, tiles
+
+# Dots per inch, of which a point of text is 1/72.
+_DPI = 100
+_POINTS = 10
+# A letter's width, and a line's height, in pixels.
+_LETTER, _LINE = 8, 20
+_GAP = 6
+# Images are enlarged by a whole number until a row is that wide.
+_WIDTH = 500
+# Grey between images of a row and around them, and its width in pixels.
+_SEAM, _SEAM_WIDTH = 176, 4
+
+
+def rows(path, labelled, image_shape=None):
+    """Writes rows of images, one below the other, each with a label.
+
+    Args:
+        path: Path of the PNG file.
+        labelled: List of (label, `uint8` array of shape `(images, width)`).
+        image_shape: `(rows, columns)` of an image, or `None` as for
+            `tiles.tile`.
+    """
+    strips = [_strip(greys, image_shape) for _, greys in labelled]
+    margin = _LETTER * max(len(label) for label, _ in labelled) + 2 * _GAP
+    places, texts, bottom = [], [], _GAP
+    for (label, _), strip in zip(labelled, strips, strict=True):
+        places.append((margin, bottom))
+        middle = bottom + strip.shape[0] / 2
+        texts.append((margin - _GAP, middle, label, "right", "center"))
+        bottom += strip.shape[0] + _GAP
+    width = margin + max(strip.shape[1] for strip in strips) + _GAP
+    _write(path, (bottom, width), strips, places, texts)
+
+
+def columns(path, labelled):
+    """Writes pictures side by side, each with a label above it.
+
+    Args:
+        path: Path of the PNG file.
+        labelled: List of (label, `uint8` array of shape `(height, width)`).
+    """
+    places, texts, right = [], [], _GAP
+    for label, picture in labelled:
+        places.append((right, _LINE + _GAP))
+        middle = right + picture.shape[1] / 2
+        texts.append((middle, _LINE + _GAP / 2, label, "center", "bottom"))
+        right += picture.shape[1] + _GAP
+    pictures = [picture for _, picture in labelled]
+    height = _LINE + 2 * _GAP + max(p.shape[0] for p in pictures)
+    _write(path, (height, right), pictures, places, texts)
+
+
+def plot(size):
+    """An empty figure of matplotlib, without any state of its own.
+
+    Args:
+        size: `(width, height)` in pixels.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    # Notes on its cache of fonts would go to the screen.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=np.divide(size, _DPI), dpi=_DPI)
+
+
+def save(figure, path):
+    """Writes a figure to a PNG file, in the chief."""
+    if not devices.is_chief():
+        return
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+
+
+def _strip(greys, image_shape):
+    """Images in a row, with grey lines between and around them."""
+    images = [tiles.tile(grey[None], image_shape)[1:-1, 1:-1] for grey in greys]
+    width = len(images) * images[0].shape[1]
+    factor = -(-_WIDTH // width)
+    images = [x.repeat(factor, axis=0).repeat(factor, axis=1) for x in images]
+    gap = {"constant_values": _SEAM}
+    width = _SEAM_WIDTH
+    strip = [np.pad(x, ((0, 0), (0, width)), **gap) for x in images]
+    return np.pad(
+        np.concatenate(strip, axis=1), ((width, width), (width, 0)), **gap
+    )
+
+
+def _write(path, shape, pictures, places, texts):
+    """Pictures at (left, top) and texts, on white, pixel by pixel."""
+    height, width = shape
+    canvas = np.full(shape, 255, "uint8")
+    for picture, (left, top) in zip(pictures, places, strict=True):
+        rows, columns = picture.shape
+        canvas[top : top + rows, left : left + columns] = picture
+    figure = plot((width, height))
+    figure.figimage(canvas, cmap="gray", vmin=0, vmax=255)
+    for x, y, text, across, along in texts:
+        figure.text(
+            *(x / width, 1 - y / height, text),
+            horizontalalignment=across,
+            verticalalignment=along,
+            fontsize=_POINTS,
+        )
+    save(figure, path)
