@@ -425,6 +425,7 @@ def _register(gin, keras, experiment, strategy=None):
         experiment.hold_then_linear_decay,
         _in_scope(strategy, keras_rbm.RBM),
         _in_scope(strategy, keras_rbm.ClassRBM),
+        _in_scope(strategy, keras_rbm.DeepBoltzmannMachine),
         keras_rbm.Bernoulli,
         keras_rbm.Binomial,
         keras_rbm.Composite,

@@ -92,9 +92,9 @@ class ChainHealth(Measured):
         self.seed = checks.seed(seed)
 
     def on_train_begin(self, logs=None):
-        self.model.visible.check(self.v, "v")
+        self.model.example_units.check(self.v, "v")
         if self.v_train is not None:
-            self.model.visible.check(self.v_train, "v_train")
+            self.model.example_units.check(self.v_train, "v_train")
         super().on_train_begin(logs)
         self._warned = False
 
@@ -107,7 +107,7 @@ class ChainHealth(Measured):
 
     def measure(self, step):
         values = self._machine_values()
-        if self.model.fantasy_particles is not None:
+        if self.model.machine_particles is not None:
             values |= {f"chains/{k}": x for k, x in self._chains().items()}
             self._warn(step, values)
         return values
@@ -115,11 +115,12 @@ class ChainHealth(Measured):
     def _machine_values(self):
         with averaged_weights(self.model):
             machine = self._machine()
-            free_energy, least, most = _look_at(machine, self.v)
+            free_energy, least, most = _look_at(machine, self._states(self.v))
             values = {}
             if self.v_train is not None:
                 values["learning/validation_gap"] = (
-                    free_energy - _look_at(machine, self.v_train)[0]
+                    free_energy
+                    - _look_at(machine, self._states(self.v_train))[0]
                 )
         states = machine.hidden.states
         if states is not None:
@@ -132,12 +133,13 @@ class ChainHealth(Measured):
     def _chains(self):
         """The figures of the chains, without their group."""
         machine = self._machine()
-        particles = self.model.fantasy_particles
+        particles = self.model.machine_particles
         run = diagnostics.run(
             machine, particles, random.stream(self.seed), self.num_sweeps
         )
         free_energy = keras.ops.convert_to_numpy(run.free_energy)
         data = self.v if self.v_train is None else self.v_train
+        data = self._states(data)
         mean = data.mean(axis=0, dtype="float64")
 
         def distance(v):
@@ -174,6 +176,10 @@ class ChainHealth(Measured):
         if reason and not self._warned:
             self._warned = True
             _LOG.warning("epoch %d: the chains do not mix: %s", step, reason)
+
+    def _states(self, v):
+        """States of the machine's visible side, as an array."""
+        return keras.ops.convert_to_numpy(self.model.machine_states(v))
 
     def _machine(self):
         model = self.model

@@ -103,7 +103,7 @@ class LogLikelihood(Measured):
         self.split = split
 
     def on_train_begin(self, logs=None):
-        self.model.visible.check_states(self.v, "v")
+        self.model.example_units.check_states(self.v, "v")
         super().on_train_begin(logs)
         self._latest = (-math.inf, -math.inf, 0)
         self._told = set()

@@ -35,7 +35,7 @@ def quality(model, log_dir, v, v_train, every):
         split, v, v_train = "train", v_train, None
     found = [ChainHealth(log_dir, v, v_train, every)]
     try:
-        model.visible.check_states(v)
+        model.example_units.check_states(v)
     except ValueError:
         _LOG.info("no log-likelihood: the %s data are not binarized", split)
     else:

@@ -139,7 +139,7 @@ def _check(model, data):
             "`model` must be a machine, such as an `RBM`. Received: "
             f"type(model)={type(model).__name__}"
         )
-    check_data(data, model.visible.width)
+    check_data(data, model.example_units.width)
 
 
 def _no_likelihood(model, data, splits):
@@ -151,9 +151,9 @@ def _no_likelihood(model, data, splits):
         )
     for split, x in splits.items():
         name = f"{data.name}.{split}"
-        model.visible.check(x, name)
+        model.example_units.check(x, name)
         try:
-            model.visible.check_states(x, name)
+            model.example_units.check_states(x, name)
         except ValueError:
             return (
                 f"No likelihoods: {name} holds values between the states of "

@@ -26,10 +26,10 @@ def check(model, data, optimizer, learning_rate):
         )
     if isinstance(learning_rate, int | float):
         checks.positive_number("learning_rate", learning_rate)
-    check_data(data, model.visible.width)
+    check_data(data, model.example_units.width)
     for split in ("train", "validation", "test"):
         x = getattr(data, split)
         if x is not None:
             # Intensities in uint8 are from 0 to 1 whatever they are.
             x = to_float(x[:1]) if x.dtype == np.uint8 else x
-            model.visible.check(x, f"{data.name}.{split}")
+            model.example_units.check(x, f"{data.name}.{split}")

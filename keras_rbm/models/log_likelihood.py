@@ -82,12 +82,12 @@ def scores(machine, v):
     Raises:
         ValueError: If the data are not states of the visible units.
     """
-    return -_by_batch(_free_energy, machine_lib.cast(machine, "float64"), v)
+    return -by_batch(_free_energy, machine_lib.cast(machine, "float64"), v)
 
 
 def pseudo_log_likelihood(machine, v):
     """sum_i log p(v_i | v_-i) of all examples, in the machine's dtype."""
-    return _by_batch(_pseudo, machine, v).astype("float64")
+    return by_batch(_pseudo, machine, v).astype("float64")
 
 
 def bracket(
@@ -154,10 +154,20 @@ def bracket(
     )
 
 
-def _by_batch(function, machine, v):
-    """`function(machine, batch)` of all examples, joined."""
+def by_batch(function, machine, v, units=None):
+    """`function(machine, batch)` of all examples, joined.
+
+    Args:
+        function: Compiled function of a machine and 1,000 examples.
+        machine: A `Machine`.
+        v: Data as for `scores`.
+        units: `Units` that they are states of; `None` for the visible ones.
+
+    Returns:
+        Array of shape `(examples,)`.
+    """
     results = []
-    for batch in inputs.states(v, machine.visible, _BATCH):
+    for batch in inputs.states(v, units or machine.visible, _BATCH):
         # The last batch is filled up: another shape would be compiled anew.
         rows = np.resize(batch, (_BATCH, batch.shape[1]))
         result = function(machine, ops.cast(rows, machine_lib.dtype(machine)))

@@ -35,6 +35,15 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
         """Variables of the hidden units by name, such as `"bias"`."""
         return self.parameters.hidden_params
 
+    @property
+    def machine_particles(self):
+        """`fantasy_particles` as states of the machine's visible side."""
+        return self.fantasy_particles
+
+    def machine_states(self, v):
+        """Examples as states of the machine's visible side."""
+        return self._states(v)
+
     def machine(self):
         """The current parameters as a `Machine`, scaled by beta.
 
@@ -124,7 +133,7 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
             return log_likelihood_lib.bracket(
                 machine,
                 (self.data_mean.value, self.data_variance.value),
-                self.fantasy_particles,
+                self.machine_particles,
                 v,
                 num_betas,
                 num_chains,
@@ -188,7 +197,7 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
         return log_likelihood_lib.pseudo_log_likelihood(machine, v)
 
     def _checked_states(self, v):
-        return inputs_lib.checked(v, self.visible, "v")
+        return inputs_lib.checked(v, self.example_units, "v")
 
     def _states(self, v):
         return ops.cast(v, self.variable_dtype)

@@ -31,11 +31,18 @@ class Metrics:
         visible: `Units` of the visible side.
     """
 
+    names = (
+        "loss",
+        "reconstruction_error",
+        "cross_entropy",
+        "pseudo_log_likelihood",
+        "hidden_activity",
+    )
+
     def __init__(self, visible):
-        names = ["loss", "reconstruction_error", "cross_entropy"]
-        if pseudo_likelihood_is_defined(visible):
-            names.append("pseudo_log_likelihood")
-        names.append("hidden_activity")
+        names = list(self.names)
+        if not pseudo_likelihood_is_defined(visible):
+            names = [n for n in names if n != "pseudo_log_likelihood"]
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
 
     @property

@@ -235,10 +235,13 @@ class RBM(MachineModel):
 
     def _look_at(self, x, sample_weight):
         """Keeps the moments of the data, and returns them."""
-        mean, variance = moments(x, self.visible, "x", sample_weight)
+        mean, variance = self._moments(x, sample_weight)
         self.data_mean.assign(mean)
         self.data_variance.assign(variance)
         return mean, variance
+
+    def _moments(self, x, sample_weight):
+        return moments(x, self.visible, "x", sample_weight)
 
     def _stream(self, use):
         """The draws of one use at the current update."""
@@ -247,4 +250,4 @@ class RBM(MachineModel):
 
     def _unpack(self, data):
         v, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        return self._states(v), weight
+        return self.machine_states(v), weight

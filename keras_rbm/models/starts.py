@@ -46,7 +46,7 @@ def given(model, start, num_samples=None):
         ValueError: If there are no such states, or fewer.
     """
     if isinstance(start, str):
-        found = model.fantasy_particles if start == "chains" else None
+        found = model.machine_particles if start == "chains" else None
         if found is None:
             raise ValueError(
                 '`start` must be an array, None, or "chains" for the fantasy '

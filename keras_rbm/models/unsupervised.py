@@ -21,15 +21,20 @@ _METRIC_EXAMPLES = 32
 class UnsupervisedModel(keras.Model):
     """A Keras model that learns from examples alone, by its own objective.
 
-    Subclasses have `visible`, the `Units` that examples are states of, and
-    implement `prepare`, `gradient_step`, `apply_step` and `test_step`, which
-    is as Keras has it.
+    Subclasses have `visible`, the `Units` that examples are states of (or
+    other `example_units`), and implement `prepare`, `gradient_step`,
+    `apply_step` and `test_step`, which is as Keras has it.
     """
 
     #: Norm of the last update, where it was measured: see `compiled_loop`.
     last_update_norm = None
     _fitting = False
     _keep_metrics = False
+
+    @property
+    def example_units(self):
+        """`Units` that examples are states of."""
+        return self.visible
 
     def prepare(self, x, sample_weight=None):
         """Looks at the data before the first update.
@@ -162,7 +167,7 @@ class UnsupervisedModel(keras.Model):
         """
         given = arguments.named(super().fit, x, y, *args, **kwargs)
         partial_epoch.check(self, initial_step, given.get("steps_per_epoch"))
-        arguments.check_data(given, self.visible)
+        arguments.check_data(given, self.example_units)
         weight = given.get("sample_weight")
         if inputs.is_dataset(x):
             given["shuffle"] = False  # Keras would warn.
@@ -173,7 +178,9 @@ class UnsupervisedModel(keras.Model):
             x,
             given.get("steps_per_epoch"),
         )
-        known = inputs.is_dataset(x) and stream_checks.is_known(x, self.visible)
+        known = inputs.is_dataset(x) and stream_checks.is_known(
+            x, self.example_units
+        )
         if steps:
             if self._block_function is None:
                 self.optimizer.build(self.trainable_variables)
@@ -181,7 +188,7 @@ class UnsupervisedModel(keras.Model):
             self.train_function = self._block_function
             x = x.batch(steps, drop_remainder=True)
         if inputs.is_dataset(x):
-            x = x if known else stream_checks.guarded(x, self.visible)
+            x = x if known else stream_checks.guarded(x, self.example_units)
             given["x"] = x.prefetch(1) if steps else x
         if distributed_loop.is_needed(self):
             distributed_loop.prepare(self, given)
@@ -237,9 +244,9 @@ class UnsupervisedModel(keras.Model):
     def _checked(self, x, steps):
         """Data for Keras: those of a data set are checked as they come."""
         stream_checks.check_end(x, "x", steps, "steps")
-        inputs.check(x, self.visible, "x")
+        inputs.check(x, self.example_units, "x")
         if inputs.is_dataset(x):
-            return stream_checks.guarded(x, self.visible)
+            return stream_checks.guarded(x, self.example_units)
         return x
 
 

@@ -1,0 +1,237 @@
+"""The deep Boltzmann machine of two hidden layers."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks, random, units
+from keras_rbm.chains import PersistentChain
+from keras_rbm.compiled import compiled
+from keras_rbm.models import inputs, log_likelihood, mean_field, sampling
+from keras_rbm.models.dbm_metrics import DBMMetrics
+from keras_rbm.models.moments import moments
+from keras_rbm.models.rbm import RBM
+
+# The stream of draws of the top layer, apart from those of training.
+_TOP = 2**33 + 100
+# Mean-field steps where likelihoods are measured.
+_MEASURED_STEPS = 30
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class DeepBoltzmannMachine(RBM):
+    """p(v, h1, h2) ~ exp(<v, W1 h1> + <h1, W2 h2> + <b, v> + <c, h1> + <d, h2>)
+
+    Layers are coupled to their neighbours alone, so that the odd one, h1, and
+    the even ones, (v, h2), are the sides of an RBM, whose kernel is W1 above
+    W2^T. Its chains, centring, annealing and tempering are those of this model.
+    What is new is the positive phase: given v, the hidden layers are not
+    independent, and their means come from mean field. `fit` follows the
+    gradient of the variational bound on log p(v).
+
+    What takes or gives `v` here is of the features' width. Draws of the whole,
+    (v, h2), are those of `machine()`.
+
+    Args:
+        features: `Units` of v, or an integer for that many `Bernoulli` units.
+        hidden: Number of binary units of the first hidden layer.
+        top: Number of binary units of the second hidden layer.
+        chain: A `Chain`; `None` for `PersistentChain()`.
+        num_mean_field: Number of mean-field steps in an update.
+        **kwargs: Further arguments of `RBM`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines";
+        Montavon and Mueller (2012), "Deep Boltzmann machines and the
+        centering trick".
+    """
+
+    def __init__(
+        self, features, hidden, top, chain=None, num_mean_field=10, **kwargs
+    ):
+        features = units.get("features", features)
+        hidden, top = units.get("hidden", hidden), units.get("top", top)
+        for name, side in (("hidden", hidden), ("top", top)):
+            if not isinstance(side, units.Bernoulli):
+                raise ValueError(
+                    f"`{name}` must be binary units, or how many. Received: "
+                    f"{name}={side}"
+                )
+        self._steps = checks.positive_integer("num_mean_field", num_mean_field)
+        chain = PersistentChain() if chain is None else chain
+        visible = units.Composite(features, top)
+        super().__init__(visible, hidden, chain, **kwargs)
+        self.features, self.top = features, top
+        self._figures = DBMMetrics(visible)
+
+    @property
+    def example_units(self):
+        return self.visible.parts[0]
+
+    def posterior(self, v):
+        """E[h1] and E[h2] given v, by mean field.
+
+        Args:
+            v: Array of shape `(batch, features.width)`.
+
+        Returns:
+            Tuple of tensors of shape `(batch, hidden.width)` and `(batch,
+            top.width)`.
+        """
+        v = self._states(self._checked_states(v))
+        return _posterior(self.machine(), v, self._steps)
+
+    def call(self, inputs):
+        """E[h2 | v] by mean field, of shape `(batch, top.width)`."""
+        machine, v = self.machine(), self._states(inputs)
+        _, h2 = mean_field.posterior(machine, v, self._steps)
+        return ops.cast(h2, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.top.width)
+
+    def machine_states(self, v):
+        """Rows (v, E[h2]) of the machine, for examples v."""
+        return mean_field.completed(
+            self.machine(), self._states(v), self._steps
+        )
+
+    @property
+    def fantasy_particles(self):
+        """The persistent chains: draws of v, `(chains, features.width)`."""
+        particles = self.machine_particles
+        return None if particles is None else self._features_of(particles)
+
+    @property
+    def machine_particles(self):
+        """The same with the top layer, draws of (v, h2)."""
+        return super().fantasy_particles
+
+    def free_energy(self, v):
+        """Bound on -log p(v) - log Z from above, of shape `(batch,)`."""
+        v = self._states(self._checked_states(v))
+        return -_bounds(self.machine(), v)
+
+    def predict_hidden(self, v):
+        """E[h1 | v] by mean field, of shape `(batch, hidden.width)`."""
+        return self.posterior(v)[0]
+
+    def predict_reconstruction(self, v):
+        """E[v | E[h1]], with the means of mean field, of the shape of `v`."""
+        return self._features_of(self.predict_visible(self.posterior(v)[0]))
+
+    def sample(
+        self,
+        num_samples=None,
+        num_sweeps=1000,
+        start=None,
+        clamp=None,
+        **kwargs,
+    ):
+        """Draws of v from the model, as `RBM.sample`.
+
+        Where `start` gives v, the top layer starts from mean field.
+        """
+        if start is not None and not isinstance(start, str):
+            start = self._drawn(start, kwargs.get("seed"))
+        if clamp is not None:
+            clamp = self._with_top(clamp, False)
+        return self._features_of(
+            super().sample(num_samples, num_sweeps, start, clamp, **kwargs)
+        )
+
+    def inpaint(self, v, mask, *args, **kwargs):
+        """A draw of the missing entries of v, as `RBM.inpaint`."""
+        return self._features_of(
+            super().inpaint(*self._missing_top(v, mask), *args, **kwargs)
+        )
+
+    def predict_missing(self, v, mask, *args, **kwargs):
+        """Means of the missing entries of v, as `RBM.predict_missing`."""
+        return self._features_of(
+            super().predict_missing(
+                *self._missing_top(v, mask), *args, **kwargs
+            )
+        )
+
+    def log_partition(self, method="auto", v=None, **kwargs):
+        """Log Z, as `RBM.log_partition`, of (v, h1, h2)."""
+        if v is not None:
+            v = ops.convert_to_numpy(self._drawn(v, 0))
+        if self.offsets is not None and ops.convert_to_numpy(self.updates):
+            self.data_mean.assign(self.offsets.visible)  # The top layer's too.
+        return super().log_partition(method, v, **kwargs)
+
+    def log_likelihood(self, v, method="auto", log_partition=None, **kwargs):
+        """Variational bound on the mean of log p(v), as `RBM.log_likelihood`.
+
+        log p(v) >= E_q[-E(v, h1, h2)] + H(q) - log Z, whose last term is as
+        sure as `log_partition` is.
+        """
+        machine = self.machine()
+        scores = log_likelihood.by_batch(_bounds, machine, v, self.features)
+        if log_partition is None:
+            log_partition = self.log_partition(method, v=v, **kwargs)
+        return log_likelihood.LogLikelihood(
+            scores.astype("float64"), log_partition
+        )
+
+    def pseudo_log_likelihood(self, v):
+        """Is not to be had: h2 cannot be summed out."""
+        raise ValueError(
+            "There is no pseudo-likelihood of a deep Boltzmann machine: its "
+            "hidden layers cannot be summed out. Take `log_likelihood`."
+        )
+
+    def get_config(self):
+        config = super().get_config()
+        del config["visible"]
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **config,
+            "features": serialize(self.features),
+            "top": serialize(self.top),
+            "num_mean_field": self._steps,
+        }
+
+    def _moments(self, x, sample_weight):
+        """Those of the examples; binary units at 1/2 for the top layer."""
+        rest = np.full(self.top.width, 0.5), np.full(self.top.width, 0.25)
+        own = moments(x, self.features, "x", sample_weight)
+        return tuple(map(np.append, own, rest))
+
+    def _features_of(self, rows):
+        return rows[..., : self.features.width]
+
+    def _drawn(self, v, seed):
+        """Rows (v, h2), with h2 drawn from mean field."""
+        v = inputs.checked(v, self.features, "v")
+        _, h2 = self.posterior(v)
+        stream = sampling.stream(seed, _TOP)
+        h2 = random.bernoulli(stream, h2)
+        return ops.concatenate([self._states(v), h2], axis=1)
+
+    def _missing_top(self, v, mask):
+        """Examples whose top layer is missing too, and the mask of both."""
+        v = inputs.array(v, self.features, "v")
+        top = np.full((len(v), self.top.width), np.nan, "float32")
+        return np.concatenate([v, top], axis=1), self._with_top(mask, True)
+
+    def _with_top(self, mask, value):
+        """A mask of examples as one of rows (v, h2)."""
+        mask = np.asarray(mask)
+        top = np.full((*mask.shape[:-1], self.top.width), value)
+        return np.concatenate([mask, top], axis=-1)
+
+
+@compiled
+def _posterior(machine, v, num_steps):
+    return mean_field.posterior(machine, v, num_steps)
+
+
+@compiled
+def _bounds(machine, v):
+    rows = mean_field.completed(machine, v, _MEASURED_STEPS)
+    return mean_field.bound(machine, rows)
