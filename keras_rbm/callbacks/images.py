@@ -95,7 +95,8 @@ def filters(model, image_shape=None, num_filters=100, picture=None):
     Returns:
         `uint8` array of shape `(height, width)`, in pixels.
     """
-    weights = _array(model.kernel)[:, :num_filters].T
+    width = model.example_units.width
+    weights = _array(model.kernel)[:width, :num_filters].T
     if picture is not None:
         weights = picture.directions(weights)
     return tiles.tile(tiles.signed_grey(weights), image_shape)

@@ -20,7 +20,7 @@ _MEASURED_STEPS = 30
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class DeepBoltzmannMachine(RBM):
-    """p(v, h1, h2) ~ exp(<v, W1 h1> + <h1, W2 h2> + <b, v> + <c, h1> + <d, h2>)
+    """p(v, h1, h2) ~ exp(<v, W1 h1> + <h1, W2 h2> + biases): three layers.
 
     Layers are coupled to their neighbours alone, so that the odd one, h1, and
     the even ones, (v, h2), are the sides of an RBM, whose kernel is W1 above
