@@ -91,6 +91,22 @@ def check_data(given, units):
             given["validation_data"] = stream_checks.guarded(validation, units)
 
 
+def checked(x, units, steps):
+    """Returns data for Keras: those of a data set are checked as they come.
+
+    Args:
+        x: Array, or `tf.data.Dataset` of batches.
+        units: `Units` that the examples must be states of.
+        steps: Number of batches to take, or `None` for all.
+
+    Raises:
+        ValueError: If the data cannot be states of the units, or have no end.
+    """
+    stream_checks.check_end(x, "x", steps, "steps")
+    inputs.check(x, units, "x")
+    return stream_checks.guarded(x, units) if inputs.is_dataset(x) else x
+
+
 def check_weight(weight, x):
     """Checks the weights of examples; those of a data set are its own."""
     if not inputs.is_dataset(x):

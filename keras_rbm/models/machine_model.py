@@ -6,6 +6,7 @@ from keras_rbm import devices, likelihood
 from keras_rbm import machine as machine_lib
 from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.models import log_likelihood as log_likelihood_lib
+from keras_rbm.models.moments import moments
 from keras_rbm.models.predictions import Predictions
 from keras_rbm.models.sampling_methods import SamplingMethods
 from keras_rbm.models.unsupervised import UnsupervisedModel
@@ -195,6 +196,16 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
         """
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         return log_likelihood_lib.pseudo_log_likelihood(machine, v)
+
+    def _look_at(self, x, sample_weight):
+        """Keeps the moments of the data, and returns them."""
+        mean, variance = self._moments(x, sample_weight)
+        self.data_mean.assign(mean)
+        self.data_variance.assign(variance)
+        return mean, variance
+
+    def _moments(self, x, sample_weight):
+        return moments(x, self.example_units, "x", sample_weight)
 
     def _checked_states(self, v):
         return inputs_lib.checked(v, self.example_units, "v")

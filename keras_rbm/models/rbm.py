@@ -9,7 +9,6 @@ from keras_rbm.chains import Chain, ContrastiveDivergence
 from keras_rbm.models import normalizable, update
 from keras_rbm.models.machine_model import MachineModel
 from keras_rbm.models.metrics import Metrics
-from keras_rbm.models.moments import moments
 from keras_rbm.models.offsets import Offsets
 from keras_rbm.models.parameters import Parameters
 
@@ -232,16 +231,6 @@ class RBM(MachineModel):
             self.data_mean.value,
             self.data_variance.value,
         )
-
-    def _look_at(self, x, sample_weight):
-        """Keeps the moments of the data, and returns them."""
-        mean, variance = self._moments(x, sample_weight)
-        self.data_mean.assign(mean)
-        self.data_variance.assign(variance)
-        return mean, variance
-
-    def _moments(self, x, sample_weight):
-        return moments(x, self.visible, "x", sample_weight)
 
     def _stream(self, use):
         """The draws of one use at the current update."""

@@ -225,7 +225,9 @@ class UnsupervisedModel(keras.Model):
         if self._fitting:  # `fit` has looked already.
             with stream_checks.told("validation_data"), averaged_weights(self):
                 return super().evaluate(**given)
-        given["x"] = self._checked(x, given.get("steps"))
+        given["x"] = arguments.checked(
+            x, self.example_units, given.get("steps")
+        )
         arguments.check_weight(given.get("sample_weight"), x)
         with stream_checks.told("x"):
             return super().evaluate(**given)
@@ -237,17 +239,11 @@ class UnsupervisedModel(keras.Model):
             ValueError: If the data cannot be states of the visible units.
         """
         given = arguments.named(super().predict, x, *args, **kwargs)
-        given["x"] = self._checked(x, given.get("steps"))
+        given["x"] = arguments.checked(
+            x, self.example_units, given.get("steps")
+        )
         with stream_checks.told("x"):
             return super().predict(**given)
-
-    def _checked(self, x, steps):
-        """Data for Keras: those of a data set are checked as they come."""
-        stream_checks.check_end(x, "x", steps, "steps")
-        inputs.check(x, self.example_units, "x")
-        if inputs.is_dataset(x):
-            return stream_checks.guarded(x, self.example_units)
-        return x
 
 
 def _first_examples(x):
