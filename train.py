@@ -423,24 +423,12 @@ def _register(gin, keras, experiment, strategy=None):
         figures.Inpainting,
         experiment.linear_decay,
         experiment.hold_then_linear_decay,
-        _in_scope(strategy, keras_rbm.RBM),
-        _in_scope(strategy, keras_rbm.ClassRBM),
-        _in_scope(strategy, keras_rbm.DeepBoltzmannMachine),
-        keras_rbm.Bernoulli,
-        keras_rbm.Binomial,
-        keras_rbm.Composite,
-        keras_rbm.Gaussian,
-        keras_rbm.NoisyReLU,
-        keras_rbm.ReLU,
-        keras_rbm.Softmax,
-        keras_rbm.Spin,
-        keras_rbm.ContrastiveDivergence,
-        keras_rbm.PersistentChain,
-        keras_rbm.TemperedChain,
-        keras_rbm.ExactChain,
-        keras_rbm.SquaredSparsity,
-        keras_rbm.CrossEntropySparsity,
-        keras_rbm.SpectralBound,
+        *(
+            _in_scope(strategy, thing)
+            if issubclass(thing, keras.Model)
+            else thing
+            for thing in _classes(keras_rbm)
+        ),
         data.mnist,
         data.digits,
         data.bars_and_stripes,
@@ -471,8 +459,15 @@ def _in_scope(strategy, model):
 
 
 def _classes(module):
-    """The classes of a module of Keras, without those for subclassing."""
-    abstract = {"Optimizer", "Initializer", "Regularizer", "Constraint"}
+    """The public classes of a module, without those for subclassing."""
+    abstract = {
+        "Chain",
+        "Constraint",
+        "Initializer",
+        "Optimizer",
+        "Regularizer",
+        "Units",
+    }
     return [
         thing
         for name, thing in sorted(vars(module).items())
