@@ -24,8 +24,8 @@ class NoisyReLU(Termwise):
     e^(n z) / ((1 - q) ... (1 - q^n)) with q = 1 / e.
 
     That is approximated twice. Sums over the copies are taken as integrals,
-    which makes the log-partition larger by sigmoid(z) / 24 or less, and the
-    mean by at most 0.011. And a draw is max(0, z + noise) with noise of the
+    which makes the log-partition larger by about sigmoid(z) / 24, less than
+    1/24, and the mean by at most 0.011. And a draw is max(0, z + noise) with noise of the
     copies' variance: its mean is less than log(1 + e^z), by 0.42 near z = 0
     and by nothing far from it. So nothing that needs exact draws is to be had,
     such as annealed importance sampling.
