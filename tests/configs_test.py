@@ -1,5 +1,6 @@
 """Every config in configs/ parses, and trains for two updates."""
 
+import math
 import pathlib
 
 import gin
@@ -22,10 +23,11 @@ def registered():
     def made_up(width=gin.REQUIRED, num_classes=0):
         draws = np.random.default_rng(0).random((300, width))
         x = (draws < 0.3).astype("float32")
+        shape = (math.isqrt(width),) * 2
         if num_classes:
             labels = np.arange(300) % num_classes
-            x = data.with_labels(x, labels, num_classes)
-        return data.Data("made-up", x, x[:20])
+            x, shape = data.with_labels(x, labels, num_classes), None
+        return data.Data("made-up", x, x[:20], x[:20], image_shape=shape)
 
     gin.add_config_file_search_path(str(CONFIGS))
     return made_up
@@ -53,6 +55,10 @@ def test_a_config_trains(name, tmp_path):
             f"made_up.num_classes = {num_classes}",
             "run.epochs = 1",
             "run.steps_per_epoch = 2",
+            "Restoration.num_sweeps = 2",
+            "Dreams.num_sweeps = 2",
+            "Dreams.sweeps_per_frame = 2",
+            "Inpainting.num_sweeps = 2",
         ]
     )
     history = gin.get_configurable("run")(

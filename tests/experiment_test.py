@@ -8,19 +8,23 @@ import pytest
 import tensorflow as tf
 
 import keras_rbm
-from keras_rbm import data, experiment
+from keras_rbm import data, experiment, figures
 from keras_rbm.experiment import training
 from tests.callbacks import events
 
 FILES = {
     "checkpoints",
+    "curves.png",
+    "filters",
     "filters.png",
+    "filters_by_epoch.png",
     "history.csv",
     "model.keras",
     "operative_config.gin",
     "reconstructions.png",
     "samples.png",
     "tensorboard",
+    "updates.csv",
 }
 LIKELIHOOD = ("log_likelihood", "log_likelihood_upper", "log_likelihood_epoch")
 # More in the last of three epochs.
@@ -66,7 +70,25 @@ def test_a_run_leaves_all_its_files(finished):
     _, _, output = finished
     assert set(os.listdir(output)) == FILES
     assert os.listdir(output / "checkpoints") == ["update-0000000015.keras"]
+    assert sorted(os.listdir(output / "filters")) == [
+        f"epoch-{epoch:04d}.png" for epoch in (1, 2, 3)
+    ]
     assert (output / "operative_config.gin").read_text() == "run.epochs = 3\n"
+
+
+def test_the_updates_have_a_row_a_call(finished):
+    _, _, output = finished
+    with open(output / "updates.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["update"] for row in rows] == ["5", "10", "15"]
+    # The learning rate falls to zero: by the last update to a fifteenth.
+    norms = [float(row["update_norm"]) for row in rows]
+    assert norms[0] > norms[2] > 0
+
+
+def test_figures_are_drawn_at_the_end(tmp_path):
+    short(tmp_path, figures=[figures.Restoration(2, num_trials=5)])
+    assert {"restoration.png", "restoration.json"} <= set(os.listdir(tmp_path))
 
 
 def test_the_history_has_a_row_an_epoch_with_validation(finished):
@@ -192,6 +214,8 @@ def test_the_learning_rate_is_held_and_falls_then():
         ({"num_sweeps": {0: 0}}, "`num_sweeps` must be a positive integer"),
         ({"num_sweeps": 5}, "`schedule` must be a dictionary"),
         ({"data": 3}, "`data` must be what a reader"),
+        ({"figures": 3}, "`figures` must be a list of figures"),
+        ({"figures": [figures.Inpainting()]}, "needs test examples"),
         ({"model": machine(width=5)}, r"set `RBM.visible = 12`"),
         (
             {"data": data.Data("big", 2 * examples(50), None)},

@@ -208,6 +208,37 @@ def test_a_run_is_evaluated_as_it_was_trained(finished, tmp_path):
     assert "binarized by one draw of each value (seed 0)" in done.stdout
 
 
+def test_figures_are_drawn_anew(finished, tmp_path):
+    run = pathlib.Path(copy_of(finished, tmp_path))
+    done = call(
+        *("--mode", "figures", "--output", str(run)),
+        *("--set", "draw.figures = [@Inpainting()]", "--seed", "3"),
+        *("--set", "Inpainting.num_sweeps = 2"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == f"Drawn in {run}: inpainting.png."
+    assert set(os.listdir(run)) == {
+        "figures.log",
+        "inpainting.png",
+        "model.keras",
+        "operative_config.gin",
+    }
+
+
+def test_what_cannot_be_drawn_is_told_in_one_line(finished, tmp_path):
+    copy_of(finished, tmp_path)
+    done = call(
+        *("--mode", "figures", "--output", "."),
+        *("--set", "draw.figures = [@Inpainting()]"),
+        *("--set", "digits.test_size = 0"),
+        directory=tmp_path,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "Inpainting needs test examples" in line
+
+
 def test_flags_change_an_evaluation(finished, tmp_path):
     copy_of(finished, tmp_path)
     done = call(

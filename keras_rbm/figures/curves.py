@@ -31,7 +31,7 @@ class Curves(Figure):
         figure = sheet.plot((900, 340))
         for number, (values, name) in enumerate(
             (
-                (errors, "reconstruction error of a value"),
+                (errors, "reconstruction error"),
                 (norms, "norm of an update of the weights"),
             )
         ):
@@ -39,15 +39,23 @@ class Curves(Figure):
             axes.plot(updates, values, color="0.75", linewidth=0.8)
             axes.plot(updates, _smooth(values), color="C0")
             axes.set(xlabel="update", ylabel=name, xlim=(0, updates[-1]))
-            # The first updates may be many times as large as all others.
-            finite = values[np.isfinite(values)]
-            if len(finite):
-                most = 1.5 * np.quantile(finite, 0.98) or 1.0
-                axes.set_ylim(0, min(1.05 * finite.max() or 1.0, most))
+            _scale(axes, values, "log" if number == 0 else "linear")
             axes.grid(color="0.92")
             axes.spines[["top", "right"]].set_visible(False)
         figure.tight_layout()
         sheet.save(figure, folder / "curves.png")
+
+
+def _scale(axes, values, far):
+    """Shows all of an axis but outliers, and where values go far, as said."""
+    known = values[np.isfinite(values) & (values > 0)]
+    if not len(known):
+        return
+    most = np.quantile(known, 0.98)
+    if far == "log" and most > 100 * known.min():
+        axes.set_yscale("log")
+    else:  # The first updates may be many times as large as the others.
+        axes.set_ylim(0, 1.3 * most)
 
 
 def read(path):

@@ -20,11 +20,11 @@ class Restoration(Figure):
     model was trained at flicker: some are a site away from a pattern. The
     last row is what the colder chain makes of the same distorted patterns.
 
-    `restoration.json` has the share of many distorted patterns that are
-    restored without a wrong site after all sweeps: `sample`, a draw;
-    `rounded_mean`, E[v' | h = E[h | v]] of that draw, rounded to the nearest
-    states; `cold_sample` and `cold_rounded_mean`, the same at
-    `cold` times the inverse temperature; with `trials`, and the options.
+    `restoration.json` has the options and, as `restored`, the share of many
+    distorted patterns that are right in each site after all sweeps: `sample`,
+    a draw; `rounded_mean`, E[v' | h = E[h | v]] of that draw, rounded to the
+    nearest states; `cold_sample` and `cold_rounded_mean`, the same at `cold`
+    times the inverse temperature.
 
     Args:
         num_patterns: How many patterns are shown.
@@ -117,21 +117,16 @@ class Restoration(Figure):
                 ("cold_rounded_mean", _rounded_mean(model, cold[1])),
             )
         }
-        found = {
-            **{name: float(x[count:].mean()) for name, x in restored.items()},
-            "trials": self.num_trials,
-            **dataclasses.asdict(self),
-            "seed": seed,
-        }
-        del found["num_trials"]
+        shares = {name: float(x[count:].mean()) for name, x in restored.items()}
+        found = {"restored": shares, **dataclasses.asdict(self), "seed": seed}
         write_json(os.path.join(output, "restoration.json"), found)
         tell(
             f"restored after {self.num_sweeps} sweeps, with {self.num_flips} "
             f"of {data.width} sites flipped: {restored['sample'][:count].sum()}"
             f" of the {count} that are shown; of {self.num_trials} "
-            f"{found['sample']:.1%}, with rounded means "
-            f"{found['rounded_mean']:.1%}, {self.cold:g} times as cold "
-            f"{found['cold_sample']:.1%}"
+            f"{shares['sample']:.1%}, with rounded means "
+            f"{shares['rounded_mean']:.1%}, {self.cold:g} times as cold "
+            f"{shares['cold_sample']:.1%}"
         )
 
 

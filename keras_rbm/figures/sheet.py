@@ -105,7 +105,7 @@ def _write(path, shape, pictures, places, texts):
         rows, columns = picture.shape
         canvas[top : top + rows, left : left + columns] = picture
     figure = plot((width, height))
-    figure.figimage(canvas, cmap="gray", vmin=0, vmax=255)
+    figure.figimage(canvas[:, :, None].repeat(3, axis=2))  # Greys as they are.
     for x, y, text, across, along in texts:
         figure.text(
             *(x / width, 1 - y / height, text),
