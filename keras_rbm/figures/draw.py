@@ -23,7 +23,7 @@ def check(figures, model, data):
         data: A `keras_rbm.data.Data`.
 
     Raises:
-        ValueError: If one is no figure, or fits neither model nor data.
+        ValueError: If one is no figure, or does not fit the model or the data.
     """
     if not isinstance(figures, list | tuple) or not all(
         isinstance(figure, Figure) for figure in figures
@@ -31,6 +31,12 @@ def check(figures, model, data):
         raise ValueError(
             "`figures` must be a list of figures, such as [Restoration()]. "
             f"Received: figures={figures!r}"
+        )
+    if figures and model.visible.width != data.width:
+        raise ValueError(
+            "`figures` are of models whose visible units are the columns of "
+            f"the data. Received: model={type(model).__name__}, with "
+            f"{model.visible.width} visible units for {data.width} columns"
         )
     for figure in figures:
         figure.check(model, data)
@@ -63,7 +69,7 @@ def draw(model, data, output, figures=(), binarize="none", seed=0):
             "`model` must be a machine, such as an `RBM`. Received: "
             f"type(model)={type(model).__name__}"
         )
-    check_data(data, model.visible.width)
+    check_data(data, model.example_units.width)
     checks.seed(seed)
     check(figures, model, data)
     folder = pathlib.Path(output)

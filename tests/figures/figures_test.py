@@ -108,6 +108,9 @@ def test_errors_come_before_anything_is_drawn(model, tmp_path):
     refused("`model` must be a machine", FIGURES[0], DATA, "model")
     narrow = data.Data("narrow", np.ones((3, 5), "float32"))
     refused("`data` must have a column", FIGURES[1], narrow)
+    wider = keras_rbm.RBM(13, 6)
+    with pytest.raises(ValueError, match="visible units are the columns"):
+        figures.check(FIGURES, wider, DATA)
     assert not os.listdir(tmp_path)
 
 
