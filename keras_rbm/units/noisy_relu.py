@@ -25,10 +25,10 @@ class NoisyReLU(Termwise):
 
     That is approximated twice. Sums over the copies are taken as integrals,
     which makes the log-partition larger by about sigmoid(z) / 24, less than
-    1/24, and the mean by at most 0.011. And a draw is max(0, z + noise) with noise of the
-    copies' variance: its mean is less than log(1 + e^z), by 0.42 near z = 0
-    and by nothing far from it. So nothing that needs exact draws is to be had,
-    such as annealed importance sampling.
+    1/24, and the mean by at most 0.011. And a draw is max(0, z + noise) with
+    noise of the copies' variance: its mean is less than log(1 + e^z), by 0.42
+    near z = 0 and by nothing far from it. So nothing that needs exact draws is
+    to be had, such as annealed importance sampling.
 
     Args:
         size: Number of units.
