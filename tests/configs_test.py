@@ -44,9 +44,12 @@ def clear():
 def test_a_config_trains(name, tmp_path):
     gin.parse_config_file(f"{name}.gin")
     name_of_width, num_classes = "RBM.visible", 0
-    if gin.query_parameter("run.model").selector.endswith("ClassRBM"):
+    model = gin.query_parameter("run.model").selector
+    if model.endswith("ClassRBM"):
         name_of_width = "ClassRBM.features"
         num_classes = gin.query_parameter("ClassRBM.num_classes")
+    elif model.endswith("DeepBoltzmannMachine"):
+        name_of_width = "DeepBoltzmannMachine.features"
     width = gin.query_parameter(name_of_width)
     if isinstance(width, int):  # Other units have data of their own.
         gin.parse_config(

@@ -88,7 +88,10 @@ def assert_same(output, whole):
     assert {path.name for path in output.iterdir()} == {
         path.name for path in whole.iterdir()
     }
-    for name in ("samples.png", "filters.png", "reconstructions.png"):
+    for name in (
+        *("samples.png", "filters.png", "reconstructions.png"),
+        *("updates.csv", "curves.png", "filters_by_epoch.png"),
+    ):
         picture = (output / name).read_bytes()
         assert picture == (whole / name).read_bytes()
 

@@ -230,10 +230,11 @@ def run(
     history = checkpoint.history()
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
     files.pictures(model, data, examples, output)
+    figures_lib.draw(model, data, output)
     if chief:  # By it, a run is known to be finished.
         files.save(model, os.path.join(output, "model.keras"))
-    # What takes long, and can be drawn anew.
-    figures_lib.draw(model, data, output, figures, binarize, seed)
+    if figures:  # They may take long, and can be drawn anew.
+        figures_lib.draw(model, data, output, figures, binarize, seed)
     return history
 
 
