@@ -26,7 +26,7 @@ def log_class_probabilities(machine, num_classes, inputs):
         Tensor of shape `(batch, num_classes)`, in nats.
 
     Reference: Larochelle and Bengio (2008), "Classification using
-        discriminative restricted Boltzmann machines", equation 2.
+        discriminative restricted Boltzmann machines", section 2.
     """
     rows = class_inputs(machine, num_classes)
     both = ops.expand_dims(inputs, 1) + rows

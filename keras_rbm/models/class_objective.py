@@ -32,8 +32,8 @@ def objective(
         `gradients.free_energy_gap` has it.
 
     Reference: Larochelle and Bengio (2008), "Classification using
-        discriminative restricted Boltzmann machines", equations 1, 5 and 7,
-        whose alpha is `generative_weight`.
+        discriminative restricted Boltzmann machines", sections 2 to 4, whose
+        alpha is `generative_weight`.
     """
     value = 0.0
     if generative_weight:

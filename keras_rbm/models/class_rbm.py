@@ -33,7 +33,7 @@ class ClassRBM(RBM):
     Args:
         features: `Units` of x, or an integer for that many `Bernoulli` units.
         num_classes: Number of classes, 2 or more.
-        hidden: The same for the hidden side.
+        hidden: `Units` of the hidden side, or an integer, as for x.
         chain: As for `RBM`; left out where `generative_weight` is 0.
         generative_weight: Number, 0 or more.
         discriminative_weight: Number, 0 or more; not both are 0.
