@@ -20,22 +20,24 @@ class Composite(Units):
     named after its number, as in `1_precision`.
 
     Args:
-        *parts: `Units`, at least one, or a list of them.
+        *units: `Units`, at least one.
+        parts: A list of them, in their place.
 
     Raises:
         ValueError: If there are no parts, or they are no `Units`.
     """
 
-    def __init__(self, *parts):
-        if len(parts) == 1 and isinstance(parts[0], list | tuple):
-            (parts,) = parts
+    def __init__(self, *units, parts=()):
+        if len(units) == 1 and isinstance(units[0], list | tuple):
+            (units,) = units
+        parts = (*units, *parts)
         if not parts or not all(isinstance(part, Units) for part in parts):
             raise ValueError(
                 "`parts` must be Units, at least one. Received: parts="
                 f"{parts!r}"
             )
         super().__init__(sum(part.size for part in parts))
-        self.parts = tuple(parts)
+        self.parts = parts
         if any(p.parameters()["bias"][1:] != Parameter(())[1:] for p in parts):
             raise ValueError(
                 "`parts` must have plain biases, which start at 0 and are "
@@ -155,7 +157,7 @@ class Composite(Units):
 
     @classmethod
     def from_config(cls, config):
-        return cls(keras.saving.deserialize_keras_object(config["parts"]))
+        return cls(parts=keras.saving.deserialize_keras_object(config["parts"]))
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(map(repr, self.parts))})"

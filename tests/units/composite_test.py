@@ -1,3 +1,4 @@
+import gin
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -119,6 +120,19 @@ def test_data_of_each_part_are_checked():
     np.testing.assert_array_equal(
         nearest[:, kept], grey[:, kept].astype("float32")
     )
+
+
+def test_parts_come_one_by_one_or_as_a_list():
+    parts = [Bernoulli(2), Spin(1)]
+    for unit in (Composite(parts), Composite(parts=parts)):
+        assert unit == Composite(*parts)
+
+
+def test_parts_can_be_named_in_a_config():
+    composite = gin.external_configurable(Composite, module="composite_test")
+    gin.bind_parameter("composite_test.Composite.parts", [Bernoulli(2)])
+    assert composite() == Composite(Bernoulli(2))
+    gin.clear_config()
 
 
 def test_composites_nest():

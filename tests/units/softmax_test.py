@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import RBM, Softmax, random
+from keras_rbm.units import softmax
 from tests.machines import assert_means, rounding
 from tests.units import laws
 
@@ -63,6 +64,25 @@ def test_the_ends_of_the_draws(monkeypatch, jit_compile, word):
         )[..., 0]
         keep = p > 0
         assert (sites.argmax(axis=2)[keep] <= first[keep]).all()
+
+
+def test_rounded_sums_draw_nothing_impossible(monkeypatch):
+    """Cumulative sums may even fall, where a compiler adds in some order."""
+    rng = np.random.default_rng(0)
+    noise = tf.constant(rng.uniform(-0.1, 0.1, (5000, 1, 6)), tf.float32)
+    cumsum = tf.cumsum
+    monkeypatch.setattr(
+        softmax.ops, "cumsum", lambda p, axis: cumsum(p, axis) + noise
+    )
+    z = np.array([[-1e4, 0.0, -1e4, 1.0, 0.5, -1e4]])
+    unit = Softmax(1, 6)
+    x = unit.sample(
+        tf.constant(np.tile(z, (5000, 1)), tf.float32),
+        laws.starting(unit),
+        random.stream(0),
+    ).numpy()
+    np.testing.assert_array_equal(x.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(x.any(axis=0), z[0] > -1e4)
 
 
 def test_draws_of_many_categories_have_their_frequencies():
