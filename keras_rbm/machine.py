@@ -134,17 +134,17 @@ def decouple(machine, visible_mean, visible_variance=None):
         machine: A `Machine`.
         visible_mean: Tensor of shape `(visible.width,)`, such as the mean of
             the training data.
-        visible_variance: The same of the variance, for units that have a
-            parameter for it, or `None`.
+        visible_variance: The same of their variance, or `None`.
 
     Returns:
         A `Machine` with `beta=0`.
 
     Reference: Salakhutdinov and Murray (2008), "On the quantitative analysis
-        of deep belief networks", section 4.1, whose code takes the base rates
-        of the training data too.
+        of deep belief networks", section 4.1, whose code does so too.
     """
-    fitted = machine.visible.fit_parameters(visible_mean, visible_variance)
+    fitted = machine.visible.base_parameters(
+        visible_mean, visible_variance, machine.visible_params
+    )
     bias = machine.hidden_params["bias"]
     return machine._replace(
         visible_params={

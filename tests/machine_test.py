@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_rbm import Bernoulli, Composite, Gaussian
 from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
 from tests.machines import machine, rounding
 from tests.oracle import Oracle, all_states, log_sum_exp
 
@@ -344,3 +346,33 @@ def test_cast_changes_the_dtype_alone(beta):
     half = tf.constant(0.5, "float64")
     between = machine_lib.anneal(base, wide, half)
     assert machine_lib.free_energy(between, v).dtype == "float64"
+
+
+def test_what_is_not_learned_stays_in_the_base():
+    """A fixed precision, at an inverse temperature that scales it."""
+    units = Gaussian(3, precision=2.0)
+    params = {
+        "bias": tf.constant([1.0, 2.0, 3.0]),
+        "precision": tf.fill([3], 2.0),
+    }
+    target = machine_lib.scale(
+        Machine(
+            units, Bernoulli(2), tf.zeros((3, 2)), params, {"bias": tf.zeros(2)}
+        ),
+        2.0,
+    )
+    mean = np.array([0.5, -1.0, 2.0])
+    base = machine_lib.decouple(target, mean, np.full(3, 9.0))
+    np.testing.assert_array_equal(base.visible_params["precision"], 4.0)
+    found = units.mean(tf.zeros((1, 3)), base.visible_params)[0]
+    np.testing.assert_allclose(found, mean, rtol=1e-6)
+    both = Composite(units, Bernoulli(2))
+    inside = both.base_parameters(
+        np.append(mean, [0.5, 0.5]),
+        np.ones(5),
+        {
+            "bias": np.zeros(5),
+            "0_precision": target.visible_params["precision"],
+        },
+    )
+    np.testing.assert_array_equal(inside["0_precision"], 4.0)

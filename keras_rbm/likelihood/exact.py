@@ -80,11 +80,18 @@ def exact(machine, verbose="auto"):
         An `Exact`.
 
     Raises:
-        ValueError: If neither side can be enumerated, or the machine is of
-            Gaussian units and not normalizable.
+        ValueError: If neither side can be enumerated, the visible units are
+            approximate ones, or the machine is of Gaussian units and not
+            normalizable.
 
     Reference: Fischer and Igel (2014), equation 25.
     """
+    if machine.visible.approximation:
+        raise ValueError(
+            "`machine` must have visible units with a law of their own; "
+            f"{machine.visible.approximation}. Received: machine.visible="
+            f"{machine.visible}"
+        )
     if gaussian.is_gaussian(machine):
         return Exact(float(gaussian.log_partition(machine)))
     side = _smaller(machine)

@@ -5,6 +5,20 @@ import contextlib
 from keras import ops
 
 
+def constrain(variables):
+    """Applies the constraints of variables, once more.
+
+    Keras averages the weights before it constrains them: their average may
+    lie outside.
+
+    Args:
+        variables: Keras variables.
+    """
+    for variable in variables:
+        if variable.constraint is not None:
+            variable.assign(variable.constraint(variable.value))
+
+
 @contextlib.contextmanager
 def averaged_weights(model):
     """Within this context the model has its optimizer's averaged weights.
@@ -28,6 +42,7 @@ def averaged_weights(model):
     variables = model.trainable_variables
     weights = [ops.convert_to_numpy(variable) for variable in variables]
     optimizer.finalize_variable_values(variables)
+    constrain(variables)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from keras_rbm.models import (
     partial_epoch,
     stream_checks,
 )
-from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.models.averaging import averaged_weights, constrain
 
 # How much of a batch the metrics of a training step look at.
 _METRIC_EXAMPLES = 32
@@ -21,9 +21,8 @@ _METRIC_EXAMPLES = 32
 class UnsupervisedModel(keras.Model):
     """A Keras model that learns from examples alone, by its own objective.
 
-    Subclasses have `visible`, the `Units` that examples are states of (or
-    other `example_units`), and implement `prepare`, `gradient_step`,
-    `apply_step` and `test_step`, which is as Keras has it.
+    Subclasses have `visible`, `Units` that examples are states of, and
+    implement `prepare`, `gradient_step`, `apply_step` and Keras's `test_step`.
     """
 
     #: Norm of the last update, where it was measured: see `compiled_loop`.
@@ -201,6 +200,7 @@ class UnsupervisedModel(keras.Model):
         try:
             with stream_checks.told("x"):
                 history = super().fit(**given)
+            constrain(self.trainable_variables)  # They are averages.
             finite.check(self)
             return history
         finally:

@@ -53,12 +53,15 @@ class Units(Domain, abc.ABC):
     #: Why samples are not exactly those of `log_partition`, if they are not.
     approximation = None
 
-    @property
-    def least_curvature(self):
+    def least_curvature(self, inverse_temperature=1.0):
         """Least second derivative of the energy far out; infinite if bounded.
 
         Two sides that are not bounded are normalizable together while the
         squared norm of the kernel is less than the product of theirs.
+
+        Args:
+            inverse_temperature: What the parameters are multiplied by; the
+                base energy is not.
         """
         return np.inf if np.isfinite(self.support).all() else 0.0
 
@@ -175,6 +178,19 @@ class Units(Domain, abc.ABC):
         Returns:
             Tensors by the names of `parameters`.
         """
+
+    def base_parameters(self, mean, variance, params):
+        """Parameters of the base that a machine is annealed from.
+
+        Args:
+            mean: As for `fit_parameters`.
+            variance: As for `fit_parameters`.
+            params: Those of the machine; what is not learned stays.
+
+        Returns:
+            Tensors by the names of `parameters`.
+        """
+        return self.fit_parameters(mean, variance)
 
     def start_parameters(self, mean, variance, inverse_temperature):
         """What to give a model's variables so that it starts from data.

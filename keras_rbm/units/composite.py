@@ -101,9 +101,8 @@ class Composite(Units):
         """That of the first part that has one."""
         return next(filter(None, (p.approximation for p in self.parts)), None)
 
-    @property
-    def least_curvature(self):
-        return min(part.least_curvature for part in self.parts)
+    def least_curvature(self, inverse_temperature=1.0):
+        return min(p.least_curvature(inverse_temperature) for p in self.parts)
 
     def fits(self, x, xp=np):
         parts = zip(self.parts, self.columns, strict=True)
@@ -144,6 +143,11 @@ class Composite(Units):
 
     def fit_parameters(self, mean, variance=None):
         return self._joined(self._each("fit_parameters", mean, variance))
+
+    def base_parameters(self, mean, variance, params):
+        return self._joined(
+            self._each("base_parameters", mean, variance, params)
+        )
 
     def start_parameters(self, mean, variance, inverse_temperature):
         return self._joined(

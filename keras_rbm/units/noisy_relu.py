@@ -39,12 +39,14 @@ class NoisyReLU(Termwise):
     """
 
     support = (0.0, np.inf)
-    #: That of the base energy.
-    least_curvature = 1.0
     approximation = (
         "NoisyReLU units are drawn as max(0, z + noise), not from the law that "
         "their energy belongs to"
     )
+
+    def least_curvature(self, inverse_temperature=1.0):
+        """That of the base energy."""
+        return 1.0
 
     def parameters(self):
         return {"bias": Parameter((self.size,))}

@@ -22,7 +22,8 @@ class Quadratic(Units):
     Args:
         size: Number of units.
         precision: A positive number that the precision is fixed at, or `None`
-            for one that is learned, of each unit, from a start of 1.
+            for one that is learned, of each unit, from a start of 1 or the
+            minimum.
         minimum_precision: What a learned precision does not fall below.
 
     Raises:
@@ -38,16 +39,17 @@ class Quadratic(Units):
             "minimum_precision", minimum_precision
         )
 
-    @property
-    def least_curvature(self):
+    def least_curvature(self, inverse_temperature=1.0):
         """The fixed precision, or the least that a learned one can have."""
-        return self.precision or self.minimum_precision
+        return inverse_temperature * (self.precision or self.minimum_precision)
 
     def parameters(self):
         fixed = self.precision is not None
         precision = Parameter(
             (self.size,),
-            keras.initializers.Constant(self.precision if fixed else 1.0),
+            keras.initializers.Constant(
+                self.precision if fixed else max(1.0, self.minimum_precision)
+            ),
             None if fixed else AtLeast(self.minimum_precision),
             trainable=not fixed,
         )
@@ -95,6 +97,14 @@ class Quadratic(Units):
         the minimum; without a variance it is 1. A fixed one stays.
         """
         return self._fitted(mean, variance, 1.0)
+
+    def base_parameters(self, mean, variance, params):
+        """As `fit_parameters`, but with a fixed precision as it is scaled."""
+        if self.precision is None:
+            return self.fit_parameters(mean, variance)
+        precision = ops.cast(params["precision"], "float64")
+        bias = self.fitted_bias(ops.cast(mean, "float64"), precision)
+        return {"bias": bias, "precision": precision}
 
     def start_parameters(self, mean, variance, inverse_temperature):
         """The same at that inverse temperature, which multiplies both.

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import averaged_weights
+from keras_rbm import RBM, Gaussian, SpectralBound, averaged_weights
 from tests.machines import data, oracle_of, rbm, rounding
 from tests.oracle import Oracle
 
@@ -144,3 +144,30 @@ def test_before_the_first_update_nothing_happens(model):
         assert_equal(trainable(model), raw)
     model.evaluate(data(), verbose=0)
     assert_equal(trainable(model), raw)
+
+
+@pytest.mark.parametrize("rate", [1.0, 4.0])
+def test_averages_keep_to_the_constraints(rate):
+    """Keras averages before it projects: an average can lie outside."""
+    model = RBM(
+        Gaussian(4, minimum_precision=0.5),
+        Gaussian(3, precision=2.0),
+        kernel_constraint=SpectralBound(0.9),
+        seed=0,
+    )
+    optimizer = keras.optimizers.SGD(rate, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer, run_eagerly=True)
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            with averaged_weights(model):
+                assert_inside()
+
+    def assert_inside():
+        assert np.linalg.norm(model.kernel.numpy(), 2) < 0.9
+        assert model.visible_params["precision"].numpy().min() >= 0.5
+
+    model.fit(x, epochs=3, batch_size=10, verbose=0, callbacks=[Look()])
+    assert_inside()
+    assert model.log_partition().trusted

@@ -1,9 +1,10 @@
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, Bernoulli, SpectralBound
+from keras_rbm import RBM, Bernoulli, Gaussian, NoisyReLU, SpectralBound
 from keras_rbm.models import normalizable
 
 
@@ -19,11 +20,14 @@ class Curved(Bernoulli):
 
     support = (-np.inf, np.inf)
     states = None
-    least_curvature = 2.0
+
+    def least_curvature(self, inverse_temperature=1.0):
+        return 2.0
 
 
 class Flat(Curved):
-    least_curvature = 0.0
+    def least_curvature(self, inverse_temperature=1.0):
+        return 0.0
 
 
 @pytest.mark.parametrize("other", [Bernoulli(3), Curved(3), Flat(3)])
@@ -39,7 +43,7 @@ def test_two_sides_without_bound_are_refused(constraint):
     with pytest.raises(
         ValueError,
         match=r"`visible` and `hidden` must not both be without bound.*"
-        r"SpectralBound\(value\) with a value below 2\. Received: "
+        r"SpectralBound\(value\) with a value below 2, which .* Received: "
         r"visible=Curved\(size=5\), hidden=Curved\(size=3\)",
     ):
         RBM(Curved(5), Curved(3), kernel_constraint=constraint)
@@ -60,7 +64,27 @@ def test_a_bound_on_the_kernel_makes_them_normalizable():
     assert np.linalg.norm(model.kernel, 2) < 1.9
 
 
-def test_what_is_scaled_needs_a_tighter_bound():
-    check(Curved(5), Curved(3), SpectralBound(1.9), 0.5)
-    with pytest.raises(ValueError, match="below 1"):
-        check(Curved(5), Curved(3), SpectralBound(1.9), 2.0)
+def test_curvature_that_is_scaled_too_needs_no_tighter_bound():
+    pair = Gaussian(5, precision=1.0), Gaussian(3, precision=4.0)
+    for inverse_temperature in (0.5, 1.0, 2.0):
+        check(*pair, SpectralBound(1.9), inverse_temperature)
+        with pytest.raises(ValueError, match=r"value below 2, "):
+            check(*pair, SpectralBound(2.0), inverse_temperature)
+
+
+def test_curvature_of_a_base_measure_is_not_scaled():
+    for other, limit in ((NoisyReLU(3), 0.5), (Gaussian(3, 8.0), 2.0)):
+        pair = NoisyReLU(5), other
+        check(*pair, SpectralBound(0.99 * limit), 2.0)
+        with pytest.raises(ValueError, match=rf"value below {limit:g}, "):
+            check(*pair, SpectralBound(limit), 2.0)
+
+
+def test_a_precision_starts_where_its_minimum_lets_it():
+    pair = [Gaussian(n, minimum_precision=4.0) for n in (4, 3)]
+    model = RBM(
+        *pair,
+        kernel_constraint=SpectralBound(3.9),
+        kernel_initializer=keras.initializers.RandomNormal(seed=0, stddev=9.0),
+    )
+    assert model.log_partition().trusted  # Normalizable from the start.

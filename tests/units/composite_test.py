@@ -37,8 +37,8 @@ def test_columns_parameters_and_sites():
     np.testing.assert_array_equal(
         high, [1] * 2 + [np.inf] * 3 + [1] * 4 + [np.inf] * 2
     )
-    assert UNIT.least_curvature == 0.01
-    assert Composite(Bernoulli(1), Spin(2)).least_curvature == np.inf
+    assert UNIT.least_curvature() == 0.01
+    assert Composite(Bernoulli(1), Spin(2)).least_curvature() == np.inf
     assert UNIT.states is None
 
 

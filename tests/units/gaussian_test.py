@@ -39,9 +39,9 @@ def test_the_precision_is_learned_or_fixed(kind):
     assert not fixed.trainable
     assert fixed.constraint is None
     assert fixed.initializer((1,)).numpy() == 2.5
-    assert kind(3).least_curvature == 0.01
-    assert kind(3, minimum_precision=0.1).least_curvature == 0.1
-    assert kind(3, precision=2.5).least_curvature == 2.5
+    assert kind(3).least_curvature() == 0.01
+    assert kind(3, minimum_precision=0.1).least_curvature() == 0.1
+    assert kind(3, precision=2.5).least_curvature() == 2.5
 
 
 def test_parameters_of_the_moments_of_data():

@@ -102,7 +102,7 @@ def test_draws_are_rectified_normal():
 
 def test_it_says_that_it_is_approximate():
     assert "drawn as max(0, z + noise)" in UNIT.approximation
-    assert UNIT.least_curvature == 1.0
+    assert UNIT.least_curvature() == 1.0
 
 
 def test_fitted_parameters_of_no_activity_are_finite():

@@ -362,6 +362,13 @@ def noisy():
     )
 
 
+def test_values_without_a_law_of_their_own_have_no_likelihood():
+    visible = machine_lib.flip(noisy())
+    with pytest.raises(ValueError, match="visible units with a law of their"):
+        likelihood.exact(visible)
+    assert likelihood.exact(noisy()).trusted
+
+
 def test_approximate_draws_allow_no_estimate_that_rests_on_them():
     machine = noisy()
     base = machine_lib.decouple(machine, np.full(4, 0.5))
