@@ -57,7 +57,7 @@ def evaluate(
       betas), each with `log_z`, `standard_error`, `effective_sample_size`,
       `chains` (of `reverse`, the samples that they start from), and
       `free_energy_gap` with `value` and `standard_error`;
-    - `notes`: sentences on what is missing, and why;
+    - `notes`: sentences on what is missing, and what figures mean;
     - `seconds`: how long it took.
 
     `null` stands for what there is none of, and for numbers that are not
@@ -127,7 +127,7 @@ def evaluate(
             for split, x in splits.items()
         },
         "log_partition": _told(log_partition),
-        "notes": [note] if note else [],
+        "notes": [note] if note else _notes(model),
     }
     figures["seconds"] = time.perf_counter() - begin
     return report.write(figures, os.path.join(output, "evaluation.json"))
@@ -163,6 +163,15 @@ def _no_likelihood(model, data, splits):
     return None
 
 
+def _notes(model):
+    if model.has_likelihood_bounds:
+        return [
+            "The log-likelihood is a variational bound: p(v) is larger by a "
+            "divergence that is not known."
+        ]
+    return []
+
+
 def _split(model, split, x, log_partition, max_examples, verbose):
     """The figures of a split."""
     part = some(x, max_examples)
@@ -172,7 +181,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
     errors = []
     if log_partition is not None:
         ours = model.log_likelihood(x, log_partition=log_partition)
-        if likelihood.pseudo_likelihood_is_defined(model.visible):
+        if model.has_pseudo_likelihood:
             pseudo = []
     for first in range(0, len(part), _BATCH):
         batch = part[first : first + _BATCH]

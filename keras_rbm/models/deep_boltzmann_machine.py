@@ -6,16 +6,21 @@ from keras import ops
 
 from keras_rbm import checks, random, units
 from keras_rbm.chains import PersistentChain
-from keras_rbm.compiled import compiled
-from keras_rbm.models import inputs, log_likelihood, mean_field, sampling
+from keras_rbm.models import (
+    inputs,
+    log_likelihood,
+    mean_field,
+    sampling,
+    top_layer,
+)
 from keras_rbm.models.dbm_metrics import DBMMetrics
 from keras_rbm.models.moments import moments
 from keras_rbm.models.rbm import RBM
 
-# The stream of draws of the top layer, apart from those of training.
-_TOP = 2**33 + 100
-# Mean-field steps where likelihoods are measured.
-_MEASURED_STEPS = 30
+# The stream of draws of h1, apart from those of training.
+_HIDDEN = 2**33 + 101
+# Examples whose free energy annealing is held against.
+_EXAMPLES = 10_000
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -47,6 +52,9 @@ class DeepBoltzmannMachine(RBM):
         Montavon and Mueller (2012), "Deep Boltzmann machines and the
         centering trick".
     """
+
+    has_pseudo_likelihood = False
+    has_likelihood_bounds = True
 
     def __init__(
         self, features, hidden, top, chain=None, num_mean_field=10, **kwargs
@@ -81,7 +89,7 @@ class DeepBoltzmannMachine(RBM):
             top.width)`.
         """
         v = self._states(self._checked_states(v))
-        return _posterior(self.machine(), v, self._steps)
+        return mean_field.compiled_posterior(self.machine(), v, self._steps)
 
     def call(self, inputs):
         """E[h2 | v] by mean field, of shape `(batch, top.width)`."""
@@ -112,15 +120,28 @@ class DeepBoltzmannMachine(RBM):
     def free_energy(self, v):
         """Bound on -log p(v) - log Z from above, of shape `(batch,)`."""
         v = self._states(self._checked_states(v))
-        return -_bounds(self.machine(), v)
+        return -mean_field.measured_bound(self.machine(), v)
 
     def predict_hidden(self, v):
         """E[h1 | v] by mean field, of shape `(batch, hidden.width)`."""
         return self.posterior(v)[0]
 
+    def sample_hidden(self, v, seed=None):
+        """A draw of h1 from mean field, of shape `(batch, hidden.width)`."""
+        stream = sampling.stream(seed, _HIDDEN)
+        return random.bernoulli(stream, self.posterior(v)[0])
+
+    def predict_visible(self, h):
+        """E[v | h1], of shape `(batch, features.width)`."""
+        return self._features_of(super().predict_visible(h))
+
+    def sample_visible(self, h, seed=None):
+        """A draw of v given h1, of shape `(batch, features.width)`."""
+        return self._features_of(super().sample_visible(h, seed))
+
     def predict_reconstruction(self, v):
         """E[v | E[h1]], with the means of mean field, of the shape of `v`."""
-        return self._features_of(self.predict_visible(self.posterior(v)[0]))
+        return self.predict_visible(self.posterior(v)[0])
 
     def sample(
         self,
@@ -135,9 +156,9 @@ class DeepBoltzmannMachine(RBM):
         Where `start` gives v, the top layer starts from mean field.
         """
         if start is not None and not isinstance(start, str):
-            start = self._drawn(start, kwargs.get("seed"))
+            start = top_layer.drawn(self, start, kwargs.get("seed"))
         if clamp is not None:
-            clamp = self._with_top(clamp, False)
+            clamp = top_layer.mask(self, clamp, False)
         return self._features_of(
             super().sample(num_samples, num_sweeps, start, clamp, **kwargs)
         )
@@ -145,24 +166,23 @@ class DeepBoltzmannMachine(RBM):
     def inpaint(self, v, mask, *args, **kwargs):
         """A draw of the missing entries of v, as `RBM.inpaint`."""
         return self._features_of(
-            super().inpaint(*self._missing_top(v, mask), *args, **kwargs)
+            super().inpaint(*top_layer.missing(self, v, mask), *args, **kwargs)
         )
 
     def predict_missing(self, v, mask, *args, **kwargs):
         """Means of the missing entries of v, as `RBM.predict_missing`."""
         return self._features_of(
             super().predict_missing(
-                *self._missing_top(v, mask), *args, **kwargs
+                *top_layer.missing(self, v, mask), *args, **kwargs
             )
         )
 
-    def log_partition(self, method="auto", v=None, **kwargs):
+    def log_partition(self, method="auto", v=None, *args, **kwargs):
         """Log Z, as `RBM.log_partition`, of (v, h1, h2)."""
         if v is not None:
-            v = ops.convert_to_numpy(self._drawn(v, 0))
-        if self.offsets is not None and ops.convert_to_numpy(self.updates):
-            self.data_mean.assign(self.offsets.visible)  # The top layer's too.
-        return super().log_partition(method, v, **kwargs)
+            batches = inputs.states(v, self.features, _EXAMPLES)
+            v = ops.convert_to_numpy(top_layer.drawn(self, next(batches), 0))
+        return super().log_partition(method, v, *args, **kwargs)
 
     def log_likelihood(self, v, method="auto", log_partition=None, **kwargs):
         """Variational bound on the mean of log p(v), as `RBM.log_likelihood`.
@@ -170,20 +190,24 @@ class DeepBoltzmannMachine(RBM):
         log p(v) >= E_q[-E(v, h1, h2)] + H(q) - log Z, whose last term is as
         sure as `log_partition` is.
         """
+        log_likelihood.check_arguments(method, log_partition, kwargs)
         machine = self.machine()
-        scores = log_likelihood.by_batch(_bounds, machine, v, self.features)
+        scores = log_likelihood.by_batch(
+            mean_field.measured_bound, machine, v, self.features
+        )
         if log_partition is None:
             log_partition = self.log_partition(method, v=v, **kwargs)
         return log_likelihood.LogLikelihood(
-            scores.astype("float64"), log_partition
+            scores.astype("float64"), log_partition, is_bound=True
         )
 
     def pseudo_log_likelihood(self, v):
-        """Is not to be had: h2 cannot be summed out."""
-        raise ValueError(
-            "There is no pseudo-likelihood of a deep Boltzmann machine: its "
-            "hidden layers cannot be summed out. Take `log_likelihood`."
-        )
+        """Is not to be had."""
+        raise _cannot_be_summed("pseudo-likelihood", "log_likelihood")
+
+    def conditional(self, v, mask, verbose="auto"):
+        """Is not to be had."""
+        raise _cannot_be_summed("exact conditional", "predict_missing")
 
     def get_config(self):
         config = super().get_config()
@@ -196,6 +220,14 @@ class DeepBoltzmannMachine(RBM):
             "num_mean_field": self._steps,
         }
 
+    def _base_moments(self):
+        """Those of the examples, and the running means of the top layer."""
+        mean, variance = super()._base_moments()
+        if self.offsets is None or not ops.convert_to_numpy(self.updates):
+            return mean, variance
+        top = self.offsets.visible.value[self.features.width :]
+        return ops.concatenate([self._features_of(mean), top]), variance
+
     def _moments(self, x, sample_weight):
         """Those of the examples; binary units at 1/2 for the top layer."""
         rest = np.full(self.top.width, 0.5), np.full(self.top.width, 0.25)
@@ -205,33 +237,9 @@ class DeepBoltzmannMachine(RBM):
     def _features_of(self, rows):
         return rows[..., : self.features.width]
 
-    def _drawn(self, v, seed):
-        """Rows (v, h2), with h2 drawn from mean field."""
-        v = inputs.checked(v, self.features, "v")
-        _, h2 = self.posterior(v)
-        stream = sampling.stream(seed, _TOP)
-        h2 = random.bernoulli(stream, h2)
-        return ops.concatenate([self._states(v), h2], axis=1)
 
-    def _missing_top(self, v, mask):
-        """Examples whose top layer is missing too, and the mask of both."""
-        v = inputs.array(v, self.features, "v")
-        top = np.full((len(v), self.top.width), np.nan, "float32")
-        return np.concatenate([v, top], axis=1), self._with_top(mask, True)
-
-    def _with_top(self, mask, value):
-        """A mask of examples as one of rows (v, h2)."""
-        mask = np.asarray(mask)
-        top = np.full((*mask.shape[:-1], self.top.width), value)
-        return np.concatenate([mask, top], axis=-1)
-
-
-@compiled
-def _posterior(machine, v, num_steps):
-    return mean_field.posterior(machine, v, num_steps)
-
-
-@compiled
-def _bounds(machine, v):
-    rows = mean_field.completed(machine, v, _MEASURED_STEPS)
-    return mean_field.bound(machine, rows)
+def _cannot_be_summed(what, instead):
+    return ValueError(
+        f"There is no {what} of a deep Boltzmann machine: its hidden layers "
+        f"cannot be summed out. Take `{instead}`."
+    )

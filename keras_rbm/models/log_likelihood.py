@@ -24,10 +24,13 @@ class LogLikelihood(NamedTuple):
     Attributes:
         scores: -F(v), `float64` array of shape `(examples,)`, in nats.
         log_partition: `likelihood.Exact` or `likelihood.Bracket`: log Z.
+        is_bound: Whether the scores are variational bounds from below, of
+            which log p(v) may be above `upper` too.
     """
 
     scores: np.ndarray
     log_partition: likelihood.Exact | likelihood.Bracket
+    is_bound: bool = False
 
     @property
     def lower(self):
@@ -62,9 +65,37 @@ class LogLikelihood(NamedTuple):
         ends = f"{self.lower:.3f}"
         if self.lower != self.upper:
             ends += f" to {self.upper:.3f}"
+        name = (
+            "bound on the log-likelihood"
+            if self.is_bound
+            else ("log-likelihood")
+        )
         return (
-            f"log-likelihood {ends} nats, +- {self.standard_error:.3f} "
+            f"{name} {ends} nats, +- {self.standard_error:.3f} "
             f"({len(self.scores)} examples)\n{self.log_partition}"
+        )
+
+
+def check_arguments(method, log_partition, others):
+    """Checks the arguments of `RBM.log_likelihood` against each other.
+
+    Args:
+        method: The method to compute log Z by.
+        log_partition: log Z, or `None`.
+        others: Dict of the further arguments.
+
+    Raises:
+        ValueError: If log Z is given, but is none or has arguments beside it.
+    """
+    if log_partition is not None and (method != "auto" or others):
+        raise ValueError(
+            "`log_partition` is log Z already: leave out how to compute "
+            f"it. Received: method={method!r}, {sorted(others)}"
+        )
+    if log_partition is not None and not hasattr(log_partition, "upper"):
+        raise ValueError(
+            "`log_partition` must be what RBM.log_partition returns. "
+            f"Received: log_partition={log_partition!r}"
         )
 
 

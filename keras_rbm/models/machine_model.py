@@ -41,6 +41,14 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
         """`fantasy_particles` as states of the machine's visible side."""
         return self.fantasy_particles
 
+    #: Whether `log_likelihood` is a variational bound.
+    has_likelihood_bounds = False
+
+    @property
+    def has_pseudo_likelihood(self):
+        """Whether `pseudo_log_likelihood` is to be had."""
+        return likelihood.pseudo_likelihood_is_defined(self.visible)
+
     def machine_states(self, v):
         """Examples as states of the machine's visible side."""
         return self._states(v)
@@ -133,7 +141,7 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
         with devices.scope(self.distribute_strategy):
             return log_likelihood_lib.bracket(
                 machine,
-                (self.data_mean.value, self.data_variance.value),
+                self._base_moments(),
                 self.machine_particles,
                 v,
                 num_betas,
@@ -163,16 +171,7 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
             ValueError: If the data are not states of the visible units, or
                 an argument is not as described.
         """
-        if log_partition is not None and (method != "auto" or kwargs):
-            raise ValueError(
-                "`log_partition` is log Z already: leave out how to compute "
-                f"it. Received: method={method!r}, {sorted(kwargs)}"
-            )
-        if log_partition is not None and not hasattr(log_partition, "upper"):
-            raise ValueError(
-                "`log_partition` must be what RBM.log_partition returns. "
-                f"Received: log_partition={log_partition!r}"
-            )
+        log_likelihood_lib.check_arguments(method, log_partition, kwargs)
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         scores = log_likelihood_lib.scores(machine, v)
         if log_partition is None:
@@ -196,6 +195,10 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
         """
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         return log_likelihood_lib.pseudo_log_likelihood(machine, v)
+
+    def _base_moments(self):
+        """Mean and variance of the base that the machine is annealed from."""
+        return self.data_mean.value, self.data_variance.value
 
     def _look_at(self, x, sample_weight):
         """Keeps the moments of the data, and returns them."""

@@ -3,6 +3,10 @@
 from keras import ops
 
 from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+
+# Mean-field steps where likelihoods are measured.
+_MEASURED_STEPS = 30
 
 
 def posterior(machine, v, num_steps):
@@ -47,6 +51,9 @@ def posterior(machine, v, num_steps):
     return first(from_v + _inputs(machine, h2, up)), h2
 
 
+compiled_posterior = compiled(posterior)
+
+
 def completed(machine, v, num_steps):
     """Rows (v, E[h2]), of shape `(batch, visible.width)`."""
     _, h2 = posterior(machine, v, num_steps)
@@ -71,6 +78,12 @@ def bound(machine, rows):
     h2 = rows[:, machine.visible.parts[0].width :]
     entropy = ops.sum(_surprise(h2) + _surprise(1.0 - h2), axis=1)
     return entropy - machine_lib.free_energy(machine, rows)
+
+
+@compiled
+def measured_bound(machine, v):
+    """`bound` of examples v, after many steps."""
+    return bound(machine, completed(machine, v, _MEASURED_STEPS))
 
 
 def _inputs(machine, x, kernel):

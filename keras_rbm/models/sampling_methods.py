@@ -212,9 +212,7 @@ class SamplingMethods:
 
     def _base(self, machine):
         """Units with the moments of the data, without coupling."""
-        return machine_lib.decouple(
-            machine, self.data_mean.value, self.data_variance.value
-        )
+        return machine_lib.decouple(machine, *self._base_moments())
 
     def _finite_machine(self, inverse_temperature=1.0):
         """The machine at an inverse temperature, fit to be sampled from."""

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import DeepBoltzmannMachine, ExactChain, Gaussian
-from keras_rbm.data import batches
+from keras_rbm.data import Data, batches
+from keras_rbm.evaluation import evaluate
 from keras_rbm.models import mean_field
 from tests import machines
 from tests.oracle import all_states, log_sum_exp
@@ -207,6 +208,11 @@ def test_what_takes_and_gives_examples(trained):
     assert model.predict(v, verbose=0).shape == (64, 4)
     assert model.free_energy(v).shape == (64,)
     assert model.predict_hidden(v).shape == (64, 8)
+    h1 = model.sample_hidden(v, seed=0)
+    assert h1.shape == (64, 8)
+    assert set(np.unique(h1)) <= {0.0, 1.0}
+    assert model.sample_visible(h1, seed=0).shape == (64, 6)
+    assert model.predict_visible(h1).shape == (64, 6)
     assert model.fantasy_particles.shape == (100, 6)
     assert model.machine_particles.shape == (100, 10)
     assert model.sample(5, 3, seed=1).shape == (5, 6)
@@ -231,9 +237,34 @@ def test_held_entries_stay(trained):
 def test_annealing_holds_the_exact_value(trained):
     model, v = trained
     exact = model.log_partition("exact").log_z
+    before = [model.data_mean.numpy()]
     found = model.log_partition("ais", v=v, num_betas=500, seed=0)
+    batches = tf.data.Dataset.from_tensor_slices(v).batch(20)
+    bound = model.log_likelihood(batches, log_partition=found)
+    assert bound.is_bound
+    assert str(bound).startswith("bound on the log-likelihood")
+    assert bound.lower == model.log_likelihood(v, log_partition=found).lower
+    # To measure changes nothing.
+    np.testing.assert_array_equal(before[0], model.data_mean)
     error = 4 * found.standard_error
     assert found.lower - error < exact < found.upper + error
+
+
+def test_it_is_evaluated(trained, tmp_path):
+    model, v = trained
+    figures = evaluate(
+        model,
+        Data("bits", v),
+        tmp_path,
+        method="ais",
+        num_betas=50,
+        num_chains=20,
+        num_sweeps=5,
+    )
+    row = figures["splits"]["train"]
+    assert row["pseudo_log_likelihood"] is None
+    assert row["log_likelihood"]["lower"] < 0
+    assert "bound" in " ".join(figures["notes"])
 
 
 def test_save_and_load(trained, tmp_path):
@@ -252,6 +283,10 @@ def test_arguments():
         DeepBoltzmannMachine(4, 3, Gaussian(2))
     with pytest.raises(ValueError, match="`num_mean_field` must be a positive"):
         DeepBoltzmannMachine(4, 3, 2, num_mean_field=0)
+    with pytest.raises(ValueError, match="no exact conditional"):
+        dbm().conditional(V, np.ones(4, bool))
+    with pytest.raises(ValueError, match="`log_partition` must be what"):
+        dbm().log_likelihood(V, log_partition=3.0)
     with pytest.raises(ValueError, match="no pseudo-likelihood"):
         dbm().pseudo_log_likelihood(V)
     with pytest.raises(ValueError, match=r"`v` must have shape \(examples, 4"):
