@@ -188,6 +188,8 @@ def array(x, units, name):
             checks.in_memory(name, x.shape)
         masked = np.ma.is_masked(x)
         x = np.asarray(x)
+        if x.dtype.name == "bfloat16":  # No number to NumPy itself.
+            x = x.astype("float32")
     except (TypeError, RuntimeError, NotImplementedError) as error:
         raise ValueError(
             f"`{name}` must be an array of shape (examples, {units.width}) "

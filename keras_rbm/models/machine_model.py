@@ -4,15 +4,17 @@ from keras import ops
 
 from keras_rbm import devices, likelihood
 from keras_rbm import machine as machine_lib
+from keras_rbm.models import dense
 from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.models import log_likelihood as log_likelihood_lib
+from keras_rbm.models.learned import Learned
 from keras_rbm.models.moments import moments
 from keras_rbm.models.predictions import Predictions
 from keras_rbm.models.sampling_methods import SamplingMethods
 from keras_rbm.models.unsupervised import UnsupervisedModel
 
 
-class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
+class MachineModel(Learned, Predictions, SamplingMethods, UnsupervisedModel):
     """A Keras model around a `Machine`, its current parameters.
 
     Subclasses have `visible` and `hidden`, the `Units` of the two sides,
@@ -77,6 +79,26 @@ class MachineModel(Predictions, SamplingMethods, UnsupervisedModel):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.hidden.width)
+
+    def to_dense(self, **kwargs):
+        """A `keras.layers.Dense` that gives the same as a call, E[h | v].
+
+        Its kernel and bias are copies of W and of the hidden bias, at the
+        model's inverse temperature; nothing of the visible units is left.
+
+        Args:
+            **kwargs: Arguments of `keras.layers.Dense`, such as `name` or
+                `kernel_constraint`; an `activation` takes the place of that of
+                the hidden units.
+
+        Returns:
+            A `keras.layers.Dense` that is built.
+
+        Raises:
+            ValueError: If the hidden units' mean is no activation of Keras,
+                and none is given: use the model itself as a layer.
+        """
+        return dense.encoder(self, **kwargs)
 
     def free_energy(self, v):
         """F(v) = -log sum_h exp(-beta E(v, h)), of shape `(batch,)`, in nats.

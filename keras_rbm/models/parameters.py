@@ -49,6 +49,8 @@ class Parameters(keras.layers.Layer):
         self.hidden_activity_regularizer = keras.regularizers.get(
             hidden_activity_regularizer
         )
+        #: Whether a model's own `fit` learns the visible units' parameters.
+        self.learn_visible = True
 
     def build(self):
         """Creates the variables.
@@ -80,6 +82,30 @@ class Parameters(keras.layers.Layer):
         self.hidden_params = self._add(
             "hidden", self.hidden, self.hidden_bias_initializer
         )
+
+    def learned(self):
+        """Returns the variables that the model's own `fit` learns."""
+        visible = self._of_type(self.visible, self.visible_params, True)
+        hidden = [v for v in self.hidden_params.values() if v.trainable]
+        return [
+            *([self.kernel] if self.kernel.trainable else []),
+            *(visible if self.learn_visible and self.trainable else []),
+            *hidden,
+        ]
+
+    def save_own_variables(self, store):
+        for number, variable in enumerate(self._in_file()):
+            store[str(number)] = variable
+
+    def load_own_variables(self, store):
+        variables = self._in_file()
+        if len(store.keys()) != len(variables):
+            raise ValueError(
+                f"A file must have {len(variables)} parameters of the units "
+                f"and the kernel. Received: {len(store.keys())}"
+            )
+        for number, variable in enumerate(variables):
+            variable.assign(store[str(number)])
 
     def machine(self):
         """Returns the current values as a `Machine`."""
@@ -171,6 +197,27 @@ class Parameters(keras.layers.Layer):
         serialize = keras.saving.serialize_keras_object
         return {name: serialize(getattr(self, name)) for name in names}
 
+    def _in_file(self):
+        """All variables: what is learned first, as Keras would do it."""
+        sides = (
+            (self.visible, self.visible_params),
+            (self.hidden, self.hidden_params),
+        )
+        return [self.kernel] + [
+            variable
+            for kind in (True, False)
+            for side in sides
+            for variable in self._of_type(*side, kind)
+        ]
+
+    def _of_type(self, units, variables, trainable):
+        """Those variables of a side that are learned, or that are not."""
+        return [
+            variables[name]
+            for name, parameter in units.parameters().items()
+            if parameter.trainable == trainable
+        ]
+
     def _add(self, side, units, bias_initializer):
         return {
             name: self.add_weight(
@@ -180,7 +227,8 @@ class Parameters(keras.layers.Layer):
                 if name == "bias" and bias_initializer is not None
                 else parameter.initializer,
                 constraint=parameter.constraint,
-                trainable=parameter.trainable,
+                # Those of the visible units are as `Learned` says.
+                trainable=parameter.trainable and side == "hidden",
             )
             for name, parameter in units.parameters().items()
         }

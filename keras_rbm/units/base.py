@@ -52,6 +52,8 @@ class Units(Domain, abc.ABC):
 
     #: Why samples are not exactly those of `log_partition`, if they are not.
     approximation = None
+    #: Name of the Keras activation f, mean = f(bias + inputs); else `None`.
+    activation = None
 
     def least_curvature(self, inverse_temperature=1.0):
         """Least second derivative of the energy far out; infinite if bounded.
@@ -152,6 +154,20 @@ class Units(Domain, abc.ABC):
         Returns:
             Tensor of shape `(batch, width)`.
         """
+
+    def affine(self, kernel, params):
+        """Kernel and bias of a dense layer whose output is `mean`.
+
+        mean(x kernel) = activation(x W + b), where there is an `activation`.
+
+        Args:
+            kernel: Tensor of shape `(inputs, width)`.
+            params: Tensors by the names of `parameters`.
+
+        Returns:
+            W, of shape `(inputs, width)`, and b, of shape `(width,)`.
+        """
+        return kernel, params["bias"]
 
     @abc.abstractmethod
     def sample(self, inputs, params, stream):

@@ -23,6 +23,7 @@ class Bernoulli(Units):
 
     support = (0.0, 1.0)
     states = (0.0, 1.0)
+    activation = "sigmoid"
 
     def parameters(self):
         return {"bias": Parameter((self.size,))}
