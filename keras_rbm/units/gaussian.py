@@ -30,6 +30,13 @@ class Gaussian(Quadratic):
         linear in them.
     """
 
+    activation = "linear"
+
+    def affine(self, kernel, params):
+        """Both divided by the precision, as in `mean`."""
+        precision = params["precision"]
+        return kernel / precision, params["bias"] / precision
+
     def square_and_rest(self, z, precision):
         """log_partition = z^2 / (2 precision) + log(2 pi / precision) / 2."""
         rest = 0.5 * (math.log(2 * math.pi) - ops.log(precision))

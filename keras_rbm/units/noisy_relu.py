@@ -39,6 +39,7 @@ class NoisyReLU(Termwise):
     """
 
     support = (0.0, np.inf)
+    activation = "softplus"
     approximation = (
         "NoisyReLU units are drawn as max(0, z + noise), not from the law that "
         "their energy belongs to"

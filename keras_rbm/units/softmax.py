@@ -52,6 +52,11 @@ class Softmax(Termwise):
         return np.eye(self.categories)
 
     @property
+    def activation(self):
+        """That of one site; several have none in Keras."""
+        return "softmax" if self.size == 1 else None
+
+    @property
     def description(self):
         return (
             "one-hot rows, or probabilities from 0 to 1 with a sum of 1, in "

@@ -25,6 +25,7 @@ class Spin(Termwise):
 
     support = (-1.0, 1.0)
     states = (-1.0, 1.0)
+    activation = "tanh"
 
     def parameters(self):
         return {"bias": Parameter((self.size,))}

@@ -4,7 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, PersistentChain
+from keras_rbm import (
+    RBM,
+    Gaussian,
+    NoisyReLU,
+    PersistentChain,
+    Softmax,
+    Spin,
+)
 from keras_rbm.models.parameters import Parameters
 from tests.machines import assert_same_states, data, rounding
 from tests.oracle import Oracle
@@ -177,6 +184,36 @@ def test_a_dense_layer_gives_the_same(beta, dtype):
     before = np.asarray(rbm(X))
     dense.kernel.assign(dense.kernel + 1.0)
     np.testing.assert_array_equal(rbm(X), before)  # It is a copy.
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        Spin(4),
+        Gaussian(4, precision=2.0),
+        Gaussian(4),
+        Softmax(1, 4),
+        NoisyReLU(4),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("beta", [1.0, 2.5])
+def test_a_dense_layer_gives_the_same_for_other_units(hidden, beta):
+    rbm = RBM(5, hidden, seed=1, inverse_temperature=beta)
+    for number, variable in enumerate(rbm.parameters.variables):
+        draws = np.random.default_rng(number).uniform(0.1, 0.6, variable.shape)
+        if variable.trainable:
+            variable.assign(draws)
+    dense = rbm.to_dense()
+    # Sums of 5 products up to 2.5 * 0.6, and their sigmoids.
+    exact = rounding("float32", 5 * 2.5 * 0.6, operations=8)
+    np.testing.assert_allclose(dense(X), rbm(X), atol=exact)
+    assert np.ptp(rbm(X), axis=0).min() > 100 * exact
+
+
+def test_several_sites_have_no_activation():
+    with pytest.raises(ValueError, match="mean of Softmax units"):
+        RBM(5, Softmax(2, 3), seed=1).to_dense()
 
 
 def test_a_dense_layer_takes_what_dense_takes():
