@@ -31,7 +31,7 @@ LAYERS = (
     ("chains",),
     ("models",),
     ("callbacks", "data"),
-    ("figures",),
+    ("figures", "networks"),
     ("evaluation", "experiment"),
 )
 TENSORFLOW = {
@@ -42,6 +42,7 @@ TENSORFLOW = {
     "models",
     "callbacks",
     "data",
+    "networks",
     "experiment",
 }
 MAX_LINES = 250

@@ -1,0 +1,8 @@
+"""Networks of several RBMs, and how they are trained."""
+
+from keras_rbm.networks.deep_belief_network import (
+    DeepBeliefNetwork as DeepBeliefNetwork,
+)
+from keras_rbm.networks.lower import Lower as Lower
+from keras_rbm.networks.pretraining import pretrain as pretrain
+from keras_rbm.networks.tied import tie as tie

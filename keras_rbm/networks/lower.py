@@ -1,0 +1,132 @@
+"""What finished layers make of data, for the next layer to learn."""
+
+import hashlib
+
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm import gibbs, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+from keras_rbm.data import to_float
+
+# Streams of draws that no model of the same seed trains with.
+_BATCHES, _ARRAYS = 2**33 + 16, 2**33 + 17
+_ROWS = 1000  # of an array, at once
+_STATES = ("means", "draws")
+
+
+class Lower:
+    """The way up through finished layers, as it is now.
+
+    The parameters are copied: what the layers learn later does not count.
+
+    Args:
+        rbms: List of `RBM`, from the data on upwards; it may be empty, and
+            the data are then as they were.
+        states: `"means"` for E[h | v], the probabilities of binary units,
+            which have less noise (Hinton 2010, section 3.2), or `"draws"` for
+            h ~ p(h | v), in each layer. Draws are a function of the seed, the
+            step and the row.
+        seed: Integer from 0 to 2**64 - 1.
+
+    Raises:
+        ValueError: If `states` is neither.
+
+    Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
+        for deep belief nets", section 4; Hinton (2010), "A practical guide to
+        training restricted Boltzmann machines".
+    """
+
+    def __init__(self, rbms, states="means", seed=0):
+        if states not in _STATES:
+            raise ValueError(
+                f"`states` must be one of {_STATES}. Received: "
+                f"states={states!r}"
+            )
+        self.states = states
+        self.machines = tuple(rbm.machine() for rbm in rbms)
+        self._stream = random.stream(seed)
+        self._seed = seed
+
+    def batches(self, dataset, first_step=0):
+        """The data set, each of whose batches has gone up.
+
+        It happens in the graph, batch by batch; nothing is kept.
+
+        Args:
+            dataset: A `tf.data.Dataset` of batches v, (v, y) or (v, y,
+                weight), of which v is what goes up.
+            first_step: Number of its first batch, for the draws.
+
+        Returns:
+            A `tf.data.Dataset` of as many batches.
+        """
+        if not self.machines:
+            return dataset
+        stream = random.fold_in(self._stream, _BATCHES)
+
+        def up(step, batch):
+            v, *others = batch if isinstance(batch, tuple) else (batch,)
+            own = random.fold_in(stream, step)
+            h = tf.ensure_shape(
+                _up(self.machines, self._cast(v), own, self.states),
+                (v.shape[0], self.machines[-1].hidden.width),
+            )
+            return (h, *others) if isinstance(batch, tuple) else h
+
+        found = dataset.enumerate(first_step).map(up).prefetch(2)
+        options = dataset.options()
+        found = found.with_options(options)
+        low, high = self.machines[-1].hidden.support
+        found.bounds = float(np.min(low)), float(np.max(high))
+        return found
+
+    def array(self, x):
+        """What has become of all examples, as one array.
+
+        Args:
+            x: Array of shape `(examples, width)`, uint8 (in units of 1/255)
+                or floating.
+
+        Returns:
+            Array of shape `(examples, hidden.width)`; without layers, `x`.
+        """
+        if not self.machines:
+            return x
+        stream = random.fold_in(self._stream, _ARRAYS)
+        parts = [
+            _up(
+                self.machines,
+                self._cast(to_float(x[first : first + _ROWS])),
+                stream._replace(first_row=tf.constant(first)),
+                self.states,
+            )
+            for first in range(0, len(x), _ROWS)
+        ]
+        return np.concatenate([np.asarray(part, "float32") for part in parts])
+
+    def settings(self):
+        """All that decides what becomes of data, as JSON can hold it."""
+        sums = hashlib.sha256()
+        for x in tf.nest.flatten([machine[2:5] for machine in self.machines]):
+            sums.update(np.ascontiguousarray(tf.cast(x, "float64")))
+        return {
+            "layers": sums.hexdigest()[:16],
+            "states": self.states,
+            "seed": self._seed if self.states == "draws" else None,
+        }
+
+    def _cast(self, v):
+        return tf.cast(v, machine_lib.dtype(self.machines[0]))
+
+
+@compiled
+def _up(machines, v, stream, states):
+    for number, machine in enumerate(machines):
+        if states == "draws":
+            own = random.fold_in(stream, number)
+            v = gibbs.sample_hidden(machine, v, own)
+        else:
+            v = machine_lib.hidden_mean(machine, v)
+    return v

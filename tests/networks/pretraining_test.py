@@ -1,0 +1,202 @@
+"""Greedy training, held against the same done by hand."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_rbm import RBM, DeepBeliefNetwork, PersistentChain, data
+from keras_rbm.networks import Lower, pretraining
+from tests.machines import assert_same_states, batches, rounding
+from tests.machines import data as made_up
+
+X = made_up(48)
+ARGUMENTS = {
+    "epochs": [2, 1],
+    "learning_rate": [0.5, 0.2],
+    "batch_size": 16,
+    "verbose": 0,
+}
+
+
+@pytest.fixture(autouse=True)
+def eagerly(monkeypatch):
+    """Faster than compilations, for a few updates."""
+
+    def compile(rbm, optimizer, rate, steps, epochs):
+        rate = rate(steps * epochs) if callable(rate) else rate
+        rbm.compile(optimizer(learning_rate=rate), run_eagerly=True)
+
+    monkeypatch.setattr(pretraining, "_compile", compile)
+
+
+def network():
+    chain = PersistentChain(8)
+    return DeepBeliefNetwork([RBM(5, 4, chain, seed=1), RBM(4, 5, seed=2)])
+
+
+def by_hand(states="means", epochs=(2, 1)):
+    first, second = network().rbms
+    x = data.batches(X, 16, seed=7)
+    first.compile(keras.optimizers.SGD(0.5), run_eagerly=True)
+    first.fit(x, epochs=epochs[0], steps_per_epoch=3, verbose=0)
+    second.compile(keras.optimizers.SGD(0.2), run_eagerly=True)
+    second.fit(
+        Lower([first], states, seed=7).batches(x),
+        epochs=epochs[1],
+        steps_per_epoch=3,
+        verbose=0,
+    )
+    return DeepBeliefNetwork([first, second])
+
+
+@pytest.mark.parametrize(
+    ("x", "states"),
+    [(X, "means"), (data.batches(X, 16, seed=7), "draws")],
+)
+def test_each_layer_learns_what_the_one_below_makes_of_the_data(x, states):
+    model = network()
+    histories = model.pretrain(
+        x, states=states, seed=7, steps_per_epoch=3, **ARGUMENTS
+    )
+    assert_same_states(model, by_hand(states))
+    assert [len(history.epoch) for history in histories] == [2, 1]
+
+
+def test_a_data_set_with_an_end_is_begun_anew_at_each_epoch():
+    first, second = network(), network()
+    order = {**ARGUMENTS, "epochs": 2}
+    first.pretrain(batches(X), **order)
+    second.pretrain(batches(X).repeat(), steps_per_epoch=3, **order)
+    assert_same_states(first, second)
+
+
+def test_finished_layers_are_loaded_and_the_others_trained(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(layer):
+        if layer == 2:
+            raise Stop
+        return []
+
+    model = network()
+    arguments = {**ARGUMENTS, "seed": 7, "directory": tmp_path}
+    with pytest.raises(Stop):
+        model.pretrain(X, callbacks=stop, **arguments)
+    assert [path.name for path in tmp_path.iterdir()] == ["layer-1.keras"]
+    model = network()
+    histories = model.pretrain(X, **arguments)
+    assert histories[0] is None
+    assert histories[1].epoch == [0]
+    assert_same_states(model, by_hand())
+    again = network()
+    assert again.pretrain(X, **arguments) == [None, None]
+    assert_same_states(again, model)
+    loaded = keras.models.load_model(tmp_path / "layer-2.keras")
+    assert_same_states(loaded, model.rbms[1])
+
+
+def test_each_layer_has_callbacks_and_a_folder_of_its_own(tmp_path):
+    seen = []
+
+    class See(keras.callbacks.Callback):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((self.layer, epoch, set(logs)))
+
+    model = network()
+    model.pretrain(
+        X,
+        callbacks=lambda layer: [See(layer)],
+        validation_data=X[:10],
+        log_dir=tmp_path,
+        **ARGUMENTS,
+    )
+    assert [entry[:2] for entry in seen] == [(1, 0), (1, 1), (2, 0)]
+    assert all("val_reconstruction_error" in entry[2] for entry in seen)
+    for layer in (1, 2):
+        for run in ("train", "validation"):
+            assert any((tmp_path / f"layer-{layer}" / run).iterdir())
+    shared = See(0)
+    network().pretrain(X, callbacks=[shared], **ARGUMENTS)
+    assert [entry[:2] for entry in seen[3:]] == [(0, 0), (0, 1), (0, 0)]
+
+
+def test_validation_data_go_up_too():
+    errors = []
+    for validation in (X[:10], batches(X[:10], size=10)):
+        model = network()
+        histories = model.pretrain(
+            X, validation_data=validation, seed=7, **ARGUMENTS
+        )
+        errors.append(histories[1].history["val_reconstruction_error"])
+    first, second = model.rbms
+    h = np.asarray(first.predict_hidden(X[:10]))
+    expected = second.evaluate(h, verbose=0, return_dict=True)
+    np.testing.assert_allclose(
+        errors,
+        [[expected["reconstruction_error"]]] * 2,
+        rtol=rounding("float32", 1.0, operations=100),
+    )
+
+
+def test_kept_in_memory_the_data_are_the_same():
+    """But for rounding, which a batch's shape may change."""
+    streamed, kept = network(), network()
+    grey = (X + 0.5) / 2
+    for model, cache in ((streamed, False), (kept, True)):
+        model.pretrain(grey, cache=cache, seed=7, **ARGUMENTS)
+    for x, y in zip(streamed.variables, kept.variables, strict=True):
+        np.testing.assert_allclose(
+            x, y, atol=rounding("float32", 1.0, operations=1000)
+        )
+
+
+def test_a_tied_layer_starts_from_the_one_below():
+    model = network()
+    rates = {**ARGUMENTS, "learning_rate": [0.5, 1e-30]}
+    model.pretrain(X, tied=True, **rates)
+    first, second = model.rbms
+    np.testing.assert_array_equal(second.kernel, first.kernel.numpy().T)
+    np.testing.assert_array_equal(
+        second.visible_params["bias"], first.hidden_params["bias"]
+    )
+    untied = network()
+    untied.pretrain(X, **rates)
+    assert (untied.rbms[1].kernel.numpy() != second.kernel.numpy()).any()
+
+
+def test_one_bar_goes_over_all_layers(capsys):
+    network().pretrain(X, **{**ARGUMENTS, "verbose": 1})
+    shown = capsys.readouterr().out
+    assert "9/9" in shown  # 3 updates in each of 3 epochs.
+    assert shown.count("\n") == 1
+    assert "layer: 2" in shown
+    network().pretrain(X, **ARGUMENTS)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"epochs": [1, 2, 3]}, "`epochs` must be one value, or a list of 2"),
+        ({"epochs": 0}, "`epochs` must be a positive integer"),
+        ({"learning_rate": [0.1]}, "`learning_rate` must be one value"),
+        ({"states": "samples"}, "`states` must be one of"),
+        ({"batch_size": 49}, "`batch_size`"),
+        ({"binarize": "half"}, "`binarize`"),
+        ({"x": X[:, :4]}, "shape"),
+        ({"x": batches(X), "cache": True}, "`cache` and `binarize` are for"),
+        (
+            {"x": batches(X).repeat(), "steps_per_epoch": None},
+            "`steps_per_epoch` must say",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(kwargs, message):
+    arguments = {"x": X, "batch_size": 16, "verbose": 0, **kwargs}
+    with pytest.raises(ValueError, match=message):
+        network().pretrain(**arguments)
