@@ -311,22 +311,34 @@ def _train(config, output, resume=False):
 
 def _train_alone(config, output, log, resume):
     gin, keras = _import(log, _STRATEGY.value)
-    from keras_rbm import callbacks
+    from keras_rbm import callbacks, experiment
 
     try:
         gin.add_config_file_search_path(str(_CONFIGS))
         gin.parse_config_files_and_bindings([str(config)], _bindings())
         keras.utils.set_random_seed(_seed(gin) % 2**32)
-        run = gin.get_configurable("run")
-        run(output=str(output), describe=lambda: _describe(gin), resume=resume)
+        run = gin.get_configurable(_experiment(gin))
+        found = run(
+            output=str(output), describe=lambda: _describe(gin), resume=resume
+        )
     except callbacks.Interrupted as interrupted:
         raise Stopped(interrupted.reason, output) from None
     except Exception as error:
         _fail(error, log)
+    if isinstance(found, dict):  # Of a fine-tuning.
+        print(experiment.told(found))
     print(
         f"The run is in {output}; look at it with "
         f"`{_tensorboard()} --logdir {output}`."
     )
+
+
+def _experiment(gin):
+    """What a config is for: the last of these that it binds a model of."""
+    for name in ("finetune", "pretrain"):
+        if "model" in gin.get_bindings(name, resolve_references=False):
+            return name
+    return "run"
 
 
 @contextlib.contextmanager
@@ -416,6 +428,8 @@ def _register(gin, keras, experiment, strategy=None):
 
     for thing in (
         experiment.run,
+        experiment.pretrain,
+        experiment.finetune,
         evaluation.evaluate,
         figures.draw,
         figures.Restoration,

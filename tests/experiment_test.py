@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_rbm
-from keras_rbm import data, experiment, figures
+from keras_rbm import data, experiment, figures, networks
 from keras_rbm.experiment import training
 from tests.callbacks import events
 
@@ -234,9 +234,9 @@ def test_bad_arguments_are_told_before_anything_is_written(
 
 
 def test_steps_per_execution_divide_the_epoch():
-    assert training._largest_divisor(550, 50) == 50
-    assert training._largest_divisor(1000, 60) == 50
-    assert training._largest_divisor(7, 50) == 7
+    assert networks.steps_per_execution(550) == 50
+    assert networks.steps_per_execution(1020) == 34
+    assert networks.steps_per_execution(7) == 7
 
 
 def short(output, **kwargs):

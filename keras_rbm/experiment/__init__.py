@@ -1,7 +1,10 @@
 """A training run from data to pictures, in plain Python."""
 
+from keras_rbm.experiment.finetuning import finetune as finetune
+from keras_rbm.experiment.finetuning import told as told
 from keras_rbm.experiment.learning_rates import (
     hold_then_linear_decay as hold_then_linear_decay,
 )
 from keras_rbm.experiment.learning_rates import linear_decay as linear_decay
+from keras_rbm.experiment.pretraining import pretrain as pretrain
 from keras_rbm.experiment.training import run as run

@@ -7,7 +7,7 @@ from keras_rbm import checks
 from keras_rbm.data import check_data, to_float
 
 
-def check(model, data, optimizer, learning_rate):
+def check(model, data, optimizer, learning_rate, lower):
     """Checks the arguments of these names of `run`.
 
     Raises:
@@ -26,10 +26,11 @@ def check(model, data, optimizer, learning_rate):
         )
     if isinstance(learning_rate, int | float):
         checks.positive_number("learning_rate", learning_rate)
-    check_data(data, model.example_units.width)
+    seen = [*(m.visible for m in lower.machines), model.example_units]
+    check_data(data, seen[0].width)
     for split in ("train", "validation", "test"):
         x = getattr(data, split)
         if x is not None:
             # Intensities in uint8 are from 0 to 1 whatever they are.
             x = to_float(x[:1]) if x.dtype == np.uint8 else x
-            model.example_units.check(x, f"{data.name}.{split}")
+            seen[0].check(x, f"{data.name}.{split}")

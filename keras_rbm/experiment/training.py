@@ -7,7 +7,7 @@ import time
 
 import keras
 
-from keras_rbm import callbacks, checkpoints, checks, devices
+from keras_rbm import callbacks, checkpoints, checks, devices, networks
 from keras_rbm import figures as figures_lib
 from keras_rbm.data import (
     batches,
@@ -20,8 +20,6 @@ from keras_rbm.experiment.settings import settings, versions
 from keras_rbm.experiment.signals import stopping
 
 _LOG = logging.getLogger("keras_rbm")
-# Updates in one call of the compiled function, at most.
-_MOST_STEPS_PER_EXECUTION = 50
 _VALIDATION_BATCH = 1000
 # Examples that the data's mean is taken from, at most.
 _MOST_MEAN_EXAMPLES = 10_000
@@ -46,6 +44,7 @@ def run(
     checkpoint_updates=None,
     resume=False,
     figures=(),
+    lower=None,
 ):
     """Trains a model and leaves behind what one wants to see of it.
 
@@ -91,6 +90,8 @@ def run(
             that was never stopped.
         figures: Sequence of figures to draw at the end, such as
             `[Restoration()]` (see `keras_rbm.figures`).
+        lower: A `networks.Lower` that examples go up through, batch by batch,
+            before the model sees them; `None` for none.
 
     Returns:
         The Keras `History`.
@@ -110,7 +111,9 @@ def run(
         checks.positive_integer("checkpoint_updates", checkpoint_updates)
     if checkpoint_minutes is not None:
         checks.positive_number("checkpoint_minutes", checkpoint_minutes)
-    arguments.check(model, data, optimizer, learning_rate)
+    lower = networks.Lower([]) if lower is None else lower
+    shown = lower.shown(data)
+    arguments.check(model, data, optimizer, learning_rate, lower)
     figures_lib.check(figures, model, data)
     folder = os.path.join(output, "checkpoints")
     if not resume and checkpoints.exist(folder):
@@ -132,19 +135,18 @@ def run(
     with devices.scope(model.distribute_strategy):
         model.compile(
             optimizer(learning_rate=learning_rate),
-            steps_per_execution=_largest_divisor(
-                steps, _MOST_STEPS_PER_EXECUTION
-            ),
+            steps_per_execution=networks.steps_per_execution(steps),
         )
-    examples = binarized(
-        (data.train if data.validation is None else data.validation)[:100],
-        binarize,
-        seed,
-    )
-    v_train = binarized(some(data.train, _MOST_MEAN_EXAMPLES), binarize, seed)
+
+    def seen(x):
+        return lower.array(binarized(x, binarize, seed))
+
     held_out = validation = None
+    examples = data.train if data.validation is None else data.validation
+    examples = seen(examples[:100])
+    v_train = seen(some(data.train, _MOST_MEAN_EXAMPLES))
     if data.validation is not None:
-        held_out = binarized(data.validation, binarize, seed)
+        held_out = seen(data.validation)
         validation = in_order(held_out, _VALIDATION_BATCH)
     log_dir = os.path.join(output, "tensorboard")
     measured = callbacks.quality(
@@ -163,6 +165,7 @@ def run(
             binarize=binarize,
             seed=seed,
             log_likelihood=bool(log_likelihood_every),
+            **lower.settings(),
         ),
         checkpoint_minutes,
         checkpoint_updates,
@@ -192,7 +195,10 @@ def run(
     begin = time.perf_counter()
     with stopping(checkpoint):
         model.fit(
-            batches(data.train, batch_size, binarize, seed, done.updates),
+            lower.batches(
+                batches(data.train, batch_size, binarize, seed, done.updates),
+                done.updates,
+            ),
             epochs=epochs,
             steps_per_epoch=steps,
             initial_epoch=done.epoch,
@@ -205,10 +211,10 @@ def run(
                 callbacks.Scalars(log_dir),
                 callbacks.Images(
                     log_dir,
-                    data.image_shape,
+                    shown.image_shape,
                     examples,
                     pictures_every,
-                    data.picture,
+                    shown.picture,
                     os.path.join(output, "filters"),
                 ),
                 callbacks.Histograms(log_dir, examples, pictures_every),
@@ -229,15 +235,10 @@ def run(
         )
     history = checkpoint.history()
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
-    files.pictures(model, data, examples, output)
-    figures_lib.draw(model, data, output)
+    files.pictures(model, shown, examples, output)
+    figures_lib.draw(model, drawn, output)
     if chief:  # By it, a run is known to be finished.
         files.save(model, os.path.join(output, "model.keras"))
     if figures:  # They may take long, and can be drawn anew.
-        figures_lib.draw(model, data, output, figures, binarize, seed)
+        figures_lib.draw(model, drawn, output, figures, binarize, seed)
     return history
-
-
-def _largest_divisor(number, most):
-    """The largest divisor of `number` that is at most `most`."""
-    return max(d for d in range(1, most + 1) if number % d == 0)

@@ -1,5 +1,8 @@
 """Networks of several RBMs, and how they are trained."""
 
+from keras_rbm.networks.arguments import (
+    steps_per_execution as steps_per_execution,
+)
 from keras_rbm.networks.deep_belief_network import (
     DeepBeliefNetwork as DeepBeliefNetwork,
 )

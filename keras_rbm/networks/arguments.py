@@ -4,6 +4,9 @@ import itertools
 
 from keras_rbm.models import RBM
 
+# Updates in one call of the compiled function, at most.
+_MOST_STEPS_PER_EXECUTION = 50
+
 
 def check_rbms(rbms):
     """Returns `rbms` as a list of machines that fit on each other.
@@ -62,3 +65,9 @@ def for_each(name, value, count):
             f"layer. Received: {name}={value!r}"
         )
     return values
+
+
+def steps_per_execution(steps):
+    """How many updates to make in a call, of an epoch of so many."""
+    most = range(1, _MOST_STEPS_PER_EXECUTION + 1)
+    return max(number for number in most if steps % number == 0)

@@ -9,6 +9,7 @@ from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.data import to_float
+from keras_rbm.networks.shown import Down, Shown
 
 # Streams of draws that no model of the same seed trains with.
 _BATCHES, _ARRAYS = 2**33 + 16, 2**33 + 17
@@ -107,15 +108,20 @@ class Lower:
         return np.concatenate([np.asarray(part, "float32") for part in parts])
 
     def settings(self):
-        """All that decides what becomes of data, as JSON can hold it."""
+        """All that decides what becomes of data, by name, as JSON has it."""
+        if not self.machines:
+            return {}
         sums = hashlib.sha256()
         for x in tf.nest.flatten([machine[2:5] for machine in self.machines]):
             sums.update(np.ascontiguousarray(tf.cast(x, "float64")))
-        return {
-            "layers": sums.hexdigest()[:16],
-            "states": self.states,
-            "seed": self._seed if self.states == "draws" else None,
-        }
+        seed = self._seed if self.states == "draws" else None
+        return {"lower": [sums.hexdigest()[:16], self.states, seed]}
+
+    def shown(self, data):
+        """How what has become of `data` is shown, a `Shown`."""
+        if not self.machines:
+            return Shown(data.image_shape, data.picture)
+        return Shown(data.image_shape, Down(self.machines, data.picture))
 
     def _cast(self, v):
         return tf.cast(v, machine_lib.dtype(self.machines[0]))

@@ -9,13 +9,11 @@ import tensorflow as tf
 
 from keras_rbm import callbacks as callbacks_lib
 from keras_rbm import checks, data
-from keras_rbm.networks.arguments import for_each
+from keras_rbm.networks.arguments import for_each, steps_per_execution
 from keras_rbm.networks.lower import Lower
 from keras_rbm.networks.progress import LayersProgress
 from keras_rbm.networks.tied import tie
 
-# Updates in one call of the compiled function, at most.
-_MOST_STEPS_PER_EXECUTION = 50
 _VALIDATION_BATCH = 1000
 
 
@@ -173,10 +171,9 @@ def _compile(rbm, optimizer, rate, steps, epochs):
     schedule = keras.optimizers.schedules.LearningRateSchedule
     if callable(rate) and not isinstance(rate, schedule):
         rate = rate(steps * epochs)
-    most = range(1, _MOST_STEPS_PER_EXECUTION + 1)
     rbm.compile(
         optimizer(learning_rate=rate),
-        steps_per_execution=max(n for n in most if steps % n == 0),
+        steps_per_execution=steps_per_execution(steps),
     )
 
 

@@ -1,0 +1,208 @@
+"""A classifier from a pretrained stack, fine-tuned with labels."""
+
+import json
+import logging
+import os
+import pathlib
+import sys
+import time
+
+import keras
+import numpy as np
+
+from keras_rbm import callbacks, checks, networks
+from keras_rbm.data import batches, check_data, in_order
+from keras_rbm.experiment import files, labelled, pretraining
+
+_LOG = logging.getLogger("keras_rbm")
+_SPLITS = ("train", "validation", "test")
+_BATCH = 1000  # of an evaluation
+
+
+def finetune(
+    model,
+    data,
+    output,
+    num_classes=10,
+    pretrained=True,
+    pretrain=pretraining.pretrain,
+    optimizer=keras.optimizers.Adam,
+    learning_rate=1e-3,
+    epochs=50,
+    batch_size=100,
+    dropout=0.0,
+    input_dropout=0.0,
+    max_norm=None,
+    seed=0,
+    describe=None,
+    resume=False,
+):
+    """Pretrains a network without labels, fine-tunes it with them.
+
+    Into `output` go `classifier.keras`, `history.csv`, TensorBoard's events
+    in `tensorboard/`, `finetuning.json` with the errors, and the runs of
+    pretraining in `pretraining/`.
+
+    Args:
+        model: A `DeepBeliefNetwork`.
+        data: A `keras_rbm.data.Data` of rows (x, one-hot y), such as
+            `mnist(num_classes=10)`.
+        output: Directory to write to; it is made if need be.
+        num_classes: Number of classes, the last columns of the data.
+        pretrained: Whether to pretrain the network first, by `pretrain`; or
+            the path of a finished run of that, to begin with; `False` for the
+            same network from Keras's random start.
+        pretrain: Function of `model`, `data` (without labels), `output`,
+            `describe` and `resume`, such as `experiment.pretrain`.
+        optimizer: Function of a `learning_rate` that returns a Keras
+            optimizer, such as its class.
+        learning_rate: Number, Keras schedule, or function of the number of
+            updates of the run that returns one, such as `linear_decay`.
+        epochs: Number of epochs of fine-tuning.
+        batch_size: Number of examples in a batch.
+        dropout: See `DeepBeliefNetwork.to_classifier`, as for the next two.
+        input_dropout: Rate of the inputs.
+        max_norm: The largest norm of what comes into a hidden unit.
+        seed: Integer from 0 to 2**63 - 1, for the order of the examples.
+        describe: As for `run`.
+        resume: Whether to go on with the pretraining in `output`. The
+            fine-tuning itself begins anew.
+
+    Returns:
+        Dictionary of what is in `finetuning.json`: the share of wrong answers
+        in each split, such as `test_error`, how many they are, and seconds.
+
+    Raises:
+        ValueError: If an argument is not as described, or the run is finished.
+    """
+    epochs = checks.positive_integer("epochs", epochs)
+    output = pathlib.Path(output)
+    final = output / "classifier.keras"
+    if final.exists():
+        raise ValueError(
+            f"the run in {output} is finished: begin another one elsewhere"
+        )
+    features, num_classes = labelled.features(data, num_classes)
+    check_data(features, model.visible.width)
+    steps = len(data.train) // batch_size
+    begin = time.perf_counter()
+    model = _pretrained(
+        model, features, output, pretrained, pretrain, describe, resume
+    )
+    classifier = model.to_classifier(
+        num_classes,
+        dropout=dropout,
+        input_dropout=input_dropout,
+        max_norm=max_norm,
+    )
+    if pretrained is False:
+        classifier = keras.models.clone_model(classifier)
+    if callable(learning_rate) and not isinstance(
+        learning_rate, keras.optimizers.schedules.LearningRateSchedule
+    ):
+        learning_rate = learning_rate(steps * epochs)
+    classifier.compile(
+        optimizer(learning_rate=learning_rate),
+        keras.losses.CategoricalCrossentropy(),
+        metrics=[WrongAnswers()],
+        steps_per_execution=networks.steps_per_execution(steps),
+    )
+    seconds = {"pretraining": time.perf_counter() - begin}
+    begin = time.perf_counter()
+    os.makedirs(output, exist_ok=True)
+    if describe is not None:
+        files.write(output / "operative_config.gin", describe())
+    split = labelled.splitter(num_classes)
+    validation = None
+    if data.validation is not None:
+        validation = in_order(data.validation, _BATCH).map(split)
+    classifier.fit(
+        batches(data.train, batch_size, seed=seed).map(split),
+        epochs=epochs,
+        steps_per_epoch=steps,
+        validation_data=validation,
+        callbacks=[
+            callbacks.Scalars(str(output / "tensorboard")),
+            keras.callbacks.CSVLogger(str(output / "history.csv")),
+            callbacks.EpochLog(),
+            *([callbacks.Progress("error")] if sys.stdout.isatty() else []),
+        ],
+        verbose=0,
+    )
+    seconds["finetuning"] = time.perf_counter() - begin
+    figures = {"pretrained": str(pretrained), "seconds": seconds}
+    for name in _SPLITS:
+        x = getattr(data, name)
+        if x is not None:
+            wrong = _wrong(classifier, x, num_classes)
+            figures[f"{name}_wrong"] = int(wrong.sum())
+            figures[f"{name}_error"] = float(wrong.mean())
+    _LOG.info("%s", told(figures))
+    files.write(output / "finetuning.json", json.dumps(figures, indent=2))
+    files.save(classifier, final)
+    return figures
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class WrongAnswers(keras.metrics.MeanMetricWrapper):
+    """The share of examples whose most probable class is not their own."""
+
+    def __init__(self, name="error", dtype=None):
+        super().__init__(_is_wrong, name=name, dtype=dtype)
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype}
+
+
+def told(figures):
+    """What `finetune` returned, in a line for each split."""
+    lines = [
+        f"{name} error {100 * figures[f'{name}_error']:.2f} % "
+        f"({figures[f'{name}_wrong']} examples)"
+        for name in _SPLITS
+        if f"{name}_error" in figures
+    ]
+    return ", ".join(lines)
+
+
+def _pretrained(model, data, output, pretrained, pretrain, describe, resume):
+    """The network to begin with."""
+    if pretrained is False:
+        return model
+    if pretrained is not True:
+        path = pathlib.Path(pretrained) / "model.keras"
+        if not path.is_file():
+            raise ValueError(
+                "`pretrained` must be True, False or the folder of a finished "
+                f"run of pretraining. Received: pretrained={pretrained!r}"
+            )
+        model.load_weights(path)
+        return model
+    folder = output / "pretraining"
+    if resume and (folder / "model.keras").exists():
+        model.load_weights(folder / "model.keras")
+        return model
+    pretrain(
+        model=model,
+        data=data,
+        output=str(folder),
+        describe=describe,
+        resume=resume,
+    )
+    return model
+
+
+def _is_wrong(y, p):
+    return keras.ops.cast(
+        keras.ops.argmax(y, axis=-1) != keras.ops.argmax(p, axis=-1), "float32"
+    )
+
+
+def _wrong(classifier, x, num_classes):
+    """Which examples get another answer than their label."""
+    split = labelled.splitter(num_classes)
+    parts = []
+    for v, y in in_order(x, _BATCH).map(split):
+        answers = classifier.predict_on_batch(v).argmax(axis=1)
+        parts.append(answers != np.argmax(y, axis=1))
+    return np.concatenate(parts)

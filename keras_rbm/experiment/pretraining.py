@@ -1,0 +1,98 @@
+"""A run for each layer of a stack of RBMs, into a folder for each."""
+
+import logging
+import pathlib
+
+from keras_rbm import networks
+from keras_rbm.data import binarized, check_data, some
+from keras_rbm.experiment import files, training
+from keras_rbm.networks.arguments import for_each
+
+_LOG = logging.getLogger("keras_rbm")
+# Examples that the start of a tied layer is adapted to, at most.
+_MOST_MEAN_EXAMPLES = 10_000
+
+
+def pretrain(
+    model,
+    data,
+    output,
+    train=training.run,
+    states="means",
+    tied=False,
+    seed=0,
+    describe=None,
+    resume=False,
+):
+    """Trains the layers one after the other, each as a run of its own.
+
+    The runs go into `output/layer-1`, `output/layer-2` and so on, with all
+    that a run leaves behind, and the whole into `output/model.keras`. The
+    data go up batch by batch, in the graph. A run that was stopped goes on
+    where it was, within its layer too.
+
+    Args:
+        model: A `DeepBeliefNetwork`.
+        data: A `keras_rbm.data.Data` as wide as the network's visible side.
+        output: Directory to write to; it is made if need be.
+        train: `run` with whatever arguments the layers are to be trained by,
+            such as `functools.partial(run, epochs=20)`; or a list of one for
+            each layer. It is called with `model`, `data`, `output`,
+            `describe`, `resume` and `lower`.
+        states: `"means"` or `"draws"`: what a layer passes on, see
+            `networks.Lower`.
+        tied: Whether a layer starts from the transpose of the one below,
+            where it has the same units turned over, see `networks.tie`.
+        seed: Integer from 0 to 2**64 - 1, for draws that are passed on.
+        describe: As for `run`.
+        resume: Whether to go on with what is in `output`, or from the
+            beginning where there is nothing.
+
+    Returns:
+        List of Keras `History`, one for each layer; `None` for a layer that
+        was finished before.
+
+    Raises:
+        ValueError: As for `run`, or if the whole is finished.
+    """
+    if not isinstance(model, networks.DeepBeliefNetwork):
+        raise ValueError(
+            "`model` must be a DeepBeliefNetwork of the layers to train. "
+            f"Received: model={model!r}"
+        )
+    check_data(data, model.visible.width)
+    output = pathlib.Path(output)
+    final = output / "model.keras"
+    if final.exists():
+        raise ValueError(
+            f"the run in {output} is finished: begin another one elsewhere"
+        )
+    runs = for_each("train", train, len(model.rbms))
+    histories = []
+    for number, (rbm, train_layer) in enumerate(
+        zip(model.rbms, runs, strict=True)
+    ):
+        folder = output / f"layer-{number + 1}"
+        saved = folder / "model.keras"
+        lower = networks.Lower(model.rbms[:number], states, seed)
+        _LOG.info("layer %d of %d, in %s", number + 1, len(runs), folder)
+        if resume and saved.exists():
+            rbm.load_weights(saved)
+            histories.append(None)
+            continue
+        if tied and number:
+            x = binarized(some(data.train, _MOST_MEAN_EXAMPLES), "none")
+            rbm.adapt(lower.array(x))
+            networks.tie(model.rbms[number - 1], rbm)
+        histories.append(
+            train_layer(
+                model=rbm,
+                data=data,
+                output=str(folder),
+                describe=describe,
+                resume=resume,
+                lower=lower,
+            )
+        )
+    files.save(model, final)
+    return histories
