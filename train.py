@@ -317,9 +317,13 @@ def _train_alone(config, output, log, resume):
         gin.add_config_file_search_path(str(_CONFIGS))
         gin.parse_config_files_and_bindings([str(config)], _bindings())
         keras.utils.set_random_seed(_seed(gin) % 2**32)
-        run = gin.get_configurable(_experiment(gin))
+        name = _experiment(gin)
+        run, several = gin.get_configurable(name), name != "run"
         found = run(
-            output=str(output), describe=lambda: _describe(gin), resume=resume
+            output=str(output),
+            # What later parts of a run will use is not operative yet.
+            describe=gin.config_str if several else lambda: _describe(gin),
+            resume=resume,
         )
     except callbacks.Interrupted as interrupted:
         raise Stopped(interrupted.reason, output) from None

@@ -75,6 +75,18 @@ def write(path, text):
     os.replace(aside, path)
 
 
+def describe(describe, output):
+    """Writes the configuration of a run of several, by which it is resumed.
+
+    Args:
+        describe: Function that returns it as text, or `None`.
+        output: Directory of the run; it is made if need be.
+    """
+    os.makedirs(output, exist_ok=True)
+    if describe is not None:
+        write(os.path.join(output, "operative_config.gin"), describe())
+
+
 def save(model, path):
     """Saves a model whole or not at all.
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import pathlib
 import sys
 import time
@@ -52,8 +51,8 @@ def finetune(
         pretrained: Whether to pretrain the network first, by `pretrain`; or
             the path of a finished run of that, to begin with; `False` for the
             same network from Keras's random start.
-        pretrain: Function of `model`, `data` (without labels), `output`,
-            `describe` and `resume`, such as `experiment.pretrain`.
+        pretrain: Function of the model, the data (without labels), the
+            output, `describe=` and `resume=`, such as `experiment.pretrain`.
         optimizer: Function of a `learning_rate` that returns a Keras
             optimizer, such as its class.
         learning_rate: Number, Keras schedule, or function of the number of
@@ -85,6 +84,7 @@ def finetune(
     features, num_classes = labelled.features(data, num_classes)
     check_data(features, model.visible.width)
     steps = len(data.train) // batch_size
+    files.describe(describe, output)
     begin = time.perf_counter()
     model = _pretrained(
         model, features, output, pretrained, pretrain, describe, resume
@@ -109,9 +109,6 @@ def finetune(
     )
     seconds = {"pretraining": time.perf_counter() - begin}
     begin = time.perf_counter()
-    os.makedirs(output, exist_ok=True)
-    if describe is not None:
-        files.write(output / "operative_config.gin", describe())
     split = labelled.splitter(num_classes)
     validation = None
     if data.validation is not None:
@@ -127,6 +124,7 @@ def finetune(
             callbacks.EpochLog(),
             *([callbacks.Progress("error")] if sys.stdout.isatty() else []),
         ],
+        shuffle=False,  # They are: Keras would warn.
         verbose=0,
     )
     seconds["finetuning"] = time.perf_counter() - begin
@@ -182,13 +180,7 @@ def _pretrained(model, data, output, pretrained, pretrain, describe, resume):
     if resume and (folder / "model.keras").exists():
         model.load_weights(folder / "model.keras")
         return model
-    pretrain(
-        model=model,
-        data=data,
-        output=str(folder),
-        describe=describe,
-        resume=resume,
-    )
+    pretrain(model, data, str(folder), describe=describe, resume=resume)
     return model
 
 

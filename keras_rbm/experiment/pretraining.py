@@ -37,8 +37,8 @@ def pretrain(
         output: Directory to write to; it is made if need be.
         train: `run` with whatever arguments the layers are to be trained by,
             such as `functools.partial(run, epochs=20)`; or a list of one for
-            each layer. It is called with `model`, `data`, `output`,
-            `describe`, `resume` and `lower`.
+            each layer. It is called with the model, the data, the output,
+            `describe=`, `resume=` and `lower=`.
         states: `"means"` or `"draws"`: what a layer passes on, see
             `networks.Lower`.
         tied: Whether a layer starts from the transpose of the one below,
@@ -67,6 +67,7 @@ def pretrain(
         raise ValueError(
             f"the run in {output} is finished: begin another one elsewhere"
         )
+    files.describe(describe, output)
     runs = for_each("train", train, len(model.rbms))
     histories = []
     for number, (rbm, train_layer) in enumerate(
@@ -86,9 +87,9 @@ def pretrain(
             networks.tie(model.rbms[number - 1], rbm)
         histories.append(
             train_layer(
-                model=rbm,
-                data=data,
-                output=str(folder),
+                rbm,
+                data,
+                str(folder),
                 describe=describe,
                 resume=resume,
                 lower=lower,

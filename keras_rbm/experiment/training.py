@@ -10,6 +10,7 @@ import keras
 from keras_rbm import callbacks, checkpoints, checks, devices, networks
 from keras_rbm import figures as figures_lib
 from keras_rbm.data import (
+    Data,
     batches,
     binarized,
     in_order,
@@ -114,7 +115,6 @@ def run(
     lower = networks.Lower([]) if lower is None else lower
     shown = lower.shown(data)
     arguments.check(model, data, optimizer, learning_rate, lower)
-    figures_lib.check(figures, model, data)
     folder = os.path.join(output, "checkpoints")
     if not resume and checkpoints.exist(folder):
         raise ValueError(
@@ -144,6 +144,9 @@ def run(
     held_out = validation = None
     examples = data.train if data.validation is None else data.validation
     examples = seen(examples[:100])
+    # Figures of an upper layer have these alone.
+    drawn = data if not lower.machines else Data(data.name, examples)
+    figures_lib.check(figures, model, drawn)
     v_train = seen(some(data.train, _MOST_MEAN_EXAMPLES))
     if data.validation is not None:
         held_out = seen(data.validation)

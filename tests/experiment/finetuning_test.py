@@ -1,0 +1,164 @@
+"""From a pretrained network to a classifier, and its errors."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_rbm import RBM, DeepBeliefNetwork, data, experiment
+from keras_rbm.experiment import labelled
+
+CLASSES = 3
+
+
+def rows(count, seed):
+    """Three patterns of 12 pixels with noise, whose classes do not overlap."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, CLASSES, count)
+    flip = rng.random((count, 12)) < 0.02
+    x = np.abs(np.kron(np.eye(3), np.ones(4))[y] - flip).astype("float32")
+    return data.with_labels(x, y, CLASSES)
+
+
+DATA = data.Data(
+    "patterns",
+    rows(100, 0),
+    rows(20, 1),
+    rows(50, 2),
+    image_shape=(3, 4),
+    picture=data.Picture(np.eye(15, 12)),
+)
+
+
+def network():
+    return DeepBeliefNetwork([RBM(12, 8, seed=1), RBM(8, 6, seed=2)])
+
+
+def pretrain(model, data, output, describe=None, resume=False):
+    """A stand-in: it leaves weights behind that are told by their scale."""
+    assert data.width == 12
+    assert data.picture is None
+    for rbm in model.rbms:
+        rbm.kernel.assign(100 * rbm.kernel)
+    path = f"{output}/model.keras"
+    experiment.files.describe(describe, output)
+    model.save(path)
+
+
+def finetune(model, output, **kwargs):
+    keras.utils.set_random_seed(0)
+    return experiment.finetune(
+        model,
+        DATA,
+        output,
+        **{
+            "num_classes": CLASSES,
+            "pretrain": pretrain,
+            "learning_rate": 0.03,
+            "epochs": 30,
+            "batch_size": 10,
+            **kwargs,
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    output = tmp_path_factory.mktemp("finetuning")
+    figures = finetune(network(), output, describe=lambda: "seed = 0\n")
+    return output, figures
+
+
+def test_it_learns_and_tells_the_errors(finished):
+    output, figures = finished
+    assert json.loads((output / "finetuning.json").read_text()) == figures
+    classifier = keras.models.load_model(output / "classifier.keras")
+    for split, count in (("train", 100), ("validation", 20), ("test", 50)):
+        x = getattr(DATA, split)
+        answers = classifier.predict(x[:, :12], verbose=0).argmax(axis=1)
+        wrong = (answers != x[:, 12:].argmax(axis=1)).sum()
+        assert figures[f"{split}_wrong"] == wrong
+        assert figures[f"{split}_error"] == wrong / count
+    assert figures["test_error"] <= 0.05
+    assert "test error" in experiment.told(figures)
+    text = (output / "history.csv").read_text()
+    assert "val_error" in text.splitlines()[0]
+    assert len(text.splitlines()) == 31
+    assert any((output / "tensorboard" / "validation").iterdir())
+    for folder in (output, output / "pretraining"):
+        assert (folder / "operative_config.gin").read_text() == "seed = 0\n"
+
+
+def test_a_finished_run_is_left_alone(finished):
+    with pytest.raises(ValueError, match="is finished"):
+        finetune(network(), finished[0])
+
+
+def starts(monkeypatch):
+    """The kernels of the first layers that fine-tuning starts from."""
+    seen = []
+
+    def fit(self, *args, **kwargs):
+        seen.append(self.get_layer("layer_1").kernel.numpy())
+
+    monkeypatch.setattr(keras.Sequential, "fit", fit)
+    return seen
+
+
+def test_where_it_starts_from(finished, monkeypatch, tmp_path):
+    path = finished[0] / "pretraining"
+    seen = starts(monkeypatch)
+    for number, kwargs in enumerate(
+        (
+            {},
+            {"pretrained": str(path)},
+            {"pretrained": False},
+        )
+    ):
+        finetune(network(), tmp_path / str(number), **kwargs)
+    pretrained = 100 * network().rbms[0].kernel.numpy()
+    for kernel in seen[:2]:
+        np.testing.assert_array_equal(kernel, pretrained)
+    # Glorot's start: of size sqrt(6 / 20), where the RBM's was of size 0.01.
+    assert 0.3 < np.abs(seen[2]).max() < np.sqrt(6 / 20)
+    names = [path.name for path in (tmp_path / "2").iterdir()]
+    assert "pretraining" not in names
+
+
+def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):
+    seen = starts(monkeypatch)
+    finetune(network(), tmp_path)
+    (tmp_path / "classifier.keras").unlink()
+    finetune(network(), tmp_path, resume=True, pretrain=None)
+    np.testing.assert_array_equal(*seen)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"num_classes": 4}, r"rows \(x, one-hot y\)"),
+        ({"num_classes": 15}, "`num_classes` must leave columns"),
+        ({"pretrained": "nowhere"}, "`pretrained` must be True, False or"),
+        ({"epochs": 0}, "`epochs` must be a positive integer"),
+        ({"model": DeepBeliefNetwork([RBM(9, 3, seed=0)])}, "visible unit"),
+    ],
+)
+def test_bad_arguments_are_refused(kwargs, message, tmp_path):
+    arguments = {"model": network(), "output": tmp_path, **kwargs}
+    with pytest.raises(ValueError, match=message):
+        finetune(**arguments)
+
+
+def test_features_are_what_is_left_of_the_labels():
+    found, _ = labelled.features(DATA, CLASSES)
+    np.testing.assert_array_equal(found.test, DATA.test[:, :12])
+    assert found.image_shape == (3, 4)
+    pixels = data.with_labels(
+        np.full((6, 4), 200, "uint8"), np.arange(6) % 3, 3
+    )
+    matrix = np.vstack([2 * np.eye(4), np.zeros((3, 4))])
+    other = data.Data("pixels", pixels, picture=data.Picture(matrix))
+    found, _ = labelled.features(other, 3)
+    assert found.train.dtype == np.uint8
+    np.testing.assert_array_equal(found.picture.matrix, 2 * np.eye(4))
