@@ -129,7 +129,7 @@ class RBM(MachineModel):
         if not self.chain.built:
             self.chain.build(input_shape, hidden_shape)
         self._start_chain()
-        self.built = True
+        self.parameters.trainable = self.trainable
 
     @property
     def fantasy_particles(self):

@@ -35,6 +35,9 @@ class DeepBeliefNetwork(Passes, keras.Model):
         super().__init__(**kwargs)
         self.rbms = arguments.check_rbms(rbms)
         self.built = True
+        if not self.trainable:
+            for rbm in self.rbms:
+                rbm.trainable = False
 
     @property
     def visible(self):

@@ -108,6 +108,19 @@ def test_frozen_and_thawed_again():
     ]
 
 
+def test_frozen_it_is_loaded_frozen(tmp_path):
+    rbm = trained()
+    rbm.trainable = False
+    model = compiled(sequential(rbm), run_eagerly=True)
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert len(loaded.trainable_variables) == 2
+    assert_same_states(loaded, model)
+    loaded.layers[0].trainable = True
+    assert len(loaded.layers[0].trainable_variables) == 3
+
+
 def test_its_own_fit_goes_on_after_that_of_the_other_model():
     rbm = trained()
     model = compiled(sequential(rbm), run_eagerly=True)
