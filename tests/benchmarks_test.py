@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, PersistentChain
+from keras_rbm import RBM, PersistentChain, data
 from tests.machines import rounding
 
 FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
@@ -125,6 +125,37 @@ def test_all_patterns_of_a_set_are_no_sample(tmp_path):
     row = results.row("bars", folders)
     assert "| train | -3.030 +- 0.000 | -3.030, -3.030 | exact | - |" in row
     assert "| -3.030 (one seed) | -3.030 |" in results.row("bars", folders[:1])
+
+
+def test_few_labels_compares_two_starts(tmp_path):
+    benchmark = load("few_labels")
+    rows = data.digits(num_classes=10)
+    found = benchmark.compare(
+        rows, [60], [0, 1], [8], epochs=1, updates=2, directory=tmp_path
+    )
+    assert found[60].shape == (2, 2)
+    assert ((found[60] >= 0) & (found[60] <= 1)).all()
+    assert (tmp_path / "layer-1.keras").exists()
+    row = benchmark.row(100, np.array([[0.8, 0.9], [0.7, 0.7]]))
+    # The standard deviation of two values is their distance over sqrt(2).
+    assert row == ("| 100 | 85.00 +- 7.07 | 70.00 +- 0.00 | 81.70 / 76.02 |")
+
+
+def test_an_autoencoder_stands_beside_pca():
+    benchmark = load("autoencoder")
+    digits = data.digits()
+    found = benchmark.compare(
+        digits.train, digits.test, [8, 4], epochs=1, finetune_epochs=1
+    )
+    assert set(found) == {"test images", "autoencoder", "PCA"}
+    assert {x.shape for x in found.values()} == {(180, 64)}
+    # Of the mean alone, which a code can but improve on.
+    spread = 64 * np.var(digits.test, axis=0).mean()
+    assert 0 < benchmark.error(found, "PCA") < spread
+    assert benchmark.error(found, "test images") == 0
+    picture = benchmark.picture(found, digits.image_shape, count=5)
+    assert picture.dtype == np.uint8
+    assert picture.shape[0] % 3 == 0
 
 
 def test_communication_counts_what_an_update_exchanges():

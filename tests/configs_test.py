@@ -40,7 +40,42 @@ def clear():
     gin.clear_config()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "base"])
+STACKS = ["mnist_dbn", "mnist_finetune"]
+OTHERS = [name for name in NAMES if name not in ("base", *STACKS)]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_stack_trains(name, tmp_path):
+    gin.parse_config_file(f"{name}.gin")
+    classes = 10 * (name == "mnist_finetune")
+    experiment_name = train._experiment(gin)
+    assert experiment_name == ("finetune" if classes else "pretrain")
+    width = gin.query_parameter("layer_1/RBM.visible")
+    gin.parse_config(
+        [
+            f"{experiment_name}.data = @made_up()",
+            f"made_up.width = {width}",
+            f"made_up.num_classes = {classes}",
+            "run.epochs = 1",
+            "run.steps_per_epoch = 2",
+            "finetune.epochs = 1",
+            # Wide layers take long to compile for so few updates.
+            "RBM.hidden = 20",
+            "RBM.visible = 20",
+        ]
+    )
+    found = gin.get_configurable(experiment_name)(
+        output=str(tmp_path), describe=gin.config_str
+    )
+    layers = tmp_path / ("pretraining" if classes else "")
+    for layer in ("layer-1", "layer-2", "layer-3"):
+        assert (layers / layer / "model.keras").exists()
+    text = (tmp_path / "operative_config.gin").read_text()
+    assert "layer_1/RBM.visible = 784" in text
+    assert len(found) == 3 or 0 <= found["train_error"] <= 1
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_a_config_trains(name, tmp_path):
     gin.parse_config_file(f"{name}.gin")
     name_of_width, num_classes = "RBM.visible", 0
