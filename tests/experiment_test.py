@@ -9,7 +9,6 @@ import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import data, experiment, figures, networks
-from keras_rbm.experiment import training
 from tests.callbacks import events
 
 FILES = {

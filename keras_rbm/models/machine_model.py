@@ -98,6 +98,11 @@ class MachineModel(Learned, Predictions, SamplingMethods, UnsupervisedModel):
             ValueError: If the hidden units' mean is no activation of Keras,
                 and none is given: use the model itself as a layer.
         """
+        if type(self).call is not MachineModel.call:
+            raise ValueError(
+                "A call of this model is more than one layer: use the model "
+                f"itself as one. Received: {type(self).__name__}"
+            )
         return dense.encoder(self, **kwargs)
 
     def free_energy(self, v):

@@ -21,7 +21,10 @@ def check_rbms(rbms):
     if (
         not isinstance(rbms, list | tuple)
         or not rbms
-        or not all(isinstance(rbm, RBM) for rbm in rbms)
+        # A deep Boltzmann machine is one, with a call of its own.
+        or not all(
+            isinstance(rbm, RBM) and type(rbm).call is RBM.call for rbm in rbms
+        )
     ):
         raise ValueError(
             "`rbms` must be a list of one or more RBMs, such as [RBM(64, 32), "

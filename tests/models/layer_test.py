@@ -6,6 +6,7 @@ import pytest
 
 from keras_rbm import (
     RBM,
+    DeepBoltzmannMachine,
     Gaussian,
     NoisyReLU,
     PersistentChain,
@@ -222,6 +223,11 @@ def test_a_dense_layer_gives_the_same_for_other_units(hidden, beta):
     exact = rounding("float32", 5 * 2.5 * 0.6, operations=8)
     np.testing.assert_allclose(dense(X), rbm(X), atol=exact)
     assert np.ptp(rbm(X), axis=0).min() > 100 * exact
+
+
+def test_a_deep_model_has_no_dense_layer():
+    with pytest.raises(ValueError, match="more than one layer"):
+        DeepBoltzmannMachine(5, 4, 3, seed=1).to_dense()
 
 
 def test_several_sites_have_no_activation():

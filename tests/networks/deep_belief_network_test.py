@@ -7,7 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, DeepBeliefNetwork, Gaussian, Softmax, Spin
+from keras_rbm import (
+    RBM,
+    DeepBeliefNetwork,
+    DeepBoltzmannMachine,
+    Gaussian,
+    Softmax,
+    Spin,
+)
 from tests.machines import (
     assert_law,
     assert_means,
@@ -155,6 +162,7 @@ def test_it_is_a_keras_model_and_a_layer():
         ([], "a list of one or more RBMs"),
         (RBM(4, 3, seed=0), "a list of one or more RBMs"),
         ([RBM(4, 3, seed=0), 3], "a list of one or more RBMs"),
+        ([DeepBoltzmannMachine(4, 3, 2)], "a list of one or more RBMs"),
         ([NETWORK.rbms[1]] * 2, "one stands there twice"),
         (
             [RBM(4, 3, seed=0), RBM(4, 3, seed=0)],
