@@ -1,0 +1,3 @@
+"""Estimators for scikit-learn."""
+
+from keras_rbm.sklearn.transformer import RBMTransformer as RBMTransformer

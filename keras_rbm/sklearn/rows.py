@@ -1,0 +1,74 @@
+"""Rows of a matrix, dense or sparse, a part at a time."""
+
+import zlib
+
+import numpy as np
+from scipy import sparse
+
+# Rows that are looked at together.
+_ROWS = 1000
+
+
+def dense(x, rows):
+    """Returns some rows as a dense array.
+
+    Args:
+        x: Array or CSR matrix of shape `(examples, features)`.
+        rows: Slice, or array of indices.
+    """
+    part = x[rows]
+    return part.toarray() if sparse.issparse(part) else np.asarray(part)
+
+
+def parts(x, least=_ROWS):
+    """All rows in order, as dense arrays.
+
+    Args:
+        x: As for `dense`.
+        least: Number of rows in each part but the last.
+
+    Yields:
+        Tuples of the number of the first row, and a part.
+    """
+    for first in range(0, x.shape[0], least):
+        yield first, dense(x, slice(first, first + least))
+
+
+def batches(x, batch_size, rng):
+    """Batches of rows in random order, without end.
+
+    Orders of all rows follow one another, so that each row comes once more
+    only after all others have come; a batch can lie across the end of one.
+
+    Args:
+        x: As for `dense`.
+        batch_size: Number of rows in a batch, at most as many as there are.
+        rng: `numpy.random.RandomState`.
+
+    Returns:
+        Function of the number of batches `count` and of the array of shape
+        `(at least count, batch_size, features)` to write them to.
+    """
+    waiting = np.zeros(0, int)
+
+    def fill(block, count):
+        nonlocal waiting
+        while len(waiting) < count * batch_size:
+            waiting = np.append(waiting, rng.permutation(x.shape[0]))
+        rows, waiting = np.split(waiting, [count * batch_size])
+        block[:count] = dense(x, rows).reshape(count, batch_size, -1)
+
+    return fill
+
+
+def checksums(x):
+    """A number for each row, which depends on its values alone.
+
+    Args:
+        x: Dense array of shape `(examples, features)`.
+
+    Returns:
+        `uint32` array of shape `(examples,)`.
+    """
+    values = np.ascontiguousarray(x, "float32") + 0.0  # -0 is 0.
+    return np.array([zlib.crc32(row) for row in values], "uint32")
