@@ -39,7 +39,8 @@ def stream(seed):
     """Returns the stream that a seed stands for.
 
     Args:
-        seed: Integer from 0 to 2**64 - 1, or `None` for another each time.
+        seed: Integer from 0 to 2**64 - 1, or `None` for another each time; or
+            a scalar tensor of up to 64 bits.
 
     Returns:
         A `Stream`.
@@ -47,6 +48,8 @@ def stream(seed):
     Raises:
         ValueError: If `seed` is not such an integer.
     """
+    if tf.is_tensor(seed):
+        return Stream(tf.stack(_words(seed)))
     seed = checks.seed(seed)
     return Stream(tf.constant([seed >> 32, seed & 0xFFFFFFFF], tf.uint32))
 
@@ -87,10 +90,7 @@ def fold_in(stream, data):
     """
     if isinstance(data, int):
         data = tf.constant(data, tf.uint64)
-    data = tf.cast(data, tf.uint64)
-    high = tf.bitwise.right_shift(data, tf.constant(32, tf.uint64))
-    words = tf.cast(high, tf.uint32), tf.cast(data, tf.uint32)
-    key = threefry_2x32((stream.key[0], stream.key[1]), words)
+    key = threefry_2x32((stream.key[0], stream.key[1]), _words(data))
     return stream._replace(key=tf.stack(key))
 
 
@@ -222,6 +222,13 @@ def _open_uniform(stream, shape):
     """Draws (k + 1/2) / 2**23, exact in float32: never 0 and never 1."""
     top = tf.cast(_shift_right(bits(stream, shape), 9), tf.int32)
     return (tf.cast(top, tf.float32) + 0.5) * 2.0**-23
+
+
+def _words(x):
+    """The high and the low 32 bits of integers."""
+    x = tf.cast(x, tf.uint64)
+    high = tf.bitwise.right_shift(x, tf.constant(32, tf.uint64))
+    return tf.cast(high, tf.uint32), tf.cast(x, tf.uint32)
 
 
 def _rotate_left(x, distance):

@@ -32,7 +32,7 @@ LAYERS = (
     ("models",),
     ("callbacks", "data"),
     ("figures", "networks"),
-    ("evaluation", "experiment"),
+    ("evaluation", "experiment", "sklearn"),
 )
 TENSORFLOW = {
     "compiled",
@@ -44,6 +44,7 @@ TENSORFLOW = {
     "data",
     "networks",
     "experiment",
+    "sklearn",
 }
 MAX_LINES = 250
 

@@ -258,6 +258,12 @@ def test_streams_of_seeds():
     )
 
 
+@pytest.mark.parametrize("seed", [0, 2**31, 2**40 + 3, 2**63 - 1])
+def test_a_tensor_is_the_seed_that_it_holds(seed):
+    found = random.stream(tf.constant(seed, tf.int64))
+    np.testing.assert_array_equal(found.key, random.stream(seed).key)
+
+
 @pytest.mark.parametrize(
     "seed", [-1, 2**64, 1.5, 1.0, True, "1", np.float32(1), [1]]
 )

@@ -11,10 +11,13 @@ from keras_rbm.models.learned import Learned
 from keras_rbm.models.moments import moments
 from keras_rbm.models.predictions import Predictions
 from keras_rbm.models.sampling_methods import SamplingMethods
+from keras_rbm.models.serving import Serving
 from keras_rbm.models.unsupervised import UnsupervisedModel
 
 
-class MachineModel(Learned, Predictions, SamplingMethods, UnsupervisedModel):
+class MachineModel(
+    Learned, Predictions, SamplingMethods, Serving, UnsupervisedModel
+):
     """A Keras model around a `Machine`, its current parameters.
 
     Subclasses have `visible` and `hidden`, the `Units` of the two sides,

@@ -48,6 +48,7 @@ def model(estimator, x, seed):
         visible,
         _units("hidden_units", e.hidden_units, e.n_components),
         chain=_chain(e.chain, e.batch_size),
+        centered=e.centered,
         kernel_regularizer=keras.regularizers.L2(e.weight_decay / 2)
         if e.weight_decay
         else None,

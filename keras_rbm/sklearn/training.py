@@ -3,6 +3,7 @@
 import functools
 import json
 import threading
+import time
 
 import keras
 import numpy as np
@@ -10,7 +11,9 @@ from keras import ops
 
 from keras_rbm import random
 from keras_rbm.compiled import compiled
-from keras_rbm.models import RBM, update
+from keras_rbm.models import RBM
+from keras_rbm.models import update as update_lib
+from keras_rbm.sklearn import rows
 
 # Numbers in a block of batches, and the most batches in one.
 _BLOCK, _MOST = 2**20, 200
@@ -22,24 +25,49 @@ _TRAIN = 0
 _FREE = ("name", "seed", "kernel_initializer", "visible_bias_initializer")
 
 
-def steps_in_block(batch_size, width):
-    """How many batches to hand over at once."""
-    return min(max(1, _BLOCK // (batch_size * width)), _MOST)
+def passes(model, x, batch_size, rng):
+    """Makes `ceil(examples / batch_size)` updates at each turn, without end.
+
+    Args:
+        model: A compiled `RBM` whose optimizer is built.
+        x: Array or CSR matrix of shape `(examples, visible.width)`.
+        batch_size: Number of examples in a batch; all of them, if fewer.
+        rng: `numpy.random.RandomState`, which gives the order.
+
+    Yields:
+        Seconds that it took.
+    """
+    examples, width = x.shape
+    batch_size = min(batch_size, examples)
+    steps = min(max(1, _BLOCK // (batch_size * width)), _MOST)
+    block = np.zeros((steps, batch_size, width), "float32")
+    fill = rows.batches(x, batch_size, rng)
+    updates, run = -(-examples // batch_size), _updates_of(model)
+    while True:
+        begin = time.perf_counter()
+        for first in range(0, updates, steps):
+            count = min(steps, updates - first)
+            fill(block, count)
+            run(model, block, count)
+        yield time.perf_counter() - begin
 
 
-def updates(model):
+def update(model, x):
+    """Makes one update, with all examples as its batch.
+
+    Args:
+        model: A compiled `RBM` whose optimizer is built.
+        x: Array or CSR matrix of shape `(examples, visible.width)`.
+    """
+    block = rows.dense(x, slice(None)).astype("float32")[None]
+    _updates_of(model)(model, block, 1)
+
+
+def _updates_of(model):
     """What makes updates of a model, with the draws of `RBM.fit`.
 
     Models that differ in weights, seed and learning rate alone share one
     compiled program: that of a cross-validation is compiled once.
-
-    Args:
-        model: A compiled `RBM` whose optimizer is built.
-
-    Returns:
-        Function of `model`, of an array of shape `(steps, batch,
-        visible.width)`, and of how many of its batches to use, from the first
-        one on.
     """
     config = {k: v for k, v in model.get_config().items() if k not in _FREE}
     optimizer = model.optimizer.get_config() | {"learning_rate": 1.0}
@@ -80,7 +108,9 @@ class _Updates:
 
         def one(step):
             stream = random.fold_in(random.Stream(key), model.updates.value)
-            model.apply_step(update.gradient(model, block[step], None, stream))
+            model.apply_step(
+                update_lib.gradient(model, block[step], None, stream)
+            )
             return (step + 1,)
 
         ops.while_loop(lambda step: step < count, one, (ops.array(0),))

@@ -1,7 +1,5 @@
 """A restricted Boltzmann machine as a transformer of scikit-learn."""
 
-import time
-
 import keras
 import numpy as np
 from sklearn.base import (
@@ -12,11 +10,8 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from keras_rbm import gibbs, likelihood, random
-from keras_rbm import machine as machine_lib
-from keras_rbm.compiled import compiled
 from keras_rbm.models import finite
-from keras_rbm.sklearn import rows, start, training
+from keras_rbm.sklearn import inference, start, training
 
 
 class RBMTransformer(
@@ -28,8 +23,8 @@ class RBMTransformer(
     stands: the arguments up to `random_state`, the methods and the attributes
     have the same names and meanings. What differs:
 
-    - The visible bias starts from the log-odds of the data, the gradient is
-      centred, and examples are shuffled anew for each iteration.
+    - The visible bias starts from the log-odds of the data, and examples are
+      shuffled anew for each iteration.
     - The weights are kept in float32. What is computed from them is in the
       dtype of `X`, float32 or float64.
     - `score_samples` depends on the row and on `random_state` alone, not on
@@ -59,6 +54,9 @@ class RBMTransformer(
         momentum: Weight of past gradients, in [0, 1).
         weight_decay: How much of the weights is subtracted from their
             gradient, 0 or more.
+        centered: Whether the gradient is centred, as an `RBM`'s is without
+            notice. It takes other learning rates than `BernoulliRBM`, larger
+            ones.
         visible_units: Function of the number of features that returns
             `Units`, such as `keras_rbm.units.Gaussian`, which takes any
             numbers. `None` for `Bernoulli`. With one, examples that the units
@@ -74,8 +72,7 @@ class RBMTransformer(
         feature_names_in_: Their names, if they had some in `fit`.
 
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
-        approximations to the likelihood gradient"; Melchior, Fischer and
-        Wiskott (2016), "How to center deep Boltzmann machines".
+        approximations to the likelihood gradient".
     """
 
     def __init__(
@@ -90,6 +87,7 @@ class RBMTransformer(
         chain=None,
         momentum=0.0,
         weight_decay=0.0,
+        centered=False,
         visible_units=None,
         hidden_units=None,
     ):
@@ -102,6 +100,7 @@ class RBMTransformer(
         self.chain = chain
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.centered = centered
         self.visible_units = visible_units
         self.hidden_units = hidden_units
 
@@ -136,25 +135,16 @@ class RBMTransformer(
         X = self._validated(X, reset=True)
         start.check_examples(self, X)
         self._start(X)
-        examples, width = X.shape
-        batch_size = min(self.batch_size, examples)
-        updates = -(-examples // batch_size)
-        steps = training.steps_in_block(batch_size, width)
-        block = np.zeros((steps, batch_size, width), "float32")
-        fill = rows.batches(X, batch_size, self.random_state_)
-        update = training.updates(self.model_)
+        passes = training.passes(
+            self.model_, X, self.batch_size, self.random_state_
+        )
         for iteration in range(1, self.n_iter + 1):
-            begin = time.perf_counter()
-            for first in range(0, updates, steps):
-                count = min(steps, updates - first)
-                fill(block, count)
-                update(self.model_, block, count)
+            seconds = next(passes)
             if self.verbose:
-                score = self._scores(X, iteration).mean()
+                score = inference.mean_score(self.model_, X, iteration)
                 print(
                     f"[{type(self).__name__}] Iteration {iteration}, "
-                    f"pseudo-likelihood = {score:.2f}, "
-                    f"time = {time.perf_counter() - begin:.2f}s"
+                    f"pseudo-likelihood = {score:.2f}, time = {seconds:.2f}s"
                 )
         finite.check(self.model_)
         return self
@@ -181,8 +171,7 @@ class RBMTransformer(
         if first:
             self._start(X)
         self.model_.optimizer.learning_rate = self.learning_rate
-        block = rows.dense(X, slice(None)).astype("float32")[None]
-        training.updates(self.model_)(self.model_, block, 1)
+        training.update(self.model_, X)
         finite.check(self.model_)
         return self
 
@@ -195,11 +184,8 @@ class RBMTransformer(
         Returns:
             Array of shape `(examples, n_components)`, of the dtype of `X`.
         """
-        X, machine = self._ready(X)
-        h = np.empty((X.shape[0], self.model_.hidden.width), X.dtype)
-        for first, v in rows.parts(X):
-            h[first : first + len(v)] = machine_lib.hidden_mean(machine, v)
-        return h
+        X = self._validated(X)
+        return inference.features(self.model_, X)
 
     def score_samples(self, X):
         """n_features log p(v_i | v_-i), with a random site i of each example.
@@ -214,11 +200,13 @@ class RBMTransformer(
 
         Returns:
             Array of shape `(examples,)`, in nats.
+
+        Raises:
+            ValueError: If the visible units have no list of states.
         """
-        check_is_fitted(self)
-        rng = check_random_state(self.random_state)
         X = self._validated(X)
-        return self._scores(X, rng.randint(2**31 - 1))
+        rng = check_random_state(self.random_state)
+        return inference.scores(self.model_, X, rng.randint(2**31 - 1))
 
     def gibbs(self, v):
         """One sweep of Gibbs sampling, h from p(h | v) and v from p(v | h).
@@ -232,14 +220,9 @@ class RBMTransformer(
         Returns:
             Array of the shape of `v`, of states.
         """
-        v, machine = self._ready(v)
-        stream = random.stream(self.random_state_.randint(2**31 - 1))
-        return np.concatenate(
-            [
-                _sweep(machine, part, stream._replace(first_row=first))
-                for first, part in rows.parts(v)
-            ]
-        )
+        v = self._validated(v)
+        seed = self.random_state_.randint(2**31 - 1)
+        return inference.sweep(self.model_, v, seed)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -248,6 +231,8 @@ class RBMTransformer(
         return tags
 
     def _validated(self, X, reset=False):
+        if not reset:
+            check_is_fitted(self)
         return validate_data(
             self,
             X,
@@ -256,31 +241,8 @@ class RBMTransformer(
             dtype=(np.float64, np.float32),
         )
 
-    def _ready(self, X):
-        """Data, and the machine in their dtype."""
-        check_is_fitted(self)
-        X = self._validated(X)
-        return X, machine_lib.cast(self.model_.machine(), X.dtype.name)
-
-    def _scores(self, X, seed):
-        machine = machine_lib.cast(self.model_.machine(), X.dtype.name)
-        stream = random.stream(seed)
-        scores = np.empty(X.shape[0], X.dtype)
-        for first, v in rows.parts(X):
-            # The address of the draw is the row itself, not its number.
-            own = rows.checksums(v) - np.arange(len(v), dtype="uint32")
-            here = stream._replace(first_row=own.view("int32"))
-            v = self.model_.visible.nearest(v)
-            scores[first : first + len(v)] = (
-                likelihood.stochastic_pseudo_log_likelihood(machine, v, here)
-            )
-        return scores
-
     def _start(self, X):
         self.random_state_ = check_random_state(self.random_state)
         seed = self.random_state_.randint(2**31 - 1)
         self.model_ = start.model(self, X, seed)
         self._n_features_out = self.model_.hidden.width
-
-
-_sweep = compiled(gibbs.sweep)
