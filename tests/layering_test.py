@@ -120,6 +120,13 @@ def test_layers_of_the_package():
     assert not found, "\n".join(found)
 
 
+def test_the_package_itself_does_without_scikit_learn():
+    init = (ROOT / PACKAGE / "__init__.py").read_text("utf-8")
+    names = [name for name, _ in imports(init)]
+    assert f"{PACKAGE}.models.RBM" in names
+    assert not any("sklearn" in name for name in names)
+
+
 def test_nothing_is_longer_than_a_few_pages():
     lengths = {
         path.relative_to(ROOT).as_posix(): len(

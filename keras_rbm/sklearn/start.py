@@ -37,15 +37,8 @@ def model(estimator, x, seed):
     _check("n_iter", e.n_iter, numbers.Integral, "an integer, 0 or more")
     _check("weight_decay", e.weight_decay, numbers.Real, "0 or more")
     _check("momentum", e.momentum, numbers.Real, "from 0 up to 1", below=1)
-    visible = _units("visible_units", e.visible_units, x.shape[1])
-    if visible.width != x.shape[1]:
-        raise ValueError(
-            "`visible_units` must give units of as many columns as there are "
-            f"features, {x.shape[1]}. Received: visible_units="
-            f"{e.visible_units!r}, of width {visible.width}"
-        )
     rbm = RBM(
-        visible,
+        _visible(e, x.shape[1]),
         _units("hidden_units", e.hidden_units, e.n_components),
         chain=_chain(e.chain, e.batch_size),
         centered=e.centered,
@@ -81,7 +74,7 @@ def check_examples(estimator, x):
                 stacklevel=3,
             )
         return
-    visible = _units("visible_units", estimator.visible_units, x.shape[1])
+    visible = _visible(estimator, x.shape[1])
     for _, part in rows.parts(x):
         visible.check(part, "X")
 
@@ -93,6 +86,17 @@ def _check(name, value, kind, what, below=np.inf):
         or not 0 <= value < below
     ):
         raise ValueError(f"`{name}` must be {what}. Received: {name}={value!r}")
+
+
+def _visible(estimator, features):
+    visible = _units("visible_units", estimator.visible_units, features)
+    if visible.width != features:
+        raise ValueError(
+            "`visible_units` must give units of as many columns as there are "
+            f"features, {features}. Received: visible_units="
+            f"{estimator.visible_units!r}, of width {visible.width}"
+        )
+    return visible
 
 
 def _units(name, function, size):

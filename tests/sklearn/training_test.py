@@ -1,0 +1,35 @@
+import numpy as np
+
+from keras_rbm.sklearn import RBMTransformer, training
+
+
+def fit(**arguments):
+    x = (np.random.default_rng(0).random((23, 5)) < 0.5).astype(float)
+    return RBMTransformer(3, n_iter=1, **arguments).fit(x)
+
+
+def test_models_of_one_configuration_share_a_program():
+    training._updates.cache_clear()
+    for seed in range(2):
+        for rate in (0.1, 0.2):
+            fit(random_state=seed, learning_rate=rate)
+    assert training._updates.cache_info().misses == 1
+    fit(momentum=0.5)
+    fit(batch_size=5)
+    assert training._updates.cache_info().misses == 3
+
+
+def test_a_large_model_keeps_no_copy(monkeypatch):
+    expected = fit(random_state=0).components_
+    training._updates.cache_clear()
+    monkeypatch.setattr(training, "_KEPT", 10)
+    found = fit(random_state=0).components_
+    assert training._updates.cache_info().currsize == 0
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    expected = fit(random_state=0, batch_size=2).components_
+    monkeypatch.setattr(training, "_MOST", 5)
+    found = fit(random_state=0, batch_size=2).components_
+    np.testing.assert_array_equal(found, expected)
