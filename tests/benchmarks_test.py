@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from keras_rbm import RBM, PersistentChain, data
 from tests.machines import rounding
@@ -67,6 +68,27 @@ def test_the_products_of_sampling_neither_vanish_nor_overflow():
     np.testing.assert_allclose(
         plain, transposed, atol=rounding("float32", 28e3)
     )
+
+
+def test_the_estimators_of_scikit_learn_run_side_by_side():
+    benchmark = load("sklearn_pipeline")
+    for values in benchmark.race(1, 30, 10, hidden=4).values():
+        assert len(values) == 1
+        assert values[0] > 0
+
+
+def test_digits_are_moved_by_a_pixel():
+    x_train, x_test, y_train, y_test = load("sklearn_pipeline").moved_digits()
+    assert x_train.shape == (7188, 64)
+    assert len(x_test) == len(y_test) == 1797
+    x, _ = load_digits(return_X_y=True)
+    assert np.all(np.bincount(np.append(y_train, y_test)) % 5 == 0)
+    image, seen = x[0].reshape(8, 8), np.concatenate([x_train, x_test]) > 0
+    for axis in (0, 1):
+        for step in (-1, 1):
+            moved = np.roll(image, step, axis)
+            np.moveaxis(moved, axis, 0)[min(step, 0)] = 0  # It came around.
+            assert np.any(np.all(seen == (moved.ravel() > 0), axis=1))
 
 
 def evaluation(folder, lower, error, seconds, exact=False):
