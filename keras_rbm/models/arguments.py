@@ -113,6 +113,15 @@ def check_weight(weight, x):
         inputs.check_weight(weight, len(x))
 
 
+def is_validation(given):
+    """Whether it is `fit` that calls `evaluate`, and not a callback of it.
+
+    Args:
+        given: The arguments of `evaluate`, by name.
+    """
+    return given.get("_use_cached_eval_dataset", False)  # Keras says so.
+
+
 def no_targets(x):
     """Targets that nobody uses: without any, Keras drops sample weights."""
     return np.zeros(len(x), "float32")

@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_rbm import checks, units
 from keras_rbm.chains import ContrastiveDivergence, NoChain
-from keras_rbm.models import class_objective, inputs, labels
+from keras_rbm.models import arguments, class_objective, inputs, labels
 from keras_rbm.models.class_metrics import ClassMetrics
 from keras_rbm.models.rbm import RBM
 
@@ -154,7 +154,7 @@ class ClassRBM(RBM):
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Metrics over all of `x`, with labels as for `fit`."""
-        if not self._fitting:  # `fit` has joined them already.
+        if not arguments.is_validation(kwargs):  # `fit` has joined already.
             x, y = self._rows(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 

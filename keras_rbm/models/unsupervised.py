@@ -27,7 +27,6 @@ class UnsupervisedModel(keras.Model):
 
     #: Norm of the last update, where it was measured: see `compiled_loop`.
     last_update_norm = None
-    _fitting = False
     _keep_metrics = False
 
     @property
@@ -196,7 +195,6 @@ class UnsupervisedModel(keras.Model):
             calls = initial_step // self.steps_per_execution
             self.train_function = partial_epoch.train_function(self, calls)
             self._keep_metrics = True
-        self._fitting = True
         try:
             with stream_checks.told("x"):
                 history = super().fit(**given)
@@ -204,7 +202,7 @@ class UnsupervisedModel(keras.Model):
             finite.check(self)
             return history
         finally:
-            self._fitting = self._keep_metrics = False
+            self._keep_metrics = False
             if steps or initial_step:
                 self.train_function = None  # It is made for this call alone.
 
@@ -217,12 +215,14 @@ class UnsupervisedModel(keras.Model):
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Metrics over all of `x`: `keras.Model.evaluate`.
 
+        With the weights as they are; a callback that wants the optimizer's
+        average, as validation has it, calls it within `averaged_weights`.
+
         Raises:
-            ValueError: If the data cannot be states of the visible units, or
-                if a weight is negative or not a number.
+            ValueError: If data or weights cannot be such, as for `fit`.
         """
         given = arguments.named(super().evaluate, x, y, *args, **kwargs)
-        if self._fitting:  # `fit` has looked already.
+        if arguments.is_validation(given):  # `fit` has looked already.
             with stream_checks.told("validation_data"), averaged_weights(self):
                 return super().evaluate(**given)
         given["x"] = arguments.checked(

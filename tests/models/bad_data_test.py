@@ -1,5 +1,6 @@
 """Bad data are refused before anything is done."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -107,3 +108,18 @@ def test_weights_that_leave_no_example_are_refused(fresh):
 
 def test_bad_data_in_a_later_batch_do_not_reach_the_parameters(fresh):
     assert_refused(fresh, batches(corrupted(np.nan)))
+
+
+@pytest.mark.parametrize("with_validation", [False, True])
+def test_a_callback_is_refused_bad_data_by_evaluate(with_validation):
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            with pytest.raises(ValueError, match=r"`x` must hold .*=7"):
+                self.model.evaluate(7 * np.ones((3, 5), "float32"), verbose=0)
+            seen.append(epoch)
+
+    seen, model = [], RBM(5, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    validation = (data(),) if with_validation else None
+    model.fit(data(), callbacks=[Look()], validation_data=validation, verbose=0)
+    assert seen == [0]

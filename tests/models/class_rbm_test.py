@@ -223,6 +223,22 @@ def test_evaluate_takes_labels_and_weights():
     )
 
 
+def test_a_callback_evaluates_labels_while_fit_does():
+    found = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            found.append(self.model.evaluate(X[:9], Y[:9], verbose=0))
+            found.append(self.model.evaluate(ROWS[:9], verbose=0))
+            found.append(self.model.evaluate(batches(X, Y), verbose=0))
+
+    _, history = fitted(
+        X, Y, callbacks=[Look()], validation_data=(X[:9], Y[:9])
+    )
+    assert found[0] == found[1] != found[2]
+    assert history["val_error"][0] in found[0]
+
+
 def test_join_makes_rows():
     np.testing.assert_array_equal(model_of().join(X, Y), ROWS)
 
