@@ -35,8 +35,9 @@ class ClassMetrics(Metrics):
 
     def values(self, machine, v, inputs, v_model, stream):
         values = super().values(machine, v, inputs, v_model, stream)
+        # Not from `inputs`: the label's share in them rounds the features'.
         labels, log_p = class_objective.predictions(
-            machine, v, self.num_classes, inputs
+            machine, v, self.num_classes
         )
         wrong = ops.argmax(log_p, axis=1) != ops.argmax(labels, axis=1)
         own = ops.sum(labels * log_p, axis=1)

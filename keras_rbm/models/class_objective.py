@@ -7,8 +7,8 @@ from keras_rbm import gradients, likelihood
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 
-# Examples whose classes are computed at once: (rows, classes, hidden) floats.
-_ROWS = 500
+# Numbers of a block of p(y | x), (examples, classes, hidden), and its examples.
+_NUMBERS, _MOST_ROWS = 5_000_000, 500
 
 
 def objective(
@@ -42,8 +42,11 @@ def objective(
     else:
         inputs = machine_lib.hidden_inputs(machine, v)
     if discriminative_weight:
+        # What the label adds is taken away again: cheaper than a product.
+        rows = likelihood.class_inputs(machine, num_classes)
+        own = ops.matmul(v[:, -num_classes:], rows)
         labels, log_p = predictions(
-            machine, v, num_classes, inputs[: ops.shape(v)[0]]
+            machine, v, num_classes, inputs[: ops.shape(v)[0]] - own
         )
         _, sample_weight, _, totals = phases
         weight = 1.0 if sample_weight is None else sample_weight
@@ -54,34 +57,47 @@ def objective(
     return value, inputs
 
 
-def predictions(machine, v, num_classes, inputs):
+def predictions(machine, v, num_classes, inputs=None):
     """Labels of examples, and log p(y | x) of all classes.
 
     Args:
         machine: A `Machine`.
         v: Tensor of shape `(batch, visible.width)`, rows (x, one-hot y).
         num_classes: Number of classes.
-        inputs: The hidden inputs of `v`: what the label adds to them is taken
-            away again, which is cheaper than another product.
+        inputs: What the hidden units receive from the features alone; `None`
+            for the product that `probabilities` takes, with its roundings.
 
     Returns:
         One-hot labels and logarithms, both of shape `(batch, num_classes)`.
     """
-    labels = v[:, -num_classes:]
-    own = ops.matmul(labels, likelihood.class_inputs(machine, num_classes))
+    x, labels = v[:, :-num_classes], v[:, -num_classes:]
+    if inputs is None:
+        inputs = likelihood.feature_inputs(machine, x)
     return labels, likelihood.log_class_probabilities(
-        machine, num_classes, inputs - own
+        machine, num_classes, inputs
     )
 
 
 def probabilities(machine, x, num_classes):
-    """p(y | x) of features, as an array of shape `(examples, num_classes)`."""
-    parts = [
-        ops.convert_to_numpy(
-            _probabilities(machine, x[i : i + _ROWS], num_classes)
-        )
-        for i in range(0, len(x), _ROWS)
-    ]
+    """p(y | x) of features, block by block.
+
+    Args:
+        machine: A `Machine`.
+        x: Tensor of shape `(examples, features)`.
+        num_classes: Number of classes.
+
+    Returns:
+        Array of shape `(examples, num_classes)`.
+    """
+    numbers = num_classes * machine.hidden.width
+    rows = min(max(_NUMBERS // numbers, 1), _MOST_ROWS)
+    x, parts = ops.convert_to_numpy(x), []
+    for first in range(0, len(x), rows):
+        block = x[first : first + rows]
+        # The last one is filled up: another shape would be compiled anew.
+        whole = ops.convert_to_tensor(np.resize(block, (rows, x.shape[1])))
+        part = _probabilities(machine, whole, num_classes)
+        parts.append(ops.convert_to_numpy(part)[: len(block)])
     return np.concatenate(parts)
 
 

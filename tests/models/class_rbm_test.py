@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import RBM, Chain, ClassRBM, PersistentChain, units
+from keras_rbm.models import class_objective
 from tests.machines import assert_same_states, batches, data, weights
 from tests.oracle import Oracle, all_states
 
@@ -90,12 +91,54 @@ def test_any_hidden_units_will_do():
     )
 
 
-def test_many_examples_come_in_parts(monkeypatch):
+def test_many_examples_come_in_blocks_of_one_size(monkeypatch):
     model = model_of()
+    monkeypatch.setattr(class_objective, "_MOST_ROWS", 7)
+    before = class_objective._probabilities.experimental_get_tracing_count()
     whole = model.class_probabilities(X)
-    monkeypatch.setattr("keras_rbm.models.class_objective._ROWS", 7)
-    parts = model.class_probabilities(X)
-    np.testing.assert_allclose(parts, whole, rtol=ERROR)
+    for count in (1, 2, 6, 7, 8, 23):
+        part = model.class_probabilities(X[:count])
+        np.testing.assert_allclose(part, whole[:count], rtol=ERROR)
+    after = class_objective._probabilities.experimental_get_tracing_count()
+    assert after == before + 1
+
+
+def test_a_block_is_of_few_examples_where_there_are_many_classes(monkeypatch):
+    sizes = []
+
+    def look(machine, x, num_classes):
+        sizes.append(x.shape[0])
+        return np.zeros((x.shape[0], num_classes))
+
+    monkeypatch.setattr(class_objective, "_probabilities", look)
+    for classes, hidden, rows in (
+        (10, 1000, 500),
+        (1000, 1000, 5),
+        (3, 3, 500),
+    ):
+        model = ClassRBM(4, classes, hidden, seed=0)
+        assert model.class_probabilities(X[:12]).shape == (12, classes)
+        assert set(sizes) == {rows}
+        sizes.clear()
+
+
+def test_metrics_and_predictions_round_alike():
+    """Large weights of a label, beside which bfloat16 loses the features."""
+    model = ClassRBM(FEATURES, CLASSES, HIDDEN, seed=0, dtype="mixed_bfloat16")
+    kernel = np.random.default_rng(0).normal(size=(FEATURES + CLASSES, HIDDEN))
+    kernel[FEATURES] = 300
+    model.kernel.assign(kernel)
+    bias = -np.logaddexp(0, kernel[FEATURES:]).sum(axis=1)
+    model.visible_params["bias"].assign([*np.zeros(FEATURES), *bias])
+    model.compile(run_eagerly=True)
+    p = model.class_probabilities(X)[np.arange(24), Y]
+    figures = model.evaluate(X, Y, verbose=0, return_dict=True)
+    assert figures["error"] == pytest.approx((model.classify(X) != Y).mean())
+    # float32: free energies of some 1,000 in absolute value.
+    rounding = float(10 * 1000 * np.finfo("float32").eps)
+    assert figures["conditional_log_likelihood"] == pytest.approx(
+        np.log(p).mean(), abs=rounding
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
