@@ -188,9 +188,15 @@ class RBM(MachineModel):
         return update.gradient(self, v, weight, self._stream(_TRAIN))
 
     def apply_step(self, slopes):
-        """Makes an update of the parameters by the optimizer."""
+        """Updates the parameters, but for those whose slope is `None`."""
         if slopes:
-            self.optimizer.apply(slopes, self.trainable_variables)
+            variables = self.trainable_variables
+            if not self.optimizer.built:  # Of all, whatever moves.
+                self.optimizer.build(variables)
+            moving = [i for i, x in enumerate(slopes) if x is not None]
+            self.optimizer.apply(
+                [slopes[i] for i in moving], [variables[i] for i in moving]
+            )
         self.updates.assign_add(1)
 
     def test_step(self, data):

@@ -218,6 +218,29 @@ def test_without_samples_no_chain_is_run():
         model_of(chain=PersistentChain(10))
 
 
+@pytest.mark.parametrize("blocks", [False, True])
+def test_what_the_objective_does_not_depend_on_stays(blocks):
+    """The precision of features that nothing is to be generated of."""
+    model = ClassRBM(
+        units.Gaussian(FEATURES), CLASSES, HIDDEN, generative_weight=0, seed=0
+    )
+    optimizer = keras.optimizers.SGD(0.1, weight_decay=0.1, use_ema=True)
+    model.compile(
+        optimizer, run_eagerly=not blocks, steps_per_execution=1 + blocks
+    )
+    model.adapt(ROWS)
+    before = {name: x.numpy() for name, x in model.visible_params.items()}
+    kernel = model.kernel.numpy()
+    x = np.random.default_rng(0).normal(size=(24, FEATURES)).astype("float32")
+    rows = batches(model.join(x, Y), size=8)
+    rows = rows.repeat() if blocks else rows
+    model.fit(rows, steps_per_epoch=2, verbose=0)
+    (dead,) = (name for name in before if "precision" in name)
+    np.testing.assert_array_equal(before[dead], model.visible_params[dead])
+    assert (kernel != model.kernel.numpy()).all()
+    assert len(optimizer._trainable_variables) == len(model.trainable_variables)
+
+
 def fitted(*args, **kwargs):
     model = ClassRBM(FEATURES, CLASSES, HIDDEN, seed=3)
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
