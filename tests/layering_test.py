@@ -15,6 +15,7 @@ LAYERS = (
     (
         "checkpoints",
         "checks",
+        "class_labels",
         "compiled",
         "devices",
         "progress",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_rbm import class_labels
 from keras_rbm.data.checks import check_examples, check_integer
 from keras_rbm.data.picture import Picture
 
@@ -13,7 +14,8 @@ def with_labels(x, y, num_classes):
 
     Args:
         x: Array of shape `(examples, width)`, uint8 or floating.
-        y: Integers from 0 to `num_classes - 1`, of shape `(examples,)`.
+        y: Integers from 0 to `num_classes - 1`, of shape `(examples,)`, or
+            one-hot rows, `(examples, num_classes)`.
         num_classes: Number of classes, 2 or more.
 
     Returns:
@@ -25,21 +27,9 @@ def with_labels(x, y, num_classes):
     """
     x = check_examples(x, "x")
     num_classes = check_integer(num_classes, "num_classes", 2)
-    y = np.asarray(y)
-    if y.shape != (len(x),) or y.dtype.kind not in "ui":
-        raise ValueError(
-            "Argument `y` must be integers, one for each example, of shape "
-            f"({len(x)},). Received: y.shape={y.shape}, y.dtype={y.dtype}"
-        )
-    if y.min() < 0 or y.max() >= num_classes:
-        raise ValueError(
-            f"Argument `y` must be labels from 0 to {num_classes - 1}, of "
-            f"{num_classes} classes. Received: num_classes={num_classes}, y "
-            f"from {y.min()} to {y.max()}"
-        )
+    y = class_labels.one_hot(y, num_classes, len(x))
     one = 255 if x.dtype == np.uint8 else 1
-    one_hot = (one * np.eye(num_classes)).astype(x.dtype)
-    return np.concatenate([x, one_hot[y]], axis=1)
+    return np.concatenate([x, (one * y).astype(x.dtype)], axis=1)
 
 
 def picture(x, num_classes):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_rbm import checks, units
+from keras_rbm import checks, class_labels, units
 from keras_rbm.chains import ContrastiveDivergence, NoChain
 from keras_rbm.models import arguments, class_objective, inputs, labels
 from keras_rbm.models.class_metrics import ClassMetrics
@@ -197,7 +197,7 @@ class ClassRBM(RBM):
                 f"each sample. Received: num_samples={num_samples}, "
                 f"label.shape={y.shape}"
             )
-        y = labels.one_hot(y, self.num_classes, len(y), "label")
+        y = class_labels.one_hot(y, self.num_classes, len(y), "label")
         unknown = np.full((len(y), self.features.width), np.nan, y.dtype)
         drawn = self.inpaint(
             np.concatenate([unknown, y], axis=1),
@@ -222,11 +222,8 @@ class ClassRBM(RBM):
 
     def _rows(self, x, y):
         """Examples and targets for `RBM`: labels belong to the former."""
-        if inputs.is_dataset(x):
-            return labels.joined_dataset(x, self.features, self.num_classes), y
-        if y is None:
-            return x, None
-        return self.join(x, y), None
+        v = labels.rows(x, y, self.features, self.num_classes)
+        return v, y if inputs.is_dataset(x) else None
 
 
 def _weight(name, value):

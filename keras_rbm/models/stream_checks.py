@@ -115,6 +115,17 @@ def guarded(dataset, units):
     return dataset.map(look)
 
 
+def refusal(fits, reason, *values):
+    """An operation that ends a data set with an error that `told` tells.
+
+    Args:
+        fits: Boolean tensor, `False` where the batch is refused.
+        reason: What must be, and what the values are, which it ends with.
+        *values: Tensors.
+    """
+    return tf.debugging.Assert(fits, [f"{_MARK}: {reason}", *values])
+
+
 @contextlib.contextmanager
 def told(name):
     """Within this context what a pipeline stumbles over is a `ValueError`.
@@ -160,33 +171,29 @@ def _look_at_states(v, units):
         ),
         lambda: False,
     )
-    return tf.debugging.Assert(
+    return refusal(
         fits & (width == units.width) & (tf.size(v) > 0),
-        [
-            f"{_MARK}: hold, in each batch, examples of {units.width} "
-            f"columns, {units.description}. Received, of a later "
-            "batch, its shape, least and largest value",
-            tf.shape(v),
-            low,
-            high,
-        ],
+        f"hold, in each batch, examples of {units.width} columns, "
+        f"{units.description}. Received, of a later batch, its shape, least "
+        "and largest value",
+        tf.shape(v),
+        low,
+        high,
     )
 
 
 def _look_at_weights(weight, v):
     x = tf.cast(weight, "float32")
     low, high = tf.reduce_min(x), tf.reduce_max(x)
-    return tf.debugging.Assert(
+    return refusal(
         (low >= 0)
         & (high <= 1e30)
         & tf.reduce_all((x == 0) | (x >= 1e-30))
         & tf.reduce_all(tf.equal(tf.shape(weight), tf.shape(v)[:-1])),
-        [
-            f"{_MARK}: have, in each batch, a weight for each example, 0 "
-            "or a number from 1e-30 to 1e30. Received, of a later batch, their "
-            "shape, least and largest value",
-            tf.shape(weight),
-            low,
-            high,
-        ],
+        "have, in each batch, a weight for each example, 0 or a number from "
+        "1e-30 to 1e30. Received, of a later batch, their shape, least and "
+        "largest value",
+        tf.shape(weight),
+        low,
+        high,
     )

@@ -255,6 +255,7 @@ def fitted(*args, **kwargs):
         ((X, Y.astype("uint8")), (X[:9], np.eye(CLASSES)[Y[:9]])),
         ((X.astype("bool"), np.eye(CLASSES)[Y]), batches(ROWS[:9], size=8)),
         ((X.astype("uint8"), Y), batches(X[:9], Y[:9], size=8)),
+        ((X, Y), (ROWS[:9], None, np.ones(9))),
     ],
 )
 def test_labels_are_joined_to_the_bit(args, validation):
@@ -269,8 +270,10 @@ def test_data_sets_of_labels_are_joined_to_the_bit():
     weight = np.linspace(0, 2, 24)
     for dataset, expected in (
         (batches(X, Y, size=8), {}),
+        (batches(X, Y.astype("uint16"), size=8), {}),
         (batches(X, np.eye(CLASSES)[Y], size=8), {}),
         (batches(ROWS, size=8), {}),
+        (batches(ROWS, weight, weight, size=8), {"sample_weight": weight}),
         (batches(X, Y, weight, size=8), {"sample_weight": weight}),
     ):
         first, _ = fitted(X, Y, batch_size=8, **expected)
@@ -337,10 +340,18 @@ def test_bad_labels_are_refused(y, message):
         np.testing.assert_array_equal(x, y)
 
 
+def unknown_columns(x, *y):
+    return (tf.py_function(lambda x: x, [x], x.dtype), *y)
+
+
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        (batches(X, Y + 1, size=24), "x"),
+        (batches(X, Y + 1, size=24), "labels from 0 to 2.*value: .*, 1, 3$"),
+        (batches(X, Y - 1), "labels from 0 to 2, as integers or one-hot"),
+        (batches(X, np.full((24, 3), 1 / 3)), "one-hot rows.*0.333"),
+        (batches(X, np.where(np.eye(3)[Y] == 0, np.nan, 1)), "one-hot.*nan"),
+        (batches(X, Y).map(unknown_columns), "say how many columns .* 4 of"),
         (batches(X, Y.astype("float32")), "labels are integers"),
         (batches(X, np.eye(4)[Y]), "one-hot rows of 3 columns"),
         (batches(X), r"\(examples, 7\)"),
@@ -349,13 +360,15 @@ def test_bad_labels_are_refused(y, message):
 def test_bad_data_sets_are_refused(dataset, message):
     with pytest.raises(ValueError, match=message):
         model_of().fit(dataset)
+    with pytest.raises(ValueError, match=message):
+        model_of().fit(X, Y, validation_data=dataset)
 
 
 def test_a_later_batch_of_bad_labels_is_refused():
     # Later than the batches that the mean of the data is taken from.
     dataset = batches(X, Y, size=8).repeat(40)
     dataset = dataset.concatenate(batches(X, Y + 1, size=8))
-    with pytest.raises(ValueError, match=r"`x` must hold, .* later batch"):
+    with pytest.raises(ValueError, match=r"`x` must have, .* labels from 0"):
         model_of().fit(dataset, verbose=0)
 
 
