@@ -22,8 +22,9 @@ _DESCRIPTIONS = {
 class Images(Periodic):
     """Writes pictures of the model to TensorBoard every few epochs.
 
-    The tags are `images/filters`, `images/sample_means` and, where there are
-    examples, `images/reconstructions`; see the functions of these names.
+    The tags are `images/filters`, `images/sample_means` (but of a `ClassRBM`
+    that learns p(y | x) alone) and, where there are examples,
+    `images/reconstructions`; see the functions of these names.
 
     Args:
         log_dir: Path of the directory that TensorBoard is shown.
@@ -59,10 +60,9 @@ class Images(Periodic):
 
     def write(self):
         shown = {"image_shape": self.image_shape, "picture": self.picture}
-        pictures = {
-            "filters": filters(self.model, **shown),
-            "sample_means": samples(self.model, **shown),
-        }
+        pictures = {"filters": filters(self.model, **shown)}
+        if getattr(self.model, "generative_weight", 1):  # Else it cannot draw.
+            pictures["sample_means"] = samples(self.model, **shown)
         if self.examples is not None:
             pictures["reconstructions"] = reconstructions(
                 self.model, self.examples, **shown

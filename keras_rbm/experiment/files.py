@@ -118,15 +118,13 @@ def pictures(model, data, examples, output):
         output: Directory of the run.
     """
     shown = {"image_shape": data.image_shape, "picture": data.picture}
-    for name, picture in (
-        ("filters", callbacks.filters(model, **shown)),
-        ("samples", callbacks.samples(model, **shown)),
-        (
-            "reconstructions",
-            callbacks.reconstructions(model, examples, **shown),
-        ),
-    ):
+    drawn = {
+        "filters": callbacks.filters(model, **shown),
+        "reconstructions": callbacks.reconstructions(model, examples, **shown),
+    }
+    if getattr(model, "generative_weight", 1):  # Else it learns p(y | x) alone.
+        drawn["samples"] = callbacks.samples(model, **shown)
+    if getattr(model, "generative_weight", 0):  # A `ClassRBM`.
+        drawn["class_samples"] = callbacks.class_samples(model, **shown)
+    for name, picture in drawn.items():
         callbacks.write_png(os.path.join(output, f"{name}.png"), picture)
-    if getattr(model, "generative_weight", 0):  # A `ClassRBM` that can draw.
-        picture = callbacks.class_samples(model, **shown)
-        callbacks.write_png(os.path.join(output, "class_samples.png"), picture)

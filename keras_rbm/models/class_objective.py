@@ -3,12 +3,34 @@
 import numpy as np
 from keras import ops
 
-from keras_rbm import gradients, likelihood
+from keras_rbm import checks, gradients, likelihood
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 
 # Numbers of a block of p(y | x), (examples, classes, hidden), and its examples.
 _NUMBERS, _MOST_ROWS = 5_000_000, 500
+
+
+def weights(generative_weight, discriminative_weight):
+    """Both weights as floats.
+
+    Raises:
+        ValueError: If one is not 0 or a positive number, or both are 0.
+    """
+    given = {
+        "generative_weight": generative_weight,
+        "discriminative_weight": discriminative_weight,
+    }
+    found = [
+        0.0 if value == 0 else checks.positive_number(name, value)
+        for name, value in given.items()
+    ]
+    if not any(found):
+        raise ValueError(
+            "`generative_weight` or `discriminative_weight` must be more "
+            "than 0. Received: generative_weight=0, discriminative_weight=0"
+        )
+    return found
 
 
 def objective(

@@ -1,5 +1,7 @@
 """The class RBM: features and their label in one machine."""
 
+import warnings
+
 import keras
 import numpy as np
 
@@ -30,6 +32,9 @@ class ClassRBM(RBM):
     `free_energy`, takes rows too: a call is E[h | x, y], and the prediction of
     y is `class_probabilities(x)` or `classify(x)`.
 
+    With `generative_weight=0` nothing is learned of p(x, y): `sample_class`
+    is refused, and `sample` and `log_likelihood` warn.
+
     Args:
         features: `Units` of x, or an integer for that many `Bernoulli` units.
         num_classes: Number of classes, 2 or more.
@@ -57,15 +62,9 @@ class ClassRBM(RBM):
         **kwargs,
     ):
         features = units.get("features", features)
-        weights = [
-            _weight("generative_weight", generative_weight),
-            _weight("discriminative_weight", discriminative_weight),
-        ]
-        if not any(weights):
-            raise ValueError(
-                "`generative_weight` or `discriminative_weight` must be more "
-                "than 0. Received: generative_weight=0, discriminative_weight=0"
-            )
+        weights = class_objective.weights(
+            generative_weight, discriminative_weight
+        )
         if checks.positive_integer("num_classes", num_classes) < 2:
             raise ValueError(
                 "`num_classes` must be 2 or more. Received: "
@@ -158,6 +157,16 @@ class ClassRBM(RBM):
             x, y = self._rows(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
+    def sample(self, *args, **kwargs):
+        """Draws from p(x, y): `RBM.sample`."""
+        self._warn("draws")
+        return super().sample(*args, **kwargs)
+
+    def log_likelihood(self, *args, **kwargs):
+        """Mean log p(x, y): `RBM.log_likelihood`."""
+        self._warn("likelihoods")
+        return super().log_likelihood(*args, **kwargs)
+
     def sample_class(
         self,
         label,
@@ -186,8 +195,15 @@ class ClassRBM(RBM):
             Tensor of shape `(num_samples, features.width)`, of states.
 
         Raises:
-            ValueError: If an argument is not as described.
+            ValueError: If an argument is not as described, or
+                `generative_weight` is 0.
         """
+        if not self.generative_weight:
+            raise ValueError(
+                "`generative_weight` must be more than 0 to draw features of "
+                "a class: this model has learned p(y | x) alone, and nothing "
+                "of x. Received: generative_weight=0"
+            )
         y = np.asarray(label)
         if not y.ndim:
             y = np.full(checks.positive_integer("num_samples", num_samples), y)
@@ -220,11 +236,15 @@ class ClassRBM(RBM):
             "discriminative_weight": self.discriminative_weight,
         }
 
+    def _warn(self, what):
+        if not self.generative_weight:
+            warnings.warn(
+                f"The {what} of a ClassRBM with generative_weight=0 mean "
+                "nothing: it learns p(y | x) alone.",
+                stacklevel=3,
+            )
+
     def _rows(self, x, y):
         """Examples and targets for `RBM`: labels belong to the former."""
         v = labels.rows(x, y, self.features, self.num_classes)
         return v, y if inputs.is_dataset(x) else None
-
-
-def _weight(name, value):
-    return 0.0 if value == 0 else checks.positive_number(name, value)

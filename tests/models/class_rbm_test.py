@@ -412,6 +412,20 @@ def test_saved_and_loaded_it_goes_on_to_the_bit(generative, tmp_path):
     )
 
 
+def test_what_has_learned_no_features_does_not_draw_them():
+    model = model_of()
+    with pytest.raises(ValueError, match=r"learned p\(y \| x\) alone"):
+        model.sample_class(1, 10)
+    with pytest.warns(UserWarning, match="draws .* mean nothing") as warned:
+        model.sample(2, 1)
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match="likelihoods .* mean nothing"):
+        model.log_likelihood(ROWS)
+    model = model_of(ORACLE, 0.3)  # Warnings are errors.
+    model.sample(2, 1)
+    model.log_likelihood(ROWS)
+
+
 def test_it_learns_to_classify_and_to_draw_a_class():
     """Three patterns of 12 pixels with noise, whose classes do not overlap."""
     rng = np.random.default_rng(0)
