@@ -24,13 +24,5 @@ from keras_rbm.samplers import Tempered as Tempered
 from keras_rbm.schedules import HoldThenLinearDecay as HoldThenLinearDecay
 from keras_rbm.sparsity import CrossEntropySparsity as CrossEntropySparsity
 from keras_rbm.sparsity import SquaredSparsity as SquaredSparsity
-from keras_rbm.units import Bernoulli as Bernoulli
-from keras_rbm.units import Binomial as Binomial
-from keras_rbm.units import Composite as Composite
-from keras_rbm.units import Gaussian as Gaussian
-from keras_rbm.units import NoisyReLU as NoisyReLU
-from keras_rbm.units import ReLU as ReLU
-from keras_rbm.units import Softmax as Softmax
-from keras_rbm.units import Spin as Spin
-from keras_rbm.units import Units as Units
+from keras_rbm.units import *  # noqa: F403 (all types of units)
 from keras_rbm.version import __version__ as __version__

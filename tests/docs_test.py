@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import keras
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -13,9 +14,20 @@ def blocks(page):
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
+@pytest.fixture
+def forgotten():
+    """What a page registers is not what other tests have of that name."""
+    known = keras.saving.get_custom_objects()
+    before = dict(known)
+    yield
+    known.clear()
+    known.update(before)
+
+
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name
 )
+@pytest.mark.usefixtures("forgotten")
 def test_the_blocks_of_a_page_run_one_after_the_other(
     page, tmp_path, monkeypatch
 ):

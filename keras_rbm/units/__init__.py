@@ -1,4 +1,8 @@
-"""Unit types, one file each."""
+"""Unit types, one file each.
+
+A line here makes a type public: as a name of this package and of `keras_rbm`,
+and in .gin files.
+"""
 
 from keras_rbm import checks
 from keras_rbm.units.base import Parameter as Parameter
@@ -11,6 +15,12 @@ from keras_rbm.units.noisy_relu import NoisyReLU as NoisyReLU
 from keras_rbm.units.relu import ReLU as ReLU
 from keras_rbm.units.softmax import Softmax as Softmax
 from keras_rbm.units.spin import Spin as Spin
+
+__all__ = [  # What `keras_rbm` has of these.
+    name
+    for name, thing in vars().items()
+    if isinstance(thing, type) and issubclass(thing, Units)
+]
 
 
 def get(name, value):

@@ -7,6 +7,8 @@ law of the site is exp(<z, x> + weight(x)), with z = bias + inputs.
 
 import itertools
 import math
+import pathlib
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -93,9 +95,32 @@ def copies(z, params):
     return n[first:, None], (-(n**2) / 2 - logs)[first:]
 
 
+def between(z, params):
+    """All of [0, 1], evenly: where the mass is, which is at one end."""
+    if z is None:
+        return np.array([[0.5]]), np.zeros(1)
+    width = min(1.0, 45 / max(abs(z[0]), 1.0))
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    x = width * (1 + nodes) / 2
+    if z[0] > 0:
+        x = 1 - x
+    return x[:, None], np.log(width * weights / 2)
+
+
+def of_the_page():
+    """The type of docs/developer/new_unit_type.md, as it stands there."""
+    root = pathlib.Path(__file__).parents[2]
+    page = root / "docs" / "developer" / "new_unit_type.md"
+    block = re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names = {"__name__": page.stem}
+    exec(compile(block[1], page.name, "exec"), names)
+    return names["TruncatedExponential"]
+
+
 BINARY = listed(0.0, 1.0)
 SPIN = listed(-1.0, 1.0)
 REAL, POSITIVE, COPIES = (1, quadratic), (1, positive), (1, copies)
+INTENSITY = (1, between)
 PROBABILITIES = np.array([0.1, 0.3, 0.6, 0.25, 0.25, 0.5])
 
 CASES = [
@@ -121,6 +146,13 @@ CASES = [
         Binomial(5, 4),
         [listed(*range(5), log_weights=log_comb(4))] * 5,
         np.array([0.1, 1.0, 2.0, 3.2, 3.99]),
+    ),
+    Case(
+        of_the_page()(5),
+        [INTENSITY] * 5,
+        np.array([0.01, 0.3, 0.5, 0.8, 0.99]),
+        True,
+        (3e-9, 3e-8),  # The first terms that its series leave out.
     ),
     Case(
         Composite(Bernoulli(2), Softmax(1, 3), Spin(1)),

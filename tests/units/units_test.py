@@ -1,5 +1,7 @@
 """Tests of every unit type. A new type is one more line of `laws.CASES`."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -190,9 +192,23 @@ def test_rows_draw_by_their_address(case):
     np.testing.assert_allclose(whole[3:], part, rtol=0, atol=draw_error(case))
 
 
-def test_units_are_exported_and_known_to_train_py(unit):
-    name = type(unit).__name__
-    assert getattr(keras_rbm, name) is getattr(units, name) is type(unit)
+def test_one_line_makes_a_type_public():
+    """All types of the package have a case, and a name where users look."""
+    types = {
+        type(case.unit)
+        for case in laws.CASES
+        if type(case.unit).__module__.startswith("keras_rbm.")
+    }
+    lines = inspect.getsource(units).splitlines()
+    for kind in types:
+        name = kind.__name__
+        line = f"from {kind.__module__} import {name} as {name}"
+        assert line in lines
+        assert getattr(keras_rbm, name) is getattr(units, name) is kind
+    assert {*types, Units} == {getattr(units, name) for name in units.__all__}
+    # The rest of that package is not everyone's.
+    assert not hasattr(keras_rbm, "Parameter")
+    assert not hasattr(keras_rbm, "get")
 
 
 def test_config_round_trip(unit):
@@ -218,7 +234,8 @@ def test_equality_hash_and_repr(unit):
     assert unit != other
     assert unit != unit.size
     assert len({unit, copy, other}) == 2
-    assert eval(repr(unit), vars(units)) == unit
+    names = {type(unit).__name__: type(unit)}  # That of the page has no other.
+    assert eval(repr(unit), names | vars(units)) == unit
     assert repr(other) != repr(unit)
 
 
