@@ -23,7 +23,8 @@ class UpdateLog(keras.callbacks.Callback):
       call, about 100;
     - `update_norm`: |theta' - theta| of the last update of the call, over all
       trainable weights. It is empty where it is not known: with several
-      replicas, or `steps_per_execution` in Keras's own loop.
+      replicas, or `steps_per_execution` in Keras's own loop. With one step a
+      call, all weights are copied to the host after each, in float32.
 
     When there are twice as many rows as `most_rows`, neighbours are averaged.
 
@@ -47,10 +48,15 @@ class UpdateLog(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._calls, self._sum = 0, 0.0
+        # What other callbacks do to the weights between epochs is no update.
+        self._weights = None
 
     def on_train_batch_begin(self, batch, logs=None):
         self.model.last_update_norm = None
-        if self.model.steps_per_execution == 1:
+        replicas = self.model.distribute_strategy.num_replicas_in_sync
+        if self.model.steps_per_execution * replicas > 1:
+            return
+        if self._weights is None:  # Else those after the last call.
             self._weights = self._read()
 
     def on_train_batch_end(self, batch, logs=None):
@@ -111,12 +117,13 @@ class UpdateLog(keras.callbacks.Callback):
             return float(norm)
         if self._weights is None:
             return float("nan")
-        change = zip(self._read(), self._weights, strict=True)
+        before, self._weights = self._weights, self._read()
+        change = zip(self._weights, before, strict=True)
         return float(np.sqrt(sum(np.square(a - b).sum() for a, b in change)))
 
     def _read(self):
-        return [
-            np.asarray(keras.ops.convert_to_numpy(weight), "float64")
+        return [  # Copies, also where the host's memory is the device's.
+            np.array(keras.ops.convert_to_numpy(weight), "float32")
             for weight in self.model.trainable_variables
         ]
 

@@ -1,4 +1,5 @@
 import csv
+import types
 
 import keras
 import numpy as np
@@ -38,7 +39,7 @@ class Watch(keras.callbacks.Callback):
         self.weights.append(np.concatenate([np.ravel(w) for w in weights]))
 
 
-def fit(path, steps_per_execution, epochs=2, steps=6, **kwargs):
+def fit(path, steps_per_execution, epochs=2, steps=6, also=(), **kwargs):
     model = keras_rbm.RBM(12, 6, keras_rbm.PersistentChain(8), seed=0)
     model.compile(
         keras.optimizers.SGD(0.1), steps_per_execution=steps_per_execution
@@ -48,7 +49,7 @@ def fit(path, steps_per_execution, epochs=2, steps=6, **kwargs):
         data.batches(EXAMPLES, 6),
         epochs=epochs,
         steps_per_epoch=steps,
-        callbacks=[callbacks.UpdateLog(path, **kwargs), watch],
+        callbacks=[callbacks.UpdateLog(path, **kwargs), watch, *also],
         verbose=0,
     )
     with open(path) as file:
@@ -76,6 +77,48 @@ def test_a_row_for_each_call(single):
     np.testing.assert_allclose(
         column(rows, "reconstruction_error"), errors, rtol=1e-5
     )
+
+
+def test_the_weights_are_copied_once_a_call(tmp_path, monkeypatch):
+    read, kinds = callbacks.UpdateLog._read, []
+
+    def counted(log):
+        weights = read(log)
+        kinds.append({w.dtype.name for w in weights})
+        return weights
+
+    class Move(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.hidden_params["bias"].assign_add([1e3] * 6)
+
+    monkeypatch.setattr(callbacks.UpdateLog, "_read", counted)
+    rows, _ = fit(tmp_path / "updates.csv", 1, also=[Move()], steps=2)
+    # And before the first of an epoch: what was done in between is no update.
+    assert kinds == [{"float32"}] * (2 + 4)
+    assert column(rows, "update_norm").max() < 10.0
+
+
+def test_of_several_replicas_the_size_is_not_known(tmp_path):
+    strategy = types.SimpleNamespace(num_replicas_in_sync=2)
+    log = callbacks.UpdateLog(tmp_path / "updates.csv")
+    log.set_model(
+        types.SimpleNamespace(
+            updates=np.array(0),
+            steps_per_execution=1,
+            distribute_strategy=strategy,
+            trainable_variables=None,  # None of which is to be read.
+        )
+    )
+    log.on_train_begin()
+    log.on_epoch_begin(0)
+    log.on_train_batch_begin(0)
+    log.model.updates += 1
+    log.on_train_batch_end(0, {"reconstruction_error": 0.25})
+    log.on_train_end()
+    assert (tmp_path / "updates.csv").read_text().splitlines() == [
+        "update,reconstruction_error,update_norm",
+        "1,0.25,",
+    ]
 
 
 def test_of_a_block_the_last_update_is_measured(single, tmp_path):
