@@ -60,6 +60,7 @@ def finished(tmp_path_factory):
         batch_size=10,
         num_sweeps=SWEEPS,
         pictures_every=2,
+        checkpoint_minutes=None,  # However slow the machine.
         describe=lambda: "run.epochs = 3\n",
     )
     return model, history, output
@@ -247,6 +248,7 @@ def short(output, **kwargs):
             "epochs": 1,
             "batch_size": 10,
             "log_likelihood_every": 0,
+            "checkpoint_minutes": None,
             **kwargs,
         }
     )
