@@ -45,9 +45,14 @@ class Figure(abc.ABC):
 
 
 def tell(text):
-    """Says what came out, in the log and on a screen."""
+    """Says what came out, in the log and, once, on standard output."""
     _LOG.info(text)
-    if sys.stdout.isatty():
+    shown = [
+        handler
+        for handler in _LOG.handlers
+        if getattr(handler, "stream", None) is sys.stdout
+    ]
+    if not shown:
         print(text)
 
 

@@ -1,7 +1,9 @@
 """What all figures have in common, and how they are drawn."""
 
 import json
+import logging
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from matplotlib import image
 import keras_rbm
 from keras_rbm import data, figures
 from keras_rbm.figures import sheet
+from keras_rbm.figures.figure import tell
 
 SHAPE = (3, 4)
 
@@ -49,6 +52,32 @@ def drawn(model, tmp_path_factory):
     output = tmp_path_factory.mktemp("run")
     assert figures.draw(model, DATA, str(output), FIGURES) == NAMES
     return output
+
+
+@pytest.mark.parametrize("screen", [False, True])
+@pytest.mark.parametrize("logged", [False, True])
+def test_what_came_out_is_told_once(
+    screen, logged, capsys, tmp_path, monkeypatch
+):
+    """With the handlers of train.py, which logs to what is no screen."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: screen)
+    log = logging.getLogger("keras_rbm")
+    handlers = [logging.FileHandler(tmp_path / "train.log")]
+    if logged and not screen:
+        handlers.append(logging.StreamHandler(sys.stdout))
+    level = log.level
+    log.setLevel(logging.INFO)
+    for handler in handlers:
+        log.addHandler(handler)
+    try:
+        tell("all restored")
+    finally:
+        log.setLevel(level)
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+    assert capsys.readouterr().out == "all restored\n"
+    assert (tmp_path / "train.log").read_text() == "all restored\n"
 
 
 def test_pictures_can_be_read(drawn):
