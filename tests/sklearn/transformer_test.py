@@ -313,7 +313,7 @@ def test_values_out_of_range_are_told():
         {"visible_units": lambda size: units.Bernoulli(size + 1)},
         {"hidden_units": lambda size: size},
     ],
-    ids=str,
+    ids=lambda argument: "".join(argument),
 )
 def test_bad_arguments(argument):
     (name,) = argument
