@@ -50,13 +50,26 @@ class Sites(NamedTuple):
     def own(self, x):
         """Which state is nearest, an integer tensor `(batch, size)`.
 
+        Distances are |x|^2 - 2 <x, s> + |s|^2: of one-hot states the nearest
+        is that of the largest column. Else they are summed up by columns, of
+        which most units have one, so that nothing of shape `(batch, size,
+        states, columns)` is made.
+
         Args:
             x: Tensor of shape `(batch, width)`, of all columns.
         """
         block = x[:, self.first : self.end]
-        block = ops.reshape(block, (-1, self.size, 1, self.columns))
+        block = ops.reshape(block, (-1, self.size, self.columns))
+        if np.array_equal(self.states, np.eye(self.columns)):
+            return ops.argmax(block, axis=-1)
         states = ops.cast(self.states, x.dtype)
-        return ops.argmin(ops.sum(ops.square(block - states), axis=-1), axis=-1)
+        return ops.argmin(
+            sum(
+                ops.square(block[:, :, column, None] - states[:, column])
+                for column in range(self.columns)
+            ),
+            axis=-1,
+        )
 
     def nearest(self, x):
         """The nearest states, `(batch, size * columns)`."""
