@@ -78,16 +78,19 @@ class Binomial(Units):
         return self.trials * self._copy.mean(inputs, params)
 
     def sample(self, inputs, params, stream):
-        """A sum of n binary draws of each unit, from columns of their own.
+        """A sum of n binary draws of each unit, from streams of their own.
 
         To invert the cumulative probabilities would take a single draw, but
-        those of many trials are below what float32 can hold.
+        those of many trials are below what float32 can hold. The draws are a
+        loop, so that memory does not grow with their number.
         """
         p = ops.cast(self._copy.mean(inputs, params), "float32")
-        rows = ops.shape(p)[0]
-        u = random.uniform(stream, (rows, self.size * self.trials))
-        u = ops.reshape(u, (rows, self.size, self.trials))
-        return ops.sum(ops.cast(u < p[:, :, None], inputs.dtype), axis=2)
+
+        def add(trial, total):
+            return total + random.bernoulli(random.fold_in(stream, trial), p)
+
+        first = random.bernoulli(stream, p)
+        return ops.cast(ops.fori_loop(1, self.trials, add, first), inputs.dtype)
 
     def fit_parameters(self, mean, variance=None):
         """The log-odds of mean / n, as for `Bernoulli` units."""

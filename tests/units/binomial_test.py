@@ -95,3 +95,25 @@ def test_states():
 def test_trials_are_a_positive_integer(value):
     with pytest.raises(ValueError, match="`trials` must be a positive integer"):
         Binomial(3, value)
+
+
+def test_memory_does_not_grow_with_the_trials():
+    def sizes(trials):
+        unit = Binomial(3, trials)
+        graph = (
+            tf.function(
+                lambda inputs: unit.sample(
+                    inputs, laws.starting(unit), random.stream(0)
+                )
+            )
+            .get_concrete_function(tf.TensorSpec((5, 3), "float32"))
+            .graph
+        )
+        return [
+            x.shape.num_elements()
+            for op in graph.get_operations()
+            for x in op.outputs
+            if x.shape.num_elements() is not None
+        ]
+
+    assert max(sizes(200)) == max(sizes(3))
