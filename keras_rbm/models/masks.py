@@ -10,7 +10,8 @@ def check(mask, shape, units, name):
     """Checks a mask of examples.
 
     Args:
-        mask: Boolean array, for all examples alike or for each its own.
+        mask: Boolean array, or nested lists of booleans, for all examples
+            alike or for each its own.
         shape: `(examples, units.width)`.
         units: `Units` whose states the examples are.
         name: The argument's name, for errors.
@@ -21,7 +22,7 @@ def check(mask, shape, units, name):
     Raises:
         ValueError: If it is none, or parts a unit of several columns.
     """
-    array = np.asarray(mask) if hasattr(mask, "__array__") else None
+    array = _array(mask)
     if (
         array is None
         or isinstance(mask, np.ma.MaskedArray)
@@ -109,3 +110,13 @@ def sites(units):
         for group in units.sites
         for first in range(group.first, group.end, group.columns)
     ]
+
+
+def _array(mask):
+    """Arrays, tensors and lists as an array; `None` for all else."""
+    if not (hasattr(mask, "__array__") or isinstance(mask, list | tuple)):
+        return None
+    try:
+        return np.asarray(mask)
+    except ValueError:  # Lists of several lengths.
+        return None

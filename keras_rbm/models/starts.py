@@ -1,6 +1,7 @@
 """Where chains start: data, fantasy particles, or draws without inputs."""
 
 from keras_rbm import checks, gibbs, random
+from keras_rbm.compiled import compiled
 from keras_rbm.models import inputs, masks
 
 # The stream of the start, beside those of the sweeps from 0.
@@ -23,11 +24,14 @@ def without_inputs(machine, num_samples, stream):
         ValueError: If `num_samples` is not a positive integer, or they would
             not fit into memory.
     """
+    if num_samples is None:
+        raise ValueError(
+            "Give `num_samples`, or a `start` that has so many rows. Received: "
+            "num_samples=None, start=None"
+        )
     num_samples = checks.positive_integer("num_samples", num_samples)
     checks.in_memory("num_samples", (num_samples, machine.visible.width))
-    return gibbs.sample_without_inputs(
-        machine, num_samples, random.fold_in(stream, _START)
-    )
+    return _without_inputs(machine, num_samples, stream)
 
 
 def given(model, start, num_samples=None):
@@ -36,8 +40,9 @@ def given(model, start, num_samples=None):
     Args:
         model: A `MachineModel`.
         start: Array of shape `(chains, visible.width)`, or `"chains"` for the
-            model's fantasy particles.
-        num_samples: How many rows to take, or `None` for all.
+            model's fantasy particles. Those are kept as hidden states; v is
+            drawn given them, always the same draw until the next update.
+        num_samples: How many rows to take, the first ones, or `None` for all.
 
     Returns:
         Array or tensor of shape `(num_samples, visible.width)`.
@@ -84,4 +89,11 @@ def filled(machine, v, mask, stream):
         mask,
         machine.visible,
         lambda count: without_inputs(machine, count, stream),
+    )
+
+
+@compiled
+def _without_inputs(machine, num_samples, stream):
+    return gibbs.sample_without_inputs(
+        machine, num_samples, random.fold_in(stream, _START)
     )
