@@ -16,9 +16,8 @@ from keras_rbm import machine as machine_lib
 
 # Rows that the addresses of all betas have in common: far more than there are.
 _ROWS = 2**31 - 1
-# One sampler of each kind that was used, kept: a compiled function knows its
-# arguments only as long as they live, and would be compiled anew.
-_KNOWN = {}
+# Streams of a sweep: 0 and 1 are its own, this one is that of a mean.
+_MEAN = 2
 
 
 class Clamp(NamedTuple):
@@ -63,6 +62,16 @@ class Sampler(abc.ABC):
     once for all that are alike.
     """
 
+    # TensorFlow traces other objects by a weak reference, for which a sampler
+    # made for one call would be new at each. A nest of nothing it compares by
+    # what stands beside the nothing.
+    def __tf_flatten__(self):
+        return (self,), ()
+
+    @classmethod
+    def __tf_unflatten__(cls, metadata, components):
+        return metadata[0]
+
     #: How many rows a chain has.
     rows = 1
 
@@ -100,6 +109,29 @@ class Sampler(abc.ABC):
             Tensor of the shape and dtype of `state`.
         """
 
+    def run_mean(
+        self, base, machine, state, total, stream, first, num_sweeps, clamp=None
+    ):
+        """`run`, which before each sweep draws an h and adds up E[v | h].
+
+        They are added to `total`, of shape `(chains, visible.width)`. Returns
+        a tuple of the state and the total.
+
+        Reference: Gelfand and Smith (1990), "Sampling-based approaches to
+            calculating marginal densities", section 2.3.
+        """
+
+        def one(i, carried):
+            state, total = carried
+            here = random.fold_in(random.fold_in(stream, first + i), _MEAN)
+            h = gibbs.sample_hidden(machine, self.samples(state), here)
+            total = total + machine_lib.visible_mean(machine, h)
+            return self.run(
+                base, machine, state, stream, first + i, 1, clamp
+            ), total
+
+        return ops.fori_loop(0, num_sweeps, one, (state, total))
+
 
 @dataclasses.dataclass(frozen=True)
 class Gibbs(Sampler):
@@ -118,6 +150,24 @@ class Gibbs(Sampler):
             return v if clamp is None else clamp.hold(v)
 
         return ops.fori_loop(0, num_sweeps, one, state)
+
+    def run_mean(
+        self, base, machine, state, total, stream, first, num_sweeps, clamp=None
+    ):
+        """The same with the h of the sweep itself, at no further product."""
+        flipped = machine_lib.flip(machine)
+
+        def one(i, carried):
+            v, total = carried
+            here = random.fold_in(stream, first + i)
+            h = gibbs.sample_hidden(machine, v, here)
+            total = total + machine_lib.hidden_mean(flipped, h)
+            v = ops.cast(
+                gibbs.sample_visible(machine, h, here, flipped), v.dtype
+            )
+            return v if clamp is None else clamp.hold(v), total
+
+        return ops.fori_loop(0, num_sweeps, one, (state, total))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +230,7 @@ class Tempered(Sampler):
 
 
 def check(sampler):
-    """Returns the sampler, or an earlier one like it; `Gibbs()` for `None`.
+    """Returns the sampler, `Gibbs()` for `None`.
 
     Raises:
         ValueError: If it is none.
@@ -191,4 +241,4 @@ def check(sampler):
             "`sampler` must be a sampler, Gibbs() or Tempered(), or None. "
             f"Received: sampler={sampler!r}"
         )
-    return _KNOWN.setdefault(sampler, sampler)
+    return sampler
