@@ -175,6 +175,7 @@ class ClassRBM(RBM):
         seed=None,
         sampler=None,
         verbose="auto",
+        inverse_temperature=1.0,
     ):
         """Draws of the features given the class, from p(x | y).
 
@@ -190,6 +191,7 @@ class ClassRBM(RBM):
             seed: As for `inpaint`, as are the others.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
+            inverse_temperature: Of p(x | y), a positive number.
 
         Returns:
             Tensor of shape `(num_samples, features.width)`, of states.
@@ -222,6 +224,7 @@ class ClassRBM(RBM):
             seed,
             sampler,
             verbose,
+            inverse_temperature,
         )
         return drawn[:, : self.features.width]
 

@@ -1,8 +1,7 @@
 """What a model predicts: distributions, by their means or in full."""
 
-from keras_rbm import checks, samplers
 from keras_rbm import machine as machine_lib
-from keras_rbm.models import averages, masks, sampling, starts
+from keras_rbm.models import averages, sampling, starts
 from keras_rbm.models import conditional as conditional_lib
 from keras_rbm.models import inputs as inputs_lib
 
@@ -48,7 +47,15 @@ class Predictions:
         hidden = machine_lib.hidden_mean(machine, v)
         return machine_lib.visible_mean(machine, hidden)
 
-    def denoise(self, v, num_sweeps=10, seed=None):
+    def denoise(
+        self,
+        v,
+        num_sweeps=10,
+        seed=None,
+        sampler=None,
+        verbose="auto",
+        inverse_temperature=1.0,
+    ):
         """Mean of E[v | h] over the later half of some sweeps from `v`.
 
         The first half lets the chain leave the noise. Means instead of draws
@@ -61,6 +68,10 @@ class Predictions:
             num_sweeps: Number of sweeps.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
                 average. `None` for another at each call.
+            sampler: `Gibbs()`, `Tempered()` or `None`, as for `sample`.
+            verbose: `"auto"` for a progress bar on a screen if it takes more
+                than a few seconds, 1 or 0.
+            inverse_temperature: What to multiply that of the model by.
 
         Returns:
             Tensor of shape `(batch, visible.width)`, of means.
@@ -68,25 +79,39 @@ class Predictions:
         Raises:
             ValueError: If an argument is not as described.
         """
-        v = self._states(self._checked_states(v))
-        return averages.visible_mean(
-            self._finite_machine(),
-            v,
+        return self._sample(
+            self._finite_machine(inverse_temperature),
+            self._checked_states(v),
             sampling.stream(seed, _DENOISE),
-            checks.positive_integer("num_sweeps", num_sweeps),
+            num_sweeps,
+            sampler=sampler,
+            run=averages.visible_mean,
+            verbose=verbose,
         )
 
-    def predict_missing(self, v, mask, num_sweeps=1000, seed=None):
+    def predict_missing(
+        self,
+        v,
+        mask,
+        num_sweeps=1000,
+        seed=None,
+        sampler=None,
+        verbose="auto",
+        inverse_temperature=1.0,
+    ):
         """E[v_missing | v_known], by the mean of E[v_missing | h] over sweeps.
 
-        Of the later half of the sweeps of Gibbs sampling from p(v_missing, h
-        | v_known). `conditional` is exact where there are few states.
+        Of the later half of the sweeps of samples from p(v_missing, h |
+        v_known). `conditional` is exact where there are few states.
 
         Args:
             v: Array of shape `(batch, visible.width)`, as for `inpaint`.
             mask: Boolean array, `True` where an entry is missing.
             num_sweeps: Number of sweeps.
-            seed: As for `denoise`.
+            seed: As for `denoise`, as are the others.
+            sampler: `Gibbs()`, `Tempered()` or `None`.
+            verbose: `"auto"`, 1 or 0.
+            inverse_temperature: A positive number.
 
         Returns:
             Tensor of shape `(batch, visible.width)`: means where entries are
@@ -95,17 +120,19 @@ class Predictions:
         Raises:
             ValueError: If an argument is not as described.
         """
-        machine = self._finite_machine()
+        machine = self._finite_machine(inverse_temperature)
         stream = sampling.stream(seed, _MISSING)
         given, mask = starts.filled(machine, v, mask, stream)
-        means = averages.visible_mean(
+        return self._sample(
             machine,
-            self._states(given),
+            given,
             stream,
-            checks.positive_integer("num_sweeps", num_sweeps),
-            samplers.Clamp(~mask, self._states(given)),
+            num_sweeps,
+            ~mask,
+            sampler,
+            run=averages.visible_mean,
+            verbose=verbose,
         )
-        return masks.restored(means, given, ~mask)
 
     def conditional(self, v, mask, verbose="auto"):
         """Log p(v_missing | v_known) of all states of the missing part.

@@ -45,6 +45,35 @@ def check_finite(machine):
             )
 
 
+def check_drawn(x):
+    """Refuses draws, or means of some, that are no numbers.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        ValueError: If it holds NaN or infinity.
+    """
+    bad = int(tf.math.count_nonzero(~tf.math.is_finite(x)))
+    if bad:
+        raise ValueError(
+            "The chains must stay finite: they grow without bound if there "
+            "is no distribution, as of two sides without bound at too large "
+            "an `inverse_temperature`. Received: samples of shape "
+            f"{tuple(x.shape)} of which {bad} are NaN or infinite"
+        )
+    return x
+
+
+def sweeps_of_a_call(sampler, machine, num_chains):
+    """How many sweeps a call of the compiled loop is to make: a second's."""
+    work = sampler.rows * num_chains * int(np.prod(machine.kernel.shape))
+    return max(1, _WORK // max(work, _LEAST))
+
+
 def sample(
     sampler,
     base,
@@ -80,7 +109,7 @@ def sample(
 
     Raises:
         ValueError: If a number is not a positive integer, or the states would
-            not fit into memory.
+            not fit into memory or are not finite.
     """
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     film = every is not None
@@ -111,14 +140,14 @@ def sample(
             bar,
         )
 
-    frames = tf.convert_to_tensor(devices.by_rows(run, shape[1]))
+    frames = devices.by_rows(run, shape[1])
+    frames = check_drawn(tf.convert_to_tensor(frames))
     return ops.swapaxes(frames, 0, 1) if film else frames[:, 0]
 
 
 def _frames(sampler, base, machine, v, stream, num_frames, every, clamp, bar):
     """States after each `every` sweeps, `(chains, num_frames, width)`."""
-    work = sampler.rows * len(v) * int(np.prod(machine.kernel.shape))
-    block = max(1, _WORK // max(work, _LEAST))
+    block = sweeps_of_a_call(sampler, machine, len(v))
     room = min(block // every, num_frames, _NUMBERS // int(np.prod(v.shape)))
     room = max(1, room)
     state, frames, done = sampler.start(v), [], 0

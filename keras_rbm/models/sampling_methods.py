@@ -60,11 +60,13 @@ class SamplingMethods:
                 rows from the first on, or `None` for all.
             num_sweeps: Number of sweeps of each chain.
             start: Where the chains start, of shape `(num_samples,
-                visible.width)`; `"chains"` for the fantasy particles. `None`
-                for draws from the visible units without inputs.
-            clamp: Boolean array of shape `(visible.width,)` or `(num_samples,
-                visible.width)`, `True` where an entry is held at what it is
-                in `start`; `None` for nowhere.
+                visible.width)`; `"chains"` for the fantasy particles: v drawn
+                given the hidden states that they are kept as, always the
+                same draw until the next update. `None` for draws from the
+                visible units without inputs.
+            clamp: Boolean array or lists, of shape `(visible.width,)` or
+                `(num_samples, visible.width)`, `True` where an entry is held
+                at what it is in `start`; `None` for nowhere.
             inverse_temperature: What to multiply that of the model by: less
                 than 1 to sample warmer, more to sample colder.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
@@ -84,7 +86,7 @@ class SamplingMethods:
 
         Raises:
             ValueError: If an argument is not as described, or the parameters
-                of the model are not finite.
+                of the model or what is drawn are not finite.
         """
         machine = self._finite_machine(inverse_temperature)
         stream = sampling.stream(seed)
@@ -117,9 +119,10 @@ class SamplingMethods:
         num_sweeps=1,
         inverse_temperature=1.0,
         seed=None,
+        sampler=None,
         verbose="auto",
     ):
-        """A draw of v after some sweeps of Gibbs sampling from `v`.
+        """A draw of v after some sweeps from `v`.
 
         `predict_reconstruction` is its mean-field counterpart.
 
@@ -128,6 +131,7 @@ class SamplingMethods:
             num_sweeps: Number of sweeps.
             inverse_temperature: As for `sample`, as are the others.
             seed: Integer, or `None`.
+            sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
 
         Returns:
@@ -141,6 +145,7 @@ class SamplingMethods:
             start=self._checked_states(v),
             inverse_temperature=inverse_temperature,
             seed=seed,
+            sampler=sampler,
             verbose=verbose,
         )
 
@@ -152,6 +157,7 @@ class SamplingMethods:
         seed=None,
         sampler=None,
         verbose="auto",
+        inverse_temperature=1.0,
     ):
         """A draw of the missing entries from p(v_missing | v_known).
 
@@ -159,12 +165,13 @@ class SamplingMethods:
             v: Array of shape `(batch, visible.width)`. What it holds where
                 entries are missing is not looked at, and may be NaN: they
                 start from the visible units without inputs.
-            mask: Boolean array of shape `(visible.width,)` or `(batch,
-                visible.width)`, `True` where an entry is missing.
+            mask: Boolean array or lists, of shape `(visible.width,)` or
+                `(batch, visible.width)`, `True` where an entry is missing.
             num_sweeps: Number of sweeps.
             seed: As for `sample`, as are the others.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
+            inverse_temperature: Of p(v_missing | v_known), a positive number.
 
         Returns:
             Tensor of shape `(batch, visible.width)`, in a dtype that holds
@@ -173,7 +180,7 @@ class SamplingMethods:
         Raises:
             ValueError: If an argument is not as described.
         """
-        machine = self._finite_machine()
+        machine = self._finite_machine(inverse_temperature)
         stream = sampling.stream(seed)
         given, mask = starts.filled(machine, v, mask, stream)
         return self._sample(
@@ -188,15 +195,16 @@ class SamplingMethods:
         num_sweeps,
         mask=None,
         sampler=None,
+        run=sampling.sample,
         **kwargs,
     ):
-        """`sampling.sample` from here, with entries held to the bit."""
+        """What `run` gives from here, with entries held to the bit."""
         start = self._states(given)
         clamp = (
             mask if mask is None else samplers.Clamp(tf.constant(mask), start)
         )
         with devices.scope(self.distribute_strategy):
-            samples = sampling.sample(
+            samples = run(
                 samplers.check(sampler),
                 self._base(machine),
                 machine,
@@ -215,7 +223,10 @@ class SamplingMethods:
         return machine_lib.decouple(machine, *self._base_moments())
 
     def _finite_machine(self, inverse_temperature=1.0):
-        """The machine at an inverse temperature, fit to be sampled from."""
+        """The machine at an inverse temperature, fit to be sampled from.
+
+        All methods that draw get theirs here.
+        """
         machine = self.machine()
         factor = checks.positive_number(
             "inverse_temperature", inverse_temperature

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from keras_rbm import RBM
+from keras_rbm import RBM, Tempered
 from keras_rbm.models import conditional as conditional_lib
-from tests.machines import data, rbm, rounding
+from tests.machines import assert_law, data, rbm, rounding
 from tests.oracle import Oracle, all_states, log_sum_exp
 
 PLAIN = Oracle.draw(5, 4, seed=1)
@@ -109,13 +109,49 @@ def test_missing_values_are_predicted(model):
     )
 
 
-def denoised(v, num_sweeps):
+def test_missing_values_at_another_temperature_by_another_sampler(model):
+    warm = Oracle(PLAIN.kernel, PLAIN.visible_bias, PLAIN.hidden_bias, 0.4)
+    v = np.tile(np.float32([0, 1, 0, 0, 1]), (20_000, 1))
+    law = warm.p_visible * (
+        warm.visible_states[:, ~MISSING] == v[0, ~MISSING]
+    ).all(axis=1)
+    law /= law.sum()
+    expected = law @ warm.visible_states
+    for sampler in (None, Tempered(3)):
+        options = {
+            "seed": 1,
+            "sampler": sampler,
+            "inverse_temperature": 0.5,
+            "verbose": 0,
+        }
+        drawn = model.inpaint(v, MISSING, 30, **options)
+        assert_law(drawn, law)
+        means = model.predict_missing(v, MISSING, 60, **options).numpy()
+        np.testing.assert_array_equal(means[:, ~MISSING], v[:, ~MISSING])
+        error = means[:, MISSING].std(axis=0, ddof=1) / np.sqrt(len(v))
+        distance = np.abs(means.mean(axis=0) - expected)[MISSING]
+        assert (distance < 4 * error).all()
+        # Means of 30 sweeps, of which each has less variance than a draw.
+        variance = expected * (1 - expected)
+        assert (means.var(axis=0) < 0.25 * variance)[MISSING].all()
+
+
+def test_a_tempered_reconstruction(model):
+    v = data(9)
+    found = model.reconstruct(v, 3, seed=1, sampler=Tempered(3))
+    np.testing.assert_array_equal(
+        found, model.sample(None, 3, start=v, seed=1, sampler=Tempered(3))
+    )
+    assert (found != model.reconstruct(v, 3, seed=1)).numpy().any()
+
+
+def denoised(v, num_sweeps, oracle=ORACLE):
     """The mean of what `denoise` gives, over all draws."""
-    up = ORACLE.p_hidden_given(ORACLE.visible_states)
-    means = up @ ORACLE.visible_mean(ORACLE.hidden_states)
-    start = np.all(ORACLE.visible_states[None] == v[:, None], axis=2)
+    up = oracle.p_hidden_given(oracle.visible_states)
+    means = up @ oracle.visible_mean(oracle.hidden_states)
+    start = np.all(oracle.visible_states[None] == v[:, None], axis=2)
     laws = [
-        start @ np.linalg.matrix_power(ORACLE.transition(), i)
+        start @ np.linalg.matrix_power(oracle.transition(), i)
         for i in range(num_sweeps // 2, num_sweeps)
     ]
     return np.mean([law @ means for law in laws], axis=0)
@@ -129,6 +165,16 @@ def test_denoising_is_the_mean_over_the_later_half(model, num_sweeps):
     distance = np.abs(found.mean(axis=1) - denoised(v[::5000], num_sweeps))
     assert (distance < 4 * error).all()
     assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_denoising_at_another_temperature(model):
+    warm = Oracle(PLAIN.kernel, PLAIN.visible_bias, PLAIN.hidden_bias, 0.4)
+    v = np.repeat(data(2, seed=3), 5000, axis=0)
+    found = model.denoise(v, 5, seed=1, inverse_temperature=0.5).numpy()
+    expected = denoised(v[::5000], 5, warm)
+    distance = found.reshape(2, 5000, 5) - expected[:, None]
+    error = distance.std(axis=1, ddof=1) / np.sqrt(5000)
+    assert (np.abs(distance.mean(axis=1)) < 4 * error).all()
 
 
 def test_seeds(model):

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import PersistentChain, Tempered, TemperedChain, gibbs, random
-from keras_rbm.models import sampling
+from keras_rbm.models import sampling, starts
 from tests.machines import (
     assert_law,
     data,
@@ -110,6 +110,12 @@ def test_samples_are_those_of_the_current_parameters():
 @pytest.mark.parametrize("value", [0, -3, 1.5, "2", None, True])
 def test_numbers_are_positive_integers(model, name, value):
     arguments = {"num_samples": 3, "num_sweeps": 2, name: value}
+    if arguments["num_samples"] is None:
+        with pytest.raises(
+            ValueError, match="Give `num_samples`, or a `start`"
+        ):
+            model.sample(**arguments)
+        return
     with pytest.raises(ValueError, match=f"`{name}` must be a positive"):
         model.sample(**arguments)
 
@@ -177,11 +183,17 @@ def test_another_number_of_sweeps_is_not_compiled_anew(model):
     model.sample(4, 7)
     model.sample(4, 7, sampler=Tempered(3))
     before = count()
+    starts_before = starts._without_inputs.experimental_get_tracing_count()
     model.sample(4, 9, seed=3, inverse_temperature=0.7)
     model.sample(4, 9, start=data(4))
     # Another object, which compares the same.
     model.sample(4, 9, sampler=Tempered(3))
     assert count() == before
+    assert (
+        starts._without_inputs.experimental_get_tracing_count() == starts_before
+    )
+    model.sample(4, 9, sampler=Tempered(4))
+    assert count() == before + 1
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
@@ -272,8 +284,26 @@ def test_as_many_samples_of_a_start(model):
         model.sample(10, start=start)
 
 
+def test_masks_may_be_lists(model):
+    start = data(2)
+    for mask in (HELD, np.array([HELD, ~HELD])):
+        first, again, other = (
+            model.sample(start=start, num_sweeps=3, clamp=m, seed=1)
+            for m in (mask, mask.tolist(), tuple(mask))
+        )
+        np.testing.assert_array_equal(first, again)
+        np.testing.assert_array_equal(first, other)
+    np.testing.assert_array_equal(
+        model.inpaint(start, HELD.tolist(), 3, seed=1),
+        model.inpaint(start, HELD, 3, seed=1),
+    )
+
+
 BAD_MASKS = [
-    [True] * 5,
+    [1.0] * 5,
+    [True] * 4,
+    [[True] * 5, [True] * 4],
+    [],
     np.ones(5),
     np.ones(4, bool),
     np.ones((8, 5), bool),

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from keras_rbm import RBM, Bernoulli, Gaussian, Softmax, Spin, Tempered
+from keras_rbm.constraints import SpectralBound
 from keras_rbm.units import Composite
+from tests.machines import assert_means
 
 VISIBLE = {
     "spin": Spin(4),
@@ -89,20 +91,84 @@ def test_a_mask_parts_no_unit():
             model.sample(start=start, clamp=mask)
 
 
-def test_real_values_are_held_and_drawn():
+def mixture(model, v, mask):
+    """Mean and variance of p(v_missing | v_known), for a Gaussian side.
+
+    A mixture over the states of h: of normal laws, with the weights p(h |
+    v_known) ~ exp(<c, h> + <z, v>_known + <z^2 / (2 precision)>_missing),
+    where z = b + W h.
+    """
+    kernel, b, precision, c = (
+        np.asarray(x, "float64")
+        for x in (
+            model.kernel,
+            *(model.visible_params[k] for k in ("bias", "precision")),
+            model.hidden_params["bias"],
+        )
+    )
+    h = np.array(list(itertools.product([0.0, 1.0], repeat=len(c))))
+    z = b + h @ kernel.T
+    known = z[:, ~mask] @ v[~mask]
+    missing = np.square(z[:, mask]) / (2 * precision[mask])
+    weights = np.exp(h @ c + known + missing.sum(axis=1))
+    weights /= weights.sum()
+    means = z[:, mask] / precision[mask]
+    mean = weights @ means
+    spread = weights @ np.square(means - mean)
+    return mean, spread + 1 / precision[mask]
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    """A Gaussian model, whose conditional laws are mixtures of several."""
     model = drawn(Gaussian(4))
-    v = np.random.default_rng(1).normal(size=(2000, 4))
-    mask = np.array([True, False, False, True])
-    for sampler in (None, Tempered(3)):
-        samples = model.inpaint(v, mask, 20, seed=1, sampler=sampler).numpy()
-        assert (samples[:, ~mask] == v[:, ~mask]).all()
-        assert (samples[:, mask] != v[:, mask]).all()
+    model.kernel.assign(2 * model.kernel)
+    model.visible_params["precision"].assign([0.7, 1.0, 1.3, 2.0])
+    return model
+
+
+MISSING = np.array([True, False, False, True])
+
+
+@pytest.mark.parametrize("sampler", [None, Tempered(3)])
+def test_real_values_are_held_and_drawn(gaussian, sampler):
+    count, v = 4000, np.array([np.nan, 0.3, -0.4, np.nan])
+    rows = np.tile(v, (count, 1))
+    mean, variance = mixture(gaussian, v, MISSING)
+    # The components are apart: within them the variance is another.
+    assert (variance > 1.2 / np.array([0.7, 2.0])).all()
+    drawn = gaussian.inpaint(rows, MISSING, 60, seed=1, sampler=sampler)
+    drawn = drawn.numpy()
+    assert (drawn[:, ~MISSING] == v[~MISSING]).all()
+    distance = drawn[:, MISSING] - mean
+    assert_means(distance, 0.0)
+    assert_means(np.square(distance), variance)
+    # Means along the chains are nearer than draws are.
+    means = gaussian.predict_missing(
+        rows[:400], MISSING, 120, seed=2, sampler=sampler
+    ).numpy()
+    assert (means[:, ~MISSING] == v[~MISSING]).all()
+    assert_means(means[:, MISSING], mean)
+    assert (means[:, MISSING].var(axis=0) < variance / 4).all()
+
+
+def test_real_values_cannot_be_enumerated(gaussian):
     with pytest.raises(ValueError, match="`mask` must leave out units"):
-        model.conditional(v, mask)
-    # Gibbs sampling and means along it agree.
-    one = np.tile(v[:1], (2000, 1))
-    samples = model.inpaint(one, mask, 30, seed=1).numpy()[:, mask]
-    error = samples.std(axis=0, ddof=1) / np.sqrt(2000)
-    means = model.predict_missing(one, mask, 60, seed=2).numpy()[:, mask]
-    distance = np.abs(samples.mean(axis=0) - means.mean(axis=0))
-    assert (distance < 4 * np.hypot(error, error)).all()
+        gaussian.conditional(np.zeros((2, 4)), MISSING)
+
+
+def test_draws_that_grow_without_bound_are_refused():
+    """Of an energy that has no lower bound: each sweep is 9 times as far."""
+    model = RBM(
+        Gaussian(2, precision=1.0),
+        Gaussian(2, precision=1.0),
+        kernel_constraint=SpectralBound(0.5),
+        seed=0,
+    )
+    model.kernel.assign(3 * np.eye(2))
+    for draw in (
+        lambda: model.sample(3, 200, seed=1),
+        lambda: model.denoise(np.ones((3, 2)), 200, seed=1),
+    ):
+        with pytest.raises(ValueError, match="chains must stay finite"):
+            draw()
