@@ -163,6 +163,12 @@ class DeepBoltzmannMachine(RBM):
             super().sample(num_samples, num_sweeps, start, clamp, **kwargs)
         )
 
+    def denoise(self, v, num_sweeps=10, seed=None, **kwargs):
+        """Means of v along chains from it, as `RBM.denoise`."""
+        rows = top_layer.drawn(self, v, seed)
+        means = super().denoise(rows, num_sweeps, seed, **kwargs)
+        return self._features_of(means)
+
     def inpaint(self, v, mask, *args, **kwargs):
         """A draw of the missing entries of v, as `RBM.inpaint`."""
         return self._features_of(
@@ -171,11 +177,10 @@ class DeepBoltzmannMachine(RBM):
 
     def predict_missing(self, v, mask, *args, **kwargs):
         """Means of the missing entries of v, as `RBM.predict_missing`."""
-        return self._features_of(
-            super().predict_missing(
-                *top_layer.missing(self, v, mask), *args, **kwargs
-            )
+        means = super().predict_missing(
+            *top_layer.missing(self, v, mask), *args, **kwargs
         )
+        return self._features_of(means)
 
     def log_partition(self, method="auto", v=None, *args, **kwargs):
         """Log Z, as `RBM.log_partition`, of (v, h1, h2)."""

@@ -81,7 +81,7 @@ class Predictions:
         """
         return self._sample(
             self._finite_machine(inverse_temperature),
-            self._checked_states(v),
+            inputs_lib.checked(v, self.visible, "v"),
             sampling.stream(seed, _DENOISE),
             num_sweeps,
             sampler=sampler,

@@ -232,6 +232,11 @@ def test_held_entries_stay(trained):
     np.testing.assert_array_equal(np.asarray(held)[:, ~mask], v[:, ~mask])
     means = np.asarray(model.predict_missing(v, mask, 50, seed=0))
     assert np.abs(means - v).mean() < 0.2
+    clean = np.asarray(model.denoise(v, 4, seed=0, verbose=0))
+    assert clean.shape == v.shape
+    assert np.abs(clean - v).mean() < 0.2
+    again = model.denoise(v, 4, seed=0)
+    np.testing.assert_array_equal(again, clean)
 
 
 def test_annealing_holds_the_exact_value(trained):
