@@ -101,8 +101,7 @@ class ClassRBM(RBM):
 
         Args:
             x: Array of shape `(examples, features.width)`.
-            y: Integers from 0 to `num_classes - 1`, of shape `(examples,)`, or
-                one-hot rows, `(examples, num_classes)`.
+            y: Integers from 0 to `num_classes - 1`, or one-hot rows.
 
         Raises:
             ValueError: If they are not such.
@@ -122,9 +121,8 @@ class ClassRBM(RBM):
             ValueError: If they cannot be states of the features' units.
         """
         x = self._states(labels.features_of(x, self.features))
-        return class_objective.probabilities(
-            self.machine(), x, self.num_classes
-        )
+        machine, count = self.machine(), self.num_classes
+        return class_objective.probabilities(machine, x, count)
 
     def classify(self, x):
         """The most probable class of each example, `(examples,)`."""
@@ -241,11 +239,9 @@ class ClassRBM(RBM):
 
     def _warn(self, what):
         if not self.generative_weight:
-            warnings.warn(
-                f"The {what} of a ClassRBM with generative_weight=0 mean "
-                "nothing: it learns p(y | x) alone.",
-                stacklevel=3,
-            )
+            text = "of a ClassRBM with generative_weight=0 mean nothing: it"
+            text = f"The {what} {text} learns p(y | x) alone."
+            warnings.warn(text, stacklevel=3)
 
     def _rows(self, x, y):
         """Examples and targets for `RBM`: labels belong to the former."""

@@ -6,7 +6,7 @@ from keras_rbm import checks, devices, gibbs, samplers
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.models import inputs as inputs_lib
-from keras_rbm.models import masks, sampling, starts
+from keras_rbm.models import masks, normalizable, sampling, starts
 
 # Streams of single draws, which a model of the same seed does not train with.
 _HIDDEN, _VISIBLE = 2**33 + 1, 2**33 + 2
@@ -232,6 +232,8 @@ class SamplingMethods:
             "inverse_temperature", inverse_temperature
         )
         if factor != 1.0:
+            beta = factor * self.inverse_temperature
+            normalizable.check(self.parameters, beta)
             machine = machine_lib.scale(machine, factor)
         sampling.check_finite(machine)
         return machine

@@ -5,7 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, Bernoulli, Gaussian, Softmax, Spin, Tempered
+from keras_rbm import (
+    RBM,
+    Bernoulli,
+    Gaussian,
+    NoisyReLU,
+    Softmax,
+    Spin,
+    Tempered,
+)
 from keras_rbm.constraints import SpectralBound
 from keras_rbm.units import Composite
 from tests.machines import assert_means
@@ -155,6 +163,27 @@ def test_real_values_are_held_and_drawn(gaussian, sampler):
 def test_real_values_cannot_be_enumerated(gaussian):
     with pytest.raises(ValueError, match="`mask` must leave out units"):
         gaussian.conditional(np.zeros((2, 4)), MISSING)
+
+
+def test_a_temperature_at_which_there_is_no_law_is_refused():
+    """Of noisy rectified units the curvature does not grow as W does."""
+    model = RBM(
+        Gaussian(2, precision=1.0),
+        NoisyReLU(2),
+        kernel_constraint=SpectralBound(0.9),
+        seed=0,
+    )
+    for draw in (
+        lambda beta: model.sample(3, 2, inverse_temperature=beta),
+        lambda beta: model.denoise(
+            np.ones((3, 2)), 2, inverse_temperature=beta
+        ),
+    ):
+        with pytest.raises(
+            ValueError, match=r"without .*inverse_temperature=4"
+        ):
+            draw(4.0)
+        assert draw(0.5).shape == (3, 2)
 
 
 def test_draws_that_grow_without_bound_are_refused():
