@@ -113,8 +113,8 @@ def run(
     if checkpoint_minutes is not None:
         checks.positive_number("checkpoint_minutes", checkpoint_minutes)
     lower = networks.Lower([]) if lower is None else lower
-    shown = lower.shown(data)
     arguments.check(model, data, optimizer, learning_rate, lower)
+    shown = lower.shown(data)
     folder = os.path.join(output, "checkpoints")
     if not resume and checkpoints.exist(folder):
         raise ValueError(
