@@ -100,7 +100,9 @@ class Softmax(Termwise):
         u = random.uniform(stream, (ops.shape(p)[0], self.size))[:, :, None]
         number = ops.arange(self.categories, dtype="int32")
         possible = p > 0
-        last = ops.max(ops.where(possible, number, -1), axis=2, keepdims=True)
+        last = ops.max(
+            ops.where(possible, number, -1), axis=2, keepdims=True, initial=-1
+        )
         reached = possible & ((u < ops.cumsum(p, axis=2)) | (number == last))
         first = ops.argmax(ops.cast(reached, "int32"), axis=2)
         x = ops.one_hot(first, self.categories, dtype=inputs.dtype)

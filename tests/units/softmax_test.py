@@ -150,3 +150,11 @@ def test_fitted_biases_are_finite_and_centred():
 def test_categories_are_two_or_more(value):
     with pytest.raises(ValueError, match=f"`categories` must be.*={value}"):
         Softmax(3, value)
+
+
+def test_no_rows_have_no_draws():
+    """As in a replica whose share of a batch is empty."""
+    unit = Softmax(2, 3)
+    params = {"bias": tf.zeros(6)}
+    draws = unit.sample(tf.zeros((0, 6)), params, random.stream(0))
+    assert draws.shape == (0, 6)
