@@ -23,8 +23,11 @@ class RBMTransformer(
     stands: the arguments up to `random_state`, the methods and the attributes
     have the same names and meanings. What differs:
 
-    - The visible bias starts from the log-odds of the data, and examples are
-      shuffled anew for each iteration.
+    - The negative phase is that of contrastive divergence, unless `chain` is
+      `PersistentChain(batch_size)`, which is what `BernoulliRBM` has.
+    - The visible bias starts from the log-odds of the data, the weights from
+      Glorot's normal distribution; examples are shuffled anew for each
+      iteration.
     - The weights are kept in float32. What is computed from them is in the
       dtype of `X`, float32 or float64.
     - `score_samples` depends on the row and on `random_state` alone, not on
@@ -42,15 +45,14 @@ class RBMTransformer(
         n_components: Number of hidden units.
         learning_rate: Step of gradient ascent of the mean log-likelihood of a
             batch.
-        batch_size: Number of examples in a batch, and of chains; with fewer
-            examples all are one batch.
+        batch_size: Number of examples in a batch; all of them, if fewer.
         n_iter: Number of iterations over the data, of `ceil(examples /
             batch_size)` updates each. 0 gives the start.
         verbose: 1 prints a line after each iteration.
         random_state: Integer, `RandomState`, or `None` for another at each
             fit.
         chain: A `keras_rbm.Chain`, of which a copy is used. `None` for
-            `PersistentChain(batch_size)`.
+            `ContrastiveDivergence(1)`.
         momentum: Weight of past gradients, in [0, 1).
         weight_decay: How much of the weights is subtracted from their
             gradient, 0 or more.
@@ -71,8 +73,8 @@ class RBMTransformer(
         n_features_in_: Number of features.
         feature_names_in_: Their names, if they had some in `fit`.
 
-    Reference: Tieleman (2008), "Training restricted Boltzmann machines using
-        approximations to the likelihood gradient".
+    Reference: Hinton (2002), "Training products of experts by minimizing
+        contrastive divergence".
     """
 
     def __init__(

@@ -123,7 +123,10 @@ def log_conditionals(rbm, x):
 
 def test_an_update_is_that_of_the_model():
     x = examples(10).astype("float32")
-    estimator = RBMTransformer(**SMALL, centered=True, momentum=0.5)
+    chain = keras_rbm.PersistentChain(7)
+    estimator = RBMTransformer(
+        **SMALL, centered=True, momentum=0.5, chain=chain
+    )
     estimator.partial_fit(x)
     config = estimator.model_.get_config()
     for _ in range(3):
