@@ -131,7 +131,7 @@ def test_labels_are_read_if_they_are_wanted(data_dir):
         assert rows.dtype == np.uint8
         np.testing.assert_array_equal(rows[:, :12], getattr(plain, split))
         np.testing.assert_array_equal(rows[:, 12:], 255 * np.eye(3)[labels])
-    with pytest.raises(ValueError, match="of 2 classes"):
+    with pytest.raises(ValueError, match="from 0 to 1 in every row; 6 of 20"):
         mnist(data_dir, validation_size=5, num_classes=2)
 
 
