@@ -49,6 +49,8 @@ def test_the_gradient_is_that_of_the_likelihood(beta):
     v, weight = rng.random((9, 5)), rng.random(9)
     model = rbm(oracle, chain=ExactChain(), dtype="float64")
     with tf.GradientTape() as tape:
+        # Not every one is trainable to Keras: see `models.learned`.
+        tape.watch([v.value for v in model.trainable_variables])
         parts = model.machine()
         v_model = model.chain.advance(parts, None, STREAM)
         p = model.chain.model_weight(parts, v_model)
