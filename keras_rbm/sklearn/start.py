@@ -42,7 +42,7 @@ def model(estimator, x, seed):
         _units("hidden_units", e.hidden_units, e.n_components),
         chain=_chain(e.chain),
         centered=e.centered,
-        kernel_initializer=keras.initializers.GlorotNormal(seed),
+        kernel_initializer=keras.initializers.LecunNormal(seed),
         kernel_regularizer=keras.regularizers.L2(e.weight_decay / 2)
         if e.weight_decay
         else None,

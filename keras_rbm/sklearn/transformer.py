@@ -25,9 +25,9 @@ class RBMTransformer(
 
     - The negative phase is that of contrastive divergence, unless `chain` is
       `PersistentChain(batch_size)`, which is what `BernoulliRBM` has.
-    - The visible bias starts from the log-odds of the data, the weights from
-      Glorot's normal distribution; examples are shuffled anew for each
-      iteration.
+    - The visible bias starts from the log-odds of the data, the weights from a
+      normal distribution of variance 1 / n_features; examples are shuffled
+      anew for each iteration.
     - The weights are kept in float32. What is computed from them is in the
       dtype of `X`, float32 or float64.
     - `score_samples` depends on the row and on `random_state` alone, not on
