@@ -14,7 +14,7 @@ def test_models_of_one_configuration_share_a_program():
         for rate in (0.1, 0.2):
             fit(random_state=seed, learning_rate=rate)
     assert training._updates.cache_info().misses == 1
-    fit(momentum=0.5)
+    fit(momentum=0.7)
     fit(batch_size=5)
     assert training._updates.cache_info().misses == 3
 
