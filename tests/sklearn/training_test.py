@@ -15,7 +15,7 @@ def test_models_of_one_configuration_share_a_program():
             fit(random_state=seed, learning_rate=rate)
     assert training._updates.cache_info().misses == 1
     fit(momentum=0.7)
-    fit(batch_size=5)
+    fit(weight_decay=0.1)
     assert training._updates.cache_info().misses == 3
 
 
