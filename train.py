@@ -339,7 +339,7 @@ def _train_alone(config, output, log, resume):
 
 def _experiment(gin):
     """What a config is for: the last of these that it binds a model of."""
-    for name in ("finetune", "pretrain"):
+    for name in ("finetune", "train_jointly", "pretrain"):
         if "model" in gin.get_bindings(name, resolve_references=False):
             return name
     return "run"
@@ -434,6 +434,7 @@ def _register(gin, keras, experiment, strategy=None):
         experiment.run,
         experiment.pretrain,
         experiment.finetune,
+        experiment.train_jointly,
         evaluation.evaluate,
         figures.draw,
         figures.Restoration,
@@ -452,6 +453,7 @@ def _register(gin, keras, experiment, strategy=None):
         data.bars_and_stripes,
         data.arrays,
         data.categorical,
+        data.counts,
         data.whitened,
         *_classes(keras.optimizers),
         *_classes(keras.optimizers.schedules),

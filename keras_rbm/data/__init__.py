@@ -4,6 +4,7 @@ from keras_rbm.data.arrays import arrays
 from keras_rbm.data.bars_and_stripes import bars_and_stripes
 from keras_rbm.data.categorical import categorical
 from keras_rbm.data.checks import to_float
+from keras_rbm.data.counts import counts
 from keras_rbm.data.dataset import Data, check_data, some, split
 from keras_rbm.data.digits import digits
 from keras_rbm.data.labels import with_labels
@@ -21,6 +22,7 @@ __all__ = [
     "binarized",
     "categorical",
     "check_data",
+    "counts",
     "digits",
     "in_order",
     "mnist",

@@ -2,6 +2,7 @@
 
 from keras_rbm.experiment.finetuning import finetune as finetune
 from keras_rbm.experiment.finetuning import told as told
+from keras_rbm.experiment.joint import train_jointly as train_jointly
 from keras_rbm.experiment.learning_rates import (
     hold_then_linear_decay as hold_then_linear_decay,
 )

@@ -168,12 +168,7 @@ def _pretrained(model, data, output, pretrained, pretrain, describe, resume):
     if pretrained is False:
         return model
     if pretrained is not True:
-        path = pathlib.Path(pretrained) / "model.keras"
-        if not path.is_file():
-            raise ValueError(
-                "`pretrained` must be True, False or the folder of a finished "
-                f"run of pretraining. Received: pretrained={pretrained!r}"
-            )
+        path = pretraining.finished("pretrained", pretrained)
         model.load_weights(path)
         return model
     folder = output / "pretraining"

@@ -97,3 +97,25 @@ def pretrain(
         )
     files.save(model, final)
     return histories
+
+
+def finished(name, folder):
+    """The saved network of a finished run of `pretrain`.
+
+    Args:
+        name: The argument's name, for the error.
+        folder: Path of the run.
+
+    Returns:
+        The path of its `model.keras`.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    path = pathlib.Path(folder) / "model.keras"
+    if not path.is_file():
+        raise ValueError(
+            f"`{name}` must be True, False or the folder of a finished run of "
+            f"pretraining. Received: {name}={folder!r}"
+        )
+    return path

@@ -128,7 +128,7 @@ class RBM(MachineModel):
             self.offsets.build(input_shape, hidden_shape)
         if not self.chain.built:
             self.chain.build(input_shape, hidden_shape)
-        self._start_chain()
+        self.start_chain()
         self.parameters.trainable = self.trainable
 
     @property
@@ -166,7 +166,7 @@ class RBM(MachineModel):
         self.parameters.start(mean, variance, self.inverse_temperature)
         if self.offsets is not None:
             self.offsets.start(self.machine(), mean)
-        self._start_chain()
+        self.start_chain()
 
     def prepare(self, x, sample_weight=None):
         """Calls `adapt` on a model that nothing has been done to yet."""
@@ -229,7 +229,8 @@ class RBM(MachineModel):
     def from_config(cls, config):
         return cls(**keras.saving.deserialize_keras_object(config))
 
-    def _start_chain(self):
+    def start_chain(self):
+        """Draws the persistent chains afresh, from units without inputs."""
         stream = self._stream(_START)
         self.chain.start(
             self.machine(),

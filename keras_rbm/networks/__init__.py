@@ -6,6 +6,8 @@ from keras_rbm.networks.arguments import (
 from keras_rbm.networks.deep_belief_network import (
     DeepBeliefNetwork as DeepBeliefNetwork,
 )
+from keras_rbm.networks.halves import halves as halves
+from keras_rbm.networks.halves import join as join
 from keras_rbm.networks.lower import Lower as Lower
 from keras_rbm.networks.pretraining import pretrain as pretrain
 from keras_rbm.networks.tied import tie as tie

@@ -1,0 +1,44 @@
+"""Intensities as counts, for units that are several binary ones."""
+
+import numpy as np
+
+from keras_rbm.data.checks import check_integer, to_float
+from keras_rbm.data.dataset import check_is_data, check_no_picture, mapped
+from keras_rbm.data.picture import Picture
+
+
+def counts(data, trials=2):
+    """Returns the data as `Binomial(width, trials)` has them, trials x.
+
+    An intensity is the mean of each of the copies that such a unit stands for;
+    the count has the mean of all. It is not rounded.
+
+    Args:
+        data: A `Data` of intensities from 0 to 1.
+        trials: Number of copies, 2 or more.
+
+    Returns:
+        A `Data` of float32 arrays of the same shapes.
+
+    Raises:
+        ValueError: If an argument is not as described.
+    """
+    check_is_data(data)
+    check_no_picture(data)
+    trials = check_integer(trials, "trials", 2)
+
+    def multiplied(x):
+        x = to_float(x)
+        if x.min() < 0 or x.max() > 1:
+            raise ValueError(
+                "`data` must hold intensities from 0 to 1. Scale them. "
+                f"Received: {data.name} from {x.min():g} to {x.max():g}"
+            )
+        return trials * x
+
+    return mapped(
+        data,
+        multiplied,
+        f"{data.name}, {trials} times",
+        Picture(np.eye(data.width) / trials),
+    )

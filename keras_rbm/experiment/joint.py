@@ -1,0 +1,67 @@
+"""A deep Boltzmann machine: its halves first, then the whole."""
+
+import logging
+import pathlib
+
+from keras_rbm import networks
+from keras_rbm.data import check_data, counts
+from keras_rbm.experiment import pretraining, training
+
+_LOG = logging.getLogger("keras_rbm")
+
+
+def train_jointly(
+    model,
+    data,
+    output,
+    pretrained=True,
+    pretrain=pretraining.pretrain,
+    train=training.run,
+    describe=None,
+    resume=False,
+):
+    """Trains the halves of a deep Boltzmann machine, then the whole.
+
+    Into `output` goes all that a run leaves behind, of the whole, and into
+    `output/pretraining` the runs of the halves.
+
+    Args:
+        model: A `DeepBoltzmannMachine` of binary features.
+        data: A `keras_rbm.data.Data` of intensities, as wide as its features.
+        output: Directory to write to; it is made if need be.
+        pretrained: Whether to train the halves first; or the path of a
+            finished run of that, to begin with; `False` for a random start.
+        pretrain: Function that trains the halves, a `DeepBeliefNetwork`, such
+            as `pretrain` with whatever arguments. Its data are counts from 0
+            to 2.
+        train: `run` with whatever arguments for the whole.
+        describe: As for `run`.
+        resume: Whether to go on with what is in `output`.
+
+    Returns:
+        The Keras `History` of the whole.
+
+    Raises:
+        ValueError: As for `run`, or if an argument is not as described.
+
+    Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines".
+    """
+    network = networks.halves(model)
+    check_data(data, model.features.width)
+    if pretrained is not False:
+        folder = pathlib.Path(output, "pretraining")
+        saved = folder / "model.keras"
+        if pretrained is not True:
+            saved = pretraining.finished("pretrained", pretrained)
+        elif not (resume and saved.exists()):
+            pretrain(
+                network,
+                counts(data, 2),
+                str(folder),
+                describe=describe,
+                resume=resume,
+            )
+        network.load_weights(saved)
+        networks.join(network, model)
+    _LOG.info("all layers together, in %s", output)
+    return train(model, data, str(output), describe=describe, resume=resume)

@@ -1,0 +1,134 @@
+"""The halves of a deep Boltzmann machine, and how they are joined."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import special
+
+from keras_rbm import (
+    RBM,
+    ContrastiveDivergence,
+    DeepBoltzmannMachine,
+    Gaussian,
+    PersistentChain,
+    data,
+    networks,
+)
+from tests.machines import rounding
+from tests.oracle import all_states
+
+ERROR = rounding("float64", 10.0, 10)
+
+
+def dbm(features=4, chain=None, **kwargs):
+    return DeepBoltzmannMachine(
+        features, 3, 2, chain, **{"seed": 0, "dtype": "float64", **kwargs}
+    )
+
+
+def drawn_halves(model, seed=0):
+    """Halves with random parameters, offsets and chains."""
+    network = networks.halves(model)
+    rng = np.random.default_rng(seed)
+    for rbm in network.rbms:
+        for variable in rbm.weights:
+            if "float" in variable.dtype:
+                variable.assign(rng.normal(size=variable.shape))
+    return network
+
+
+@pytest.fixture(scope="module")
+def joined():
+    model = dbm(chain=PersistentChain(5))
+    network = drawn_halves(model)
+    networks.join(network, model)
+    return model, network
+
+
+def test_the_middle_layer_has_the_mean_of_the_inputs_in_the_halves(joined):
+    model, network = joined
+    lower, upper = network.rbms
+    v, h2 = all_states(4), all_states(2)[:, None]
+    from_below = special.logit(lower.predict_hidden(2 * v))
+    from_above = [special.logit(upper.predict_visible(2 * x)) for x in h2]
+    machine = model.machine()
+    for x, own in zip(h2, from_above, strict=True):
+        rows = np.concatenate([v, np.tile(x, (len(v), 1))], axis=1)
+        inputs = rows @ machine.kernel + machine.hidden_params["bias"]
+        np.testing.assert_allclose(inputs, (from_below + own) / 2, atol=ERROR)
+
+
+def test_the_outer_layers_are_a_copy_of_those_of_the_halves(joined):
+    model, network = joined
+    lower, upper = network.rbms
+    h1 = all_states(3)
+    np.testing.assert_allclose(
+        model.predict_visible(h1), lower.predict_visible(h1) / 2, atol=ERROR
+    )
+    _, top = np.split(RBM.predict_visible(model, h1), [4], axis=1)
+    np.testing.assert_allclose(top, upper.predict_hidden(h1) / 2, atol=ERROR)
+
+
+def test_offsets_and_chains_go_on(joined):
+    model, network = joined
+    lower, upper = network.rbms
+    np.testing.assert_allclose(
+        model.offsets.visible,
+        np.append(lower.offsets.visible, upper.offsets.hidden) / 2,
+        atol=ERROR,
+    )
+    np.testing.assert_array_equal(model.offsets.hidden, lower.offsets.hidden)
+    np.testing.assert_array_equal(model.chain.particles, lower.chain.particles)
+
+
+def test_without_offsets_and_particles():
+    model = dbm(chain=ContrastiveDivergence(), centered=False)
+    network = drawn_halves(model)
+    networks.join(network, model)
+    assert network.rbms[0].offsets is None
+    np.testing.assert_allclose(
+        model.predict_visible(np.zeros((1, 3))),
+        network.rbms[0].predict_visible(np.zeros((1, 3))) / 2,
+        atol=ERROR,
+    )
+
+
+def test_what_the_halves_have_of_the_model():
+    regularizer = keras.regularizers.L2(1e-3)
+    model = dbm(
+        chain=PersistentChain(7),
+        kernel_regularizer=regularizer,
+        inverse_temperature=0.5,
+    )
+    for rbm in networks.halves(model).rbms:
+        assert rbm.chain.num_chains == 7
+        assert rbm.parameters.kernel_regularizer == regularizer
+        assert rbm.inverse_temperature == 0.5
+        assert rbm.variable_dtype == "float64"
+
+
+def test_pretraining_is_a_better_start():
+    """By the bound on log p(v), with the exact log Z."""
+    patterns = data.bars_and_stripes(4).train
+    model = DeepBoltzmannMachine(16, 8, 4, PersistentChain(50), seed=0)
+    model.adapt(patterns)
+    before = model.log_likelihood(patterns).lower
+    network = networks.halves(model)
+    network.pretrain(
+        2 * patterns,
+        epochs=300,
+        batch_size=len(patterns),
+        learning_rate=0.1,
+        verbose=0,
+    )
+    networks.join(network, model)
+    after = model.log_likelihood(patterns).lower
+    # Independent pixels have -16 ln 2; the patterns' entropy is ln 30.
+    assert before < -10.5
+    assert after > before + 2.0
+
+
+def test_only_binary_machines_have_halves():
+    for model in (RBM(4, 3), dbm(Gaussian(4, precision=1.0)), None):
+        with pytest.raises(ValueError, match="`model` must be a DeepBoltz"):
+            networks.halves(model)
