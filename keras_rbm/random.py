@@ -90,8 +90,18 @@ def fold_in(stream, data):
     """
     if isinstance(data, int):
         data = tf.constant(data, tf.uint64)
-    key = threefry_2x32((stream.key[0], stream.key[1]), _words(data))
-    return stream._replace(key=tf.stack(key))
+    return stream._replace(key=_folded(stream.key, tf.cast(data, tf.uint64)))
+
+
+@tf.function(
+    autograph=False,
+    input_signature=[
+        tf.TensorSpec([2], tf.uint32),
+        tf.TensorSpec([], tf.uint64),
+    ],
+)
+def _folded(key, data):
+    return tf.stack(threefry_2x32((key[0], key[1]), _words(data)))
 
 
 def bits(stream, shape):
