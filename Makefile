@@ -9,15 +9,18 @@ BENCH ?= training_step
 
 # XLA compiles on one core: several tests at once keep the others busy. What it
 # has compiled stays in memory, some GB of a process: parts of the suite have
-# processes of their own. Code 5 says that $(ARGS) leave nothing of a part.
+# processes of their own, the last one all that no other has. Code 5 says that
+# $(ARGS) leave nothing of a part.
 PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4
 FIRST := tests/chains tests/models
 SECOND := tests/likelihood tests/units
+THIRD := $(wildcard tests/*_test.py)
+REST := tests $(addprefix --ignore=,$(FIRST) $(SECOND) $(THIRD))
 define run_tests
 $(PYTEST) $(1) $(ARGS) $(FIRST) || [ $$? -eq 5 ]
 $(PYTEST) $(1) $(ARGS) $(SECOND) || [ $$? -eq 5 ]
-$(PYTEST) $(1) $(ARGS) $(addprefix --ignore=,$(FIRST) $(SECOND)) tests \
-    || [ $$? -eq 5 ]
+$(PYTEST) $(1) $(ARGS) $(THIRD) || [ $$? -eq 5 ]
+$(PYTEST) $(1) $(ARGS) $(REST) || [ $$? -eq 5 ]
 endef
 
 BIN := .venv/bin
