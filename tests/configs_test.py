@@ -8,16 +8,17 @@ import keras
 import numpy as np
 import pytest
 
-import train
 from keras_rbm import data, experiment
+from keras_rbm_cli import configuration
+from keras_rbm_cli.folders import CONFIGS
 
-CONFIGS = pathlib.Path(train.__file__).parent / "configs"
+ROOT = pathlib.Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.gin"))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def registered():
-    train._register(gin, keras, experiment)
+    configuration.register(gin, keras, experiment)
 
     @gin.configurable
     def made_up(width=gin.REQUIRED, num_classes=0):
@@ -48,7 +49,7 @@ OTHERS = [name for name in NAMES if name not in ("base", *STACKS)]
 def test_a_stack_trains(name, tmp_path):
     gin.parse_config_file(f"{name}.gin")
     classes = 10 * (name == "mnist_finetune")
-    experiment_name = train._experiment(gin)
+    experiment_name = configuration.experiment_of(gin)
     assert experiment_name == ("finetune" if classes else "pretrain")
     width = gin.query_parameter("layer_1/RBM.visible")
     gin.parse_config(
@@ -114,7 +115,7 @@ def test_a_config_trains(name, tmp_path):
 
 
 def test_the_readme_lists_every_config():
-    readme = (CONFIGS.parent / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     for name in NAMES:
         if name != "base":
             assert f"`{name}.gin`" in readme

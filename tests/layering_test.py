@@ -11,6 +11,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = "keras_rbm"
+COMMAND = "keras_rbm_cli"
+GIN = f"{COMMAND}/configuration.py"
 LAYERS = (
     (
         "checkpoints",
@@ -87,8 +89,10 @@ def _complaint(path, own, name):
         return "imports must be absolute"
     if name == "gin.tf" or name.startswith("gin.tf."):
         return "nothing imports gin.tf"
-    if top == "gin" and path != "train.py":
-        return "only train.py imports gin"
+    if top == "gin" and path != GIN:
+        return f"only {GIN} imports gin"
+    if top == COMMAND and own is not None:
+        return "the package does without the command"
     if own in (None, "__init__"):
         return None
     if top == "tensorflow" and own not in TENSORFLOW:
@@ -109,7 +113,10 @@ def _files(*patterns):
 
 
 def test_layers_of_the_package():
-    files = _files(f"{PACKAGE}/**/*.py", "*.py", "benchmarks/**/*.py")
+    files = _files(
+        *(f"{folder}/**/*.py" for folder in (PACKAGE, COMMAND, "benchmarks")),
+        "*.py",
+    )
     assert ROOT / PACKAGE / "models" / "rbm.py" in files
     found = [
         complaint
@@ -133,7 +140,7 @@ def test_nothing_is_longer_than_a_few_pages():
         path.relative_to(ROOT).as_posix(): len(
             path.read_text("utf-8").splitlines()
         )
-        for path in _files(f"{PACKAGE}/**/*.py")
+        for path in _files(f"{PACKAGE}/**/*.py", f"{COMMAND}/**/*.py")
     }
     too_long = {
         path: length for path, length in lengths.items() if length > MAX_LINES
@@ -144,7 +151,7 @@ def test_nothing_is_longer_than_a_few_pages():
 @pytest.mark.parametrize(
     ("path", "source", "complaint"),
     [
-        ("../resume.py", "import gin", "only train.py"),
+        ("../train.py", "import gin", "only keras_rbm_cli"),
         ("units/spin.py", "from keras_rbm import chains", "above `units`"),
         ("units/spin.py", "import keras_rbm.models.rbm", "above `units`"),
         ("gibbs.py", "from keras_rbm.gradients import center", "above `gibbs`"),
@@ -156,11 +163,12 @@ def test_nothing_is_longer_than_a_few_pages():
         ("chains/base.py", "from .persistent import A", "absolute"),
         ("gradients.py", "import tensorflow as tf", "not tensorflow"),
         ("tiles.py", "from tensorflow.io import read_file", "not tensorflow"),
-        ("experiment.py", "import gin", "only train.py"),
-        ("experiment.py", "def run():\n    import gin", "only train.py"),
+        ("experiment.py", "import gin", "only keras_rbm_cli"),
+        ("experiment.py", "def run():\n    import gin", "only keras_rbm_cli"),
         ("experiment.py", "from gin import tf", "gin.tf"),
         ("newcomer.py", "", "`newcomer` has no place"),
-        ("__init__.py", "import gin", "only train.py"),
+        ("gibbs.py", "from keras_rbm_cli import main", "without the command"),
+        ("__init__.py", "import gin", "only keras_rbm_cli"),
     ],
 )
 def test_the_checker_finds(path, source, complaint):
@@ -178,7 +186,7 @@ def test_the_checker_finds(path, source, complaint):
         ("keras_rbm/data/mnist.py", "from keras_rbm.data import idx"),
         ("keras_rbm/callbacks/a.py", "from keras_rbm import models, tiles"),
         ("keras_rbm/__init__.py", "from keras_rbm.models import RBM"),
-        ("train.py", "import gin\nfrom keras_rbm import experiment"),
+        (GIN, "import gin\nfrom keras_rbm import experiment"),
     ],
 )
 def test_the_checker_allows(path, source):

@@ -13,7 +13,7 @@ from absl.testing import flagsaver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import train
+from keras_rbm_cli import configuration, main
 from tests import hostile
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -29,11 +29,11 @@ FAST = (
 
 @pytest.fixture(scope="module")
 def call(tmp_path_factory):
-    """Calls `train.main` in this process; returns what it told."""
+    """Calls `main.main` in this process; returns what it told."""
     folder = tmp_path_factory.mktemp("call")
     logger = logging.getLogger("keras_rbm")
     before = logger.propagate, logger.level
-    gin, keras = train._import(folder / "import.log")
+    gin, keras = configuration.libraries(folder / "import.log")
     for handler in logger.handlers:
         handler.close()
     logger.handlers.clear()
@@ -47,9 +47,9 @@ def call(tmp_path_factory):
             pytest.MonkeyPatch.context() as patch,
         ):
             gin.clear_config()
-            patch.setattr(train, "_import", lambda *_: (gin, keras))
+            patch.setattr(configuration, "libraries", lambda *_: (gin, keras))
             with pytest.raises(SystemExit) as stop:
-                train.main(train._flags(["train.py", *map(str, arguments)]))
+                main.main(main.read(["train.py", *map(str, arguments)]))
         assert stop.value.code == 2
         (line,) = screen.getvalue().splitlines()
         assert line.startswith("train.py: error: ")
@@ -63,7 +63,7 @@ def call(tmp_path_factory):
 
 @pytest.fixture
 def refused(call, tmp_path):
-    """Calls `train.main` with a config of this text."""
+    """Calls the command with a config of this text."""
 
     def refused(text):
         config = tmp_path / "wrong.gin"

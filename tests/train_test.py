@@ -27,7 +27,7 @@ def call(*arguments, directory=ROOT):
 
 def test_flags_are_read_before_tensorflow_is_imported():
     code = (
-        "import sys, train\n"
+        "import sys, train, keras_rbm_cli.main\n"
         "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,0 +1,32 @@
+"""What ends a run in one line on the screen."""
+
+import logging
+import textwrap
+
+# Characters of an error; all of it is in the log.
+LONGEST = 2000
+
+
+class UserError(Exception):
+    """Something that the user can put right; told in one line."""
+
+
+class Stopped(Exception):
+    """A signal has ended the run, which can be resumed."""
+
+    def __init__(self, signal, output):
+        super().__init__(
+            f"stopped by {signal}, and saved; go on with --resume {output}"
+        )
+        self.signal = signal
+
+
+def fail(error, log):
+    """Tells a user error in one line; the trace is in the log."""
+    logging.getLogger("keras_rbm").exception("this failed")
+    message = str(error).split("\n  In call to configurable")[0]
+    line = " ".join(message.split()) or type(error).__name__
+    if not isinstance(error, ValueError | OSError):
+        line = f"{type(error).__name__}: {line}"
+    line = textwrap.shorten(line, LONGEST)
+    raise UserError(f"{line} (trace in {log})") from None

@@ -1,0 +1,157 @@
+"""Configs, and the folders of runs: found, made, or refused in one line."""
+
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+
+from keras_rbm_cli import options
+from keras_rbm_cli.errors import UserError
+
+_HERE = pathlib.Path(__file__).resolve().parent
+#: A wheel has them beside this file, a checkout above it.
+CONFIGS = _HERE / "configs"
+if not CONFIGS.is_dir():
+    CONFIGS = _HERE.parent / "configs"
+
+
+def find(name):
+    """The path of a config, given that or a name in `configs/`."""
+    path = pathlib.Path(name)
+    try:
+        for candidate in (path, CONFIGS / path, CONFIGS / f"{path}.gin"):
+            if candidate.is_file():
+                candidate.read_text()
+                return candidate
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the config {name!r}: {error}") from error
+    known = ", ".join(sorted(p.name for p in CONFIGS.glob("*.gin")))
+    raise UserError(f"no config {name!r}; a path, or one of {known}")
+
+
+def process(chief):
+    """Name of this process among those of TF_CONFIG; the chief's is given."""
+    if not os.environ.get("TF_CONFIG"):
+        return chief
+    try:
+        config = json.loads(os.environ["TF_CONFIG"])
+        task, cluster = config["task"], config["cluster"]
+        kind, index = task["type"], int(task["index"])
+        workers = [*cluster.get("chief", ()), *cluster.get("worker", ())]
+        if kind not in ("chief", "worker") or not 0 <= index < len(
+            cluster[kind]
+        ):
+            raise ValueError(kind)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            'TF_CONFIG must be JSON with a "cluster" of workers and the "task" '
+            f"of this one: {os.environ['TF_CONFIG']!r}"
+        ) from error
+    if len(workers) > 1 and options.STRATEGY.value in ("none", "mirrored"):
+        raise UserError(
+            f"--strategy {options.STRATEGY.value} is for one process, but "
+            f"TF_CONFIG names {len(workers)}: unset it"
+        )
+    first = "chief" if "chief" in cluster else "worker"
+    return chief if (kind, index) == (first, 0) else f"{kind}-{index}"
+
+
+def new(config):
+    """Makes the folder of a run, and returns its path."""
+    if os.environ.get("TF_CONFIG") and not options.OUTPUT.value:
+        raise UserError(
+            "several processes need an --output, the same folder for all"
+        )
+    time = f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}"
+    output = pathlib.Path(
+        options.OUTPUT.value or pathlib.Path("runs") / config.stem / time
+    )
+    number = 1
+    # Of runs begun in the same second.
+    while not options.OUTPUT.value and output.exists():
+        output = output.with_name(f"{time}-{number}")
+        number += 1
+    try:
+        # The log of a run that failed before training is no run.
+        # Nor is a folder that nothing has come into.
+        full = output.is_dir() and any(
+            path.suffix != ".log"
+            and not (path.is_dir() and not any(path.iterdir()))
+            for path in output.iterdir()
+        )
+        name = process("train")
+        if full and name == "train":
+            raise UserError(
+                f"{output} holds a run already; give another --output, or "
+                "move it"
+            )
+        output.mkdir(parents=True, exist_ok=bool(options.OUTPUT.value))
+        with open(output / f"{name}.log", "a"):
+            pass
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot make the folder {output}: {error}") from error
+    return output
+
+
+def finished(mode):
+    """The config to go by, and the folder of the run."""
+    if not options.OUTPUT.value:
+        raise UserError(f"--mode {mode} needs --output, the folder of a run")
+    output = pathlib.Path(options.OUTPUT.value)
+    if not output.is_dir():
+        raise UserError(f"no run in {output}: there is no such folder")
+    if not (output / "model.keras").is_file():
+        raise UserError(f"no finished run in {output}: it holds no model.keras")
+    _check_writable(output / f"{mode}.log")
+    return _config_of(output), output
+
+
+def begun():
+    """The config to resume by, and the folder of the run."""
+    if options.OUTPUT.value not in (None, options.RESUME.value):
+        raise UserError("--resume writes into the run's folder; no --output")
+    output = pathlib.Path(options.RESUME.value)
+    if not output.is_dir():
+        raise UserError(f"no run in {output}: there is no such folder")
+    config = _config_of(output)
+    _check_writable(output / f"{process('train')}.log")
+    return config, output
+
+
+def _check_writable(log):
+    try:
+        with open(log, "a"):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write to the folder: {error}") from error
+
+
+def _config_of(output):
+    """What a run was trained by, unless a flag says otherwise."""
+    if options.CONFIG.present:
+        return find(options.CONFIG.value)
+    config = output / "operative_config.gin"
+    if not config.is_file():
+        raise UserError(f"{output} holds no {config.name}; give a --config")
+    return config
+
+
+@contextlib.contextmanager
+def alone(log):
+    """Refuses a folder that another process is training in."""
+    try:
+        import fcntl
+    except ImportError:  # Not on this system.
+        yield
+        return
+    with open(log, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"another process is training in {log.parent}"
+            ) from None
+        except OSError:  # A file system without locks.
+            pass
+        yield

@@ -1,0 +1,103 @@
+"""From the words of a command line to an exit code."""
+
+import signal
+import sys
+import textwrap
+
+from absl import flags
+from absl import logging as absl_logging
+
+from keras_rbm_cli import folders, modes, options, screen
+from keras_rbm_cli.errors import LONGEST, Stopped, UserError
+
+_HELP = """Trains a restricted Boltzmann machine as a .gin file says.
+
+    {program}                       the 8 x 8 digits, no download
+    {program} --config mnist.gin    MNIST
+    {program} --resume runs/mnist/2026-01-31-120000
+    {program} --mode evaluate --output runs/mnist/2026-01-31-120000
+    {program} --mode figures --output runs/mnist/2026-01-31-120000
+
+The third goes on with a run that was stopped, as if it had not been; the next
+one says how probable a finished run makes the data; the last one draws the
+figures of its config, or of another --config, anew.
+A .gin file can run code: use only files that you would run as programs.
+"""
+
+
+def console():
+    """The entry point: reads `sys.argv`, and ends the process."""
+    absl_logging.use_absl_handler()
+    main(read(sys.argv))
+    sys.exit(0)
+
+
+def read(argv):
+    """Reads the flags; what is wrong with them is told as all else is.
+
+    Args:
+        argv: List of the program's path and its arguments.
+
+    Returns:
+        The same without the flags.
+    """
+    program = screen.program(argv)
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    if options.HELP.value:
+        python = "python " if program.endswith(".py") else ""
+        print(_HELP.format(program=python + program))
+        told = flags.FLAGS.module_help(options.__name__).strip()
+        print(told.partition("\n")[2])
+        sys.exit(0)
+    return rest
+
+
+def main(argv):
+    """Trains or evaluates; every user error ends in one line and code 2.
+
+    A run that a signal has ended exits with 128 and the signal's number: 143
+    for SIGTERM, 130 for SIGINT (Ctrl-C).
+
+    Args:
+        argv: List of the program's path, and of nothing that is no flag.
+    """
+    program = screen.program(argv)
+    try:
+        if len(argv) > 1:
+            raise UserError(f"unknown argument {argv[1]!r}; see --help")
+        _do(options.MODE.value)
+    except UserError as error:
+        line = textwrap.shorten(str(error), 2 * LONGEST)
+        print(f"{program}: error: {line}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"\n{program}: stopped", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except Stopped as stopped:
+        print(f"\n{program}: {stopped}", file=sys.stderr)
+        sys.exit(128 + signal.Signals[stopped.signal])
+
+
+def _do(mode):
+    resuming = options.RESUME.value is not None
+    if mode != "train":
+        if resuming:
+            raise UserError(f"--mode {mode} takes --output, not --resume")
+        config, output = folders.finished(mode)
+        evaluating = mode == "evaluate"
+        doing = "Evaluating" if evaluating else "Drawing figures of"
+        print(f"{doing} {output} as {config} says", flush=True)
+        (modes.evaluate if evaluating else modes.draw)(config, output)
+    elif resuming:
+        config, output = folders.begun()
+        print(f"Resuming {output} as {config} says", flush=True)
+        modes.train(config, output, resume=True)
+    else:
+        config = folders.find(options.CONFIG.value)
+        output = folders.new(config)
+        print(f"Training as {config.name} says, into {output}", flush=True)
+        modes.train(config, output)

@@ -1,0 +1,96 @@
+"""What the command does: it trains, evaluates or draws."""
+
+import textwrap
+
+from keras_rbm_cli import configuration, folders, options, screen
+from keras_rbm_cli.errors import Stopped, fail
+
+
+def evaluate(config, output):
+    """Says how probable a finished run makes the data."""
+    log = output / "evaluate.log"
+    gin, keras = configuration.libraries(log)
+    import keras_rbm
+    from keras_rbm import evaluation
+
+    try:
+        configuration.parse(gin, config, "evaluate", {"data", "binarize"})
+        figures = gin.get_configurable("evaluate")(
+            model=_load(keras, output / "model.keras"),
+            output=str(output),
+            about={
+                "keras_rbm": keras_rbm.__version__,
+                "config": str(config),
+            },
+        )
+    except Exception as error:
+        fail(error, log)
+    print(f"\n{evaluation.table(figures)}\n")
+    print(f"The figures are in {output / 'evaluation.json'}.")
+
+
+def draw(config, output):
+    """Draws the figures of a finished run anew."""
+    log = output / "figures.log"
+    gin, keras = configuration.libraries(log)
+
+    try:
+        configuration.parse(
+            gin, config, "draw", {"data", "binarize", "figures", "seed"}
+        )
+        names = gin.get_configurable("draw")(
+            model=_load(keras, output / "model.keras"), output=str(output)
+        )
+    except Exception as error:
+        fail(error, log)
+    print(f"Drawn in {output}: {', '.join(names) or 'nothing'}.")
+
+
+def _load(keras, path):
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:
+        # Keras puts all of the model's config before the reason.
+        reason = str(error).rpartition("Exception encountered: ")[2]
+        raise ValueError(
+            f"cannot read {path}: {textwrap.shorten(reason, 400)}"
+        ) from error
+
+
+def train(config, output, resume=False):
+    """Trains, from the beginning or from where a run stood."""
+    log = output / f"{folders.process('train')}.log"
+    with folders.alone(log):
+        _train_alone(config, output, log, resume)
+
+
+def _train_alone(config, output, log, resume):
+    gin, keras = configuration.libraries(log, options.STRATEGY.value)
+    from keras_rbm import callbacks, experiment
+
+    try:
+        gin.add_config_file_search_path(str(folders.CONFIGS))
+        gin.parse_config_files_and_bindings(
+            [str(config)], configuration.bindings()
+        )
+        keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
+        name = configuration.experiment_of(gin)
+        run, several = gin.get_configurable(name), name != "run"
+        found = run(
+            output=str(output),
+            # What later parts of a run will use is not operative yet.
+            describe=gin.config_str
+            if several
+            else lambda: configuration.describe(gin),
+            resume=resume,
+        )
+    except callbacks.Interrupted as interrupted:
+        raise Stopped(interrupted.reason, output) from None
+    except Exception as error:
+        fail(error, log)
+    if isinstance(found, dict):  # Of a fine-tuning.
+        print(experiment.told(found))
+    print(
+        f"The run is in {output}; look at it with "
+        f"`{screen.tensorboard()} --logdir {output}`."
+    )

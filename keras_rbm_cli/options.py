@@ -1,0 +1,45 @@
+"""The flags of the command."""
+
+from absl import flags
+
+MODE = flags.DEFINE_enum(
+    "mode",
+    "train",
+    ["train", "evaluate", "figures"],
+    "Whether to train; or to evaluate the finished run in --output, or to draw "
+    "its figures anew.",
+)
+CONFIG = flags.DEFINE_string(
+    "config",
+    "digits.gin",
+    "A .gin file: a path, or a name in configs/. To resume or to evaluate, the "
+    "default is what the run was trained by.",
+)
+SET = flags.DEFINE_multi_string(
+    "set", [], 'A binding on top, such as "RBM.hidden=250"; repeatable.'
+)
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Where the data's files are, such as MNIST's IDX files."
+)
+OUTPUT = flags.DEFINE_string(
+    "output", None, "The run's folder; default: runs/<config>/<time>."
+)
+RESUME = flags.DEFINE_string(
+    "resume", None, "The folder of a run to go on with, to the end."
+)
+SEED = flags.DEFINE_integer(
+    "seed", None, "Seed of everything drawn; default: that of the config."
+)
+STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    ["none", "mirrored", "multi_worker", "auto"],
+    "How to use several GPUs or machines (see docs/guides/distributed.md); "
+    "auto: the machines that TF_CONFIG names, else all GPUs.",
+)
+EPOCHS = flags.DEFINE_integer(
+    "epochs", None, "Number of epochs; default: that of the config."
+)
+
+
+HELP = flags.DEFINE_boolean("help", False, "Say what there is.", short_name="h")
