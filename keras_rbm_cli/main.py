@@ -7,7 +7,7 @@ import textwrap
 from absl import flags
 from absl import logging as absl_logging
 
-from keras_rbm_cli import folders, modes, options, screen
+from keras_rbm_cli import folders, modes, options, screen, self_test
 from keras_rbm_cli.errors import LONGEST, Stopped, UserError
 
 _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
@@ -17,9 +17,10 @@ _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
     {program} --resume runs/mnist/2026-01-31-120000
     {program} --mode evaluate --output runs/mnist/2026-01-31-120000
     {program} --mode figures --output runs/mnist/2026-01-31-120000
+    {program} --self_test           whether the installation is sound
 
 The third goes on with a run that was stopped, as if it had not been; the next
-one says how probable a finished run makes the data; the last one draws the
+one says how probable a finished run makes the data; the one after draws the
 figures of its config, or of another --config, anew.
 A .gin file can run code: use only files that you would run as programs.
 """
@@ -69,6 +70,8 @@ def main(argv):
     try:
         if len(argv) > 1:
             raise UserError(f"unknown argument {argv[1]!r}; see --help")
+        if options.SELF_TEST.value:
+            sys.exit(0 if self_test.run(options.OUTPUT.value) else 1)
         _do(options.MODE.value)
     except UserError as error:
         line = textwrap.shorten(str(error), 2 * LONGEST)

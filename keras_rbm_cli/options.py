@@ -42,4 +42,10 @@ EPOCHS = flags.DEFINE_integer(
 )
 
 
+SELF_TEST = flags.DEFINE_boolean(
+    "self_test",
+    False,
+    "Train a tiny machine on made-up data, in seconds, and say whether the "
+    "installation is sound; files go to a temporary folder, or to --output.",
+)
 HELP = flags.DEFINE_boolean("help", False, "Say what there is.", short_name="h")

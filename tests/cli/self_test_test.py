@@ -1,0 +1,112 @@
+"""The self-test: what it finds sound, and what it says where it is not."""
+
+import logging
+
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+
+from keras_rbm_cli import configuration, main, self_test, soundness
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """The logger as it was."""
+    logger = logging.getLogger("keras_rbm")
+    before = logger.propagate, logger.level, list(logger.handlers)
+    yield
+    for handler in logger.handlers:
+        if handler not in before[2]:
+            handler.close()
+    logger.propagate, logger.level, logger.handlers[:] = before
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """No imports and no checks but those that a test puts here."""
+    checks = []
+    monkeypatch.setattr(configuration, "libraries", lambda log: (None, None))
+    monkeypatch.setattr(self_test, "_CHECKS", checks)
+    return checks
+
+
+def verdicts(text):
+    lines = text.splitlines()[:-1]
+    return {line.split()[1]: line.split()[0] for line in lines}
+
+
+def test_this_installation_is_sound(capsys, tmp_path):
+    older = tmp_path / "self_test" / "tensorboard" / "train" / "events.old"
+    older.parent.mkdir(parents=True)
+    older.write_text("")
+    assert self_test.run(str(tmp_path))
+    text = capsys.readouterr().out
+    assert set(verdicts(text).values()) == {"ok"}
+    assert len(verdicts(text)) == 7
+    assert "The installation is sound" in text
+    (events,) = older.parent.iterdir()
+    assert events.stat().st_size
+    assert {path.name for path in (tmp_path / "self_test").iterdir()} == {
+        *("filters.png", "model.keras", "self_test.log", "tensorboard"),
+    }
+
+
+def test_a_folder_that_cannot_be_written(quick, capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    quick.append(("files", soundness.files, "df"))
+    assert not self_test.run(str(tmp_path / "file"))
+    text = capsys.readouterr().out
+    assert verdicts(text) == {"folder": "FAILED", "files": "skipped"}
+    assert "give another --output, or make it writable for user" in text
+    assert "The installation is not sound: files, folder" in text
+
+
+def test_what_fails_is_told_with_what_to_do(quick, capsys):
+    def fails(state):
+        raise soundness.Unsound("one and one make\nthree")
+
+    def breaks(state):
+        raise KeyError("two")
+
+    quick += [
+        ("devices", fails, "count again"),
+        ("other", breaks, "look there"),
+        ("XLA", breaks, "never shown"),
+    ]
+    assert not self_test.run(None)
+    text = capsys.readouterr().out
+    assert "FAILED   devices     one and one make three: count again\n" in text
+    assert "FAILED   other       KeyError: 'two': look there\n" in text
+    assert "skipped  XLA         needs: devices\n" in text
+    assert "never shown" not in text
+
+
+def test_packages_that_are_missing(monkeypatch, capsys):
+    def libraries(log):
+        raise ModuleNotFoundError("No module named 'tensorflow'")
+
+    monkeypatch.setattr(configuration, "libraries", libraries)
+    assert not self_test.run(None)
+    text = capsys.readouterr().out
+    assert verdicts(text).pop("packages") == "FAILED"
+    assert "No module named 'tensorflow': install the package with" in text
+    assert text.count("needs: packages\n") == 5
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_the_exit_code_says_so(monkeypatch, sound):
+    monkeypatch.setattr(self_test, "run", lambda output: sound)
+    with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
+        main.main(main.read(["train.py", "--self_test"]))
+    assert stop.value.code == (0 if sound else 1)
+
+
+@pytest.mark.slow
+def test_the_checks_can_fail(monkeypatch, tmp_path):
+    state = soundness.State(tmp_path)
+    monkeypatch.setattr(soundness, "_UPDATES", soundness._EXECUTION)
+    with pytest.raises(soundness.Unsound, match="less than 2"):
+        soundness.learning(state)
+    state.start[0] = state.start[0] + np.ones_like(state.start[0])
+    with pytest.raises(soundness.Unsound, match="other weights"):
+        soundness.repeatable(state)
