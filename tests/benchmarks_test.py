@@ -212,3 +212,13 @@ def test_a_long_soak_finds_nothing_that_creeps():
     figures = benchmark.soak(200_000, verbose=0)
     told = list(benchmark.failures(figures | {"slowdown": 1.0}))
     assert not told
+
+
+def test_the_import_adds_nothing_heavy():
+    """What Keras brings by itself, such as scikit-learn, is not counted."""
+    found = load("import_time").race()
+    assert "keras_rbm.models.rbm" in found["added"]
+    packages = {name.partition(".")[0] for name in found["added"]}
+    assert packages <= {"keras_rbm", "tensorboard"}
+    assert "keras_rbm.sklearn" not in found["added"]
+    assert 0 < found["extra"][1] < found["base"][1]
