@@ -171,10 +171,10 @@ def test_the_log_likelihood_is_measured_and_written(finished):
     written = [float(row["val_log_likelihood"]) for row in rows]
     assert written == pytest.approx(found)
     tags = events.read(output / "tensorboard" / "validation")
-    assert list(tags["likelihood/log_likelihood_lower"]) == [1, 3]
+    assert list(tags["2 Likelihood/log_likelihood_lower"]) == [1, 3]
     tags = events.read(output / "tensorboard" / "train")
-    assert list(tags["chains/memory"]) == [1, 3]
-    assert list(tags["learning/validation_gap"]) == [1, 3]
+    assert list(tags["3 Chains/memory"]) == [1, 3]
+    assert list(tags["2 Likelihood/validation_gap"]) == [1, 3]
 
 
 def test_without_the_log_likelihood(tmp_path):
@@ -188,7 +188,7 @@ def test_without_the_log_likelihood(tmp_path):
     )
     assert "val_log_likelihood" not in history.history
     tags = events.read(tmp_path / "tensorboard" / "train")
-    assert not [tag for tag in tags if tag.startswith("chains/")]
+    assert not [tag for tag in tags if tag.startswith("3 Chains/")]
 
 
 def test_the_learning_rate_is_held_and_falls_then():
@@ -262,7 +262,7 @@ def test_a_run_at_a_constant_rate_can_be_prolonged(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["0", "1"]
     tags = events.read(tmp_path / "tensorboard" / "train")
-    assert list(tags["learning/loss"]) == [1, 2]
+    assert list(tags["1 Learning/loss"]) == [1, 2]
 
 
 def test_a_resumed_run_must_be_the_same(tmp_path):

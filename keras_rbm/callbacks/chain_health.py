@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_rbm import checks, diagnostics, random
 from keras_rbm import machine as machine_lib
+from keras_rbm.callbacks import tags
 from keras_rbm.callbacks.measured import Measured
 from keras_rbm.compiled import compiled
 from keras_rbm.models.averaging import averaged_weights
@@ -27,31 +28,32 @@ class ChainHealth(Measured):
 
     Of persistent chains, from a run of block-Gibbs sweeps that starts at the
     fantasy particles and moves nothing that persists, with the weights as
-    they are:
+    they are, in the group `3 Chains`:
 
-    - `chains/autocorrelation_time`: that of the free energy, in sweeps, over
+    - `autocorrelation_time`: that of the free energy, in sweeps, over
       all chains. A lower bound where it is more than a fifth of the run.
-    - `chains/memory`: autocorrelation of the free energy over half the run: 0
+    - `memory`: autocorrelation of the free energy over half the run: 0
       for chains that mix, 1 for chains each of which stays where it is.
-    - `chains/never_flipping`: share of the visible units that flip in no
+    - `never_flipping`: share of the visible units that flip in no
       chain, of those that vary in the data (units of two states).
-    - `chains/distance`: root mean square over the visible units of the
-      particles' mean less that of the data; `chains/distance_after`: the same
-      at the end of the run; `chains/distance_floor`: what as many independent
-      examples would have on average. Learning itself holds the first near the
+    - `distance`: root mean square over the visible units of the particles'
+      mean less that of the data; `distance_after`: the same at the end of the
+      run; `distance_floor`: what as many independent examples would have on
+      average. Learning itself holds the first near the
       floor. The second shows where the machine would go without: the rate of
       learning is high if it is far above the floor.
-    - `chains/swap_rate_min` and `chains/swap_rate_mean`, over neighbouring
+    - `swap_rate_min` and `swap_rate_mean`, over neighbouring
       betas, of a `TemperedChain`. Its autocorrelation is that of plain
       sweeps, without exchanges: a property of the machine.
 
     Of the machine, with averaged weights where there are such:
 
-    - `hidden/dead`, `hidden/saturated`: shares of the hidden units (of two
-      states) whose mean given v is below 0.01, or above 0.99, of the way from
-      one state to the other for all the examples `v`: they tell nothing.
-    - `learning/validation_gap`: mean F(v) - mean F(v_train), in nats. It grows
-      with overfitting.
+    - `1 Learning/hidden_dead`, `1 Learning/hidden_saturated`: shares of the
+      hidden units (of two states) whose mean given v is below 0.01, or above
+      0.99, of the way from one state to the other for all the examples `v`:
+      they tell nothing.
+    - `2 Likelihood/validation_gap`: mean F(v) - mean F(v_train), in nats. It
+      grows with overfitting.
 
     A warning goes to the logger `keras_rbm`, once for each `fit`, when the
     chains have stopped mixing: the memory is above 0.8 (so that four fifths
@@ -108,8 +110,9 @@ class ChainHealth(Measured):
     def measure(self, step):
         values = self._machine_values()
         if self.model.machine_particles is not None:
-            values |= {f"chains/{k}": x for k, x in self._chains().items()}
-            self._warn(step, values)
+            chains = self._chains()
+            values |= {f"{tags.CHAINS}/{k}": x for k, x in chains.items()}
+            self._warn(step, chains)
         return values
 
     def _machine_values(self):
@@ -118,7 +121,7 @@ class ChainHealth(Measured):
             free_energy, least, most = _look_at(machine, self._states(self.v))
             values = {}
             if self.v_train is not None:
-                values["learning/validation_gap"] = (
+                values[f"{tags.LIKELIHOOD}/validation_gap"] = (
                     free_energy
                     - _look_at(machine, self._states(self.v_train))[0]
                 )
@@ -126,8 +129,9 @@ class ChainHealth(Measured):
         if states is not None:
             low, high = np.min(states), np.max(states)
             share = 0.01 * (high - low)
-            values["hidden/dead"] = np.mean(most < low + share)
-            values["hidden/saturated"] = np.mean(least > high - share)
+            dead, saturated = most < low + share, least > high - share
+            values[f"{tags.LEARNING}/hidden_dead"] = dead.mean()
+            values[f"{tags.LEARNING}/hidden_saturated"] = saturated.mean()
         return values
 
     def _chains(self):
@@ -169,10 +173,7 @@ class ChainHealth(Measured):
         return values
 
     def _warn(self, step, values):
-        reason = _reason(
-            {k.removeprefix("chains/"): x for k, x in values.items()},
-            self.num_sweeps,
-        )
+        reason = _reason(values, self.num_sweeps)
         if reason and not self._warned:
             self._warned = True
             _LOG.warning("epoch %d: the chains do not mix: %s", step, reason)

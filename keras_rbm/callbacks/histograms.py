@@ -3,16 +3,17 @@
 import keras
 import tensorflow as tf
 
+from keras_rbm.callbacks import tags
 from keras_rbm.callbacks.periodic import Periodic
 
 
 class Histograms(Periodic):
     """Writes histograms of the model to TensorBoard every few epochs.
 
-    The tags are `parameters/kernel`, `parameters/visible_bias`,
-    `parameters/hidden_bias` (and so for the other parameters of the units)
-    and, where there are examples, `hidden/means`: E[h | v] of all hidden
-    units over the examples.
+    The tags are `6 Histograms/kernel`, `.../visible_bias`, `.../hidden_bias`
+    (and so for the other parameters of the units) and, where there are
+    examples, `.../hidden_means`: E[h | v] of all hidden units over the
+    examples.
 
     Args:
         log_dir: Path of the directory that TensorBoard is shown.
@@ -31,14 +32,16 @@ class Histograms(Periodic):
 
     def write(self):
         model = self.model
-        values = {"parameters/kernel": model.kernel}
+        values = {"kernel": model.kernel}
         for side, params in (
             ("visible", model.visible_params),
             ("hidden", model.hidden_params),
         ):
             for name, value in params.items():
-                values[f"parameters/{side}_{name}"] = value
+                values[f"{side}_{name}"] = value
         if self.examples is not None:
-            values["hidden/means"] = model(self.examples)
-        for tag, value in values.items():
-            tf.summary.histogram(tag, keras.ops.convert_to_tensor(value))
+            values["hidden_means"] = model(self.examples)
+        for name, value in values.items():
+            tf.summary.histogram(
+                f"{tags.HISTOGRAMS}/{name}", keras.ops.convert_to_tensor(value)
+            )

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import devices, tiles
+from keras_rbm.callbacks import tags
 from keras_rbm.callbacks.periodic import Periodic
 
 _DESCRIPTIONS = {
@@ -22,9 +23,9 @@ _DESCRIPTIONS = {
 class Images(Periodic):
     """Writes pictures of the model to TensorBoard every few epochs.
 
-    The tags are `images/filters`, `images/sample_means` (but of a `ClassRBM`
+    The tags are `5 Images/filters`, `.../sample_means` (but of a `ClassRBM`
     that learns p(y | x) alone) and, where there are examples,
-    `images/reconstructions`; see the functions of these names.
+    `.../reconstructions`; see the functions of these names.
 
     Args:
         log_dir: Path of the directory that TensorBoard is shown.
@@ -69,7 +70,7 @@ class Images(Periodic):
             )
         for name, picture in pictures.items():
             tf.summary.image(
-                f"images/{name}",
+                f"{tags.IMAGES}/{name}",
                 picture[None, :, :, None],
                 description=_DESCRIPTIONS[name],
             )

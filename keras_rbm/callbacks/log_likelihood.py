@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from keras_rbm import checks
+from keras_rbm.callbacks import tags
 from keras_rbm.callbacks.measured import Measured
 from keras_rbm.models.averaging import averaged_weights
 
@@ -41,7 +42,7 @@ class LogLikelihood(Measured):
     **This callback must stand before those that use its figures.** They are
     minus infinity if there are none because training diverged at once.
 
-    TensorBoard gets, in the run `validation`, `likelihood/` with
+    TensorBoard gets, in the run `validation`, in the group `2 Likelihood`,
     `log_likelihood_lower` and `log_likelihood_upper`, `log_partition_lower`
     and `log_partition_upper`, `standard_error` (of the log-likelihood) and,
     for AIS, `effective_sample_size`, the smaller one of both directions.
@@ -153,7 +154,7 @@ class LogLikelihood(Measured):
                 log_partition.forward.effective_sample_size,
                 log_partition.reverse.effective_sample_size,
             )
-        return {f"likelihood/{name}": x for name, x in values.items()}
+        return {f"{tags.LIKELIHOOD}/{name}": x for name, x in values.items()}
 
     def _method(self):
         if self.method != "auto":

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm.callbacks import log_likelihood
+from keras_rbm.callbacks import log_likelihood, tags
 from keras_rbm.callbacks import writer as writer_lib
 
 
@@ -18,17 +18,16 @@ class Scalars(keras.callbacks.Callback):
     chart. The step is the number of the epoch, from 1. Tags are grouped by
     what they tell:
 
-    - `likelihood/`: whatever has "likelihood" or "log_partition" in its name,
+    - `1 Learning`: what is in no other group, such as `loss`, and
+      `learning_rate`, the rate of the optimizer at the end of the epoch;
+    - `2 Likelihood`: whatever has "likelihood" or "log_partition" in its name,
       but for the figures of `LogLikelihood`, which writes them itself;
-    - `hidden/`: whatever starts with `hidden_`, so `hidden/activity`;
-    - `learning/`: all else, such as `learning/loss`, and
-      `learning/learning_rate`, the rate of the optimizer at the end of the
-      epoch;
-    - `throughput/updates_per_second`: updates of the parameters, from the
-      start of an epoch to the end of its last update. Input counts;
-      validation and other callbacks do not. In the first epoch of a `fit`,
-      which compiles, the clock starts with the end of the first compiled
-      call, unless there is only one.
+    - `3 Chains`: `num_sweeps`, where it has a schedule;
+    - `4 Throughput`: `updates_per_second`, of the parameters, from the start
+      of an epoch to the end of its last update. Input counts; validation and
+      other callbacks do not. In the first epoch of a `fit`, which compiles,
+      the clock starts with the end of the first compiled call, unless there is
+      only one.
 
     Args:
         log_dir: Path of the directory that TensorBoard is shown.
@@ -67,12 +66,14 @@ class Scalars(keras.callbacks.Callback):
             run = "validation" if name.startswith("val_") else "train"
             name = name.removeprefix("val_")
             if name not in log_likelihood.NAMES:
-                runs[run][_tag(name)] = value
+                runs[run][tags.of_metric(name)] = value
         train = runs["train"]
-        train["learning/learning_rate"] = _number(optimizer.learning_rate)
+        train[f"{tags.LEARNING}/learning_rate"] = _number(
+            optimizer.learning_rate
+        )
         updates, seconds = np.subtract(self._end, self._begin)
         if updates:
-            train["throughput/updates_per_second"] = updates / seconds
+            train[f"{tags.THROUGHPUT}/updates_per_second"] = updates / seconds
         for run, values in runs.items():
             if values:
                 self._write(run, values, epoch + 1)
@@ -90,14 +91,6 @@ class Scalars(keras.callbacks.Callback):
             for tag, value in values.items():
                 tf.summary.scalar(tag, value)
         self._writers[run].flush()
-
-
-def _tag(name):
-    if "likelihood" in name or "log_partition" in name:
-        return f"likelihood/{name}"
-    if name.startswith("hidden_"):
-        return f"hidden/{name.removeprefix('hidden_')}"
-    return f"learning/{name}"
 
 
 def _number(variable):

@@ -13,7 +13,7 @@ from tests.oracle import Oracle
 
 X, V = machines.data(64), machines.data(40, seed=1)
 CHAINS = {
-    f"chains/{name}"
+    f"3 Chains/{name}"
     for name in (
         "autocorrelation_time",
         "memory",
@@ -23,7 +23,11 @@ CHAINS = {
         "distance_floor",
     )
 }
-MACHINE = {"hidden/dead", "hidden/saturated", "learning/validation_gap"}
+MACHINE = {
+    "1 Learning/hidden_dead",
+    "1 Learning/hidden_saturated",
+    "2 Likelihood/validation_gap",
+}
 NUM_CHAINS = 200
 
 
@@ -68,17 +72,19 @@ def test_chains_of_an_enumerated_machine(tmp_path):
     run = diagnostics.run(ours.machine(), particles, random.stream(2), 300)
     found = diagnostics.autocorrelation_time(run.free_energy)
     assert found.converged
-    assert values["chains/autocorrelation_time"] == pytest.approx(found.sweeps)
+    assert values["3 Chains/autocorrelation_time"] == pytest.approx(
+        found.sweeps
+    )
     # Some standard errors of a correlation after 150 sweeps, which is 0.
     error = np.sqrt(found.sweeps / (150 * NUM_CHAINS))
-    assert abs(values["chains/memory"]) < 4 * error
-    assert values["chains/never_flipping"] == 0
+    assert abs(values["3 Chains/memory"]) < 4 * error
+    assert values["3 Chains/never_flipping"] == 0
     mean = X.mean(0)
     for tag, v in (("distance", particles), ("distance_after", run.v)):
         expected = np.sqrt(np.mean((np.asarray(v).mean(0) - mean) ** 2))
-        assert values[f"chains/{tag}"] == pytest.approx(expected)
+        assert values[f"3 Chains/{tag}"] == pytest.approx(expected)
     floor = np.sqrt(np.mean(mean * (1 - mean)) / NUM_CHAINS)
-    assert values["chains/distance_floor"] == pytest.approx(floor)
+    assert values["3 Chains/distance_floor"] == pytest.approx(floor)
 
 
 def test_the_floor_is_what_independent_examples_have():
@@ -102,12 +108,12 @@ def test_hidden_units_and_gap(tmp_path):
     values = measured(tmp_path, ours)
     # Contrastive divergence keeps no chains.
     assert set(values) == MACHINE
-    assert values["hidden/dead"] == 0.25
-    assert values["hidden/saturated"] == 0.25
+    assert values["1 Learning/hidden_dead"] == 0.25
+    assert values["1 Learning/hidden_saturated"] == 0.25
     gap = oracle.free_energy(V).mean() - oracle.free_energy(X).mean()
     scale = np.abs(oracle.free_energy(X)).max()
     tolerance = machines.rounding("float32", scale, 20)
-    assert abs(values["learning/validation_gap"] - gap) < tolerance
+    assert abs(values["2 Likelihood/validation_gap"] - gap) < tolerance
 
 
 def test_many_examples_come_in_batches(tmp_path):
@@ -119,11 +125,11 @@ def test_many_examples_come_in_batches(tmp_path):
     oracle.kernel[4], oracle.hidden_bias[:] = 20.0, -20.0
     oracle.kernel[:4] = 0.0
     values = measured(tmp_path, machines.rbm(oracle), v)
-    assert values["hidden/dead"] == 0
+    assert values["1 Learning/hidden_dead"] == 0
     gap = oracle.free_energy(v).mean() - oracle.free_energy(X).mean()
     scale = np.abs(oracle.free_energy(X)).max()
     tolerance = machines.rounding("float32", scale, 20)
-    assert abs(values["learning/validation_gap"] - gap) < tolerance
+    assert abs(values["2 Likelihood/validation_gap"] - gap) < tolerance
 
 
 def test_averaged_weights_are_for_the_machine_alone(tmp_path):
@@ -146,12 +152,12 @@ def test_averaged_weights_are_for_the_machine_alone(tmp_path):
     scale = np.abs(now.free_energy(X)).max()
     tolerance = machines.rounding("float32", scale, 20)
     assert abs(gap(now) - gap(average)) > 2 * tolerance
-    assert abs(values["learning/validation_gap"] - gap(average)) < tolerance
+    assert abs(values["2 Likelihood/validation_gap"] - gap(average)) < tolerance
     run = diagnostics.run(
         ours.machine(), ours.fantasy_particles, random.stream(0), 300
     )
     time = diagnostics.autocorrelation_time(run.free_energy).sweeps
-    assert values["chains/autocorrelation_time"] == pytest.approx(time)
+    assert values["3 Chains/autocorrelation_time"] == pytest.approx(time)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +184,10 @@ def test_training_goes_on_as_without(tmp_path, chain):
         )
         models.append(ours)
     machines.assert_same_states(*models)
-    assert list(events.read(tmp_path / "train")["hidden/dead"]) == [1, 2]
+    assert list(events.read(tmp_path / "train")["1 Learning/hidden_dead"]) == [
+        1,
+        2,
+    ]
 
 
 def warnings(caplog, ours, tmp_path, epochs=3, **kwargs):
@@ -232,7 +241,7 @@ def test_units_that_are_constant_in_the_data_need_not_flip(tmp_path):
     x = X.copy()
     x[:, [0, 2]] = 0
     values = measured(tmp_path, persistent(oracle), v_train=x)
-    assert values["chains/never_flipping"] == pytest.approx(1 / 3)
+    assert values["3 Chains/never_flipping"] == pytest.approx(1 / 3)
 
 
 def test_tempered_chains_are_judged_by_their_exchanges(tmp_path, caplog):
@@ -243,11 +252,11 @@ def test_tempered_chains_are_judged_by_their_exchanges(tmp_path, caplog):
     ours.chain.swap_rates.assign(rates)
     values = measured(tmp_path, ours)
     assert set(values) == CHAINS | MACHINE | {
-        "chains/swap_rate_min",
-        "chains/swap_rate_mean",
+        "3 Chains/swap_rate_min",
+        "3 Chains/swap_rate_mean",
     }
-    assert values["chains/swap_rate_min"] == rates.min()
-    assert values["chains/swap_rate_mean"] == pytest.approx(rates.mean())
+    assert values["3 Chains/swap_rate_min"] == rates.min()
+    assert values["3 Chains/swap_rate_mean"] == pytest.approx(rates.mean())
     assert warnings(caplog, ours, tmp_path / "fine", epochs=1) == []
     ours.chain.swap_rates.assign([0.5, 0.01])
     (told,) = warnings(caplog, ours, tmp_path / "rare", epochs=2)
@@ -257,10 +266,10 @@ def test_tempered_chains_are_judged_by_their_exchanges(tmp_path, caplog):
 def test_without_training_examples(tmp_path):
     ours = persistent(Oracle.draw(5, 4, seed=3))
     values = measured(tmp_path, ours, v_train=None)
-    assert set(values) == CHAINS | MACHINE - {"learning/validation_gap"}
+    assert set(values) == CHAINS | MACHINE - {"2 Likelihood/validation_gap"}
     mean = np.asarray(ours.fantasy_particles).mean(0)
     expected = np.sqrt(np.mean((mean - V.mean(0)) ** 2))
-    assert values["chains/distance"] == pytest.approx(expected)
+    assert values["3 Chains/distance"] == pytest.approx(expected)
 
 
 def test_grey_values_will_do(tmp_path):

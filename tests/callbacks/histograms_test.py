@@ -20,10 +20,10 @@ def test_parameters_and_hidden_means(tmp_path):
     model = keras_rbm.RBM(12, 6, seed=3)
     values = written(tmp_path, model, x)
     expected = {
-        "parameters/kernel": model.kernel,
-        "parameters/visible_bias": model.visible_params["bias"],
-        "parameters/hidden_bias": model.hidden_params["bias"],
-        "hidden/means": model(x),
+        "6 Histograms/kernel": model.kernel,
+        "6 Histograms/visible_bias": model.visible_params["bias"],
+        "6 Histograms/hidden_bias": model.hidden_params["bias"],
+        "6 Histograms/hidden_means": model(x),
     }
     assert set(values) == set(expected)
     for tag, value in expected.items():
@@ -38,7 +38,7 @@ def test_parameters_and_hidden_means(tmp_path):
 def test_without_examples(tmp_path):
     values = written(tmp_path, keras_rbm.RBM(12, 6, seed=3))
     assert set(values) == {
-        "parameters/kernel",
-        "parameters/visible_bias",
-        "parameters/hidden_bias",
+        "6 Histograms/kernel",
+        "6 Histograms/visible_bias",
+        "6 Histograms/hidden_bias",
     }

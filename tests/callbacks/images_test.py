@@ -92,7 +92,7 @@ def test_callback_writes_all_pictures(tmp_path, examples, policy):
         "reconstructions": callbacks.reconstructions(model, examples, SHAPE),
     }
     for name, picture in expected.items():
-        written = events.pictures(tmp_path / "train", f"images/{name}")
+        written = events.pictures(tmp_path / "train", f"5 Images/{name}")
         assert list(written) == [5]
         np.testing.assert_array_equal(written[5], picture)
 
@@ -103,8 +103,8 @@ def test_callback_without_examples_or_shape(tmp_path):
     callback.on_train_begin()
     callback.on_epoch_end(0)
     assert set(events.read(tmp_path / "train")) == {
-        "images/filters",
-        "images/sample_means",
+        "5 Images/filters",
+        "5 Images/sample_means",
     }
 
 
@@ -115,7 +115,9 @@ def test_callback_survives_diverged_weights(tmp_path, examples):
     callback.set_model(model)
     callback.on_train_begin()
     callback.on_epoch_end(0)
-    (picture,) = events.pictures(tmp_path / "train", "images/filters").values()
+    (picture,) = events.pictures(
+        tmp_path / "train", "5 Images/filters"
+    ).values()
     assert set(np.unique(picture)) == {64, 128}
 
 
@@ -146,7 +148,7 @@ def test_pictures_of_data_that_are_no_pixels(tmp_path, examples):
         ),
     ):
         (found,) = events.pictures(
-            tmp_path / "train", f"images/{name}"
+            tmp_path / "train", f"5 Images/{name}"
         ).values()
         np.testing.assert_array_equal(found, expected)
 

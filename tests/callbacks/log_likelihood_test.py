@@ -101,7 +101,7 @@ def test_tensorboard_has_what_was_measured_once(fitted):
     tags = events.read(path / "validation")
     # `Scalars` follows, and leaves these figures alone.
     assert set(tags) == {
-        f"likelihood/{name}"
+        f"2 Likelihood/{name}"
         for name in (
             "log_likelihood_lower",
             "log_likelihood_upper",
@@ -112,7 +112,7 @@ def test_tensorboard_has_what_was_measured_once(fitted):
     }
     others = events.read(path / "train")
     assert not [tag for tag in others if "/log_likelihood" in tag]
-    steps = tags["likelihood/log_likelihood_lower"]
+    steps = tags["2 Likelihood/log_likelihood_lower"]
     assert list(steps) == [1, 2, 4, 5]
     np.testing.assert_allclose(
         list(steps.values()),
@@ -221,14 +221,14 @@ def test_a_bracket_has_two_ends(tmp_path):
     assert again.lower - margin < exact(oracle) < again.upper + margin
     tags = events.read(tmp_path / "validation")
     bracket = again.log_partition
-    assert tags["likelihood/effective_sample_size"][1] == pytest.approx(
+    assert tags["2 Likelihood/effective_sample_size"][1] == pytest.approx(
         min(
             bracket.forward.effective_sample_size,
             bracket.reverse.effective_sample_size,
         )
     )
     for name in ("lower", "upper"):
-        written = tags[f"likelihood/log_partition_{name}"][1]
+        written = tags[f"2 Likelihood/log_partition_{name}"][1]
         assert written == pytest.approx(getattr(bracket, name))
 
 
@@ -301,7 +301,7 @@ def test_training_examples_have_names_of_their_own(tmp_path):
     assert history["log_likelihood"] == [float(ours.log_likelihood(V))]
     assert not [name for name in history if name.startswith("val_")]
     tags = events.read(tmp_path / "train")
-    assert list(tags["likelihood/log_likelihood_lower"]) == [1]
+    assert list(tags["2 Likelihood/log_likelihood_lower"]) == [1]
 
 
 def test_the_first_epoch_of_each_fit_is_measured(tmp_path):

@@ -98,7 +98,7 @@ def test_callbacks_that_follow_are_told(tmp_path):
         keras.callbacks.CSVLogger(tmp_path / "history.csv"),
     )
     fit({0: 1, 2: 4}, 3, others=others)
-    sweeps = events.read(tmp_path / "logs" / "train")["learning/num_sweeps"]
+    sweeps = events.read(tmp_path / "logs" / "train")["3 Chains/num_sweeps"]
     assert sweeps == {1: 1, 2: 1, 3: 4}
     with open(tmp_path / "history.csv") as file:
         rows = list(csv.DictReader(file))
