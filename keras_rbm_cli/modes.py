@@ -92,5 +92,7 @@ def _train_alone(config, output, log, resume):
         print(experiment.told(found))
     print(
         f"The run is in {output}; look at it with "
-        f"`{screen.tensorboard()} --logdir {output}`."
+        # Else it keeps ten epochs' pictures.
+        f"`{screen.tensorboard()} --samples_per_plugin images=100 "
+        f"--logdir {output}`."
     )

@@ -177,6 +177,21 @@ def test_the_log_likelihood_is_measured_and_written(finished):
     assert list(tags["2 Likelihood/validation_gap"]) == [1, 3]
 
 
+def test_pictures_histograms_and_points_are_written(finished):
+    _, _, output = finished
+    tags = events.read(output / "tensorboard" / "train")
+    for name in (
+        *("5 Images/filters", "5 Images/projection", "5 Images/sample_means"),
+        *("5 Images/reconstructions", "6 Histograms/kernel"),
+    ):
+        assert list(tags[name]) == [1, 2, 3], name
+    folder = output / "tensorboard" / "train"
+    assert (folder / "projector_config.pbtxt").is_file()
+    points = np.loadtxt(folder / "projector" / "points.tsv", delimiter="\t")
+    np.testing.assert_array_equal(points[:50], tiny().train)
+    assert len(points) == 50 + 8  # Those of the chain.
+
+
 def test_without_the_log_likelihood(tmp_path):
     history = experiment.run(
         machine(),

@@ -91,6 +91,11 @@ def assert_same(output, whole):
     for name in (
         *("samples.png", "filters.png", "reconstructions.png"),
         *("updates.csv", "curves.png", "filters_by_epoch.png"),
+        "tensorboard/train/projector_config.pbtxt",
+        *(
+            f"tensorboard/train/projector/{name}"
+            for name in ("points.tsv", "labels.tsv", "images.png")
+        ),
     ):
         picture = (output / name).read_bytes()
         assert picture == (whole / name).read_bytes()

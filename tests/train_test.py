@@ -57,7 +57,7 @@ def test_a_run_from_another_directory(tmp_path):
     last = done.stdout.splitlines()[-1]
     where = run.relative_to(tmp_path)
     assert last.startswith(f"The run is in {where}; look at it with `")
-    assert last.endswith(f"tensorboard --logdir {where}`.")
+    assert last.endswith(f" --samples_per_plugin images=100 --logdir {where}`.")
     config = (run / "operative_config.gin").read_text()
     assert "RBM.hidden = 7" in config
     assert "seed = 3" in config

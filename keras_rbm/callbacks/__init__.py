@@ -15,10 +15,13 @@ from keras_rbm.callbacks.images import write_png as write_png
 from keras_rbm.callbacks.log_likelihood import LogLikelihood as LogLikelihood
 from keras_rbm.callbacks.progress import EpochLog as EpochLog
 from keras_rbm.callbacks.progress import Progress as Progress
+from keras_rbm.callbacks.projection import Projection as Projection
+from keras_rbm.callbacks.projector import Projector as Projector
 from keras_rbm.callbacks.quality import quality as quality
 from keras_rbm.callbacks.run_state import Interrupted as Interrupted
 from keras_rbm.callbacks.run_state import Position as Position
 from keras_rbm.callbacks.scalars import Scalars as Scalars
+from keras_rbm.callbacks.shown import shown as shown
 from keras_rbm.callbacks.sweeps import NumSweeps as NumSweeps
 from keras_rbm.callbacks.text import config_text as config_text
 from keras_rbm.callbacks.update_log import UpdateLog as UpdateLog

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import devices, tiles
-from keras_rbm.callbacks import tags
+from keras_rbm.callbacks import particles, tags
 from keras_rbm.callbacks.periodic import Periodic
 
 _DESCRIPTIONS = {
@@ -62,7 +62,7 @@ class Images(Periodic):
     def write(self):
         shown = {"image_shape": self.image_shape, "picture": self.picture}
         pictures = {"filters": filters(self.model, **shown)}
-        if getattr(self.model, "generative_weight", 1):  # Else it cannot draw.
+        if particles.can_draw(self.model):
             pictures["sample_means"] = samples(self.model, **shown)
         if self.examples is not None:
             pictures["reconstructions"] = reconstructions(
@@ -129,10 +129,8 @@ def samples(
     Returns:
         `uint8` array of shape `(height, width)`, in pixels.
     """
-    particles = model.fantasy_particles
-    if particles is None:
-        particles = model.sample(num_samples, num_sweeps=num_sweeps, seed=seed)
-    means = _array(model.predict_reconstruction(particles[:num_samples]))
+    drawn = particles.of_model(model, num_samples, num_sweeps, seed)
+    means = _array(model.predict_reconstruction(drawn))
     return tiles.tile(tiles.grey(_shown(means, picture)), image_shape)
 
 

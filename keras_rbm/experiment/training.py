@@ -24,6 +24,8 @@ _LOG = logging.getLogger("keras_rbm")
 _VALIDATION_BATCH = 1000
 # Examples that the data's mean is taken from, at most.
 _MOST_MEAN_EXAMPLES = 10_000
+# Examples beside which samples are shown.
+_MOST_SHOWN = 2000
 
 
 def run(
@@ -74,7 +76,7 @@ def run(
         seed: Integer from 0 to 2**63 - 1, for the order and the binarization
             of the examples.
         pictures_every: TensorBoard's images and histograms are written after
-            so many epochs.
+            so many epochs; what its Projector shows, at the end.
         describe: Function without arguments that returns the configuration
             as text, for `operative_config.gin` and TensorBoard; or `None`.
         num_sweeps: Schedule of the chain's number of sweeps, such as `{0: 1,
@@ -212,15 +214,14 @@ def run(
                 *sweeps,  # Before those that its logs are for.
                 *measured,  # These too.
                 callbacks.Scalars(log_dir),
-                callbacks.Images(
+                *callbacks.shown(
                     log_dir,
-                    shown.image_shape,
                     examples,
+                    some(v_train, _MOST_SHOWN),
                     pictures_every,
-                    shown.picture,
+                    *shown,
                     os.path.join(output, "filters"),
                 ),
-                callbacks.Histograms(log_dir, examples, pictures_every),
                 *callbacks.on_chief(
                     keras.callbacks.CSVLogger(
                         os.path.join(output, "history.csv"), append=resume

@@ -1,0 +1,106 @@
+"""Data and fantasy particles as points of TensorBoard's Projector."""
+
+import math
+import os
+import pathlib
+
+import keras
+import numpy as np
+from tensorboard.plugins import projector as plugin
+
+from keras_rbm import devices, tiles
+from keras_rbm.callbacks import particles
+from keras_rbm.callbacks.images import write_png
+
+# Particles that are shown, at most.
+_MOST = 1000
+# Small images are enlarged to so many pixels, to be seen in a cloud.
+_SIDE = 28
+
+
+class Projector(keras.callbacks.Callback):
+    """Leaves data and fantasy particles for the Projector at the end of `fit`.
+
+    They are points of as many dimensions as the data have columns, which the
+    Projector shows by PCA, t-SNE or UMAP. Each has a `kind`, `data` or
+    `particle`, by which to colour, a number and, with a `ClassRBM`, its
+    class. Images are shown as such. A `ClassRBM` that learns p(y | x) alone
+    has no particles, and leaves nothing.
+
+    TensorBoard reads such files when it starts: one that was started before
+    the end of `fit` must be started anew.
+
+    Args:
+        log_dir: Path of the directory that TensorBoard is shown. The files go
+            to `<log_dir>/train`.
+        v: Array of shape `(examples, example_units.width)`, training data:
+            one or two thousand (`data.some`).
+        image_shape: `(rows, columns)` of an example, or `None` for data that
+            are no images, which are shown as dots.
+        picture: `data.Picture` of the examples, or `None`.
+    """
+
+    def __init__(self, log_dir, v, image_shape=None, picture=None):
+        super().__init__()
+        self.log_dir = log_dir
+        self.v = np.asarray(v, "float32")
+        self.image_shape = image_shape
+        self.picture = picture
+
+    def on_train_end(self, logs=None):
+        if not particles.can_draw(self.model):
+            return
+        # In all processes, of which the chief alone writes.
+        drawn = particles.of_model(self.model, _MOST)
+        if devices.is_chief():
+            self._write(np.asarray(keras.ops.convert_to_numpy(drawn)))
+
+    def _write(self, drawn):
+        points = np.concatenate([self.v, drawn.astype("float32")])
+        config = plugin.ProjectorConfig()
+        embedding = config.embeddings.add()
+        embedding.tensor_name = "data and particles"
+        embedding.tensor_path = "projector/points.tsv"
+        embedding.metadata_path = "projector/labels.tsv"
+        folder = pathlib.Path(self.log_dir, "train")
+        (folder / "projector").mkdir(parents=True, exist_ok=True)
+        np.savetxt(
+            folder / embedding.tensor_path, points, "%.6g", delimiter="\t"
+        )
+        lines = map("\t".join, self._labels(points))
+        (folder / embedding.metadata_path).write_text("\n".join(lines) + "\n")
+        if self.image_shape is not None:
+            embedding.sprite.image_path = "projector/images.png"
+            picture, (height, width) = self._sprite(points)
+            embedding.sprite.single_image_dim.extend([width, height])
+            write_png(folder / embedding.sprite.image_path, picture)
+        # Last, and whole: by it the others are found.
+        plugin.visualize_embeddings(str(folder / "projector"), config)
+        name = "projector_config.pbtxt"
+        os.replace(folder / "projector" / name, folder / name)
+
+    def _labels(self, points):
+        """Rows of text, the first of which has the names of the columns."""
+        classes = getattr(self.model, "num_classes", 0)
+        yield ["kind", "number", *(["class"] if classes else [])]
+        for row, point in enumerate(points):
+            number = row - len(self.v)
+            kind = "data" if number < 0 else "particle"
+            label = [str(point[-classes:].argmax())] if classes else []
+            yield [kind, str(row if number < 0 else number), *label]
+
+    def _sprite(self, points):
+        """All points as images without lines between, and their shape."""
+        if self.picture is not None:
+            points = self.picture.intensities(points)
+        rows, columns = self.image_shape
+        images = tiles.grey(points).reshape(-1, rows, columns)
+        factor = -(-_SIDE // max(rows, columns))
+        images = images.repeat(factor, axis=1).repeat(factor, axis=2)
+        count, height, width = images.shape
+        across = math.ceil(math.sqrt(count))
+        down = -(-count // across)
+        places = np.zeros((down * across, height, width), "uint8")
+        places[:count] = images
+        grid = places.reshape(down, across, height, width).swapaxes(1, 2)
+        return grid.reshape(down * height, across * width), (height, width)
