@@ -2,7 +2,7 @@
 
 # The interpreter for a new .venv; without a choice, the first that fits.
 PYTHON ?=
-# Arguments of train, test, test-all, check and bench.
+# Arguments of train, test, test-all, check, bench, docs and docs-serve.
 ARGS ?=
 # The script in benchmarks/ that bench runs.
 BENCH ?= training_step
@@ -25,16 +25,17 @@ endef
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
 CANDIDATES = $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 export KERAS_BACKEND := tensorflow
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all check format lint bench clean
+.PHONY: help train test test-all check format lint bench docs docs-serve clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' \
 	    $(MAKEFILE_LIST)
 	@echo 'Arguments: make train ARGS="--help". Interpreter: PYTHON=python3.12.'
 
@@ -61,8 +62,14 @@ format: .venv/.installed-dev ## Format the code and mend what ruff can
 bench: .venv/.installed ## Time a training step; others by BENCH=ais or sampling
 	@$(BIN)/python benchmarks/$(BENCH).py $(ARGS)
 
+docs: .venv/.installed-docs ## Build the documentation into site/; warnings are errors
+	@$(MKDOCS) build --strict $(ARGS)
+
+docs-serve: .venv/.installed-docs ## Show it in a browser while it is written
+	@$(MKDOCS) serve $(ARGS)
+
 clean: ## Remove .venv, caches and what was built; keep what was trained
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made anew where its interpreter is gone or does not fit. The stamps are
@@ -87,4 +94,9 @@ clean: ## Remove .venv, caches and what was built; keep what was trained
 .venv/.installed-dev: .venv/.installed
 	@echo "Installing pytest and ruff"
 	@$(PIP) install -c requirements.txt -e ".[dev]"
+	@touch $@
+
+.venv/.installed-docs: .venv/.installed
+	@echo "Installing MkDocs"
+	@$(PIP) install -c requirements.txt -e ".[docs]"
 	@touch $@
