@@ -2,9 +2,9 @@
 
     [keras_rbm.machine.free_energy](../keras_rbm/machine.py)
 
-is a link where a page is read as it is, and in the site the body of that
+is a link where a page is read as it is, and in the site the source of that
 function, taken from the file at each build: it is never stale, and a name that
-is gone is an error.
+is gone is an error. A link to a config becomes the config.
 """
 
 import ast
@@ -13,7 +13,9 @@ import re
 import textwrap
 
 ROOT = pathlib.Path(__file__).parents[2]
-LINK = re.compile(r"^\[(keras_rbm(?:\.\w+)+)\]\(([./\w]+\.py)\)$", re.MULTILINE)
+LINK = re.compile(
+    r"^\[(keras_rbm(?:\.\w+)+|configs/\w+\.gin)\]\(([./\w]+)\)$", re.MULTILINE
+)
 
 
 def on_page_markdown(markdown, page, **_):
@@ -21,14 +23,22 @@ def on_page_markdown(markdown, page, **_):
 
     def block(link):
         name, path = link.groups()
-        file, source = lines(name)
+        config = name.endswith(".gin")
+        file, source = whole(name) if config else lines(name)
         said = pathlib.Path("docs", page.file.src_uri).parent / path
         if (ROOT / said).resolve() != file:
             raise ValueError(f"{name} is not in {path}, but in {file}")
         title = file.relative_to(ROOT)
-        return f'```python title="{title}"\n{source}\n```'
+        language = "text" if config else "python"
+        return f'```{language} title="{title}"\n{source}\n```'
 
     return LINK.sub(block, markdown)
+
+
+def whole(name):
+    """A file, by its path from the root of the repository, and its text."""
+    file = ROOT / name
+    return file, file.read_text(encoding="utf-8").rstrip("\n")
 
 
 def lines(name):
