@@ -1,17 +1,55 @@
-"""The Python blocks of README.md and docs/ run as they stand."""
+"""The pages: their Python blocks run, their links and pictures are there."""
 
+import importlib
+import inspect
 import pathlib
 import re
+import subprocess
+import sys
 
 import keras
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted(DOCS.rglob("*.md")),
+]
+# Each of their blocks compiles what those of other pages have compiled too.
+SLOW = ["index.md", "dashboards.md", "hyper_parameters.md"]
+# Packages whose names are public, and modules that are shown as a whole.
+PUBLIC = [
+    *("keras_rbm", "keras_rbm.chains", "keras_rbm.units"),
+    *("keras_rbm.models", "keras_rbm.networks", "keras_rbm.likelihood"),
+    *("keras_rbm.data", "keras_rbm.callbacks", "keras_rbm.figures"),
+    *("keras_rbm.experiment", "keras_rbm.evaluation", "keras_rbm.sklearn"),
+]
 
 
 def blocks(page):
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+def hook(module):
+    """A file of docs/hooks, which MkDocs loads by its path too."""
+    path = DOCS / "hooks" / f"{module}.py"
+    spec = importlib.util.spec_from_file_location(module, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def navigation(text):
+    """The pages of `nav`, which is the last part of mkdocs.yml."""
+    nav = text.split("\nnav:\n")[1]
+    return re.findall(r"^ +- (?:.*: )?(\S+\.md)$", nav, re.MULTILINE)
 
 
 @pytest.fixture
@@ -25,7 +63,15 @@ def forgotten():
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name
+    "page",
+    [
+        pytest.param(
+            page, marks=[pytest.mark.slow] if page.name in SLOW else []
+        )
+        for page in PAGES
+        if blocks(page)
+    ],
+    ids=name,
 )
 @pytest.mark.usefixtures("forgotten")
 def test_the_blocks_of_a_page_run_one_after_the_other(
@@ -35,12 +81,132 @@ def test_the_blocks_of_a_page_run_one_after_the_other(
     names = {}
     for number, block in enumerate(blocks(page)):
         exec(compile(block, f"{page.name}, block {number}", "exec"), names)
-    if "samples" in names:
+    if page.name == "README.md":
         assert names["samples"].shape == (16, 64)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_command_stands_by_each_picture(page):
+    """A picture is made by the project, by a command that is shown."""
+    paragraphs = page.read_text().split("\n\n")
+    for place, paragraph in enumerate(paragraphs):
+        if "![" in paragraph:
+            around = "\n\n".join(paragraphs[max(0, place - 8) : place + 9])
+            assert re.search(r"^ {4}(python|make) ", around, re.MULTILINE), (
+                f"no command near {paragraph}"
+            )
+
+
+def test_the_pictures_are_all_shown():
+    text = "".join(page.read_text() for page in PAGES)
+    for picture in (DOCS / "images").iterdir():
+        assert f"images/{picture.name})" in text, picture.name
+
+
+def test_the_navigation_has_every_page():
+    found = {
+        str(page.relative_to(DOCS))
+        for page in PAGES
+        if page.is_relative_to(DOCS)
+    }
+    listed = navigation((ROOT / "mkdocs.yml").read_text())
+    generated = re.findall(
+        r'": "(\S+\.md)"', (DOCS / "hooks" / "pages.py").read_text()
+    )
+    assert sorted(listed) == sorted(found | set(generated))
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_the_reference_has_every_public_name(package):
+    text = "".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
+    shown = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+    things = [
+        getattr(importlib.import_module(module), thing)
+        for module, _, thing in (path.rpartition(".") for path in shown)
+        if inspect.isclass(
+            found := getattr(importlib.import_module(module), thing)
+        )
+        or inspect.isfunction(found)
+    ]
+    assert len(things) > 100
+    for thing, value in vars(importlib.import_module(package)).items():
+        if (
+            not thing.startswith("_")
+            and (inspect.isclass(value) or inspect.isfunction(value))
+            and value.__module__.startswith("keras_rbm")
+        ):
+            assert any(value is known for known in things), thing
+
+
+def test_the_source_in_pages_is_there():
+    """A link that stands alone becomes the source of what it names."""
+    source = hook("source")
+    found = [
+        (page, link.groups())
+        for page in PAGES
+        for link in source.LINK.finditer(page.read_text())
+    ]
+    assert len(found) > 20
+    for page, (dotted, path) in found:
+        whole = dotted.endswith(".gin")
+        file, text = (source.whole if whole else source.lines)(dotted)
+        assert (page.parent / path).resolve() == file
+        assert text
+        if not whole:
+            assert f"def {dotted.rpartition('.')[2]}(" in text
+            assert '"""' not in text
+            compile(text, dotted, "exec")
+
+
+def test_what_is_gone_from_the_source_is_an_error():
+    source = hook("source")
+    for dotted in ("keras_rbm.gibbs.gone", "keras_rbm.gone.sweep"):
+        with pytest.raises(LookupError):
+            source.lines(dotted)
+
+
+def test_formulas_of_docstrings_are_set():
+    formulas = hook("formulas")
+    text = formulas.opened(
+        "F(v) = -log sum_h exp(-<v, W h>) ~ p^-1/2.\n\nMore."
+    )
+    assert text.endswith("</p>\n\nMore.")
+    for part in (
+        "<i>F</i>(<i>v</i>) = &minus;log &sum;<sub><i>h</i></sub> exp(",
+        "⟨<i>v</i>, <i>W</i> <i>h</i>⟩) &prop; <i>p</i><sup>&minus;1/2</sup>.",
+    ):
+        assert part in text
+    assert formulas.opened("A block-Gibbs sweep, in `x_i < 1`.") == (
+        "A block-Gibbs sweep, in `x_i < 1`."
+    )
+    assert formulas.typeset("of log_partition: `a_b` < c") == (
+        "of log_partition: <code>a_b</code> &lt; <i>c</i>"
+    )
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path):
+    for module in ("mkdocs", "material", "mkdocstrings", "latex2mathml"):
+        pytest.importorskip(module, reason="needs `make docs`")
+    command = "-m mkdocs build --strict --quiet -d".split()
+    subprocess.run(
+        [sys.executable, *command, str(tmp_path)], cwd=ROOT, check=True
+    )
+    page = (tmp_path / "tutorial" / "index.html").read_text()
+    assert "<math" in page
+    assert "arithmatex" not in page
+    assert "def <" not in page  # Highlighted, not as it is.
+    assert "free_energy" in page
+    for page in tmp_path.rglob("*.html"):
+        # Nothing comes from another server.
+        found = re.findall(
+            r'(?:src|rel="\w+" href)="(https?:[^"]+)', page.read_text()
+        )
+        assert not found, (page, found)

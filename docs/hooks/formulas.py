@@ -13,23 +13,13 @@ try:
 except ImportError:  # `typeset` needs nothing.
     Extension = object
 
-SYMBOLS = {
-    "Log": "log",  # A sentence begins with it.
-    "Tau": "τ",
-    "prod": "∏",
-    "sum": "∑",
-    "sqrt": "√",
-    "alpha": "α",
-    "beta": "β",
-    "gamma": "γ",
-    "lambda": "λ",
-    "mu": "μ",
-    "phi": "φ",
-    "Phi": "Φ",
-    "pi": "π",
-    "rho": "ρ",
-    "tau": "τ",
-    "theta": "θ",
+# Names that HTML has for signs, and what they are called here.
+GREEK = "alpha beta gamma lambda mu phi Phi pi rho tau theta prod sum".split()
+SIGNS = {
+    **{name: f"&{name};" for name in GREEK},
+    **{"sqrt": "&radic;", "Tau": "&tau;", "Log": "log"},  # At the beginning.
+    **{"||": "&Vert;", ">=": "&ge;", "<=": "&le;", "-": "&minus;"},
+    **{"~": "&prop;", "*": "&middot;"},
 }
 INNER = re.compile(r"<([^<>=`]+, [^<>=`]+)>")
 LOOKS = re.compile(r"[~=^]|\b(log|exp|tanh|sigmoid|E|mean|sum)[(\[_]|\bp\(")
@@ -40,7 +30,6 @@ TOKEN = re.compile(
     rf"|_(?P<low>{INDEX})|\^(?P<high>{INDEX})"
     r"|(?P<word>[A-Za-z]+(?:-[A-Za-z]{2,})*)|(?P<sign>\|\||>=|<=|.)"
 )
-SIGNS = {"||": "‖", ">=": "≥", "<=": "≤", "-": "−", "~": "∝", "*": "·"}
 
 
 class Formulas(Extension):
@@ -57,7 +46,7 @@ def opened(text):
     first, line, rest = text.partition("\n")
     if not LOOKS.search(re.sub("`[^`]*`", "", first)):
         return text
-    return f'<p class="formula">{typeset(first)}</p>\n{line}{rest}'
+    return f'<p class="formula">{typeset(first)}</p>{line}{rest}'
 
 
 def typeset(text):
@@ -74,16 +63,6 @@ def _token(found):
         if inner[0] + inner[-1] in ("{}", "()"):
             inner = inner[1:-1]
         return f"<{tag}>{typeset(inner)}</{tag}>"
-    if kind == "word":
-        return _word(text)
-    if kind == "name":
-        return text
+    if kind == "word" and len(text) == 1 and text not in "aAI":
+        return f"<i>{text}</i>"  # But for what may be English.
     return SIGNS.get(text, html.escape(text, quote=False))
-
-
-def _word(text):
-    if text in SYMBOLS:
-        return SYMBOLS[text]
-    if len(text) == 1 and text not in "aAI":  # Those may be English.
-        return f"<i>{text}</i>"
-    return text

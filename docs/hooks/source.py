@@ -73,7 +73,8 @@ def lines(name):
     dropped = {
         number
         for x in ast.walk(node)
-        if isinstance(x, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(x)
+        if isinstance(x, ast.FunctionDef | ast.ClassDef)
+        and ast.get_docstring(x)
         for number in range(x.body[0].lineno, _after(x) + 1)
     }
     rows = text.splitlines()
