@@ -20,12 +20,20 @@ PAGES = [
 ]
 # Each of their blocks compiles what those of other pages have compiled too.
 SLOW = ["index.md", "dashboards.md", "hyper_parameters.md"]
-# Packages whose names are public, and modules that are shown as a whole.
+# Packages whose names are public.
 PUBLIC = [
     *("keras_rbm", "keras_rbm.chains", "keras_rbm.units"),
     *("keras_rbm.models", "keras_rbm.networks", "keras_rbm.likelihood"),
     *("keras_rbm.data", "keras_rbm.callbacks", "keras_rbm.figures"),
     *("keras_rbm.experiment", "keras_rbm.evaluation", "keras_rbm.sklearn"),
+]
+# Modules that the reference shows as a whole.
+BLOCKS = [
+    f"keras_rbm.{module}"
+    for module in (
+        *("machine", "gibbs", "gradients"),
+        *("tempering", "diagnostics", "random"),
+    )
 ]
 
 
@@ -136,6 +144,9 @@ def test_the_reference_has_every_public_name(package):
         or inspect.isfunction(found)
     ]
     assert len(things) > 100
+    for path in shown:  # Of a module MkDocs would show all that is in it.
+        file = ROOT.joinpath(*path.split(".")).with_suffix(".py")
+        assert not file.is_file() or path in BLOCKS, path
     for thing, value in vars(importlib.import_module(package)).items():
         if (
             not thing.startswith("_")
@@ -185,6 +196,9 @@ def test_formulas_of_docstrings_are_set():
         assert part in text
     assert formulas.opened("A block-Gibbs sweep, in `x_i < 1`.") == (
         "A block-Gibbs sweep, in `x_i < 1`."
+    )
+    assert formulas.opened('A.\n\nReference: B (1),\n    "C".') == (
+        'A.\n\n**Reference:** B (1), "C".'
     )
     assert formulas.typeset("of log_partition: `a_b` < c") == (
         "of log_partition: <code>a_b</code> &lt; <i>c</i>"

@@ -1,8 +1,9 @@
 """Formulas of docstrings, typeset.
 
 Docstrings are written to be read in the source: `E(v, h) = -<v, W h>`. Here the
-formula that one opens with becomes HTML, with sub- and superscripts, and
-`<a, b>`, which HTML would take for a tag, has its angle brackets everywhere.
+formula that one opens with becomes HTML, with sub- and superscripts; `<a, b>`,
+which HTML would take for a tag, has its angle brackets everywhere; and what
+follows `Reference:` is a paragraph, where Google's style would see a section.
 """
 
 import html
@@ -22,6 +23,7 @@ SIGNS = {
     **{"~": "&prop;", "*": "&middot;"},
 }
 INNER = re.compile(r"<([^<>=`]+, [^<>=`]+)>")
+REFERENCE = re.compile(r"^Reference: (.*(?:\n +\S.*)*)", re.MULTILINE)
 LOOKS = re.compile(r"[~=^]|\b(log|exp|tanh|sigmoid|E|mean|sum)[(\[_]|\bp\(")
 INDEX = r"\{[^}]*\}|\([^)]*\)|-?\w+(?:[/+-]\w+)*(?:\^\w+)?"
 TOKEN = re.compile(
@@ -41,12 +43,16 @@ class Formulas(Extension):
 
 
 def opened(text):
-    """A docstring with its opening formula as HTML, if it has one."""
-    text = INNER.sub(r"⟨\1⟩", text)
+    """A docstring for the site, its opening formula, if it has one, as HTML."""
+    text = REFERENCE.sub(_reference, INNER.sub(r"⟨\1⟩", text))
     first, line, rest = text.partition("\n")
     if not LOOKS.search(re.sub("`[^`]*`", "", first)):
         return text
     return f'<p class="formula">{typeset(first)}</p>{line}{rest}'
+
+
+def _reference(found):
+    return "**Reference:** " + " ".join(found[1].split())
 
 
 def typeset(text):
