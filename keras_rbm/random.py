@@ -88,9 +88,8 @@ def fold_in(stream, data):
     Returns:
         A `Stream` with a new key and the same rows.
     """
-    if isinstance(data, int):
-        data = tf.constant(data, tf.uint64)
-    return stream._replace(key=_folded(stream.key, tf.cast(data, tf.uint64)))
+    whole = tf.constant if isinstance(data, int) else tf.cast
+    return stream._replace(key=_folded(stream.key, whole(data, tf.uint64)))
 
 
 @tf.function(

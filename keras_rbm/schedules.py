@@ -6,6 +6,23 @@ from keras import ops
 from keras_rbm import checks
 
 
+def of_run(learning_rate, updates):
+    """The learning rate of a run.
+
+    Args:
+        learning_rate: Number, Keras schedule, or function of the number of
+            updates of the run that returns one.
+        updates: Number of updates.
+
+    Returns:
+        A number or a Keras schedule.
+    """
+    schedule = keras.optimizers.schedules.LearningRateSchedule
+    if callable(learning_rate) and not isinstance(learning_rate, schedule):
+        return learning_rate(updates)
+    return learning_rate
+
+
 @keras.saving.register_keras_serializable("keras_rbm")
 class HoldThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """initial_learning_rate min(1, (1 - t / num_updates) / (1 - hold)).

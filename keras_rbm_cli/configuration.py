@@ -34,13 +34,14 @@ def libraries(log, strategy="none"):
 def register(gin, keras, experiment, strategy=None):
     """Names for .gin files; classes stay as they are."""
     import keras_rbm
-    from keras_rbm import data, evaluation, figures
+    from keras_rbm import data, evaluation, figures, networks
 
     for thing in (
         experiment.run,
         experiment.pretrain,
         experiment.finetune,
         experiment.train_jointly,
+        networks.layer_seed,
         evaluation.evaluate,
         figures.draw,
         figures.Restoration,

@@ -41,39 +41,52 @@ def clear():
     gin.clear_config()
 
 
-STACKS = ["mnist_dbn", "mnist_finetune"]
+# What they are for, and where the runs of their layers are.
+STACKS = {
+    "mnist_dbn": ("pretrain", ".", 3),
+    "mnist_finetune": ("finetune", "pretraining", 3),
+    "mnist_dbm": ("train_jointly", "pretraining", 2),
+}
 OTHERS = [name for name in NAMES if name not in ("base", *STACKS)]
 
 
 @pytest.mark.parametrize("name", STACKS)
 def test_a_stack_trains(name, tmp_path):
     gin.parse_config_file(f"{name}.gin")
-    classes = 10 * (name == "mnist_finetune")
-    experiment_name = configuration.experiment_of(gin)
-    assert experiment_name == ("finetune" if classes else "pretrain")
-    width = gin.query_parameter("layer_1/RBM.visible")
+    experiment_name, folder, num_layers = STACKS[name]
+    assert configuration.experiment_of(gin) == experiment_name
     gin.parse_config(
         [
             f"{experiment_name}.data = @made_up()",
-            f"made_up.width = {width}",
-            f"made_up.num_classes = {classes}",
+            "made_up.width = 784",
+            f"made_up.num_classes = {10 * (name == 'mnist_finetune')}",
             "run.epochs = 1",
+            *(f"{half}_half/run.epochs = 1" for half in ("lower", "upper")),
             "run.steps_per_epoch = 2",
+            "run.log_likelihood_every = 0",
             "finetune.epochs = 1",
             # Wide layers take long to compile for so few updates.
             "RBM.hidden = 20",
             "RBM.visible = 20",
+            "DeepBoltzmannMachine.hidden = 20",
+            "DeepBoltzmannMachine.top = 20",
         ]
     )
     found = gin.get_configurable(experiment_name)(
         output=str(tmp_path), describe=gin.config_str
     )
-    layers = tmp_path / ("pretraining" if classes else "")
-    for layer in ("layer-1", "layer-2", "layer-3"):
-        assert (layers / layer / "model.keras").exists()
+    for number in range(1, num_layers + 1):
+        layer = tmp_path / folder / f"layer-{number}"
+        assert (layer / "model.keras").exists()
     text = (tmp_path / "operative_config.gin").read_text()
-    assert "layer_1/RBM.visible = 784" in text
-    assert len(found) == 3 or 0 <= found["train_error"] <= 1
+    assert "run.steps_per_epoch = 2" in text
+    if name == "mnist_finetune":
+        assert 0 <= found["train_error"] <= 1
+    elif name == "mnist_dbm":
+        assert np.isfinite(found.history["loss"]).all()
+        assert "features = 784" in text
+    else:
+        assert len(found) == 3
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -84,8 +97,6 @@ def test_a_config_trains(name, tmp_path):
     if model.endswith("ClassRBM"):
         name_of_width = "ClassRBM.features"
         num_classes = gin.query_parameter("ClassRBM.num_classes")
-    elif model.endswith("DeepBoltzmannMachine"):
-        name_of_width = "DeepBoltzmannMachine.features"
     width = gin.query_parameter(name_of_width)
     if isinstance(width, int):  # Other units have data of their own.
         gin.parse_config(

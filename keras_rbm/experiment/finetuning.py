@@ -3,13 +3,14 @@
 import json
 import logging
 import pathlib
+import shutil
 import sys
 import time
 
 import keras
 import numpy as np
 
-from keras_rbm import callbacks, checks, networks
+from keras_rbm import callbacks, checks, networks, schedules
 from keras_rbm.data import batches, check_data, in_order
 from keras_rbm.experiment import files, labelled, pretraining
 
@@ -62,7 +63,8 @@ def finetune(
         dropout: See `DeepBeliefNetwork.to_classifier`, as for the next two.
         input_dropout: Rate of the inputs.
         max_norm: The largest norm of what comes into a hidden unit.
-        seed: Integer from 0 to 2**63 - 1, for the order of the examples.
+        seed: Integer from 0 to 2**63 - 1, for the order of the examples, a
+            random start and dropout.
         describe: As for `run`.
         resume: Whether to go on with the pretraining in `output`. The
             fine-tuning itself begins anew.
@@ -83,30 +85,34 @@ def finetune(
         )
     features, num_classes = labelled.features(data, num_classes)
     check_data(features, model.visible.width)
-    steps = len(data.train) // batch_size
+    steps = checks.positive_integer(
+        "steps_per_epoch", len(data.train) // batch_size
+    )
+    learning_rate = schedules.of_run(learning_rate, steps * epochs)
+
+    def compiled():
+        keras.utils.set_random_seed(seed % 2**32)
+        classifier = model.to_classifier(
+            num_classes, dropout, input_dropout, max_norm
+        )
+        if pretrained is False:
+            classifier = keras.models.clone_model(classifier)
+        classifier.compile(
+            optimizer(learning_rate=learning_rate),
+            keras.losses.CategoricalCrossentropy(),
+            metrics=[WrongAnswers()],
+            steps_per_execution=networks.steps_per_execution(steps),
+        )
+        return classifier
+
+    compiled()  # What is wrong with the arguments is told before any work.
     files.describe(describe, output)
+    shutil.rmtree(output / "tensorboard", ignore_errors=True)  # Begun before.
     begin = time.perf_counter()
     model = _pretrained(
         model, features, output, pretrained, pretrain, describe, resume
     )
-    classifier = model.to_classifier(
-        num_classes,
-        dropout=dropout,
-        input_dropout=input_dropout,
-        max_norm=max_norm,
-    )
-    if pretrained is False:
-        classifier = keras.models.clone_model(classifier)
-    if callable(learning_rate) and not isinstance(
-        learning_rate, keras.optimizers.schedules.LearningRateSchedule
-    ):
-        learning_rate = learning_rate(steps * epochs)
-    classifier.compile(
-        optimizer(learning_rate=learning_rate),
-        keras.losses.CategoricalCrossentropy(),
-        metrics=[WrongAnswers()],
-        steps_per_execution=networks.steps_per_execution(steps),
-    )
+    classifier = compiled()
     seconds = {"pretraining": time.perf_counter() - begin}
     begin = time.perf_counter()
     split = labelled.splitter(num_classes)

@@ -6,6 +6,7 @@ import pathlib
 from keras_rbm import networks
 from keras_rbm.data import check_data, counts
 from keras_rbm.experiment import pretraining, training
+from keras_rbm.models import DeepBoltzmannMachine
 
 _LOG = logging.getLogger("keras_rbm")
 
@@ -26,7 +27,8 @@ def train_jointly(
     `output/pretraining` the runs of the halves.
 
     Args:
-        model: A `DeepBoltzmannMachine` of binary features.
+        model: A `DeepBoltzmannMachine`, of binary features if its halves are
+            to be trained.
         data: A `keras_rbm.data.Data` of intensities, as wide as its features.
         output: Directory to write to; it is made if need be.
         pretrained: Whether to train the halves first; or the path of a
@@ -46,9 +48,13 @@ def train_jointly(
 
     Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines".
     """
-    network = networks.halves(model)
+    if not isinstance(model, DeepBoltzmannMachine):
+        raise ValueError(
+            f"`model` must be a DeepBoltzmannMachine. Received: model={model!r}"
+        )
     check_data(data, model.features.width)
     if pretrained is not False:
+        network = networks.halves(model)
         folder = pathlib.Path(output, "pretraining")
         saved = folder / "model.keras"
         if pretrained is not True:

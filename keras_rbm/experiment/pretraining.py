@@ -6,7 +6,7 @@ import pathlib
 from keras_rbm import networks
 from keras_rbm.data import binarized, check_data, some
 from keras_rbm.experiment import files, training
-from keras_rbm.networks.arguments import for_each
+from keras_rbm.networks.arguments import check_finished, for_each
 
 _LOG = logging.getLogger("keras_rbm")
 # Examples that the start of a tied layer is adapted to, at most.
@@ -69,12 +69,17 @@ def pretrain(
         )
     files.describe(describe, output)
     runs = for_each("train", train, len(model.rbms))
+    saved_layers = [
+        output / f"layer-{number}" / "model.keras"
+        for number in range(1, len(runs) + 1)
+    ]
+    check_finished("output", output, saved_layers)
     histories = []
     for number, (rbm, train_layer) in enumerate(
         zip(model.rbms, runs, strict=True)
     ):
-        folder = output / f"layer-{number + 1}"
-        saved = folder / "model.keras"
+        saved = saved_layers[number]
+        folder = saved.parent
         lower = networks.Lower(model.rbms[:number], states, seed)
         _LOG.info("layer %d of %d, in %s", number + 1, len(runs), folder)
         if resume and saved.exists():

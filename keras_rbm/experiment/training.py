@@ -19,11 +19,12 @@ from keras_rbm.data import (
 from keras_rbm.experiment import arguments, files
 from keras_rbm.experiment.settings import settings, versions
 from keras_rbm.experiment.signals import stopping
+from keras_rbm.schedules import of_run
 
 _LOG = logging.getLogger("keras_rbm")
 _VALIDATION_BATCH = 1000
-# Examples that the data's mean is taken from, at most.
-_MOST_MEAN_EXAMPLES = 10_000
+# Examples for the data's mean, and of an upper layer for all figures, at most.
+_MOST_EXAMPLES = 10_000
 # Examples beside which samples are shown.
 _MOST_SHOWN = 2000
 
@@ -131,9 +132,7 @@ def run(
         if steps_per_epoch is None
         else steps_per_epoch,
     )
-    schedule = keras.optimizers.schedules.LearningRateSchedule
-    if callable(learning_rate) and not isinstance(learning_rate, schedule):
-        learning_rate = learning_rate(steps * epochs)
+    learning_rate = of_run(learning_rate, steps * epochs)
     with devices.scope(model.distribute_strategy):
         model.compile(
             optimizer(learning_rate=learning_rate),
@@ -149,10 +148,13 @@ def run(
     # Figures of an upper layer have these alone.
     drawn = data if not lower.machines else Data(data.name, examples)
     figures_lib.check(figures, model, drawn)
-    v_train = seen(some(data.train, _MOST_MEAN_EXAMPLES))
+    v_train = seen(some(data.train, _MOST_EXAMPLES))
     if data.validation is not None:
-        held_out = seen(data.validation)
-        validation = in_order(held_out, _VALIDATION_BATCH)
+        validation = lower.batches(
+            in_order(data.validation, _VALIDATION_BATCH, binarize, seed)
+        )
+        most = _MOST_EXAMPLES if lower.machines else len(data.validation)
+        held_out = seen(some(data.validation, most))
     log_dir = os.path.join(output, "tensorboard")
     measured = callbacks.quality(
         model, log_dir, held_out, v_train, log_likelihood_every

@@ -31,7 +31,7 @@ def posterior(machine, v, num_steps):
         Tuple of E[h1], of shape `(batch, hidden.width)`, and E[h2].
 
     Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines",
-        section 3.1, equations 14 and 15.
+        sections 2.2 and 3.
     """
     features, top = machine.visible.parts
     up = machine.kernel[features.width :]
@@ -73,7 +73,7 @@ def bound(machine, rows):
     Returns:
         Tensor of shape `(batch,)`, in nats.
 
-    Reference: Salakhutdinov and Hinton (2009), equation 12.
+    Reference: Salakhutdinov and Hinton (2009), section 2.2.
     """
     h2 = rows[:, machine.visible.parts[0].width :]
     entropy = ops.sum(_surprise(h2) + _surprise(1.0 - h2), axis=1)

@@ -70,6 +70,29 @@ def for_each(name, value, count):
     return values
 
 
+def check_finished(name, folder, paths):
+    """Checks that no finished layer stands on one that is not.
+
+    It would have learned from another one.
+
+    Args:
+        name: The argument's name, for the error.
+        folder: What came.
+        paths: Paths of the layers' files, from the data on upwards.
+
+    Raises:
+        ValueError: If a file is there and one before it is not.
+    """
+    there = [path.exists() for path in paths]
+    if there != sorted(there, reverse=True):
+        raise ValueError(
+            f"`{name}` must hold the layers below each that it holds, which "
+            f"has learned from them: {paths[there.index(False)]} is missing. "
+            "Remove the later ones, or take another folder. Received: "
+            f"{name}={str(folder)!r}"
+        )
+
+
 def steps_per_execution(steps):
     """How many updates to make in a call, of an epoch of so many."""
     most = range(1, _MOST_STEPS_PER_EXECUTION + 1)

@@ -58,26 +58,12 @@ class DeepBeliefNetwork(Passes, keras.Model):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.hidden.width)
 
-    def pretrain(self, x, **kwargs):
-        """Trains the layers one after the other, each on the last one's h.
+    #: `network.pretrain(x, epochs=10, ...)`, see `networks.pretrain`.
+    pretrain = pretraining.pretrain
 
-        Args:
-            x: Array of shape `(examples, visible.width)`, or a
-                `tf.data.Dataset` of batches of them, shuffled already.
-            **kwargs: Arguments of `networks.pretrain`: `epochs`, `optimizer`,
-                `learning_rate`, `batch_size`, `steps_per_epoch`,
-                `validation_data`, `callbacks`, `log_dir`, `directory`, ...
-
-        Returns:
-            List of Keras `History`, one for each layer; `None` for a layer
-            that was found in `directory`.
-
-        Raises:
-            ValueError: If an argument is not as described.
-        """
-        return pretraining.pretrain(self, x, **kwargs)
-
-    def to_classifier(self, num_classes, **kwargs):
+    def to_classifier(
+        self, num_classes, dropout=0.0, input_dropout=0.0, max_norm=None
+    ):
         """A `keras.Sequential` of dense layers, with a softmax on top.
 
         Its weights are copies: the network stays as it is. Compile it with
@@ -87,11 +73,12 @@ class DeepBeliefNetwork(Passes, keras.Model):
 
         Args:
             num_classes: Number of classes.
-            **kwargs: `dropout`, the rate of the hidden units (one, or a list
-                of one for each layer); `input_dropout`, that of the inputs;
-                `max_norm`, the largest norm of what comes into a hidden unit,
-                or `None`. Kept values are scaled up while training, so that
+            dropout: The rate of the hidden units, one, or a list of one for
+                each layer. Kept values are scaled up while training, so that
                 pretrained weights need not be.
+            input_dropout: The rate of the inputs.
+            max_norm: The largest norm of what comes into a hidden unit, or
+                `None`.
 
         Returns:
             A `keras.Sequential` that is built.
@@ -104,7 +91,9 @@ class DeepBeliefNetwork(Passes, keras.Model):
             Salakhutdinov (2014), "Dropout: a simple way to prevent neural
             networks from overfitting", sections 3, 5 and 6.1.
         """
-        return unrolled.classifier(self.rbms, num_classes, **kwargs)
+        return unrolled.classifier(
+            self.rbms, num_classes, dropout, input_dropout, max_norm
+        )
 
     def to_autoencoder(self, code_activation=None):
         """A `keras.Sequential` up to the top and down again, unrolled.

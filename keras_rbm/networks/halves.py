@@ -1,8 +1,9 @@
 """Greedy training of a deep Boltzmann machine: its two halves as RBMs."""
 
+import tensorflow as tf
 from keras import ops
 
-from keras_rbm import units
+from keras_rbm import data, units
 from keras_rbm.chains import PersistentChain
 from keras_rbm.models import RBM, DeepBoltzmannMachine
 from keras_rbm.networks.deep_belief_network import DeepBeliefNetwork
@@ -29,13 +30,13 @@ def halves(model):
 
     Returns:
         A `DeepBeliefNetwork` of two RBMs, with as many chains as the model
-        has, and its regularizer.
+        has, its regularizer and its constraint of W.
 
     Raises:
         ValueError: If the model is no such machine.
 
     Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines",
-        section 3.2.
+        section 3.1.
     """
     if not isinstance(model, DeepBoltzmannMachine) or not isinstance(
         model.features, units.Bernoulli
@@ -55,6 +56,7 @@ def halves(model):
             centered=model.offsets is not None,
             inverse_temperature=model.inverse_temperature,
             kernel_regularizer=model.parameters.kernel_regularizer,
+            kernel_constraint=model.parameters.kernel_constraint,
             seed=(model.seed + seed) % 2**64,
             dtype=model.dtype_policy,
         )
@@ -76,7 +78,19 @@ def join(network, model):
     Args:
         network: What `halves` made of the model, trained.
         model: The `DeepBoltzmannMachine`.
+
+    Raises:
+        ValueError: If the network is none of the model's halves.
     """
+    expected = [
+        (_copies(model.features), model.hidden),
+        (model.hidden, _copies(model.top)),
+    ]
+    if [(rbm.visible, rbm.hidden) for rbm in network.rbms] != expected:
+        raise ValueError(
+            "`network` must be what `halves` made of the model. Received: "
+            f"network={network!r} of {network.rbms}"
+        )
     lower, upper = network.rbms
     model.kernel.assign(
         ops.concatenate([lower.kernel, ops.transpose(upper.kernel)])
@@ -97,6 +111,42 @@ def join(network, model):
     own = getattr(model.chain, "particles", None)
     if own is not None and own.shape == lower.chain.particles.shape:
         own.assign(lower.chain.particles)
+
+
+def pretrain_halves(model, x, validation_data=None, **kwargs):
+    """Trains the halves of a deep Boltzmann machine, and starts it from them.
+
+    Args:
+        model: A `DeepBoltzmannMachine` of binary features.
+        x: Examples v: an array of shape `(examples, features.width)`, uint8
+            (in units of 1/255) or floating, or a `tf.data.Dataset` of batches.
+        validation_data: The same, or `None`.
+        **kwargs: Further arguments of `networks.pretrain`, but for `binarize`
+            and `cache`: grey values stay such.
+
+    Returns:
+        List of Keras `History`, one for each half.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Salakhutdinov and Hinton (2009), section 3.1.
+    """
+    network = halves(model)
+    histories = network.pretrain(
+        _doubled(x), validation_data=_doubled(validation_data), **kwargs
+    )
+    join(network, model)
+    return histories
+
+
+def _doubled(x):
+    """Counts from 0 to 2 of examples."""
+    if x is None:
+        return None
+    if isinstance(x, tf.data.Dataset):
+        return x.map(lambda v: _COPIES * v).with_options(x.options())
+    return _COPIES * data.to_float(x)
 
 
 def _copies(layer):

@@ -39,7 +39,7 @@ class Passes:
         """
         seed = checks.seed(seed)
         for number, rbm in enumerate(self.rbms):
-            v = rbm.sample_hidden(v, _seed(seed, number))
+            v = rbm.sample_hidden(v, layer_seed(seed, number))
         return v
 
     def down(self, h):
@@ -124,10 +124,18 @@ class Passes:
 
     def _drawn_down(self, h, rbms, seed):
         for rbm in reversed(rbms):
-            h = rbm.sample_visible(h, _seed(seed, self.rbms.index(rbm)))
+            h = rbm.sample_visible(h, layer_seed(seed, self.rbms.index(rbm)))
         return h
 
 
-def _seed(seed, number):
-    """A seed for each layer, of one for all."""
-    return (seed + (number + 1) * _APART) % 2**64
+def layer_seed(seed, layer):
+    """A seed for each layer, of one for all.
+
+    Args:
+        seed: Integer from 0 to 2**64 - 1.
+        layer: Number of the layer, from 0 on.
+
+    Returns:
+        Integer from 0 to 2**64 - 1.
+    """
+    return (checks.seed(seed) + (layer + 1) * _APART) % 2**64

@@ -8,8 +8,12 @@ import keras
 import tensorflow as tf
 
 from keras_rbm import callbacks as callbacks_lib
-from keras_rbm import checks, data
-from keras_rbm.networks.arguments import for_each, steps_per_execution
+from keras_rbm import checks, data, schedules
+from keras_rbm.networks.arguments import (
+    check_finished,
+    for_each,
+    steps_per_execution,
+)
 from keras_rbm.networks.lower import Lower
 from keras_rbm.networks.progress import LayersProgress
 from keras_rbm.networks.tied import tie
@@ -73,6 +77,9 @@ def pretrain(
         verbose: `"auto"` for a progress bar over all layers on a screen, 1 or
             0.
 
+    The layers are compiled for this, with XLA and many updates in a call; how
+    they were compiled before does not count.
+
     Returns:
         List of Keras `History`, one for each layer; `None` for a layer that
         was loaded.
@@ -90,6 +97,17 @@ def pretrain(
         for n in for_each("epochs", epochs, len(rbms))
     ]
     rates = for_each("learning_rate", learning_rate, len(rbms))
+    if not callable(optimizer):
+        raise ValueError(
+            "`optimizer` must be a function of a learning rate, such as "
+            f"keras.optimizers.SGD. Received: optimizer={optimizer!r}"
+        )
+    paths = [
+        directory and pathlib.Path(directory) / f"layer-{number}.keras"
+        for number in range(1, len(rbms) + 1)
+    ]
+    if directory is not None:
+        check_finished("directory", directory, paths)
     batches_of = _source(x, batch_size, binarize, seed, cache)
     steps = _steps(x, batch_size, steps_per_epoch)
     if not isinstance(validation_data, tf.data.Dataset | None):
@@ -104,7 +122,7 @@ def pretrain(
     for number, rbm in enumerate(rbms):
         layer = f"layer-{number + 1}"
         _compile(rbm, optimizer, rates[number], steps, epochs[number])
-        path = directory and pathlib.Path(directory) / f"{layer}.keras"
+        path = paths[number]
         if path and path.exists():
             rbm.optimizer.build(rbm.trainable_variables)
             rbm.load_weights(path)
@@ -168,9 +186,7 @@ def _steps(x, batch_size, steps_per_epoch):
 
 
 def _compile(rbm, optimizer, rate, steps, epochs):
-    schedule = keras.optimizers.schedules.LearningRateSchedule
-    if callable(rate) and not isinstance(rate, schedule):
-        rate = rate(steps * epochs)
+    rate = schedules.of_run(rate, steps * epochs)
     rbm.compile(
         optimizer(learning_rate=rate),
         steps_per_execution=steps_per_execution(steps),

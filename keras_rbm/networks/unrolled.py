@@ -54,7 +54,10 @@ def autoencoder(rbms, code_activation=None):
                 own["activation"] = code_activation
         layers.append(dense.encoder(rbm, **own))
     for number in range(last, -1, -1):
-        layers.append(dense.decoder(rbms[number], name=f"decoder_{number + 1}"))
+        own = {"name": f"decoder_{number + 1}"}
+        if number == 0:  # What is compared with the data, as a softmax is.
+            own["dtype"] = rbms[0].variable_dtype
+        layers.append(dense.decoder(rbms[number], **own))
     return keras.Sequential(layers)
 
 

@@ -126,6 +126,20 @@ def test_where_it_starts_from(finished, monkeypatch, tmp_path):
     assert "pretraining" not in names
 
 
+def test_the_seed_decides_whatever_was_drawn_before(monkeypatch, tmp_path):
+    seen = starts(monkeypatch)
+    for number in range(3):
+        keras.utils.set_random_seed(number)
+        finetune(
+            network(),
+            tmp_path / str(number),
+            pretrained=False,
+            seed=number // 2,
+        )
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert (seen[0] != seen[2]).any()
+
+
 def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):
     seen = starts(monkeypatch)
     finetune(network(), tmp_path)
@@ -141,11 +155,20 @@ def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):
         ({"num_classes": 15}, "`num_classes` must leave columns"),
         ({"pretrained": "nowhere"}, "`pretrained` must be True, False or"),
         ({"epochs": 0}, "`epochs` must be a positive integer"),
+        ({"batch_size": 101}, "`steps_per_epoch` must be a positive integer"),
+        ({"dropout": 1.5}, "`dropout` must be"),
+        ({"max_norm": 0}, "`max_norm` must be"),
         ({"model": DeepBeliefNetwork([RBM(9, 3, seed=0)])}, "visible unit"),
     ],
 )
 def test_bad_arguments_are_refused(kwargs, message, tmp_path):
-    arguments = {"model": network(), "output": tmp_path, **kwargs}
+    """Before any pretraining."""
+    arguments = {
+        "model": network(),
+        "output": tmp_path,
+        "pretrain": pytest.fail,
+        **kwargs,
+    }
     with pytest.raises(ValueError, match=message):
         finetune(**arguments)
 

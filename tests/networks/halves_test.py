@@ -1,13 +1,17 @@
 """The halves of a deep Boltzmann machine, and how they are joined."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import special
 
 from keras_rbm import (
     RBM,
     ContrastiveDivergence,
+    DeepBeliefNetwork,
     DeepBoltzmannMachine,
     Gaussian,
     PersistentChain,
@@ -17,6 +21,8 @@ from keras_rbm import (
 from tests.machines import rounding
 from tests.oracle import all_states
 
+# The function has the module's name.
+halves_lib = importlib.import_module("keras_rbm.networks.halves")
 ERROR = rounding("float64", 10.0, 10)
 
 
@@ -99,12 +105,14 @@ def test_what_the_halves_have_of_the_model():
         chain=PersistentChain(7),
         kernel_regularizer=regularizer,
         inverse_temperature=0.5,
+        kernel_constraint=keras.constraints.MaxNorm(3.0),
     )
     for rbm in networks.halves(model).rbms:
         assert rbm.chain.num_chains == 7
         assert rbm.parameters.kernel_regularizer == regularizer
         assert rbm.inverse_temperature == 0.5
         assert rbm.variable_dtype == "float64"
+        assert rbm.parameters.kernel_constraint.max_value == 3.0
 
 
 def test_pretraining_is_a_better_start():
@@ -113,15 +121,14 @@ def test_pretraining_is_a_better_start():
     model = DeepBoltzmannMachine(16, 8, 4, PersistentChain(50), seed=0)
     model.adapt(patterns)
     before = model.log_likelihood(patterns).lower
-    network = networks.halves(model)
-    network.pretrain(
-        2 * patterns,
+    networks.pretrain_halves(
+        model,
+        patterns,
         epochs=300,
         batch_size=len(patterns),
         learning_rate=0.1,
         verbose=0,
     )
-    networks.join(network, model)
     after = model.log_likelihood(patterns).lower
     # Independent pixels have -16 ln 2; the patterns' entropy is ln 30.
     assert before < -10.5
@@ -132,3 +139,20 @@ def test_only_binary_machines_have_halves():
     for model in (RBM(4, 3), dbm(Gaussian(4, precision=1.0)), None):
         with pytest.raises(ValueError, match="`model` must be a DeepBoltz"):
             networks.halves(model)
+
+
+def test_grey_bytes_and_batches_are_doubled():
+    x = np.array([[0, 255, 51, 0]] * 6, "uint8")
+    (array,) = {tuple(row) for row in halves_lib._doubled(x).tolist()}
+    np.testing.assert_allclose(array, [0, 2, 0.4, 0], rtol=1e-6)
+    batches = tf.data.Dataset.from_tensor_slices(x / np.float32(255)).batch(4)
+    for batch in halves_lib._doubled(batches):
+        np.testing.assert_allclose(batch, [array] * len(batch), rtol=1e-6)
+    assert halves_lib._doubled(None) is None
+
+
+def test_other_stacks_are_not_joined():
+    model = dbm()
+    other = DeepBeliefNetwork([RBM(4, 3), RBM(3, 2)])
+    with pytest.raises(ValueError, match="`network` must be what `halves`"):
+        networks.join(other, model)

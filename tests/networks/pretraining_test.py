@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_rbm import RBM, DeepBeliefNetwork, PersistentChain, data
 from keras_rbm.networks import Lower, pretraining
@@ -16,6 +17,9 @@ ARGUMENTS = {
     "batch_size": 16,
     "verbose": 0,
 }
+
+
+COMPILE = pretraining._compile
 
 
 @pytest.fixture(autouse=True)
@@ -187,6 +191,7 @@ def test_one_bar_goes_over_all_layers(capsys):
         ({"learning_rate": [0.1]}, "`learning_rate` must be one value"),
         ({"states": "samples"}, "`states` must be one of"),
         ({"batch_size": 49}, "`batch_size`"),
+        ({"optimizer": "adam"}, "`optimizer` must be a function"),
         ({"binarize": "half"}, "`binarize`"),
         ({"x": X[:, :4]}, "shape"),
         ({"x": batches(X), "cache": True}, "`cache` and `binarize` are for"),
@@ -200,3 +205,35 @@ def test_bad_arguments_are_refused(kwargs, message):
     arguments = {"x": X, "batch_size": 16, "verbose": 0, **kwargs}
     with pytest.raises(ValueError, match=message):
         network().pretrain(**arguments)
+
+
+def test_a_layer_is_not_put_on_one_that_it_has_not_learned_from(tmp_path):
+    arguments = {**ARGUMENTS, "directory": tmp_path}
+    network().pretrain(X, **arguments)
+    (tmp_path / "layer-1.keras").unlink()
+    with pytest.raises(ValueError, match=r"layer-1\.keras is missing"):
+        network().pretrain(X, **arguments)
+
+
+def test_compiled_with_a_rate_of_the_run_and_a_smaller_last_batch(monkeypatch):
+    """As a user calls it: batches of 16, 16 and 8."""
+    monkeypatch.setattr(pretraining, "_compile", COMPILE)
+    rates = []
+
+    def rate(updates):
+        rates.append(updates)
+        return keras.optimizers.schedules.PolynomialDecay(0.5, updates, 0.0)
+
+    model, same = network(), network()
+    x = tf.data.Dataset.from_tensor_slices(X[:40]).batch(16)
+    arguments = {**ARGUMENTS, "epochs": [2, 1], "learning_rate": rate}
+    model.pretrain(x, **arguments)
+    assert rates == [6, 3]
+    assert [int(rbm.updates) for rbm in model.rbms] == [6, 3]
+    monkeypatch.undo()
+    same.pretrain(x, **arguments)
+    for rbm, other in zip(model.rbms, same.rbms, strict=True):
+        # Updates of size 0.5 and less, with sums of up to 16 terms.
+        np.testing.assert_allclose(
+            rbm.kernel, other.kernel, atol=rounding("float32", 1.0, 64)
+        )

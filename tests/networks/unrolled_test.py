@@ -112,3 +112,13 @@ def test_units_without_an_activation_are_told():
     with pytest.raises(ValueError, match="use the RBM itself as a layer"):
         model.to_classifier(3)
     assert model.to_autoencoder(code_activation="linear").built
+
+
+def test_images_come_out_in_full_precision_under_a_mixed_policy():
+    rbms = [
+        RBM(4, 3, dtype="mixed_bfloat16"),
+        RBM(3, 2, dtype="mixed_bfloat16"),
+    ]
+    autoencoder = DeepBeliefNetwork(rbms).to_autoencoder()
+    assert autoencoder(np.zeros((1, 4), "float32")).dtype == "float32"
+    assert autoencoder.get_layer("code").compute_dtype == "bfloat16"
