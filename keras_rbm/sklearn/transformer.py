@@ -1,6 +1,5 @@
 """A restricted Boltzmann machine as a transformer of scikit-learn."""
 
-import keras
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
@@ -12,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_rbm.models import finite
 from keras_rbm.sklearn import inference, start, training
+from keras_rbm.sklearn.parameter import parameter
 
 
 class RBMTransformer(
@@ -106,19 +106,9 @@ class RBMTransformer(
         self.visible_units = visible_units
         self.hidden_units = hidden_units
 
-    @property
-    def components_(self):
-        return keras.ops.convert_to_numpy(self.model_.kernel).T
-
-    @property
-    def intercept_hidden_(self):
-        bias = self.model_.hidden_params["bias"]
-        return keras.ops.convert_to_numpy(bias)
-
-    @property
-    def intercept_visible_(self):
-        bias = self.model_.visible_params["bias"]
-        return keras.ops.convert_to_numpy(bias)
+    components_ = parameter("kernel", transposed=True)
+    intercept_hidden_ = parameter("hidden_params", "bias")
+    intercept_visible_ = parameter("visible_params", "bias")
 
     def fit(self, X, y=None):
         """Learns from `n_iter` iterations over the examples.

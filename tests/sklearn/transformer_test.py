@@ -328,3 +328,14 @@ def test_bad_arguments(argument):
 def test_divergence_is_told():
     with pytest.raises(ValueError, match="diverged"):
         RBMTransformer(**SMALL | {"learning_rate": 1e38}).fit(1e30 * examples())
+
+
+def test_parameters_can_be_set_as_those_of_its_model(fitted):
+    other = clone(fitted).fit(examples())
+    for name in ("components_", "intercept_hidden_", "intercept_visible_"):
+        value = getattr(fitted, name) + 1
+        setattr(other, name, value)
+        np.testing.assert_array_equal(getattr(other, name), value)
+    copy = other.components_
+    copy[:] = 0
+    assert (other.components_ != 0).all()
