@@ -104,10 +104,15 @@ def _classes(module):
     ]
 
 
+def read(gin, config, bindings):
+    """Reads a .gin file, and bindings on top."""
+    gin.add_config_file_search_path(str(CONFIGS))
+    gin.parse_config_files_and_bindings([str(config)], bindings)
+
+
 def parse(gin, config, function, shared):
     """Reads the config; a function shares some bindings with `run`."""
-    gin.add_config_file_search_path(str(CONFIGS))
-    gin.parse_config_files_and_bindings([str(config)], bindings())
+    read(gin, config, bindings())
     trained = gin.get_bindings("run", resolve_references=False)
     own = gin.get_bindings(function, resolve_references=False)
     with gin.unlock_config():
@@ -156,3 +161,23 @@ def describe(gin):
     later = gin.get_bindings("evaluate", resolve_references=False)
     lines = (f"\nevaluate.{name} = {value!r}" for name, value in later.items())
     return gin.operative_config_str() + "".join(lines)
+
+
+def check_name(gin, name):
+    """Refuses a binding that the config and the things it names do not have.
+
+    gin itself finds neither an unknown macro nor what a class of Keras takes as
+    `**kwargs`, of which that class would complain when training begins.
+    """
+    owner, dot, argument = name.rpartition(".")
+    if not dot:
+        if not gin.get_bindings(f"{name}/gin.macro"):
+            raise ValueError(f"the config has no macro {name!r}")
+        return
+    thing = gin.get_configurable(owner)
+    known = set()
+    for part in inspect.getmro(thing) if isinstance(thing, type) else ():
+        if "__init__" in vars(part):
+            known |= inspect.signature(part.__init__).parameters.keys()
+    if known and argument not in known - {"self", "args", "kwargs"}:
+        raise ValueError(f"{owner} has no argument {argument!r}")

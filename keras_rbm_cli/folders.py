@@ -103,7 +103,7 @@ def finished(mode):
         raise UserError(f"no run in {output}: there is no such folder")
     if not (output / "model.keras").is_file():
         raise UserError(f"no finished run in {output}: it holds no model.keras")
-    _check_writable(output / f"{mode}.log")
+    check_writable(output / f"{mode}.log")
     return _config_of(output), output
 
 
@@ -115,11 +115,12 @@ def begun():
     if not output.is_dir():
         raise UserError(f"no run in {output}: there is no such folder")
     config = _config_of(output)
-    _check_writable(output / f"{process('train')}.log")
+    check_writable(output / f"{process('train')}.log")
     return config, output
 
 
-def _check_writable(log):
+def check_writable(log):
+    """Refuses a folder in which this file cannot be written."""
     try:
         with open(log, "a"):
             pass

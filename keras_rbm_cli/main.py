@@ -7,7 +7,7 @@ import textwrap
 from absl import flags
 from absl import logging as absl_logging
 
-from keras_rbm_cli import folders, modes, options, screen, self_test
+from keras_rbm_cli import folders, modes, options, screen, self_test, sweep
 from keras_rbm_cli.errors import LONGEST, Stopped, UserError
 
 _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
@@ -17,11 +17,13 @@ _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
     {program} --resume runs/mnist/2026-01-31-120000
     {program} --mode evaluate --output runs/mnist/2026-01-31-120000
     {program} --mode figures --output runs/mnist/2026-01-31-120000
+    {program} --config mnist.gin --sweep "RBM.hidden=[128, 256, 512]"
     {program} --self_test           whether the installation is sound
 
 The third goes on with a run that was stopped, as if it had not been; the next
 one says how probable a finished run makes the data; the one after draws the
-figures of its config, or of another --config, anew.
+figures of its config, or of another --config, anew. A sweep has a run for each
+value, and a table of them.
 A .gin file can run code: use only files that you would run as programs.
 """
 
@@ -87,6 +89,8 @@ def main(argv):
 
 def _do(mode):
     resuming = options.RESUME.value is not None
+    if options.SWEEP.value and mode != "train":
+        raise UserError(f"--sweep trains; it cannot --mode {mode}")
     if mode != "train":
         if resuming:
             raise UserError(f"--mode {mode} takes --output, not --resume")
@@ -95,6 +99,13 @@ def _do(mode):
         doing = "Evaluating" if evaluating else "Drawing figures of"
         print(f"{doing} {output} as {config} says", flush=True)
         (modes.evaluate if evaluating else modes.draw)(config, output)
+    elif resuming and sweep.is_one(options.RESUME.value):
+        sys.exit(0 if sweep.resume(options.RESUME.value) else 1)
+    elif options.SWEEP.value:
+        if resuming:
+            raise UserError(f"no sweep in {options.RESUME.value} to resume")
+        config = folders.find(options.CONFIG.value)
+        sys.exit(0 if sweep.begin(config) else 1)
     elif resuming:
         config, output = folders.begun()
         print(f"Resuming {output} as {config} says", flush=True)

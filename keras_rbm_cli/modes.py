@@ -69,10 +69,7 @@ def _train_alone(config, output, log, resume):
     from keras_rbm import callbacks, experiment
 
     try:
-        gin.add_config_file_search_path(str(folders.CONFIGS))
-        gin.parse_config_files_and_bindings(
-            [str(config)], configuration.bindings()
-        )
+        configuration.read(gin, config, configuration.bindings())
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         name = configuration.experiment_of(gin)
         run, several = gin.get_configurable(name), name != "run"

@@ -42,6 +42,12 @@ EPOCHS = flags.DEFINE_integer(
 )
 
 
+SWEEP = flags.DEFINE_multi_string(
+    "sweep",
+    [],
+    'A list for a binding, such as "RBM.hidden=[128, 256]": a run for each '
+    "value, and a table of them; repeatable, for all combinations.",
+)
 SELF_TEST = flags.DEFINE_boolean(
     "self_test",
     False,

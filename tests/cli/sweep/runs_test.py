@@ -1,0 +1,242 @@
+"""Sweeps whose runs are made up, and one that is real."""
+
+import contextlib
+import io
+import json
+import logging
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+from absl.testing import flagsaver
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from keras_rbm_cli import configuration, main
+from keras_rbm_cli.sweep import process, runs
+from tests.callbacks import events
+from tests.cli.sweep.table_test import evaluation
+
+ROOT = pathlib.Path(__file__).parents[3]
+BEGIN = ("--config", "digits", "--sweep", "RBM.hidden=[8,16,32]")
+
+
+class MadeUp:
+    """In place of `Process`: a machine of 16 units fails, once."""
+
+    stopped = None
+    broken = True
+    calls = ()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def run(self, words, silent=False):
+        type(self).calls += (words,)
+        flags = dict(
+            word.removeprefix("--").split("=", 1)
+            for word in words
+            if not word.startswith("--set")
+        )
+        output = pathlib.Path(flags.get("output") or flags["resume"])
+        if flags.get("mode") == "evaluate":
+            hidden = int(output.name.partition("=")[2])
+            evaluation(output / "evaluation.json", -1.0 / hidden)
+            return 0.5, None
+        output.mkdir(exist_ok=True)
+        (output / "operative_config.gin").write_text("")
+        if output.name.endswith("=16") and self.broken:
+            return 2.0, "no memory"
+        (output / "model.keras").write_text("")
+        return 3.0, None
+
+
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory):
+    logger = logging.getLogger("keras_rbm")
+    before = logger.propagate, logger.level, list(logger.handlers)
+    found = configuration.libraries(tmp_path_factory.mktemp("log") / "log")
+    for handler in logger.handlers:
+        if handler not in before[2]:
+            handler.close()
+    logger.propagate, logger.level, logger.handlers[:] = before
+    return found
+
+
+@pytest.fixture
+def call(libraries, monkeypatch):
+    """Calls the command in this process; returns its code and its words."""
+    made_up = type("MadeUp", (MadeUp,), {})
+    monkeypatch.setattr(runs, "Process", made_up)
+    monkeypatch.setattr(configuration, "libraries", lambda *_: libraries)
+    monkeypatch.setattr(runs.board, "hide_gpus", lambda: None)
+
+    def call(*arguments):
+        screen, errors = io.StringIO(), io.StringIO()
+        with (
+            flagsaver.flagsaver(),
+            contextlib.redirect_stdout(screen),
+            contextlib.redirect_stderr(errors),
+            pytest.raises(SystemExit) as stop,
+        ):
+            main.main(main.read(["train.py", *map(str, arguments)]))
+        return stop.value.code, screen.getvalue(), errors.getvalue()
+
+    call.made_up = made_up
+    return call
+
+
+def session(folder):
+    """What the HParams tab is told of a run."""
+    found = {}
+    for path in events.files(folder):
+        for event in events.tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                found[value.tag] = plugin_data_pb2.HParamsPluginData.FromString(
+                    value.metadata.plugin_data.content
+                )
+    return found
+
+
+def test_a_run_that_fails_does_not_lose_the_others(call, tmp_path):
+    output = tmp_path / "sweep"
+    code, screen, _ = call(*BEGIN, "--epochs", 3, "--output", output)
+    assert code == 1
+    assert "1 of 3 failed; --resume tries them again." in screen
+    assert "RBM.hidden=16 failed: no memory" in screen
+    lines = (output / "sweep.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:5]] == [
+        *("| 32", "| 8", "| 16")
+    ]
+    assert lines[2] in screen
+    trained = [words for words in call.made_up.calls if len(words) > 2]
+    assert "--epochs=3" in trained[0]
+    assert trained[2][-1] == "--set=RBM.hidden = 32"
+
+    call.made_up.broken, call.made_up.calls = False, ()
+    code, screen, _ = call("--resume", output)
+    assert code == 0
+    # The others were not touched.
+    folder = output / "RBM.hidden=16"
+    assert call.made_up.calls == (
+        [f"--resume={folder}"],
+        ["--mode=evaluate", f"--output={folder}"],
+    )
+    rows = (output / "sweep.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["32", "16", "8"]
+    state = json.loads((output / "sweep.json").read_text())
+    assert state["runs"]["RBM.hidden=16"] == {
+        "status": "finished",
+        "seconds": 5.0,
+        "error": "",
+    }
+
+
+def test_tensorboard_is_told_of_columns_and_runs(call, tmp_path):
+    call(*BEGIN, "--output", tmp_path)
+    experiment = session(tmp_path)["_hparams_/experiment"].experiment
+    (hidden,) = experiment.hparam_infos
+    assert hidden.name == "RBM.hidden"
+    assert [v.number_value for v in hidden.domain_discrete.values] == [
+        *(8, 16, 32)
+    ]
+    tags = {info.name.tag for info in experiment.metric_infos}
+    assert {"sweep/log_likelihood_lower", "sweep/seconds"} <= tags
+    run = tmp_path / "RBM.hidden=32"
+    start = session(run)["_hparams_/session_start_info"].session_start_info
+    assert start.hparams["RBM.hidden"].number_value == 32
+    values = events.read(run)
+    for tag in tags:
+        assert 0 in values[tag], tag
+    assert values["sweep/log_likelihood_lower"][0] == -1.0 / 32
+    end = session(tmp_path / "RBM.hidden=16")["_hparams_/session_end_info"]
+    assert end.session_end_info.status == 2  # STATUS_FAILURE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--sweep", "RBM.hidden"), "wants a binding"),
+        (("--sweep", "RBM.hiden=[3]"), "RBM has no argument 'hiden'"),
+        (("--sweep", "sed=[3]"), "no macro 'sed'"),
+        (("--sweep", "run.epoch=[3]"), "epoch"),
+        (("--sweep", "RBN.hidden=[3]"), "RBN"),
+        (("--sweep", "seed=[3]", "--seed", "1"), "--sweep seed and --seed"),
+        (("--sweep", "seed=[3]", "--mode", "evaluate"), "--mode evaluate"),
+        (("--sweep", "seed=[3]", "--resume", "."), "no sweep in ."),
+        (
+            ("--sweep", "seed=[3]", "--config", "mnist_dbn"),
+            "the stack of mnist_dbn.gin",
+        ),
+    ],
+)
+def test_user_errors_come_before_any_training(
+    call, tmp_path, arguments, complaint
+):
+    output = () if "--resume" in arguments else ("--output", tmp_path / "run")
+    code, _, errors = call(*arguments, *output)
+    assert code == 2
+    (line,) = errors.splitlines()
+    assert line.startswith("train.py: error: ")
+    assert complaint in line
+    assert call.made_up.calls == ()
+
+
+def test_a_sweep_is_resumed_as_it_was_begun(call, tmp_path):
+    call(*BEGIN, "--output", tmp_path)
+    code, _, errors = call("--resume", tmp_path, "--epochs", 3)
+    assert (code, "without --epochs" in errors) == (2, True)
+    code, _, errors = call(*BEGIN, "--output", tmp_path)
+    assert (code, "holds a run already" in errors) == (2, True)
+    (tmp_path / "sweep.json").write_text("{}")
+    code, _, errors = call("--resume", tmp_path)
+    assert (code, "cannot read" in errors) == (2, True)
+
+
+def test_what_a_process_complains_of(tmp_path):
+    with process.Process() as child:
+        seconds, error = child.run(["--no_such_flag"])
+        assert seconds > 0
+        assert error == "Unknown command line flag 'no_such_flag'"
+        assert child.run(["--help"], silent=True)[1] is None
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_terminated_goes_on(tmp_path):
+    run = [sys.executable, str(ROOT / "train.py")]
+    begun = subprocess.Popen(
+        [
+            *run,
+            *("--output", "sweep", "--config", "digits"),
+            *("--epochs", "2", "--set", "run.steps_per_epoch = 2000"),
+            *("--sweep", "RBM.hidden = [7, 5]"),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in begun.stdout:
+        if "epoch 1/" in line:
+            break
+    begun.terminate()
+    _, errors = begun.communicate(timeout=120)
+    assert begun.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM, and saved; go on with --resume sweep" in errors
+    again = subprocess.run(
+        [*run, "--resume", "sweep"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert "resumed from" in again.stdout
+    assert (tmp_path / "sweep" / "sweep.md").read_text() in again.stdout
+    state = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    assert [run["status"] for run in state["runs"].values()] == ["finished"] * 2
