@@ -46,6 +46,7 @@ def register(gin, keras, experiment, strategy=None):
         figures.draw,
         figures.Restoration,
         figures.Dreams,
+        figures.Animation,
         figures.Inpainting,
         experiment.linear_decay,
         experiment.hold_then_linear_decay,

@@ -114,6 +114,7 @@ def test_a_config_trains(name, tmp_path):
             "Dreams.num_sweeps = 2",
             "Dreams.sweeps_per_frame = 2",
             "Inpainting.num_sweeps = 2",
+            "Animation.num_frames = 3",
         ]
     )
     history = gin.get_configurable("run")(

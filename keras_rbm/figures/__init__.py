@@ -1,5 +1,6 @@
 """Figures of a trained model: experiments that RBMs are known for."""
 
+from keras_rbm.figures.animation import Animation as Animation
 from keras_rbm.figures.curves import Curves as Curves
 from keras_rbm.figures.draw import check as check
 from keras_rbm.figures.draw import draw as draw

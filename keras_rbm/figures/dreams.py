@@ -62,7 +62,7 @@ class Dreams(Figure):
             seed=seed,
             sampler=self.sampler,
         )
-        picture = tiles.tile(_greys(model, data, samples), data.image_shape)
+        picture = tiles.tile(greys(model, data, samples), data.image_shape)
         callbacks.write_png(
             os.path.join(output, "dreams.png"),
             picture.repeat(2, axis=0).repeat(2, axis=1),
@@ -89,7 +89,7 @@ class Dreams(Figure):
         rows = [("start", tiles.grey(data.intensities(start)))]
         for number, frame in enumerate(np.asarray(frames)):
             label = f"{(number + 1) * self.sweeps_per_frame:,} sweeps"
-            rows.append((label, _greys(model, data, frame)))
+            rows.append((label, greys(model, data, frame)))
         sheet.rows(os.path.join(output, "film.png"), rows, data.image_shape)
         tell(
             f"{len(start)} chains, a row each {self.sweeps_per_frame} sweeps, "
@@ -97,6 +97,7 @@ class Dreams(Figure):
         )
 
 
-def _greys(model, data, v):
+def greys(model, data, v):
+    """Greys of the means E[v' | h = E[h | v]] of draws, `(draws, pixels)`."""
     means = np.asarray(model.predict_reconstruction(v), "float32")
     return tiles.grey(data.intensities(means))

@@ -1,0 +1,137 @@
+"""Chains that start from noise, as an animated picture."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from keras_rbm import checks, devices, samplers, tiles
+from keras_rbm.figures.dreams import greys
+from keras_rbm.figures.figure import Figure, tell
+from keras_rbm.models import sampling, starts
+
+# Levels of grey: so many need half a byte a pixel.
+_LEVELS = 16
+# Each pixel of a tile becomes a square of so many, for screens of today.
+_FACTOR = 2
+# Height of the line with the number of sweeps, and of its letters, in pixels.
+_LINE, _LETTERS = 22, 14
+_WHITE = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class Animation(Figure):
+    """Chains from random states, which find the data's kind and wander on.
+
+    `animation.png` is an animated PNG that runs for ever. Its first frame has
+    the random states, draws from the visible units without inputs; all
+    further ones have means E[v' | h = E[h | v]] of the draws. At first there
+    is a frame for each sweep, so that one sees how chains begin; the number of
+    sweeps between frames grows to `max_sweeps`, so that one sees where they
+    go. Programs that know no animated PNG show the last frame.
+
+    Args:
+        num_chains: Number of chains.
+        columns: How many of them stand in a row, or `None` for about as many
+            as there are rows.
+        num_frames: Number of frames, the random states among them.
+        growth: Factor of the number of sweeps from frame to frame, before it
+            is rounded: at least 1.
+        max_sweeps: Largest number of sweeps from frame to frame.
+        seconds: How long a frame is shown; the last one ten times as long.
+        sampler: `samplers.Gibbs()`, or `Tempered()`. `None` for the first.
+
+    Raises:
+        ValueError: If an argument is not as described.
+    """
+
+    num_chains: int = 60
+    columns: int | None = 10
+    num_frames: int = 80
+    growth: float = 1.12
+    max_sweeps: int = 40
+    seconds: float = 0.12
+    sampler: samplers.Sampler | None = None
+
+    def __post_init__(self):
+        for name in ("num_chains", "num_frames", "max_sweeps"):
+            checks.positive_integer(name, getattr(self, name))
+        if self.columns is not None:
+            checks.positive_integer("columns", self.columns)
+        for name in ("growth", "seconds"):
+            checks.positive_number(name, getattr(self, name))
+        if self.growth < 1:
+            raise ValueError(
+                "`growth` must be at least 1: the number of sweeps from frame "
+                f"to frame grows. Received: growth={self.growth}"
+            )
+        samplers.check(self.sampler)
+
+    def sweeps(self):
+        """After how many sweeps the frames are, `num_frames` integers."""
+        most = np.log(self.max_sweeps)
+        steps = np.arange(self.num_frames - 1) * np.log(self.growth)
+        each = np.rint(np.exp(np.minimum(steps, most))).astype(int)
+        return [0, *np.cumsum(each).tolist()]
+
+    def __call__(self, model, data, output, binarize="none", seed=0):
+        v = starts.without_inputs(
+            model.machine(), self.num_chains, sampling.stream(seed)
+        )
+        places = self.sweeps()
+        shown = [tiles.grey(data.intensities(np.asarray(v)))]
+        for number in range(1, self.num_frames):
+            v = model.sample(
+                num_sweeps=places[number] - places[number - 1],
+                start=v,
+                seed=seed + number,
+                sampler=self.sampler,
+                verbose=0,
+            )
+            shown.append(greys(model, data, v))
+        frames = [
+            _frame(tiles.tile(x, data.image_shape, self.columns), sweeps)
+            for x, sweeps in zip(shown, places, strict=True)
+        ]
+        _write(os.path.join(output, "animation.png"), frames, self.seconds)
+        tell(
+            f"{self.num_chains} chains from random states, {self.num_frames} "
+            f"frames to sweep {places[-1]}, are in animation.png"
+        )
+
+
+def _frame(picture, sweeps):
+    """An image of few greys, with the number of sweeps below."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = picture.repeat(_FACTOR, axis=0).repeat(_FACTOR, axis=1)
+    height = len(picture)
+    image = Image.fromarray(np.pad(picture, ((0, _LINE), (0, 0))))
+    ImageDraw.Draw(image).text(
+        (_LINE // 3, height + _LINE // 2),
+        f"{sweeps:,} sweep{'s' * (sweeps != 1)}",
+        fill=_WHITE,
+        font=ImageFont.load_default(_LETTERS),
+        anchor="lm",
+    )
+    step = _WHITE / (_LEVELS - 1)
+    levels = np.rint(np.asarray(image) / step).astype("uint8")
+    image = Image.frombytes("P", image.size, levels.tobytes())
+    ramp = np.rint(np.arange(_LEVELS) * step).astype("uint8")
+    image.putpalette(ramp.repeat(3).tobytes())
+    return image
+
+
+def _write(path, frames, seconds):
+    """An animated PNG, with the last frame also for who knows only PNG."""
+    if not devices.is_chief():
+        return
+    each = round(1000 * seconds)
+    frames[-1].save(
+        path,
+        save_all=True,
+        default_image=True,
+        append_images=frames,
+        duration=[each] * (len(frames) - 1) + [10 * each],
+        loop=0,
+    )
