@@ -23,6 +23,13 @@ $(PYTEST) $(1) $(ARGS) $(THIRD) || [ $$? -eq 5 ]
 $(PYTEST) $(1) $(ARGS) $(REST) || [ $$? -eq 5 ]
 endef
 
+HAS_CHROMIUM := command -v chromedriver >/dev/null && { \
+    command -v chromium || command -v chromium-browser \
+    || command -v google-chrome; } >/dev/null
+GET_CHROMIUM := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+    && echo "Installing Chromium" && apt-get -qq update \
+    && apt-get -qq install -y --no-install-recommends chromium chromium-driver
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
@@ -32,7 +39,8 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 export KERAS_BACKEND := tensorflow
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all check format lint bench docs docs-serve clean
+.PHONY: help train test test-all browser check format lint bench docs docs-serve \
+    clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' \
@@ -45,8 +53,15 @@ train: .venv/.installed ## Train a model: python train.py $(ARGS)
 test: lint ## Check format and lint, and run all tests but the slow ones
 	$(call run_tests,-m "not slow")
 
-test-all: lint ## The same with the slow tests
+test-all: lint browser ## The same with the slow tests
 	$(call run_tests,)
+
+# Chromium is no Python package. Where it cannot be installed here, the test that
+# looks at TensorBoard in it is skipped.
+browser: .venv/.installed-browser
+	@$(HAS_CHROMIUM) || { $(GET_CHROMIUM); } || echo "No Chromium, or no" \
+	    "chromedriver: TensorBoard will not be tested in a browser. As root:" \
+	    "apt-get install chromium chromium-driver"
 
 check: lint ## As test, but up to the first failure, the last failed first
 	$(BIN)/python -m pytest -m "not slow" --exitfirst --failed-first $(ARGS)
@@ -99,4 +114,9 @@ clean: ## Remove .venv, caches and what was built; keep what was trained
 .venv/.installed-docs: .venv/.installed
 	@echo "Installing MkDocs"
 	@$(PIP) install -c requirements.txt -e ".[docs]"
+	@touch $@
+
+.venv/.installed-browser: .venv/.installed-dev
+	@echo "Installing selenium"
+	@$(PIP) install -c requirements.txt -e ".[browser]"
 	@touch $@

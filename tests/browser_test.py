@@ -1,0 +1,335 @@
+"""TensorBoard as one sees it: a run, a server, and Chromium at its tabs.
+
+TensorBoard's pages are made of elements with shadow roots, which selectors do
+not enter: what is visible is collected by a walk through all of them.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import keras_rbm
+from keras_rbm import data, experiment
+from keras_rbm_cli.sweep import board, table
+
+INSTALL = "`make test-all` installs it where it can"
+webdriver = pytest.importorskip(
+    "selenium.webdriver", reason=f"selenium is missing; {INSTALL}"
+)
+BROWSER = next(
+    filter(
+        None,
+        map(shutil.which, ("chromium", "chromium-browser", "google-chrome")),
+    ),
+    None,
+)
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        None in (BROWSER, DRIVER),
+        reason=f"Chromium or its driver is missing; {INSTALL}",
+    ),
+]
+
+EPOCHS, HIDDEN, CHAINS = 12, 8, 20
+CONFIG = f"RBM.hidden = {HIDDEN}\nrun.epochs = {EPOCHS}\n"
+SCALARS = ["1 Learning", "2 Likelihood", "3 Chains", "4 Throughput"]
+GROUPS = [*SCALARS, "5 Images", "6 Histograms"]
+# Seconds until something must be seen, on a machine with much else to do.
+PATIENCE = 120
+FLAGS = (
+    *("--headless=new", "--disable-gpu", "--disable-quic", "--disable-sync"),
+    *("--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-dev-shm-usage"),
+    "--window-size=1600,2400",
+)
+WALK = """
+const [selector] = arguments, elements = [], words = [];
+(function walk(node) {
+    for (const child of node.childNodes) {
+        const own = child.parentElement ?? child.getRootNode().host;
+        if (child.nodeType === Node.TEXT_NODE) {
+            const text = child.textContent.trim();
+            if (text && own.checkVisibility({visibilityProperty: true}))
+                words.push(text);
+        } else if (child.nodeType === Node.ELEMENT_NODE
+                   && !child.matches("script, style, noscript")) {
+            if (selector && child.matches(selector)) elements.push(child);
+            if (child.shadowRoot) walk(child.shadowRoot);
+            walk(child);
+        }
+    }
+})(document.body);
+return selector ? elements : words;
+"""
+
+
+class Page:
+    """What a person in front of TensorBoard can see."""
+
+    def __init__(self, driver):
+        self.driver = driver
+        self.address = None
+
+    def open(self, tab):
+        self.driver.switch_to.default_content()
+        self.driver.get("about:blank")  # Else only the fragment would change.
+        self.driver.get(f"{self.address}#{tab}")
+
+    def words(self):
+        """All pieces of text that are visible, in their order."""
+        return self.driver.execute_script(WALK, None)
+
+    def elements(self, selector):
+        return self.driver.execute_script(WALK, selector)
+
+    def wait(self, seen):
+        """Waits for something true, such as `lambda: page.words()`."""
+        from selenium.common.exceptions import WebDriverException
+
+        end = time.monotonic() + PATIENCE
+        while True:
+            # While the page is being made elements come and go.
+            with contextlib.suppress(WebDriverException):
+                found = seen()
+                if found:
+                    return found
+            if time.monotonic() > end:
+                pytest.fail(f"not seen; but: {' | '.join(self.words())}")
+            time.sleep(0.2)
+
+    def wait_for(self, *expected):
+        """Waits until all these are among the words; returns the words."""
+
+        def seen():
+            words = self.words()
+            return words if {*expected} <= {*words} else None
+
+        return self.wait(seen)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a small run on handwritten digits."""
+    output = tmp_path / "run"
+    chain = keras_rbm.PersistentChain(CHAINS)
+    experiment.run(
+        keras_rbm.RBM(64, HIDDEN, chain=chain, seed=0),
+        data.digits(),
+        str(output),
+        epochs=EPOCHS,
+        steps_per_epoch=5,
+        binarize="stochastic",
+        pictures_every=1,
+        log_likelihood_every=EPOCHS,
+        describe=lambda: CONFIG,
+    )
+    return output
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """The folder of a sweep of two runs, as far as its table needs them."""
+    folder = tmp_path / "sweep"
+    axes = {"RBM.hidden": ["8", "16"]}
+    folder.mkdir()
+    board.write_columns(folder, axes)
+    for hidden, lower in (("8", -25.125), ("16", -24.375)):
+        run = folder / f"RBM.hidden={hidden}"
+        run.mkdir()
+        figures = dict.fromkeys(table.METRICS) | {
+            "status": "finished",
+            "log_likelihood_lower": lower,
+            "log_likelihood_upper": lower + 0.25,
+        }
+        board.write_run(run, axes, {"RBM.hidden": hidden}, figures)
+    return folder
+
+
+@contextlib.contextmanager
+def tensorboard(folder):
+    """The address of a TensorBoard, started as the README says."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tensorboard.main", "--port", "0"),
+            *("--samples_per_plugin", "images=100", "--logdir", str(folder)),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    # A process that never tells is ended, and so is the loop over its lines.
+    timer = threading.Timer(PATIENCE, process.kill)
+    timer.start()
+    lines = []
+    try:
+        for line in process.stderr:
+            lines.append(line)
+            found = re.search(r"at (http://\S+)", line)
+            if found:
+                break
+        else:
+            pytest.fail(f"TensorBoard did not start: {''.join(lines)}")
+        timer.cancel()
+        # What is not read would fill the pipe.
+        reader = threading.Thread(target=process.stderr.read, daemon=True)
+        reader.start()
+        yield found[1]
+    finally:
+        timer.cancel()
+        process.terminate()
+        process.wait()
+        process.stderr.close()
+
+
+@pytest.fixture
+def page(tmp_path):
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # Chromium refuses one to root.
+    driver = webdriver.Chrome(
+        options, webdriver.ChromeService(executable_path=DRIVER)
+    )
+    try:
+        yield Page(driver)
+    finally:
+        driver.quit()
+
+
+def test_tensorboard_in_a_browser(run, sweep, page):
+    # One test, which trains and starts a browser once.
+    with tensorboard(run) as page.address:
+        look_at_time_series(page)
+        look_at_scalars(page)
+        look_at_images(page)
+        look_at_histograms(page)
+        look_at_text(page)
+        look_at_the_projector(page)
+    with tensorboard(sweep) as page.address:
+        look_at_hyper_parameters(page)
+
+
+def ordered(words, expected):
+    """Those of the expected words that are there, as they come first."""
+    return [word for word in dict.fromkeys(words) if word in expected]
+
+
+def look_at_time_series(page):
+    page.open("timeseries")
+    words = page.wait_for(*GROUPS, "/loss", "/log_likelihood_lower")
+    assert ordered(words, GROUPS) == GROUPS
+    # The first two groups are open, all others closed.
+    assert "/reconstruction_error" in words
+    assert "/pseudo_log_likelihood" in words
+    assert "/memory" not in words
+    # Training and validation are in one chart.
+    card = words[words.index("/loss") :]
+    card = card[: card.index("/reconstruction_error")]
+    assert ordered(card, {"tensorboard/train", "tensorboard/validation"}) == [
+        "tensorboard/train",
+        "tensorboard/validation",
+    ]
+    assert str(EPOCHS) in card  # The step.
+
+
+def look_at_scalars(page):
+    page.open("scalars")
+    words = page.wait_for(*SCALARS, "1 Learning/loss")
+    assert ordered(words, GROUPS) == SCALARS
+
+
+def look_at_images(page):
+    page.open("images")
+    names = ["filters", "projection", "reconstructions", "sample_means"]
+    words = page.wait_for(*(f"5 Images/{name}" for name in names))
+    assert ordered(words, GROUPS) == ["5 Images"]
+
+    def pictures():
+        images = page.elements("img")
+        loaded = [
+            image
+            for image in images
+            if image.is_displayed() and image.get_property("naturalWidth") > 1
+        ]
+        return loaded if len(loaded) == len(names) else None
+
+    sizes = [
+        image.get_property("naturalWidth") for image in page.wait(pictures)
+    ]
+    assert sizes[1] == 350
+    # One more than ten epochs: the slider has them all.
+    sliders = page.elements("#steps")
+    assert [slider.get_property("max") for slider in sliders] == [
+        EPOCHS - 1
+    ] * len(names)
+    assert step(page.words(), "5 Images/projection") == str(EPOCHS)
+    before = pictures()[1].get_attribute("src")
+    sliders[1].send_keys(webdriver.Keys.ARROW_LEFT)
+    page.wait(
+        lambda: (
+            step(page.words(), "5 Images/projection") == str(EPOCHS - 1)
+            and pictures()[1].get_attribute("src") != before
+        )
+    )
+    assert step(page.words(), "5 Images/filters") == str(EPOCHS)
+
+
+def step(words, tag):
+    """The epoch that a picture is of."""
+    words = words[words.index(tag) :]
+    return words[words.index("step") + 1]
+
+
+def look_at_histograms(page):
+    page.open("histograms")
+    names = ("kernel", "visible_bias", "hidden_bias", "hidden_means")
+    page.wait_for(*(f"6 Histograms/{name}" for name in names))
+
+
+def look_at_text(page):
+    page.open("text")
+    words = page.wait_for("config", CONFIG.strip())
+    assert "tensorboard/train" in words
+
+
+def look_at_the_projector(page):
+    page.open("projector")
+    points = len(data.digits().train) + CHAINS
+
+    def seen():
+        # It is a page in a page in a page.
+        page.driver.switch_to.default_content()
+        while frames := [
+            frame for frame in page.elements("iframe") if frame.is_displayed()
+        ]:
+            page.driver.switch_to.frame(frames[0])
+        text = " ".join(page.words())
+        return text if f"Points: {points}" in text else None
+
+    text = page.wait(seen)
+    assert "Dimension: 64" in text
+    # What is chosen in the lists: the tensor, and a column of its labels.
+    chosen = [field.get_property("value") for field in page.elements("input")]
+    assert {"data and particles", "kind"} <= {*chosen}
+
+
+def look_at_hyper_parameters(page):
+    page.open("hparams")
+    words = page.wait_for(
+        "RBM.hidden",
+        *(table.METRICS[f"log_likelihood_{end}"] for end in ("lower", "upper")),
+        *("8.0000", "16.000", "-25.125", "-24.375", "-24.875", "-24.125"),
+    )
+    assert words
