@@ -6,7 +6,11 @@ In one run, interleaved, so that a noisy machine disturbs all alike:
   centring, optimizer and average of the weights;
 - `products`: the matrix products of that update alone, compiled by XLA;
 - `BernoulliRBM` of scikit-learn, by `partial_fit`, which is PCD-1 alone;
-- `rbms`, a PyTorch package, where it is installed.
+- `rbms`, a PyTorch package, where it is installed;
+- `learnergy`, another, where it is installed: it has CD in place of PCD, which
+  takes as many products, and as many sweeps;
+- PyDeep, in NumPy, where its folder is on `PYTHONPATH` (the `pydeep` of PyPI
+  is another package).
 
 Prints medians and the spread (10th to 90th percentile) as a Markdown table.
 
@@ -34,6 +38,16 @@ try:
     import torch
 except ImportError:
     torch = None
+try:
+    import torch.utils.data
+    from learnergy.models.bernoulli import rbm as learnergy_rbm
+except ImportError:
+    learnergy_rbm = None
+try:
+    from pydeep.rbm import model as pydeep_model
+    from pydeep.rbm import trainer as pydeep_trainer
+except ImportError:
+    pydeep_model = None
 
 # Name, sweeps, batch (and chains), hidden units.
 SHAPES = (
@@ -130,6 +144,32 @@ def torch_rbms(sweeps, batch, hidden):
     return update
 
 
+def learnergy(sweeps, batch, hidden):
+    """The package's own `fit` of a batch, by CD, with its metrics.
+
+    The batch lies in memory: its `DataLoader`, which takes examples one by one
+    and starts anew at each `fit`, is left out.
+    """
+    if learnergy_rbm is None:
+        return None
+    batches = [(torch.tensor(examples(batch)), None)]
+    learnergy_rbm.DataLoader = lambda *args, **kwargs: batches
+    model = learnergy_rbm.RBM(VISIBLE, hidden, sweeps, learning_rate=0.05)
+    return lambda: model.fit(None, batch, epochs=1)
+
+
+def pydeep(sweeps, batch, hidden):
+    """The package's own centred PCD, in the single precision of the others."""
+    if pydeep_model is None:
+        return None
+    x = examples(batch)
+    model = pydeep_model.BinaryBinaryRBM(
+        VISIBLE, hidden, data=x, dtype=np.float32
+    )
+    trainer = pydeep_trainer.PCD(model, batch, data=x)
+    return lambda: trainer.train(x, epsilon=0.05, k=sweeps)
+
+
 def examples(count):
     """Digits' statistics without digits: a fifth of the pixels are on."""
     draws = np.random.default_rng(0).random((count, VISIBLE))
@@ -142,6 +182,8 @@ def race(sweeps, batch, hidden, rounds, updates):
         "products": products(sweeps, batch, hidden),
         "scikit-learn": scikit_learn(sweeps, batch, hidden),
         "rbms": torch_rbms(sweeps, batch, hidden),
+        "learnergy (CD)": learnergy(sweeps, batch, hidden),
+        "PyDeep": pydeep(sweeps, batch, hidden),
     }
     contestants = {k: v for k, v in contestants.items() if v is not None}
     pixels = np.uint8(255 * examples(EXAMPLES))
