@@ -6,25 +6,18 @@ from keras import ops
 
 from keras_rbm import checks, random, units
 from keras_rbm.chains import PersistentChain
-from keras_rbm.models import (
-    inputs,
-    log_likelihood,
-    mean_field,
-    sampling,
-    top_layer,
-)
+from keras_rbm.models import mean_field, sampling, top_layer
 from keras_rbm.models.dbm_metrics import DBMMetrics
 from keras_rbm.models.moments import moments
 from keras_rbm.models.rbm import RBM
+from keras_rbm.models.variational import Variational
 
 # The stream of draws of h1, apart from those of training.
 _HIDDEN = 2**33 + 101
-# Examples whose free energy annealing is held against.
-_EXAMPLES = 10_000
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class DeepBoltzmannMachine(RBM):
+class DeepBoltzmannMachine(Variational, RBM):
     """p(v, h1, h2) ~ exp(<v, W1 h1> + <h1, W2 h2> + biases): three layers.
 
     Layers are coupled to their neighbours alone, so that the odd one, h1, and
@@ -52,9 +45,6 @@ class DeepBoltzmannMachine(RBM):
         Montavon and Mueller (2012), "Deep Boltzmann machines and the
         centering trick".
     """
-
-    has_pseudo_likelihood = False
-    has_likelihood_bounds = True
 
     def __init__(
         self, features, hidden, top, chain=None, num_mean_field=10, **kwargs
@@ -117,11 +107,6 @@ class DeepBoltzmannMachine(RBM):
         """The same with the top layer, draws of (v, h2)."""
         return super().fantasy_particles
 
-    def free_energy(self, v):
-        """Bound on -log p(v) - log Z from above, of shape `(batch,)`."""
-        v = self._states(self._checked_states(v))
-        return -mean_field.measured_bound(self.machine(), v)
-
     def predict_hidden(self, v):
         """E[h1 | v] by mean field, of shape `(batch, hidden.width)`."""
         return self.posterior(v)[0]
@@ -182,38 +167,6 @@ class DeepBoltzmannMachine(RBM):
         )
         return self._features_of(means)
 
-    def log_partition(self, method="auto", v=None, *args, **kwargs):
-        """Log Z, as `RBM.log_partition`, of (v, h1, h2)."""
-        if v is not None:
-            batches = inputs.states(v, self.features, _EXAMPLES)
-            v = ops.convert_to_numpy(top_layer.drawn(self, next(batches), 0))
-        return super().log_partition(method, v, *args, **kwargs)
-
-    def log_likelihood(self, v, method="auto", log_partition=None, **kwargs):
-        """Variational bound on the mean of log p(v), as `RBM.log_likelihood`.
-
-        log p(v) >= E_q[-E(v, h1, h2)] + H(q) - log Z, whose last term is as
-        sure as `log_partition` is.
-        """
-        log_likelihood.check_arguments(method, log_partition, kwargs)
-        machine = self.machine()
-        scores = log_likelihood.by_batch(
-            mean_field.measured_bound, machine, v, self.features
-        )
-        if log_partition is None:
-            log_partition = self.log_partition(method, v=v, **kwargs)
-        return log_likelihood.LogLikelihood(
-            scores.astype("float64"), log_partition, is_bound=True
-        )
-
-    def pseudo_log_likelihood(self, v):
-        """Is not to be had."""
-        raise _cannot_be_summed("pseudo-likelihood", "log_likelihood")
-
-    def conditional(self, v, mask, verbose="auto"):
-        """Is not to be had."""
-        raise _cannot_be_summed("exact conditional", "predict_missing")
-
     def get_config(self):
         config = super().get_config()
         del config["visible"]
@@ -241,10 +194,3 @@ class DeepBoltzmannMachine(RBM):
 
     def _features_of(self, rows):
         return rows[..., : self.features.width]
-
-
-def _cannot_be_summed(what, instead):
-    return ValueError(
-        f"There is no {what} of a deep Boltzmann machine: its hidden layers "
-        f"cannot be summed out. Take `{instead}`."
-    )
