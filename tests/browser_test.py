@@ -45,7 +45,7 @@ CONFIG = f"RBM.hidden = {HIDDEN}\nrun.epochs = {EPOCHS}\n"
 SCALARS = ["1 Learning", "2 Likelihood", "3 Chains", "4 Throughput"]
 GROUPS = [*SCALARS, "5 Images", "6 Histograms"]
 # Seconds until something must be seen, on a machine with much else to do.
-PATIENCE = 120
+PATIENCE = 300
 FLAGS = (
     *("--headless=new", "--disable-gpu", "--disable-quic", "--disable-sync"),
     *("--no-first-run", "--disable-background-networking"),
@@ -140,10 +140,10 @@ def run(tmp_path):
 def sweep(tmp_path):
     """The folder of a sweep of two runs, as far as its table needs them."""
     folder = tmp_path / "sweep"
-    axes = {"RBM.hidden": ["8", "16"]}
+    axes = {"RBM.hidden": [8, 16]}
     folder.mkdir()
     board.write_columns(folder, axes)
-    for hidden, lower in (("8", -25.125), ("16", -24.375)):
+    for hidden, lower in ((8, -25.125), (16, -24.375)):
         run = folder / f"RBM.hidden={hidden}"
         run.mkdir()
         figures = dict.fromkeys(table.METRICS) | {
@@ -202,6 +202,7 @@ def page(tmp_path):
     driver = webdriver.Chrome(
         options, webdriver.ChromeService(executable_path=DRIVER)
     )
+    driver.set_script_timeout(PATIENCE)
     try:
         yield Page(driver)
     finally:
@@ -327,9 +328,8 @@ def look_at_the_projector(page):
 
 def look_at_hyper_parameters(page):
     page.open("hparams")
-    words = page.wait_for(
-        "RBM.hidden",
+    page.wait_for(
+        *("RBM.hidden", "RBM.hidden=8", "RBM.hidden=16"),
         *(table.METRICS[f"log_likelihood_{end}"] for end in ("lower", "upper")),
-        *("8.0000", "16.000", "-25.125", "-24.375", "-24.875", "-24.125"),
+        *("-25.125", "-24.875", "-24.375", "-24.125"),
     )
-    assert words
