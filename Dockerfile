@@ -41,7 +41,6 @@ RUN python -c 'import tomllib; \
     && pip install -r /opt/notebook.txt -c /opt/requirements.txt
 COPY --from=code /opt/keras_rbm /opt/keras_rbm
 USER rbm
-EXPOSE 8888
 # A token that is not set, or empty, is refused.
 CMD : "${JUPYTER_TOKEN:?set it to something secret}" \
     && exec jupyter lab --ip=0.0.0.0 --no-browser --ServerApp.root_dir=/app
@@ -49,5 +48,4 @@ CMD : "${JUPYTER_TOKEN:?set it to something secret}" \
 FROM runtime AS train
 COPY --from=code /opt/keras_rbm /opt/keras_rbm
 USER rbm
-EXPOSE 6006
 ENTRYPOINT ["keras-rbm"]
