@@ -14,6 +14,7 @@ OUTSIDE = {
     "benchmarks/README.md": "benchmarks.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "CITATION.cff": "citation.md",
     "LICENSE": "license.md",
 }
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(#[^)\s]*)?\)")
@@ -24,7 +25,8 @@ def on_files(files, config):
     for path, uri in OUTSIDE.items():
         text = (ROOT / path).read_text(encoding="utf-8")
         if not path.endswith(".md"):
-            text = f"# License\n\n```text\n{text}```\n"
+            title = path.partition(".")[0].capitalize()
+            text = f"# {title}\n\n```text\n{text}```\n"
         files.append(File.generated(config, uri, content=text))
     return files
 
