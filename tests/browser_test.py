@@ -95,11 +95,13 @@ class Page:
     def wait(self, seen):
         """Waits for something true, such as `lambda: page.words()`."""
         from selenium.common.exceptions import WebDriverException
+        from urllib3.exceptions import HTTPError
 
         end = time.monotonic() + PATIENCE
         while True:
-            # While the page is being made elements come and go.
-            with contextlib.suppress(WebDriverException):
+            # While the page is being made elements come and go, and it may be
+            # too busy to answer.
+            with contextlib.suppress(WebDriverException, HTTPError):
                 found = seen()
                 if found:
                     return found
@@ -195,6 +197,7 @@ def tensorboard(folder):
 def page(tmp_path):
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
+    options.page_load_strategy = "eager"  # What must be seen is waited for.
     for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(flag)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -306,6 +309,7 @@ def look_at_text(page):
 
 
 def look_at_the_projector(page):
+    page.driver.set_window_size(900, 700)  # Drawn without a GPU.
     page.open("projector")
     points = len(data.digits().train) + CHAINS
 
