@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_rbm import RBM, Bernoulli, Chain
 from keras_rbm.machine import Machine
@@ -159,4 +160,24 @@ def given(oracle, centered=False, optimizer=None, **kwargs):
     model = rbm(oracle, chain=Given(), centered=centered, **kwargs)
     # Eagerly: faster than a compilation, for a few steps.
     model.compile(optimizer or keras.optimizers.SGD(0.1), run_eagerly=True)
+    return model
+
+
+def xla_in(folder):
+    """Names of the functions of a SavedModel that XLA would compile."""
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+    (graph,) = saved.meta_graphs
+    return [
+        function.signature.name
+        for function in graph.graph_def.library.function
+        if function.attr["_XlaMustCompile"].b
+    ]
+
+
+def randomized(model, seed=0):
+    """The model with trainable variables from a normal distribution."""
+    rng = np.random.default_rng(seed)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
     return model

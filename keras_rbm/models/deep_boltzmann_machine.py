@@ -192,5 +192,10 @@ class DeepBoltzmannMachine(Variational, RBM):
         own = moments(x, self.features, "x", sample_weight)
         return tuple(map(np.append, own, rest))
 
+    def _served_start(self, v, seed):
+        v = self._states(v)
+        _, h2 = mean_field.posterior(self.machine(), v, self._steps)
+        return top_layer.with_draws(v, h2, seed)
+
     def _features_of(self, rows):
         return rows[..., : self.features.width]

@@ -106,9 +106,10 @@ class RBM(MachineModel):
         )
         normalizable.check(self.parameters, self.inverse_temperature)
         self._figures = Metrics(self.visible)
-        self.build((None, self.visible.width))
+        self.build((None, self.example_units.width))
 
     def build(self, input_shape):
+        visible_shape = (None, self.visible.width)
         hidden_shape = (None, self.hidden.width)
         self.parameters.build()
         kept = {"trainable": False, "autocast": False}
@@ -125,9 +126,9 @@ class RBM(MachineModel):
             for name, value in (("data_mean", 0.5), ("data_variance", 1.0))
         )
         if self.offsets is not None:
-            self.offsets.build(input_shape, hidden_shape)
+            self.offsets.build(visible_shape, hidden_shape)
         if not self.chain.built:
-            self.chain.build(input_shape, hidden_shape)
+            self.chain.build(visible_shape, hidden_shape)
         self.start_chain()
         self.parameters.trainable = self.trainable
 

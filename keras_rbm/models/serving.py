@@ -10,7 +10,8 @@ from keras_rbm.models import sampling
 class Serving:
     """Export of a model: features and samples, with the current weights.
 
-    A part of `MachineModel`, which has what this needs.
+    A part of `MachineModel`, which has what this needs. Where an example is
+    not a state of the machine, `_served_start` makes one of it.
     """
 
     def export(
@@ -25,8 +26,8 @@ class Serving:
 
         As a SavedModel it has the endpoints
 
-        - `serve` and `features`, of `v` of shape `(batch, visible.width)`:
-          E[h | v], what a call of the model gives, but for rounding;
+        - `serve` and `features`, of `v` of the shape that a call takes: what
+          a call gives, E[h | v], but for rounding;
         - `sample`, of `v` and of the scalars `num_sweeps` (int32) and `seed`
           (int64): v after so many sweeps of Gibbs sampling from `v`, by the
           draws of `sample(start=v, num_sweeps=..., seed=...)`.
@@ -44,37 +45,51 @@ class Serving:
                 `v`; `None` for any number of rows in the model's dtype.
             **kwargs: Further arguments for the other formats.
         """
-        if format != "tf_saved_model":
-            super().export(filepath, format, verbose, input_signature, **kwargs)
-            return
         if input_signature is None:
-            shape = (None, self.visible.width)
+            shape = (None, self.example_units.width)
             input_signature = [
                 keras.InputSpec(shape=shape, dtype=self.variable_dtype)
             ]
-
-        def features(v):
-            return self(v)
-
-        def sample(v, num_sweeps, seed):
-            stream = sampling.stream(seed)
-            return gibbs.run(
-                self.machine(), self._states(v), stream, num_sweeps
-            )
-
+        if format != "tf_saved_model":
+            super().export(filepath, format, verbose, input_signature, **kwargs)
+            return
         archive = keras.export.ExportArchive(**kwargs)
         archive.track(self)
-        archive.add_endpoint("serve", features, input_signature)
-        archive.add_endpoint("features", features, input_signature)
-        archive.add_endpoint(
-            "sample",
-            sample,
-            [
-                *input_signature,
-                tf.TensorSpec((), tf.int32),
-                tf.TensorSpec((), tf.int64),
-            ],
-        )
+        for name, endpoint in self._endpoints(*input_signature).items():
+            archive.add_endpoint(name, *endpoint)
         archive.write_out(
             filepath, verbose=True if verbose is None else verbose
         )
+
+    def _endpoints(self, v):
+        """What is served, by name.
+
+        Args:
+            v: The `keras.InputSpec`, or the like, of examples.
+
+        Returns:
+            Dict of pairs of a function and the list of what it takes.
+        """
+        numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int64)
+        # Keras traces a function once: each endpoint has its own.
+        return {
+            "serve": (lambda v: self(v), [v]),
+            "features": (lambda v: self(v), [v]),
+            "sample": (self._served_sample, [v, *numbers]),
+        }
+
+    def _served_sample(self, v, num_sweeps, seed):
+        """The draws of `sample(start=v, ...)`, in a graph without XLA."""
+        stream = sampling.stream(seed)
+        start = self._served_start(v, seed)
+        return self._features_of(
+            gibbs.run(self.machine(), start, stream, num_sweeps)
+        )
+
+    def _served_start(self, v, seed):
+        """Rows of the machine that `sample(start=v, seed=seed)` starts from."""
+        return self._states(v)
+
+    def _features_of(self, rows):
+        """The examples in rows of the machine."""
+        return rows

@@ -23,6 +23,11 @@ def drawn(model, v, seed):
     """
     v = inputs.checked(v, model.features, "v")
     _, h2 = model.posterior(v)
+    return with_draws(v, h2, seed)
+
+
+def with_draws(v, h2, seed):
+    """Rows (v, h2), with h2 drawn from these means; `seed` may be a tensor."""
     h2 = random.bernoulli(sampling.stream(seed, _TOP), h2)
     return ops.concatenate([ops.cast(v, h2.dtype), h2], axis=1)
 

@@ -1,4 +1,5 @@
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, PersistentChain
+from keras_rbm import RBM, DeepBoltzmannMachine, PersistentChain
 from tests import machines
 
 VISIBLE, HIDDEN = 6, 4
@@ -28,11 +29,7 @@ print(json.dumps([found.numpy().tolist(), moved.numpy().tolist()]))
 
 @pytest.fixture(scope="module")
 def model():
-    model = RBM(VISIBLE, HIDDEN, PersistentChain(5), seed=0)
-    rng = np.random.default_rng(0)
-    for variable in model.trainable_variables:
-        variable.assign(rng.normal(size=variable.shape))
-    return model
+    return machines.randomized(RBM(VISIBLE, HIDDEN, PersistentChain(5), seed=0))
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +96,10 @@ def test_no_sweep_is_the_start(served):
     np.testing.assert_array_equal(served.sample(v, 0, 0), v)
 
 
+def test_xla_is_not_needed(folder):
+    assert not machines.xla_in(pathlib.Path(folder))
+
+
 def test_what_is_served_is_a_keras_layer(folder, model):
     v = examples(5)
     for endpoint in ("serve", "features"):
@@ -130,6 +131,27 @@ def test_the_signature_of_v_can_be_chosen(model, tmp_path):
     v = examples(2)
     assert_features(served.serve(v.astype("uint8")), model, v)
     assert set(np.unique(served.sample(v.astype("uint8"), 2, 0))) <= {0, 1}
+
+
+def test_a_deep_boltzmann_machine_is_served_examples(tmp_path):
+    model = machines.randomized(DeepBoltzmannMachine(VISIBLE, 5, 3, seed=0))
+    model.export(tmp_path / "model", verbose=False)  # Without a call before.
+    assert not machines.xla_in(tmp_path / "model")
+    served = tf.saved_model.load(tmp_path / "model")
+    v = examples(50)
+    for found in (served.serve(v), served.features(v)):
+        assert found.shape == (50, 3)
+        # Each of 10 steps, of slope below 1, rounds as a pass does.
+        bound = machines.rounding("float32", 4.0, 10 * (VISIBLE + 10))
+        np.testing.assert_allclose(found, model(v), rtol=0, atol=bound)
+    seed = 2**40 + 1
+    found = served.sample(v, 20, tf.constant(seed, tf.int64))
+    expected = model.sample(start=v, num_sweeps=20, seed=seed)
+    np.testing.assert_array_equal(found, expected)
+    # The first top layer is drawn from the seed as well.
+    other = served.sample(v, 1, tf.constant(3, tf.int64))
+    expected = model.sample(start=v, num_sweeps=1, seed=3)
+    np.testing.assert_array_equal(other, expected)
 
 
 def test_other_formats_are_those_of_keras(model, tmp_path):
