@@ -123,9 +123,12 @@ def probabilities(machine, x, num_classes):
     return np.concatenate(parts)
 
 
-@compiled
-def _probabilities(machine, x, num_classes):
+def label_law(machine, x, num_classes):
+    """p(y | x) of features, all at once, as a tensor: see `probabilities`."""
     inputs = likelihood.feature_inputs(machine, x)
     return ops.exp(
         likelihood.log_class_probabilities(machine, num_classes, inputs)
     )
+
+
+_probabilities = compiled(label_law)

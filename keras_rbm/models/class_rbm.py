@@ -9,11 +9,12 @@ from keras_rbm import checks, class_labels, units
 from keras_rbm.chains import ContrastiveDivergence, NoChain
 from keras_rbm.models import arguments, class_objective, inputs, labels
 from keras_rbm.models.class_metrics import ClassMetrics
+from keras_rbm.models.class_serving import ClassServing
 from keras_rbm.models.rbm import RBM
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class ClassRBM(RBM):
+class ClassRBM(ClassServing, RBM):
     """RBM of features x and of a label y, p(x, y, h) ~ exp(-beta E(x, y, h)).
 
     Its visible side is x and beside it y, one-hot: rows (x, one-hot y). The

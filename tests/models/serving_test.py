@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, DeepBoltzmannMachine, PersistentChain
+from keras_rbm import RBM, ClassRBM, DeepBoltzmannMachine, PersistentChain
 from tests import machines
 
 VISIBLE, HIDDEN = 6, 4
@@ -152,6 +152,25 @@ def test_a_deep_boltzmann_machine_is_served_examples(tmp_path):
     other = served.sample(v, 1, tf.constant(3, tf.int64))
     expected = model.sample(start=v, num_sweeps=1, seed=3)
     np.testing.assert_array_equal(other, expected)
+
+
+@pytest.mark.parametrize("generative", [0.0, 0.5])
+def test_a_class_rbm_serves_the_law_of_the_label(generative, tmp_path):
+    model = ClassRBM(VISIBLE, 3, HIDDEN, generative_weight=generative, seed=0)
+    machines.randomized(model).export(tmp_path / "model", verbose=False)
+    assert not machines.xla_in(tmp_path / "model")
+    served = tf.saved_model.load(tmp_path / "model")
+    x = examples(20)
+    found = served.class_probabilities(x)
+    expected = model.class_probabilities(x)
+    bound = machines.rounding("float32", 20.0, VISIBLE + HIDDEN + 10)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=bound)
+    rows = model.join(x, np.arange(20) % 3)
+    assert_features(served.features(rows), model, rows)
+    assert hasattr(served, "sample") == bool(generative)
+    if generative:
+        expected = model.sample(start=rows, num_sweeps=5, seed=1)
+        np.testing.assert_array_equal(served.sample(rows, 5, 1), expected)
 
 
 def test_other_formats_are_those_of_keras(model, tmp_path):
