@@ -9,7 +9,7 @@ from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.models import masks, normalizable, sampling, starts
 
 # Streams of single draws, which a model of the same seed does not train with.
-_HIDDEN, _VISIBLE = 2**33 + 1, 2**33 + 2
+HIDDEN, VISIBLE = 2**33 + 1, 2**33 + 2
 
 
 class SamplingMethods:
@@ -28,7 +28,7 @@ class SamplingMethods:
         """
         v = self._states(self._checked_states(v))
         machine = self._finite_machine()
-        return _sample_hidden(machine, v, sampling.stream(seed, _HIDDEN))
+        return _sample_hidden(machine, v, sampling.stream(seed, HIDDEN))
 
     def sample_visible(self, h, seed=None):
         """A draw of v from p(v | h), of shape `(batch, visible.width)`.
@@ -39,7 +39,7 @@ class SamplingMethods:
         """
         h = self._states(inputs_lib.checked(h, self.hidden, "h"))
         machine = self._finite_machine()
-        return _sample_visible(machine, h, sampling.stream(seed, _VISIBLE))
+        return _sample_visible(machine, h, sampling.stream(seed, VISIBLE))
 
     def sample(
         self,

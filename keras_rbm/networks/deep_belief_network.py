@@ -5,10 +5,11 @@ import keras
 from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.networks import arguments, pretraining, unrolled
 from keras_rbm.networks.passes import Passes
+from keras_rbm.networks.serving import Serving
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class DeepBeliefNetwork(Passes, keras.Model):
+class DeepBeliefNetwork(Passes, Serving, keras.Model):
     """RBMs on top of each other, p(v, h_1, ..., h_L).
 
     = p(v | h_1) ... p(h_L-2 | h_L-1) p(h_L-1, h_L): the topmost RBM is a

@@ -1,5 +1,7 @@
 """Ways through a stack of RBMs: up, down, and samples from its top."""
 
+import tensorflow as tf
+
 from keras_rbm import checks
 
 # What keeps the draws of the layers apart: the golden ratio in 64 bits.
@@ -132,10 +134,13 @@ def layer_seed(seed, layer):
     """A seed for each layer, of one for all.
 
     Args:
-        seed: Integer from 0 to 2**64 - 1.
+        seed: Integer from 0 to 2**64 - 1, or a scalar integer tensor.
         layer: Number of the layer, from 0 on.
 
     Returns:
-        Integer from 0 to 2**64 - 1.
+        Integer from 0 to 2**64 - 1; of a tensor, the same in `uint64`.
     """
-    return (checks.seed(seed) + (layer + 1) * _APART) % 2**64
+    apart = (layer + 1) * _APART % 2**64
+    if tf.is_tensor(seed):  # Whose sums wrap round.
+        return tf.cast(seed, "uint64") + tf.constant(apart, "uint64")
+    return (checks.seed(seed) + apart) % 2**64
