@@ -1,5 +1,8 @@
 """What comes into a model from outside: checks of data."""
 
+import contextlib
+from numbers import Real
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -73,6 +76,17 @@ def checked(x, units, name):
         return x
     array = _array(x, units, name)
     return x if keras.ops.is_tensor(x) else array
+
+
+def called(x, units, name):
+    """`checked`, of what a layer is called with: lists of numbers, too."""
+    numbers = isinstance(x, list | tuple) and all(
+        isinstance(value, Real) for value in tf.nest.flatten(x)
+    )
+    if numbers:
+        with contextlib.suppress(ValueError):  # Of rows that differ in length.
+            x = np.asarray(x)
+    return checked(x, units, name)
 
 
 def check_weight(weight, count, name="sample_weight"):

@@ -78,7 +78,8 @@ class MachineModel(
 
     def __call__(self, inputs, *args, **kwargs):
         """`call`, with inputs checked before Keras converts them."""
-        return super().__call__(self._checked_states(inputs), *args, **kwargs)
+        inputs = inputs_lib.called(inputs, self.example_units, "v")
+        return super().__call__(inputs, *args, **kwargs)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.hidden.width)

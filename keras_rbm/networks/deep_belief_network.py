@@ -120,7 +120,7 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
 
     def __call__(self, inputs, *args, **kwargs):
         """`call`, with inputs checked before Keras converts them."""
-        inputs = inputs_lib.checked(inputs, self.visible, "v")
+        inputs = inputs_lib.called(inputs, self.visible, "v")
         return super().__call__(inputs, *args, **kwargs)
 
     def get_config(self):

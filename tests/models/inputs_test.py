@@ -81,6 +81,37 @@ def test_other_types(x):
         inputs.check(x, UNITS, "x")
 
 
+@pytest.mark.parametrize(
+    "x",
+    [
+        [[0, 1, 0, 1, 1], [True, 0.5, 1, 0, np.float32(0)]],
+        ((0, 1, 0, 1, 1), np.zeros(5).tolist()),
+    ],
+)
+def test_a_call_takes_lists_of_numbers(x):
+    np.testing.assert_array_equal(
+        inputs.called(x, UNITS, "v"), np.asarray(x, "float64")
+    )
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([[0] * 5, [0] * 4], r"type\(v\)=list"),
+        ([["0"] * 5], r"type\(v\)=list"),
+        ([np.zeros(5)], r"type\(v\)=list"),
+        ([tf.zeros((2, 5))] * 2, r"type\(v\)=list"),
+        ([], r"v\.shape=\(0,\)"),
+        ([0] * 5, r"v\.shape=\(5,\)"),
+        ([[0, 0, 0, 0, 2]], r"v\[0, 4\]=2"),
+        ([[0, 0, 0, 0, 2**70]], r"v\.dtype=object"),
+    ],
+)
+def test_a_call_refuses_other_lists(x, message):
+    with pytest.raises(ValueError, match=f"`v` must .*{message}"):
+        inputs.called(x, UNITS, "v")
+
+
 @pytest.mark.parametrize("x", [np.full((4, 5), "1"), np.full((4, 5), None)])
 def test_arrays_of_other_types(x):
     with pytest.raises(ValueError, match=r"real numbers. Received: x.dtype="):

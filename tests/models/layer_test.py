@@ -6,6 +6,7 @@ import pytest
 
 from keras_rbm import (
     RBM,
+    DeepBeliefNetwork,
     DeepBoltzmannMachine,
     Gaussian,
     NoisyReLU,
@@ -252,3 +253,11 @@ def test_units_without_an_activation_are_told(monkeypatch):
     with pytest.raises(ValueError, match="use the RBM itself as a layer"):
         rbm.to_dense()
     assert rbm.to_dense(activation="sigmoid").built
+
+
+def test_a_call_takes_nested_lists():
+    rbm = RBM(5, 4, seed=1)
+    for model in (rbm, DeepBeliefNetwork([rbm])):
+        np.testing.assert_array_equal(model(X.tolist()), model(X))
+    integers = X.astype(int).tolist()
+    np.testing.assert_array_equal(rbm(integers), rbm(X))
