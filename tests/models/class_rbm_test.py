@@ -428,6 +428,7 @@ def test_what_has_learned_no_features_does_not_draw_them():
 
 def test_it_learns_to_classify_and_to_draw_a_class():
     """Three patterns of 12 pixels with noise, whose classes do not overlap."""
+    keras.utils.set_random_seed(0)  # Keras shuffles arrays by it.
     rng = np.random.default_rng(0)
     patterns = np.kron(np.eye(3), np.ones(4))
     y = rng.integers(0, 3, 600)
