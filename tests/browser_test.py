@@ -92,31 +92,28 @@ class Page:
     def elements(self, selector):
         return self.driver.execute_script(WALK, selector)
 
-    def wait(self, seen):
-        """Waits for something true, such as `lambda: page.words()`."""
+    def wait(self, look):
+        """Looks again and again until all assertions hold.
+
+        Parts of a page come one after the other, in no certain order: an
+        assertion must never stand alone after another has been waited for.
+        """
         from selenium.common.exceptions import WebDriverException
         from urllib3.exceptions import HTTPError
 
+        # While the page is being made words and elements are missing, go away,
+        # and it may be too busy to answer.
+        early = (AssertionError, LookupError, ValueError)
+        busy = (WebDriverException, HTTPError)
         end = time.monotonic() + PATIENCE
         while True:
-            # While the page is being made elements come and go, and it may be
-            # too busy to answer.
-            with contextlib.suppress(WebDriverException, HTTPError):
-                found = seen()
-                if found:
-                    return found
-            if time.monotonic() > end:
-                pytest.fail(f"not seen; but: {' | '.join(self.words())}")
+            try:
+                return look()
+            except (*early, *busy):
+                if time.monotonic() > end:
+                    print(" | ".join(self.words()))
+                    raise
             time.sleep(0.2)
-
-    def wait_for(self, *expected):
-        """Waits until all these are among the words; returns the words."""
-
-        def seen():
-            words = self.words()
-            return words if {*expected} <= {*words} else None
-
-        return self.wait(seen)
 
 
 @pytest.fixture
@@ -231,63 +228,70 @@ def ordered(words, expected):
 
 
 def look_at_time_series(page):
+    def look():
+        words = page.words()
+        assert ordered(words, GROUPS) == GROUPS
+        # The first two groups are open, all others closed.
+        assert {"/reconstruction_error", "/pseudo_log_likelihood"} <= {*words}
+        assert "/memory" not in words
+        # Training and validation are in one chart.
+        card = words[words.index("/loss") :]
+        card = card[: card.index("/reconstruction_error")]
+        runs = ["tensorboard/train", "tensorboard/validation"]
+        assert ordered(card, runs) == runs
+        assert str(EPOCHS) in card  # The step.
+
     page.open("timeseries")
-    words = page.wait_for(*GROUPS, "/loss", "/log_likelihood_lower")
-    assert ordered(words, GROUPS) == GROUPS
-    # The first two groups are open, all others closed.
-    assert "/reconstruction_error" in words
-    assert "/pseudo_log_likelihood" in words
-    assert "/memory" not in words
-    # Training and validation are in one chart.
-    card = words[words.index("/loss") :]
-    card = card[: card.index("/reconstruction_error")]
-    assert ordered(card, {"tensorboard/train", "tensorboard/validation"}) == [
-        "tensorboard/train",
-        "tensorboard/validation",
-    ]
-    assert str(EPOCHS) in card  # The step.
+    page.wait(look)
 
 
 def look_at_scalars(page):
+    def look():
+        words = page.words()
+        assert "1 Learning/loss" in words
+        assert ordered(words, GROUPS) == SCALARS
+
     page.open("scalars")
-    words = page.wait_for(*SCALARS, "1 Learning/loss")
-    assert ordered(words, GROUPS) == SCALARS
+    page.wait(look)
 
 
 def look_at_images(page):
-    page.open("images")
     names = ["filters", "projection", "reconstructions", "sample_means"]
-    words = page.wait_for(*(f"5 Images/{name}" for name in names))
-    assert ordered(words, GROUPS) == ["5 Images"]
 
     def pictures():
-        images = page.elements("img")
-        loaded = [
-            image
-            for image in images
-            if image.is_displayed() and image.get_property("naturalWidth") > 1
+        images = [
+            image for image in page.elements("img") if image.is_displayed()
         ]
-        return loaded if len(loaded) == len(names) else None
+        assert len(images) == len(names)
+        widths = [image.get_property("naturalWidth") for image in images]
+        assert min(widths) > 1  # They are loaded.
+        assert widths[1] == 350
+        return [image.get_attribute("src") for image in images]
 
-    sizes = [
-        image.get_property("naturalWidth") for image in page.wait(pictures)
-    ]
-    assert sizes[1] == 350
-    # One more than ten epochs: the slider has them all.
-    sliders = page.elements("#steps")
-    assert [slider.get_property("max") for slider in sliders] == [
-        EPOCHS - 1
-    ] * len(names)
-    assert step(page.words(), "5 Images/projection") == str(EPOCHS)
-    before = pictures()[1].get_attribute("src")
+    def look():
+        words = page.words()
+        assert {f"5 Images/{name}" for name in names} <= {*words}
+        assert ordered(words, GROUPS) == ["5 Images"]
+        # One more than ten epochs: the sliders have them all, and are at the
+        # last one.
+        sliders = page.elements("#steps")
+        steps = [slider.get_property("max") for slider in sliders]
+        assert steps == [EPOCHS - 1] * len(names)
+        for name in names:
+            assert step(words, f"5 Images/{name}") == str(EPOCHS)
+        return sliders, pictures()
+
+    def look_again():
+        words, now = page.words(), pictures()
+        for name, picture, other in zip(names, now, before, strict=True):
+            moved = name == "projection"
+            assert (picture != other) == moved
+            assert step(words, f"5 Images/{name}") == str(EPOCHS - moved)
+
+    page.open("images")
+    sliders, before = page.wait(look)
     sliders[1].send_keys(webdriver.Keys.ARROW_LEFT)
-    page.wait(
-        lambda: (
-            step(page.words(), "5 Images/projection") == str(EPOCHS - 1)
-            and pictures()[1].get_attribute("src") != before
-        )
-    )
-    assert step(page.words(), "5 Images/filters") == str(EPOCHS)
+    page.wait(look_again)
 
 
 def step(words, tag):
@@ -297,23 +301,31 @@ def step(words, tag):
 
 
 def look_at_histograms(page):
-    page.open("histograms")
     names = ("kernel", "visible_bias", "hidden_bias", "hidden_means")
-    page.wait_for(*(f"6 Histograms/{name}" for name in names))
+
+    def look():
+        words = page.words()
+        assert {f"6 Histograms/{name}" for name in names} <= {*words}
+        assert ordered(words, GROUPS) == ["6 Histograms"]
+
+    page.open("histograms")
+    page.wait(look)
 
 
 def look_at_text(page):
+    def look():
+        assert {"config", CONFIG.strip(), "tensorboard/train"} <= {
+            *page.words()
+        }
+
     page.open("text")
-    words = page.wait_for("config", CONFIG.strip())
-    assert "tensorboard/train" in words
+    page.wait(look)
 
 
 def look_at_the_projector(page):
-    page.driver.set_window_size(900, 700)  # Drawn without a GPU.
-    page.open("projector")
     points = len(data.digits().train) + CHAINS
 
-    def seen():
+    def look():
         # It is a page in a page in a page.
         page.driver.switch_to.default_content()
         while frames := [
@@ -321,19 +333,27 @@ def look_at_the_projector(page):
         ]:
             page.driver.switch_to.frame(frames[0])
         text = " ".join(page.words())
-        return text if f"Points: {points}" in text else None
+        assert f"Points: {points}" in text
+        assert "Dimension: 64" in text
+        # What is chosen in the lists: the tensor, and a column of its labels.
+        fields = page.elements("input")
+        chosen = {field.get_property("value") for field in fields}
+        assert {"data and particles", "kind"} <= chosen
 
-    text = page.wait(seen)
-    assert "Dimension: 64" in text
-    # What is chosen in the lists: the tensor, and a column of its labels.
-    chosen = [field.get_property("value") for field in page.elements("input")]
-    assert {"data and particles", "kind"} <= {*chosen}
+    page.driver.set_window_size(900, 700)  # Drawn without a GPU.
+    page.open("projector")
+    page.wait(look)
 
 
 def look_at_hyper_parameters(page):
+    ends = ("lower", "upper")
+
+    def look():
+        assert {
+            *("RBM.hidden", "RBM.hidden=8", "RBM.hidden=16"),
+            *(table.METRICS[f"log_likelihood_{end}"] for end in ends),
+            *("-25.125", "-24.875", "-24.375", "-24.125"),
+        } <= {*page.words()}
+
     page.open("hparams")
-    page.wait_for(
-        *("RBM.hidden", "RBM.hidden=8", "RBM.hidden=16"),
-        *(table.METRICS[f"log_likelihood_{end}"] for end in ("lower", "upper")),
-        *("-25.125", "-24.875", "-24.375", "-24.125"),
-    )
+    page.wait(look)
