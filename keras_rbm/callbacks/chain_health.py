@@ -7,9 +7,8 @@ import numpy as np
 
 from keras_rbm import checks, diagnostics, random
 from keras_rbm import machine as machine_lib
-from keras_rbm.callbacks import tags
+from keras_rbm.callbacks import hidden_units, tags
 from keras_rbm.callbacks.measured import Measured
-from keras_rbm.compiled import compiled
 from keras_rbm.models.averaging import averaged_weights
 
 #: Chains do not mix where they remember more of their free energy over half
@@ -18,9 +17,11 @@ from keras_rbm.models.averaging import averaged_weights
 MAX_MEMORY = 0.8
 MAX_NEVER_FLIPPING = 0.5
 MIN_SWAP_RATE = 0.05
+#: A top layer is dead where more of its units than this are constant.
+MAX_TOP_CONSTANT = 0.5
 
 _LOG = logging.getLogger("keras_rbm")
-_BATCH = 1000
+_TOP_CONSTANT = f"{tags.LEARNING}/top_constant"
 
 
 class ChainHealth(Measured):
@@ -52,6 +53,8 @@ class ChainHealth(Measured):
       hidden units (of two states) whose mean given v is below 0.01, or above
       0.99, of the way from one state to the other for all the examples `v`:
       they tell nothing.
+    - `1 Learning/top_constant`, of a `DeepBoltzmannMachine`: share of the top
+      layer's units whose means lie within 0.01 for all the examples.
     - `2 Likelihood/validation_gap`: mean F(v) - mean F(v_train), in nats. It
       grows with overfitting.
 
@@ -59,7 +62,8 @@ class ChainHealth(Measured):
     chains have stopped mixing: the memory is above 0.8 (so that four fifths
     of the spread of free energies lie between chains), more than half of the
     units never flip, or, for a `TemperedChain`, a swap rate is below 0.05
-    (replicas that swap but never travel the whole ladder go unseen).
+    (replicas that swap but never travel the whole ladder go unseen). Another
+    goes there when more than half of the top layer is constant.
     The autocorrelation time itself is no reason: machines that learn digits
     well have hundreds of sweeps, since the change of the weights moves their
     chains on; their memory stays below 0.7.
@@ -98,17 +102,22 @@ class ChainHealth(Measured):
         if self.v_train is not None:
             self.model.example_units.check(self.v_train, "v_train")
         super().on_train_begin(logs)
-        self._warned = False
+        self._warned = self._warned_of_top = False
 
     def get_state(self):
-        return super().get_state() | {"warned": self._warned}
+        return super().get_state() | {
+            "warned": self._warned,
+            "warned_of_top": self._warned_of_top,
+        }
 
     def set_state(self, state):
         super().set_state(state)
         self._warned = state["warned"]
+        self._warned_of_top = state["warned_of_top"]
 
     def measure(self, step):
         values = self._machine_values()
+        self._warn_of_top(step, values.get(_TOP_CONSTANT, 0.0))
         if self.model.machine_particles is not None:
             chains = self._chains()
             values |= {f"{tags.CHAINS}/{k}": x for k, x in chains.items()}
@@ -118,13 +127,18 @@ class ChainHealth(Measured):
     def _machine_values(self):
         with averaged_weights(self.model):
             machine = self._machine()
-            free_energy, least, most = _look_at(machine, self._states(self.v))
+            v = self._states(self.v)
+            free_energy, least, most = hidden_units.ranges(machine, v)
             values = {}
             if self.v_train is not None:
+                train = hidden_units.ranges(machine, self._states(self.v_train))
                 values[f"{tags.LIKELIHOOD}/validation_gap"] = (
-                    free_energy
-                    - _look_at(machine, self._states(self.v_train))[0]
+                    free_energy - train[0]
                 )
+        # Beside an example the states hold the means of a layer above.
+        top = v[:, self.model.example_units.width :]
+        if top.size:
+            values[_TOP_CONSTANT] = hidden_units.constant(top)
         states = machine.hidden.states
         if states is not None:
             low, high = np.min(states), np.max(states)
@@ -172,6 +186,17 @@ class ChainHealth(Measured):
             values["swap_rate_mean"] = rates.mean()
         return values
 
+    def _warn_of_top(self, step, constant):
+        if constant > MAX_TOP_CONSTANT and not self._warned_of_top:
+            self._warned_of_top = True
+            _LOG.warning(
+                "epoch %d: %.0f%% of the top layer's units have the same mean "
+                "for all examples, and learn nothing. Lower the learning "
+                "rate, or pretrain both layers.",
+                step,
+                100 * constant,
+            )
+
     def _warn(self, step, values):
         reason = _reason(values, self.num_sweeps)
         if reason and not self._warned:
@@ -215,31 +240,4 @@ def _reason(values, num_sweeps):
         f"{', and '.join(reasons)}. The gradient is not to be trusted then. "
         "Lower the learning rate, take more sweeps or chains, or a "
         "TemperedChain."
-    )
-
-
-def _look_at(machine, v):
-    """Mean free energy; least and largest mean of each hidden unit."""
-    total, least, most = 0.0, np.inf, -np.inf
-    for first in range(0, len(v), _BATCH):
-        batch = v[first : first + _BATCH]
-        # The last batch is filled up: another shape would be compiled anew.
-        rows = np.resize(batch, (min(_BATCH, len(v)), v.shape[1]))
-        rows = keras.ops.cast(rows, machine_lib.dtype(machine))
-        found = map(keras.ops.convert_to_numpy, _look_at_batch(machine, rows))
-        free_energy, low, high = found
-        total += free_energy[: len(batch)].sum(dtype="float64")
-        least, most = np.minimum(least, low), np.maximum(most, high)
-    return total / len(v), least, most
-
-
-@compiled
-def _look_at_batch(machine, v):
-    inputs = machine_lib.hidden_inputs(machine, v)
-    mean = machine.hidden.mean(inputs, machine.hidden_params)
-    free_energy = machine_lib.free_energy(machine, v, inputs)
-    return (
-        free_energy,
-        keras.ops.min(mean, axis=0),
-        keras.ops.max(mean, axis=0),
     )

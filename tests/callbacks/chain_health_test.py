@@ -263,6 +263,26 @@ def test_tempered_chains_are_judged_by_their_exchanges(tmp_path, caplog):
     assert "two neighbouring betas exchange at a rate of 0.0" in told
 
 
+def test_a_top_layer_that_no_example_moves_gives_one_warning(tmp_path, caplog):
+    ours = keras_rbm.DeepBoltzmannMachine(5, 4, 3, seed=0)
+    machines.randomized(ours)
+    kernel = keras.ops.convert_to_numpy(ours.kernel).copy()
+    kernel[:5] *= 3.0
+    for column, constant in ((5, 1 / 3), (6, 2 / 3)):
+        kernel[column] = 0.0  # What comes to this unit of the top layer.
+        ours.kernel.assign(kernel)
+        folder = tmp_path / str(column)
+        values = measured(folder, ours)
+        assert values["1 Learning/top_constant"] == pytest.approx(constant)
+        told = [
+            line
+            for line in warnings(caplog, ours, folder)
+            if "top layer" in line
+        ]
+        assert len(told) == (constant > 0.5)
+    assert told[0].startswith("epoch 1: 67% of the top layer's units have")
+
+
 def test_without_training_examples(tmp_path):
     ours = persistent(Oracle.draw(5, 4, seed=3))
     values = measured(tmp_path, ours, v_train=None)
