@@ -88,8 +88,5 @@ def _train_alone(config, output, log, resume):
     if isinstance(found, dict):  # Of a fine-tuning.
         print(experiment.told(found))
     print(
-        f"The run is in {output}; look at it with "
-        # Else it keeps ten epochs' pictures.
-        f"`{screen.tensorboard()} --samples_per_plugin images=100 "
-        f"--logdir {output}`."
+        f"The run is in {output}; look at it with {screen.tensorboard(output)}."
     )

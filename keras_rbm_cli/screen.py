@@ -51,9 +51,15 @@ def log_to(path):
         logger.addHandler(handler)
 
 
-def tensorboard():
-    """How to call TensorBoard: it may be in an environment not activated."""
+def tensorboard(folder):
+    """The command that shows this folder's runs, in backquotes.
+
+    TensorBoard may be in an environment that is not activated, and keeps ten
+    epochs' pictures if not told otherwise.
+    """
     beside = pathlib.Path(sys.executable).with_name("tensorboard")
     if shutil.which("tensorboard") or not beside.exists():
-        return "tensorboard"
-    return os.path.relpath(beside)
+        program = "tensorboard"
+    else:
+        program = os.path.relpath(beside)
+    return f"`{program} --samples_per_plugin images=100 --logdir {folder}`"

@@ -159,7 +159,7 @@ def _run(output, state, axes):
         print(f"{failed} of {len(points)} failed; --resume tries them again.")
     print(
         f"The table is in {output / 'sweep.md'} and sweep.csv; look at the "
-        f"runs with `{screen.tensorboard()} --logdir {output}`."
+        f"runs with {screen.tensorboard(output)}."
     )
     return not failed
 
