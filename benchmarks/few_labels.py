@@ -4,12 +4,14 @@
 
 Pretrains a deep belief network on all training images of MNIST without their
 labels, once. Then, for each number of labels and each seed, draws so many
-labelled images and trains two classifiers on them, each from the pretrained
-weights and from a random start:
+labelled images and trains two classifiers on them, each with what pretraining
+has learned and without it:
 
 - `svm`: scikit-learn's support vector machine (`SVC(C=10)`, radial basis
-  functions) on the topmost layer's means, which stay as they are;
-- `network`: the network itself, fine-tuned with dropout.
+  functions) on the means of the two topmost layers, which stay as they are;
+  without, on the pixels;
+- `network`: the network itself, fine-tuned with dropout; without, from a random
+  start.
 
 Prints tables of the accuracy on the test images, in percent, with the standard
 deviation over the seeds.
@@ -32,10 +34,10 @@ PUBLISHED = {
     1000: "93.65 / 88.71",
     10000: "97.27 / 94.73",
 }
-CLASSIFIERS = "svm", "network"
+# What they are without pretraining.
+CLASSIFIERS = {"svm": "on pixels", "network": "random start"}
 HEADER = (
-    "| {}, labels | pretrained | random start | "
-    "published: pretrained / random |\n"
+    "| {}, labels | pretrained | {} | published: pretrained / random |\n"
     "|---:|---:|---:|---|"
 )
 
@@ -67,9 +69,13 @@ def pretrained(x, hidden, epochs, directory=None):
 
 
 def accuracy(classifier, train, test, num_classes, updates, seed):
-    """Accuracy on `test` after training on `train`, rows (x, one-hot y)."""
+    """Accuracy on `test` after training on `train`, rows (x, one-hot y).
+
+    After `updates`, or as many as 100 epochs have if these are more.
+    """
     keras.utils.set_random_seed(seed)
     batch_size = min(100, len(train))
+    updates = max(updates, 100 * len(train) // batch_size)
 
     def split(rows):
         return rows[:, :-num_classes], rows[:, -num_classes:]
@@ -90,14 +96,20 @@ def accuracy(classifier, train, test, num_classes, updates, seed):
     return classifier.evaluate(test, verbose=0)[1]
 
 
-def svm_accuracy(classifier, train, test, num_classes):
-    """The same of a support vector machine on what the last layer gives."""
-    top = keras.Model(classifier.inputs, classifier.layers[-1].input)
+def top_two(network, x):
+    """Means of the two topmost layers side by side, for examples `x`."""
+    means = [data.to_float(x)]
+    for rbm in network.rbms:
+        means.append(rbm.predict(means[-1], batch_size=1000, verbose=0))
+    return np.concatenate(means[1:][-2:], axis=1)
+
+
+def svm_accuracy(features, train, test, num_classes):
+    """The same of a support vector machine on `features` of the examples."""
 
     def split(rows):
-        x = data.to_float(rows[:, :-num_classes])
         labels = rows[:, -num_classes:].argmax(axis=1)
-        return top.predict(x, batch_size=1000, verbose=0), labels
+        return features(rows[:, :-num_classes]), labels
 
     return SVC(C=10).fit(*split(train)).score(*split(test))
 
@@ -112,24 +124,28 @@ def compare(
     directory=None,
     classifiers=CLASSIFIERS,
 ):
-    """Accuracies `{classifier: {labels: (pretrained, random)}}`, by seed."""
+    """Accuracies `{classifier: {labels: (pretrained, without)}}`, by seed."""
     num_classes = 10
-    features = rows.train[:, :-num_classes]
-    network = pretrained(features, hidden, epochs, directory)
+    network = pretrained(
+        rows.train[:, :-num_classes], hidden, epochs, directory
+    )
 
     def both(classifier, count, seed):
         chosen = np.random.default_rng(seed).permutation(len(rows.train))
         train = rows.train[chosen[:count]]
+        if classifier == "svm":
+            return [
+                svm_accuracy(features, train, rows.test, num_classes)
+                for features in (
+                    lambda x: top_two(network, x),
+                    data.to_float,
+                )
+            ]
         keras.utils.set_random_seed(seed)
         first = network.to_classifier(
             num_classes, dropout=0.5, input_dropout=0.2
         )
         starts = first, keras.models.clone_model(first)
-        if classifier == "svm":
-            return [
-                svm_accuracy(start, train, rows.test, num_classes)
-                for start in starts
-            ]
         return [
             accuracy(start, train, rows.test, num_classes, updates, seed)
             for start in starts
@@ -169,13 +185,16 @@ def main():
     )
     parser.add_argument("--epochs", type=int, default=20, help="of a layer")
     parser.add_argument(
-        "--updates", type=int, default=3000, help="of a classifier"
+        "--updates", type=int, default=3000, help="of a network, at least"
     )
     parser.add_argument(
         "--directory", help="of pretrained layers, to keep them or go on"
     )
     parser.add_argument(
-        "--classifiers", nargs="+", choices=CLASSIFIERS, default=CLASSIFIERS
+        "--classifiers",
+        nargs="+",
+        choices=CLASSIFIERS,
+        default=list(CLASSIFIERS),
     )
     options = parser.parse_args()
     if options.directory is None:  # Pretrained once for both.
@@ -193,7 +212,7 @@ def main():
             options.directory,
             [classifier],
         )
-        print(HEADER.format(classifier))
+        print(HEADER.format(classifier, CLASSIFIERS[classifier]))
         for count, accuracies in found[classifier].items():
             print(row(count, accuracies))
         print(f"\n{time.perf_counter() - begin:.0f} s\n", flush=True)

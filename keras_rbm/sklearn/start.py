@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import checks, units
-from keras_rbm.chains import Chain, ContrastiveDivergence
+from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.models import RBM
 from keras_rbm.sklearn import rows
 
@@ -40,7 +40,7 @@ def model(estimator, x, seed):
     rbm = RBM(
         _visible(e, x.shape[1]),
         _units("hidden_units", e.hidden_units, e.n_components),
-        chain=_chain(e.chain),
+        chain=_chain(e.chain, e.batch_size),
         centered=e.centered,
         kernel_initializer=keras.initializers.LecunNormal(seed),
         kernel_regularizer=keras.regularizers.L2(e.weight_decay / 2)
@@ -113,10 +113,10 @@ def _units(name, function, size):
     return found
 
 
-def _chain(chain):
+def _chain(chain, batch_size):
     """A chain of the estimator's own; that of the user stays as it is."""
     if chain is None:
-        return ContrastiveDivergence(name="chain")
+        return PersistentChain(batch_size, name="chain")
     if not isinstance(chain, Chain):
         raise ValueError(
             "`chain` must be a Chain, such as PersistentChain(100), or None. "

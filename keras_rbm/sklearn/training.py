@@ -15,8 +15,9 @@ from keras_rbm.models import RBM
 from keras_rbm.models import update as update_lib
 from keras_rbm.sklearn import rows
 
-# Numbers in a block of batches, and the most batches in one.
-_BLOCK, _MOST = 2**20, 200
+# Numbers in a block of batches, and the most batches in one. A call costs some
+# milliseconds besides its updates.
+_BLOCK, _MOST = 2**22, 500
 # The largest kernel, in numbers, of a model whose copy is kept.
 _KEPT = 2**22
 # The use of the stream that `RBM.fit` draws from.
@@ -39,10 +40,12 @@ def passes(model, x, batch_size, rng):
     """
     examples, width = x.shape
     batch_size = min(batch_size, examples)
+    updates, run = -(-examples // batch_size), _updates_of(model)
     steps = min(max(1, _BLOCK // (batch_size * width)), _MOST)
+    # Less for few examples, but one shape for the folds of a cross-validation.
+    steps = min(steps, 2 ** (updates - 1).bit_length())
     block = np.zeros((steps, batch_size, width), "float32")
     fill = rows.batches(x, batch_size, rng)
-    updates, run = -(-examples // batch_size), _updates_of(model)
     while True:
         begin = time.perf_counter()
         for first in range(0, updates, steps):

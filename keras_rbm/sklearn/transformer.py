@@ -23,8 +23,6 @@ class RBMTransformer(
     stands: the arguments up to `random_state`, the methods and the attributes
     have the same names and meanings. What differs:
 
-    - The negative phase is that of contrastive divergence, unless `chain` is
-      `PersistentChain(batch_size)`, which is what `BernoulliRBM` has.
     - The visible bias starts from the log-odds of the data, the weights from a
       normal distribution of variance 1 / n_features; examples are shuffled
       anew for each iteration.
@@ -52,7 +50,7 @@ class RBMTransformer(
         random_state: Integer, `RandomState`, or `None` for another at each
             fit.
         chain: A `keras_rbm.Chain`, of which a copy is used. `None` for
-            `ContrastiveDivergence(1)`.
+            `PersistentChain(batch_size)`, which is what `BernoulliRBM` has.
         momentum: Weight of past gradients, in [0, 1).
         weight_decay: How much of the weights is subtracted from their
             gradient, 0 or more.
@@ -73,8 +71,8 @@ class RBMTransformer(
         n_features_in_: Number of features.
         feature_names_in_: Their names, if they had some in `fit`.
 
-    Reference: Hinton (2002), "Training products of experts by minimizing
-        contrastive divergence".
+    Reference: Tieleman (2008), "Training restricted Boltzmann machines using
+        approximations to the likelihood gradient".
     """
 
     def __init__(
