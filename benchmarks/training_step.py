@@ -1,6 +1,7 @@
 """Times a training step against its own matrix products and other packages.
 
-In one run, interleaved, so that a noisy machine disturbs all alike:
+In one run, in turns, so that a noisy machine disturbs all alike. Each has a
+process of its own, for the threads of one library slow down those of another:
 
 - `fit`: an update as `RBM.fit` runs it, with its data pipeline, metrics,
   centring, optimizer and average of the weights;
@@ -18,6 +19,8 @@ Prints medians and the spread (10th to 90th percentile) as a Markdown table.
 """
 
 import argparse
+import itertools
+import multiprocessing
 import os
 import platform
 import time
@@ -58,30 +61,58 @@ SHAPES = (
 VISIBLE, EXAMPLES = 784, 10_000
 
 
-class Interleave(keras.callbacks.Callback):
-    """Times each epoch of `fit`, and the contestants between epochs."""
-
-    def __init__(self, contestants, updates):
-        super().__init__()
-        self.contestants = contestants
-        self.updates = updates
-        self.times = {name: [] for name in ("fit", *contestants)}
+class Timer(keras.callbacks.Callback):
+    """Times the epochs of `fit`."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.begin = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.note("fit", time.perf_counter() - self.begin)
-        for name, update in self.contestants.items():
-            begin = time.perf_counter()
-            for _ in range(self.updates):
-                result = update()
-            if isinstance(result, tf.Tensor):
-                result.numpy()
-            self.note(name, time.perf_counter() - begin)
+        self.seconds = time.perf_counter() - self.begin
 
-    def note(self, name, seconds):
-        self.times[name].append(1e3 * seconds / self.updates)
+
+def fit(sweeps, batch, hidden):
+    """`RBM.fit`, as a user calls it."""
+    pixels = np.uint8(255 * examples(EXAMPLES))
+    chain = keras_rbm.PersistentChain(batch, num_sweeps=sweeps)
+    model = keras_rbm.RBM(VISIBLE, hidden, chain=chain, seed=0)
+    model.compile(
+        keras.optimizers.SGD(
+            keras.optimizers.schedules.PolynomialDecay(0.05, 10**6, 0.0),
+            use_ema=True,
+            ema_momentum=0.999,
+        ),
+        steps_per_execution=50,
+    )
+    stream = data.batches(pixels, batch, binarize="stochastic", seed=0)
+    timer = Timer()
+
+    def seconds(updates):
+        # The second epoch: what a fit has to set up is none of its updates.
+        model.fit(
+            stream,
+            epochs=2,
+            steps_per_epoch=updates,
+            callbacks=[timer],
+            verbose=0,
+        )
+        return timer.seconds
+
+    return seconds
+
+
+def repeated(update):
+    """Function of a number of updates that returns their seconds."""
+
+    def seconds(updates):
+        begin = time.perf_counter()
+        for _ in range(updates):
+            result = update()
+        if isinstance(result, tf.Tensor):
+            result.numpy()
+        return time.perf_counter() - begin
+
+    return seconds
 
 
 def products(sweeps, batch, hidden):
@@ -101,16 +132,16 @@ def products(sweeps, batch, hidden):
         both = tf.concat([v, x], axis=0)
         return tf.matmul(both, both @ w, transpose_a=True)
 
-    return update
+    return repeated(update)
 
 
 def scikit_learn(sweeps, batch, hidden):
     """`partial_fit` of a batch: PCD-1, whatever `sweeps` is."""
     if sweeps > 1:
         return None
-    x = examples(batch)
+    x = batches(batch)
     model = BernoulliRBM(hidden, learning_rate=0.05, random_state=0)
-    return lambda: model.partial_fit(x)
+    return repeated(lambda: model.partial_fit(next(x)))
 
 
 def torch_rbms(sweeps, batch, hidden):
@@ -141,33 +172,37 @@ def torch_rbms(sweeps, batch, hidden):
         )
         optimizer.step()
 
-    return update
+    return repeated(update)
 
 
 def learnergy(sweeps, batch, hidden):
     """The package's own `fit` of a batch, by CD, with its metrics.
 
-    The batch lies in memory: its `DataLoader`, which takes examples one by one
+    The batches lie in memory: its `DataLoader`, which takes examples one by one
     and starts anew at each `fit`, is left out.
     """
     if learnergy_rbm is None:
         return None
-    batches = [(torch.tensor(examples(batch)), None)]
-    learnergy_rbm.DataLoader = lambda *args, **kwargs: batches
+    x = batches(batch)
+
+    def loader(*args, **kwargs):
+        return [(torch.tensor(next(x)), None)]
+
+    learnergy_rbm.DataLoader = loader
     model = learnergy_rbm.RBM(VISIBLE, hidden, sweeps, learning_rate=0.05)
-    return lambda: model.fit(None, batch, epochs=1)
+    return repeated(lambda: model.fit(None, batch, epochs=1))
 
 
 def pydeep(sweeps, batch, hidden):
     """The package's own centred PCD, in the single precision of the others."""
     if pydeep_model is None:
         return None
-    x = examples(batch)
+    x, first = batches(batch), examples(batch)
     model = pydeep_model.BinaryBinaryRBM(
-        VISIBLE, hidden, data=x, dtype=np.float32
+        VISIBLE, hidden, data=first, dtype=np.float32
     )
-    trainer = pydeep_trainer.PCD(model, batch, data=x)
-    return lambda: trainer.train(x, epsilon=0.05, k=sweeps)
+    trainer = pydeep_trainer.PCD(model, batch, data=first)
+    return repeated(lambda: trainer.train(next(x), epsilon=0.05, k=sweeps))
 
 
 def examples(count):
@@ -176,36 +211,57 @@ def examples(count):
     return (draws < 0.2).astype("float32")
 
 
+def batches(size):
+    """Batches without end: on one alone those in NumPy take twice as long."""
+    x = examples(EXAMPLES)
+    return itertools.cycle(
+        [x[i : i + size] for i in range(0, EXAMPLES - size + 1, size)]
+    )
+
+
+CONTESTANTS = {
+    "fit": fit,
+    "products": products,
+    "scikit-learn": scikit_learn,
+    "rbms": torch_rbms,
+    "learnergy (CD)": learnergy,
+    "PyDeep": pydeep,
+}
+# In a contestant's process, what it was set up as.
+_ready = {}
+
+
+def set_up(name, shape, updates):
+    """Prepares a contestant, if it is there and has this shape."""
+    _ready["seconds"] = CONTESTANTS[name](*shape)
+    if _ready["seconds"] is None:
+        return False
+    _ready["seconds"](updates)  # To compile.
+    return True
+
+
+def milliseconds(updates):
+    """Milliseconds an update of what is set up."""
+    return 1e3 * _ready["seconds"](updates) / updates
+
+
 def race(sweeps, batch, hidden, rounds, updates):
     """Returns `{contestant: milliseconds an update, a list by round}`."""
-    contestants = {
-        "products": products(sweeps, batch, hidden),
-        "scikit-learn": scikit_learn(sweeps, batch, hidden),
-        "rbms": torch_rbms(sweeps, batch, hidden),
-        "learnergy (CD)": learnergy(sweeps, batch, hidden),
-        "PyDeep": pydeep(sweeps, batch, hidden),
-    }
-    contestants = {k: v for k, v in contestants.items() if v is not None}
-    pixels = np.uint8(255 * examples(EXAMPLES))
-    chain = keras_rbm.PersistentChain(batch, num_sweeps=sweeps)
-    model = keras_rbm.RBM(VISIBLE, hidden, chain=chain, seed=0)
-    model.compile(
-        keras.optimizers.SGD(
-            keras.optimizers.schedules.PolynomialDecay(0.05, 10**6, 0.0),
-            use_ema=True,
-            ema_momentum=0.999,
-        ),
-        steps_per_execution=50,
-    )
-    timer = Interleave(contestants, updates)
-    model.fit(
-        data.batches(pixels, batch, binarize="stochastic", seed=0),
-        epochs=rounds + 1,
-        steps_per_epoch=updates,
-        callbacks=[timer],
-        verbose=0,
-    )
-    return {name: times[1:] for name, times in timer.times.items()}
+    context = multiprocessing.get_context("spawn")
+    pools, times = {}, {}
+    shape = sweeps, batch, hidden
+    try:
+        for name in CONTESTANTS:
+            pools[name] = context.Pool(1)
+            if pools[name].apply(set_up, (name, shape, updates)):
+                times[name] = []
+        for _ in range(rounds):
+            for name, values in times.items():
+                values.append(pools[name].apply(milliseconds, (updates,)))
+    finally:
+        for pool in pools.values():
+            pool.terminate()
+    return times
 
 
 def main():
