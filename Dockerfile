@@ -2,7 +2,9 @@
 # `train`, the last one and so the default. A change of the code leaves all
 # layers as they are but the last of a few megabytes.
 
-FROM python:3.11-slim AS base
+# To pin it to the byte: --build-arg BASE=python:3.11-slim@sha256:...
+ARG BASE=python:3.11-slim
+FROM $BASE AS base
 # Anyone may write to these folders: `--user` can name any user.
 RUN useradd --uid 1000 --no-create-home --home-dir /home/rbm rbm \
     && install -d -m 1777 /app/runs /data /home/rbm

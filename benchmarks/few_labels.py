@@ -8,8 +8,8 @@ labelled images and trains two classifiers on them, each with what pretraining
 has learned and without it:
 
 - `svm`: scikit-learn's support vector machine (`SVC(C=10)`, radial basis
-  functions) on the means of the two topmost layers, which stay as they are;
-  without, on the pixels;
+  functions) on the topmost layer's means, which stay as they are; without, on
+  the pixels;
 - `network`: the network itself, fine-tuned with dropout; without, from a random
   start.
 
@@ -28,7 +28,8 @@ from sklearn.svm import SVC
 from keras_rbm import RBM, DeepBeliefNetwork, PersistentChain, data, networks
 from keras_rbm.experiment import linear_decay
 
-# Published with another package for RBMs: pretrained / random start.
+# Of one RBM of 1,024 units and fine-tuning: pretrained / random start, from the
+# README of github.com/yell/boltzmann-machines.
 PUBLISHED = {
     100: "81.70 / 76.02",
     1000: "93.65 / 88.71",
@@ -96,12 +97,12 @@ def accuracy(classifier, train, test, num_classes, updates, seed):
     return classifier.evaluate(test, verbose=0)[1]
 
 
-def top_two(network, x):
-    """Means of the two topmost layers side by side, for examples `x`."""
-    means = [data.to_float(x)]
+def top(network, x):
+    """Means of the topmost layer, for examples `x`."""
+    x = data.to_float(x)
     for rbm in network.rbms:
-        means.append(rbm.predict(means[-1], batch_size=1000, verbose=0))
-    return np.concatenate(means[1:][-2:], axis=1)
+        x = rbm.predict(x, batch_size=1000, verbose=0)
+    return x
 
 
 def svm_accuracy(features, train, test, num_classes):
@@ -137,7 +138,7 @@ def compare(
             return [
                 svm_accuracy(features, train, rows.test, num_classes)
                 for features in (
-                    lambda x: top_two(network, x),
+                    lambda x: top(network, x),
                     data.to_float,
                 )
             ]

@@ -24,6 +24,8 @@ def stages(dockerfile):
     found = {}
     for line in text.replace("\\\n", " ").splitlines():
         name, _, arguments = line.strip().partition(" ")
+        if name == "ARG" and not found:
+            continue  # The base, before any stage.
         if name == "FROM":
             _, stage = arguments.split(" AS ")
             found[stage] = []
@@ -184,7 +186,8 @@ def test_versions_stand_in_requirements_and_the_base_has_a_tag(dockerfile):
     found = stages(dockerfile)
     bases = [stage[0][1].split()[0] for stage in found.values()]
     outside = {base for base in bases if base not in found}
-    assert outside == {"python:3.11-slim"}
+    assert outside == {"$BASE"}
+    assert "ARG BASE=python:3.11-slim\n" in (ROOT / dockerfile).read_text()
     runs = [a for s in found.values() for n, a in s if n == "RUN"]
     installs = [command for command in runs if "pip install" in command]
     for command in installs:
