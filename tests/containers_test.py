@@ -24,8 +24,8 @@ def stages(dockerfile):
     found = {}
     for line in text.replace("\\\n", " ").splitlines():
         name, _, arguments = line.strip().partition(" ")
-        if name == "ARG" and not found:
-            continue  # The base, before any stage.
+        if not found and name != "FROM":
+            continue  # The base's name, before any stage.
         if name == "FROM":
             _, stage = arguments.split(" AS ")
             found[stage] = []
