@@ -66,9 +66,14 @@ def write_run(folder, axes, point, row):
         )
 
 
+def clear(folder):
+    """Removes what `write_run` left, as that is no run."""
+    for path in folder.glob("events.out.tfevents.*"):
+        path.unlink()
+
+
 def _writer(folder):
     import tensorflow as tf
 
-    for path in folder.glob("events.out.tfevents.*"):
-        path.unlink()
+    clear(folder)
     return tf.summary.create_file_writer(str(folder)).as_default()

@@ -171,6 +171,7 @@ def _one(process, folder, point, state, entry):
         if (folder / "operative_config.gin").is_file():
             words = [f"--resume={folder}"]
         else:
+            board.clear(folder)  # A run is begun in no folder that holds any.
             words = [
                 f"--config={state['config']}",
                 f"--output={folder}",

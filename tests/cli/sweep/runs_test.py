@@ -13,7 +13,8 @@ import pytest
 from absl.testing import flagsaver
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from keras_rbm_cli import configuration, main
+from keras_rbm_cli import configuration, folders, main
+from keras_rbm_cli.errors import UserError
 from keras_rbm_cli.sweep import process, runs
 from tests.callbacks import events
 from tests.cli.sweep.table_test import evaluation
@@ -27,6 +28,7 @@ class MadeUp:
 
     stopped = None
     broken = True
+    early = False  # Whether it fails before it has written anything but a log.
     calls = ()
 
     def __enter__(self):
@@ -47,9 +49,16 @@ class MadeUp:
             hidden = int(output.name.partition("=")[2])
             evaluation(output / "evaluation.json", -1.0 / hidden)
             return 0.5, None
-        output.mkdir(exist_ok=True)
-        (output / "operative_config.gin").write_text("")
-        if output.name.endswith("=16") and self.broken:
+        if "output" in flags:
+            with flagsaver.flagsaver(output=str(output)):
+                try:
+                    folders.new(pathlib.Path(flags["config"]))
+                except UserError as error:
+                    return 1.0, str(error)
+        fails = output.name.endswith("=16") and self.broken
+        if not (fails and self.early):
+            (output / "operative_config.gin").write_text("")
+        if fails:
             return 2.0, "no memory"
         (output / "model.keras").write_text("")
         return 3.0, None
@@ -134,6 +143,27 @@ def test_a_run_that_fails_does_not_lose_the_others(call, tmp_path):
         "seconds": 5.0,
         "error": "",
     }
+
+
+def test_a_run_that_failed_early_is_begun_again(call, tmp_path):
+    call.made_up.early = True
+    code, _, _ = call(*BEGIN, "--output", tmp_path)
+    assert code == 1
+    folder = tmp_path / "RBM.hidden=16"
+    assert {path.suffix for path in folder.iterdir()} > {".log"}
+    first = call.made_up.calls[2]  # Others are trained, then evaluated.
+    assert f"--output={folder}" in first
+
+    call.made_up.calls = ()
+    code, screen, _ = call("--resume", tmp_path)
+    assert (code, call.made_up.calls) == (1, (first,))
+    assert "failed: no memory" in screen
+
+    call.made_up.broken = False
+    code, _, _ = call("--resume", tmp_path)
+    assert code == 0
+    end = session(folder)["_hparams_/session_end_info"]
+    assert end.session_end_info.status == 1  # STATUS_SUCCESS
 
 
 def test_tensorboard_is_told_of_columns_and_runs(call, tmp_path):
