@@ -169,7 +169,12 @@ def _one(process, folder, point, state, entry):
     entry.update(status="waiting", error="")
     if not (folder / "model.keras").is_file():
         if (folder / "operative_config.gin").is_file():
-            words = [f"--resume={folder}"]
+            # All other flags are in the run's own config.
+            strategy = f"--{options.STRATEGY.name}="
+            words = [
+                f"--resume={folder}",
+                *(f for f in state["flags"] if f.startswith(strategy)),
+            ]
         else:
             board.clear(folder)  # A run is begun in no folder that holds any.
             words = [

@@ -113,7 +113,8 @@ def session(folder):
 
 def test_a_run_that_fails_does_not_lose_the_others(call, tmp_path):
     output = tmp_path / "sweep"
-    code, screen, _ = call(*BEGIN, "--epochs", 3, "--output", output)
+    flags = ("--epochs", 3, "--strategy", "none")
+    code, screen, _ = call(*BEGIN, *flags, "--output", output)
     assert code == 1
     assert "1 of 3 failed; --resume tries them again." in screen
     assert "RBM.hidden=16 failed: no memory" in screen
@@ -132,7 +133,7 @@ def test_a_run_that_fails_does_not_lose_the_others(call, tmp_path):
     # The others were not touched.
     folder = output / "RBM.hidden=16"
     assert call.made_up.calls == (
-        [f"--resume={folder}"],
+        [f"--resume={folder}", "--strategy=none"],
         ["--mode=evaluate", f"--output={folder}"],
     )
     rows = (output / "sweep.csv").read_text().splitlines()
