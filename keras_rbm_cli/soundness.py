@@ -1,9 +1,12 @@
 """The checks of the self-test: each returns what it found, or raises."""
 
 import itertools
+import os
 import pathlib
 import platform
+import re
 
+_DRIVER = pathlib.Path("/proc/driver/nvidia/version")
 _SIZE = 3
 _HIDDEN = 8
 _SEED = 0
@@ -49,7 +52,7 @@ def packages(state):
 
 
 def devices(state):
-    """A product of matrices on each device, which must be exact."""
+    """A product of matrices on each device, exact; none may be missing."""
     import numpy as np
     import tensorflow as tf
 
@@ -63,9 +66,16 @@ def devices(state):
             raise Unsound(f"a wrong product of matrices on {device.name}")
     kinds = [device.device_type for device in found]
     told = ", ".join(f"{kinds.count(k)} {k}" for k in dict.fromkeys(kinds))
-    driver = pathlib.Path("/proc/driver/nvidia/version").exists()
-    if driver and "GPU" not in kinds:
-        told += '; an NVIDIA driver, but no GPU: install ".[gpu]" to use it'
+    if "GPU" not in kinds and _DRIVER.exists():
+        if not tf.test.is_built_with_cuda():
+            told += '; an NVIDIA driver, but no GPU: install ".[gpu]" to use it'
+        elif not _hidden(os.environ.get("CUDA_VISIBLE_DEVICES")):
+            raise Unsound(
+                "an NVIDIA driver, and a TensorFlow built for CUDA that finds "
+                'no GPU: CUDA\'s libraries are missing (install ".[gpu]") or '
+                "do not fit the driver, or a container was started without "
+                "`--gpus all`"
+            )
     return f"{told}; matrix products agree"
 
 
@@ -166,6 +176,11 @@ def files(state):
     if not any(text.encode() in event.numpy() for event in events):
         raise Unsound(f"{run} does not hold what was written for TensorBoard")
     return "model, picture and TensorBoard's events are written and read back"
+
+
+def _hidden(visible):
+    """Whether a CUDA_VISIBLE_DEVICES leaves no GPU: its first one is none."""
+    return visible is not None and not re.match(r"\d|GPU-|MIG-", visible)
 
 
 def _logical_devices():

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from absl.testing import flagsaver
 
 from keras_rbm_cli import configuration, main, self_test, soundness
@@ -91,6 +92,35 @@ def test_packages_that_are_missing(monkeypatch, capsys):
     assert verdicts(text).pop("packages") == "FAILED"
     assert "No module named 'tensorflow': install the package with" in text
     assert text.count("needs: packages\n") == 5
+
+
+@pytest.mark.parametrize(
+    ("cuda", "visible", "found"),
+    [
+        (False, None, '; an NVIDIA driver, but no GPU: install ".[gpu]"'),
+        (True, None, soundness.Unsound),
+        (True, "0", soundness.Unsound),
+        (True, "MIG-1f2e", soundness.Unsound),
+        (True, "", "1 CPU; matrix"),
+        (True, "-1", "1 CPU; matrix"),
+        (True, "NoDevFiles", "1 CPU; matrix"),
+    ],
+)
+def test_a_gpu_that_is_not_found(monkeypatch, tmp_path, cuda, visible, found):
+    (cpu, *_) = tf.config.list_logical_devices("CPU")
+    monkeypatch.setattr(soundness, "_logical_devices", lambda: [cpu])
+    monkeypatch.setattr(soundness, "_DRIVER", tmp_path)
+    monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: cuda)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    if found is soundness.Unsound:
+        with pytest.raises(found, match="built for CUDA that finds no GPU"):
+            soundness.devices(None)
+    else:
+        assert found in soundness.devices(None)
+        monkeypatch.setattr(soundness, "_DRIVER", tmp_path / "none")
+        assert soundness.devices(None) == "1 CPU; matrix products agree"
 
 
 @pytest.mark.parametrize("sound", [True, False])
