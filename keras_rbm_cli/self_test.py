@@ -51,6 +51,7 @@ _CHECKS = (
     ),
 )
 _NEED = {  # What each needs, beside the packages.
+    "packages": ("temporary",),
     "devices": (),
     "XLA": ("devices",),
     "learning": ("XLA",),
@@ -71,20 +72,26 @@ def run(output):
     """
     begin = time.perf_counter()
     failed = set()
-    with tempfile.TemporaryDirectory(prefix="keras_rbm-") as temporary:
-        folder = pathlib.Path(temporary)
-        if output is not None:
-            try:
-                folder = _folder(pathlib.Path(output))
-                _tell("ok", "folder", f"{folder} can be written")
-            except OSError as error:
-                failed.add("folder")
+    with contextlib.ExitStack() as stack:
+        folder, name = None, "temporary"
+        remedy = f"set TMPDIR to a folder that user {_user()} can write to"
+        try:
+            tempfile.gettempdir()  # The packages ask for it too.
+            if output is None:
+                temporary = tempfile.TemporaryDirectory(prefix="keras_rbm-")
+                folder = pathlib.Path(stack.enter_context(temporary))
+            else:
+                name = "folder"
                 remedy = (
                     "give another --output, or make it writable for user "
                     f"{_user()}"
                 )
-                _tell("FAILED", "folder", f"{_line(error)}: {remedy}")
-        log = folder / "self_test.log"
+                folder = _folder(pathlib.Path(output))
+                _tell("ok", name, f"{folder} can be written")
+        except OSError as error:
+            failed.add(name)
+            _tell("FAILED", name, f"{_line(error)}: {remedy}")
+        log = folder / "self_test.log" if folder else pathlib.Path(os.devnull)
         state = soundness.State(folder)
         try:
             gin, keras = configuration.libraries(log)

@@ -62,6 +62,22 @@ def test_a_folder_that_cannot_be_written(quick, capsys, tmp_path):
     assert "The installation is not sound: files, folder" in text
 
 
+def test_no_temporary_folder(quick, monkeypatch, capsys, tmp_path):
+    def fails(**_):
+        raise FileNotFoundError("No usable temporary directory")
+
+    monkeypatch.setattr(self_test.tempfile, "TemporaryDirectory", fails)
+    assert self_test.run(str(tmp_path))
+    capsys.readouterr()
+    monkeypatch.setattr(self_test.tempfile, "gettempdir", fails)
+    quick.append(("packages", soundness.packages, "install"))
+    for output in (None, str(tmp_path)):
+        assert not self_test.run(output)
+        text = capsys.readouterr().out
+        assert verdicts(text) == {"temporary": "FAILED", "packages": "skipped"}
+        assert "No usable temporary directory: set TMPDIR to a" in text
+
+
 def test_what_fails_is_told_with_what_to_do(quick, capsys):
     def fails(state):
         raise soundness.Unsound("one and one make\nthree")
