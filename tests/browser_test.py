@@ -136,21 +136,21 @@ def run(tmp_path):
 
 
 @pytest.fixture
-def sweep(tmp_path):
-    """The folder of a sweep of two runs, as far as its table needs them."""
+def sweep(tmp_path, run):
+    """The folder of a sweep of two runs, which have the curves of one."""
     folder = tmp_path / "sweep"
     axes = {"RBM.hidden": [8, 16]}
     folder.mkdir()
     board.write_columns(folder, axes)
     for hidden, lower in ((8, -25.125), (16, -24.375)):
-        run = folder / f"RBM.hidden={hidden}"
-        run.mkdir()
+        one = folder / f"RBM.hidden={hidden}"
+        shutil.copytree(run / "tensorboard", one / "tensorboard")
         figures = dict.fromkeys(table.METRICS) | {
             "status": "finished",
             "log_likelihood_lower": lower,
             "log_likelihood_upper": lower + 0.25,
         }
-        board.write_run(run, axes, {"RBM.hidden": hidden}, figures)
+        board.write_run(one, axes, {"RBM.hidden": hidden}, figures)
     return folder
 
 
