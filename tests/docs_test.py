@@ -102,14 +102,17 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_a_command_stands_by_each_picture(page):
-    """A picture is made by the project, by a command that is shown."""
-    paragraphs = page.read_text().split("\n\n")
-    for place, paragraph in enumerate(paragraphs):
-        if "![" in paragraph:
-            around = "\n\n".join(paragraphs[max(0, place - 8) : place + 9])
-            assert re.search(r"^ {4}(python|make) ", around, re.MULTILINE), (
-                f"no command near {paragraph}"
-            )
+    """A picture is made by the project, by a command that is shown.
+
+    It stands in the section of the picture, or that has a link to where it is.
+    """
+    code = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+    text = code.sub("", page.read_text())
+    for section in re.split(r"^(?=#+ )", text, flags=re.MULTILINE):
+        for picture in re.findall(r"!\[[^]]*\]\([^)]+\.png\)", section):
+            assert re.search(
+                r"^ {4}python |\[How it is made\]\(", section, re.MULTILINE
+            ), f"no command in the section of {picture}"
 
 
 def test_the_pictures_are_all_shown():
