@@ -1,10 +1,11 @@
-"""The wheel holds the package, the command and the configs."""
+"""Wheel and source distribution: the package, the command and the configs."""
 
 import email
 import pathlib
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import pytest
@@ -14,22 +15,15 @@ import keras_rbm
 pytest.importorskip("setuptools", "77")
 ROOT = pathlib.Path(__file__).parents[1]
 PARTS = ("keras_rbm", "keras_rbm_cli", "configs")
-FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+FILES = (
+    *("pyproject.toml", "setup.py", "MANIFEST.in"),
+    *("README.md", "LICENSE", "train.py"),
+)
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel of a copy of the sources, which leaves no build folder."""
-    source = tmp_path_factory.mktemp("source")
-    for name in PARTS:
-        shutil.copytree(
-            ROOT / name,
-            source / name,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
-    for name in FILES:
-        shutil.copy(ROOT / name, source)
-    code = "from setuptools import build_meta; build_meta.build_wheel('dist')"
+def built(source, kind):
+    """What the backend makes of a folder of sources."""
+    code = f"from setuptools import build_meta as b; b.build_{kind}('dist')"
     subprocess.run(
         [sys.executable, "-c", code],
         cwd=source,
@@ -37,8 +31,60 @@ def wheel(tmp_path_factory):
         capture_output=True,
     )
     (path,) = (source / "dist").iterdir()
-    with zipfile.ZipFile(path) as archive:
+    return path
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """Copies the sources, where no build folder is left."""
+
+    def copy():
+        source = tmp_path_factory.mktemp("source")
+        for name in PARTS:
+            shutil.copytree(
+                ROOT / name,
+                source / name,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+        for name in FILES:
+            shutil.copy(ROOT / name, source)
+        return source
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def sdist(copy, tmp_path_factory):
+    """The folder that the source distribution holds."""
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(built(copy(), "sdist")) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    return source
+
+
+@pytest.fixture(scope="module", params=["sources", "sdist"])
+def wheel(request, copy):
+    """The wheel of the sources, and that of the source distribution."""
+    source = (
+        copy()
+        if request.param == "sources"
+        else request.getfixturevalue("sdist")
+    )
+    with zipfile.ZipFile(built(source, "wheel")) as archive:
         yield archive
+
+
+def test_the_source_distribution_holds_what_a_checkout_runs_by(sdist):
+    assert sdist.name == f"keras_rbm-{keras_rbm.__version__}"
+    paths = [ROOT / name for name in FILES]
+    for part, kind in zip(PARTS, ("py", "py", "gin"), strict=True):
+        paths += (ROOT / part).rglob(f"*.{kind}")
+    assert ROOT / "configs" / "mnist.gin" in paths
+    for path in paths:
+        held = sdist / path.relative_to(ROOT)
+        assert held.is_file(), held
+        assert held.read_bytes() == path.read_bytes()
 
 
 def test_the_wheel_holds_all_modules_and_configs(wheel):
