@@ -56,7 +56,8 @@ def write_run(folder, axes, point, row):
     with _writer(folder):
         hp.hparams(
             {name: kinds[name](value) for name, value in point.items()},
-            trial_id=folder.name,
+            # With the sweep's: trials of one name are averaged into one row.
+            trial_id=f"{folder.parent.name}/{folder.name}",
         )
         for name in table.METRICS:
             if row[name] is not None:
