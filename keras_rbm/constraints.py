@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_rbm import checks
+from keras_rbm.typing import Config
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -25,7 +26,7 @@ class SpectralBound(keras.constraints.Constraint):
         corollary 2.3.2.
     """
 
-    def __init__(self, value):
+    def __init__(self, value: float):
         self.value = checks.positive_number("value", value)
 
     def __call__(self, w):
@@ -36,7 +37,7 @@ class SpectralBound(keras.constraints.Constraint):
         value = ops.cast(self.value * (1 - 1e-5), w.dtype)
         return w * (value / ops.maximum(bound, value))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"value": self.value}
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from keras import ops
 
 from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
+from keras_rbm.typing import Tensor
 
 
 class Totals(NamedTuple):
@@ -22,8 +24,13 @@ class Totals(NamedTuple):
 
 
 def free_energy_gap(
-    machine, v, v_model, sample_weight=None, model_weight=None, totals=None
-):
+    machine: Machine,
+    v: Tensor,
+    v_model: Tensor,
+    sample_weight: Tensor | None = None,
+    model_weight: Tensor | None = None,
+    totals: Totals | None = None,
+) -> tuple[Tensor, Tensor]:
     """mean_i w_i F(v_i) - mean_i w_i * mean_j F(v_model_j).
 
     Its gradient is that of the negative mean log-likelihood, with the

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_rbm import checks
+from keras_rbm.typing import Config
 
 
 def of_run(learning_rate, updates):
@@ -39,7 +40,12 @@ class HoldThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         ValueError: If an argument is not as described.
     """
 
-    def __init__(self, num_updates, initial_learning_rate=0.1, hold=0.5):
+    def __init__(
+        self,
+        num_updates: int,
+        initial_learning_rate: float = 0.1,
+        hold: float = 0.5,
+    ):
         self.num_updates = checks.positive_integer("num_updates", num_updates)
         self.initial_learning_rate = checks.positive_number(
             "initial_learning_rate", initial_learning_rate
@@ -51,7 +57,7 @@ class HoldThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         share = ops.clip(left / (1 - self.hold), 0.0, 1.0)
         return self.initial_learning_rate * share
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "num_updates": self.num_updates,
             "initial_learning_rate": self.initial_learning_rate,

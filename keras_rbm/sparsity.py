@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_rbm import checks
+from keras_rbm.typing import Config
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -28,14 +29,14 @@ class SquaredSparsity(keras.regularizers.Regularizer):
         visual area V2", section 3.1.
     """
 
-    def __init__(self, target=0.05, strength=1.0):
+    def __init__(self, target: float = 0.05, strength: float = 1.0):
         self.target = checks.fraction("target", target)
         self.strength = checks.positive_number("strength", strength)
 
     def __call__(self, q):
         return self.strength * ops.sum(ops.square(self.target - q))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"target": self.target, "strength": self.strength}
 
 
@@ -59,7 +60,7 @@ class CrossEntropySparsity(keras.regularizers.Regularizer):
         Boltzmann machines", section 11.
     """
 
-    def __init__(self, target=0.05, strength=0.1):
+    def __init__(self, target: float = 0.05, strength: float = 0.1):
         self.target = checks.fraction("target", target)
         self.strength = checks.positive_number("strength", strength)
 
@@ -71,5 +72,5 @@ class CrossEntropySparsity(keras.regularizers.Regularizer):
             self.target * ops.log(q) + (1 - self.target) * ops.log(1 - q)
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"target": self.target, "strength": self.strength}

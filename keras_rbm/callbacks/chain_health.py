@@ -10,6 +10,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.callbacks import hidden_units, tags
 from keras_rbm.callbacks.measured import Measured
 from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.typing import Array, Logs, Path, State
 
 #: Chains do not mix where they remember more of their free energy over half
 #: the run, where more of the units never flip, or where neighbouring betas
@@ -89,7 +90,13 @@ class ChainHealth(Measured):
     """
 
     def __init__(
-        self, log_dir, v, v_train=None, every=10, num_sweeps=300, seed=0
+        self,
+        log_dir: Path,
+        v: Array,
+        v_train: Array | None = None,
+        every: int = 10,
+        num_sweeps: int = 300,
+        seed: int | None = 0,
     ):
         super().__init__(log_dir, every)
         self.v = np.asarray(v)
@@ -97,25 +104,25 @@ class ChainHealth(Measured):
         self.num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
         self.seed = checks.seed(seed)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.model.example_units.check(self.v, "v")
         if self.v_train is not None:
             self.model.example_units.check(self.v_train, "v_train")
         super().on_train_begin(logs)
         self._warned = self._warned_of_top = False
 
-    def get_state(self):
+    def get_state(self) -> State:
         return super().get_state() | {
             "warned": self._warned,
             "warned_of_top": self._warned_of_top,
         }
 
-    def set_state(self, state):
+    def set_state(self, state: State) -> None:
         super().set_state(state)
         self._warned = state["warned"]
         self._warned_of_top = state["warned_of_top"]
 
-    def measure(self, step):
+    def measure(self, step: int) -> dict[str, float]:
         values = self._machine_values()
         self._warn_of_top(step, values.get(_TOP_CONSTANT, 0.0))
         if self.model.machine_particles is not None:

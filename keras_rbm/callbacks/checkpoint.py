@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,7 +12,8 @@ from keras_rbm import checkpoints, checks, devices
 from keras_rbm.callbacks import run_state
 from keras_rbm.callbacks.changes import changes
 from keras_rbm.callbacks.run_state import Interrupted, Position
-from keras_rbm.models import finite
+from keras_rbm.models import RBM, finite
+from keras_rbm.typing import Logs, Path
 
 _LOG = logging.getLogger("keras_rbm")
 
@@ -58,13 +61,13 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        directory,
-        settings=None,
-        minutes=1.0,
-        updates=None,
-        keep=3,
-        callbacks=(),
-        about=None,
+        directory: Path,
+        settings: dict[str, Any] | None = None,
+        minutes: float | None = 1.0,
+        updates: int | None = None,
+        keep: int = 3,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        about: dict[str, Any] | None = None,
     ):
         super().__init__()
         self.directory = directory
@@ -83,7 +86,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._resumed = Position()
         self._stop = None
 
-    def resume(self, model):
+    def resume(self, model: RBM) -> Position:
         """Brings a compiled model to where the newest checkpoint is.
 
         Args:
@@ -129,7 +132,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._resumed = Position(*state["position"])
         return self._resumed
 
-    def history(self):
+    def history(self) -> keras.callbacks.History:
         """The Keras `History` of the whole run, what came before included."""
         history = keras.callbacks.History()
         history.epoch = list(range(len(self.rows)))
@@ -138,13 +141,13 @@ class Checkpoint(keras.callbacks.Callback):
                 history.history.setdefault(name, []).append(value)
         return history
 
-    def told(self):
+    def told(self) -> str | None:
         """The newest checkpoint as text; `None` where there is none."""
         if self.latest is None:
             return None
         return f"{self.latest}, which keras.models.load_model reads"
 
-    def stop(self, reason):
+    def stop(self, reason: str) -> None:
         """Has the run saved and ended after the present compiled call.
 
         `fit` then raises `Interrupted`. For handlers of signals.
@@ -154,7 +157,7 @@ class Checkpoint(keras.callbacks.Callback):
         """
         self._stop = reason
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         if (
             self.latest is None
             and devices.is_chief()
@@ -174,10 +177,10 @@ class Checkpoint(keras.callbacks.Callback):
         self._several = workers > 1
         self._begin()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = batch + 1
         # The first calls of an epoch that is resumed do nothing.
         if (self._epoch, step) <= self._done[:2]:
@@ -188,7 +191,7 @@ class Checkpoint(keras.callbacks.Callback):
         if due and step < self.params["steps"]:
             self._write(Position(self._epoch, step, self._count()), stop)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.rows.append(run_state.plain(logs or {}))
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
         stop = self._stop  # Read once: a signal may change it at any time.

@@ -1,8 +1,11 @@
 """An end to training that has gone wrong."""
 
 import math
+from collections.abc import Callable
 
 import keras
+
+from keras_rbm.typing import Logs
 
 
 class StopOnDivergence(keras.callbacks.Callback):
@@ -22,7 +25,7 @@ class StopOnDivergence(keras.callbacks.Callback):
         ValueError: From `fit`, with the update, the loss and what to do.
     """
 
-    def __init__(self, last_good=None):
+    def __init__(self, last_good: Callable[[], str | None] | None = None):
         super().__init__()
         if last_good is not None and not callable(last_good):
             raise ValueError(
@@ -31,7 +34,7 @@ class StopOnDivergence(keras.callbacks.Callback):
             )
         self.last_good = last_good
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(loss):
             return

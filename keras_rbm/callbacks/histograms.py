@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_rbm.callbacks import tags
 from keras_rbm.callbacks.periodic import Periodic
+from keras_rbm.typing import Array, Path
 
 
 class Histograms(Periodic):
@@ -26,11 +27,13 @@ class Histograms(Periodic):
         ValueError: If `every` is not a positive integer.
     """
 
-    def __init__(self, log_dir, examples=None, every=5):
+    def __init__(
+        self, log_dir: Path, examples: Array | None = None, every: int = 5
+    ):
         super().__init__(log_dir, every)
         self.examples = examples
 
-    def write(self):
+    def write(self) -> None:
         model = self.model
         values = {"kernel": model.kernel}
         for side, params in (

@@ -9,6 +9,8 @@ import tensorflow as tf
 from keras_rbm import devices, tiles
 from keras_rbm.callbacks import particles, tags
 from keras_rbm.callbacks.periodic import Periodic
+from keras_rbm.models import RBM, ClassRBM
+from keras_rbm.typing import Array, ImageShape, Path, PictureLike
 
 _DESCRIPTIONS = {
     "filters": "The weights of each hidden unit. Mid-grey is 0; black and "
@@ -46,12 +48,12 @@ class Images(Periodic):
 
     def __init__(
         self,
-        log_dir,
-        image_shape=None,
-        examples=None,
-        every=5,
-        picture=None,
-        filters_dir=None,
+        log_dir: Path,
+        image_shape: ImageShape | None = None,
+        examples: Array | None = None,
+        every: int = 5,
+        picture: PictureLike | None = None,
+        filters_dir: Path | None = None,
     ):
         super().__init__(log_dir, every)
         self.picture = picture
@@ -59,7 +61,7 @@ class Images(Periodic):
         self.image_shape = image_shape
         self.examples = examples
 
-    def write(self):
+    def write(self) -> None:
         shown = {"image_shape": self.image_shape, "picture": self.picture}
         pictures = {"filters": filters(self.model, **shown)}
         if particles.can_draw(self.model):
@@ -79,7 +81,12 @@ class Images(Periodic):
             write_png(path, pictures["filters"])
 
 
-def filters(model, image_shape=None, num_filters=100, picture=None):
+def filters(
+    model: RBM,
+    image_shape: ImageShape | None = None,
+    num_filters: int = 100,
+    picture: PictureLike | None = None,
+) -> np.ndarray:
     """Picture of the weights of hidden units, a tile for each.
 
     Mid-grey is 0; black and white are minus and plus the largest weight in
@@ -104,13 +111,13 @@ def filters(model, image_shape=None, num_filters=100, picture=None):
 
 
 def samples(
-    model,
-    image_shape=None,
-    num_samples=100,
-    num_sweeps=100,
-    seed=0,
-    picture=None,
-):
+    model: RBM,
+    image_shape: ImageShape | None = None,
+    num_samples: int = 100,
+    num_sweeps: int = 100,
+    seed: int = 0,
+    picture: PictureLike | None = None,
+) -> np.ndarray:
     """Picture of samples of the model, each shown as its mean.
 
     The samples are the fantasy particles of the chain. Where it keeps none,
@@ -135,8 +142,12 @@ def samples(
 
 
 def reconstructions(
-    model, examples, image_shape=None, num_examples=50, picture=None
-):
+    model: RBM,
+    examples: Array,
+    image_shape: ImageShape | None = None,
+    num_examples: int = 50,
+    picture: PictureLike | None = None,
+) -> np.ndarray:
     """Picture of examples, each above its reconstruction.
 
     Args:
@@ -156,13 +167,13 @@ def reconstructions(
 
 
 def class_samples(
-    model,
-    image_shape=None,
-    num_samples=10,
-    num_sweeps=200,
-    seed=0,
-    picture=None,
-):
+    model: ClassRBM,
+    image_shape: ImageShape | None = None,
+    num_samples: int = 10,
+    num_sweeps: int = 200,
+    seed: int = 0,
+    picture: PictureLike | None = None,
+) -> np.ndarray:
     """Picture of samples of each class, a row for each, shown as their means.
 
     Args:
@@ -183,7 +194,7 @@ def class_samples(
     return tiles.tile(greys, image_shape, columns=num_samples)
 
 
-def write_png(path, picture):
+def write_png(path: Path, picture: np.ndarray) -> None:
     """Writes a picture to a file, and makes its directory, in the chief.
 
     Args:

@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from keras_rbm import checks
 from keras_rbm.callbacks import tags
 from keras_rbm.callbacks.measured import Measured
 from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.typing import Array, Logs, Method, Path, State
 
 #: Names in the logs, after `val_` for validation data. `Scalars` leaves them
 #: out: this callback writes its own.
@@ -74,15 +76,15 @@ class LogLikelihood(Measured):
 
     def __init__(
         self,
-        log_dir,
-        v,
-        every=10,
-        method="auto",
-        num_betas=1000,
-        num_chains=100,
-        num_sweeps=100,
-        seed=0,
-        split="validation",
+        log_dir: Path,
+        v: Array,
+        every: int = 10,
+        method: Method = "auto",
+        num_betas: int = 1000,
+        num_chains: int = 100,
+        num_sweeps: int = 100,
+        seed: int | None = 0,
+        split: Literal["validation", "train"] = "validation",
     ):
         if split not in ("validation", "train"):
             raise ValueError(
@@ -103,28 +105,28 @@ class LogLikelihood(Measured):
         self.seed = checks.seed(seed)
         self.split = split
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.model.example_units.check_states(self.v, "v")
         super().on_train_begin(logs)
         self._latest = (-math.inf, -math.inf, 0)
         self._told = set()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         super().on_epoch_end(epoch, logs)
         if logs is not None:
             prefix = "val_" if self.split == "validation" else ""
             for name, value in zip(NAMES, self._latest, strict=True):
                 logs[prefix + name] = value
 
-    def get_state(self):
+    def get_state(self) -> State:
         told = sorted(self._told)
         return super().get_state() | {"latest": self._latest, "told": told}
 
-    def set_state(self, state):
+    def set_state(self, state: State) -> None:
         super().set_state(state)
         self._latest, self._told = tuple(state["latest"]), set(state["told"])
 
-    def measure(self, step):
+    def measure(self, step: int) -> dict[str, float]:
         with averaged_weights(self.model):
             found = self.model.log_likelihood(
                 self.v,

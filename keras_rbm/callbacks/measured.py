@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_rbm import checks
 from keras_rbm.callbacks import writer as writer_lib
 from keras_rbm.models.finite import is_finite
+from keras_rbm.typing import Logs, Path, State
 
 
 class Measured(keras.callbacks.Callback, abc.ABC):
@@ -27,7 +28,7 @@ class Measured(keras.callbacks.Callback, abc.ABC):
         ValueError: If `every` is not a positive integer.
     """
 
-    def __init__(self, log_dir, every, run="train"):
+    def __init__(self, log_dir: Path, every: int, run: str = "train"):
         super().__init__()
         self.log_dir = log_dir
         self.every = checks.positive_integer("every", every)
@@ -36,18 +37,18 @@ class Measured(keras.callbacks.Callback, abc.ABC):
         self._begun = False
 
     @abc.abstractmethod
-    def measure(self, step):
+    def measure(self, step: int) -> dict[str, float]:
         """Returns `{tag: number}`; what is not finite is not written.
 
         Args:
             step: Number of the epoch, from 1.
         """
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._writer = writer_lib.shared(self.log_dir, self.run)
         self._begun = False
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         step = epoch + 1
         last = step == (self.params or {}).get("epochs")
         due = not self._begun or last or step % self.every == 0
@@ -61,13 +62,13 @@ class Measured(keras.callbacks.Callback, abc.ABC):
                     tf.summary.scalar(tag, value)
         self._writer.flush()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self._writer = None
 
-    def get_state(self):
+    def get_state(self) -> State:
         """What `set_state` of a resumed run needs, as JSON can hold it."""
         return {"begun": self._begun}
 
-    def set_state(self, state):
+    def set_state(self, state: State) -> None:
         """Goes on from `get_state` of another process, after the begin."""
         self._begun = state["begun"]

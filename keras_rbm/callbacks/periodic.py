@@ -7,6 +7,7 @@ import keras
 from keras_rbm import checks
 from keras_rbm.callbacks import writer as writer_lib
 from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.typing import Logs, Path
 
 
 class Periodic(keras.callbacks.Callback, abc.ABC):
@@ -23,7 +24,7 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
         ValueError: If `every` is not a positive integer.
     """
 
-    def __init__(self, log_dir, every):
+    def __init__(self, log_dir: Path, every: int):
         super().__init__()
         self.log_dir = log_dir
         self.every = checks.positive_integer("every", every)
@@ -31,14 +32,14 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
         self._due = None
 
     @abc.abstractmethod
-    def write(self):
+    def write(self) -> None:
         """Writes `tf.summary` values; writer and step are set."""
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._writer = writer_lib.shared(self.log_dir)
         self._due = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._due = epoch + 1
         if self._due == (self.params or {}).get("epochs"):
             with averaged_weights(self.model):
@@ -46,7 +47,7 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
         elif epoch == 0 or self._due % self.every == 0:
             self._write()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if self._due:  # `fit` has ended before its last epoch.
             self._write()
         self._writer = None

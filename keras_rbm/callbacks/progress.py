@@ -4,6 +4,8 @@ import logging
 
 import keras
 
+from keras_rbm.typing import Logs
+
 _LOG = logging.getLogger("keras_rbm")
 
 
@@ -20,13 +22,18 @@ class Progress(keras.callbacks.Callback):
             is for those that are left.
     """
 
-    def __init__(self, metric="reconstruction_error", label="error", done=0):
+    def __init__(
+        self,
+        metric: str = "reconstruction_error",
+        label: str = "error",
+        done: int = 0,
+    ):
         super().__init__()
         self.done = done
         self.metric = metric
         self.label = label
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.bar = keras.utils.Progbar(
             max(self.params["epochs"] * self.params["steps"] - self.done, 0),
             width=20,
@@ -34,10 +41,10 @@ class Progress(keras.callbacks.Callback):
         )
         self.bar.update(0)  # The first updates wait for the compiler.
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self.before = epoch * self.params["steps"] - self.done
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         updates = self.before + batch + 1
         if updates <= 0:
             return
@@ -48,6 +55,6 @@ class Progress(keras.callbacks.Callback):
 class EpochLog(keras.callbacks.Callback):
     """A line with all figures in the log `keras_rbm`, for each epoch."""
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         figures = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())
         _LOG.info("epoch %d/%d %s", epoch + 1, self.params["epochs"], figures)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_rbm.callbacks import particles, tags
 from keras_rbm.callbacks.periodic import Periodic
+from keras_rbm.typing import Array, Logs, Path
 
 # Particles that are shown, at most.
 _MOST = 1000
@@ -47,18 +48,18 @@ class Projection(Periodic):
         ValueError: If `every` is not a positive integer.
     """
 
-    def __init__(self, log_dir, v, every=5):
+    def __init__(self, log_dir: Path, v: Array, every: int = 5):
         super().__init__(log_dir, every)
         self.v = np.asarray(v, "float32")
         self._plane = self._places = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
         if self._plane is None and particles.can_draw(self.model):
             self._plane = plane(self.v)
             self._places = project(self._plane, self.v)
 
-    def write(self):
+    def write(self) -> None:
         if not particles.can_draw(self.model):
             return
         found = particles.of_model(self.model, _MOST)

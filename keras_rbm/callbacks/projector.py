@@ -11,6 +11,7 @@ from tensorboard.plugins import projector as plugin
 from keras_rbm import devices, tiles
 from keras_rbm.callbacks import particles
 from keras_rbm.callbacks.images import write_png
+from keras_rbm.typing import Array, ImageShape, Logs, Path, PictureLike
 
 # Particles that are shown, at most.
 _MOST = 1000
@@ -40,14 +41,20 @@ class Projector(keras.callbacks.Callback):
         picture: `data.Picture` of the examples, or `None`.
     """
 
-    def __init__(self, log_dir, v, image_shape=None, picture=None):
+    def __init__(
+        self,
+        log_dir: Path,
+        v: Array,
+        image_shape: ImageShape | None = None,
+        picture: PictureLike | None = None,
+    ):
         super().__init__()
         self.log_dir = log_dir
         self.v = np.asarray(v, "float32")
         self.image_shape = image_shape
         self.picture = picture
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if not particles.can_draw(self.model):
             return
         # In all processes, of which the chief alone writes.

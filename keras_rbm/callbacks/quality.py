@@ -2,13 +2,19 @@
 
 import logging
 
+import keras
+
 from keras_rbm.callbacks.chain_health import ChainHealth
 from keras_rbm.callbacks.log_likelihood import LogLikelihood
+from keras_rbm.models import RBM
+from keras_rbm.typing import Array, Path
 
 _LOG = logging.getLogger("keras_rbm")
 
 
-def quality(model, log_dir, v, v_train, every):
+def quality(
+    model: RBM, log_dir: Path, v: Array | None, v_train: Array, every: int
+) -> list[keras.callbacks.Callback]:
     """`LogLikelihood` and `ChainHealth` of a model.
 
     Grey values have no log-likelihood under units of two states: with these

@@ -28,7 +28,7 @@ class Interrupted(Exception):
         reason: Why, as `Checkpoint.stop` was told.
     """
 
-    def __init__(self, reason):
+    def __init__(self, reason: str):
         super().__init__(reason)
         self.reason = reason
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_rbm.callbacks import log_likelihood, tags
 from keras_rbm.callbacks import writer as writer_lib
+from keras_rbm.typing import Logs, Path
 
 
 class Scalars(keras.callbacks.Callback):
@@ -36,21 +37,21 @@ class Scalars(keras.callbacks.Callback):
     # Keras then need not wait for each batch: the hook only reads a clock.
     async_safe = True
 
-    def __init__(self, log_dir):
+    def __init__(self, log_dir: Path):
         super().__init__()
         self.log_dir = log_dir
         self._writers = {}
         self._compiled = False
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._compiled = False
         self._writers = {"train": writer_lib.shared(self.log_dir)}
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._updates = self._count()
         self._begin = self._end = 0, time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._end = batch + 1, time.perf_counter()
         made = 0 if self._compiled else self._count() - self._updates
         if made:  # A resumed epoch begins with updates that are made already.
@@ -59,7 +60,7 @@ class Scalars(keras.callbacks.Callback):
             begin = batch + 1 - made, self._begin[1]
             self._begin = begin if last else self._end
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         optimizer = self.model.optimizer
         runs = {"train": {}, "validation": {}}
         for name, value in (logs or {}).items():
@@ -78,7 +79,7 @@ class Scalars(keras.callbacks.Callback):
             if values:
                 self._write(run, values, epoch + 1)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self._writers = {}
 
     def _count(self):

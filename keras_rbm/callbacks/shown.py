@@ -1,20 +1,23 @@
 """The callbacks that show how a model and its samples look."""
 
+import keras
+
 from keras_rbm.callbacks.histograms import Histograms
 from keras_rbm.callbacks.images import Images
 from keras_rbm.callbacks.projection import Projection
 from keras_rbm.callbacks.projector import Projector
+from keras_rbm.typing import Array, ImageShape, Path, PictureLike
 
 
 def shown(
-    log_dir,
-    examples,
-    v_train,
-    every,
-    image_shape=None,
-    picture=None,
-    filters_dir=None,
-):
+    log_dir: Path,
+    examples: Array,
+    v_train: Array,
+    every: int,
+    image_shape: ImageShape | None = None,
+    picture: PictureLike | None = None,
+    filters_dir: Path | None = None,
+) -> list[keras.callbacks.Callback]:
     """`Images`, `Histograms`, `Projection` and `Projector` of a run.
 
     Args:

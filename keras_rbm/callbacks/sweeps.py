@@ -2,10 +2,12 @@
 
 import collections.abc
 import numbers
+from collections.abc import Callable, Mapping
 
 import keras
 
 from keras_rbm import checks
+from keras_rbm.typing import Logs
 
 
 class NumSweeps(keras.callbacks.Callback):
@@ -28,7 +30,7 @@ class NumSweeps(keras.callbacks.Callback):
             first epoch, or gives a number that is not a positive integer.
     """
 
-    def __init__(self, schedule):
+    def __init__(self, schedule: Mapping[float, int] | Callable[[int], int]):
         super().__init__()
         if isinstance(schedule, collections.abc.Mapping):
             schedule = _checked(dict(schedule))
@@ -39,7 +41,7 @@ class NumSweeps(keras.callbacks.Callback):
             )
         self.schedule = schedule
 
-    def num_sweeps(self, epoch):
+    def num_sweeps(self, epoch: int) -> int:
         """The number of sweeps once so many epochs are done."""
         if callable(self.schedule):
             return checks.positive_integer("num_sweeps", self.schedule(epoch))
@@ -51,11 +53,11 @@ class NumSweeps(keras.callbacks.Callback):
         ]
         return self.schedule[max(begun)]
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._current = self.num_sweeps(epoch)
         self.model.chain.num_sweeps.assign(self._current)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if logs is not None:
             logs["num_sweeps"] = self._current
 

@@ -5,9 +5,10 @@ import textwrap
 import tensorflow as tf
 
 from keras_rbm.callbacks import writer as writer_lib
+from keras_rbm.typing import Path
 
 
-def config_text(log_dir, text, name="config"):
+def config_text(log_dir: Path, text: str, name: str = "config") -> None:
     """Writes a text, as it is, into `<log_dir>/train`.
 
     Args:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_rbm import checks, devices
+from keras_rbm.typing import Logs, Path, State
 
 #: Columns of the file.
 COLUMNS = ("update", "reconstruction_error", "update_norm")
@@ -36,22 +37,22 @@ class UpdateLog(keras.callbacks.Callback):
         ValueError: If `most_rows` is not a positive integer.
     """
 
-    def __init__(self, path, most_rows=1000):
+    def __init__(self, path: Path, most_rows: int = 1000):
         super().__init__()
         self.path = pathlib.Path(path)
         self.most_rows = checks.positive_integer("most_rows", most_rows)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._rows, self._pending, self._stride = [], [], 1
         self._updates = self._count()
         self._weights = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._calls, self._sum = 0, 0.0
         # What other callbacks do to the weights between epochs is no update.
         self._weights = None
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         self.model.last_update_norm = None
         replicas = self.model.distribute_strategy.num_replicas_in_sync
         if self.model.steps_per_execution * replicas > 1:
@@ -59,7 +60,7 @@ class UpdateLog(keras.callbacks.Callback):
         if self._weights is None:  # Else those after the last call.
             self._weights = self._read()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         # Metrics are means since the begin of the epoch, of which each call
         # has the same share.
         calls = (batch + 1) / self.model.steps_per_execution
@@ -72,7 +73,7 @@ class UpdateLog(keras.callbacks.Callback):
         self._updates = updates
         self._add((updates, error, self._norm()))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if not devices.is_chief():
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,7 @@ class UpdateLog(keras.callbacks.Callback):
                 writer.writerow([update, *told])
         os.replace(aside, self.path)
 
-    def get_state(self):
+    def get_state(self) -> State:
         """What `set_state` of a resumed run needs, as JSON can hold it."""
         return {
             "rows": self._rows,
@@ -94,7 +95,7 @@ class UpdateLog(keras.callbacks.Callback):
             "stride": self._stride,
         }
 
-    def set_state(self, state):
+    def set_state(self, state: State) -> None:
         """Goes on from `get_state` of another process, after the begin."""
         self._rows, self._pending = (
             [tuple(row) for row in state[name]] for name in ("rows", "pending")

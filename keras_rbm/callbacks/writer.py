@@ -5,16 +5,18 @@ import os
 import pathlib
 import weakref
 
+import keras
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 
 from keras_rbm import devices
+from keras_rbm.typing import Path
 
 _LOG = logging.getLogger("keras_rbm")
 _WRITERS = weakref.WeakValueDictionary()
 
 
-def on_chief(*callbacks):
+def on_chief(*callbacks) -> list[keras.callbacks.Callback]:
     """The callbacks in the chief, none in the other processes.
 
     For callbacks of Keras that write files, such as `CSVLogger`. Those that
@@ -55,7 +57,7 @@ def shared(log_dir, run="train"):
     return writer
 
 
-def rewind(log_dir, step):
+def rewind(log_dir: Path, step: int) -> None:
     """Takes out of all runs what was written after a step.
 
     So a run that is resumed from a checkpoint writes each step once. What

@@ -3,6 +3,9 @@
 import keras
 
 from keras_rbm import checks
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Config, Shape, Tensor
 
 
 class Chain(keras.layers.Layer):
@@ -31,13 +34,13 @@ class Chain(keras.layers.Layer):
         ValueError: If `num_sweeps` is not a positive integer.
     """
 
-    def __init__(self, num_sweeps=1, **kwargs):
+    def __init__(self, num_sweeps: int = 1, **kwargs):
         super().__init__(**kwargs)
         self._initial_num_sweeps = checks.positive_integer(
             "num_sweeps", num_sweeps
         )
 
-    def build(self, visible_shape, hidden_shape):
+    def build(self, visible_shape: Shape, hidden_shape: Shape) -> None:
         """Creates the variables, for shapes `(None, width)` of each side."""
         self.num_sweeps = self.add_weight(
             name="num_sweeps",
@@ -48,7 +51,13 @@ class Chain(keras.layers.Layer):
             autocast=False,
         )
 
-    def start(self, machine, stream, mean=None, variance=None):
+    def start(
+        self,
+        machine: Machine,
+        stream: Stream,
+        mean: Tensor | None = None,
+        variance: Tensor | None = None,
+    ) -> None:
         """Draws the first states of what persists, if anything does.
 
         Args:
@@ -59,7 +68,9 @@ class Chain(keras.layers.Layer):
             variance: The same of its variance.
         """
 
-    def advance(self, machine, v_data, stream):
+    def advance(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         """Moves the chains on by `num_sweeps` sweeps.
 
         Args:
@@ -72,7 +83,7 @@ class Chain(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def model_weight(self, machine, v_model):
+    def model_weight(self, machine: Machine, v_model: Tensor) -> Tensor | None:
         """Weights of the samples in the model's mean.
 
         Args:
@@ -84,7 +95,7 @@ class Chain(keras.layers.Layer):
         """
         return None
 
-    def num_samples(self, examples):
+    def num_samples(self, examples: float) -> float:
         """Sum of the weights of the samples of all replicas.
 
         Args:
@@ -92,7 +103,7 @@ class Chain(keras.layers.Layer):
         """
         return examples
 
-    def persist(self, machine, inputs, stream):
+    def persist(self, machine: Machine, inputs: Tensor, stream: Stream) -> None:
         """Keeps what the next `advance` starts from.
 
         Args:
@@ -102,14 +113,16 @@ class Chain(keras.layers.Layer):
             stream: The stream that `advance` had.
         """
 
-    def samples(self, machine, v_data, stream):
+    def samples(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         """Samples of the model, for evaluation: nothing that persists moves.
 
         Args and returns are those of `advance`.
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "num_sweeps": self._initial_num_sweeps,

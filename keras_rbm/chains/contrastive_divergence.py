@@ -4,6 +4,9 @@ import keras
 
 from keras_rbm import gibbs
 from keras_rbm.chains.base import Chain
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -19,8 +22,12 @@ class ContrastiveDivergence(Chain):
         contrastive divergence", section 3.
     """
 
-    def advance(self, machine, v_data, stream):
+    def advance(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         return gibbs.run(machine, v_data, stream, self.num_sweeps.value)
 
-    def samples(self, machine, v_data, stream):
+    def samples(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         return self.advance(machine, v_data, stream)

@@ -6,6 +6,9 @@ from keras import ops
 from keras_rbm import machine as machine_lib
 from keras_rbm import random, replicas
 from keras_rbm.chains.base import Chain
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Tensor
 
 #: The most joint states of the visible side that are enumerated.
 MAX_STATES = 2**16
@@ -23,7 +26,13 @@ class ExactChain(Chain):
         machines: an introduction", equation 29.
     """
 
-    def start(self, machine, stream, mean=None, variance=None):
+    def start(
+        self,
+        machine: Machine,
+        stream: Stream,
+        mean: Tensor | None = None,
+        variance: Tensor | None = None,
+    ) -> None:
         """Refuses machines that have too many visible states.
 
         Raises:
@@ -37,21 +46,25 @@ class ExactChain(Chain):
                 f"Received: visible={machine.visible!r}"
             )
 
-    def advance(self, machine, v_data, stream):
+    def advance(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         """Returns all joint states, `(visible.num_joint_states, width)`."""
         index = ops.arange(machine.visible.num_joint_states, dtype="int64")
         states = machine.visible.joint_states(index)
         return ops.cast(states, machine_lib.dtype(machine))
 
-    def model_weight(self, machine, v_model):
+    def model_weight(self, machine: Machine, v_model: Tensor) -> Tensor | None:
         """p(v) of all states, as `advance` returns them."""
         p = ops.softmax(-machine_lib.free_energy(machine, v_model))
         return p / replicas.count()  # Every replica has all of the states.
 
-    def num_samples(self, examples):
+    def num_samples(self, examples: float) -> float:
         return 1.0
 
-    def samples(self, machine, v_data, stream):
+    def samples(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         """As many independent draws from p(v) as there are examples.
 
         The state in whose share of the cumulative distribution a uniform

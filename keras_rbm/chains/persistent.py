@@ -5,6 +5,9 @@ from keras import ops
 
 from keras_rbm import checks, gibbs, random, replicas
 from keras_rbm.chains.base import Chain
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Config, Shape, Tensor
 
 # Streams beside those of the sweeps, which are counted from 0.
 _START, _PERSIST = 2**32, 2**32 + 1
@@ -31,11 +34,11 @@ class PersistentChain(Chain):
         approximations to the likelihood gradient", section 3.
     """
 
-    def __init__(self, num_chains=100, num_sweeps=1, **kwargs):
+    def __init__(self, num_chains: int = 100, num_sweeps: int = 1, **kwargs):
         super().__init__(num_sweeps=num_sweeps, **kwargs)
         self.num_chains = checks.positive_integer("num_chains", num_chains)
 
-    def build(self, visible_shape, hidden_shape):
+    def build(self, visible_shape: Shape, hidden_shape: Shape) -> None:
         super().build(visible_shape, hidden_shape)
         checks.in_memory("num_chains", (self.num_chains, hidden_shape[-1]))
         self.particles = self.add_weight(
@@ -46,33 +49,43 @@ class PersistentChain(Chain):
             autocast=False,
         )
 
-    def start(self, machine, stream, mean=None, variance=None):
+    def start(
+        self,
+        machine: Machine,
+        stream: Stream,
+        mean: Tensor | None = None,
+        variance: Tensor | None = None,
+    ) -> None:
         """Draws the particles from visible units that have no inputs."""
         v = gibbs.sample_without_inputs(
             machine, self.num_chains, random.fold_in(stream, _START)
         )
         self.particles.assign(gibbs.sample_hidden(machine, v, stream))
 
-    def advance(self, machine, v_data, stream):
+    def advance(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         h = replicas.own_rows(self.particles.value)
         return gibbs.run_from_hidden(
             machine, h, self._own(stream), self.num_sweeps.value
         )
 
-    def num_samples(self, examples):
+    def num_samples(self, examples: float) -> float:
         return self.num_chains
 
-    def persist(self, machine, inputs, stream):
+    def persist(self, machine: Machine, inputs: Tensor, stream: Stream) -> None:
         here = random.fold_in(self._own(stream), _PERSIST)
         h = machine.hidden.sample(inputs, machine.hidden_params, here)
         h = ops.cast(h, self.particles.dtype)
         self.particles.assign(replicas.all_rows(h, self.num_chains))
 
-    def samples(self, machine, v_data, stream):
+    def samples(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         h = replicas.own_rows(self.particles.value)
         return gibbs.sample_visible(machine, h, self._own(stream))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "num_chains": self.num_chains}
 
     def _own(self, stream):

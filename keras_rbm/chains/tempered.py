@@ -9,6 +9,9 @@ from keras import ops
 from keras_rbm import checks, random, replicas, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains.base import Chain
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Config, Shape, Tensor
 
 # The stream of the start, beside those of the sweeps from 0.
 _START = 2**32
@@ -43,10 +46,10 @@ class TemperedChain(Chain):
 
     def __init__(
         self,
-        num_chains=100,
-        num_betas=10,
-        num_sweeps=1,
-        adaptation=0.01,
+        num_chains: int = 100,
+        num_betas: int = 10,
+        num_sweeps: int = 1,
+        adaptation: float = 0.01,
         **kwargs,
     ):
         super().__init__(num_sweeps=num_sweeps, **kwargs)
@@ -66,9 +69,9 @@ class TemperedChain(Chain):
                 "`adaptation` must be a number from 0 to 1. Received: "
                 f"adaptation={adaptation!r}"
             )
-        self.adaptation = float(adaptation)
+        self.adaptation: float = float(adaptation)
 
-    def build(self, visible_shape, hidden_shape):
+    def build(self, visible_shape: Shape, hidden_shape: Shape) -> None:
         super().build(visible_shape, hidden_shape)
         width = visible_shape[-1]
         rows = self.num_betas * self.num_chains
@@ -97,7 +100,13 @@ class TemperedChain(Chain):
             autocast=False,
         )
 
-    def start(self, machine, stream, mean=None, variance=None):
+    def start(
+        self,
+        machine: Machine,
+        stream: Stream,
+        mean: Tensor | None = None,
+        variance: Tensor | None = None,
+    ) -> None:
         """Draws all replicas from the base, which has the mean of the data.
 
         Where that is not known, it has that of the visible units without
@@ -122,7 +131,9 @@ class TemperedChain(Chain):
             )
         )
 
-    def advance(self, machine, v_data, stream):
+    def advance(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         base, betas = self._base(machine), self.betas.value
         parity, num_sweeps = self.parity.value, self.num_sweeps.value
 
@@ -165,13 +176,15 @@ class TemperedChain(Chain):
             self.betas.assign(tempering.even_out(betas, rates, self.adaptation))
         return v[: self.num_chains // replicas.count()]
 
-    def num_samples(self, examples):
+    def num_samples(self, examples: float) -> float:
         return self.num_chains
 
-    def samples(self, machine, v_data, stream):
+    def samples(
+        self, machine: Machine, v_data: Tensor, stream: Stream
+    ) -> Tensor:
         return replicas.own_rows(self.particles.value[: self.num_chains])
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "num_chains": self.num_chains,

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_rbm.data.checks import check_path
 from keras_rbm.data.dataset import Data, split
+from keras_rbm.typing import ImageShape, Path
 
 _KEYS = {
     "train": "train",
@@ -35,8 +36,13 @@ _DAMAGE = (
 
 
 def arrays(
-    path, image_shape=None, validation_size=0, test_size=0, seed=0, name=None
-):
+    path: Path,
+    image_shape: ImageShape | None = None,
+    validation_size: int = 0,
+    test_size: int = 0,
+    seed: int = 0,
+    name: str | None = None,
+) -> Data:
     """Returns the data in a `.npy` or `.npz` file.
 
     A `.npz` file holds either one array, under any key, or several under the

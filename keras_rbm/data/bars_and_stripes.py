@@ -1,5 +1,7 @@
 """Bars and stripes: a small data set whose distribution is known exactly."""
 
+from typing import Literal
+
 import numpy as np
 
 from keras_rbm.data.checks import check_integer
@@ -8,7 +10,11 @@ from keras_rbm.data.dataset import Data
 _PATTERNS = ("distinct", "all", "first")
 
 
-def bars_and_stripes(size=4, patterns="distinct", num_patterns=None):
+def bars_and_stripes(
+    size: int = 4,
+    patterns: Literal["distinct", "all", "first"] = "distinct",
+    num_patterns: int | None = None,
+) -> Data:
     """Returns square images whose lines, all in one direction, are on or off.
 
     For `number` = 1, 2, 3, ... the patterns alternate: first columns, then

@@ -3,11 +3,11 @@
 import numpy as np
 
 from keras_rbm.data.checks import check_integer, to_float
-from keras_rbm.data.dataset import check_is_data, check_no_picture, mapped
+from keras_rbm.data.dataset import Data, check_is_data, check_no_picture, mapped
 from keras_rbm.data.picture import Picture
 
 
-def categorical(data, levels=4):
+def categorical(data: Data, levels: int = 4) -> Data:
     """Returns the data with each pixel as one of some grey levels, one-hot.
 
     Level k of K is that of intensities from k / K to (k + 1) / K, and is

@@ -6,9 +6,10 @@ import pathlib
 import numpy as np
 
 from keras_rbm import checks
+from keras_rbm.typing import Array
 
 
-def to_float(x):
+def to_float(x: Array) -> np.ndarray:
     """Returns intensities as float32: uint8 divided by 255, others as is.
 
     Args:

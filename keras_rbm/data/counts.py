@@ -3,11 +3,11 @@
 import numpy as np
 
 from keras_rbm.data.checks import check_integer, to_float
-from keras_rbm.data.dataset import check_is_data, check_no_picture, mapped
+from keras_rbm.data.dataset import Data, check_is_data, check_no_picture, mapped
 from keras_rbm.data.picture import Picture
 
 
-def counts(data, trials=2):
+def counts(data: Data, trials: int = 2) -> Data:
     """Returns the data as `Binomial(width, trials)` has them, trials x.
 
     An intensity is the mean of each of the copies that such a unit stands for;

@@ -11,6 +11,7 @@ from keras_rbm.data.checks import (
     to_float,
 )
 from keras_rbm.data.picture import Picture, check_picture
+from keras_rbm.typing import Array
 
 _SPLITS = ("train", "validation", "test")
 
@@ -74,11 +75,11 @@ class Data:
             object.__setattr__(self, "image_shape", shape)
 
     @property
-    def width(self):
+    def width(self) -> int:
         """Number of columns of every array."""
         return self.train.shape[1]
 
-    def intensities(self, x):
+    def intensities(self, x: Array) -> np.ndarray:
         """Examples as intensities of pixels, 0 for black and 1 for white.
 
         Args:
@@ -102,7 +103,7 @@ def check_is_data(data):
         )
 
 
-def check_data(data, width):
+def check_data(data: Data, width: int) -> None:
     """Checks that data are such as a reader returns, and fit a model.
 
     Args:
@@ -151,7 +152,12 @@ def check_no_picture(data):
         )
 
 
-def split(x, validation_size=0, test_size=0, seed=None):
+def split(
+    x: np.ndarray,
+    validation_size: int = 0,
+    test_size: int = 0,
+    seed: int | None = None,
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Cuts examples into train, validation and test, from first to last.
 
     Args:
@@ -203,7 +209,7 @@ def _refuse_binary_uint8(splits):
         )
 
 
-def some(x, count):
+def some(x: np.ndarray, count: int) -> np.ndarray:
     """At most so many rows, chosen at random, and always the same ones.
 
     Evenly spaced rows would not do: the two sources of MNIST's training

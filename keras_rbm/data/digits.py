@@ -6,7 +6,12 @@ from keras_rbm.data.dataset import Data, split
 from keras_rbm.data.labels import picture, with_labels
 
 
-def digits(validation_size=180, test_size=180, seed=0, num_classes=0):
+def digits(
+    validation_size: int = 180,
+    test_size: int = 180,
+    seed: int = 0,
+    num_classes: int = 0,
+) -> Data:
     """Returns scikit-learn's 1,797 digits of 8 x 8 pixels, shuffled.
 
     They come with the library: nothing is downloaded. The 17 grey levels 0 to

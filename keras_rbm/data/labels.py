@@ -5,9 +5,10 @@ import numpy as np
 from keras_rbm import class_labels
 from keras_rbm.data.checks import check_examples, check_integer
 from keras_rbm.data.picture import Picture
+from keras_rbm.typing import Array, Labels
 
 
-def with_labels(x, y, num_classes):
+def with_labels(x: Array, y: Labels, num_classes: int) -> np.ndarray:
     """Returns rows (x, one-hot y), as a `ClassRBM` has its examples.
 
     Of uint8 intensities, in units of 1/255, the one of a label is 255.

@@ -4,17 +4,18 @@ from keras_rbm.data import idx, tfds_images
 from keras_rbm.data.checks import check_integer, check_path
 from keras_rbm.data.dataset import Data, split
 from keras_rbm.data.labels import picture, with_labels
+from keras_rbm.typing import Path
 
 _STEMS = {"train": "train", "test": "t10k"}
 
 
 def mnist(
-    data_dir=None,
-    name="mnist",
-    validation_size=5000,
-    train_size=None,
-    num_classes=0,
-):
+    data_dir: Path | None = None,
+    name: str = "mnist",
+    validation_size: int = 5000,
+    train_size: int | None = None,
+    num_classes: int = 0,
+) -> Data:
     """Returns the images of MNIST, or of another data set, flattened.
 
     With `data_dir` they are read from two IDX files in it, gzipped or not:

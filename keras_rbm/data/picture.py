@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_rbm.data.checks import to_float
+from keras_rbm.typing import Array
 
 
 class Picture(NamedTuple):
@@ -21,7 +22,7 @@ class Picture(NamedTuple):
     matrix: np.ndarray
     offset: np.ndarray | float = 0.0
 
-    def intensities(self, x):
+    def intensities(self, x: Array) -> np.ndarray:
         """Intensities of examples, 0 for black and 1 for white.
 
         Args:
@@ -33,7 +34,7 @@ class Picture(NamedTuple):
         """
         return to_float(x) @ self.matrix + self.offset
 
-    def directions(self, x):
+    def directions(self, x: np.ndarray) -> np.ndarray:
         """By how much steps of the examples change their intensities.
 
         Args:

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_rbm import random
 from keras_rbm.data.checks import check_examples, check_integer
+from keras_rbm.typing import Array, Binarize
 
 _METHODS = ("none", "stochastic", "threshold")
 _SHUFFLED_AT_ONCE = 4096  # indices; small data sets shuffle many epochs
@@ -13,7 +14,13 @@ _ROWS_AT_ONCE = 1024  # of `binarized`
 _TRAIN, _EVALUATE = 2**32, 2**32 + 1
 
 
-def batches(x, batch_size, binarize="none", seed=0, first_step=0):
+def batches(
+    x: Array,
+    batch_size: int,
+    binarize: Binarize = "none",
+    seed: int = 0,
+    first_step: int = 0,
+) -> tf.data.Dataset:
     """Returns an endless data set of batches to train on, freshly shuffled.
 
     The batch of step t depends on `(x, batch_size, binarize, seed, t)` alone,
@@ -80,7 +87,9 @@ def batches(x, batch_size, binarize="none", seed=0, first_step=0):
     return dataset
 
 
-def in_order(x, batch_size, binarize="none", seed=0):
+def in_order(
+    x: Array, batch_size: int, binarize: Binarize = "none", seed: int = 0
+) -> tf.data.Dataset:
     """Returns a finite data set of every example once, in order.
 
     Stochastic binarization is one fixed draw: a pixel's bit depends on
@@ -115,7 +124,7 @@ def in_order(x, batch_size, binarize="none", seed=0):
     return dataset.prefetch(1).with_options(_options())
 
 
-def binarized(x, how, seed=0):
+def binarized(x: Array, how: Binarize, seed: int = 0) -> np.ndarray:
     """Returns what `in_order` goes through, as one array.
 
     Args:

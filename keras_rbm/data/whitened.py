@@ -5,11 +5,11 @@ import numbers
 import numpy as np
 
 from keras_rbm.data.checks import to_float
-from keras_rbm.data.dataset import check_is_data, check_no_picture, mapped
+from keras_rbm.data.dataset import Data, check_is_data, check_no_picture, mapped
 from keras_rbm.data.picture import Picture
 
 
-def whitened(data, num_components=0.99):
+def whitened(data: Data, num_components: int | float = 0.99) -> Data:
     """Returns the data as whitened principal components.
 
         x' = S^-1/2 U^T (x - mean)

@@ -3,15 +3,18 @@
 import logging
 import os
 import time
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_rbm import checks, likelihood
-from keras_rbm.data import binarized, check_data, some
+from keras_rbm.data import Data, binarized, check_data, some
 from keras_rbm.evaluation import classification, report
+from keras_rbm.models import RBM
 from keras_rbm.models.machine_model import MachineModel
 from keras_rbm.progress import Progress
+from keras_rbm.typing import Binarize, Method, Path, Verbose
 
 _LOG = logging.getLogger("keras_rbm")
 _SPLITS = ("train", "validation", "test")
@@ -19,19 +22,19 @@ _BATCH = 1000
 
 
 def evaluate(
-    model,
-    data,
-    output,
-    binarize="none",
-    seed=0,
-    method="auto",
-    num_betas=10_000,
-    num_chains=200,
-    num_sweeps=1000,
-    max_examples=10_000,
-    verbose="auto",
-    about=None,
-):
+    model: RBM,
+    data: Data,
+    output: Path,
+    binarize: Binarize = "none",
+    seed: int = 0,
+    method: Method = "auto",
+    num_betas: int = 10_000,
+    num_chains: int = 200,
+    num_sweeps: int = 1000,
+    max_examples: int = 10_000,
+    verbose: Verbose = "auto",
+    about: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Mean log p(v) = -mean F(v) - log Z of each split, and the like.
 
     All splits share one estimate of log Z. Writes `evaluation.json` into

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from typing import Any
 
 from keras_rbm.evaluation import classification
 
@@ -46,7 +47,7 @@ def write(figures, path):
     return figures
 
 
-def table(figures):
+def table(figures: dict[str, Any]) -> str:
     """Aligned text, to print.
 
     Args:

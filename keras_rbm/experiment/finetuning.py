@@ -6,13 +6,17 @@ import pathlib
 import shutil
 import sys
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_rbm import callbacks, checks, networks, schedules
-from keras_rbm.data import batches, check_data, in_order
+from keras_rbm.data import Data, batches, check_data, in_order
 from keras_rbm.experiment import files, labelled, pretraining
+from keras_rbm.networks import DeepBeliefNetwork
+from keras_rbm.typing import LearningRate, MakeOptimizer, Path
 
 _LOG = logging.getLogger("keras_rbm")
 _SPLITS = ("train", "validation", "test")
@@ -20,23 +24,23 @@ _BATCH = 1000  # of an evaluation
 
 
 def finetune(
-    model,
-    data,
-    output,
-    num_classes=10,
-    pretrained=True,
-    pretrain=pretraining.pretrain,
-    optimizer=keras.optimizers.Adam,
-    learning_rate=1e-3,
-    epochs=50,
-    batch_size=100,
-    dropout=0.0,
-    input_dropout=0.0,
-    max_norm=None,
-    seed=0,
-    describe=None,
-    resume=False,
-):
+    model: DeepBeliefNetwork,
+    data: Data,
+    output: Path,
+    num_classes: int = 10,
+    pretrained: bool | Path = True,
+    pretrain: Callable[..., Any] = pretraining.pretrain,
+    optimizer: MakeOptimizer = keras.optimizers.Adam,
+    learning_rate: LearningRate = 1e-3,
+    epochs: int = 50,
+    batch_size: int = 100,
+    dropout: float | Sequence[float] = 0.0,
+    input_dropout: float = 0.0,
+    max_norm: float | None = None,
+    seed: int = 0,
+    describe: Callable[[], str] | None = None,
+    resume: bool = False,
+) -> dict[str, Any]:
     """Pretrains a network without labels, fine-tunes it with them.
 
     Into `output` go `classifier.keras`, `history.csv`, TensorBoard's events
@@ -158,7 +162,7 @@ class WrongAnswers(keras.metrics.MeanMetricWrapper):
         return {"name": self.name, "dtype": self.dtype}
 
 
-def told(figures):
+def told(figures: dict[str, Any]) -> str:
     """What `finetune` returned, in a line for each split."""
     lines = [
         f"{name} error {100 * figures[f'{name}_error']:.2f} % "

@@ -2,25 +2,30 @@
 
 import logging
 import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
 
 from keras_rbm import networks
-from keras_rbm.data import check_data, counts
+from keras_rbm.data import Data, check_data, counts
 from keras_rbm.experiment import pretraining, training
 from keras_rbm.models import DeepBoltzmannMachine
+from keras_rbm.typing import Path
 
 _LOG = logging.getLogger("keras_rbm")
 
 
 def train_jointly(
-    model,
-    data,
-    output,
-    pretrained=True,
-    pretrain=pretraining.pretrain,
-    train=training.run,
-    describe=None,
-    resume=False,
-):
+    model: DeepBoltzmannMachine,
+    data: Data,
+    output: Path,
+    pretrained: bool | Path = True,
+    pretrain: Callable[..., Any] = pretraining.pretrain,
+    train: Callable[..., Any] = training.run,
+    describe: Callable[[], str] | None = None,
+    resume: bool = False,
+) -> keras.callbacks.History:
     """Trains the halves of a deep Boltzmann machine, then the whole.
 
     Into `output` goes all that a run leaves behind, of the whole, and into

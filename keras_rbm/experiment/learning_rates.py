@@ -5,7 +5,9 @@ import keras
 from keras_rbm.schedules import HoldThenLinearDecay
 
 
-def linear_decay(num_updates, initial_learning_rate=0.1):
+def linear_decay(
+    num_updates: int, initial_learning_rate: float = 0.1
+) -> keras.optimizers.schedules.PolynomialDecay:
     """initial_learning_rate (1 - t / num_updates): falls linearly to 0.
 
     Args:
@@ -20,7 +22,9 @@ def linear_decay(num_updates, initial_learning_rate=0.1):
     )
 
 
-def hold_then_linear_decay(num_updates, initial_learning_rate=0.1, hold=0.5):
+def hold_then_linear_decay(
+    num_updates: int, initial_learning_rate: float = 0.1, hold: float = 0.5
+) -> HoldThenLinearDecay:
     """Constant for a part of the run, and then falls linearly to 0.
 
     Args:

@@ -2,11 +2,17 @@
 
 import logging
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
 
 from keras_rbm import networks
-from keras_rbm.data import binarized, check_data, some
+from keras_rbm.data import Data, binarized, check_data, some
 from keras_rbm.experiment import files, training
+from keras_rbm.networks import DeepBeliefNetwork
 from keras_rbm.networks.arguments import check_finished, for_each
+from keras_rbm.typing import Path, States
 
 _LOG = logging.getLogger("keras_rbm")
 # Examples that the start of a tied layer is adapted to, at most.
@@ -14,16 +20,16 @@ _MOST_MEAN_EXAMPLES = 10_000
 
 
 def pretrain(
-    model,
-    data,
-    output,
-    train=training.run,
-    states="means",
-    tied=False,
-    seed=0,
-    describe=None,
-    resume=False,
-):
+    model: DeepBeliefNetwork,
+    data: Data,
+    output: Path,
+    train: Callable[..., Any] | Sequence[Callable[..., Any]] = training.run,
+    states: States = "means",
+    tied: bool = False,
+    seed: int = 0,
+    describe: Callable[[], str] | None = None,
+    resume: bool = False,
+) -> list[keras.callbacks.History | None]:
     """Trains the layers one after the other, each as a run of its own.
 
     The runs go into `output/layer-1`, `output/layer-2` and so on, with all

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 
@@ -19,7 +20,9 @@ from keras_rbm.data import (
 from keras_rbm.experiment import arguments, files
 from keras_rbm.experiment.settings import settings, versions
 from keras_rbm.experiment.signals import stopping
+from keras_rbm.models import RBM
 from keras_rbm.schedules import of_run
+from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
 
 _LOG = logging.getLogger("keras_rbm")
 _VALIDATION_BATCH = 1000
@@ -30,26 +33,26 @@ _MOST_SHOWN = 2000
 
 
 def run(
-    model,
-    data,
-    output,
-    optimizer=keras.optimizers.SGD,
-    learning_rate=0.05,
-    epochs=10,
-    batch_size=100,
-    steps_per_epoch=None,
-    binarize="none",
-    seed=0,
-    pictures_every=5,
-    describe=None,
-    num_sweeps=None,
-    log_likelihood_every=20,
-    checkpoint_minutes=1.0,
-    checkpoint_updates=None,
-    resume=False,
-    figures=(),
-    lower=None,
-):
+    model: RBM,
+    data: Data,
+    output: Path,
+    optimizer: MakeOptimizer = keras.optimizers.SGD,
+    learning_rate: LearningRate = 0.05,
+    epochs: int = 10,
+    batch_size: int = 100,
+    steps_per_epoch: int | None = None,
+    binarize: Binarize = "none",
+    seed: int = 0,
+    pictures_every: int = 5,
+    describe: Callable[[], str] | None = None,
+    num_sweeps: Mapping[float, int] | Callable[[int], int] | None = None,
+    log_likelihood_every: int = 20,
+    checkpoint_minutes: float | None = 1.0,
+    checkpoint_updates: int | None = None,
+    resume: bool = False,
+    figures: Sequence[figures_lib.Figure] = (),
+    lower: networks.Lower | None = None,
+) -> keras.callbacks.History:
     """Trains a model and leaves behind what one wants to see of it.
 
     Into `output` go `model.keras`, the last three checkpoints
@@ -126,12 +129,9 @@ def run(
         )
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     batches(data.train, batch_size, binarize, seed)  # Checks them.
-    steps = checks.positive_integer(
-        "steps_per_epoch",
-        len(data.train) // batch_size
-        if steps_per_epoch is None
-        else steps_per_epoch,
-    )
+    if steps_per_epoch is None:
+        steps_per_epoch = len(data.train) // batch_size
+    steps = checks.positive_integer("steps_per_epoch", steps_per_epoch)
     learning_rate = of_run(learning_rate, steps * epochs)
     with devices.scope(model.distribute_strategy):
         model.compile(

@@ -67,7 +67,7 @@ class Animation(Figure):
             )
         samplers.check(self.sampler)
 
-    def sweeps(self):
+    def sweeps(self) -> list[int]:
         """After how many sweeps the frames are, `num_frames` integers."""
         most = np.log(self.max_sweeps)
         steps = np.arange(self.num_frames - 1) * np.log(self.growth)

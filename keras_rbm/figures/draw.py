@@ -2,19 +2,22 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 from keras_rbm import checks
-from keras_rbm.data import check_data
+from keras_rbm.data import Data, check_data
 from keras_rbm.figures.curves import Curves
 from keras_rbm.figures.figure import Figure
 from keras_rbm.figures.filters import FiltersByEpoch
+from keras_rbm.models import RBM
 from keras_rbm.models.machine_model import MachineModel
+from keras_rbm.typing import Binarize, Path
 
 # Those that every run has, as far as it left what they show.
 _ALWAYS = (Curves(), FiltersByEpoch())
 
 
-def check(figures, model, data):
+def check(figures: Sequence[Figure], model: RBM, data: Data) -> None:
     """Checks figures before there is anything to draw.
 
     Args:
@@ -42,7 +45,14 @@ def check(figures, model, data):
         figure.check(model, data)
 
 
-def draw(model, data, output, figures=(), binarize="none", seed=0):
+def draw(
+    model: RBM,
+    data: Data,
+    output: Path,
+    figures: Sequence[Figure] = (),
+    binarize: Binarize = "none",
+    seed: int = 0,
+) -> list[str]:
     """Draws figures of a trained model.
 
     With those that are given come `curves.png` and `filters_by_epoch.png`,

@@ -8,6 +8,8 @@ import pathlib
 import sys
 
 from keras_rbm import devices
+from keras_rbm.data import Data
+from keras_rbm.models import RBM
 
 _LOG = logging.getLogger("keras_rbm")
 
@@ -18,7 +20,7 @@ class Figure(abc.ABC):
     Figures are small values: a dataclass of options, which is called.
     """
 
-    def check(self, model, data):
+    def check(self, model: RBM, data: Data) -> None:
         """Checks that the figure can be drawn, before any training.
 
         Args:

@@ -6,9 +6,10 @@ import os
 import numpy as np
 
 from keras_rbm import checks, tiles
-from keras_rbm.data import binarized
+from keras_rbm.data import Data, binarized
 from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import Figure, tell, write_json
+from keras_rbm.models import RBM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Restoration(Figure):
             )
         checks.positive_number("cold", self.cold)
 
-    def check(self, model, data):
+    def check(self, model: RBM, data: Data) -> None:
         states = model.visible.states
         if states is None or np.shape(states) != (2,):
             raise ValueError(

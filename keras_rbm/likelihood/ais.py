@@ -7,8 +7,11 @@ from scipy import special
 from keras_rbm import checks, devices, gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.likelihood.estimate import check_base, estimate
+from keras_rbm.likelihood.estimate import Estimate, check_base, estimate
+from keras_rbm.machine import Machine
 from keras_rbm.progress import Progress
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Verbose
 
 # The stream of the start, beside those of the steps from 0.
 _START = 2**32
@@ -16,7 +19,7 @@ _START = 2**32
 _STEPS, _CHAINS = 500, 1000
 
 
-def betas(num_betas):
+def betas(num_betas: int) -> np.ndarray:
     """The inverse temperatures of Salakhutdinov and Murray, scaled.
 
     Theirs are 500 from 0 to 0.5, 4,000 to 0.9 and 10,000 to 1, evenly spaced.
@@ -38,13 +41,13 @@ def betas(num_betas):
 
 
 def ais(
-    machine,
-    base,
-    stream,
-    num_betas=10_000,
-    num_chains=100,
-    verbose="auto",
-):
+    machine: Machine,
+    base: Machine,
+    stream: Stream,
+    num_betas: int = 10_000,
+    num_chains: int = 100,
+    verbose: Verbose = "auto",
+) -> Estimate:
     """Log Z = log Z_base + log mean_i w_i, by annealing from `base`.
 
     w = prod_k p*_{k+1}(v_k) / p*_k(v_k), with v_0 from the base and v_k from
@@ -93,14 +96,14 @@ def ais(
 
 
 def reverse_ais(
-    machine,
-    base,
-    v_model,
-    stream,
-    num_betas=10_000,
-    repeats=1,
-    verbose="auto",
-):
+    machine: Machine,
+    base: Machine,
+    v_model: Array,
+    stream: Stream,
+    num_betas: int = 10_000,
+    repeats: int = 1,
+    verbose: Verbose = "auto",
+) -> Estimate:
     """Log Z = log Z_base - log mean_i w_i, by annealing towards `base`.
 
     The steps of `ais` from the other end. The mean of w is an unbiased

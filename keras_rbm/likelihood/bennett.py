@@ -11,6 +11,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.likelihood.estimate import check_base
 from keras_rbm.progress import Progress
+from keras_rbm.typing import Verbose
 
 # The stream of the start, beside those of the sweeps from 0.
 _START = 2**32
@@ -47,17 +48,17 @@ class BennettEstimate(NamedTuple):
     particles: np.ndarray
 
     @property
-    def lower(self):
+    def lower(self) -> float:
         """Two standard errors below `log_z`."""
         return self.log_z - 2 * self.standard_error
 
     @property
-    def upper(self):
+    def upper(self) -> float:
         """Two standard errors above `log_z`."""
         return self.log_z + 2 * self.standard_error
 
     @property
-    def warnings(self):
+    def warnings(self) -> tuple[str, ...]:
         """Reasons not to trust the estimate, as a tuple of sentences."""
         reasons = []
         if not np.isfinite([self.log_z, self.standard_error]).all():
@@ -69,29 +70,30 @@ class BennettEstimate(NamedTuple):
             )
         return tuple(reasons)
 
-    trusted = property(lambda self: not self.warnings)
+    @property
+    def trusted(self) -> bool:
+        return not self.warnings
 
     def __str__(self):
-        return "\n".join(
-            [
-                f"log Z = {self.log_z:.3f} +- {self.standard_error:.3f} nats "
-                f"(Bennett, {len(self.particles)} chains, smallest swap rate "
-                f"{self.swap_rates.min():.2f})",
-                *(f"  not to be trusted: {x}" for x in self.warnings),
-            ]
-        )
+        lines = [
+            f"log Z = {self.log_z:.3f} +- {self.standard_error:.3f} nats "
+            f"(Bennett, {len(self.particles)} chains, smallest swap rate "
+            f"{self.swap_rates.min():.2f})",
+            *(f"  not to be trusted: {x}" for x in self.warnings),
+        ]
+        return "\n".join(lines)
 
 
 def bennett(
-    machine,
-    base,
-    stream,
-    num_betas=50,
-    num_chains=100,
-    num_sweeps=1000,
-    num_burn_in=500,
-    verbose="auto",
-):
+    machine: machine_lib.Machine,
+    base: machine_lib.Machine,
+    stream: random.Stream,
+    num_betas: int = 50,
+    num_chains: int = 100,
+    num_sweeps: int = 1000,
+    num_burn_in: int = 500,
+    verbose: Verbose = "auto",
+) -> BennettEstimate:
     """Log Z = log Z_base + sum_k r_k, with r_k = log Z_k / Z_k-1.
 
     With w = log p*_k(v) - log p*_k-1(v), each r_k solves
@@ -171,9 +173,8 @@ def bennett(
         *(_ratio(ups[:, k], downs[:, k]) for k in range(num_betas)),
         strict=True,
     )
-    base_log_z = machine_lib.log_partition_decoupled(
-        machine_lib.cast(base, "float64")
-    )
+    base = machine_lib.cast(base, "float64")
+    base_log_z = machine_lib.log_partition_decoupled(base)
     influence = np.sum(influences, axis=0)
     spread = influence.std(ddof=1) if num_chains > 1 else np.inf
     return BennettEstimate(

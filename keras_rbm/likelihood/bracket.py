@@ -9,6 +9,9 @@ from keras_rbm import checks, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.likelihood.ais import ais, reverse_ais
 from keras_rbm.likelihood.estimate import Estimate
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Verbose
 
 #: Below this effective sample size a few chains carry all the weight.
 MIN_EFFECTIVE_SAMPLE_SIZE = 50
@@ -47,27 +50,27 @@ class Bracket(NamedTuple):
     free_energy_gap: tuple[float, float] | None = None
 
     @property
-    def lower(self):
+    def lower(self) -> float:
         """The smaller estimate of log Z, the optimistic one."""
         return float(np.minimum(self.forward.log_z, self.reverse.log_z))
 
     @property
-    def upper(self):
+    def upper(self) -> float:
         """The larger estimate of log Z, the pessimistic one."""
         return float(np.maximum(self.forward.log_z, self.reverse.log_z))
 
     @property
-    def gap(self):
+    def gap(self) -> float:
         """`upper - lower`, in nats."""
         return self.upper - self.lower
 
     @property
-    def standard_error(self):
+    def standard_error(self) -> float:
         """The larger standard error of the two, in nats."""
         return max(self.forward.standard_error, self.reverse.standard_error)
 
     @property
-    def warnings(self):
+    def warnings(self) -> tuple[str, ...]:
         """Reasons not to trust the bracket, as a tuple of sentences."""
         reasons = []
         for name, estimate in (
@@ -110,7 +113,7 @@ class Bracket(NamedTuple):
         return tuple(reasons)
 
     @property
-    def trusted(self):
+    def trusted(self) -> bool:
         """Whether there are no warnings."""
         return not self.warnings
 
@@ -133,15 +136,15 @@ class Bracket(NamedTuple):
 
 
 def bracket(
-    machine,
-    base,
-    v_model,
-    stream,
-    v=None,
-    num_betas=10_000,
-    num_chains=100,
-    verbose="auto",
-):
+    machine: Machine,
+    base: Machine,
+    v_model: Array,
+    stream: Stream,
+    v: Array | None = None,
+    num_betas: int = 10_000,
+    num_chains: int = 100,
+    verbose: Verbose = "auto",
+) -> Bracket:
     """`ais` and `reverse_ais`, and `ais` again with half the betas.
 
     Args:

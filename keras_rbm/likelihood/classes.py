@@ -3,9 +3,13 @@
 from keras import ops
 
 from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
+from keras_rbm.typing import Array, Tensor
 
 
-def log_class_probabilities(machine, num_classes, inputs):
+def log_class_probabilities(
+    machine: Machine, num_classes: int, inputs: Tensor
+) -> Tensor:
     """Log p(y | x) of all classes, where the last columns of v are a label.
 
     With d the bias of the label, U its rows of W and A the `log_partition` of
@@ -38,14 +42,14 @@ def log_class_probabilities(machine, num_classes, inputs):
     return logits - ops.logsumexp(logits, axis=1, keepdims=True)
 
 
-def class_inputs(machine, num_classes):
+def class_inputs(machine: Machine, num_classes: int) -> Tensor:
     """What the hidden units receive from each class, `(classes, width)`."""
     label = machine._replace(kernel=machine.kernel[-num_classes:])
     one_hot = ops.eye(num_classes, dtype=machine.kernel.dtype)
     return machine_lib.hidden_inputs(label, one_hot)
 
 
-def feature_inputs(machine, x):
+def feature_inputs(machine: Machine, x: Array) -> Tensor:
     """What the hidden units receive from features alone, `(batch, width)`.
 
     Args:

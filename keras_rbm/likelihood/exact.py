@@ -8,7 +8,9 @@ from keras import ops
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.likelihood import gaussian
+from keras_rbm.machine import Machine
 from keras_rbm.progress import Progress
+from keras_rbm.typing import Verbose
 
 #: The most joint states of a side that are enumerated.
 MAX_STATES = 2**25
@@ -27,17 +29,23 @@ class Exact(NamedTuple):
 
     log_z: float
 
-    standard_error = 0.0
-
     @property
-    def lower(self):
+    def lower(self) -> float:
         """The value; so is `upper`."""
         return self.log_z
 
-    upper = lower
+    @property
+    def upper(self) -> float:
+        """The value; so is `lower`."""
+        return self.log_z
 
     @property
-    def warnings(self):
+    def standard_error(self) -> float:
+        """0: nothing is drawn."""
+        return 0.0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
         """Reasons not to trust the value, as a tuple of sentences."""
         if np.isfinite(self.log_z):
             return ()
@@ -46,7 +54,7 @@ class Exact(NamedTuple):
         )
 
     @property
-    def trusted(self):
+    def trusted(self) -> bool:
         """Whether there are no warnings."""
         return not self.warnings
 
@@ -58,12 +66,12 @@ class Exact(NamedTuple):
         return "\n".join(lines)
 
 
-def can_be_exact(machine):
+def can_be_exact(machine: Machine) -> bool:
     """Whether `exact` works: few joint states, or both sides Gaussian."""
     return gaussian.is_gaussian(machine) or _smaller(machine) is not None
 
 
-def exact(machine, verbose="auto"):
+def exact(machine: Machine, verbose: Verbose = "auto") -> Exact:
     """Log Z = log sum_v exp(-F(v)), over all states of the smaller side.
 
     In float64, in blocks, so that memory stays bounded. Where the hidden side

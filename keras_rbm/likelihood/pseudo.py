@@ -4,14 +4,18 @@ from keras import ops
 
 from keras_rbm import machine as machine_lib
 from keras_rbm import random
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Tensor
+from keras_rbm.units import Units
 
 
-def pseudo_likelihood_is_defined(visible):
+def pseudo_likelihood_is_defined(visible: Units) -> bool:
     """Whether all units of a side have a list of states."""
     return visible.num_joint_states is not None
 
 
-def pseudo_log_likelihood(machine, v):
+def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
     """sum_i log p(v_i | v_-i), over all sites i.
 
     With v^k equal to v but for site i, which is in its k-th other state,
@@ -47,7 +51,9 @@ def pseudo_log_likelihood(machine, v):
     return total
 
 
-def stochastic_pseudo_log_likelihood(machine, v, stream, num_sites=1):
+def stochastic_pseudo_log_likelihood(
+    machine: Machine, v: Array, stream: Stream, num_sites: int = 1
+) -> Tensor:
     """N log p(v_i | v_-i), averaged over random sites i of each example.
 
     An unbiased estimate of sum_i log p(v_i | v_-i), the pseudo-log-likelihood,

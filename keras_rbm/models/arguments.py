@@ -6,6 +6,7 @@ import numbers
 import numpy as np
 
 from keras_rbm import checks
+from keras_rbm.chains import Chain
 from keras_rbm.models import inputs, stream_checks
 
 _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
@@ -125,6 +126,37 @@ def is_validation(given):
 def no_targets(x):
     """Targets that nobody uses: without any, Keras drops sample weights."""
     return np.zeros(len(x), "float32")
+
+
+def check_chain(chain):
+    """Raises a `ValueError` where `chain` is neither a `Chain` nor `None`."""
+    if not isinstance(chain, Chain | None):
+        raise ValueError(
+            "`chain` must be a Chain, such as PersistentChain(100), or "
+            f"None. Received: chain={chain!r}"
+        )
+
+
+def refuse_losses(name, loss, given):
+    """Refuses a loss and metrics, which a model has of its own.
+
+    Args:
+        name: Name of the model's class.
+        loss: What came.
+        given: Dict of further arguments of `compile`, which then has none of
+            them left.
+
+    Raises:
+        ValueError: If one of them is not `None`.
+    """
+    refused = ("loss_weights", "metrics", "weighted_metrics")
+    came = {"loss": loss, **{key: given.pop(key, None) for key in refused}}
+    for key, value in came.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} takes no `{key}`: it has an objective and metrics "
+                f"of its own. Leave `{key}` out."
+            )
 
 
 def check_optimizer(optimizer, steps_per_execution):

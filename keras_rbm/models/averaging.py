@@ -1,7 +1,9 @@
 """Averaged weights: the optimizer's, for as long as they are needed."""
 
 import contextlib
+from collections.abc import Iterator
 
+import keras
 from keras import ops
 
 
@@ -20,7 +22,7 @@ def constrain(variables):
 
 
 @contextlib.contextmanager
-def averaged_weights(model):
+def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Within this context the model has its optimizer's averaged weights.
 
     Nothing happens where the optimizer keeps no average (`use_ema=False`) or

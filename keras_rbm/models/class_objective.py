@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_rbm import checks, gradients, likelihood
 from keras_rbm import machine as machine_lib
+from keras_rbm.chains import ContrastiveDivergence, NoChain
 from keras_rbm.compiled import compiled
 
 # Numbers of a block of p(y | x), (examples, classes, hidden), and its examples.
@@ -31,6 +32,28 @@ def weights(generative_weight, discriminative_weight):
             "than 0. Received: generative_weight=0, discriminative_weight=0"
         )
     return found
+
+
+def chain_for(generative_weight, chain):
+    """The chain of a class RBM: what came, or that of its weight.
+
+    Args:
+        generative_weight: A number, 0 or more.
+        chain: What came: a chain or `None`.
+
+    Raises:
+        ValueError: If it draws samples that are not needed, or none that are.
+    """
+    if chain is None:
+        chain = ContrastiveDivergence() if generative_weight else NoChain()
+    if isinstance(chain, NoChain) == bool(generative_weight):
+        raise ValueError(
+            "`chain` must be left out where `generative_weight` is 0, "
+            "which needs no samples, and be one that draws some where it "
+            f"is not. Received: chain={chain!r}, generative_weight="
+            f"{generative_weight:g}"
+        )
+    return chain
 
 
 def objective(

@@ -1,16 +1,20 @@
 """The class RBM: features and their label in one machine."""
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_rbm import checks, class_labels, units
-from keras_rbm.chains import ContrastiveDivergence, NoChain
+from keras_rbm import checks, units
+from keras_rbm.chains import Chain
 from keras_rbm.models import arguments, class_objective, inputs, labels
 from keras_rbm.models.class_metrics import ClassMetrics
 from keras_rbm.models.class_serving import ClassServing
+from keras_rbm.models.log_likelihood import LogLikelihood
 from keras_rbm.models.rbm import RBM
+from keras_rbm.samplers import Sampler
+from keras_rbm.typing import Array, Config, Examples, Labels, Tensor, Verbose
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -54,12 +58,12 @@ class ClassRBM(ClassServing, RBM):
 
     def __init__(
         self,
-        features,
-        num_classes,
-        hidden,
-        chain=None,
-        generative_weight=0.01,
-        discriminative_weight=1.0,
+        features: units.Units | int,
+        num_classes: int,
+        hidden: units.Units | int,
+        chain: Chain | None = None,
+        generative_weight: float = 0.01,
+        discriminative_weight: float = 1.0,
         **kwargs,
     ):
         features = units.get("features", features)
@@ -71,15 +75,7 @@ class ClassRBM(ClassServing, RBM):
                 "`num_classes` must be 2 or more. Received: "
                 f"num_classes={num_classes}"
             )
-        if chain is None:
-            chain = ContrastiveDivergence() if weights[0] else NoChain()
-        if isinstance(chain, NoChain) == bool(weights[0]):
-            raise ValueError(
-                "`chain` must be left out where `generative_weight` is 0, "
-                "which needs no samples, and be one that draws some where it "
-                f"is not. Received: chain={chain!r}, generative_weight="
-                f"{generative_weight}"
-            )
+        chain = class_objective.chain_for(weights[0], chain)
         label = units.Softmax(1, num_classes)
         visible = units.Composite([features, label])
         super().__init__(visible, hidden, chain, **kwargs)
@@ -88,7 +84,7 @@ class ClassRBM(ClassServing, RBM):
         self.generative_weight, self.discriminative_weight = weights
         self._figures = ClassMetrics(visible, self.num_classes, *weights)
 
-    def objective(self, *phases):
+    def objective(self, *phases) -> tuple[Tensor, Tensor]:
         """What an update follows; see `class_objective.objective`."""
         return class_objective.objective(
             self.generative_weight,
@@ -97,7 +93,7 @@ class ClassRBM(ClassServing, RBM):
             *phases,
         )
 
-    def join(self, x, y):
+    def join(self, x: Array, y: Labels) -> np.ndarray:
         """Rows (x, one-hot y), of shape `(examples, visible.width)`.
 
         Args:
@@ -109,7 +105,7 @@ class ClassRBM(ClassServing, RBM):
         """
         return labels.joined(x, y, self.features, self.num_classes)
 
-    def class_probabilities(self, x):
+    def class_probabilities(self, x: Array) -> np.ndarray:
         """p(y | x), exactly.
 
         Args:
@@ -125,11 +121,18 @@ class ClassRBM(ClassServing, RBM):
         machine, count = self.machine(), self.num_classes
         return class_objective.probabilities(machine, x, count)
 
-    def classify(self, x):
+    def classify(self, x: Array) -> np.ndarray:
         """The most probable class of each example, `(examples,)`."""
         return self.class_probabilities(x).argmax(axis=1)
 
-    def fit(self, x=None, y=None, *args, validation_data=None, **kwargs):
+    def fit(
+        self,
+        x: Examples | None = None,
+        y: Labels | None = None,
+        *args,
+        validation_data: tuple[Any, ...] | Examples | None = None,
+        **kwargs,
+    ) -> keras.callbacks.History:
         """Trains the model: `RBM.fit`, with labels.
 
         Args:
@@ -150,32 +153,38 @@ class ClassRBM(ClassServing, RBM):
             )
         return super().fit(*self._rows(x, y), *args, **kwargs)
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(
+        self,
+        x: Examples | None = None,
+        y: Labels | None = None,
+        *args,
+        **kwargs,
+    ) -> float | list[float] | dict[str, float]:
         """Metrics over all of `x`, with labels as for `fit`."""
         if not arguments.is_validation(kwargs):  # `fit` has joined already.
             x, y = self._rows(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
-    def sample(self, *args, **kwargs):
+    def sample(self, *args, **kwargs) -> Tensor:
         """Draws from p(x, y): `RBM.sample`."""
         self._warn("draws")
         return super().sample(*args, **kwargs)
 
-    def log_likelihood(self, *args, **kwargs):
+    def log_likelihood(self, *args, **kwargs) -> LogLikelihood:
         """Mean log p(x, y): `RBM.log_likelihood`."""
         self._warn("likelihoods")
         return super().log_likelihood(*args, **kwargs)
 
     def sample_class(
         self,
-        label,
-        num_samples=None,
-        num_sweeps=1000,
-        seed=None,
-        sampler=None,
-        verbose="auto",
-        inverse_temperature=1.0,
-    ):
+        label: int | Labels,
+        num_samples: int | None = None,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        sampler: Sampler | None = None,
+        verbose: Verbose = "auto",
+        inverse_temperature: float = 1.0,
+    ) -> Tensor:
         """Draws of the features given the class, from p(x | y).
 
         The label is held, and the features start from their units without
@@ -205,16 +214,7 @@ class ClassRBM(ClassServing, RBM):
                 "a class: this model has learned p(y | x) alone, and nothing "
                 "of x. Received: generative_weight=0"
             )
-        y = np.asarray(label)
-        if not y.ndim:
-            y = np.full(checks.positive_integer("num_samples", num_samples), y)
-        elif num_samples not in (None, len(y)):
-            raise ValueError(
-                "`num_samples` must be left out where there is a label for "
-                f"each sample. Received: num_samples={num_samples}, "
-                f"label.shape={y.shape}"
-            )
-        y = class_labels.one_hot(y, self.num_classes, len(y), "label")
+        y = labels.of_samples(label, num_samples, self.num_classes)
         unknown = np.full((len(y), self.features.width), np.nan, y.dtype)
         drawn = self.inpaint(
             np.concatenate([unknown, y], axis=1),
@@ -227,7 +227,7 @@ class ClassRBM(ClassServing, RBM):
         )
         return drawn[:, : self.features.width]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["visible"]
         return {

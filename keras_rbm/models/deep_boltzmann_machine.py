@@ -5,12 +5,13 @@ import numpy as np
 from keras import ops
 
 from keras_rbm import checks, random, units
-from keras_rbm.chains import PersistentChain
+from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.models import mean_field, sampling, top_layer
 from keras_rbm.models.dbm_metrics import DBMMetrics
 from keras_rbm.models.moments import moments
 from keras_rbm.models.rbm import RBM
 from keras_rbm.models.variational import Variational
+from keras_rbm.typing import Array, Config, Mask, Shape, Start, Tensor
 
 # The stream of draws of h1, apart from those of training.
 _HIDDEN = 2**33 + 101
@@ -47,7 +48,13 @@ class DeepBoltzmannMachine(Variational, RBM):
     """
 
     def __init__(
-        self, features, hidden, top, chain=None, num_mean_field=10, **kwargs
+        self,
+        features: units.Units | int,
+        hidden: units.Bernoulli | int,
+        top: units.Bernoulli | int,
+        chain: Chain | None = None,
+        num_mean_field: int = 10,
+        **kwargs,
     ):
         features = units.get("features", features)
         hidden, top = units.get("hidden", hidden), units.get("top", top)
@@ -61,14 +68,15 @@ class DeepBoltzmannMachine(Variational, RBM):
         chain = PersistentChain() if chain is None else chain
         visible = units.Composite(features, top)
         super().__init__(visible, hidden, chain, **kwargs)
-        self.features, self.top = features, top
+        self.features: units.Units = features
+        self.top: units.Units = top
         self._figures = DBMMetrics(visible)
 
     @property
-    def example_units(self):
+    def example_units(self) -> units.Units:
         return self.visible.parts[0]
 
-    def posterior(self, v):
+    def posterior(self, v: Array) -> tuple[Tensor, Tensor]:
         """E[h1] and E[h2] given v, by mean field.
 
         Args:
@@ -81,61 +89,61 @@ class DeepBoltzmannMachine(Variational, RBM):
         v = self._states(self._checked_states(v))
         return mean_field.compiled_posterior(self.machine(), v, self._steps)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """E[h2 | v] by mean field, of shape `(batch, top.width)`."""
         machine, v = self.machine(), self._states(inputs)
         _, h2 = mean_field.posterior(machine, v, self._steps)
         return ops.cast(h2, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.top.width)
 
-    def machine_states(self, v):
+    def machine_states(self, v: Array) -> Tensor:
         """Rows (v, E[h2]) of the machine, for examples v."""
         return mean_field.completed(
             self.machine(), self._states(v), self._steps
         )
 
     @property
-    def fantasy_particles(self):
+    def fantasy_particles(self) -> Tensor | None:
         """The persistent chains: draws of v, `(chains, features.width)`."""
         particles = self.machine_particles
         return None if particles is None else self._features_of(particles)
 
     @property
-    def machine_particles(self):
+    def machine_particles(self) -> Tensor | None:
         """The same with the top layer, draws of (v, h2)."""
         return super().fantasy_particles
 
-    def predict_hidden(self, v):
+    def predict_hidden(self, v: Array) -> Tensor:
         """E[h1 | v] by mean field, of shape `(batch, hidden.width)`."""
         return self.posterior(v)[0]
 
-    def sample_hidden(self, v, seed=None):
+    def sample_hidden(self, v: Array, seed: int | None = None) -> Tensor:
         """A draw of h1 from mean field, of shape `(batch, hidden.width)`."""
         stream = sampling.stream(seed, _HIDDEN)
         return random.bernoulli(stream, self.posterior(v)[0])
 
-    def predict_visible(self, h):
+    def predict_visible(self, h: Array) -> Tensor:
         """E[v | h1], of shape `(batch, features.width)`."""
         return self._features_of(super().predict_visible(h))
 
-    def sample_visible(self, h, seed=None):
+    def sample_visible(self, h: Array, seed: int | None = None) -> Tensor:
         """A draw of v given h1, of shape `(batch, features.width)`."""
         return self._features_of(super().sample_visible(h, seed))
 
-    def predict_reconstruction(self, v):
+    def predict_reconstruction(self, v: Array) -> Tensor:
         """E[v | E[h1]], with the means of mean field, of the shape of `v`."""
         return self.predict_visible(self.posterior(v)[0])
 
     def sample(
         self,
-        num_samples=None,
-        num_sweeps=1000,
-        start=None,
-        clamp=None,
+        num_samples: int | None = None,
+        num_sweeps: int = 1000,
+        start: Start | None = None,
+        clamp: Mask | None = None,
         **kwargs,
-    ):
+    ) -> Tensor:
         """Draws of v from the model, as `RBM.sample`.
 
         Where `start` gives v, the top layer starts from mean field.
@@ -148,26 +156,28 @@ class DeepBoltzmannMachine(Variational, RBM):
             super().sample(num_samples, num_sweeps, start, clamp, **kwargs)
         )
 
-    def denoise(self, v, num_sweeps=10, seed=None, **kwargs):
+    def denoise(
+        self, v: Array, num_sweeps: int = 10, seed: int | None = None, **kwargs
+    ) -> Tensor:
         """Means of v along chains from it, as `RBM.denoise`."""
         rows = top_layer.drawn(self, v, seed)
         means = super().denoise(rows, num_sweeps, seed, **kwargs)
         return self._features_of(means)
 
-    def inpaint(self, v, mask, *args, **kwargs):
+    def inpaint(self, v: Array, mask: Mask, *args, **kwargs) -> Tensor:
         """A draw of the missing entries of v, as `RBM.inpaint`."""
         return self._features_of(
             super().inpaint(*top_layer.missing(self, v, mask), *args, **kwargs)
         )
 
-    def predict_missing(self, v, mask, *args, **kwargs):
+    def predict_missing(self, v: Array, mask: Mask, *args, **kwargs) -> Tensor:
         """Means of the missing entries of v, as `RBM.predict_missing`."""
         means = super().predict_missing(
             *top_layer.missing(self, v, mask), *args, **kwargs
         )
         return self._features_of(means)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["visible"]
         serialize = keras.saving.serialize_keras_object

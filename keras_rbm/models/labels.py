@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import class_labels
+from keras_rbm import checks, class_labels
 from keras_rbm.models import inputs, stream_checks
 
 
@@ -143,6 +143,32 @@ def validation(given, features, num_classes):
 def features_of(x, features, name="x"):
     """Features alone, checked, as an array or tensor: see `inputs.checked`."""
     return keras.ops.convert_to_tensor(inputs.checked(x, features, name))
+
+
+def of_samples(label, num_samples, num_classes):
+    """One-hot labels of samples that are to be drawn.
+
+    Args:
+        label: One for all, or one for each.
+        num_samples: Number of samples, where there is one for all.
+        num_classes: Number of classes.
+
+    Returns:
+        `float32` array of shape `(num_samples, num_classes)`.
+
+    Raises:
+        ValueError: If labels are not such, or do not fit the number.
+    """
+    y = np.asarray(label)
+    if not y.ndim:
+        y = np.full(checks.positive_integer("num_samples", num_samples), y)
+    elif num_samples not in (None, len(y)):
+        raise ValueError(
+            "`num_samples` must be left out where there is a label for each "
+            f"sample. Received: num_samples={num_samples}, "
+            f"label.shape={y.shape}"
+        )
+    return class_labels.one_hot(y, num_classes, len(y), "label")
 
 
 def _look_at(y, num_classes):

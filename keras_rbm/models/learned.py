@@ -1,5 +1,7 @@
 """Which variables learn: by the model itself, and within another one."""
 
+import keras
+
 
 class Learned:
     """Two answers to what is trainable, of a model that has `parameters`.
@@ -12,22 +14,22 @@ class Learned:
     """
 
     @property
-    def trainable_variables(self):
+    def trainable_variables(self) -> list[keras.Variable]:
         """What `fit` learns."""
         return self._first(super().trainable_variables)
 
     @property
-    def trainable_weights(self):
+    def trainable_weights(self) -> list[keras.Variable]:
         """What `fit` learns."""
         return self._first(super().trainable_weights)
 
     @property
-    def non_trainable_variables(self):
+    def non_trainable_variables(self) -> list[keras.Variable]:
         """All other variables."""
         return self._but(super().non_trainable_variables)
 
     @property
-    def non_trainable_weights(self):
+    def non_trainable_weights(self) -> list[keras.Variable]:
         """All other weights."""
         return self._but(super().non_trainable_weights)
 

@@ -33,28 +33,28 @@ class LogLikelihood(NamedTuple):
     is_bound: bool = False
 
     @property
-    def lower(self):
+    def lower(self) -> float:
         """The pessimistic end, with the larger estimate of log Z."""
         return float(self.scores.mean()) - self.log_partition.upper
 
     @property
-    def upper(self):
+    def upper(self) -> float:
         """The optimistic end, with the smaller estimate of log Z."""
         return float(self.scores.mean()) - self.log_partition.lower
 
     @property
-    def standard_error(self):
+    def standard_error(self) -> float:
         """That of the mean over examples and that of log Z, in quadrature."""
         spread = self.scores.std() / np.sqrt(max(len(self.scores) - 1, 1))
         return float(np.hypot(spread, self.log_partition.standard_error))
 
     @property
-    def warnings(self):
+    def warnings(self) -> tuple[str, ...]:
         """Reasons not to trust the figure, as a tuple of sentences."""
         return self.log_partition.warnings
 
     @property
-    def trusted(self):
+    def trusted(self) -> bool:
         """Whether there are no warnings."""
         return self.log_partition.trusted
 
@@ -97,6 +97,26 @@ def check_arguments(method, log_partition, others):
             "`log_partition` must be what RBM.log_partition returns. "
             f"Received: log_partition={log_partition!r}"
         )
+
+
+def is_exact(method, machine):
+    """Whether log Z is to be had by enumeration or in closed form.
+
+    Args:
+        method: The method to compute log Z by.
+        machine: A `Machine`.
+
+    Raises:
+        ValueError: If there is no such method.
+    """
+    if method not in ("auto", "exact", "ais"):
+        raise ValueError(
+            '`method` must be "auto", "exact" or "ais". Received: '
+            f"method={method!r}"
+        )
+    return method == "exact" or (
+        method == "auto" and likelihood.can_be_exact(machine)
+    )
 
 
 def scores(machine, v):

@@ -1,5 +1,7 @@
 """What can be asked of a model that is a machine."""
 
+import keras
+import numpy as np
 from keras import ops
 
 from keras_rbm import devices, likelihood
@@ -13,6 +15,7 @@ from keras_rbm.models.predictions import Predictions
 from keras_rbm.models.sampling_methods import SamplingMethods
 from keras_rbm.models.serving import Serving
 from keras_rbm.models.unsupervised import UnsupervisedModel
+from keras_rbm.typing import Array, Examples, Method, Shape, Tensor, Verbose
 
 
 class MachineModel(
@@ -27,22 +30,22 @@ class MachineModel(
     """
 
     @property
-    def kernel(self):
+    def kernel(self) -> keras.Variable:
         """W, variable of shape `(visible.width, hidden.width)`."""
         return self.parameters.kernel
 
     @property
-    def visible_params(self):
+    def visible_params(self) -> dict[str, keras.Variable]:
         """Variables of the visible units by name, such as `"bias"`."""
         return self.parameters.visible_params
 
     @property
-    def hidden_params(self):
+    def hidden_params(self) -> dict[str, keras.Variable]:
         """Variables of the hidden units by name, such as `"bias"`."""
         return self.parameters.hidden_params
 
     @property
-    def machine_particles(self):
+    def machine_particles(self) -> Tensor | None:
         """`fantasy_particles` as states of the machine's visible side."""
         return self.fantasy_particles
 
@@ -50,15 +53,15 @@ class MachineModel(
     has_likelihood_bounds = False
 
     @property
-    def has_pseudo_likelihood(self):
+    def has_pseudo_likelihood(self) -> bool:
         """Whether `pseudo_log_likelihood` is to be had."""
         return likelihood.pseudo_likelihood_is_defined(self.visible)
 
-    def machine_states(self, v):
+    def machine_states(self, v: Array) -> Tensor:
         """Examples as states of the machine's visible side."""
         return self._states(v)
 
-    def machine(self):
+    def machine(self) -> machine_lib.Machine:
         """The current parameters as a `Machine`, scaled by beta.
 
         Under a mixed policy the kernel is in the compute dtype and all else
@@ -67,11 +70,10 @@ class MachineModel(
         machine = self.parameters.machine()
         if self.inverse_temperature != 1.0:
             machine = machine_lib.scale(machine, self.inverse_temperature)
-        return machine._replace(
-            kernel=ops.cast(machine.kernel, self.compute_dtype)
-        )
+        kernel = ops.cast(machine.kernel, self.compute_dtype)
+        return machine._replace(kernel=kernel)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """E[h | v], of shape `(batch, hidden.width)`."""
         mean = machine_lib.hidden_mean(self.machine(), self._states(inputs))
         return ops.cast(mean, self.compute_dtype)
@@ -81,10 +83,10 @@ class MachineModel(
         inputs = inputs_lib.called(inputs, self.example_units, "v")
         return super().__call__(inputs, *args, **kwargs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.hidden.width)
 
-    def to_dense(self, **kwargs):
+    def to_dense(self, **kwargs) -> keras.layers.Dense:
         """A `keras.layers.Dense` that gives the same as a call, E[h | v].
 
         Its kernel and bias are copies of W and of the hidden bias, at the
@@ -109,7 +111,7 @@ class MachineModel(
             )
         return dense.encoder(self, **kwargs)
 
-    def free_energy(self, v):
+    def free_energy(self, v: Array) -> Tensor:
         """F(v) = -log sum_h exp(-beta E(v, h)), of shape `(batch,)`, in nats.
 
         Lower is more probable: log p(v) = -F(v) - log Z.
@@ -119,14 +121,14 @@ class MachineModel(
 
     def log_partition(
         self,
-        method="auto",
-        v=None,
-        num_betas=10_000,
-        num_chains=200,
-        num_sweeps=1000,
-        seed=None,
-        verbose="auto",
-    ):
+        method: Method = "auto",
+        v: Examples | None = None,
+        num_betas: int = 10_000,
+        num_chains: int = 200,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        verbose: Verbose = "auto",
+    ) -> likelihood.Exact | likelihood.Bracket:
         """Log Z, exactly or between two estimates.
 
         Args:
@@ -159,15 +161,8 @@ class MachineModel(
             (2020), "Algorithms for estimating the partition function of
             restricted Boltzmann machines".
         """
-        if method not in ("auto", "exact", "ais"):
-            raise ValueError(
-                '`method` must be "auto", "exact" or "ais". Received: '
-                f"method={method!r}"
-            )
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
-        if method == "exact" or (
-            method == "auto" and likelihood.can_be_exact(machine)
-        ):
+        if log_likelihood_lib.is_exact(method, machine):
             return likelihood.exact(machine, verbose)
         with devices.scope(self.distribute_strategy):
             return log_likelihood_lib.bracket(
@@ -182,7 +177,13 @@ class MachineModel(
                 verbose,
             )
 
-    def log_likelihood(self, v, method="auto", log_partition=None, **kwargs):
+    def log_likelihood(
+        self,
+        v: Examples,
+        method: Method = "auto",
+        log_partition: likelihood.Exact | likelihood.Bracket | None = None,
+        **kwargs,
+    ) -> log_likelihood_lib.LogLikelihood:
         """Mean log p(v) = -mean F(v) - log Z, with its uncertainty.
 
         Args:
@@ -209,7 +210,7 @@ class MachineModel(
             log_partition = self.log_partition(method, v=v, **kwargs)
         return log_likelihood_lib.LogLikelihood(scores, log_partition)
 
-    def pseudo_log_likelihood(self, v):
+    def pseudo_log_likelihood(self, v: Examples) -> np.ndarray:
         """sum_i log p(v_i | v_-i) of each example, over all sites i.
 
         Args:

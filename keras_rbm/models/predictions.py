@@ -4,6 +4,8 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.models import averages, sampling, starts
 from keras_rbm.models import conditional as conditional_lib
 from keras_rbm.models import inputs as inputs_lib
+from keras_rbm.samplers import Sampler
+from keras_rbm.typing import Array, Mask, Tensor, Verbose
 
 # Streams of averages, which a model of the same seed does not train with.
 _DENOISE, _MISSING = 2**33 + 3, 2**33 + 4
@@ -15,7 +17,7 @@ class Predictions:
     A part of `MachineModel`, which has what these methods need.
     """
 
-    def predict_hidden(self, v):
+    def predict_hidden(self, v: Array) -> Tensor:
         """E[h | v], of shape `(batch, hidden.width)`: what a call gives.
 
         Args:
@@ -25,7 +27,7 @@ class Predictions:
             self.machine(), self._states(self._checked_states(v))
         )
 
-    def predict_visible(self, h):
+    def predict_visible(self, h: Array) -> Tensor:
         """E[v | h], of shape `(batch, visible.width)`.
 
         Args:
@@ -34,7 +36,7 @@ class Predictions:
         h = inputs_lib.checked(h, self.hidden, "h")
         return machine_lib.visible_mean(self.machine(), self._states(h))
 
-    def predict_reconstruction(self, v):
+    def predict_reconstruction(self, v: Array) -> Tensor:
         """E[v' | h = E[h | v]], of shape `(batch, visible.width)`.
 
         A mean-field pass up and down, without draws.
@@ -49,13 +51,13 @@ class Predictions:
 
     def denoise(
         self,
-        v,
-        num_sweeps=10,
-        seed=None,
-        sampler=None,
-        verbose="auto",
-        inverse_temperature=1.0,
-    ):
+        v: Array,
+        num_sweeps: int = 10,
+        seed: int | None = None,
+        sampler: Sampler | None = None,
+        verbose: Verbose = "auto",
+        inverse_temperature: float = 1.0,
+    ) -> Tensor:
         """Mean of E[v | h] over the later half of some sweeps from `v`.
 
         The first half lets the chain leave the noise. Means instead of draws
@@ -91,14 +93,14 @@ class Predictions:
 
     def predict_missing(
         self,
-        v,
-        mask,
-        num_sweeps=1000,
-        seed=None,
-        sampler=None,
-        verbose="auto",
-        inverse_temperature=1.0,
-    ):
+        v: Array,
+        mask: Mask,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        sampler: Sampler | None = None,
+        verbose: Verbose = "auto",
+        inverse_temperature: float = 1.0,
+    ) -> Tensor:
         """E[v_missing | v_known], by the mean of E[v_missing | h] over sweeps.
 
         Of the later half of the sweeps of samples from p(v_missing, h |
@@ -134,7 +136,9 @@ class Predictions:
             verbose=verbose,
         )
 
-    def conditional(self, v, mask, verbose="auto"):
+    def conditional(
+        self, v: Array, mask: Mask, verbose: Verbose = "auto"
+    ) -> conditional_lib.Conditional:
         """Log p(v_missing | v_known) of all states of the missing part.
 
         By enumeration: log p(v_missing | v_known) = -F(v) - log

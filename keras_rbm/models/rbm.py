@@ -1,16 +1,26 @@
 """The restricted Boltzmann machine as a Keras model."""
 
+from typing import Any, Self
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_rbm import checks, devices, gradients, random, replicas, units
 from keras_rbm.chains import Chain, ContrastiveDivergence
-from keras_rbm.models import normalizable, update
+from keras_rbm.models import arguments, normalizable, update
 from keras_rbm.models.machine_model import MachineModel
 from keras_rbm.models.metrics import Metrics
 from keras_rbm.models.offsets import Offsets
 from keras_rbm.models.parameters import Parameters
+from keras_rbm.typing import (
+    Array,
+    Constraint,
+    Examples,
+    Initializer,
+    Regularizer,
+    Tensor,
+)
 
 # Streams of random numbers, one for each use.
 _TRAIN, _EVALUATE, _START, _PARTICLES = range(4)
@@ -61,27 +71,23 @@ class RBM(MachineModel):
 
     def __init__(
         self,
-        visible,
-        hidden,
-        chain=None,
-        centered=True,
-        inverse_temperature=1.0,
-        kernel_initializer=None,
-        visible_bias_initializer=None,
-        hidden_bias_initializer="zeros",
-        kernel_regularizer=None,
-        kernel_constraint=None,
-        hidden_activity_regularizer=None,
-        seed=None,
+        visible: units.Units | int,
+        hidden: units.Units | int,
+        chain: Chain | None = None,
+        centered: bool = True,
+        inverse_temperature: float = 1.0,
+        kernel_initializer: Initializer | None = None,
+        visible_bias_initializer: Initializer | None = None,
+        hidden_bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        hidden_activity_regularizer: Regularizer | None = None,
+        seed: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         devices.check(num_chains=getattr(chain, "num_chains", None), seed=seed)
-        if not isinstance(chain, Chain | None):
-            raise ValueError(
-                "`chain` must be a Chain, such as PersistentChain(100), or "
-                f"None. Received: chain={chain!r}"
-            )
+        arguments.check_chain(chain)
         self.visible = units.get("visible", visible)
         self.hidden = units.get("hidden", hidden)
         self.chain = ContrastiveDivergence() if chain is None else chain
@@ -90,13 +96,11 @@ class RBM(MachineModel):
             "inverse_temperature", inverse_temperature
         )
         self.seed = checks.seed(seed)
+        small = keras.initializers.RandomNormal(0.0, 0.01, self.seed % 2**31)
         self.parameters = Parameters(
             self.visible,
             self.hidden,
-            kernel_initializer
-            or keras.initializers.RandomNormal(
-                stddev=0.01, seed=self.seed % 2**31
-            ),
+            kernel_initializer or small,
             visible_bias_initializer,
             hidden_bias_initializer,
             kernel_regularizer,
@@ -108,7 +112,7 @@ class RBM(MachineModel):
         self._figures = Metrics(self.visible)
         self.build((None, self.example_units.width))
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         visible_shape = (None, self.visible.width)
         hidden_shape = (None, self.hidden.width)
         self.parameters.build()
@@ -133,7 +137,7 @@ class RBM(MachineModel):
         self.parameters.trainable = self.trainable
 
     @property
-    def fantasy_particles(self):
+    def fantasy_particles(self) -> Tensor | None:
         """The persistent chains, as draws of v given their hidden states.
 
         Tensor of shape `(chains, visible.width)`; `None` where the chain
@@ -141,10 +145,11 @@ class RBM(MachineModel):
         """
         if not hasattr(self.chain, "particles"):
             return None
-        stream = self._stream(_PARTICLES)
-        return self.chain.samples(self.machine(), None, stream)
+        return self.chain.samples(
+            self.machine(), None, self._stream(_PARTICLES)
+        )
 
-    def adapt(self, x, sample_weight=None):
+    def adapt(self, x: Examples, sample_weight: Array | None = None) -> None:
         """Starts the model from the mean of the data.
 
         Sets the visible parameters to those that give the data's mean without
@@ -169,7 +174,7 @@ class RBM(MachineModel):
             self.offsets.start(self.machine(), mean)
         self.start_chain()
 
-    def prepare(self, x, sample_weight=None):
+    def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
         """Calls `adapt` on a model that nothing has been done to yet."""
         if ops.convert_to_numpy(self.updates):
             return
@@ -180,15 +185,15 @@ class RBM(MachineModel):
             self._look_at(x, sample_weight)
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.Metric]:
         return list(self._figures.means.values())
 
-    def gradient_step(self, data):
+    def gradient_step(self, data: Any) -> list[Tensor | None]:
         """Moves the chains on; returns the gradient."""
         v, weight = self._unpack(data)
         return update.gradient(self, v, weight, self._stream(_TRAIN))
 
-    def apply_step(self, slopes):
+    def apply_step(self, slopes: list[Tensor | None]) -> None:
         """Updates the parameters, but for those whose slope is `None`."""
         if slopes:
             variables = self.trainable_variables
@@ -200,7 +205,7 @@ class RBM(MachineModel):
             )
         self.updates.assign_add(1)
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, Tensor]:
         """The metrics of a batch, which moves nothing else."""
         v, weight = self._unpack(data)
         machine = self.machine()
@@ -213,7 +218,7 @@ class RBM(MachineModel):
         )
         return self._figures.results()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
@@ -227,18 +232,13 @@ class RBM(MachineModel):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**keras.saving.deserialize_keras_object(config))
 
-    def start_chain(self):
+    def start_chain(self) -> None:
         """Draws the persistent chains afresh, from units without inputs."""
-        stream = self._stream(_START)
-        self.chain.start(
-            self.machine(),
-            stream,
-            self.data_mean.value,
-            self.data_variance.value,
-        )
+        moments = self.data_mean.value, self.data_variance.value
+        self.chain.start(self.machine(), self._stream(_START), *moments)
 
     def _stream(self, use):
         """The draws of one use at the current update."""

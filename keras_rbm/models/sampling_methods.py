@@ -7,6 +7,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.models import masks, normalizable, sampling, starts
+from keras_rbm.typing import Array, Mask, Start, Tensor, Verbose
 
 # Streams of single draws, which a model of the same seed does not train with.
 HIDDEN, VISIBLE = 2**33 + 1, 2**33 + 2
@@ -18,7 +19,7 @@ class SamplingMethods:
     A part of `MachineModel`, which has what these methods need.
     """
 
-    def sample_hidden(self, v, seed=None):
+    def sample_hidden(self, v: Array, seed: int | None = None) -> Tensor:
         """A draw of h from p(h | v), of shape `(batch, hidden.width)`.
 
         Args:
@@ -30,7 +31,7 @@ class SamplingMethods:
         machine = self._finite_machine()
         return _sample_hidden(machine, v, sampling.stream(seed, HIDDEN))
 
-    def sample_visible(self, h, seed=None):
+    def sample_visible(self, h: Array, seed: int | None = None) -> Tensor:
         """A draw of v from p(v | h), of shape `(batch, visible.width)`.
 
         Args:
@@ -43,16 +44,16 @@ class SamplingMethods:
 
     def sample(
         self,
-        num_samples=None,
-        num_sweeps=1000,
-        start=None,
-        clamp=None,
-        inverse_temperature=1.0,
-        seed=None,
-        sampler=None,
-        every=None,
-        verbose="auto",
-    ):
+        num_samples: int | None = None,
+        num_sweeps: int = 1000,
+        start: Start | None = None,
+        clamp: Mask | None = None,
+        inverse_temperature: float = 1.0,
+        seed: int | None = None,
+        sampler: samplers.Sampler | None = None,
+        every: int | None = None,
+        verbose: Verbose = "auto",
+    ) -> Tensor:
         """Draws from the model, p(v) or p(v_free | v_held).
 
         Args:
@@ -115,13 +116,13 @@ class SamplingMethods:
 
     def reconstruct(
         self,
-        v,
-        num_sweeps=1,
-        inverse_temperature=1.0,
-        seed=None,
-        sampler=None,
-        verbose="auto",
-    ):
+        v: Array,
+        num_sweeps: int = 1,
+        inverse_temperature: float = 1.0,
+        seed: int | None = None,
+        sampler: samplers.Sampler | None = None,
+        verbose: Verbose = "auto",
+    ) -> Tensor:
         """A draw of v after some sweeps from `v`.
 
         `predict_reconstruction` is its mean-field counterpart.
@@ -151,14 +152,14 @@ class SamplingMethods:
 
     def inpaint(
         self,
-        v,
-        mask,
-        num_sweeps=1000,
-        seed=None,
-        sampler=None,
-        verbose="auto",
-        inverse_temperature=1.0,
-    ):
+        v: Array,
+        mask: Mask,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        sampler: samplers.Sampler | None = None,
+        verbose: Verbose = "auto",
+        inverse_temperature: float = 1.0,
+    ) -> Tensor:
         """A draw of the missing entries from p(v_missing | v_known).
 
         Args:

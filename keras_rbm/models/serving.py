@@ -1,10 +1,13 @@
 """A model as a SavedModel, which is served without this package."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from keras_rbm import gibbs
 from keras_rbm.models import sampling
+from keras_rbm.typing import Path
 
 
 class Serving:
@@ -16,12 +19,12 @@ class Serving:
 
     def export(
         self,
-        filepath,
-        format="tf_saved_model",
-        verbose=None,
-        input_signature=None,
+        filepath: Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: list[Any] | None = None,
         **kwargs,
-    ):
+    ) -> None:
         """Writes the model for inference: `keras.Model.export`.
 
         As a SavedModel it has the endpoints

@@ -1,8 +1,11 @@
 """Keras's `compile`, `fit` and `evaluate` for models without targets."""
 
-import keras
+from typing import Any, Literal
 
-from keras_rbm import devices
+import keras
+import numpy as np
+
+from keras_rbm import devices, units
 from keras_rbm.models import (
     arguments,
     compiled_loop,
@@ -13,6 +16,7 @@ from keras_rbm.models import (
     stream_checks,
 )
 from keras_rbm.models.averaging import averaged_weights, constrain
+from keras_rbm.typing import Array, Config, Examples, Tensor
 
 # How much of a batch the metrics of a training step look at.
 _METRIC_EXAMPLES = 32
@@ -26,15 +30,15 @@ class UnsupervisedModel(keras.Model):
     """
 
     #: Norm of the last update, where it was measured: see `compiled_loop`.
-    last_update_norm = None
+    last_update_norm: Any = None
     _keep_metrics = False
 
     @property
-    def example_units(self):
+    def example_units(self) -> units.Units:
         """`Units` that examples are states of."""
         return self.visible
 
-    def prepare(self, x, sample_weight=None):
+    def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
         """Looks at the data before the first update.
 
         Args:
@@ -43,7 +47,7 @@ class UnsupervisedModel(keras.Model):
         """
         raise NotImplementedError
 
-    def gradient_step(self, data):
+    def gradient_step(self, data: Any) -> list[Tensor | None]:
         """Returns the gradient, a list by `trainable_variables`.
 
         Where several replicas make the update, each calls this with its own
@@ -51,34 +55,34 @@ class UnsupervisedModel(keras.Model):
         """
         raise NotImplementedError
 
-    def apply_step(self, slopes):
+    def apply_step(self, slopes: list[Tensor | None]) -> None:
         """Makes an update of what `gradient_step` returned.
 
         Where several replicas make the update, this is called once for all.
         """
         raise NotImplementedError
 
-    def update_step(self, data):
+    def update_step(self, data: Any) -> None:
         """Makes one update, without looking at metrics."""
         self.apply_step(self.gradient_step(data))
 
-    def look_step(self, data):
+    def look_step(self, data: Any) -> dict[str, Tensor]:
         """The metrics of a part of a batch."""
         return self.test_step(keras.tree.map_structure(_first_examples, data))
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Tensor]:
         """One update, and the metrics of a part of its batch after it."""
         self.update_step(data)
         return self.look_step(data)
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> None:
         """As Keras's, with a loop of our own for several replicas."""
         if not distributed_loop.is_needed(self):
             super().make_train_function(force)
         elif self.train_function is None or force:
             self.train_function = distributed_loop.train_function(self)
 
-    def make_test_function(self, force=False):
+    def make_test_function(self, force: bool = False) -> None:
         """As Keras's, with a loop of our own for several replicas."""
         if not distributed_loop.is_needed(self):
             super().make_test_function(force)
@@ -92,8 +96,13 @@ class UnsupervisedModel(keras.Model):
             super()._maybe_symbolic_build(iterator, data_batch)
 
     def compile(
-        self, optimizer="sgd", loss=None, *, jit_compile="auto", **kwargs
-    ):
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "sgd",
+        loss: None = None,
+        *,
+        jit_compile: bool | Literal["auto"] = "auto",
+        **kwargs,
+    ) -> None:
         """Configures training; there is no loss to choose.
 
         Args:
@@ -115,33 +124,28 @@ class UnsupervisedModel(keras.Model):
         arguments.check_optimizer(
             optimizer, kwargs.get("steps_per_execution", 1)
         )
-        refused = ("loss_weights", "metrics", "weighted_metrics")
-        given = {"loss": loss, **{n: kwargs.pop(n, None) for n in refused}}
-        for name, value in given.items():
-            if value is not None:
-                raise ValueError(
-                    f"{type(self).__name__} takes no `{name}`: it has an "
-                    f"objective and metrics of its own. Leave `{name}` out."
-                )
+        arguments.refuse_losses(type(self).__name__, loss, kwargs)
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
         with devices.scope(self.distribute_strategy):
-            super().compile(
-                optimizer=optimizer,
-                loss=None,
-                jit_compile=jit_compile,
-                **kwargs,
-            )
+            super().compile(optimizer, jit_compile=jit_compile, **kwargs)
         if distributed_loop.is_needed(self):
             distributed_loop.check(self)
         self._block_function = None
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Config) -> None:
         """Compiles a loaded model as the saved one was."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x=None, y=None, *args, initial_step=0, **kwargs):
+    def fit(
+        self,
+        x: Examples | None = None,
+        y: Any = None,
+        *args,
+        initial_step: int = 0,
+        **kwargs,
+    ) -> keras.callbacks.History:
         """Trains the model: `keras.Model.fit`, with the data checked first.
 
         `x` is an array or a `tf.data.Dataset`, which should be shuffled
@@ -166,15 +170,11 @@ class UnsupervisedModel(keras.Model):
         given = arguments.named(super().fit, x, y, *args, **kwargs)
         partial_epoch.check(self, initial_step, given.get("steps_per_epoch"))
         arguments.check_data(given, self.example_units)
-        weight = given.get("sample_weight")
         if inputs.is_dataset(x):
             given["shuffle"] = False  # Keras would warn.
-        self.prepare(x, weight)
+        self.prepare(x, given.get("sample_weight"))
         steps = compiled_loop.steps_in_block(
-            self,
-            UnsupervisedModel.train_step,
-            x,
-            given.get("steps_per_epoch"),
+            self, UnsupervisedModel.train_step, x, given.get("steps_per_epoch")
         )
         known = inputs.is_dataset(x) and stream_checks.is_known(
             x, self.example_units
@@ -206,13 +206,15 @@ class UnsupervisedModel(keras.Model):
             if steps or initial_step:
                 self.train_function = None  # It is made for this call alone.
 
-    def reset_metrics(self):
+    def reset_metrics(self) -> None:
         """Begins the metrics anew, but in an epoch that is half done."""
         if not self._keep_metrics:
             super().reset_metrics()
         self._keep_metrics = False
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(
+        self, x: Examples | None = None, y: Any = None, *args, **kwargs
+    ) -> float | list[float] | dict[str, float]:
         """Metrics over all of `x`: `keras.Model.evaluate`.
 
         With the weights as they are; a callback that wants the optimizer's
@@ -225,23 +227,21 @@ class UnsupervisedModel(keras.Model):
         if arguments.is_validation(given):  # `fit` has looked already.
             with stream_checks.told("validation_data"), averaged_weights(self):
                 return super().evaluate(**given)
-        given["x"] = arguments.checked(
-            x, self.example_units, given.get("steps")
-        )
+        steps = given.get("steps")
+        given["x"] = arguments.checked(x, self.example_units, steps)
         arguments.check_weight(given.get("sample_weight"), x)
         with stream_checks.told("x"):
             return super().evaluate(**given)
 
-    def predict(self, x, *args, **kwargs):
+    def predict(self, x: Examples, *args, **kwargs) -> np.ndarray:
         """What a call returns, of all of `x`: `keras.Model.predict`.
 
         Raises:
             ValueError: If the data cannot be states of the visible units.
         """
         given = arguments.named(super().predict, x, *args, **kwargs)
-        given["x"] = arguments.checked(
-            x, self.example_units, given.get("steps")
-        )
+        steps = given.get("steps")
+        given["x"] = arguments.checked(x, self.example_units, steps)
         with stream_checks.told("x"):
             return super().predict(**given)
 

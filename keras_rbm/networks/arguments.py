@@ -93,7 +93,7 @@ def check_finished(name, folder, paths):
         )
 
 
-def steps_per_execution(steps):
+def steps_per_execution(steps: int) -> int:
     """How many updates to make in a call, of an epoch of so many."""
     most = range(1, _MOST_STEPS_PER_EXECUTION + 1)
     return max(number for number in most if steps % number == 0)

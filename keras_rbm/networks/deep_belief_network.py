@@ -1,11 +1,17 @@
 """A deep belief network: RBMs on top of each other."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
 import keras
 
+from keras_rbm.models import RBM
 from keras_rbm.models import inputs as inputs_lib
 from keras_rbm.networks import arguments, pretraining, unrolled
 from keras_rbm.networks.passes import Passes
 from keras_rbm.networks.serving import Serving
+from keras_rbm.typing import Config, Shape, Tensor
+from keras_rbm.units import Units
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -32,7 +38,7 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
         for deep belief nets".
     """
 
-    def __init__(self, rbms, **kwargs):
+    def __init__(self, rbms: Sequence[RBM], **kwargs):
         super().__init__(**kwargs)
         self.rbms = arguments.check_rbms(rbms)
         self.built = True
@@ -41,30 +47,34 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
                 rbm.trainable = False
 
     @property
-    def visible(self):
+    def visible(self) -> Units:
         """`Units` of the data."""
         return self.rbms[0].visible
 
     @property
-    def hidden(self):
+    def hidden(self) -> Units:
         """`Units` of the topmost layer."""
         return self.rbms[-1].hidden
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """E[h_L | h_L-1] of means all the way up, `(batch, hidden.width)`."""
         for rbm in self.rbms:
             inputs = rbm(inputs)
         return inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.hidden.width)
 
     #: `network.pretrain(x, epochs=10, ...)`, see `networks.pretrain`.
     pretrain = pretraining.pretrain
 
     def to_classifier(
-        self, num_classes, dropout=0.0, input_dropout=0.0, max_norm=None
-    ):
+        self,
+        num_classes: int,
+        dropout: float | Sequence[float] = 0.0,
+        input_dropout: float = 0.0,
+        max_norm: float | None = None,
+    ) -> keras.Sequential:
         """A `keras.Sequential` of dense layers, with a softmax on top.
 
         Its weights are copies: the network stays as it is. Compile it with
@@ -96,7 +106,9 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
             self.rbms, num_classes, dropout, input_dropout, max_norm
         )
 
-    def to_autoencoder(self, code_activation=None):
+    def to_autoencoder(
+        self, code_activation: str | Callable[..., Any] | None = None
+    ) -> keras.Sequential:
         """A `keras.Sequential` up to the top and down again, unrolled.
 
         Its weights are copies: the network stays as it is. Compile it with
@@ -123,7 +135,7 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
         inputs = inputs_lib.called(inputs, self.visible, "v")
         return super().__call__(inputs, *args, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
@@ -131,5 +143,5 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**keras.saving.deserialize_keras_object(config))

@@ -1,5 +1,6 @@
 """Greedy training of a deep Boltzmann machine: its two halves as RBMs."""
 
+import keras
 import tensorflow as tf
 from keras import ops
 
@@ -7,11 +8,12 @@ from keras_rbm import data, units
 from keras_rbm.chains import PersistentChain
 from keras_rbm.models import RBM, DeepBoltzmannMachine
 from keras_rbm.networks.deep_belief_network import DeepBeliefNetwork
+from keras_rbm.typing import Examples
 
 _COPIES = 2
 
 
-def halves(model):
+def halves(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
     """The lower and the upper half of a deep Boltzmann machine, as RBMs.
 
     In the whole, the middle layer has inputs from both sides. While one of
@@ -68,7 +70,7 @@ def halves(model):
     )
 
 
-def join(network, model):
+def join(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     """Starts a deep Boltzmann machine from its trained halves.
 
     The middle layer's inputs are the means of those in the two halves: half
@@ -113,7 +115,12 @@ def join(network, model):
         own.assign(lower.chain.particles)
 
 
-def pretrain_halves(model, x, validation_data=None, **kwargs):
+def pretrain_halves(
+    model: DeepBoltzmannMachine,
+    x: Examples,
+    validation_data: Examples | None = None,
+    **kwargs,
+) -> list[keras.callbacks.History | None]:
     """Trains the halves of a deep Boltzmann machine, and starts it from them.
 
     Args:

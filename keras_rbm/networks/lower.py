@@ -1,6 +1,8 @@
 """What finished layers make of data, for the next layer to learn."""
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,8 +10,10 @@ import tensorflow as tf
 from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.data import to_float
+from keras_rbm.data import Data, to_float
+from keras_rbm.models import RBM
 from keras_rbm.networks.shown import Down, Shown
+from keras_rbm.typing import States
 
 # Streams of draws that no model of the same seed trains with.
 _BATCHES, _ARRAYS = 2**33 + 16, 2**33 + 17
@@ -39,7 +43,9 @@ class Lower:
         training restricted Boltzmann machines".
     """
 
-    def __init__(self, rbms, states="means", seed=0):
+    def __init__(
+        self, rbms: Sequence[RBM], states: States = "means", seed: int = 0
+    ):
         if states not in _STATES:
             raise ValueError(
                 f"`states` must be one of {_STATES}. Received: "
@@ -50,7 +56,9 @@ class Lower:
         self._stream = random.stream(seed)
         self._seed = seed
 
-    def batches(self, dataset, first_step=0):
+    def batches(
+        self, dataset: tf.data.Dataset, first_step: int = 0
+    ) -> tf.data.Dataset:
         """The data set, each of whose batches has gone up.
 
         It happens in the graph, batch by batch; nothing is kept.
@@ -83,7 +91,7 @@ class Lower:
         found.bounds = float(np.min(low)), float(np.max(high))
         return found
 
-    def array(self, x):
+    def array(self, x: np.ndarray) -> np.ndarray:
         """What has become of all examples, as one array.
 
         Args:
@@ -107,7 +115,7 @@ class Lower:
         ]
         return np.concatenate([np.asarray(part, "float32") for part in parts])
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """All that decides what becomes of data, by name, as JSON has it."""
         if not self.machines:
             return {}
@@ -117,7 +125,7 @@ class Lower:
         seed = self._seed if self.states == "draws" else None
         return {"lower": [sums.hexdigest()[:16], self.states, seed]}
 
-    def shown(self, data):
+    def shown(self, data: Data) -> Shown:
         """How what has become of `data` is shown, a `Shown`."""
         if not self.machines:
             return Shown(data.image_shape, data.picture)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_rbm import checks
+from keras_rbm.typing import Array, Tensor
 
 # What keeps the draws of the layers apart: the golden ratio in 64 bits.
 _APART = 0x9E3779B97F4A7C15
@@ -15,7 +16,7 @@ class Passes:
     of `DeepBeliefNetwork`, which has the `rbms`.
     """
 
-    def up(self, v):
+    def up(self, v: Array) -> Tensor:
         """The means of the topmost layer, means all the way up.
 
         Args:
@@ -28,7 +29,7 @@ class Passes:
             v = rbm.predict_hidden(v)
         return v
 
-    def sample_up(self, v, seed=None):
+    def sample_up(self, v: Array, seed: int | None = None) -> Tensor:
         """A draw of the topmost layer, with draws all the way up.
 
         Args:
@@ -44,7 +45,7 @@ class Passes:
             v = rbm.sample_hidden(v, layer_seed(seed, number))
         return v
 
-    def down(self, h):
+    def down(self, h: Array) -> Tensor:
         """The means of the data given the topmost layer, means all the way.
 
         Args:
@@ -57,7 +58,7 @@ class Passes:
             h = rbm.predict_visible(h)
         return h
 
-    def sample_down(self, h, seed=None):
+    def sample_down(self, h: Array, seed: int | None = None) -> Tensor:
         """A draw of the data given the topmost layer, draws all the way.
 
         Args:
@@ -69,16 +70,22 @@ class Passes:
         """
         return self._drawn_down(h, self.rbms, checks.seed(seed))
 
-    def predict_reconstruction(self, v):
+    def predict_reconstruction(self, v: Array) -> Tensor:
         """`down(up(v))`: a pass up and down, without draws."""
         return self.down(self.up(v))
 
-    def reconstruct(self, v, seed=None):
+    def reconstruct(self, v: Array, seed: int | None = None) -> Tensor:
         """`sample_down(sample_up(v))`: a pass up and down, by draws."""
         seed = checks.seed(seed)
         return self.sample_down(self.sample_up(v, seed), seed)
 
-    def sample(self, num_samples, num_sweeps=1000, seed=None, **kwargs):
+    def sample(
+        self,
+        num_samples: int | None,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        **kwargs,
+    ) -> Tensor:
         """Draws from the network, p(v).
 
         By Gibbs sampling in the topmost RBM, and draws from there down.
@@ -101,7 +108,13 @@ class Passes:
         v = self.rbms[-1].sample(num_samples, num_sweeps, seed=seed, **kwargs)
         return self._drawn_down(v, self.rbms[:-1], seed)
 
-    def predict_sample(self, num_samples, num_sweeps=1000, seed=None, **kwargs):
+    def predict_sample(
+        self,
+        num_samples: int | None,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        **kwargs,
+    ) -> Tensor:
         """E[v | h_1] of samples of h_1: smoother pictures than `sample`.
 
         Args:
@@ -130,7 +143,7 @@ class Passes:
         return h
 
 
-def layer_seed(seed, layer):
+def layer_seed(seed: int | Tensor, layer: int) -> int | Tensor:
     """A seed for each layer, of one for all.
 
     Args:

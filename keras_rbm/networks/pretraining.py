@@ -3,6 +3,8 @@
 import os
 import pathlib
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,29 +19,38 @@ from keras_rbm.networks.arguments import (
 from keras_rbm.networks.lower import Lower
 from keras_rbm.networks.progress import LayersProgress
 from keras_rbm.networks.tied import tie
+from keras_rbm.typing import (
+    Binarize,
+    Examples,
+    LearningRate,
+    MakeOptimizer,
+    Path,
+    States,
+    Verbose,
+)
 
 _VALIDATION_BATCH = 1000
 
 
 def pretrain(
-    network,
-    x,
-    epochs=10,
-    optimizer=keras.optimizers.SGD,
-    learning_rate=0.05,
-    batch_size=100,
-    steps_per_epoch=None,
-    binarize="none",
-    validation_data=None,
-    states="means",
-    cache=False,
-    tied=False,
-    callbacks=(),
-    log_dir=None,
-    directory=None,
-    seed=0,
-    verbose="auto",
-):
+    network: Any,
+    x: Examples,
+    epochs: int | Sequence[int] = 10,
+    optimizer: MakeOptimizer = keras.optimizers.SGD,
+    learning_rate: LearningRate | Sequence[LearningRate] = 0.05,
+    batch_size: int = 100,
+    steps_per_epoch: int | None = None,
+    binarize: Binarize = "none",
+    validation_data: Examples | None = None,
+    states: States = "means",
+    cache: bool = False,
+    tied: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] | Callable[[int], Any] = (),
+    log_dir: Path | None = None,
+    directory: Path | None = None,
+    seed: int = 0,
+    verbose: Verbose = "auto",
+) -> list[keras.callbacks.History | None]:
     """Trains each layer on what those below it make of the data.
 
     The data go up batch by batch, in the graph, as each layer needs them.

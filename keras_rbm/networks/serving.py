@@ -7,6 +7,7 @@ from keras_rbm.models import sampling
 from keras_rbm.models import serving as serving_lib
 from keras_rbm.models.sampling_methods import HIDDEN, VISIBLE
 from keras_rbm.networks.passes import layer_seed
+from keras_rbm.units import Units
 
 
 class Serving(serving_lib.Serving):
@@ -24,7 +25,7 @@ class Serving(serving_lib.Serving):
     """
 
     @property
-    def example_units(self):
+    def example_units(self) -> Units:
         """`Units` that examples are states of."""
         return self.visible
 

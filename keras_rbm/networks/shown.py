@@ -64,5 +64,5 @@ class Shown(NamedTuple):
         picture: `data.Picture`, or what has its methods, or `None`.
     """
 
-    image_shape: tuple
+    image_shape: tuple | None
     picture: object

@@ -1,7 +1,9 @@
 """Hinton's start of a layer: the one below it, turned over."""
 
+from keras_rbm.models import RBM
 
-def tie(lower, upper):
+
+def tie(lower: RBM, upper: RBM) -> bool:
     """Starts a layer from the transpose of the one below, if it fits.
 
     W' = W^T, with the biases swapped: the two sides of the new layer are those

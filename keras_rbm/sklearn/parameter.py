@@ -1,9 +1,12 @@
 """Parameters of a fitted estimator, under scikit-learn's names."""
 
 import keras
+import numpy as np
 
 
-def parameter(name, key=None, transposed=False):
+def parameter(
+    name: str, key: str | None = None, transposed: bool = False
+) -> property:
     """A property: a parameter of `model_` as an array, which can be set.
 
     Args:
@@ -19,7 +22,7 @@ def parameter(name, key=None, transposed=False):
         found = getattr(self.model_, name)
         return found if key is None else found[key]
 
-    def get(self):
+    def get(self) -> np.ndarray:
         value = keras.ops.convert_to_numpy(variable(self)).copy()
         return value.T if transposed else value
 

@@ -1,9 +1,14 @@
 """Rows of a matrix, dense or sparse, a part at a time."""
 
 import zlib
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
+
+#: What scikit-learn calls X.
+Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
 
 # Rows that are looked at together.
 _ROWS = 1000

@@ -1,5 +1,8 @@
 """A restricted Boltzmann machine as a transformer of scikit-learn."""
 
+from collections.abc import Callable
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
@@ -9,9 +12,11 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from keras_rbm.chains import Chain
 from keras_rbm.models import finite
-from keras_rbm.sklearn import inference, start, training
+from keras_rbm.sklearn import inference, rows, start, training
 from keras_rbm.sklearn.parameter import parameter
+from keras_rbm.units import Units
 
 
 class RBMTransformer(
@@ -77,19 +82,19 @@ class RBMTransformer(
 
     def __init__(
         self,
-        n_components=256,
+        n_components: int = 256,
         *,
-        learning_rate=0.1,
-        batch_size=10,
-        n_iter=10,
-        verbose=0,
-        random_state=None,
-        chain=None,
-        momentum=0.0,
-        weight_decay=0.0,
-        centered=False,
-        visible_units=None,
-        hidden_units=None,
+        learning_rate: float = 0.1,
+        batch_size: int = 10,
+        n_iter: int = 10,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+        chain: Chain | None = None,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        centered: bool = False,
+        visible_units: Callable[[int], Units] | None = None,
+        hidden_units: Callable[[int], Units] | None = None,
     ):
         self.n_components = n_components
         self.learning_rate = learning_rate
@@ -108,7 +113,7 @@ class RBMTransformer(
     intercept_hidden_ = parameter("hidden_params", "bias")
     intercept_visible_ = parameter("visible_params", "bias")
 
-    def fit(self, X, y=None):
+    def fit(self, X: rows.Rows, y: Any = None) -> Self:
         """Learns from `n_iter` iterations over the examples.
 
         Args:
@@ -139,7 +144,7 @@ class RBMTransformer(
         finite.check(self.model_)
         return self
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: rows.Rows, y: Any = None) -> Self:
         """Makes one update, with all examples as its batch.
 
         The first call starts the model from these examples. Each number of
@@ -165,7 +170,7 @@ class RBMTransformer(
         finite.check(self.model_)
         return self
 
-    def transform(self, X):
+    def transform(self, X: rows.Rows) -> np.ndarray:
         """E[h | v], for binary units p(h = 1 | v).
 
         Args:
@@ -177,7 +182,7 @@ class RBMTransformer(
         X = self._validated(X)
         return inference.features(self.model_, X)
 
-    def score_samples(self, X):
+    def score_samples(self, X: rows.Rows) -> np.ndarray:
         """n_features log p(v_i | v_-i), with a random site i of each example.
 
         An estimate, without bias, of the pseudo-log-likelihood sum_i
@@ -198,7 +203,7 @@ class RBMTransformer(
         rng = check_random_state(self.random_state)
         return inference.scores(self.model_, X, rng.randint(2**31 - 1))
 
-    def gibbs(self, v):
+    def gibbs(self, v: rows.Rows) -> np.ndarray:
         """One sweep of Gibbs sampling, h from p(h | v) and v from p(v | h).
 
         Each call gives another draw; the first one after `fit` depends on

@@ -23,7 +23,7 @@ __all__ = [  # What `keras_rbm` has of these.
 ]
 
 
-def get(name, value):
+def get(name: str, value: Units | int) -> Units:
     """Returns units from what came as an argument.
 
     Args:

@@ -4,9 +4,11 @@ import abc
 from typing import NamedTuple
 
 import numpy as np
-from keras import ops
 
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.domain import Domain
+from keras_rbm.units.products import dot
 
 
 class Parameter(NamedTuple):
@@ -51,11 +53,11 @@ class Units(Domain, abc.ABC):
     """
 
     #: Why samples are not exactly those of `log_partition`, if they are not.
-    approximation = None
+    approximation: str | None = None
     #: Name of the Keras activation f, mean = f(bias + inputs); else `None`.
-    activation = None
+    activation: str | None = None
 
-    def least_curvature(self, inverse_temperature=1.0):
+    def least_curvature(self, inverse_temperature: float = 1.0) -> float:
         """Least second derivative of the energy far out; infinite if bounded.
 
         Two sides that are not bounded are normalizable together while the
@@ -68,14 +70,14 @@ class Units(Domain, abc.ABC):
         return np.inf if np.isfinite(self.support).all() else 0.0
 
     @abc.abstractmethod
-    def parameters(self):
+    def parameters(self) -> dict[str, Parameter]:
         """Returns `{name: Parameter}`, one of which is the `bias`.
 
         Each has shape `(width,)`; of `Composite` units those of a part have
         that of the part.
         """
 
-    def statistics(self, x):
+    def statistics(self, x: Array) -> dict[str, Tensor]:
         """What the parameters are the coefficients of.
 
         Args:
@@ -86,7 +88,7 @@ class Units(Domain, abc.ABC):
         """
         return {"bias": x}
 
-    def base_energy(self, x):
+    def base_energy(self, x: Array) -> Tensor | None:
         """The part of the energy without parameters, or `None` for 0.
 
         exp(-base_energy) is the measure that all laws of these units are
@@ -100,7 +102,7 @@ class Units(Domain, abc.ABC):
         """
         return None
 
-    def energy(self, x, params):
+    def energy(self, x: Array, params: Params) -> Tensor:
         """Energy of the units alone, without inputs.
 
         Args:
@@ -114,7 +116,9 @@ class Units(Domain, abc.ABC):
         base, linear = self.base_energy(x), self._linear(x, params)
         return -linear if base is None else base - linear
 
-    def energy_change(self, x, params, new_params):
+    def energy_change(
+        self, x: Array, params: Params, new_params: Params
+    ) -> Tensor:
         """`energy` with the second parameters less that with the first.
 
         One product with the difference of the parameters, which is rounded
@@ -124,7 +128,7 @@ class Units(Domain, abc.ABC):
         return self._linear(x, change)
 
     @abc.abstractmethod
-    def log_partition(self, inputs, params):
+    def log_partition(self, inputs: Array, params: Params) -> Tensor:
         """The log of sum_x exp(-energy(x) + <inputs, x>).
 
         Args:
@@ -135,7 +139,13 @@ class Units(Domain, abc.ABC):
             Tensor of shape `(batch,)`, in nats.
         """
 
-    def log_partition_change(self, inputs, params, new_inputs, new_params):
+    def log_partition_change(
+        self,
+        inputs: Array,
+        params: Params,
+        new_inputs: Array,
+        new_params: Params,
+    ) -> Tensor:
         """`log_partition` of the last two arguments less that of the first.
 
         A difference of each term of a sum is rounded less than one of sums.
@@ -144,7 +154,7 @@ class Units(Domain, abc.ABC):
         return self.log_partition(new_inputs, new_params) - old
 
     @abc.abstractmethod
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         """Expectation of x under p(x | inputs).
 
         Args:
@@ -155,7 +165,7 @@ class Units(Domain, abc.ABC):
             Tensor of shape `(batch, width)`.
         """
 
-    def affine(self, kernel, params):
+    def affine(self, kernel: Array, params: Params) -> tuple[Tensor, Tensor]:
         """Kernel and bias of a dense layer whose output is `mean`.
 
         mean(x kernel) = activation(x W + b), where there is an `activation`.
@@ -170,7 +180,7 @@ class Units(Domain, abc.ABC):
         return kernel, params["bias"]
 
     @abc.abstractmethod
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """A draw from p(x | inputs), exact.
 
         Args:
@@ -183,7 +193,9 @@ class Units(Domain, abc.ABC):
         """
 
     @abc.abstractmethod
-    def fit_parameters(self, mean, variance=None):
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
         """Parameters that give the units this mean when there are no inputs.
 
         Args:
@@ -195,7 +207,9 @@ class Units(Domain, abc.ABC):
             Tensors by the names of `parameters`.
         """
 
-    def base_parameters(self, mean, variance, params):
+    def base_parameters(
+        self, mean: Array, variance: Array | None, params: Params
+    ) -> dict[str, Tensor]:
         """Parameters of the base that a machine is annealed from.
 
         Args:
@@ -208,7 +222,9 @@ class Units(Domain, abc.ABC):
         """
         return self.fit_parameters(mean, variance)
 
-    def start_parameters(self, mean, variance, inverse_temperature):
+    def start_parameters(
+        self, mean: Array, variance: Array | None, inverse_temperature: float
+    ) -> dict[str, Tensor]:
         """What to give a model's variables so that it starts from data.
 
         Args:
@@ -226,18 +242,3 @@ class Units(Domain, abc.ABC):
         """sum_name <statistics(x)[name], params[name]>, of shape (batch,)."""
         statistics = self.statistics(x)
         return sum(dot(statistics[name], params[name]) for name in statistics)
-
-
-def dot(x, parameter):
-    """<x, parameter> of each row, for a parameter with one row or with all.
-
-    Args:
-        x: Tensor of shape `(batch, width)`.
-        parameter: Tensor of shape `(width,)` or `(batch, width)`.
-
-    Returns:
-        Tensor of shape `(batch,)`.
-    """
-    if len(parameter.shape) == 1:  # A product is faster than a sum.
-        return ops.matmul(x, parameter)
-    return ops.sum(x * parameter, axis=-1)

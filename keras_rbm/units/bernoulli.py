@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from keras_rbm import random
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.base import Parameter, Units
 
 
@@ -25,14 +27,20 @@ class Bernoulli(Units):
     states = (0.0, 1.0)
     activation = "sigmoid"
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Parameter]:
         return {"bias": Parameter((self.size,))}
 
-    def log_partition(self, inputs, params):
+    def log_partition(self, inputs: Array, params: Params) -> Tensor:
         """sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
         return ops.sum(softplus(inputs + params["bias"]), axis=-1)
 
-    def log_partition_change(self, inputs, params, new_inputs, new_params):
+    def log_partition_change(
+        self,
+        inputs: Array,
+        params: Params,
+        new_inputs: Array,
+        new_params: Params,
+    ) -> Tensor:
         """sum_i log((1 + exp(new_i)) / (1 + exp(old_i))), in nats.
 
         Of the exponents bias + inputs, with one logarithm for both.
@@ -43,14 +51,16 @@ class Bernoulli(Units):
         linear = 0.5 * ((new - old) + (new_size - old_size))
         return ops.sum(linear + ops.log(ratio), axis=-1)
 
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         """sigmoid(bias + inputs)."""
         return ops.sigmoid(inputs + params["bias"])
 
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         return random.bernoulli(stream, self.mean(inputs, params))
 
-    def fit_parameters(self, mean, variance=None):
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
         """The log-odds of the mean, log(mean / (1 - mean)).
 
         The mean is kept 0.001 away from 0 and 1, so that a unit that is

@@ -1,12 +1,16 @@
 """Units that are several binary ones with the same weights."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 from scipy import special
 
 from keras_rbm import checks, random
-from keras_rbm.units.base import Units
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Config, Params, Tensor
+from keras_rbm.units.base import Parameter, Units
 from keras_rbm.units.bernoulli import Bernoulli
 
 
@@ -30,25 +34,25 @@ class Binomial(Units):
         machines for face recognition", section 2.
     """
 
-    def __init__(self, size, trials):
+    def __init__(self, size: int, trials: int):
         super().__init__(size)
         self.trials = checks.positive_integer("trials", trials)
         self._copy = Bernoulli(size)
 
     @property
-    def support(self):
+    def support(self) -> tuple[Any, Any]:
         """From 0 to the number of trials."""
         return 0.0, float(self.trials)
 
     @property
-    def states(self):
+    def states(self) -> tuple[float, ...]:
         """0, 1, ..., trials."""
         return tuple(float(x) for x in range(self.trials + 1))
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Parameter]:
         return self._copy.parameters()
 
-    def base_energy(self, x):
+    def base_energy(self, x: Array) -> Tensor:
         """-sum_i log C(n, x_i), on a straight line between two integers.
 
         So that a single trial is a `Bernoulli` unit, whose energy is linear
@@ -64,20 +68,26 @@ class Binomial(Units):
         below, above = (ops.take(logs, index + i, axis=0) for i in (0, 1))
         return -ops.sum(below + (x - low) * (above - below), axis=-1)
 
-    def log_partition(self, inputs, params):
+    def log_partition(self, inputs: Array, params: Params) -> Tensor:
         """N sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
         return self.trials * self._copy.log_partition(inputs, params)
 
-    def log_partition_change(self, inputs, params, new_inputs, new_params):
+    def log_partition_change(
+        self,
+        inputs: Array,
+        params: Params,
+        new_inputs: Array,
+        new_params: Params,
+    ) -> Tensor:
         return self.trials * self._copy.log_partition_change(
             inputs, params, new_inputs, new_params
         )
 
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         """N sigmoid(bias + inputs)."""
         return self.trials * self._copy.mean(inputs, params)
 
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """A sum of n binary draws of each unit, from streams of their own.
 
         To invert the cumulative probabilities would take a single draw, but
@@ -92,11 +102,13 @@ class Binomial(Units):
         first = random.bernoulli(stream, p)
         return ops.cast(ops.fori_loop(1, self.trials, add, first), inputs.dtype)
 
-    def fit_parameters(self, mean, variance=None):
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
         """The log-odds of mean / n, as for `Bernoulli` units."""
         return self._copy.fit_parameters(
             ops.cast(mean, "float64") / self.trials
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "trials": self.trials}

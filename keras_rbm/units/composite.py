@@ -1,13 +1,18 @@
 """Several types of units side by side."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_rbm import random
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter, Units
+from keras_rbm.units.sites import Sites
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -27,7 +32,7 @@ class Composite(Units):
         ValueError: If there are no parts, or they are no `Units`.
     """
 
-    def __init__(self, *units, parts=()):
+    def __init__(self, *units, parts: Sequence[Units] = ()):
         if len(units) == 1 and isinstance(units[0], list | tuple):
             (units,) = units
         parts = (*units, *parts)
@@ -45,17 +50,17 @@ class Composite(Units):
             )
 
     @property
-    def width(self):
+    def width(self) -> int:
         return sum(part.width for part in self.parts)
 
     @property
-    def columns(self):
+    def columns(self) -> tuple[slice, ...]:
         """The columns of each part, as slices."""
         ends = np.cumsum([part.width for part in self.parts]).tolist()
         return tuple(map(slice, [0, *ends[:-1]], ends))
 
     @property
-    def support(self):
+    def support(self) -> tuple[Any, Any]:
         """Smallest and largest values, arrays of shape `(width,)`."""
         return tuple(
             np.concatenate(
@@ -65,7 +70,7 @@ class Composite(Units):
         )
 
     @property
-    def sites(self):
+    def sites(self) -> tuple[Sites, ...]:
         return tuple(
             sites._replace(first=columns.start + sites.first)
             for part, columns in zip(self.parts, self.columns, strict=True)
@@ -73,11 +78,11 @@ class Composite(Units):
         )
 
     @property
-    def num_joint_states(self):
+    def num_joint_states(self) -> int | None:
         counts = [part.num_joint_states for part in self.parts]
         return None if None in counts else math.prod(counts)
 
-    def joint_states(self, index):
+    def joint_states(self, index: Tensor) -> Tensor:
         if self.num_joint_states is None:
             raise ValueError(f"The states of {self} cannot be enumerated.")
         states, index = [], ops.cast(index, "int64")
@@ -89,7 +94,7 @@ class Composite(Units):
         return ops.concatenate(states, axis=1)
 
     @property
-    def description(self):
+    def description(self) -> str:
         return " and ".join(
             f"{part.description} (columns {columns.start} to "
             f"{columns.stop - 1})"
@@ -97,41 +102,47 @@ class Composite(Units):
         )
 
     @property
-    def approximation(self):
+    def approximation(self) -> str | None:
         """That of the first part that has one."""
         return next(filter(None, (p.approximation for p in self.parts)), None)
 
-    def least_curvature(self, inverse_temperature=1.0):
+    def least_curvature(self, inverse_temperature: float = 1.0) -> float:
         return min(p.least_curvature(inverse_temperature) for p in self.parts)
 
-    def fits(self, x, xp=np):
+    def fits(self, x: Array, xp: Any = np) -> Any:
         parts = zip(self.parts, self.columns, strict=True)
         return xp.concatenate([p.fits(x[:, c], xp) for p, c in parts], axis=1)
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Parameter]:
         own = [part.parameters() for part in self.parts]
         joined = {"bias": Parameter((self.width,))}
         return joined | self._named(own)
 
-    def statistics(self, x):
+    def statistics(self, x: Array) -> dict[str, Tensor]:
         own = self._each("statistics", x)
         return {"bias": x} | self._named(own)
 
-    def base_energy(self, x):
+    def base_energy(self, x: Array) -> Tensor | None:
         energies = [e for e in self._each("base_energy", x) if e is not None]
         return sum(energies) if energies else None
 
-    def log_partition(self, inputs, params):
+    def log_partition(self, inputs: Array, params: Params) -> Tensor:
         return sum(self._each("log_partition", inputs, params))
 
-    def log_partition_change(self, inputs, params, new_inputs, new_params):
+    def log_partition_change(
+        self,
+        inputs: Array,
+        params: Params,
+        new_inputs: Array,
+        new_params: Params,
+    ) -> Tensor:
         arguments = inputs, params, new_inputs, new_params
         return sum(self._each("log_partition_change", *arguments))
 
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         return ops.concatenate(self._each("mean", inputs, params), axis=1)
 
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """A draw of each part, from a stream of its own."""
         draws = [
             part.sample(*arguments, random.fold_in(stream, number))
@@ -141,26 +152,32 @@ class Composite(Units):
         ]
         return ops.concatenate(draws, axis=1)
 
-    def fit_parameters(self, mean, variance=None):
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
         return self._joined(self._each("fit_parameters", mean, variance))
 
-    def base_parameters(self, mean, variance, params):
+    def base_parameters(
+        self, mean: Array, variance: Array | None, params: Params
+    ) -> dict[str, Tensor]:
         return self._joined(
             self._each("base_parameters", mean, variance, params)
         )
 
-    def start_parameters(self, mean, variance, inverse_temperature):
+    def start_parameters(
+        self, mean: Array, variance: Array | None, inverse_temperature: float
+    ) -> dict[str, Tensor]:
         return self._joined(
             part.start_parameters(*moments, inverse_temperature)
             for part, moments in self._split(mean, variance)
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         serialize = keras.saving.serialize_keras_object
         return {"parts": [serialize(part) for part in self.parts]}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(parts=keras.saving.deserialize_keras_object(config["parts"]))
 
     def __repr__(self):

@@ -1,9 +1,12 @@
 """Which values units take, and which data they can stand for."""
 
+from typing import Any, Self
+
 import numpy as np
 from keras import ops
 
 from keras_rbm import checks
+from keras_rbm.typing import Array, Config, Tensor
 from keras_rbm.units import data_checks
 from keras_rbm.units.sites import Sites
 
@@ -24,18 +27,18 @@ class Domain:
 
     #: The states of a unit, if they are few: numbers, or rows of numbers
     #: where a unit takes several columns.
-    states = None
+    states: Any = None
 
-    def __init__(self, size):
+    def __init__(self, size: int):
         self.size = checks.positive_integer("size", size)
 
     @property
-    def width(self):
+    def width(self) -> int:
         """Number of columns that these units take in a batch."""
         return self.size
 
     @property
-    def sites(self):
+    def sites(self) -> tuple[Sites, ...]:
         """Those of the units that have few states, as a tuple of `Sites`."""
         if self.states is None:
             return ()
@@ -43,11 +46,11 @@ class Domain:
         return (Sites(0, self.size, states.reshape(len(states), -1)),)
 
     @property
-    def num_joint_states(self):
+    def num_joint_states(self) -> int | None:
         """How many states all units have together; `None` if uncountable."""
         return None if self.states is None else len(self.states) ** self.size
 
-    def joint_states(self, index):
+    def joint_states(self, index: Tensor) -> Tensor:
         """The joint states of these numbers, by the digits of them.
 
         Args:
@@ -64,7 +67,7 @@ class Domain:
             raise ValueError(f"The states of {self} cannot be enumerated.")
         return self.sites[0].joint_states(index)
 
-    def fits(self, x, xp=np):
+    def fits(self, x: Array, xp: Any = np) -> Any:
         """Which values can be part of data on this side: states or means.
 
         Args:
@@ -78,7 +81,7 @@ class Domain:
         # Written so that NaN, for which every comparison fails, is an error.
         return (x >= low) & (x <= high) & xp.isfinite(x)
 
-    def nearest(self, x):
+    def nearest(self, x: Array) -> Tensor:
         """The states that are nearest to data.
 
         Args:
@@ -94,7 +97,7 @@ class Domain:
             end = sites.end
         return ops.concatenate([*parts, x[:, end:]], axis=1)
 
-    def check(self, x, name="x"):
+    def check(self, x: Array, name: str = "x") -> None:
         """Checks that data can be states of these units.
 
         Args:
@@ -108,7 +111,7 @@ class Domain:
         """
         data_checks.check(self, x, name)
 
-    def check_states(self, x, name="x"):
+    def check_states(self, x: Array, name: str = "x") -> None:
         """Checks that data are states of these units, not means of them.
 
         The log-likelihood of grey values is none: where units have a list of
@@ -125,17 +128,17 @@ class Domain:
         data_checks.check_states(self, x, name)
 
     @property
-    def description(self):
+    def description(self) -> str:
         """What data must be, for errors."""
         low, high = self.support
         return f"finite values from {np.min(low):g} to {np.max(high):g}"
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """Returns the constructor's arguments."""
         return {"size": self.size}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """Returns units from what `get_config` returned."""
         return cls(**config)
 

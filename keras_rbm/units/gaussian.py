@@ -6,6 +6,8 @@ import keras
 from keras import ops
 
 from keras_rbm import random
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.precision import Quadratic
 
 
@@ -32,21 +34,23 @@ class Gaussian(Quadratic):
 
     activation = "linear"
 
-    def affine(self, kernel, params):
+    def affine(self, kernel: Array, params: Params) -> tuple[Tensor, Tensor]:
         """Both divided by the precision, as in `mean`."""
         precision = params["precision"]
         return kernel / precision, params["bias"] / precision
 
-    def square_and_rest(self, z, precision):
+    def square_and_rest(
+        self, z: Array, precision: Array
+    ) -> tuple[Tensor, Tensor]:
         """log_partition = z^2 / (2 precision) + log(2 pi / precision) / 2."""
         rest = 0.5 * (math.log(2 * math.pi) - ops.log(precision))
         return z, ops.broadcast_to(rest, ops.shape(z))
 
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         """(bias + inputs) / precision."""
         return (inputs + params["bias"]) / params["precision"]
 
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """The mean and a normal draw of standard deviation precision^-1/2."""
         draws = random.normal(stream, ops.shape(inputs))
         draws = ops.cast(draws, inputs.dtype)
@@ -54,5 +58,5 @@ class Gaussian(Quadratic):
             params["precision"]
         )
 
-    def fitted_bias(self, mean, precision):
+    def fitted_bias(self, mean: Array, precision: Array) -> Tensor:
         return mean * precision

@@ -7,6 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_rbm import random, special
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.base import Parameter
 from keras_rbm.units.termwise import Termwise
 
@@ -45,14 +47,14 @@ class NoisyReLU(Termwise):
         "their energy belongs to"
     )
 
-    def least_curvature(self, inverse_temperature=1.0):
+    def least_curvature(self, inverse_temperature: float = 1.0) -> float:
         """That of the base energy."""
         return 1.0
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Parameter]:
         return {"bias": Parameter((self.size,))}
 
-    def base_energy(self, x):
+    def base_energy(self, x: Array) -> Tensor:
         """x^2 / 2 - sum_k (1 - e^(-k x)) / (k (e^k - 1)), for real x >= 0.
 
         Which is the sum of the logarithms for integers, by their series.
@@ -62,21 +64,23 @@ class NoisyReLU(Termwise):
             total = power * (total + 1 / (k * math.expm1(k)))
         return ops.sum(0.5 * ops.square(x) + total - _AT_0, axis=-1)
 
-    def log_partitions(self, inputs, params):
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
         """-Li2(-exp(z)), the integral of the mean, of each unit."""
         return special.softplus_integral(inputs + params["bias"])
 
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         """log(1 + exp(bias + inputs))."""
         return ops.softplus(inputs + params["bias"])
 
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """max(0, z + noise), the noise normal of variance sigmoid(z)."""
         z = inputs + params["bias"]
         noise = ops.cast(random.normal(stream, ops.shape(z)), z.dtype)
         return ops.relu(z + ops.sqrt(ops.sigmoid(z)) * noise)
 
-    def fit_parameters(self, mean, variance=None):
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
         """log(exp(mean) - 1), with a mean of 0.001 or more."""
         mean = ops.maximum(ops.cast(mean, "float64"), 1e-3)
         return {"bias": mean + ops.log(-ops.expm1(-mean))}

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_rbm import checks
 from keras_rbm.constraints import AtLeast
+from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter, Units
 
 # The least variance of data that a precision is fitted to.
@@ -30,7 +31,12 @@ class Quadratic(Units):
         ValueError: If an argument is not as described.
     """
 
-    def __init__(self, size, precision=None, minimum_precision=0.01):
+    def __init__(
+        self,
+        size: int,
+        precision: float | None = None,
+        minimum_precision: float = 0.01,
+    ):
         super().__init__(size)
         self.precision = precision
         if precision is not None:
@@ -39,11 +45,11 @@ class Quadratic(Units):
             "minimum_precision", minimum_precision
         )
 
-    def least_curvature(self, inverse_temperature=1.0):
+    def least_curvature(self, inverse_temperature: float = 1.0) -> float:
         """The fixed precision, or the least that a learned one can have."""
         return inverse_temperature * (self.precision or self.minimum_precision)
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Parameter]:
         fixed = self.precision is not None
         precision = Parameter(
             (self.size,),
@@ -55,11 +61,13 @@ class Quadratic(Units):
         )
         return {"bias": Parameter((self.size,)), "precision": precision}
 
-    def statistics(self, x):
+    def statistics(self, x: Array) -> dict[str, Tensor]:
         return {"bias": x, "precision": -0.5 * ops.square(x)}
 
     @abc.abstractmethod
-    def square_and_rest(self, z, precision):
+    def square_and_rest(
+        self, z: Array, precision: Array
+    ) -> tuple[Tensor, Tensor]:
         """S and r of the log-partition s^2 / (2 precision) + r.
 
         Args:
@@ -70,12 +78,18 @@ class Quadratic(Units):
             Two tensors of the shape of `z`.
         """
 
-    def log_partition(self, inputs, params):
+    def log_partition(self, inputs: Array, params: Params) -> Tensor:
         z, precision = inputs + params["bias"], params["precision"]
         s, rest = self.square_and_rest(z, precision)
         return ops.sum(0.5 * ops.square(s) / precision + rest, axis=-1)
 
-    def log_partition_change(self, inputs, params, new_inputs, new_params):
+    def log_partition_change(
+        self,
+        inputs: Array,
+        params: Params,
+        new_inputs: Array,
+        new_params: Params,
+    ) -> Tensor:
         """`log_partition` of the last two arguments less that of the first.
 
         s'^2 / q' - s^2 / q = ((s' - s) (s' + s) + s^2 (q - q') / q) / q',
@@ -89,7 +103,9 @@ class Quadratic(Units):
         change = (new_s - s) * (new_s + s) + ops.square(s) * (q - new_q) / q
         return ops.sum(0.5 * change / new_q + (new_rest - rest), axis=-1)
 
-    def fit_parameters(self, mean, variance=None):
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
         """The precision 1 / variance, and the bias that gives the mean.
 
         The variance is taken to be at least 0.001, so that what is constant
@@ -98,7 +114,9 @@ class Quadratic(Units):
         """
         return self._fitted(mean, variance, 1.0)
 
-    def base_parameters(self, mean, variance, params):
+    def base_parameters(
+        self, mean: Array, variance: Array | None, params: Params
+    ) -> dict[str, Tensor]:
         """As `fit_parameters`, but with a fixed precision as it is scaled."""
         if self.precision is None:
             return self.fit_parameters(mean, variance)
@@ -106,7 +124,9 @@ class Quadratic(Units):
         bias = self.fitted_bias(ops.cast(mean, "float64"), precision)
         return {"bias": bias, "precision": precision}
 
-    def start_parameters(self, mean, variance, inverse_temperature):
+    def start_parameters(
+        self, mean: Array, variance: Array | None, inverse_temperature: float
+    ) -> dict[str, Tensor]:
         """The same at that inverse temperature, which multiplies both.
 
         A fixed precision is not set.
@@ -117,10 +137,10 @@ class Quadratic(Units):
         return fitted
 
     @abc.abstractmethod
-    def fitted_bias(self, mean, precision):
+    def fitted_bias(self, mean: Array, precision: Array) -> Tensor:
         """The bias that gives the units this mean, of the same shape."""
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "precision": self.precision,

@@ -7,6 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_rbm import random, special
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.precision import Quadratic
 
 _LOG_ROOT = 0.5 * math.log(2 * math.pi)
@@ -40,7 +42,9 @@ class ReLU(Quadratic):
 
     support = (0.0, np.inf)
 
-    def square_and_rest(self, z, precision):
+    def square_and_rest(
+        self, z: Array, precision: Array
+    ) -> tuple[Tensor, Tensor]:
         """The log-partition, with a = z / sqrt(precision).
 
             z^2 / (2 precision) + log(Phi(a) sqrt(2 pi / precision)), a >= 0
@@ -55,7 +59,7 @@ class ReLU(Quadratic):
         rest = ops.where(a < 0, negative, positive)
         return ops.relu(z), rest - 0.5 * ops.log(precision)
 
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         """The mean of the truncated law.
 
         (a + phi(a) / Phi(a)) / sqrt(precision) for a >= 0, and for a < 0 the
@@ -64,14 +68,14 @@ class ReLU(Quadratic):
         root = ops.rsqrt(params["precision"])
         return _mean((inputs + params["bias"]) * root) * root
 
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """What a normal draw beyond -a exceeds it by, / sqrt(precision)."""
         root = ops.rsqrt(params["precision"])
         a = (inputs + params["bias"]) * root
         draws = random.truncated_normal(stream, ops.cast(-a, "float32"))
         return ops.cast(draws, inputs.dtype) * root
 
-    def fitted_bias(self, mean, precision):
+    def fitted_bias(self, mean: Array, precision: Array) -> Tensor:
         """Newton's method for a; the mean rises with it, and is convex.
 
         The mean is kept at 0.001 standard deviations or more.

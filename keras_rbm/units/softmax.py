@@ -1,10 +1,14 @@
 """Sites that are in one of several categories."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_rbm import checks, random
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter
 from keras_rbm.units.termwise import Termwise
 
@@ -33,7 +37,7 @@ class Softmax(Termwise):
 
     support = (0.0, 1.0)
 
-    def __init__(self, size, categories):
+    def __init__(self, size: int, categories: int):
         super().__init__(size)
         self.categories = checks.positive_integer("categories", categories)
         if self.categories < 2:
@@ -43,27 +47,27 @@ class Softmax(Termwise):
             )
 
     @property
-    def width(self):
+    def width(self) -> int:
         return self.size * self.categories
 
     @property
-    def states(self):
+    def states(self) -> np.ndarray:
         """The rows of the identity, one for each category."""
         return np.eye(self.categories)
 
     @property
-    def activation(self):
+    def activation(self) -> str | None:
         """That of one site; several have none in Keras."""
         return "softmax" if self.size == 1 else None
 
     @property
-    def description(self):
+    def description(self) -> str:
         return (
             "one-hot rows, or probabilities from 0 to 1 with a sum of 1, in "
             f"the {self.categories} columns of each site"
         )
 
-    def fits(self, x, xp=np):
+    def fits(self, x: Array, xp: Any = np) -> Any:
         """Whether a value is from 0 to 1, and those of its site sum to 1.
 
         Where they do not, all columns of the site are to blame, unless one
@@ -77,19 +81,19 @@ class Softmax(Termwise):
         whole = (distance <= _TOLERANCE) | ~all_inside
         return inside & xp.repeat(whole[:, :, 0], self.categories, axis=1)
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Parameter]:
         return {"bias": Parameter((self.width,))}
 
-    def log_partitions(self, inputs, params):
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
         """Log sum_k exp(z_k), of each site."""
         return ops.logsumexp(self._by_site(inputs + params["bias"]), axis=2)
 
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         """Softmax(z), of each site."""
         p = ops.softmax(self._by_site(inputs + params["bias"]), axis=2)
         return ops.reshape(p, (-1, self.width))
 
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """The first category whose cumulative probability is above u.
 
         With one uniform u for each site. Roundings can neither draw a
@@ -108,7 +112,9 @@ class Softmax(Termwise):
         x = ops.one_hot(first, self.categories, dtype=inputs.dtype)
         return ops.reshape(x, (-1, self.width))
 
-    def fit_parameters(self, mean, variance=None):
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
         """Log mean of each category, with a mean of 0 over those of a site.
 
         The mean is kept 0.001 away from 0, so that a category that the data
@@ -119,7 +125,7 @@ class Softmax(Termwise):
         bias = bias - ops.mean(bias, axis=1, keepdims=True)
         return {"bias": ops.reshape(bias, (-1,))}
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "categories": self.categories}
 
     def _by_site(self, x):

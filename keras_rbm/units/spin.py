@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from keras_rbm import random
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.base import Parameter
 from keras_rbm.units.termwise import Termwise
 
@@ -27,24 +29,26 @@ class Spin(Termwise):
     states = (-1.0, 1.0)
     activation = "tanh"
 
-    def parameters(self):
+    def parameters(self) -> dict[str, Parameter]:
         return {"bias": Parameter((self.size,))}
 
-    def log_partitions(self, inputs, params):
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
         """log(2 cosh z) = |z| + log(1 + exp(-2 |z|)), of each unit."""
         size = ops.abs(inputs + params["bias"])
         return size + ops.log(1.0 + ops.exp(-2.0 * size))
 
-    def mean(self, inputs, params):
+    def mean(self, inputs: Array, params: Params) -> Tensor:
         """Tanh(bias + inputs)."""
         return ops.tanh(inputs + params["bias"])
 
-    def sample(self, inputs, params, stream):
+    def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """1 with probability sigmoid(2 z), else -1."""
         p = ops.sigmoid(2.0 * (inputs + params["bias"]))
         return 2.0 * random.bernoulli(stream, p) - 1.0
 
-    def fit_parameters(self, mean, variance=None):
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
         """Artanh of the mean, log((1 + mean) / (1 - mean)) / 2.
 
         The mean is kept 0.002 away from -1 and 1, so that a unit that is

@@ -4,6 +4,7 @@ import abc
 
 from keras import ops
 
+from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.base import Units
 
 
@@ -16,7 +17,7 @@ class Termwise(Units):
     """
 
     @abc.abstractmethod
-    def log_partitions(self, inputs, params):
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
         """The log of sum_x exp(-energy(x) + inputs x) of each unit.
 
         Args:
@@ -27,10 +28,16 @@ class Termwise(Units):
             Tensor of shape `(batch, size)`, in nats.
         """
 
-    def log_partition(self, inputs, params):
+    def log_partition(self, inputs: Array, params: Params) -> Tensor:
         return ops.sum(self.log_partitions(inputs, params), axis=-1)
 
-    def log_partition_change(self, inputs, params, new_inputs, new_params):
+    def log_partition_change(
+        self,
+        inputs: Array,
+        params: Params,
+        new_inputs: Array,
+        new_params: Params,
+    ) -> Tensor:
         old = self.log_partitions(inputs, params)
         new = self.log_partitions(new_inputs, new_params)
         return ops.sum(new - old, axis=-1)
