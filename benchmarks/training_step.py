@@ -6,7 +6,7 @@ process of its own, for the threads of one library slow down those of another:
 - `fit`: an update as `RBM.fit` runs it, with its data pipeline, metrics,
   centring, optimizer and average of the weights;
 - `products`: the matrix products of that update alone, compiled by XLA;
-- `BernoulliRBM` of scikit-learn, by `partial_fit`, which is PCD-1 alone;
+- `BernoulliRBM` of scikit-learn, which has PCD-1 alone;
 - `rbms`, a PyTorch package, where it is installed;
 - `learnergy`, another, where it is installed: it has CD in place of PCD, which
   takes as many products, and as many sweeps;
@@ -19,6 +19,8 @@ Prints medians and the spread (10th to 90th percentile) as a Markdown table.
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -59,6 +61,8 @@ SHAPES = (
     ("PCD-1, batch 128, 784 x 128", 1, 128, 128),
 )
 VISIBLE, EXAMPLES = 784, 10_000
+# Updates before the clock starts, in each round.
+WARM_UP = 20
 
 
 class Timer(keras.callbacks.Callback):
@@ -105,6 +109,8 @@ def repeated(update):
     """Function of a number of updates that returns their seconds."""
 
     def seconds(updates):
+        for _ in range(WARM_UP):
+            update()
         begin = time.perf_counter()
         for _ in range(updates):
             result = update()
@@ -136,12 +142,19 @@ def products(sweeps, batch, hidden):
 
 
 def scikit_learn(sweeps, batch, hidden):
-    """`partial_fit` of a batch: PCD-1, whatever `sweeps` is."""
+    """What its `fit` does with a batch: PCD-1, whatever `sweeps` is.
+
+    `partial_fit` would compute in double precision.
+    """
     if sweeps > 1:
         return None
     x = batches(batch)
-    model = BernoulliRBM(hidden, learning_rate=0.05, random_state=0)
-    return repeated(lambda: model.partial_fit(next(x)))
+    model = BernoulliRBM(
+        hidden, learning_rate=0.05, batch_size=batch, n_iter=1, random_state=0
+    )
+    model.fit(next(x))
+    rng = np.random.RandomState(0)
+    return repeated(lambda: model._fit(next(x), rng))
 
 
 def torch_rbms(sweeps, batch, hidden):
@@ -248,19 +261,20 @@ def milliseconds(updates):
 def race(sweeps, batch, hidden, rounds, updates):
     """Returns `{contestant: milliseconds an update, a list by round}`."""
     context = multiprocessing.get_context("spawn")
-    pools, times = {}, {}
     shape = sweeps, batch, hidden
-    try:
+    times = {}
+    with contextlib.ExitStack() as stack:
+        processes = {}
         for name in CONTESTANTS:
-            pools[name] = context.Pool(1)
-            if pools[name].apply(set_up, (name, shape, updates)):
-                times[name] = []
+            process = stack.enter_context(
+                concurrent.futures.ProcessPoolExecutor(1, mp_context=context)
+            )
+            if process.submit(set_up, name, shape, updates).result():
+                processes[name], times[name] = process, []
         for _ in range(rounds):
-            for name, values in times.items():
-                values.append(pools[name].apply(milliseconds, (updates,)))
-    finally:
-        for pool in pools.values():
-            pool.terminate()
+            for name, process in processes.items():
+                found = process.submit(milliseconds, updates).result()
+                times[name].append(found)
     return times
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -26,6 +27,21 @@ def test_all_contestants_run(name):
     benchmark = load("training_step")
     assert benchmark.set_up(name, (1, 20, 8), 50)
     assert benchmark.milliseconds(50) > 0
+
+
+@pytest.mark.slow
+def test_contestants_race_in_processes_of_their_own(monkeypatch):
+    # A process finds what it calls by the name of its module.
+    for name in ("training_step", "sklearn_pipeline"):
+        monkeypatch.setitem(sys.modules, name, load(name))
+    monkeypatch.syspath_prepend(str(FOLDER))
+    times = sys.modules["training_step"].race(1, 20, 8, rounds=2, updates=50)
+    assert {"fit", "products", "scikit-learn"} <= set(times)
+    assert all(len(values) == 2 for values in times.values())
+    assert all(min(values) > 0 for values in times.values())
+    times = sys.modules["sklearn_pipeline"].race(1, 30, 10, hidden=4)
+    assert list(times) == ["BernoulliRBM", "RBMTransformer"]
+    assert all(x.shape == (1, 2) and x.min() > 0 for x in times.values())
 
 
 def test_who_has_no_such_shape_does_not_take_part():

@@ -64,7 +64,7 @@ class ChainHealth(Measured):
     of the spread of free energies lie between chains), more than half of the
     units never flip, or, for a `TemperedChain`, a swap rate is below 0.05
     (replicas that swap but never travel the whole ladder go unseen). Another
-    goes there when more than half of the top layer is constant.
+    goes there when more than half of the top layer is constant a second time.
     The autocorrelation time itself is no reason: machines that learn digits
     well have hundreds of sweeps, since the change of the weights moves their
     chains on; their memory stays below 0.7.
@@ -109,18 +109,18 @@ class ChainHealth(Measured):
         if self.v_train is not None:
             self.model.example_units.check(self.v_train, "v_train")
         super().on_train_begin(logs)
-        self._warned = self._warned_of_top = False
+        self._warned, self._times_top_constant = False, 0
 
     def get_state(self) -> State:
         return super().get_state() | {
             "warned": self._warned,
-            "warned_of_top": self._warned_of_top,
+            "times_top_constant": self._times_top_constant,
         }
 
     def set_state(self, state: State) -> None:
         super().set_state(state)
         self._warned = state["warned"]
-        self._warned_of_top = state["warned_of_top"]
+        self._times_top_constant = state.get("times_top_constant", 0)
 
     def measure(self, step: int) -> dict[str, float]:
         values = self._machine_values()
@@ -144,7 +144,7 @@ class ChainHealth(Measured):
                 )
         # Beside an example the states hold the means of a layer above.
         top = v[:, self.model.example_units.width :]
-        if top.size:
+        if top.size and len(top) > 1:
             values[_TOP_CONSTANT] = hidden_units.constant(top)
         states = machine.hidden.states
         if states is not None:
@@ -194,8 +194,9 @@ class ChainHealth(Measured):
         return values
 
     def _warn_of_top(self, step, constant):
-        if constant > MAX_TOP_CONSTANT and not self._warned_of_top:
-            self._warned_of_top = True
+        self._times_top_constant += constant > MAX_TOP_CONSTANT
+        # Once, and not of a start, from which no unit has learned yet.
+        if constant > MAX_TOP_CONSTANT and self._times_top_constant == 2:
             _LOG.warning(
                 "epoch %d: %.0f%% of the top layer's units have the same mean "
                 "for all examples, and learn nothing. Lower the learning "

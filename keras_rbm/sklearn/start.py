@@ -16,13 +16,15 @@ from keras_rbm.sklearn import rows
 _PARTS = 100
 
 
-def model(estimator, x, seed):
+def model(estimator, x, seed, most_chains=np.inf):
     """A compiled `RBM` that has seen the mean of the data.
 
     Args:
         estimator: An `RBMTransformer`, whose arguments are checked.
         x: Array or CSR matrix of shape `(examples, features)`.
         seed: Integer, the seed of the model.
+        most_chains: What `batch_size` chains are at most, where the estimator
+            is given no chain.
 
     Returns:
         An `RBM` whose optimizer is built.
@@ -40,7 +42,7 @@ def model(estimator, x, seed):
     rbm = RBM(
         _visible(e, x.shape[1]),
         _units("hidden_units", e.hidden_units, e.n_components),
-        chain=_chain(e.chain, e.batch_size),
+        chain=_chain(e.chain, min(e.batch_size, most_chains)),
         centered=e.centered,
         kernel_initializer=keras.initializers.LecunNormal(seed),
         kernel_regularizer=keras.regularizers.L2(e.weight_decay / 2)
@@ -113,10 +115,10 @@ def _units(name, function, size):
     return found
 
 
-def _chain(chain, batch_size):
+def _chain(chain, num_chains):
     """A chain of the estimator's own; that of the user stays as it is."""
     if chain is None:
-        return PersistentChain(batch_size, name="chain")
+        return PersistentChain(num_chains, name="chain")
     if not isinstance(chain, Chain):
         raise ValueError(
             "`chain` must be a Chain, such as PersistentChain(100), or None. "

@@ -55,7 +55,8 @@ class RBMTransformer(
         random_state: Integer, `RandomState`, or `None` for another at each
             fit.
         chain: A `keras_rbm.Chain`, of which a copy is used. `None` for
-            `PersistentChain(batch_size)`, which is what `BernoulliRBM` has.
+            `PersistentChain(batch_size)`, which is what `BernoulliRBM` has; of
+            fewer chains in `fit`, if there are fewer examples.
         momentum: Weight of past gradients, in [0, 1).
         weight_decay: How much of the weights is subtracted from their
             gradient, 0 or more.
@@ -129,7 +130,7 @@ class RBMTransformer(
         """
         X = self._validated(X, reset=True)
         start.check_examples(self, X)
-        self._start(X)
+        self._start(X, X.shape[0])
         passes = training.passes(
             self.model_, X, self.batch_size, self.random_state_
         )
@@ -236,8 +237,8 @@ class RBMTransformer(
             dtype=(np.float64, np.float32),
         )
 
-    def _start(self, X):
+    def _start(self, X, most_chains=np.inf):
         self.random_state_ = check_random_state(self.random_state)
         seed = self.random_state_.randint(2**31 - 1)
-        self.model_ = start.model(self, X, seed)
+        self.model_ = start.model(self, X, seed, most_chains)
         self._n_features_out = self.model_.hidden.width

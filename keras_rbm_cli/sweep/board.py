@@ -57,7 +57,7 @@ def write_run(folder, axes, point, row):
         hp.hparams(
             {name: kinds[name](value) for name, value in point.items()},
             # With the sweep's: trials of one name are averaged into one row.
-            trial_id=f"{folder.parent.name}/{folder.name}",
+            trial_id=f"{folder.resolve().parent.name}/{folder.name}",
         )
         for name in table.METRICS:
             if row[name] is not None:

@@ -280,7 +280,7 @@ def test_a_top_layer_that_no_example_moves_gives_one_warning(tmp_path, caplog):
             if "top layer" in line
         ]
         assert len(told) == (constant > 0.5)
-    assert told[0].startswith("epoch 1: 67% of the top layer's units have")
+    assert told[0].startswith("epoch 2: 67% of the top layer's units have")
 
 
 def test_without_training_examples(tmp_path):

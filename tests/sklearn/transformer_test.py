@@ -145,6 +145,26 @@ def test_an_update_is_that_of_the_model():
     assert int(estimator.model_.updates) == 4
 
 
+def test_a_chain_of_its_own_has_the_size_of_a_batch():
+    x = examples(10)
+    few, all_of_them = (
+        RBMTransformer(**SMALL | {"batch_size": size}).fit(x)
+        for size in (4, 10**9)
+    )
+    assert type(few.model_.chain) is keras_rbm.PersistentChain
+    assert few.model_.chain.num_chains == 4
+    assert all_of_them.model_.chain.num_chains == 10
+    updated = RBMTransformer(**SMALL | {"batch_size": 4}).partial_fit(x)
+    assert updated.model_.chain.num_chains == 4
+    # The chains go on from a pickle as they would without.
+    again = pickle.loads(pickle.dumps(updated)).partial_fit(x)
+    updated.partial_fit(x)
+    np.testing.assert_array_equal(
+        again.model_.chain.particles, updated.model_.chain.particles
+    )
+    np.testing.assert_array_equal(again.components_, updated.components_)
+
+
 def test_fit_depends_on_random_state_alone(fitted):
     x = examples()
     again = RBMTransformer(**SMALL).fit(x)
