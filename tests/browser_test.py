@@ -350,7 +350,7 @@ def look_at_hyper_parameters(page):
 
     def look():
         assert {
-            *("RBM.hidden", "RBM.hidden=8", "RBM.hidden=16"),
+            *("RBM.hidden", "sweep/RBM.hidden=8", "sweep/RBM.hidden=16"),
             *(table.METRICS[f"log_likelihood_{end}"] for end in ends),
             *("-25.125", "-24.875", "-24.375", "-24.125"),
         } <= {*page.words()}
