@@ -148,11 +148,9 @@ class ChainHealth(Measured):
             values[_TOP_CONSTANT] = hidden_units.constant(top)
         states = machine.hidden.states
         if states is not None:
-            low, high = np.min(states), np.max(states)
-            share = 0.01 * (high - low)
-            dead, saturated = most < low + share, least > high - share
-            values[f"{tags.LEARNING}/hidden_dead"] = dead.mean()
-            values[f"{tags.LEARNING}/hidden_saturated"] = saturated.mean()
+            dead, saturated = hidden_units.useless(states, least, most)
+            values[f"{tags.LEARNING}/hidden_dead"] = dead
+            values[f"{tags.LEARNING}/hidden_saturated"] = saturated
         return values
 
     def _chains(self):

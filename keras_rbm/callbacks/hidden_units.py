@@ -24,6 +24,16 @@ def ranges(machine, v):
     return total / len(v), least, most
 
 
+def useless(states, least, most):
+    """Shares of units that no example switches on, and that none switches off.
+
+    Their means stay below 0.01, or above 0.99, of the way between the states.
+    """
+    low, high = np.min(states), np.max(states)
+    share = 0.01 * (high - low)
+    return np.mean(most < low + share), np.mean(least > high - share)
+
+
 @compiled
 def _ranges_of_batch(machine, v):
     inputs = machine_lib.hidden_inputs(machine, v)
