@@ -192,9 +192,10 @@ class ChainHealth(Measured):
         return values
 
     def _warn_of_top(self, step, constant):
-        self._times_top_constant += constant > MAX_TOP_CONSTANT
+        dead = bool(constant > MAX_TOP_CONSTANT)  # A checkpoint holds JSON.
+        self._times_top_constant += dead
         # Once, and not of a start, from which no unit has learned yet.
-        if constant > MAX_TOP_CONSTANT and self._times_top_constant == 2:
+        if dead and self._times_top_constant == 2:
             _LOG.warning(
                 "epoch %d: %.0f%% of the top layer's units have the same mean "
                 "for all examples, and learn nothing. Lower the learning "

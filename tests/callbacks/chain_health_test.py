@@ -1,3 +1,4 @@
+import json
 import logging
 
 import keras
@@ -281,6 +282,14 @@ def test_a_top_layer_that_no_example_moves_gives_one_warning(tmp_path, caplog):
         ]
         assert len(told) == (constant > 0.5)
     assert told[0].startswith("epoch 2: 67% of the top layer's units have")
+    # A checkpoint can hold what it has counted.
+    callback = callbacks.ChainHealth(tmp_path, V)
+    callback.set_model(ours)
+    callback.on_train_begin()
+    callback.on_epoch_end(0)
+    state = json.loads(json.dumps(callback.get_state()))
+    assert state["times_top_constant"] == 1
+    callback.on_train_end()
 
 
 def test_without_training_examples(tmp_path):
