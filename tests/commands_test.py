@@ -1,0 +1,141 @@
+"""The commands that the pages show are ones that there are.
+
+They are read as the shell and the program would read them, with their configs
+and bindings, but not run: many take minutes, or MNIST.
+"""
+
+import pathlib
+import re
+import shlex
+
+import gin
+import keras
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from keras_rbm import experiment
+from keras_rbm_cli import configuration, folders, options
+from keras_rbm_cli.sweep import grid
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+# What starts training, with the arguments that follow.
+PROGRAM = re.compile(
+    r"(?:^|.* )(?:python train\.py|keras-rbm|run --rm train) (--.*)$"
+)
+# Configs that a page has the reader write, and what they include.
+WRITTEN = {"mine.gin": "base.gin"}
+# Those of the two data sets of Brack's code.
+BRACK = ["bars_and_stripes.gin", "mnist_blog.gin"]
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+def shown(page):
+    """Lines of shell of a page, those that go on joined, and inline code."""
+    text = re.sub(r"\\\n\s*", "", FENCED.sub("", page.read_text()))
+    inline = re.findall(r"`([^`]+)`", text)
+    return [
+        *re.findall(r"^ {4,}(\S.*)$", text, re.MULTILINE),
+        *(" ".join(code.split()) for code in inline),
+    ]
+
+
+def trainings():
+    """Pages, and arguments of the program that they show."""
+    for page in PAGES:
+        for line in shown(page):
+            found = PROGRAM.match(line)
+            # A form, not a command; another program of the image.
+            if found and '"..."' not in line and "--entrypoint" not in line:
+                yield name(page), found[1]
+
+
+def options_of_brack():
+    """Rows of the table of Brack's options, and arguments that they show."""
+    text = (ROOT / "docs" / "coming_from.md").read_text()
+    for option, here in re.findall(r"^\| (`--.*) \| (.*) \|$", text, re.M):
+        for arguments in re.findall(r"`(--[^` ]+ [^`]+)`", here):
+            yield option, arguments
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    configuration.register(gin, keras, experiment)
+
+
+def read(arguments, config=None):
+    """Reads arguments as `train.py` does; anything unknown is an error."""
+    gin.clear_config()
+    with flagsaver.flagsaver():
+        words = shlex.split(arguments, comments=True)
+        assert flags.FLAGS(["train.py", *words]) == ["train.py"]
+        given = options.CONFIG.present or config is None
+        wanted = options.CONFIG.value if given else config
+        path = folders.find(WRITTEN.get(wanted, wanted))
+        bindings = configuration.bindings()
+        axes = grid.axes(options.SWEEP.value)
+        bound = [
+            *(binding.partition("=")[0].strip() for binding in bindings),
+            *axes,
+        ]
+        for point in grid.points(axes):
+            gin.clear_config()
+            configuration.read(gin, path, [*bindings, *grid.bindings(point)])
+        for parameter in bound:
+            configuration.check_name(gin, parameter)
+    gin.clear_config()
+
+
+@pytest.mark.parametrize(("page", "arguments"), sorted(set(trainings())))
+def test_a_training_is_one_that_the_program_knows(page, arguments):
+    read(arguments)
+
+
+@pytest.mark.parametrize(("option", "arguments"), list(options_of_brack()))
+def test_an_option_of_brack_has_a_counterpart(option, arguments):
+    for config in BRACK:
+        read(arguments, config)
+
+
+def test_what_is_not_there_is_found():
+    with pytest.raises(flags.Error, match="epoch_count"):
+        read("--epoch_count 3")
+    with pytest.raises(Exception, match=r"no config 'none\.gin'"):
+        read("--config none.gin")
+    with pytest.raises(ValueError, match="gin_factory"):
+        read("--set RBM.gin_factory=1")
+
+
+def test_the_pages_show_trainings():
+    assert len(set(trainings())) > 50
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_benchmark_has_the_options_that_are_shown(page):
+    for line in shown(page):
+        found = re.search(r"python (benchmarks/\w+\.py)(.*)$", line)
+        if found:
+            source = (ROOT / found[1]).read_text()
+            for option in re.findall(r" (--\w+)", found[2]):
+                assert f'"{option}"' in source, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_target_of_make_is_there(page):
+    targets = re.findall(
+        r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    for line in shown(page):
+        found = re.match(r"make ([a-z-]+)(?: |$)", line)
+        if found:
+            assert found[1] in targets, line
