@@ -10,8 +10,6 @@ import re
 import zipfile
 from typing import NamedTuple
 
-from keras import ops
-
 _LOG = logging.getLogger("keras_rbm")
 # Members of the archive, beside those of a `.keras` file.
 _STATE, _SUMS = "run.json", "SHA256SUMS"
@@ -30,7 +28,7 @@ class Checkpoint(NamedTuple):
     state: dict
 
 
-def write(model, directory, state, keep=3):
+def write(model, directory, updates, state, keep=3):
     """Saves a model, and where its run stands, as one file.
 
     The file is `update-NNNNNNNNNN.keras`, by the number of updates, which
@@ -39,8 +37,9 @@ def write(model, directory, state, keep=3):
     meanwhile, no checkpoint is lost, and none is ever seen half written.
 
     Args:
-        model: An `RBM`.
+        model: A Keras model.
         directory: Where to; it is made if need be.
+        updates: Number of updates that it has made.
         state: What to save beside the model, as JSON can hold it.
         keep: How many checkpoints to keep, this one counted. Those of more
             updates than the model has made are removed.
@@ -53,7 +52,6 @@ def write(model, directory, state, keep=3):
             are left as they are.
     """
     directory = pathlib.Path(directory)
-    updates = int(ops.convert_to_numpy(model.updates))
     path = directory / f"update-{updates:010d}.keras"
     aside = directory / f"writing-{os.getpid()}.keras"
     try:

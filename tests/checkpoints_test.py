@@ -22,7 +22,7 @@ def model():
 
 def write(model, directory, updates, **kwargs):
     model.updates.assign(updates)
-    return checkpoints.write(model, directory, STATE, **kwargs)
+    return checkpoints.write(model, directory, updates, STATE, **kwargs)
 
 
 def test_a_checkpoint_is_a_model_and_a_state(model, tmp_path):

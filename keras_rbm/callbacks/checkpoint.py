@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_rbm import checkpoints, checks, devices
 from keras_rbm.callbacks import run_state
@@ -35,7 +34,8 @@ class Checkpoint(keras.callbacks.Callback):
     ends with the same weights, optimizer, chains and history, bit for bit
     (with the same versions of the libraries on the same kind of processor).
     Keras's own callbacks that remember something, such as `EarlyStopping`,
-    begin anew; a run that one of them has ended is not resumed.
+    begin anew; a run that one of them has ended is not resumed. A model of
+    Keras's own, such as a classifier, is saved between epochs alone.
     This callback must be the last one in the list. A model that is no longer
     finite is not saved. Of several processes (`MultiWorkerMirroredStrategy`)
     the chief alone writes, and all read what it has written; minutes and
@@ -86,11 +86,11 @@ class Checkpoint(keras.callbacks.Callback):
         self._resumed = Position()
         self._stop = None
 
-    def resume(self, model: RBM) -> Position:
+    def resume(self, model: keras.Model) -> Position:
         """Brings a compiled model to where the newest checkpoint is.
 
         Args:
-            model: An `RBM`, made and compiled as the saved one was.
+            model: A Keras model, made and compiled as the saved one was.
 
         Returns:
             A `Position`; the beginning where there is no checkpoint.
@@ -126,7 +126,9 @@ class Checkpoint(keras.callbacks.Callback):
                 f"directory={self.directory}"
             )
         with devices.scope(strategy):
-            run_state.restore(model, self.latest, state["metrics"])
+            run_state.restore(
+                model, self.latest, state["metrics"], state["seeds"]
+            )
         self.rows = state["rows"]
         self._restored = state["callbacks"]
         self._resumed = Position(*state["position"])
@@ -175,6 +177,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._done, self._resumed = self._resumed, Position()
         workers = devices.num_workers(self.model.distribute_strategy)
         self._several = workers > 1
+        self._within = isinstance(self.model, RBM)  # Its `fit` takes a step.
         self._begin()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -183,7 +186,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = batch + 1
         # The first calls of an epoch that is resumed do nothing.
-        if (self._epoch, step) <= self._done[:2]:
+        if not self._within or (self._epoch, step) <= self._done[:2]:
             return
         # Several processes stop, and look at their clocks, between epochs.
         stop = None if self._several else self._stop
@@ -223,11 +226,12 @@ class Checkpoint(keras.callbacks.Callback):
                 "settings": self.settings,
                 "about": self.about,
                 "metrics": metrics,
+                "seeds": run_state.seeds(self.model),
                 "rows": self.rows,
                 "callbacks": [c.get_state() for c in self.callbacks],
             }
             self.latest = checkpoints.write(
-                self.model, self.directory, state, self.keep
+                self.model, self.directory, self._count(), state, self.keep
             )
         self._begin()
         if stop is not None:
@@ -239,4 +243,4 @@ class Checkpoint(keras.callbacks.Callback):
         self._time, self._updates = time.monotonic(), self._count()
 
     def _count(self):
-        return int(ops.convert_to_numpy(self.model.updates))
+        return run_state.updates(self.model)

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 from keras_rbm import devices
@@ -33,16 +34,34 @@ class Interrupted(Exception):
         self.reason = reason
 
 
-def restore(model, path, metrics):
+def updates(model):
+    """How many updates a model has made: by its optimizer, if it is no RBM."""
+    made = getattr(model, "updates", None)
+    made = model.optimizer.iterations if made is None else made
+    return int(keras.ops.convert_to_numpy(made))
+
+
+def seeds(model):
+    """States of layers that draw, such as Dropout; Keras saves them nowhere."""
+    return [
+        keras.ops.convert_to_numpy(variable).tolist()
+        for variable in _seed_variables(model)
+    ]
+
+
+def restore(model, path, metrics, seeds):
     """Gives a model what was saved, in the scope of its strategy.
 
     Args:
-        model: A compiled `RBM`.
+        model: A compiled Keras model.
         path: The `.keras` file.
         metrics: What `read` returned, or a part of it.
+        seeds: What `seeds` returned.
     """
     model.optimizer.build(model.trainable_variables)
     model.load_weights(path)
+    for variable, value in zip(_seed_variables(model), seeds, strict=True):
+        variable.assign(value)
     for metric in model.metrics:
         values = metrics.get(metric.name, ())  # None between epochs.
         for variable, value in zip(metric.variables, values, strict=False):
@@ -73,3 +92,11 @@ def plain(logs):
         name: value.item() if hasattr(value, "item") else value
         for name, value in logs.items()
     }
+
+
+def _seed_variables(model):
+    return [
+        variable
+        for variable in model.non_trainable_variables
+        if variable.name == "seed_generator_state"
+    ]

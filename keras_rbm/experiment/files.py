@@ -6,12 +6,33 @@ import pathlib
 
 import keras
 
-from keras_rbm import callbacks, devices
+from keras_rbm import callbacks, checkpoints, devices
 
 _LOG = logging.getLogger("keras_rbm")
 
 
-def resume(output, log_dir, checkpoint, model, epochs, updates):
+def checkpoint_folder(output, resume):
+    """Where the checkpoints of a run go; a run that is there is not begun anew.
+
+    Args:
+        output: Directory of the run.
+        resume: Whether it is to be resumed.
+
+    Raises:
+        ValueError: If there are checkpoints, and it is not.
+    """
+    folder = os.path.join(output, "checkpoints")
+    if not resume and checkpoints.exist(folder):
+        raise ValueError(
+            "`output` must be a folder without a run, unless that is resumed "
+            f"(`resume=True`). Received: output={output}"
+        )
+    return folder
+
+
+def resume(
+    output, log_dir, checkpoint, model, epochs, updates, final="model.keras"
+):
     """Brings a run to its newest checkpoint, and takes back what came later.
 
     Args:
@@ -21,6 +42,7 @@ def resume(output, log_dir, checkpoint, model, epochs, updates):
         model: The compiled model.
         epochs: Number of epochs of the whole run.
         updates: Number of its updates.
+        final: Name of the file that a finished run has in `output`.
 
     Returns:
         A `callbacks.Position`.
@@ -28,7 +50,7 @@ def resume(output, log_dir, checkpoint, model, epochs, updates):
     Raises:
         ValueError: If the run is finished, or is longer than that.
     """
-    final = pathlib.Path(output) / "model.keras"
+    final = pathlib.Path(output) / final
     done = checkpoint.resume(model)
     if checkpoint.latest is None and final.exists():
         raise ValueError(

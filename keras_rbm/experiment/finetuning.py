@@ -3,7 +3,6 @@
 import json
 import logging
 import pathlib
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,8 @@ import numpy as np
 from keras_rbm import callbacks, checks, networks, schedules
 from keras_rbm.data import Data, batches, check_data, in_order
 from keras_rbm.experiment import files, labelled, pretraining
+from keras_rbm.experiment.settings import settings, versions
+from keras_rbm.experiment.signals import stopping
 from keras_rbm.networks import DeepBeliefNetwork
 from keras_rbm.typing import LearningRate, MakeOptimizer, Path
 
@@ -39,13 +40,14 @@ def finetune(
     max_norm: float | None = None,
     seed: int = 0,
     describe: Callable[[], str] | None = None,
+    checkpoint_minutes: float | None = 1.0,
     resume: bool = False,
 ) -> dict[str, Any]:
     """Pretrains a network without labels, fine-tunes it with them.
 
-    Into `output` go `classifier.keras`, `history.csv`, TensorBoard's events
-    in `tensorboard/`, `finetuning.json` with the errors, and the runs of
-    pretraining in `pretraining/`.
+    Into `output` go `classifier.keras`, the last three `checkpoints/`,
+    `history.csv`, TensorBoard's events in `tensorboard/`, `finetuning.json`
+    with the errors, and the runs of pretraining in `pretraining/`.
 
     Args:
         model: A `DeepBeliefNetwork`.
@@ -70,15 +72,23 @@ def finetune(
         seed: Integer from 0 to 2**63 - 1, for the order of the examples, a
             random start and dropout.
         describe: As for `run`.
-        resume: Whether to go on with the pretraining in `output`. The
-            fine-tuning itself begins anew.
+        checkpoint_minutes: A checkpoint is written at the end of an epoch
+            after so many minutes, and at the end of all; `None` for only the
+            latter.
+        resume: Whether to go on with what is in `output`: within a layer of
+            the pretraining, or after a whole epoch of the fine-tuning. The run
+            then ends as one that was never stopped.
 
     Returns:
         Dictionary of what is in `finetuning.json`: the share of wrong answers
-        in each split, such as `test_error`, how many they are, and seconds.
+        in each split, such as `test_error`, how many they are, and seconds
+        (of this call, where it goes on with another).
 
     Raises:
-        ValueError: If an argument is not as described, or the run is finished.
+        ValueError: If an argument is not as described, the run is finished, or
+            it is resumed with other settings.
+        callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
+            saved.
     """
     epochs = checks.positive_integer("epochs", epochs)
     output = pathlib.Path(output)
@@ -87,6 +97,7 @@ def finetune(
         raise ValueError(
             f"the run in {output} is finished: begin another one elsewhere"
         )
+    folder = files.checkpoint_folder(output, resume)
     features, num_classes = labelled.features(data, num_classes)
     check_data(features, model.visible.width)
     steps = checks.positive_integer(
@@ -111,7 +122,6 @@ def finetune(
 
     compiled()  # What is wrong with the arguments is told before any work.
     files.describe(describe, output)
-    shutil.rmtree(output / "tensorboard", ignore_errors=True)  # Begun before.
     begin = time.perf_counter()
     model = _pretrained(
         model, features, output, pretrained, pretrain, describe, resume
@@ -119,24 +129,59 @@ def finetune(
     classifier = compiled()
     seconds = {"pretraining": time.perf_counter() - begin}
     begin = time.perf_counter()
+    checkpoint = callbacks.Checkpoint(
+        folder,
+        settings(
+            classifier,
+            data,
+            steps,
+            epochs,
+            batch_size=batch_size,
+            seed=seed,
+            pretrained=pretrained is not False,
+        ),
+        checkpoint_minutes,
+        about=versions(),
+    )
+    log_dir = str(output / "tensorboard")
+    done = callbacks.Position()
+    if resume:
+        done = files.resume(
+            output,
+            log_dir,
+            checkpoint,
+            classifier,
+            epochs,
+            steps * epochs,
+            final.name,
+        )
     split = labelled.splitter(num_classes)
     validation = None
     if data.validation is not None:
         validation = in_order(data.validation, _BATCH).map(split)
-    classifier.fit(
-        batches(data.train, batch_size, seed=seed).map(split),
-        epochs=epochs,
-        steps_per_epoch=steps,
-        validation_data=validation,
-        callbacks=[
-            callbacks.Scalars(str(output / "tensorboard")),
-            keras.callbacks.CSVLogger(str(output / "history.csv")),
-            callbacks.EpochLog(),
-            *([callbacks.Progress("error")] if sys.stdout.isatty() else []),
-        ],
-        shuffle=False,  # They are: Keras would warn.
-        verbose=0,
+    shown = [callbacks.Progress("error", done=done.updates)]
+    table = keras.callbacks.CSVLogger(
+        str(output / "history.csv"), append=resume
     )
+    with stopping(checkpoint):
+        classifier.fit(
+            batches(
+                data.train, batch_size, seed=seed, first_step=done.updates
+            ).map(split),
+            epochs=epochs,
+            steps_per_epoch=steps,
+            initial_epoch=done.epoch,
+            validation_data=validation,
+            callbacks=[
+                callbacks.Scalars(log_dir),
+                table,
+                callbacks.EpochLog(),
+                *(shown if sys.stdout.isatty() else []),
+                checkpoint,  # After those whose work it takes for done.
+            ],
+            shuffle=False,  # They are: Keras would warn.
+            verbose=0,
+        )
     seconds["finetuning"] = time.perf_counter() - begin
     figures = {"pretrained": str(pretrained), "seconds": seconds}
     for name in _SPLITS:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_rbm.version import __version__
 
 
-def settings(model, data, steps_per_epoch, epochs, num_sweeps, **others):
+def settings(model, data, steps_per_epoch, epochs, num_sweeps=None, **others):
     """All that decides the weights, the metrics and the order of a run.
 
     Paths, pictures and how often something is measured do not count. Neither
@@ -19,7 +19,7 @@ def settings(model, data, steps_per_epoch, epochs, num_sweeps, **others):
     constant learning rate can be prolonged.
 
     Args:
-        model: A compiled `RBM`.
+        model: A compiled Keras model.
         data: A `keras_rbm.data.Data`.
         steps_per_epoch: Number of updates in an epoch.
         epochs: Number of epochs.

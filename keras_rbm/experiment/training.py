@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import keras
 
-from keras_rbm import callbacks, checkpoints, checks, devices, networks
+from keras_rbm import callbacks, checks, devices, networks
 from keras_rbm import figures as figures_lib
 from keras_rbm.data import (
     Data,
@@ -121,12 +121,7 @@ def run(
     lower = networks.Lower([]) if lower is None else lower
     arguments.check(model, data, optimizer, learning_rate, lower)
     shown = lower.shown(data)
-    folder = os.path.join(output, "checkpoints")
-    if not resume and checkpoints.exist(folder):
-        raise ValueError(
-            "`output` must be a folder without a run, unless that is resumed "
-            f"(`resume=True`). Received: output={output}"
-        )
+    folder = files.checkpoint_folder(output, resume)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     batches(data.train, batch_size, binarize, seed)  # Checks them.
     if steps_per_epoch is None:

@@ -1,12 +1,13 @@
 """From a pretrained network to a classifier, and its errors."""
 
 import json
+import signal
 
 import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, DeepBeliefNetwork, data, experiment
+from keras_rbm import RBM, DeepBeliefNetwork, callbacks, data, experiment
 from keras_rbm.experiment import labelled
 
 CLASSES = 3
@@ -138,6 +139,74 @@ def test_the_seed_decides_whatever_was_drawn_before(monkeypatch, tmp_path):
         )
     np.testing.assert_array_equal(seen[0], seen[1])
     assert (seen[0] != seen[2]).any()
+
+
+def killed():
+    raise RuntimeError("killed")
+
+
+# Keras's CSVLogger closes its file when training ends, but not by an error.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("end", "error", "done"),
+    [
+        (killed, RuntimeError, 2),
+        (lambda: signal.raise_signal(signal.SIGTERM), callbacks.Interrupted, 3),
+    ],
+)
+def test_it_goes_on_after_an_epoch_to_the_same_end(
+    end, error, done, monkeypatch, tmp_path
+):
+    settings = {
+        "dropout": 0.3,
+        "epochs": 5,
+        "learning_rate": lambda updates: experiment.linear_decay(updates, 0.03),
+        "checkpoint_minutes": 1e-9,
+    }
+    finetune(network(), tmp_path / "whole", **settings)
+    log = callbacks.EpochLog.on_epoch_end
+
+    def on_epoch_end(self, epoch, logs=None):
+        log(self, epoch, logs)
+        if epoch == 2:
+            end()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.EpochLog, "on_epoch_end", on_epoch_end)
+        with pytest.raises(error):
+            finetune(network(), tmp_path / "parts", **settings)
+    with pytest.raises(ValueError, match="a folder without a run"):
+        finetune(network(), tmp_path / "parts", **settings)
+    with pytest.raises(ValueError, match=r"other settings: batch_size"):
+        finetune(
+            network(),
+            tmp_path / "parts",
+            resume=True,
+            **{**settings, "batch_size": 20, "learning_rate": 0.03},
+        )
+    seen = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            callbacks.EpochLog,
+            "on_epoch_end",
+            lambda self, epoch, logs=None: seen.append(epoch),
+        )
+        finetune(network(), tmp_path / "parts", resume=True, **settings)
+    assert seen == list(range(done, 5))
+    one, other = (
+        keras.models.load_model(tmp_path / name / "classifier.keras")
+        for name in ("whole", "parts")
+    )
+    ours = [*one.weights, *one.optimizer.variables]
+    theirs = [*other.weights, *other.optimizer.variables]
+    for x, y in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(x, y, err_msg=x.path)
+    one, other = (
+        (tmp_path / name / "history.csv").read_text().splitlines()
+        for name in ("whole", "parts")
+    )
+    assert one == other
+    assert len(one) == 6
 
 
 def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):
