@@ -1,9 +1,12 @@
 """Functions that XLA compiles."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 
-def compiled(function):
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: compiles a pure function of tensors with XLA.
 
     Arguments that are not tensors, such as `Units`, are part of the program:

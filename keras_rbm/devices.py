@@ -3,6 +3,8 @@
 import concurrent.futures
 import contextlib
 import os
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,8 +17,10 @@ _KNOWN = (
 )
 _DEFAULT = "_DefaultDistributionStrategy"
 
+Strategy = tf.distribute.Strategy
 
-def strategy(name="auto"):
+
+def strategy(name: str = "auto") -> Strategy:
     """Returns a strategy by its name.
 
     Args:
@@ -55,7 +59,11 @@ def strategy(name="auto"):
     return tf.distribute.get_strategy()
 
 
-def check(strategy=None, num_chains=None, seed=0):
+def check(
+    strategy: Strategy | None = None,
+    num_chains: int | None = None,
+    seed: int | None = 0,
+) -> None:
     """Refuses what cannot work, or would silently not distribute.
 
     Args:
@@ -97,7 +105,7 @@ def check(strategy=None, num_chains=None, seed=0):
         )
 
 
-def is_chief():
+def is_chief() -> bool:
     """Whether this process is the one that writes files.
 
     So it is, unless the environment variable `TF_CONFIG` says otherwise.
@@ -105,7 +113,7 @@ def is_chief():
     return _place(tf.distribute.cluster_resolver.TFConfigClusterResolver()) == 0
 
 
-def num_workers(strategy):
+def num_workers(strategy: Strategy) -> int:
     """Number of processes that a strategy spans."""
     if strategy.num_replicas_in_sync == 1:
         return 1
@@ -114,7 +122,7 @@ def num_workers(strategy):
     )
 
 
-def total(strategy, value):
+def total(strategy: Strategy, value: float) -> float:
     """Sum of a number over the processes of a strategy.
 
     All of them must call this, at the same place.
@@ -138,20 +146,22 @@ def total(strategy, value):
     return float(sums()) * workers / strategy.num_replicas_in_sync
 
 
-def wait(strategy):
+def wait(strategy: Strategy) -> None:
     """Waits until all processes of a strategy are here, or one has left."""
     with contextlib.suppress(tf.errors.OpError):
         total(strategy, 0)
 
 
-def scope(strategy):
+def scope(strategy: Strategy) -> contextlib.AbstractContextManager:
     """The scope of a strategy of several replicas; else one of nothing."""
     if strategy.num_replicas_in_sync == 1:
         return contextlib.nullcontext()
     return strategy.scope()
 
 
-def by_rows(function, num_rows, most=None):
+def by_rows(
+    function: Callable[[int, int], Any], num_rows: int, most: int | None = None
+) -> Any:
     """Computes what has rows, a share of them on each device.
 
     The devices are those of the strategy in whose scope this is called; its

@@ -8,6 +8,9 @@ from keras import ops
 from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array, Tensor
 
 # A window of so many autocorrelation times: what is beyond it is noise.
 _WINDOW = 5.0
@@ -24,13 +27,13 @@ class Run(NamedTuple):
         v: Where the chains end, of shape `(chains, visible.width)`.
     """
 
-    free_energy: object
-    flipped: object
-    v: object
+    free_energy: Tensor
+    flipped: Tensor
+    v: Tensor
 
 
 @compiled
-def run(machine, v, stream, num_sweeps):
+def run(machine: Machine, v: Tensor, stream: Stream, num_sweeps: int) -> Run:
     """`num_sweeps` block-Gibbs updates of each chain, and what they show.
 
     Args:
@@ -69,7 +72,7 @@ def run(machine, v, stream, num_sweeps):
     return Run(free_energy, flipped, v)
 
 
-def autocorrelation(x):
+def autocorrelation(x: Array) -> np.ndarray:
     """rho(t) = mean (x_s - m) (x_{s+t} - m) / mean (x_s - m)^2.
 
     The means are over all s and all chains, and m is that of all chains
@@ -110,7 +113,7 @@ class AutocorrelationTime(NamedTuple):
     converged: bool
 
 
-def autocorrelation_time(x):
+def autocorrelation_time(x: Array) -> AutocorrelationTime:
     """Tau = 1 + 2 sum_{t=1}^M rho(t), the integrated autocorrelation time.
 
     M is the first number of sweeps that is at least 5 tau: a longer sum would

@@ -4,12 +4,15 @@ from keras import ops
 
 from keras_rbm import machine as machine_lib
 from keras_rbm import random
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Tensor
 
 # Streams of a sweep, one for each side.
 _HIDDEN, _VISIBLE = 0, 1
 
 
-def sample_hidden(machine, v, stream):
+def sample_hidden(machine: Machine, v: Tensor, stream: Stream) -> Tensor:
     """A draw of h from p(h | v).
 
     Args:
@@ -28,7 +31,12 @@ def sample_hidden(machine, v, stream):
     )
 
 
-def sample_visible(machine, h, stream, flipped=None):
+def sample_visible(
+    machine: Machine,
+    h: Tensor,
+    stream: Stream,
+    flipped: Machine | None = None,
+) -> Tensor:
     """A draw of v from p(v | h).
 
     Args:
@@ -50,7 +58,9 @@ def sample_visible(machine, h, stream, flipped=None):
     )
 
 
-def sample_without_inputs(machine, num_samples, stream):
+def sample_without_inputs(
+    machine: Machine, num_samples: int, stream: Stream
+) -> Tensor:
     """Draws of v from the visible units alone.
 
     Args:
@@ -66,7 +76,12 @@ def sample_without_inputs(machine, num_samples, stream):
     return machine.visible.sample(inputs, machine.visible_params, stream)
 
 
-def sweep(machine, v, stream, flipped=None):
+def sweep(
+    machine: Machine,
+    v: Tensor,
+    stream: Stream,
+    flipped: Machine | None = None,
+) -> Tensor:
     """One block-Gibbs update, h from p(h | v) and then v from p(v | h).
 
     Leaves p(v) of the machine unchanged.
@@ -86,7 +101,9 @@ def sweep(machine, v, stream, flipped=None):
     return ops.cast(sample_visible(machine, h, stream, flipped), v.dtype)
 
 
-def run(machine, v, stream, num_sweeps):
+def run(
+    machine: Machine, v: Tensor, stream: Stream, num_sweeps: int | Tensor
+) -> Tensor:
     """`num_sweeps` block-Gibbs updates of each chain.
 
     Args:
@@ -107,7 +124,9 @@ def run(machine, v, stream, num_sweeps):
     )
 
 
-def run_from_hidden(machine, h, stream, num_sweeps):
+def run_from_hidden(
+    machine: Machine, h: Tensor, stream: Stream, num_sweeps: int | Tensor
+) -> Tensor:
     """The same from hidden states: v of the last of `num_sweeps` sweeps.
 
     The first sweep has its hidden states given, which spares a matrix

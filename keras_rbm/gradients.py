@@ -78,7 +78,11 @@ def free_energy_gap(
     return gap, inputs
 
 
-def shares(x, sample_weight=None, total=None):
+def shares(
+    x: Tensor,
+    sample_weight: Tensor | None = None,
+    total: Tensor | None = None,
+) -> Tensor:
     """w_i / sum_j w_j, the weights of a mean over a batch.
 
     Args:
@@ -96,7 +100,13 @@ def shares(x, sample_weight=None, total=None):
     return weight / ops.where(total == 0, ops.ones_like(total), total)
 
 
-def center(kernel, visible_bias, hidden_bias, visible_mean, hidden_mean):
+def center(
+    kernel: Tensor,
+    visible_bias: Tensor,
+    hidden_bias: Tensor,
+    visible_mean: Tensor,
+    hidden_mean: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Turns a gradient into that of the centred parametrization.
 
     With dW, db, dc the gradients, mu and lambda the offsets of the visible

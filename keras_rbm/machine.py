@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from keras import ops
 
+from keras_rbm.typing import DType, Params, Tensor
 from keras_rbm.units import Units
 
 
@@ -23,13 +24,13 @@ class Machine(NamedTuple):
 
     visible: Units
     hidden: Units
-    kernel: object
-    visible_params: dict
-    hidden_params: dict
-    beta: object = 1.0
+    kernel: Tensor
+    visible_params: Params
+    hidden_params: Params
+    beta: float | Tensor = 1.0
 
 
-def hidden_inputs(machine, v):
+def hidden_inputs(machine: Machine, v: Tensor) -> Tensor:
     """What the hidden units receive, beta v W.
 
     The product is taken in the dtype of the kernel, and returned in that of
@@ -46,7 +47,7 @@ def hidden_inputs(machine, v):
     return _coupled(machine, ops.cast(product, dtype(machine)))
 
 
-def visible_inputs(machine, h):
+def visible_inputs(machine: Machine, h: Tensor) -> Tensor:
     """What the visible units receive, beta h W^T.
 
     Args:
@@ -59,18 +60,18 @@ def visible_inputs(machine, h):
     return hidden_inputs(flip(machine), h)
 
 
-def hidden_mean(machine, v):
+def hidden_mean(machine: Machine, v: Tensor) -> Tensor:
     """E[h | v], of shape `(batch, hidden.width)`, for `v` as it is."""
     inputs = hidden_inputs(machine, v)
     return machine.hidden.mean(inputs, machine.hidden_params)
 
 
-def visible_mean(machine, h):
+def visible_mean(machine: Machine, h: Tensor) -> Tensor:
     """E[v | h], of shape `(batch, visible.width)`, for `h` as it is."""
     return hidden_mean(flip(machine), h)
 
 
-def energy(machine, v, h):
+def energy(machine: Machine, v: Tensor, h: Tensor) -> Tensor:
     """E(v, h) = -beta <v, W h> + visible.energy(v) + hidden.energy(h).
 
     Args:
@@ -91,7 +92,9 @@ def energy(machine, v, h):
     )
 
 
-def free_energy(machine, v, inputs=None):
+def free_energy(
+    machine: Machine, v: Tensor, inputs: Tensor | None = None
+) -> Tensor:
     """F(v) = -log sum_h exp(-E(v, h)), so that p(v) = exp(-F(v)) / Z.
 
     Args:
@@ -106,12 +109,11 @@ def free_energy(machine, v, inputs=None):
     """
     if inputs is None:
         inputs = hidden_inputs(machine, v)
-    return machine.visible.energy(
-        v, machine.visible_params
-    ) - machine.hidden.log_partition(inputs, machine.hidden_params)
+    own = machine.visible.energy(v, machine.visible_params)
+    return own - machine.hidden.log_partition(inputs, machine.hidden_params)
 
 
-def flip(machine):
+def flip(machine: Machine) -> Machine:
     """The same machine with its sides swapped."""
     return Machine(
         visible=machine.hidden,
@@ -123,7 +125,11 @@ def flip(machine):
     )
 
 
-def decouple(machine, visible_mean, visible_variance=None):
+def decouple(
+    machine: Machine,
+    visible_mean: Tensor,
+    visible_variance: Tensor | None = None,
+) -> Machine:
     """The base-rate machine: no coupling, and this mean of the visible units.
 
     The hidden units have a bias of 0; what parameters they have beside the
@@ -145,30 +151,26 @@ def decouple(machine, visible_mean, visible_variance=None):
     fitted = machine.visible.base_parameters(
         visible_mean, visible_variance, machine.visible_params
     )
+    fitted = {k: ops.cast(p, dtype(machine)) for k, p in fitted.items()}
     bias = machine.hidden_params["bias"]
     return machine._replace(
-        visible_params={
-            **machine.visible_params,
-            **{k: ops.cast(p, dtype(machine)) for k, p in fitted.items()},
-        },
+        visible_params={**machine.visible_params, **fitted},
         hidden_params={**machine.hidden_params, "bias": ops.zeros_like(bias)},
         beta=0.0,
     )
 
 
-def log_partition_decoupled(machine):
+def log_partition_decoupled(machine: Machine) -> Tensor:
     """Log Z of a machine without coupling, a scalar in nats."""
 
-    def log_partition(units, params):
-        inputs = ops.zeros((1, units.width), dtype(machine))
-        return units.log_partition(inputs, params)[0]
+    def of_hidden(machine):
+        inputs = ops.zeros((1, machine.hidden.width), dtype(machine))
+        return machine.hidden.log_partition(inputs, machine.hidden_params)[0]
 
-    return log_partition(
-        machine.visible, machine.visible_params
-    ) + log_partition(machine.hidden, machine.hidden_params)
+    return of_hidden(flip(machine)) + of_hidden(machine)
 
 
-def anneal(base, machine, beta):
+def anneal(base: Machine, machine: Machine, beta: float | Tensor) -> Machine:
     """The machine on the straight line from `base` (0) to `machine` (1).
 
     p(v, h) ~ p_base(v, h)^(1 - beta) p_machine(v, h)^beta: all natural
@@ -197,7 +199,7 @@ def anneal(base, machine, beta):
     )
 
 
-def scale(machine, inverse_temperature):
+def scale(machine: Machine, inverse_temperature: float | Tensor) -> Machine:
     """The machine with p(v, h) ~ exp(-inverse_temperature E(v, h)).
 
     The energy is linear in the kernel and in the units' parameters, so all
@@ -211,35 +213,33 @@ def scale(machine, inverse_temperature):
     Returns:
         A `Machine`.
     """
-
-    def scaled(params):
-        return {name: inverse_temperature * p for name, p in params.items()}
-
-    return machine._replace(
-        kernel=inverse_temperature * machine.kernel,
-        visible_params=scaled(machine.visible_params),
-        hidden_params=scaled(machine.hidden_params),
-    )
+    return _each(machine, lambda x: inverse_temperature * x)
 
 
-def cast(machine, dtype):
+def cast(machine: Machine, dtype: DType) -> Machine:
     """The machine with all its tensors in another dtype."""
-
-    def converted(params):
-        return {name: ops.cast(p, dtype) for name, p in params.items()}
-
     beta = machine.beta
-    return machine._replace(
-        kernel=ops.cast(machine.kernel, dtype),
-        visible_params=converted(machine.visible_params),
-        hidden_params=converted(machine.hidden_params),
-        beta=ops.cast(beta, dtype) if hasattr(beta, "dtype") else beta,
+    return _each(machine, lambda x: ops.cast(x, dtype))._replace(
+        beta=ops.cast(beta, dtype) if hasattr(beta, "dtype") else beta
     )
 
 
-def dtype(machine):
+def dtype(machine: Machine) -> DType:
     """The dtype of the units' parameters, and of states in computations."""
     return next(iter(machine.hidden_params.values())).dtype
+
+
+def _each(machine, function):
+    """The machine with what a function makes of its kernel and parameters."""
+
+    def of_all(params):
+        return {name: function(p) for name, p in params.items()}
+
+    return machine._replace(
+        kernel=function(machine.kernel),
+        visible_params=of_all(machine.visible_params),
+        hidden_params=of_all(machine.hidden_params),
+    )
 
 
 def _coupled(machine, inputs):

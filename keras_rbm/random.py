@@ -19,6 +19,8 @@ _PARITY = 0x1BD11BDA
 # Steps of Newton's method that lead to a tail's quantile in float32.
 _STEPS = 3
 
+Pair = tuple[tf.Tensor, tf.Tensor]
+
 
 class Stream(NamedTuple):
     """Where draws come from: a key, and the address of the first row.
@@ -35,7 +37,7 @@ class Stream(NamedTuple):
     first_row: int | tf.Tensor = 0
 
 
-def stream(seed):
+def stream(seed: int | tf.Tensor | None) -> Stream:
     """Returns the stream that a seed stands for.
 
     Args:
@@ -54,7 +56,7 @@ def stream(seed):
     return Stream(tf.constant([seed >> 32, seed & 0xFFFFFFFF], tf.uint32))
 
 
-def threefry_2x32(key, counter):
+def threefry_2x32(key: Pair, counter: Pair) -> Pair:
     """Threefry-2x32 with 20 rounds: two random words for each counter.
 
     Args:
@@ -78,7 +80,7 @@ def threefry_2x32(key, counter):
     return x0, x1
 
 
-def fold_in(stream, data):
+def fold_in(stream: Stream, data: int | tf.Tensor) -> Stream:
     """Returns the stream for one value of `data` (a step, a sweep, a side).
 
     Args:
@@ -103,7 +105,7 @@ def _folded(key, data):
     return tf.stack(threefry_2x32((key[0], key[1]), _words(data)))
 
 
-def bits(stream, shape):
+def bits(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
     """Uniform random words.
 
     Args:
@@ -125,7 +127,7 @@ def bits(stream, shape):
     return threefry_2x32((stream.key[0], stream.key[1]), counter)[0]
 
 
-def uniform(stream, shape):
+def uniform(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
     """Uniform draws from {0, 1, ..., 2**24 - 1} / 2**24.
 
     Args:
@@ -139,7 +141,7 @@ def uniform(stream, shape):
     return tf.cast(top, tf.float32) * 2.0**-24
 
 
-def bernoulli(stream, probabilities):
+def bernoulli(stream: Stream, probabilities: tf.Tensor) -> tf.Tensor:
     """Draws x = 1 where u < p, else 0, with u uniform.
 
     Args:
@@ -151,12 +153,11 @@ def bernoulli(stream, probabilities):
         Zeros and ones of the shape and dtype of `probabilities`.
     """
     draws = uniform(stream, ops.shape(probabilities))
-    return ops.cast(
-        draws < ops.cast(probabilities, "float32"), probabilities.dtype
-    )
+    on = draws < ops.cast(probabilities, "float32")
+    return ops.cast(on, probabilities.dtype)
 
 
-def normal(stream, shape):
+def normal(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
     """Standard normal draws, sqrt(2) erfinv(2 u - 1).
 
     Args:
@@ -170,7 +171,7 @@ def normal(stream, shape):
     return 2.0**0.5 * ops.erfinv(2.0 * _open_uniform(stream, shape) - 1.0)
 
 
-def gumbel(stream, shape):
+def gumbel(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
     """Standard Gumbel draws, -log(-log(u)).
 
     `argmax(logits + gumbel)` is a draw from the softmax of the logits.
@@ -185,7 +186,7 @@ def gumbel(stream, shape):
     return -ops.log(-ops.log(_open_uniform(stream, shape)))
 
 
-def truncated_normal(stream, t):
+def truncated_normal(stream: Stream, t: tf.Tensor) -> tf.Tensor:
     """Y - t for a standard normal draw y that is beyond t, by inversion.
 
     The quantile of a uniform draw, exact to the rounding of float32 at any t,
@@ -241,9 +242,8 @@ def _words(x):
 
 
 def _rotate_left(x, distance):
-    return tf.bitwise.left_shift(
-        x, tf.constant(distance, tf.uint32)
-    ) | _shift_right(x, 32 - distance)
+    left = tf.bitwise.left_shift(x, tf.constant(distance, tf.uint32))
+    return left | _shift_right(x, 32 - distance)
 
 
 def _shift_right(x, distance):

@@ -4,12 +4,17 @@ from keras import ops
 
 from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Tensor
 
 # Streams of a sweep: the moves, and the exchange.
 _MOVE, _EXCHANGE = 0, 1
 
 
-def sample_without_inputs(base, num_betas, num_chains, stream):
+def sample_without_inputs(
+    base: Machine, num_betas: int, num_chains: int, stream: Stream
+) -> Tensor:
     """Draws from the base for all replicas, `(num_betas * num_chains, width)`.
 
     Rows are ordered by beta, those of the first beta first; so are they
@@ -18,7 +23,14 @@ def sample_without_inputs(base, num_betas, num_chains, stream):
     return gibbs.sample_without_inputs(base, num_betas * num_chains, stream)
 
 
-def log_ratio(base, machine, betas, others, v, inputs):
+def log_ratio(
+    base: Machine,
+    machine: Machine,
+    betas: Tensor,
+    others: Tensor,
+    v: Tensor,
+    inputs: Tensor,
+) -> Tensor:
     """Log p*_other(v) - log p*_own(v), of each replica.
 
     Args:
@@ -45,7 +57,15 @@ def log_ratio(base, machine, betas, others, v, inputs):
     return ops.reshape(change, (num_betas, -1))
 
 
-def exchange(base, machine, betas, v, inputs, parity, stream):
+def exchange(
+    base: Machine,
+    machine: Machine,
+    betas: Tensor,
+    v: Tensor,
+    inputs: Tensor,
+    parity: int | Tensor,
+    stream: Stream,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Neighbouring replicas change places, in every chain on its own.
 
     Replicas k and k + 1 do so with probability
@@ -104,8 +124,15 @@ def exchange(base, machine, betas, v, inputs, parity, stream):
 
 
 def sweep(
-    base, machine, betas, v, parity, stream, inputs=None, num_chains=None
-):
+    base: Machine,
+    machine: Machine,
+    betas: Tensor,
+    v: Tensor,
+    parity: int | Tensor,
+    stream: Stream,
+    inputs: Tensor | None = None,
+    num_chains: int | None = None,
+) -> tuple[Tensor, Tensor]:
     """An exchange, and a block-Gibbs update of each replica at its beta.
 
     All replicas are rows of the same matrix products.
@@ -156,7 +183,7 @@ def sweep(
     )
 
 
-def even_out(betas, rates, gain):
+def even_out(betas: Tensor, rates: Tensor, gain: float | Tensor) -> Tensor:
     """Betas whose rates of exchange are a little more alike.
 
     The distance d_k of neighbours becomes d_k exp(gain (rate_k - mean rate)),

@@ -26,6 +26,8 @@ class PictureLike(Protocol):
 
 
 Tensor: TypeAlias = tf.Tensor
+#: Its kind of numbers, as Keras or TensorFlow calls it.
+DType: TypeAlias = str | tf.DType
 #: Tensors by the names of what units learn.
 Params: TypeAlias = Mapping[str, Tensor]
 #: Data to learn from, or to measure on.

@@ -16,20 +16,25 @@ MODULES = (
             "callbacks",
             "chains",
             "data",
+            "devices",
+            "diagnostics",
             "evaluation",
             "experiment",
             "figures",
+            "gibbs",
+            "gradients",
             "likelihood",
+            "machine",
             "models",
             "networks",
+            "random",
+            "samplers",
             "sklearn",
+            "tempering",
             "units",
         )
     ),
 )
-# Classes whose methods are no user's to call: the package moves its chains
-# by them.
-WITHOUT = {"Sampler", "Gibbs", "Tempered"}
 
 
 def own(thing):
@@ -53,8 +58,6 @@ def functions(name, thing):
         yield name, thing
         return
     for kind in filter(own, thing.__mro__):
-        if kind.__name__ in WITHOUT:
-            continue
         for member, value in vars(kind).items():
             if isinstance(value, property):
                 value = value.fget
