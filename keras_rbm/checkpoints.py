@@ -8,7 +8,11 @@ import os
 import pathlib
 import re
 import zipfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_rbm.typing import Path
 
 _LOG = logging.getLogger("keras_rbm")
 # Members of the archive, beside those of a `.keras` file.
@@ -25,10 +29,16 @@ class Checkpoint(NamedTuple):
     """
 
     path: pathlib.Path
-    state: dict
+    state: dict[str, Any]
 
 
-def write(model, directory, updates, state, keep=3):
+def write(
+    model: keras.Model,
+    directory: Path,
+    updates: int,
+    state: dict[str, Any],
+    keep: int = 3,
+) -> pathlib.Path:
     """Saves a model, and where its run stands, as one file.
 
     The file is `update-NNNNNNNNNN.keras`, by the number of updates, which
@@ -80,7 +90,7 @@ def write(model, directory, updates, state, keep=3):
     return path
 
 
-def newest(directory):
+def newest(directory: Path) -> Checkpoint | None:
     """The newest checkpoint that is whole.
 
     Damaged ones are reported in the log `keras_rbm`, and passed over.
@@ -112,7 +122,7 @@ def newest(directory):
     return None
 
 
-def exist(directory):
+def exist(directory: Path) -> bool:
     """Whether there are checkpoints, be they damaged."""
     return bool(_paths(directory))
 

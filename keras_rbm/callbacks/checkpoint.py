@@ -35,7 +35,8 @@ class Checkpoint(keras.callbacks.Callback):
     (with the same versions of the libraries on the same kind of processor).
     Keras's own callbacks that remember something, such as `EarlyStopping`,
     begin anew; a run that one of them has ended is not resumed. A model of
-    Keras's own, such as a classifier, is saved between epochs alone.
+    Keras's own, such as a classifier, is saved and stopped at the end of an
+    epoch alone, and its `fit` takes no `initial_step`.
     This callback must be the last one in the list. A model that is no longer
     finite is not saved. Of several processes (`MultiWorkerMirroredStrategy`)
     the chief alone writes, and all read what it has written; minutes and
@@ -90,7 +91,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Brings a compiled model to where the newest checkpoint is.
 
         Args:
-            model: A Keras model, made and compiled as the saved one was.
+            model: A Keras model, made, built and compiled as the saved one.
 
         Returns:
             A `Position`; the beginning where there is no checkpoint.
@@ -126,9 +127,8 @@ class Checkpoint(keras.callbacks.Callback):
                 f"directory={self.directory}"
             )
         with devices.scope(strategy):
-            run_state.restore(
-                model, self.latest, state["metrics"], state["seeds"]
-            )
+            seeds = state.get("seeds", [])  # None in older ones, of machines.
+            run_state.restore(model, self.latest, state["metrics"], seeds)
         self.rows = state["rows"]
         self._restored = state["callbacks"]
         self._resumed = Position(*state["position"])

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_rbm import devices
+from keras_rbm.models import RBM
 
 
 class Position(NamedTuple):
@@ -36,8 +37,8 @@ class Interrupted(Exception):
 
 def updates(model):
     """How many updates a model has made: by its optimizer, if it is no RBM."""
-    made = getattr(model, "updates", None)
-    made = model.optimizer.iterations if made is None else made
+    own = isinstance(model, RBM)
+    made = model.updates if own else model.optimizer.iterations
     return int(keras.ops.convert_to_numpy(made))
 
 
@@ -53,7 +54,7 @@ def restore(model, path, metrics, seeds):
     """Gives a model what was saved, in the scope of its strategy.
 
     Args:
-        model: A compiled Keras model.
+        model: A Keras model, built and compiled.
         path: The `.keras` file.
         metrics: What `read` returned, or a part of it.
         seeds: What `seeds` returned.

@@ -30,9 +30,7 @@ def checkpoint_folder(output, resume):
     return folder
 
 
-def resume(
-    output, log_dir, checkpoint, model, epochs, updates, final="model.keras"
-):
+def resume(output, log_dir, checkpoint, model, epochs, updates):
     """Brings a run to its newest checkpoint, and takes back what came later.
 
     Args:
@@ -42,7 +40,6 @@ def resume(
         model: The compiled model.
         epochs: Number of epochs of the whole run.
         updates: Number of its updates.
-        final: Name of the file that a finished run has in `output`.
 
     Returns:
         A `callbacks.Position`.
@@ -50,7 +47,7 @@ def resume(
     Raises:
         ValueError: If the run is finished, or is longer than that.
     """
-    final = pathlib.Path(output) / final
+    final = pathlib.Path(output) / "model.keras"
     done = checkpoint.resume(model)
     if checkpoint.latest is None and final.exists():
         raise ValueError(

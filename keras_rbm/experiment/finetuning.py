@@ -9,19 +9,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
-from keras_rbm import callbacks, checks, networks, schedules
+from keras_rbm import callbacks, checkpoints, checks, networks, schedules
 from keras_rbm.data import Data, batches, check_data, in_order
 from keras_rbm.experiment import files, labelled, pretraining
 from keras_rbm.experiment.settings import settings, versions
 from keras_rbm.experiment.signals import stopping
+from keras_rbm.experiment.wrong_answers import BATCH, WrongAnswers, wrong
 from keras_rbm.networks import DeepBeliefNetwork
 from keras_rbm.typing import LearningRate, MakeOptimizer, Path
 
 _LOG = logging.getLogger("keras_rbm")
 _SPLITS = ("train", "validation", "test")
-_BATCH = 1000  # of an evaluation
 
 
 def finetune(
@@ -87,10 +86,13 @@ def finetune(
     Raises:
         ValueError: If an argument is not as described, the run is finished, or
             it is resumed with other settings.
+        OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
     """
     epochs = checks.positive_integer("epochs", epochs)
+    if checkpoint_minutes is not None:
+        checks.positive_number("checkpoint_minutes", checkpoint_minutes)
     output = pathlib.Path(output)
     final = output / "classifier.keras"
     if final.exists():
@@ -120,15 +122,8 @@ def finetune(
         )
         return classifier
 
-    compiled()  # What is wrong with the arguments is told before any work.
-    files.describe(describe, output)
-    begin = time.perf_counter()
-    model = _pretrained(
-        model, features, output, pretrained, pretrain, describe, resume
-    )
+    # What is wrong with the arguments is told before any work.
     classifier = compiled()
-    seconds = {"pretraining": time.perf_counter() - begin}
-    begin = time.perf_counter()
     checkpoint = callbacks.Checkpoint(
         folder,
         settings(
@@ -138,35 +133,41 @@ def finetune(
             epochs,
             batch_size=batch_size,
             seed=seed,
-            pretrained=pretrained is not False,
+            pretrained=str(pretrained),
         ),
         checkpoint_minutes,
         about=versions(),
     )
+    files.describe(describe, output)
     log_dir = str(output / "tensorboard")
+    begin = time.perf_counter()
+    if not checkpoints.exist(folder):
+        callbacks.rewind(log_dir, 0)  # Begun before.
+        model = _pretrained(
+            model, features, output, pretrained, pretrain, describe, resume
+        )
+        classifier = compiled()
+    seconds = {"pretraining": time.perf_counter() - begin}
+    begin = time.perf_counter()
     done = callbacks.Position()
     if resume:
         done = files.resume(
-            output,
-            log_dir,
-            checkpoint,
-            classifier,
-            epochs,
-            steps * epochs,
-            final.name,
+            output, log_dir, checkpoint, classifier, epochs, steps * epochs
         )
+    # An optimizer that accumulates gradients counts fewer updates.
+    batches_done = done.epoch * steps
     split = labelled.splitter(num_classes)
     validation = None
     if data.validation is not None:
-        validation = in_order(data.validation, _BATCH).map(split)
-    shown = [callbacks.Progress("error", done=done.updates)]
+        validation = in_order(data.validation, BATCH).map(split)
+    shown = [callbacks.Progress("error", done=batches_done)]
     table = keras.callbacks.CSVLogger(
         str(output / "history.csv"), append=resume
     )
     with stopping(checkpoint):
         classifier.fit(
             batches(
-                data.train, batch_size, seed=seed, first_step=done.updates
+                data.train, batch_size, seed=seed, first_step=batches_done
             ).map(split),
             epochs=epochs,
             steps_per_epoch=steps,
@@ -174,7 +175,7 @@ def finetune(
             validation_data=validation,
             callbacks=[
                 callbacks.Scalars(log_dir),
-                table,
+                *callbacks.on_chief(table),
                 callbacks.EpochLog(),
                 *(shown if sys.stdout.isatty() else []),
                 checkpoint,  # After those whose work it takes for done.
@@ -187,24 +188,13 @@ def finetune(
     for name in _SPLITS:
         x = getattr(data, name)
         if x is not None:
-            wrong = _wrong(classifier, x, num_classes)
-            figures[f"{name}_wrong"] = int(wrong.sum())
-            figures[f"{name}_error"] = float(wrong.mean())
+            errors = wrong(classifier, x, num_classes)
+            figures[f"{name}_wrong"] = int(errors.sum())
+            figures[f"{name}_error"] = float(errors.mean())
     _LOG.info("%s", told(figures))
     files.write(output / "finetuning.json", json.dumps(figures, indent=2))
     files.save(classifier, final)
     return figures
-
-
-@keras.saving.register_keras_serializable("keras_rbm")
-class WrongAnswers(keras.metrics.MeanMetricWrapper):
-    """The share of examples whose most probable class is not their own."""
-
-    def __init__(self, name="error", dtype=None):
-        super().__init__(_is_wrong, name=name, dtype=dtype)
-
-    def get_config(self):
-        return {"name": self.name, "dtype": self.dtype}
 
 
 def told(figures: dict[str, Any]) -> str:
@@ -232,19 +222,3 @@ def _pretrained(model, data, output, pretrained, pretrain, describe, resume):
         return model
     pretrain(model, data, str(folder), describe=describe, resume=resume)
     return model
-
-
-def _is_wrong(y, p):
-    return keras.ops.cast(
-        keras.ops.argmax(y, axis=-1) != keras.ops.argmax(p, axis=-1), "float32"
-    )
-
-
-def _wrong(classifier, x, num_classes):
-    """Which examples get another answer than their label."""
-    split = labelled.splitter(num_classes)
-    parts = []
-    for v, y in in_order(x, _BATCH).map(split):
-        answers = classifier.predict_on_batch(v).argmax(axis=1)
-        parts.append(answers != np.argmax(y, axis=1))
-    return np.concatenate(parts)

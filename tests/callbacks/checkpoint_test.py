@@ -198,6 +198,16 @@ def test_other_versions_are_told(whole, tmp_path, caplog):
     assert "keras was not set and is '9.9'" in caplog.text
 
 
+def test_older_ones_tell_no_seeds(whole, monkeypatch):
+    found = checkpoints.newest(whole[1].directory)
+    assert found.state.pop("seeds") == []
+    monkeypatch.setattr(checkpoints, "newest", lambda _: found)
+    model = machine()
+    done = callbacks.Checkpoint("anywhere").resume(model)
+    assert done.updates == EPOCHS * STEPS
+    np.testing.assert_array_equal(model.kernel, whole[0].kernel)
+
+
 def test_a_model_that_is_not_finite_is_not_saved(tmp_path):
     model = machine()
     model.kernel.assign(np.full((12, 6), np.nan))

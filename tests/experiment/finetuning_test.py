@@ -1,14 +1,24 @@
 """From a pretrained network to a classifier, and its errors."""
 
+import functools
 import json
+import shutil
 import signal
 
 import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, DeepBeliefNetwork, callbacks, data, experiment
+from keras_rbm import (
+    RBM,
+    DeepBeliefNetwork,
+    callbacks,
+    checkpoints,
+    data,
+    experiment,
+)
 from keras_rbm.experiment import labelled
+from tests.callbacks import events
 
 CLASSES = 3
 
@@ -141,8 +151,74 @@ def test_the_seed_decides_whatever_was_drawn_before(monkeypatch, tmp_path):
     assert (seen[0] != seen[2]).any()
 
 
+SETTINGS = {
+    "dropout": 0.3,
+    "epochs": 5,
+    # An epoch has two compiled calls.
+    "batch_size": 1,
+    "learning_rate": lambda updates: experiment.linear_decay(updates, 0.03),
+    "checkpoint_minutes": 1e-9,
+    # Counts a third of the batches as updates.
+    "optimizer": functools.partial(
+        keras.optimizers.Adam, gradient_accumulation_steps=3
+    ),
+}
+
+
 def killed():
     raise RuntimeError("killed")
+
+
+def stopped_in(epoch, end, patch):
+    """Has a fine-tuning end within an epoch, after the first call."""
+    begin = callbacks.Scalars.on_epoch_begin
+    call = callbacks.Scalars.on_train_batch_end
+
+    def on_epoch_begin(self, index, logs=None):
+        begin(self, index, logs)
+        self.index = index
+
+    def on_train_batch_end(self, batch, logs=None):
+        call(self, batch, logs)
+        if self.index == epoch and batch < 50:
+            end()
+
+    patch.setattr(callbacks.Scalars, "on_epoch_begin", on_epoch_begin)
+    patch.setattr(callbacks.Scalars, "on_train_batch_end", on_train_batch_end)
+
+
+def left_by(output):
+    """What a run leaves: weights, the optimizer's, history, events."""
+    model = keras.models.load_model(output / "classifier.keras")
+    scalars = {
+        (run, tag): values
+        for run in ("train", "validation")
+        for tag, values in events.read(output / "tensorboard" / run).items()
+        if not tag.endswith("updates_per_second")
+    }
+    return {
+        "weights": [
+            np.asarray(w) for w in (*model.weights, *model.optimizer.variables)
+        ],
+        "history": (output / "history.csv").read_text(),
+        "events": scalars,
+    }
+
+
+def assert_same(one, other):
+    assert one["history"] == other["history"]
+    assert len(one["history"].splitlines()) == 6
+    assert one["events"] == other["events"]
+    for x, y in zip(one["weights"], other["weights"], strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What a fine-tuning leaves that was not stopped."""
+    output = tmp_path_factory.mktemp("whole")
+    finetune(network(), output, **SETTINGS)
+    return left_by(output)
 
 
 # Keras's CSVLogger closes its file when training ends, but not by an error.
@@ -155,58 +231,46 @@ def killed():
     ],
 )
 def test_it_goes_on_after_an_epoch_to_the_same_end(
-    end, error, done, monkeypatch, tmp_path
+    end, error, done, whole, monkeypatch, tmp_path
 ):
-    settings = {
-        "dropout": 0.3,
-        "epochs": 5,
-        "learning_rate": lambda updates: experiment.linear_decay(updates, 0.03),
-        "checkpoint_minutes": 1e-9,
-    }
-    finetune(network(), tmp_path / "whole", **settings)
-    log = callbacks.EpochLog.on_epoch_end
-
-    def on_epoch_end(self, epoch, logs=None):
-        log(self, epoch, logs)
-        if epoch == 2:
-            end()
-
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks.EpochLog, "on_epoch_end", on_epoch_end)
+        stopped_in(2, end, patch)
         with pytest.raises(error):
-            finetune(network(), tmp_path / "parts", **settings)
+            finetune(network(), tmp_path, **SETTINGS)
+    found = checkpoints.newest(tmp_path / "checkpoints")
+    assert found.state["position"][:2] == [done, 0]
     with pytest.raises(ValueError, match="a folder without a run"):
-        finetune(network(), tmp_path / "parts", **settings)
-    with pytest.raises(ValueError, match=r"other settings: batch_size"):
-        finetune(
-            network(),
-            tmp_path / "parts",
-            resume=True,
-            **{**settings, "batch_size": 20, "learning_rate": 0.03},
-        )
-    seen = []
+        finetune(network(), tmp_path, **SETTINGS)
+    for changed, message in (
+        ({"dropout": 0.2}, "other settings: model"),
+        ({"pretrained": False}, "pretrained was 'True' and is 'False'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            finetune(
+                network(), tmp_path, resume=True, **{**SETTINGS, **changed}
+            )
+    # What pretraining has left is no longer needed.
+    shutil.rmtree(tmp_path / "pretraining")
+    finetune(network(), tmp_path, resume=True, pretrain=None, **SETTINGS)
+    assert_same(left_by(tmp_path), whole)
+    # Killed after the last checkpoint.
+    (tmp_path / "classifier.keras").unlink()
+    finetune(network(), tmp_path, resume=True, pretrain=None, **SETTINGS)
+    assert_same(left_by(tmp_path), whole)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_was_begun_before_the_first_checkpoint_is_gone(
+    whole, monkeypatch, tmp_path
+):
+    settings = {**SETTINGS, "checkpoint_minutes": None}
     with monkeypatch.context() as patch:
-        patch.setattr(
-            callbacks.EpochLog,
-            "on_epoch_end",
-            lambda self, epoch, logs=None: seen.append(epoch),
-        )
-        finetune(network(), tmp_path / "parts", resume=True, **settings)
-    assert seen == list(range(done, 5))
-    one, other = (
-        keras.models.load_model(tmp_path / name / "classifier.keras")
-        for name in ("whole", "parts")
-    )
-    ours = [*one.weights, *one.optimizer.variables]
-    theirs = [*other.weights, *other.optimizer.variables]
-    for x, y in zip(ours, theirs, strict=True):
-        np.testing.assert_array_equal(x, y, err_msg=x.path)
-    one, other = (
-        (tmp_path / name / "history.csv").read_text().splitlines()
-        for name in ("whole", "parts")
-    )
-    assert one == other
-    assert len(one) == 6
+        stopped_in(3, killed, patch)
+        with pytest.raises(RuntimeError):
+            finetune(network(), tmp_path, **settings)
+    assert not checkpoints.exist(tmp_path / "checkpoints")
+    finetune(network(), tmp_path, **settings)
+    assert_same(left_by(tmp_path), whole)
 
 
 def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):
@@ -227,6 +291,7 @@ def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):
         ({"batch_size": 101}, "`steps_per_epoch` must be a positive integer"),
         ({"dropout": 1.5}, "`dropout` must be"),
         ({"max_norm": 0}, "`max_norm` must be"),
+        ({"checkpoint_minutes": 0}, "`checkpoint_minutes` must be positive"),
         ({"model": DeepBeliefNetwork([RBM(9, 3, seed=0)])}, "visible unit"),
     ],
 )
