@@ -1,7 +1,8 @@
 """The commands that the pages show are ones that there are.
 
-They are read as the shell and the program would read them, with their configs
-and bindings, but not run: many take minutes, or MNIST.
+Those that train are read as the shell and the program would read them, with
+their configs and bindings, but not run: many take minutes, or MNIST. Of other
+scripts the names of the options are looked for.
 """
 
 import pathlib
@@ -25,10 +26,12 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+PYTHON = re.compile(r"^```python$.*?^```$", re.DOTALL | re.MULTILINE)
+# Scripts, of Slurm and of Kubernetes.
+FENCED = re.compile(r"^```\w+$(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What starts training, with the arguments that follow.
 PROGRAM = re.compile(
-    r"(?:^|.* )(?:python train\.py|keras-rbm|run --rm train) (--.*)$"
+    r"(?:^|.* )(?:python train\.py|keras-rbm(?:-gpu)?|run --rm train) (--.*)$"
 )
 # Configs that a page has the reader write, and what they include.
 WRITTEN = {"mine.gin": "base.gin"}
@@ -42,10 +45,13 @@ def name(page):
 
 def shown(page):
     """Lines of shell of a page, those that go on joined, and inline code."""
-    text = re.sub(r"\\\n\s*", "", FENCED.sub("", page.read_text()))
-    inline = re.findall(r"`([^`]+)`", text)
+    text = re.sub(r"\\\n\s*", "", PYTHON.sub("", page.read_text()))
+    scripts = "".join(FENCED.findall(text))
+    inline = re.findall(r"`([^`]+)`", FENCED.sub("", text))
     return [
-        *re.findall(r"^ {4,}(\S.*)$", text, re.MULTILINE),
+        *re.findall(r"^ {4,}(\S.*)$", FENCED.sub("", text), re.MULTILINE),
+        # A script ends in a quote that began lines before.
+        *(line.strip().removesuffix("'") for line in scripts.splitlines()),
         *(" ".join(code.split()) for code in inline),
     ]
 
@@ -116,26 +122,48 @@ def test_what_is_not_there_is_found():
         read("--set RBM.gin_factory=1")
 
 
-def test_the_pages_show_trainings():
+def benchmarks():
+    """Pages, and scripts with the arguments that they show."""
+    for page in PAGES:
+        for line in shown(page):
+            found = re.search(r"python benchmarks/(\w+\.py)(.*)$", line)
+            if found:
+                yield name(page), *found.groups()
+            found = re.search(r"BENCH=(\w+)", line)
+            if found:
+                yield name(page), f"{found[1]}.py", ""
+
+
+def targets():
+    """Pages, and targets of make that they show."""
+    for page in PAGES:
+        for line in shown(page):
+            found = re.match(r"make ([a-z-]+)(?: |$)", line)
+            if found:
+                yield name(page), found[1]
+
+
+def test_there_is_something_to_read():
     assert len(set(trainings())) > 50
+    assert any("num_chains=96" in arguments for _, arguments in trainings())
+    assert len(set(benchmarks())) > 10
+    assert len(set(targets())) > 5
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_a_benchmark_has_the_options_that_are_shown(page):
-    for line in shown(page):
-        found = re.search(r"python (benchmarks/\w+\.py)(.*)$", line)
-        if found:
-            source = (ROOT / found[1]).read_text()
-            for option in re.findall(r" (--\w+)", found[2]):
-                assert f'"{option}"' in source, line
+@pytest.mark.parametrize(
+    ("page", "script", "arguments"), sorted(set(benchmarks()))
+)
+def test_a_benchmark_has_the_options_that_are_shown(page, script, arguments):
+    source = (ROOT / "benchmarks" / script).read_text()
+    for option in re.findall(r" (--\w+)", arguments):
+        assert f'"{option}"' in source
+    if script == "results.py" and arguments:  # Most are those of a training.
+        read(re.sub(r"--(name|seeds) \S+", "", arguments))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_a_target_of_make_is_there(page):
-    targets = re.findall(
+@pytest.mark.parametrize(("page", "target"), sorted(set(targets())))
+def test_a_target_of_make_is_there(page, target):
+    found = re.findall(
         r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE
     )
-    for line in shown(page):
-        found = re.match(r"make ([a-z-]+)(?: |$)", line)
-        if found:
-            assert found[1] in targets, line
+    assert target in found
