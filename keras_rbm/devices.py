@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_rbm.typing import Strategy
+
 _KNOWN = (
     tf.distribute.OneDeviceStrategy,
     tf.distribute.MirroredStrategy,
     tf.distribute.MultiWorkerMirroredStrategy,
 )
 _DEFAULT = "_DefaultDistributionStrategy"
-
-Strategy = tf.distribute.Strategy
 
 
 def strategy(name: str = "auto") -> Strategy:
@@ -152,7 +152,7 @@ def wait(strategy: Strategy) -> None:
         total(strategy, 0)
 
 
-def scope(strategy: Strategy) -> contextlib.AbstractContextManager:
+def scope(strategy: Strategy) -> contextlib.AbstractContextManager[Any]:
     """The scope of a strategy of several replicas; else one of nothing."""
     if strategy.num_replicas_in_sync == 1:
         return contextlib.nullcontext()

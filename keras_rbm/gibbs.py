@@ -6,13 +6,13 @@ from keras_rbm import machine as machine_lib
 from keras_rbm import random
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
-from keras_rbm.typing import Tensor
+from keras_rbm.typing import Array, Tensor
 
 # Streams of a sweep, one for each side.
 _HIDDEN, _VISIBLE = 0, 1
 
 
-def sample_hidden(machine: Machine, v: Tensor, stream: Stream) -> Tensor:
+def sample_hidden(machine: Machine, v: Array, stream: Stream) -> Tensor:
     """A draw of h from p(h | v).
 
     Args:
@@ -33,7 +33,7 @@ def sample_hidden(machine: Machine, v: Tensor, stream: Stream) -> Tensor:
 
 def sample_visible(
     machine: Machine,
-    h: Tensor,
+    h: Array,
     stream: Stream,
     flipped: Machine | None = None,
 ) -> Tensor:
@@ -78,7 +78,7 @@ def sample_without_inputs(
 
 def sweep(
     machine: Machine,
-    v: Tensor,
+    v: Array,
     stream: Stream,
     flipped: Machine | None = None,
 ) -> Tensor:
@@ -102,7 +102,7 @@ def sweep(
 
 
 def run(
-    machine: Machine, v: Tensor, stream: Stream, num_sweeps: int | Tensor
+    machine: Machine, v: Array, stream: Stream, num_sweeps: int | Tensor
 ) -> Tensor:
     """`num_sweeps` block-Gibbs updates of each chain.
 
@@ -125,7 +125,7 @@ def run(
 
 
 def run_from_hidden(
-    machine: Machine, h: Tensor, stream: Stream, num_sweeps: int | Tensor
+    machine: Machine, h: Array, stream: Stream, num_sweeps: int | Tensor
 ) -> Tensor:
     """The same from hidden states: v of the last of `num_sweeps` sweeps.
 

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
-from keras_rbm.typing import Tensor
+from keras_rbm.typing import Array, Tensor
 
 
 class Totals(NamedTuple):
@@ -25,10 +25,10 @@ class Totals(NamedTuple):
 
 def free_energy_gap(
     machine: Machine,
-    v: Tensor,
-    v_model: Tensor,
-    sample_weight: Tensor | None = None,
-    model_weight: Tensor | None = None,
+    v: Array,
+    v_model: Array,
+    sample_weight: Array | None = None,
+    model_weight: Array | None = None,
     totals: Totals | None = None,
 ) -> tuple[Tensor, Tensor]:
     """mean_i w_i F(v_i) - mean_i w_i * mean_j F(v_model_j).
@@ -79,8 +79,8 @@ def free_energy_gap(
 
 
 def shares(
-    x: Tensor,
-    sample_weight: Tensor | None = None,
+    x: Array,
+    sample_weight: Array | None = None,
     total: Tensor | None = None,
 ) -> Tensor:
     """w_i / sum_j w_j, the weights of a mean over a batch.
@@ -101,11 +101,11 @@ def shares(
 
 
 def center(
-    kernel: Tensor,
-    visible_bias: Tensor,
-    hidden_bias: Tensor,
-    visible_mean: Tensor,
-    hidden_mean: Tensor,
+    kernel: Array,
+    visible_bias: Array,
+    hidden_bias: Array,
+    visible_mean: Array,
+    hidden_mean: Array,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Turns a gradient into that of the centred parametrization.
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from keras import ops
 
-from keras_rbm.typing import DType, Params, Tensor
+from keras_rbm.typing import Array, DType, Params, Tensor
 from keras_rbm.units import Units
 
 
@@ -30,7 +30,7 @@ class Machine(NamedTuple):
     beta: float | Tensor = 1.0
 
 
-def hidden_inputs(machine: Machine, v: Tensor) -> Tensor:
+def hidden_inputs(machine: Machine, v: Array) -> Tensor:
     """What the hidden units receive, beta v W.
 
     The product is taken in the dtype of the kernel, and returned in that of
@@ -47,7 +47,7 @@ def hidden_inputs(machine: Machine, v: Tensor) -> Tensor:
     return _coupled(machine, ops.cast(product, dtype(machine)))
 
 
-def visible_inputs(machine: Machine, h: Tensor) -> Tensor:
+def visible_inputs(machine: Machine, h: Array) -> Tensor:
     """What the visible units receive, beta h W^T.
 
     Args:
@@ -60,18 +60,18 @@ def visible_inputs(machine: Machine, h: Tensor) -> Tensor:
     return hidden_inputs(flip(machine), h)
 
 
-def hidden_mean(machine: Machine, v: Tensor) -> Tensor:
+def hidden_mean(machine: Machine, v: Array) -> Tensor:
     """E[h | v], of shape `(batch, hidden.width)`, for `v` as it is."""
     inputs = hidden_inputs(machine, v)
     return machine.hidden.mean(inputs, machine.hidden_params)
 
 
-def visible_mean(machine: Machine, h: Tensor) -> Tensor:
+def visible_mean(machine: Machine, h: Array) -> Tensor:
     """E[v | h], of shape `(batch, visible.width)`, for `h` as it is."""
     return hidden_mean(flip(machine), h)
 
 
-def energy(machine: Machine, v: Tensor, h: Tensor) -> Tensor:
+def energy(machine: Machine, v: Array, h: Array) -> Tensor:
     """E(v, h) = -beta <v, W h> + visible.energy(v) + hidden.energy(h).
 
     Args:
@@ -93,7 +93,7 @@ def energy(machine: Machine, v: Tensor, h: Tensor) -> Tensor:
 
 
 def free_energy(
-    machine: Machine, v: Tensor, inputs: Tensor | None = None
+    machine: Machine, v: Array, inputs: Array | None = None
 ) -> Tensor:
     """F(v) = -log sum_h exp(-E(v, h)), so that p(v) = exp(-F(v)) / Z.
 
@@ -127,8 +127,8 @@ def flip(machine: Machine) -> Machine:
 
 def decouple(
     machine: Machine,
-    visible_mean: Tensor,
-    visible_variance: Tensor | None = None,
+    visible_mean: Array,
+    visible_variance: Array | None = None,
 ) -> Machine:
     """The base-rate machine: no coupling, and this mean of the visible units.
 

@@ -13,13 +13,12 @@ import tensorflow as tf
 from keras import ops
 
 from keras_rbm import checks, special
+from keras_rbm.typing import Pair, Rows, Tensor
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 # Steps of Newton's method that lead to a tail's quantile in float32.
 _STEPS = 3
-
-Pair = tuple[tf.Tensor, tf.Tensor]
 
 
 class Stream(NamedTuple):
@@ -33,11 +32,11 @@ class Stream(NamedTuple):
             add to the number of each row.
     """
 
-    key: tf.Tensor
-    first_row: int | tf.Tensor = 0
+    key: Tensor
+    first_row: int | Tensor = 0
 
 
-def stream(seed: int | tf.Tensor | None) -> Stream:
+def stream(seed: int | Tensor | None) -> Stream:
     """Returns the stream that a seed stands for.
 
     Args:
@@ -80,7 +79,7 @@ def threefry_2x32(key: Pair, counter: Pair) -> Pair:
     return x0, x1
 
 
-def fold_in(stream: Stream, data: int | tf.Tensor) -> Stream:
+def fold_in(stream: Stream, data: int | Tensor) -> Stream:
     """Returns the stream for one value of `data` (a step, a sweep, a side).
 
     Args:
@@ -105,7 +104,7 @@ def _folded(key, data):
     return tf.stack(threefry_2x32((key[0], key[1]), _words(data)))
 
 
-def bits(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
+def bits(stream: Stream, shape: Rows) -> Tensor:
     """Uniform random words.
 
     Args:
@@ -127,7 +126,7 @@ def bits(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
     return threefry_2x32((stream.key[0], stream.key[1]), counter)[0]
 
 
-def uniform(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
+def uniform(stream: Stream, shape: Rows) -> Tensor:
     """Uniform draws from {0, 1, ..., 2**24 - 1} / 2**24.
 
     Args:
@@ -141,7 +140,7 @@ def uniform(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
     return tf.cast(top, tf.float32) * 2.0**-24
 
 
-def bernoulli(stream: Stream, probabilities: tf.Tensor) -> tf.Tensor:
+def bernoulli(stream: Stream, probabilities: Tensor) -> Tensor:
     """Draws x = 1 where u < p, else 0, with u uniform.
 
     Args:
@@ -157,7 +156,7 @@ def bernoulli(stream: Stream, probabilities: tf.Tensor) -> tf.Tensor:
     return ops.cast(on, probabilities.dtype)
 
 
-def normal(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
+def normal(stream: Stream, shape: Rows) -> Tensor:
     """Standard normal draws, sqrt(2) erfinv(2 u - 1).
 
     Args:
@@ -171,7 +170,7 @@ def normal(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
     return 2.0**0.5 * ops.erfinv(2.0 * _open_uniform(stream, shape) - 1.0)
 
 
-def gumbel(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
+def gumbel(stream: Stream, shape: Rows) -> Tensor:
     """Standard Gumbel draws, -log(-log(u)).
 
     `argmax(logits + gumbel)` is a draw from the softmax of the logits.
@@ -186,7 +185,7 @@ def gumbel(stream: Stream, shape: tuple[int, int]) -> tf.Tensor:
     return -ops.log(-ops.log(_open_uniform(stream, shape)))
 
 
-def truncated_normal(stream: Stream, t: tf.Tensor) -> tf.Tensor:
+def truncated_normal(stream: Stream, t: Tensor) -> Tensor:
     """Y - t for a standard normal draw y that is beyond t, by inversion.
 
     The quantile of a uniform draw, exact to the rounding of float32 at any t,

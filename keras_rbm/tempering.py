@@ -6,7 +6,7 @@ from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
-from keras_rbm.typing import Tensor
+from keras_rbm.typing import Array, Tensor
 
 # Streams of a sweep: the moves, and the exchange.
 _MOVE, _EXCHANGE = 0, 1
@@ -26,10 +26,10 @@ def sample_without_inputs(
 def log_ratio(
     base: Machine,
     machine: Machine,
-    betas: Tensor,
-    others: Tensor,
-    v: Tensor,
-    inputs: Tensor,
+    betas: Array,
+    others: Array,
+    v: Array,
+    inputs: Array,
 ) -> Tensor:
     """Log p*_other(v) - log p*_own(v), of each replica.
 
@@ -60,9 +60,9 @@ def log_ratio(
 def exchange(
     base: Machine,
     machine: Machine,
-    betas: Tensor,
-    v: Tensor,
-    inputs: Tensor,
+    betas: Array,
+    v: Array,
+    inputs: Array,
     parity: int | Tensor,
     stream: Stream,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -82,7 +82,7 @@ def exchange(
         betas: Tensor of shape `(num_betas,)`.
         v: Tensor of shape `(num_betas * num_chains, visible.width)`.
         inputs: As for `log_ratio`.
-        parity: Scalar integer tensor: even pairs or odd ones.
+        parity: Integer or scalar integer tensor: even pairs or odd ones.
         stream: A `keras_rbm.random.Stream`.
 
     Returns:
@@ -126,11 +126,11 @@ def exchange(
 def sweep(
     base: Machine,
     machine: Machine,
-    betas: Tensor,
-    v: Tensor,
+    betas: Array,
+    v: Array,
     parity: int | Tensor,
     stream: Stream,
-    inputs: Tensor | None = None,
+    inputs: Array | None = None,
     num_chains: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """An exchange, and a block-Gibbs update of each replica at its beta.
@@ -143,7 +143,7 @@ def sweep(
         betas: Tensor of shape `(num_betas,)`, from 0 (the base) to 1 (the
             machine).
         v: Tensor of shape `(num_betas * num_chains, visible.width)`.
-        parity: Scalar integer tensor, by turns even and odd.
+        parity: Integer or scalar integer tensor, by turns even and odd.
         stream: A `keras_rbm.random.Stream`, another for every sweep. Its
             first row is the number of the first chain.
         inputs: `machine.hidden_inputs(machine, v)`, where it is known already.
@@ -183,7 +183,7 @@ def sweep(
     )
 
 
-def even_out(betas: Tensor, rates: Tensor, gain: float | Tensor) -> Tensor:
+def even_out(betas: Array, rates: Array, gain: float | Tensor) -> Tensor:
     """Betas whose rates of exchange are a little more alike.
 
     The distance d_k of neighbours becomes d_k exp(gain (rate_k - mean rate)),
@@ -193,7 +193,7 @@ def even_out(betas: Tensor, rates: Tensor, gain: float | Tensor) -> Tensor:
     Args:
         betas: Tensor of shape `(num_betas,)`, falling or rising.
         rates: Tensor of shape `(num_betas - 1,)`, the rates of exchange.
-        gain: Number, how far to go.
+        gain: Number or scalar tensor, how far to go.
 
     Returns:
         Tensor of shape `(num_betas,)`.

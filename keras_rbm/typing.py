@@ -26,8 +26,12 @@ class PictureLike(Protocol):
 
 
 Tensor: TypeAlias = tf.Tensor
-#: Its kind of numbers, as Keras or TensorFlow calls it.
+Pair: TypeAlias = tuple[Tensor, Tensor]
+#: A kind of numbers, as Keras or TensorFlow calls it.
 DType: TypeAlias = str | tf.DType
+#: Numbers of rows and columns, of which either may be known in the graph alone.
+Rows: TypeAlias = tuple[int | Tensor, int | Tensor]
+Strategy: TypeAlias = tf.distribute.Strategy
 #: Tensors by the names of what units learn.
 Params: TypeAlias = Mapping[str, Tensor]
 #: Data to learn from, or to measure on.

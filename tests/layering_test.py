@@ -14,6 +14,7 @@ PACKAGE = "keras_rbm"
 COMMAND = "keras_rbm_cli"
 GIN = f"{COMMAND}/configuration.py"
 LAYERS = (
+    ("typing",),
     (
         "checkpoints",
         "checks",
@@ -23,7 +24,6 @@ LAYERS = (
         "progress",
         "replicas",
         "special",
-        "typing",
         "version",
     ),
     ("constraints", "random", "schedules", "sparsity", "tiles"),

@@ -72,8 +72,10 @@ class Sampler(abc.ABC):
     def __tf_unflatten__(cls, metadata, components):
         return metadata[0]
 
-    #: How many rows a chain has.
-    rows: int = 1
+    @property
+    def rows(self) -> int:
+        """How many rows a chain has."""
+        return 1
 
     def start(self, v: Tensor) -> Tensor:
         """The rows of chains that start at `v`.
@@ -109,9 +111,9 @@ class Sampler(abc.ABC):
             state: What `start` or `run` returned.
             stream: A `keras_rbm.random.Stream`; sweep i draws from
                 `fold_in(stream, i)`.
-            first: Number of the first sweep, a scalar integer tensor, so that
-                a run can be made in parts.
-            num_sweeps: How many, a scalar integer tensor.
+            first: Number of the first sweep, an integer or a scalar integer
+                tensor, so that a run can be made in parts.
+            num_sweeps: How many, the same.
             clamp: A `Clamp`, or `None`.
 
         Returns:
