@@ -99,10 +99,7 @@ def accuracy(classifier, train, test, num_classes, updates, seed):
 
 def top(network, x):
     """Means of the topmost layer, for examples `x`."""
-    x = data.to_float(x)
-    for rbm in network.rbms:
-        x = rbm.predict(x, batch_size=1000, verbose=0)
-    return x
+    return network.predict(data.to_float(x), batch_size=1000, verbose=0)
 
 
 def svm_accuracy(features, train, test, num_classes):
