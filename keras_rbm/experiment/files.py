@@ -94,16 +94,20 @@ def write(path, text):
     os.replace(aside, path)
 
 
-def describe(describe, output):
+def describe(describe, output, resume):
     """Writes the configuration of a run of several, by which it is resumed.
+
+    That of a run that is resumed stays: another one may yet be refused.
 
     Args:
         describe: Function that returns it as text, or `None`.
         output: Directory of the run; it is made if need be.
+        resume: Whether the run is resumed.
     """
     os.makedirs(output, exist_ok=True)
-    if describe is not None:
-        write(os.path.join(output, "operative_config.gin"), describe())
+    path = os.path.join(output, "operative_config.gin")
+    if describe is not None and not (resume and os.path.exists(path)):
+        write(path, describe())
 
 
 def save(model, path):

@@ -138,7 +138,7 @@ def finetune(
         checkpoint_minutes,
         about=versions(),
     )
-    files.describe(describe, output)
+    files.describe(describe, output, resume)
     log_dir = str(output / "tensorboard")
     begin = time.perf_counter()
     if not checkpoints.exist(folder):

@@ -9,7 +9,7 @@ import keras
 
 from keras_rbm import networks
 from keras_rbm.data import Data, check_data, counts
-from keras_rbm.experiment import pretraining, training
+from keras_rbm.experiment import files, pretraining, training
 from keras_rbm.models import DeepBoltzmannMachine
 from keras_rbm.typing import Path
 
@@ -58,6 +58,7 @@ def train_jointly(
             f"`model` must be a DeepBoltzmannMachine. Received: model={model!r}"
         )
     check_data(data, model.features.width)
+    files.describe(describe, output, resume)
     if pretrained is not False:
         network = networks.halves(model)
         folder = pathlib.Path(output, "pretraining")

@@ -73,7 +73,7 @@ def pretrain(
         raise ValueError(
             f"the run in {output} is finished: begin another one elsewhere"
         )
-    files.describe(describe, output)
+    files.describe(describe, output, resume)
     runs = for_each("train", train, len(model.rbms))
     saved_layers = [
         output / f"layer-{number}" / "model.keras"

@@ -53,7 +53,7 @@ def pretrain(model, data, output, describe=None, resume=False):
     for rbm in model.rbms:
         rbm.kernel.assign(100 * rbm.kernel)
     path = f"{output}/model.keras"
-    experiment.files.describe(describe, output)
+    experiment.files.describe(describe, output, resume)
     model.save(path)
 
 
@@ -236,7 +236,9 @@ def test_it_goes_on_after_an_epoch_to_the_same_end(
     with monkeypatch.context() as patch:
         stopped_in(2, end, patch)
         with pytest.raises(error):
-            finetune(network(), tmp_path, **SETTINGS)
+            finetune(
+                network(), tmp_path, describe=lambda: "seed = 0\n", **SETTINGS
+            )
     found = checkpoints.newest(tmp_path / "checkpoints")
     assert found.state["position"][:2] == [done, 0]
     with pytest.raises(ValueError, match="a folder without a run"):
@@ -247,8 +249,15 @@ def test_it_goes_on_after_an_epoch_to_the_same_end(
     ):
         with pytest.raises(ValueError, match=message):
             finetune(
-                network(), tmp_path, resume=True, **{**SETTINGS, **changed}
+                network(),
+                tmp_path,
+                resume=True,
+                describe=lambda: "changed = True\n",
+                **{**SETTINGS, **changed},
             )
+    # Whoever resumes it next does so as it was.
+    text = (tmp_path / "operative_config.gin").read_text()
+    assert text == "seed = 0\n"
     # What pretraining has left is no longer needed.
     shutil.rmtree(tmp_path / "pretraining")
     finetune(network(), tmp_path, resume=True, pretrain=None, **SETTINGS)

@@ -66,7 +66,10 @@ def test_a_run_that_was_stopped_between_them_goes_on(finished, tmp_path):
         raise Stop
 
     with pytest.raises(Stop):
-        train(dbm(), tmp_path, train=stop)
+        train(dbm(), tmp_path, train=stop, describe=lambda: "seed = 0\n")
+    # By which the command resumes it.
+    text = (tmp_path / "operative_config.gin").read_text()
+    assert text == "seed = 0\n"
     model = dbm()
     train(model, tmp_path, pretrain=stop, resume=True)
     assert_same_states(model, expected)
