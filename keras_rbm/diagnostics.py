@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
 
 @compiled
-def run(machine: Machine, v: Tensor, stream: Stream, num_sweeps: int) -> Run:
+def run(machine: Machine, v: Array, stream: Stream, num_sweeps: int) -> Run:
     """`num_sweeps` block-Gibbs updates of each chain, and what they show.
 
     Args:

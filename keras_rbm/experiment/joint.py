@@ -58,6 +58,7 @@ def train_jointly(
             f"`model` must be a DeepBoltzmannMachine. Received: model={model!r}"
         )
     check_data(data, model.features.width)
+    files.checkpoint_folder(output, resume)  # Refuses another run's.
     files.describe(describe, output, resume)
     if pretrained is not False:
         network = networks.halves(model)

@@ -55,6 +55,13 @@ def test_the_whole_and_its_halves_are_runs(finished):
     assert_same_states(keras.models.load_model(output / "model.keras"), model)
 
 
+def test_a_run_that_is_there_is_left_alone(finished):
+    output, _ = finished
+    with pytest.raises(ValueError, match="a folder without a run"):
+        train(dbm(), output, describe=lambda: "seed = 1\n")
+    assert (output / "operative_config.gin").read_text() == "seed = 0\n"
+
+
 def test_a_run_that_was_stopped_between_them_goes_on(finished, tmp_path):
     """To the last bit as if it had not been stopped."""
     _, expected = finished
