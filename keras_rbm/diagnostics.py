@@ -1,12 +1,12 @@
-"""Whether chains mix: a run of Gibbs sweeps, and its autocorrelation."""
+"""Diagnostics of mixing: a run of sweeps, and its autocorrelation."""
 
 from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
-from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
+from keras_rbm import samplers
 from keras_rbm.compiled import compiled
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
@@ -17,7 +17,7 @@ _WINDOW = 5.0
 
 
 class Run(NamedTuple):
-    """What was seen of a run of block-Gibbs sweeps.
+    """What a run of sweeps has shown.
 
     Attributes:
         free_energy: F(v) before each sweep, of shape `(sweeps, chains)`, in
@@ -33,8 +33,14 @@ class Run(NamedTuple):
 
 
 @compiled
-def run(machine: Machine, v: Array, stream: Stream, num_sweeps: int) -> Run:
-    """`num_sweeps` block-Gibbs updates of each chain, and what they show.
+def run(
+    machine: Machine,
+    v: Array,
+    stream: Stream,
+    num_sweeps: int,
+    sampler: samplers.Sampler | None = None,
+) -> Run:
+    """`num_sweeps` sweeps of each chain, and what they show.
 
     Args:
         machine: A `Machine`.
@@ -42,34 +48,38 @@ def run(machine: Machine, v: Array, stream: Stream, num_sweeps: int) -> Run:
         stream: A `keras_rbm.random.Stream`; sweep i draws from
             `fold_in(stream, i)`.
         num_sweeps: Integer, a part of the compiled program.
+        sampler: A `samplers.Sampler`; `None` for `Gibbs()`.
 
     Returns:
         A `Run` of tensors.
     """
+    sampler = samplers.get(sampler)
 
-    def one(i, state):
-        v, free_energy, flipped = state
-        # The compiler takes the product of v and W once for both.
-        row = machine_lib.free_energy(machine, v)[None]
-        new = gibbs.sweep(machine, v, random.fold_in(stream, i))
+    def observe(i, before, info, after, seen):
+        free_energy, flipped = seen
+        old, new = sampler.samples(before), sampler.samples(after)
+        # The compiler takes the product of v and W once for this and the step.
+        row = machine_lib.free_energy(machine, old)[None]
+        changed = ops.any(ops.not_equal(new, old), axis=0)
         return (
-            new,
             ops.slice_update(free_energy, (i, 0), row),
-            ops.logical_or(flipped, ops.any(ops.not_equal(new, v), axis=0)),
+            ops.logical_or(flipped, changed),
         )
 
     v = ops.cast(v, machine_lib.dtype(machine))
-    v, free_energy, flipped = ops.fori_loop(
-        0,
+    state, (free_energy, flipped) = samplers.run(
+        sampler,
+        machine,
+        sampler.init(machine, v),
+        stream,
         num_sweeps,
-        one,
-        (
-            v,
+        observe=observe,
+        seen=(
             ops.zeros((num_sweeps, ops.shape(v)[0]), v.dtype),
             ops.zeros((machine.visible.width,), "bool"),
         ),
     )
-    return Run(free_energy, flipped, v)
+    return Run(free_energy, flipped, sampler.samples(state))
 
 
 def autocorrelation(x: Array) -> np.ndarray:

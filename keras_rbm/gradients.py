@@ -1,7 +1,5 @@
 """Gradients of the log-likelihood, as pure functions of tensors."""
 
-from typing import NamedTuple
-
 from keras import ops
 
 from keras_rbm import machine as machine_lib
@@ -9,29 +7,14 @@ from keras_rbm.machine import Machine
 from keras_rbm.typing import Array, Tensor
 
 
-class Totals(NamedTuple):
-    """Sums over all rows, of which a computation has a part.
-
-    Attributes:
-        examples: Number of examples.
-        weight: Sum of their weights.
-        chains: Sum of the samples' weights, their number where all are alike.
-    """
-
-    examples: float
-    weight: float
-    chains: float
-
-
 def free_energy_gap(
     machine: Machine,
     v: Array,
     v_model: Array,
-    sample_weight: Array | None = None,
-    model_weight: Array | None = None,
-    totals: Totals | None = None,
+    positive: Array | None = None,
+    negative: Array | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """mean_i w_i F(v_i) - mean_i w_i * mean_j F(v_model_j).
+    """sum_i positive_i F(v_i) - sum_j negative_j F(v_model_j).
 
     Its gradient is that of the negative mean log-likelihood, with the
     model's expectation replaced by the samples `v_model`: the difference of
@@ -43,13 +26,11 @@ def free_energy_gap(
         v: Tensor of shape `(batch, visible.width)`, the data.
         v_model: Tensor of shape `(chains, visible.width)`, samples of the
             model, taken as constants.
-        sample_weight: Tensor of shape `(batch,)`, or `None` for ones. As
-            everywhere in Keras, the weighted sum is divided by the number of
-            examples.
-        model_weight: Tensor of shape `(chains,)`, constants: mean_j is then
-            the mean with these weights. `None` for ones.
-        totals: `Totals`, if `v` and `v_model` are parts of more rows: the
-            gap is then this part's summand. `None` for all rows.
+        positive: Weights of the data, tensor of shape `(batch,)`; `None` for
+            1 / batch each. As everywhere in Keras, the weight of an example
+            is divided by the number of examples.
+        negative: Weights of the samples, tensor of shape `(chains,)`, whose
+            sum is that of `positive`; `None` for equal ones.
 
     Returns:
         The gap, a scalar in nats, and the hidden inputs of `v` and then of
@@ -59,45 +40,18 @@ def free_energy_gap(
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
         approximations to the likelihood gradient", section 2.
     """
-    weight = ops.ones_like(v[:, 0]) if sample_weight is None else sample_weight
-    examples = ops.shape(v)[0] if totals is None else totals.examples
-    positive = ops.cast(weight, v.dtype) / ops.cast(examples, v.dtype)
-    chains = ops.ones_like(v_model[:, 0])
-    if model_weight is not None:
-        chains = ops.stop_gradient(ops.cast(model_weight, v.dtype))
-    if totals is None:
-        negative = chains * ops.sum(positive) / ops.sum(chains)
-    else:
-        mean_weight = totals.weight / ops.cast(totals.examples, v.dtype)
-        negative = chains * mean_weight / ops.cast(totals.chains, v.dtype)
+    if positive is None:
+        ones = ops.ones_like(v[:, 0])
+        positive = ones / ops.cast(ops.shape(v)[0], v.dtype)
+    if negative is None:
+        ones = ops.ones_like(v_model[:, 0])
+        negative = ones * ops.sum(positive) / ops.sum(ones)
     # One product for both phases: half the calls, twice the rows.
     both = ops.stop_gradient(ops.concatenate([v, v_model]))
+    weights = ops.stop_gradient(ops.concatenate([positive, -negative]))
     inputs = machine_lib.hidden_inputs(machine, both)
     energies = machine_lib.free_energy(machine, both, inputs)
-    gap = ops.sum(ops.concatenate([positive, -negative]) * energies)
-    return gap, inputs
-
-
-def shares(
-    x: Array,
-    sample_weight: Array | None = None,
-    total: Tensor | None = None,
-) -> Tensor:
-    """w_i / sum_j w_j, the weights of a mean over a batch.
-
-    Args:
-        x: Tensor of shape `(batch, width)`.
-        sample_weight: Tensor of shape `(batch,)`, or `None` for ones.
-        total: Sum of the weights, if these are a part of them; else `None`.
-
-    Returns:
-        Tensor of shape `(batch,)` and the dtype of `x`, of sum 1; all 0 if
-        the weights are.
-    """
-    ones = ops.ones_like(x[:, 0])
-    weight = ones if sample_weight is None else ops.cast(sample_weight, x.dtype)
-    total = ops.sum(weight) if total is None else total
-    return weight / ops.where(total == 0, ops.ones_like(total), total)
+    return ops.sum(weights * energies), inputs
 
 
 def center(

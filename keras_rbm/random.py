@@ -1,4 +1,6 @@
-"""Counter-based random numbers: a draw is a pure function of its address.
+"""Random numbers: streams, the list of their uses, and draws from them.
+
+A draw is a pure function of its address: key, row and column.
 
 The generator is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror and Shaw
 2011, "Parallel random numbers: as easy as 1, 2, 3"), in integer arithmetic
@@ -7,6 +9,7 @@ on every device, and a replica that owns rows 50 to 99 of a batch draws just
 those rows.
 """
 
+import enum
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -19,6 +22,53 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 # Steps of Newton's method that lead to a tail's quantile in float32.
 _STEPS = 3
+
+
+@enum.unique
+class Use(enum.Enum):
+    """Every use of random numbers, with the number that keeps it apart.
+
+    A value is a pair: what the use is a part of, and its number there.
+    `fold_in(stream, Use.TRAIN)` folds the number in. No two uses share a pair,
+    so that no two of them ever share a draw. What is counted (updates, sweeps,
+    rows, layers) is folded in as an integer.
+    """
+
+    # Of a model's seed: each is folded with the number of the update.
+    TRAIN = "seed", 0
+    EVALUATE = "seed", 1
+    START_CHAINS = "seed", 2
+    FANTASY_PARTICLES = "seed", 3
+    # Of the seed of a data set.
+    TRAINING_BATCHES = "seed", 2**32
+    BATCHES_IN_ORDER = "seed", 2**32 + 1
+    # Of the seed that a method of a model is given.
+    SAMPLE = "seed", 2**33
+    SAMPLE_HIDDEN = "seed", 2**33 + 1
+    SAMPLE_VISIBLE = "seed", 2**33 + 2
+    DENOISE = "seed", 2**33 + 3
+    PREDICT_MISSING = "seed", 2**33 + 4
+    LOG_PARTITION_START = "seed", 2**33 + 8
+    LOG_PARTITION_SWEEPS = "seed", 2**33 + 9
+    LOG_PARTITION_BRACKET = "seed", 2**33 + 10
+    LAYER_BATCHES = "seed", 2**33 + 16
+    LAYER_ARRAYS = "seed", 2**33 + 17
+    TOP_LAYER = "seed", 2**33 + 100
+    MIDDLE_LAYER = "seed", 2**33 + 101
+    # Of a run of sweeps, which are counted from 0.
+    START = "run", 2**32
+    KEEP = "run", 2**32 + 1
+    # Of one sweep.
+    HIDDEN = "sweep", 0
+    VISIBLE = "sweep", 1
+    EXCHANGE = "sweep", 2
+    # Of the evaluation of a batch.
+    MODEL_SAMPLES = "evaluation", 0
+    SITES = "evaluation", 1
+    # Of a bracket of log Z.
+    FORWARD = "bracket", 0
+    REVERSE = "bracket", 1
+    HALF = "bracket", 2
 
 
 class Stream(NamedTuple):
@@ -79,16 +129,19 @@ def threefry_2x32(key: Pair, counter: Pair) -> Pair:
     return x0, x1
 
 
-def fold_in(stream: Stream, data: int | Tensor) -> Stream:
-    """Returns the stream for one value of `data` (a step, a sweep, a side).
+def fold_in(stream: Stream, data: Use | int | Tensor) -> Stream:
+    """Returns the stream for one value of `data` (a use, a step, a sweep).
 
     Args:
         stream: A `Stream`.
-        data: Non-negative integer, or scalar integer tensor of up to 64 bits.
+        data: A `Use`, or what is counted: a non-negative integer, or a scalar
+            integer tensor of up to 64 bits.
 
     Returns:
         A `Stream` with a new key and the same rows.
     """
+    if isinstance(data, Use):
+        _, data = data.value
     whole = tf.constant if isinstance(data, int) else tf.cast
     return stream._replace(key=_folded(stream.key, whole(data, tf.uint64)))
 

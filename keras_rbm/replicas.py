@@ -14,17 +14,34 @@ import tensorflow as tf
 
 
 class Batch(NamedTuple):
-    """A batch that several replicas share.
+    """A batch, of which this replica may have a part.
 
     Attributes:
-        examples: Number of examples of all replicas.
-        weight: Sum of their weights.
-        first_row: Number of this replica's first example among them.
+        weight: Weights w_i of this replica's examples, `(own examples,)`.
+        examples: Number n of the examples of all replicas.
+        total_weight: Sum of w_i over the examples of all replicas.
+        mean_weight: The same divided by n.
+        first_row: Number of this replica's first example among all.
     """
 
-    examples: tf.Tensor
     weight: tf.Tensor
-    first_row: tf.Tensor
+    examples: tf.Tensor
+    total_weight: tf.Tensor
+    mean_weight: tf.Tensor
+    first_row: int | tf.Tensor
+
+    def parts(self):
+        """w_i / n, whose sum over all replicas is the mean weight."""
+        return self.weight / self.examples
+
+    def shares(self):
+        """w_i / sum_j w_j, the weights of a mean; 0 where all weights are."""
+        total = self.total_weight
+        return self.weight / tf.where(total == 0, tf.ones_like(total), total)
+
+    def stream(self, stream):
+        """The stream of this replica's rows."""
+        return stream._replace(first_row=self.first_row)
 
 
 def count():
@@ -67,30 +84,47 @@ def mean(x):
 
 
 def batch(v, weight=None):
-    """What a replica must know of a batch beside its own rows.
+    """The sums of a batch over all replicas, and this replica's place in it.
 
     Args:
-        v: Tensor of shape `(own examples, width)`; of none, too.
+        v: Tensor of shape `(own examples, width)`, perhaps of no examples.
         weight: Tensor of shape `(own examples,)`, or `None` for ones.
 
     Returns:
-        A `Batch`, or `None` if there is one replica.
+        A `Batch`.
     """
-    if count() == 1:
-        return None
+    ones = tf.ones_like(v[:, 0])
+    weight = ones if weight is None else tf.cast(weight, v.dtype)
     own = tf.cast(tf.shape(v)[0], v.dtype)
-    weights = own if weight is None else tf.reduce_sum(tf.cast(weight, v.dtype))
+    if count() == 1:
+        mean = tf.reduce_sum(weight / own)
+        return Batch(weight, own, tf.reduce_sum(weight), mean, 0)
     here = tf.one_hot(_index(), count(), dtype=v.dtype)
-    rows, weights = all_sum([here * own, weights])
+    rows, total = all_sum([here * own, tf.reduce_sum(weight)])
     before = tf.reduce_sum(tf.cumsum(rows, exclusive=True) * here)
-    return Batch(tf.reduce_sum(rows), weights, tf.cast(before, tf.int32))
+    examples = tf.reduce_sum(rows)
+    return Batch(
+        weight, examples, total, total / examples, tf.cast(before, tf.int32)
+    )
 
 
-def at_rows(stream, batch):
-    """The stream of this replica's rows of a `Batch`, or that of all."""
-    if batch is None:
-        return stream
-    return stream._replace(first_row=batch.first_row)
+def total(own, of_all):
+    """A sum over all replicas, where that of several is known beforehand.
+
+    Args:
+        own: The sum over this replica's rows.
+        of_all: The sum over all rows, which costs no exchange; it is not
+            looked at where there is one replica.
+    """
+    return own if count() == 1 else tf.cast(of_all, own.dtype)
+
+
+def with_value_of_all(own):
+    """A sum over all replicas as a value, with this replica's gradient."""
+    if count() == 1:
+        return own
+    part = tf.stop_gradient(own)
+    return own + all_sum(part) - part
 
 
 def first_row(num_rows):

@@ -5,22 +5,12 @@ from keras import ops
 from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
-from keras_rbm.random import Stream
+from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Tensor
 
-# Streams of a sweep: the moves, and the exchange.
-_MOVE, _EXCHANGE = 0, 1
-
-
-def sample_without_inputs(
-    base: Machine, num_betas: int, num_chains: int, stream: Stream
-) -> Tensor:
-    """Draws from the base for all replicas, `(num_betas * num_chains, width)`.
-
-    Rows are ordered by beta, those of the first beta first; so are they
-    everywhere in this module.
-    """
-    return gibbs.sample_without_inputs(base, num_betas * num_chains, stream)
+# Addresses of rows that the replicas of all chains have in common: far more
+# than there are, so that a draw does not depend on the number of chains.
+_ROWS = 2**31 - 1
 
 
 def log_ratio(
@@ -130,57 +120,51 @@ def sweep(
     v: Array,
     parity: int | Tensor,
     stream: Stream,
-    inputs: Array | None = None,
-    num_chains: int | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """An exchange, and a block-Gibbs update of each replica at its beta.
 
-    All replicas are rows of the same matrix products.
+    All replicas are rows of the same matrix products, ordered by beta: those
+    of the first beta come first.
 
     Args:
         base: A `Machine` without coupling, as `machine.decouple` returns.
         machine: A `Machine`.
-        betas: Tensor of shape `(num_betas,)`, from 0 (the base) to 1 (the
-            machine).
+        betas: Tensor of shape `(num_betas,)`, from 1 (the machine) to 0 (the
+            base).
         v: Tensor of shape `(num_betas * num_chains, visible.width)`.
         parity: Integer or scalar integer tensor, by turns even and odd.
         stream: A `keras_rbm.random.Stream`, another for every sweep. Its
             first row is the number of the first chain.
-        inputs: `machine.hidden_inputs(machine, v)`, where it is known already.
-        num_chains: Number of all chains, if those of `v` are a part of them;
-            else `None`.
 
     Returns:
-        Tuple of `v` and the probabilities of exchange, as `exchange` returns
-        them.
+        Tuple of `v` and `h` of all replicas, and the probabilities of
+        exchange, as `exchange` returns them.
     """
-    if inputs is None:
-        inputs = machine_lib.hidden_inputs(machine, v)
     v, inputs, probability = exchange(
         base,
         machine,
         betas,
         v,
-        inputs,
+        machine_lib.hidden_inputs(machine, v),
         parity,
-        random.fold_in(stream, _EXCHANGE),
+        random.fold_in(stream, Use.EXCHANGE),
     )
     beta = _column(betas, v)
     annealed = machine_lib.anneal(base, machine, beta)
-    here = random.fold_in(stream, _MOVE)
-    own = v.shape[0] // betas.shape[0]
-    if num_chains not in (None, own):
-        # At each beta the rows of the other chains are left out.
-        left_out = ops.repeat(
-            ops.arange(betas.shape[0], dtype="int32") * (num_chains - own), own
-        )
-        here = here._replace(first_row=here.first_row + left_out)
+    num_betas = betas.shape[0]
+    num_chains = v.shape[0] // num_betas
+    offsets = ops.repeat(
+        ops.arange(num_betas, dtype="int32")
+        * (_ROWS // num_betas - num_chains),
+        num_chains,
+    )
+    here = stream._replace(first_row=stream.first_row + offsets)
     h = annealed.hidden.sample(
-        beta * inputs, annealed.hidden_params, random.fold_in(here, 0)
+        beta * inputs,
+        annealed.hidden_params,
+        random.fold_in(here, Use.HIDDEN),
     )
-    return gibbs.sample_visible(annealed, h, random.fold_in(here, 1)), (
-        probability
-    )
+    return gibbs.sample_visible(annealed, h, here), h, probability
 
 
 def even_out(betas: Array, rates: Array, gain: float | Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from keras_rbm import checks, diagnostics, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.callbacks import hidden_units, tags
 from keras_rbm.callbacks.measured import Measured
-from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.models.weights import averaged_weights
 from keras_rbm.typing import Array, Logs, Path, State
 
 #: Chains do not mix where they remember more of their free energy over half
@@ -45,8 +45,8 @@ class ChainHealth(Measured):
       floor. The second shows where the machine would go without: the rate of
       learning is high if it is far above the floor.
     - `swap_rate_min` and `swap_rate_mean`, over neighbouring
-      betas, of a `TemperedChain`. Its autocorrelation is that of plain
-      sweeps, without exchanges: a property of the machine.
+      betas, of chains that `Tempered` moves. Their autocorrelation is that
+      of plain sweeps, without exchanges: a property of the machine.
 
     Of the machine, with averaged weights where there are such:
 
@@ -62,7 +62,7 @@ class ChainHealth(Measured):
     A warning goes to the logger `keras_rbm`, once for each `fit`, when the
     chains have stopped mixing: the memory is above 0.8 (so that four fifths
     of the spread of free energies lie between chains), more than half of the
-    units never flip, or, for a `TemperedChain`, a swap rate is below 0.05
+    units never flip, or, for tempered chains, a swap rate is below 0.05
     (replicas that swap but never travel the whole ladder go unseen). Another
     goes there when more than half of the top layer is constant a second time.
     The autocorrelation time itself is no reason: machines that learn digits
@@ -185,8 +185,9 @@ class ChainHealth(Measured):
             if flipped.size:
                 values["never_flipping"] = 1.0 - flipped.mean()
         values["distance_floor"] = np.sqrt(variance.mean() / len(particles))
-        if hasattr(self.model.chain, "swap_rates"):
-            rates = keras.ops.convert_to_numpy(self.model.chain.swap_rates)
+        rates = self.model.chain.swap_rates
+        if rates is not None:
+            rates = keras.ops.convert_to_numpy(rates)
             values["swap_rate_min"] = rates.min()
             values["swap_rate_mean"] = rates.mean()
         return values
@@ -246,5 +247,5 @@ def _reason(values, num_sweeps):
     return (
         f"{', and '.join(reasons)}. The gradient is not to be trusted then. "
         "Lower the learning rate, take more sweeps or chains, or a "
-        "TemperedChain."
+        "PersistentChain(sampler=Tempered())."
     )

@@ -11,7 +11,8 @@ from keras_rbm import checkpoints, checks, devices
 from keras_rbm.callbacks import run_state
 from keras_rbm.callbacks.changes import changes
 from keras_rbm.callbacks.run_state import Interrupted, Position
-from keras_rbm.models import RBM, finite
+from keras_rbm.models import MachineModel
+from keras_rbm.models.weights import check_finite, is_finite
 from keras_rbm.typing import Logs, Path
 
 _LOG = logging.getLogger("keras_rbm")
@@ -177,7 +178,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._done, self._resumed = self._resumed, Position()
         workers = devices.num_workers(self.model.distribute_strategy)
         self._several = workers > 1
-        self._within = isinstance(self.model, RBM)  # Its `fit` takes a step.
+        self._within = isinstance(
+            self.model, MachineModel
+        )  # Its `fit` takes a step.
         self._begin()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -218,8 +221,8 @@ class Checkpoint(keras.callbacks.Callback):
         if position.step:
             metrics = run_state.read(self.model)
         if stop is not None:
-            finite.check(self.model)
-        if devices.is_chief() and finite.is_finite(self.model):
+            check_finite(self.model)
+        if devices.is_chief() and is_finite(self.model):
             state = {
                 "position": position,
                 "stopped": self.model.stop_training,

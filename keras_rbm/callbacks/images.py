@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_rbm import devices, tiles
 from keras_rbm.callbacks import particles, tags
 from keras_rbm.callbacks.periodic import Periodic
-from keras_rbm.models import RBM, ClassRBM
+from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.typing import Array, ImageShape, Path, PictureLike
 
 _DESCRIPTIONS = {
@@ -82,7 +82,7 @@ class Images(Periodic):
 
 
 def filters(
-    model: RBM,
+    model: MachineModel,
     image_shape: ImageShape | None = None,
     num_filters: int = 100,
     picture: PictureLike | None = None,
@@ -94,7 +94,7 @@ def filters(
     place from epoch to epoch, and none is special.
 
     Args:
-        model: An `RBM`.
+        model: A `MachineModel`, such as an `RBM`.
         image_shape: `(rows, columns)` of an example, or `None`.
         num_filters: At most how many units to show.
         picture: `data.Picture` of the examples, whose matrix brings the
@@ -111,7 +111,7 @@ def filters(
 
 
 def samples(
-    model: RBM,
+    model: MachineModel,
     image_shape: ImageShape | None = None,
     num_samples: int = 100,
     num_sweeps: int = 100,
@@ -126,7 +126,7 @@ def samples(
     means E[v | h = E[h | v]], in which less is lost.
 
     Args:
-        model: An `RBM`.
+        model: A `MachineModel`, such as an `RBM`.
         image_shape: `(rows, columns)` of an example, or `None`.
         num_samples: At most how many samples to show.
         num_sweeps: Sweeps of each sample where the chain keeps none.
@@ -142,7 +142,7 @@ def samples(
 
 
 def reconstructions(
-    model: RBM,
+    model: MachineModel,
     examples: Array,
     image_shape: ImageShape | None = None,
     num_examples: int = 50,
@@ -151,7 +151,7 @@ def reconstructions(
     """Picture of examples, each above its reconstruction.
 
     Args:
-        model: An `RBM`.
+        model: A `MachineModel`, such as an `RBM`.
         examples: Array of shape `(examples, visible.width)`.
         image_shape: `(rows, columns)` of an example, or `None`.
         num_examples: At most how many examples to show.

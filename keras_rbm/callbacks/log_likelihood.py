@@ -10,7 +10,7 @@ import numpy as np
 from keras_rbm import checks
 from keras_rbm.callbacks import tags
 from keras_rbm.callbacks.measured import Measured
-from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.models.weights import averaged_weights
 from keras_rbm.typing import Array, Logs, Method, Path, State
 
 #: Names in the logs, after `val_` for validation data. `Scalars` leaves them

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_rbm import checks
 from keras_rbm.callbacks import writer as writer_lib
-from keras_rbm.models.finite import is_finite
+from keras_rbm.models.weights import is_finite
 from keras_rbm.typing import Logs, Path, State
 
 

@@ -5,7 +5,7 @@ def of_model(model, num_samples=100, num_sweeps=100, seed=0):
     """The fantasy particles; where there are none, draws from random starts.
 
     Args:
-        model: An `RBM`.
+        model: A `MachineModel`.
         num_samples: At most how many.
         num_sweeps: Sweeps of each sample where the chain keeps none.
         seed: Integer; the same draws where the chain keeps none.
@@ -21,4 +21,4 @@ def of_model(model, num_samples=100, num_sweeps=100, seed=0):
 
 def can_draw(model):
     """Whether a model has learned to draw: one of p(y | x) alone has not."""
-    return bool(getattr(model, "generative_weight", 1))
+    return model.can_sample

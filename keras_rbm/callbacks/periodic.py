@@ -6,7 +6,7 @@ import keras
 
 from keras_rbm import checks
 from keras_rbm.callbacks import writer as writer_lib
-from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.models.weights import averaged_weights
 from keras_rbm.typing import Logs, Path
 
 

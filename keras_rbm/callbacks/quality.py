@@ -6,14 +6,18 @@ import keras
 
 from keras_rbm.callbacks.chain_health import ChainHealth
 from keras_rbm.callbacks.log_likelihood import LogLikelihood
-from keras_rbm.models import RBM
+from keras_rbm.models import MachineModel
 from keras_rbm.typing import Array, Path
 
 _LOG = logging.getLogger("keras_rbm")
 
 
 def quality(
-    model: RBM, log_dir: Path, v: Array | None, v_train: Array, every: int
+    model: MachineModel,
+    log_dir: Path,
+    v: Array | None,
+    v_train: Array,
+    every: int,
 ) -> list[keras.callbacks.Callback]:
     """`LogLikelihood` and `ChainHealth` of a model.
 
@@ -21,7 +25,7 @@ def quality(
     there is `ChainHealth` alone.
 
     Args:
-        model: An `RBM`.
+        model: A `MachineModel`, such as an `RBM`.
         log_dir: Path of the directory that TensorBoard is shown.
         v: Array of shape `(examples, visible.width)`, validation data;
             `None` to measure `v_train` instead.

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_rbm import devices
-from keras_rbm.models import RBM
+from keras_rbm.models import MachineModel
 
 
 class Position(NamedTuple):
@@ -37,7 +37,7 @@ class Interrupted(Exception):
 
 def updates(model):
     """How many updates a model has made: by its optimizer, if it is no RBM."""
-    own = isinstance(model, RBM)
+    own = isinstance(model, MachineModel)
     made = model.updates if own else model.optimizer.iterations
     return int(keras.ops.convert_to_numpy(made))
 

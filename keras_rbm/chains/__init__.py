@@ -1,4 +1,4 @@
-"""Sources of the model's samples, one file each."""
+"""Chains: where the negative phase of an update gets its samples."""
 
 from keras_rbm.chains.base import Chain as Chain
 from keras_rbm.chains.contrastive_divergence import (
@@ -7,4 +7,4 @@ from keras_rbm.chains.contrastive_divergence import (
 from keras_rbm.chains.exact import ExactChain as ExactChain
 from keras_rbm.chains.no_chain import NoChain as NoChain
 from keras_rbm.chains.persistent import PersistentChain as PersistentChain
-from keras_rbm.chains.tempered import TemperedChain as TemperedChain
+from keras_rbm.chains.persistent import TemperedChain as TemperedChain

@@ -1,8 +1,9 @@
-"""The negative phase as an object: where a model's samples come from."""
+"""The contract of a chain, which supplies the model's samples."""
 
 import keras
+from keras import ops
 
-from keras_rbm import checks
+from keras_rbm import checks, replicas
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
 from keras_rbm.typing import Config, Shape, Tensor
@@ -15,24 +16,30 @@ class Chain(keras.layers.Layer):
     model, and at each update calls
 
         v_model = chain.advance(machine, v, stream)
-        weight = chain.model_weight(machine, v_model)
+        negative = chain.negative(machine, v_model, batch)
         chain.persist(machine, hidden_inputs(machine, v_model), stream)
 
     Subclasses implement `advance` and `samples`; those that keep something
-    create it in `build`, with `autocast=False`, and implement `start` and
-    `persist`. Where several replicas make an update, each has its share of
-    the samples (`replicas.own_rows`), `num_samples` says how many there are
-    together, and what is kept is the same in all (`replicas.all_rows`).
+    set `num_chains`, create what they keep in `build`, with `autocast=False`,
+    and implement `start` and `persist`. Where several replicas make an update,
+    each has its share of the samples (`replicas.own_rows`), `num_samples` says
+    how many there are together, and what is kept is the same in all
+    (`replicas.all_rows`).
 
     Args:
         num_sweeps: Number of block-Gibbs updates for each update of the
-            parameters, k in CD-k and PCD-k. It is held in a variable of that
+            parameters, k in CD-k and PCD-k. It is kept in a variable of that
             name, so that a callback can change it while the model trains
             (`rbm.chain.num_sweeps.assign(5)`) without another compilation.
 
     Raises:
         ValueError: If `num_sweeps` is not a positive integer.
     """
+
+    #: Number of persistent chains, or `None` where nothing persists.
+    num_chains: int | None = None
+    #: Rates at which neighbouring replicas change places, if there are any.
+    swap_rates: Tensor | None = None
 
     def __init__(self, num_sweeps: int = 1, **kwargs):
         super().__init__(**kwargs)
@@ -102,6 +109,26 @@ class Chain(keras.layers.Layer):
             examples: Number of the examples of all replicas.
         """
         return examples
+
+    def negative(
+        self, machine: Machine, v_model: Tensor, batch: replicas.Batch
+    ) -> Tensor:
+        """Weights of the samples in the negative phase, `(chains,)`.
+
+        Over all replicas their sum is the mean weight of the examples.
+
+        Args:
+            machine: A `keras_rbm.machine.Machine`, that of `advance`.
+            v_model: What `advance` returned.
+            batch: The `replicas.Batch` of the examples.
+        """
+        weight = self.model_weight(machine, v_model)
+        if weight is None:
+            weight = ops.ones_like(v_model[:, 0])
+        weight = ops.cast(weight, v_model.dtype)
+        of_all = self.num_samples(batch.examples)
+        total = replicas.total(ops.sum(weight), of_all)
+        return weight * batch.mean_weight / total
 
     def persist(self, machine: Machine, inputs: Tensor, stream: Stream) -> None:
         """Keeps what the next `advance` starts from.

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_rbm import gibbs
+from keras_rbm import samplers
 from keras_rbm.chains.base import Chain
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
@@ -25,7 +25,12 @@ class ContrastiveDivergence(Chain):
     def advance(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:
-        return gibbs.run(machine, v_data, stream, self.num_sweeps.value)
+        sampler = samplers.Gibbs()
+        state = sampler.init(machine, v_data)
+        state, _ = samplers.run(
+            sampler, machine, state, stream, self.num_sweeps.value
+        )
+        return sampler.samples(state)
 
     def samples(
         self, machine: Machine, v_data: Tensor, stream: Stream

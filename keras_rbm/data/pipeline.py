@@ -5,13 +5,12 @@ import tensorflow as tf
 
 from keras_rbm import random
 from keras_rbm.data.checks import check_examples, check_integer
+from keras_rbm.random import Use
 from keras_rbm.typing import Array, Binarize
 
 _METHODS = ("none", "stochastic", "threshold")
 _SHUFFLED_AT_ONCE = 4096  # indices; small data sets shuffle many epochs
 _ROWS_AT_ONCE = 1024  # of `binarized`
-# Streams of stochastic bits, none of which a model of the same seed uses.
-_TRAIN, _EVALUATE = 2**32, 2**32 + 1
 
 
 def batches(
@@ -73,7 +72,7 @@ def batches(
         order = order[:, : num_batches * batch_size]
         return tf.reshape(order, (num_epochs * num_batches, batch_size))
 
-    bits = random.fold_in(random.stream(seed), _TRAIN)
+    bits = random.fold_in(random.stream(seed), Use.TRAINING_BATCHES)
 
     def gather(step, rows):
         batch = tf.ensure_shape(tf.gather(values, rows), (batch_size, width))
@@ -114,7 +113,7 @@ def in_order(
     seed = check_integer(seed, "seed", 0)
     values = _on_cpu(x)
 
-    bits = random.fold_in(random.stream(seed), _EVALUATE)
+    bits = random.fold_in(random.stream(seed), Use.BATCHES_IN_ORDER)
 
     def gather(first):
         batch = values[first : first + batch_size]

@@ -11,8 +11,7 @@ import numpy as np
 from keras_rbm import checks, likelihood
 from keras_rbm.data import Data, binarized, check_data, some
 from keras_rbm.evaluation import classification, report
-from keras_rbm.models import RBM
-from keras_rbm.models.machine_model import MachineModel
+from keras_rbm.models import MachineModel
 from keras_rbm.progress import Progress
 from keras_rbm.typing import Binarize, Method, Path, Verbose
 
@@ -22,7 +21,7 @@ _BATCH = 1000
 
 
 def evaluate(
-    model: RBM,
+    model: MachineModel,
     data: Data,
     output: Path,
     binarize: Binarize = "none",
@@ -68,7 +67,7 @@ def evaluate(
     such data `log_partition` and all likelihoods are `null`.
 
     Args:
-        model: An `RBM`.
+        model: A `MachineModel`, such as an `RBM`.
         data: A `keras_rbm.data.Data` as wide as the model's visible side.
         output: Directory to write to; it is made if need be.
         binarize: `"stochastic"` (one fixed draw), `"threshold"` or `"none"`
@@ -147,7 +146,7 @@ def _check(model, data):
 
 def _no_likelihood(model, data, splits):
     """Why there are no likelihoods, or `None`."""
-    if getattr(model, "generative_weight", 1) == 0:
+    if not model.can_sample:
         return (
             "No likelihoods: the model has learned p(y | x) alone "
             "(generative_weight=0)."

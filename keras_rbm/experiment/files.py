@@ -7,6 +7,7 @@ import pathlib
 import keras
 
 from keras_rbm import callbacks, checkpoints, devices
+from keras_rbm.models import ClassRBM
 
 _LOG = logging.getLogger("keras_rbm")
 
@@ -145,9 +146,9 @@ def pictures(model, data, examples, output):
         "filters": callbacks.filters(model, **shown),
         "reconstructions": callbacks.reconstructions(model, examples, **shown),
     }
-    if getattr(model, "generative_weight", 1):  # Else it learns p(y | x) alone.
+    if model.can_sample:
         drawn["samples"] = callbacks.samples(model, **shown)
-    if getattr(model, "generative_weight", 0):  # A `ClassRBM`.
+    if model.can_sample and isinstance(model, ClassRBM):
         drawn["class_samples"] = callbacks.class_samples(model, **shown)
     for name, picture in drawn.items():
         callbacks.write_png(os.path.join(output, f"{name}.png"), picture)

@@ -8,7 +8,8 @@ import numpy as np
 from keras_rbm import checks, devices, samplers, tiles
 from keras_rbm.figures.dreams import greys
 from keras_rbm.figures.figure import Figure, tell
-from keras_rbm.models import sampling, starts
+from keras_rbm.models import sampling
+from keras_rbm.random import Use
 
 # Levels of grey: so many need half a byte a pixel.
 _LEVELS = 16
@@ -65,7 +66,7 @@ class Animation(Figure):
                 "`growth` must be at least 1: the number of sweeps from frame "
                 f"to frame grows. Received: growth={self.growth}"
             )
-        samplers.check(self.sampler)
+        samplers.get(self.sampler)
 
     def sweeps(self) -> list[int]:
         """After how many sweeps the frames are, `num_frames` integers."""
@@ -75,8 +76,10 @@ class Animation(Figure):
         return [0, *np.cumsum(each).tolist()]
 
     def __call__(self, model, data, output, binarize="none", seed=0):
-        v = starts.without_inputs(
-            model.machine(), self.num_chains, sampling.stream(seed)
+        v = sampling.without_inputs(
+            model.machine(),
+            self.num_chains,
+            sampling.stream(seed, Use.SAMPLE),
         )
         places = self.sweeps()
         shown = [tiles.grey(data.intensities(np.asarray(v)))]

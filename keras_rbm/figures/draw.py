@@ -9,20 +9,19 @@ from keras_rbm.data import Data, check_data
 from keras_rbm.figures.curves import Curves
 from keras_rbm.figures.figure import Figure
 from keras_rbm.figures.filters import FiltersByEpoch
-from keras_rbm.models import RBM
-from keras_rbm.models.machine_model import MachineModel
+from keras_rbm.models import MachineModel
 from keras_rbm.typing import Binarize, Path
 
 # Those that every run has, as far as it left what they show.
 _ALWAYS = (Curves(), FiltersByEpoch())
 
 
-def check(figures: Sequence[Figure], model: RBM, data: Data) -> None:
+def check(figures: Sequence[Figure], model: MachineModel, data: Data) -> None:
     """Checks figures before there is anything to draw.
 
     Args:
         figures: Sequence of `Figure`s.
-        model: An `RBM`.
+        model: A `MachineModel`, such as an `RBM`.
         data: A `keras_rbm.data.Data`.
 
     Raises:
@@ -46,7 +45,7 @@ def check(figures: Sequence[Figure], model: RBM, data: Data) -> None:
 
 
 def draw(
-    model: RBM,
+    model: MachineModel,
     data: Data,
     output: Path,
     figures: Sequence[Figure] = (),
@@ -59,7 +58,7 @@ def draw(
     where the run has left `updates.csv` and `filters/`.
 
     Args:
-        model: A trained `RBM`.
+        model: A trained `MachineModel`.
         data: A `keras_rbm.data.Data` as wide as the model's visible side.
         output: Directory of the run.
         figures: Sequence of figures, such as `Restoration()`.

@@ -9,7 +9,7 @@ import sys
 
 from keras_rbm import devices
 from keras_rbm.data import Data
-from keras_rbm.models import RBM
+from keras_rbm.models import MachineModel
 
 _LOG = logging.getLogger("keras_rbm")
 
@@ -20,11 +20,11 @@ class Figure(abc.ABC):
     Figures are small values: a dataclass of options, which is called.
     """
 
-    def check(self, model: RBM, data: Data) -> None:
+    def check(self, model: MachineModel, data: Data) -> None:
         """Checks that the figure can be drawn, before any training.
 
         Args:
-            model: An `RBM`.
+            model: A `MachineModel`, such as an `RBM`.
             data: A `keras_rbm.data.Data`.
 
         Raises:
@@ -37,7 +37,7 @@ class Figure(abc.ABC):
         """Makes the experiment and writes its pictures.
 
         Args:
-            model: A trained `RBM`.
+            model: A trained `MachineModel`.
             data: A `keras_rbm.data.Data` as wide as its visible side.
             output: Directory of the run.
             binarize: As for `data.binarized`, how the model was trained.

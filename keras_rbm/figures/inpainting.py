@@ -9,7 +9,7 @@ from keras_rbm import checks, samplers, tiles
 from keras_rbm.data import Data, binarized, some
 from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import Figure, tell
-from keras_rbm.models import RBM
+from keras_rbm.models import MachineModel
 
 _SIDES = ("lower", "upper", "left", "right")
 # Grey of what is missing.
@@ -53,7 +53,7 @@ class Inpainting(Figure):
             checks.positive_integer(name, getattr(self, name))
         samplers.check(self.sampler)
 
-    def check(self, model: RBM, data: Data) -> None:
+    def check(self, model: MachineModel, data: Data) -> None:
         if data.image_shape is None or data.picture is not None:
             raise ValueError(
                 "Inpainting needs images with a pixel in each column: "

@@ -9,7 +9,7 @@ from keras_rbm import checks, tiles
 from keras_rbm.data import Data, binarized
 from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import Figure, tell, write_json
-from keras_rbm.models import RBM
+from keras_rbm.models import MachineModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Restoration(Figure):
             )
         checks.positive_number("cold", self.cold)
 
-    def check(self, model: RBM, data: Data) -> None:
+    def check(self, model: MachineModel, data: Data) -> None:
         states = model.visible.states
         if states is None or np.shape(states) != (2,):
             raise ValueError(

@@ -10,11 +10,9 @@ from keras_rbm.compiled import compiled
 from keras_rbm.likelihood.estimate import Estimate, check_base, estimate
 from keras_rbm.machine import Machine
 from keras_rbm.progress import Progress
-from keras_rbm.random import Stream
+from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Verbose
 
-# The stream of the start, beside those of the steps from 0.
-_START = 2**32
 # Steps in one compiled call, and the most chains in one.
 _STEPS, _CHAINS = 500, 1000
 
@@ -83,7 +81,7 @@ def ais(
         return gibbs.sample_without_inputs(
             base,
             count,
-            random.fold_in(stream, _START)._replace(first_row=first),
+            random.fold_in(stream, Use.START)._replace(first_row=first),
         )
 
     bar = Progress(
@@ -211,7 +209,7 @@ def _run(machine, base, v, log_weights, betas, stream, begin, num_steps):
         )
         here = random.fold_in(stream, begin + ops.cast(k, "int64"))
         h = new.hidden.sample(
-            new_inputs, new.hidden_params, random.fold_in(here, 0)
+            new_inputs, new.hidden_params, random.fold_in(here, Use.HIDDEN)
         )
         v = gibbs.sample_visible(new, h, here)
         return v, log_weights + ops.cast(change, "float64")

@@ -6,15 +6,14 @@ import numpy as np
 from keras import ops
 from scipy import optimize, special
 
-from keras_rbm import checks, random, tempering
+from keras_rbm import checks, gibbs, random, samplers, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.likelihood.estimate import check_base
 from keras_rbm.progress import Progress
+from keras_rbm.random import Use
 from keras_rbm.typing import Verbose
 
-# The stream of the start, beside those of the sweeps from 0.
-_START = 2**32
 # Sweeps in one compiled call.
 _SWEEPS = 50
 # How far the betas move after each of the burn-in.
@@ -134,11 +133,14 @@ def bennett(
         ("num_burn_in", num_burn_in),
     ):
         checks.positive_integer(name, value)
-    betas = ops.linspace(1.0, 0.0, num_betas + 1)
-    betas = ops.cast(betas, machine_lib.dtype(machine))
-    v = tempering.sample_without_inputs(
-        base, num_betas + 1, num_chains, random.fold_in(stream, _START)
+    sampler = samplers.Tempered(num_betas + 1)
+    v = gibbs.sample_without_inputs(
+        base,
+        sampler.num_betas * num_chains,
+        random.fold_in(stream, Use.START),
     )
+    # Each replica has a start of its own.
+    state = sampler.init(machine, v[:num_chains], base)._replace(v=v)
     bar = Progress(num_burn_in + num_sweeps, "Bennett's ratio", verbose)
     swaps, turns, kept = 0.0, 0, []
     for first, last, counts in (
@@ -147,11 +149,10 @@ def bennett(
     ):
         for begin in range(first, last, _SWEEPS):
             count = min(_SWEEPS, last - begin)
-            v, probability, up, down = _run(
+            state, (probability, up, down) = _sweeps(
+                sampler,
                 machine,
-                base,
-                betas,
-                v,
+                state,
                 stream,
                 *(ops.convert_to_tensor(x, "int32") for x in (begin, count)),
             )
@@ -166,8 +167,10 @@ def bennett(
                     [ops.convert_to_numpy(x)[:count] for x in (up, down)]
                 )
             elif had.all():
-                rates = ops.cast(probability / had, betas.dtype)
-                betas = tempering.even_out(betas, rates, _GAIN)
+                rates = ops.cast(probability / had, state.betas.dtype)
+                state = state._replace(
+                    betas=tempering.even_out(state.betas, rates, _GAIN)
+                )
     ups, downs = (np.concatenate(x) for x in zip(*kept, strict=True))
     log_ratios, influences = zip(
         *(_ratio(ups[:, k], downs[:, k]) for k in range(num_betas)),
@@ -181,7 +184,7 @@ def bennett(
         float(base_log_z + np.sum(log_ratios)),
         float(spread / np.sqrt(num_chains)),
         swaps / np.maximum(turns, 1),
-        ops.convert_to_numpy(v)[:num_chains],
+        ops.convert_to_numpy(sampler.samples(state)),
     )
 
 
@@ -216,34 +219,40 @@ def _ratio(up, down):
 
 
 @compiled
-def _run(machine, base, betas, v, stream, begin, num_sweeps):
+def _sweeps(sampler, machine, state, stream, first, num_sweeps):
     """Sweeps, and what the samples before each say of neighbouring betas."""
-    pairs = betas.shape[0] - 1
-    chains = v.shape[0] // betas.shape[0]
+    pairs = sampler.num_betas - 1
+    chains = state.v.shape[0] // sampler.num_betas
     empty = ops.zeros((_SWEEPS, pairs, chains), "float64")
 
-    def one(i, state):
-        v, swaps, ups, downs = state
+    def observe(i, before, info, after, seen):
+        swaps, ups, downs = seen
+        betas, v = before.betas, before.v
+        base = sampler.base(machine, before)
+        # The compiler takes the product once for this and for the step.
         inputs = machine_lib.hidden_inputs(machine, v)
         # Betas fall from row to row: the colder neighbour is the one before.
         colder = ops.concatenate([betas[:1], betas[:-1]])
         warmer = ops.concatenate([betas[1:], betas[-1:]])
         up = tempering.log_ratio(base, machine, betas, colder, v, inputs)
         down = -tempering.log_ratio(base, machine, betas, warmer, v, inputs)
-        index = begin + i
-        here = random.fold_in(stream, index)
-        v, probability = tempering.sweep(
-            base, machine, betas, v, index, here, inputs
-        )
         return (
-            v,
-            swaps + probability,
+            swaps + info.swaps,
             ops.slice_update(ups, (i, 0, 0), _row(up[1:])),
             ops.slice_update(downs, (i, 0, 0), _row(down[:-1])),
         )
 
-    swaps = ops.zeros((pairs,), v.dtype)
-    return ops.fori_loop(0, num_sweeps, one, (v, swaps, empty, empty))
+    swaps = ops.zeros((pairs,), state.v.dtype)
+    return samplers.run(
+        sampler,
+        machine,
+        state,
+        stream,
+        num_sweeps,
+        first,
+        observe=observe,
+        seen=(swaps, empty, empty),
+    )
 
 
 def _row(x):

@@ -10,7 +10,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.likelihood.ais import ais, reverse_ais
 from keras_rbm.likelihood.estimate import Estimate
 from keras_rbm.machine import Machine
-from keras_rbm.random import Stream
+from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Verbose
 
 #: Below this effective sample size a few chains carry all the weight.
@@ -23,9 +23,6 @@ MAX_CHANGE = 0.2
 #: particles that annealing ends with, in nats, beyond twice its standard error:
 #: with 100 particles of an MNIST machine that error alone is 2 nats.
 MAX_FREE_ENERGY_GAP = 4.0
-
-# Streams of the estimates.
-_FORWARD, _REVERSE, _HALF = range(3)
 
 
 class Bracket(NamedTuple):
@@ -170,7 +167,7 @@ def bracket(
     half = ais(
         machine,
         base,
-        random.fold_in(stream, _HALF),
+        random.fold_in(stream, Use.HALF),
         (num_betas + 1) // 2,
         num_chains,
         verbose,
@@ -178,7 +175,7 @@ def bracket(
     forward = ais(
         machine,
         base,
-        random.fold_in(stream, _FORWARD),
+        random.fold_in(stream, Use.FORWARD),
         num_betas,
         num_chains,
         verbose,
@@ -187,7 +184,7 @@ def bracket(
         machine,
         base,
         v_model,
-        random.fold_in(stream, _REVERSE),
+        random.fold_in(stream, Use.REVERSE),
         num_betas,
         -(-num_chains // max(len(v_model), 1)),
         verbose,

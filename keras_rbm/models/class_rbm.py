@@ -1,24 +1,41 @@
-"""The class RBM: features and their label in one machine."""
+"""The class RBM: features and their label in one machine.
 
-import warnings
+Here are its constructor, its objective and update, the law of the label, its
+layout (labels beside features) and its metrics. What can be asked of every
+model (`sample`, `log_likelihood`, ...) is in `base.py`, `fit` in `trainer.py`.
+"""
+
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
+from keras import ops
 
-from keras_rbm import checks, units
-from keras_rbm.chains import Chain
-from keras_rbm.models import arguments, class_objective, inputs, labels
-from keras_rbm.models.class_metrics import ClassMetrics
-from keras_rbm.models.class_serving import ClassServing
-from keras_rbm.models.log_likelihood import LogLikelihood
-from keras_rbm.models.rbm import RBM
+from keras_rbm import (
+    checks,
+    class_labels,
+    gradients,
+    likelihood,
+    replicas,
+    units,
+)
+from keras_rbm import machine as machine_lib
+from keras_rbm.chains import Chain, ContrastiveDivergence, NoChain
+from keras_rbm.compiled import compiled
+from keras_rbm.models import examples, metrics, serving
+from keras_rbm.models.base import MachineModel
+from keras_rbm.models.layouts import Direct
+from keras_rbm.random import Use
 from keras_rbm.samplers import Sampler
 from keras_rbm.typing import Array, Config, Examples, Labels, Tensor, Verbose
 
+# Numbers of a block of p(y | x), (examples, classes, hidden), and its examples.
+_NUMBERS, _MOST_ROWS = 5_000_000, 500
+
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class ClassRBM(ClassServing, RBM):
+class ClassRBM(MachineModel):
     """RBM of features x and of a label y, p(x, y, h) ~ exp(-beta E(x, y, h)).
 
     Its visible side is x and beside it y, one-hot: rows (x, one-hot y). The
@@ -37,8 +54,15 @@ class ClassRBM(ClassServing, RBM):
     `free_energy`, takes rows too: a call is E[h | x, y], and the prediction of
     y is `class_probabilities(x)` or `classify(x)`.
 
-    With `generative_weight=0` nothing is learned of p(x, y): `sample_class`
-    is refused, and `sample` and `log_likelihood` warn.
+    With `generative_weight=0` nothing is learned of p(x, y) (`can_sample` is
+    `False`): `sample_class` is refused, and `sample` and `log_likelihood`
+    warn.
+
+    The metrics are those of `RBM`, of rows, where `loss` is the objective
+    without regularizers, and
+
+    - `error`: share of the examples whose label is not the most probable one;
+    - `conditional_log_likelihood`: log p(y | x) of an example, in nats.
 
     Args:
         features: `Units` of x, or an integer for that many `Bernoulli` units.
@@ -67,31 +91,114 @@ class ClassRBM(ClassServing, RBM):
         **kwargs,
     ):
         features = units.get("features", features)
-        weights = class_objective.weights(
-            generative_weight, discriminative_weight
-        )
+        weights = _weights(generative_weight, discriminative_weight)
         if checks.positive_integer("num_classes", num_classes) < 2:
             raise ValueError(
                 "`num_classes` must be 2 or more. Received: "
                 f"num_classes={num_classes}"
             )
-        chain = class_objective.chain_for(weights[0], chain)
+        num_classes = int(num_classes)
         label = units.Softmax(1, num_classes)
         visible = units.Composite([features, label])
-        super().__init__(visible, hidden, chain, **kwargs)
-        self.features = features
-        self.num_classes = int(num_classes)
-        self.generative_weight, self.discriminative_weight = weights
-        self._figures = ClassMetrics(visible, self.num_classes, *weights)
-
-    def objective(self, *phases) -> tuple[Tensor, Tensor]:
-        """What an update follows; see `class_objective.objective`."""
-        return class_objective.objective(
-            self.generative_weight,
-            self.discriminative_weight,
-            self.num_classes,
-            *phases,
+        hidden = units.get("hidden", hidden)
+        layout = BesideLabels(features, num_classes, visible, hidden)
+        super().__init__(
+            visible,
+            hidden,
+            _chain(weights[0], chain),
+            layout,
+            ClassMetrics(visible, num_classes, *weights),
+            **kwargs,
         )
+        self.features = features
+        self.num_classes = num_classes
+        self.generative_weight, self.discriminative_weight = weights
+
+    def own_config(self) -> Config:
+        return {
+            "features": keras.saving.serialize_keras_object(self.features),
+            "num_classes": self.num_classes,
+            "generative_weight": self.generative_weight,
+            "discriminative_weight": self.discriminative_weight,
+        }
+
+    @property
+    def can_sample(self) -> bool:
+        return bool(self.generative_weight)
+
+    def gradient_step(
+        self, data: Any, seed: Tensor | None = None
+    ) -> list[Tensor | None]:
+        """Moves the chains on, and returns the gradient of `objective`.
+
+        As for an `RBM`, whose objective is the free-energy gap alone.
+        """
+        v, weight = self.unpack(data)
+        batch = replicas.batch(v, weight)
+        count = ops.shape(v)[0]
+        stream = batch.stream(self.stream(Use.TRAIN, seed))
+        machine = self.machine()
+        v_model = self.chain.advance(machine, v, stream)
+        negative = self.chain.negative(machine, v_model, batch)
+        with self.parameters.tape() as tape:
+            machine = self.machine()
+            objective, inputs = self.objective(
+                machine, v, v_model, batch.parts(), negative
+            )
+            loss = self.regularized(objective, machine, inputs[:count], batch)
+        slopes = tape.gradient(loss, self.parameters.variables)
+        self.chain.persist(machine, inputs[count:], stream)
+        return self.centered_gradient(slopes, machine, v, inputs[:count], batch)
+
+    def objective(
+        self,
+        machine: machine_lib.Machine,
+        v: Tensor,
+        v_model: Tensor,
+        positive: Tensor,
+        negative: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """L = generative_weight L_gen + discriminative_weight L_disc.
+
+        With L_gen the negative mean of log p(x, y), by its surrogate, the
+        free-energy gap, and L_disc that of log p(y | x), which is exact.
+
+        Args:
+            machine: A `Machine`.
+            v: Tensor of shape `(batch, visible.width)`.
+            v_model: Samples of the model, `(chains, visible.width)`; without
+                a generative weight they are not used.
+            positive: Weights of the examples, as for
+                `gradients.free_energy_gap`.
+            negative: Weights of the samples.
+
+        Returns:
+            The objective, a scalar in nats, and hidden inputs, as
+            `gradients.free_energy_gap` has it.
+
+        Reference: Larochelle and Bengio (2008), "Classification using
+            discriminative restricted Boltzmann machines", sections 2 to 4,
+            whose alpha is `generative_weight`.
+        """
+        value = 0.0
+        if self.generative_weight:
+            gap, inputs = gradients.free_energy_gap(
+                machine, v, v_model, positive, negative
+            )
+            value = self.generative_weight * gap
+        else:
+            inputs = machine_lib.hidden_inputs(machine, v)
+        if self.discriminative_weight:
+            count = self.num_classes
+            # What the label adds is subtracted: cheaper than a product.
+            rows = likelihood.class_inputs(machine, count)
+            own = ops.matmul(v[:, -count:], rows)
+            labels, log_p = _predictions(
+                machine, v, count, inputs[: ops.shape(v)[0]] - own
+            )
+            own = ops.sum(labels * log_p, axis=1)
+            value = value - self.discriminative_weight * ops.sum(positive * own)
+        return value, inputs
 
     def join(self, x: Array, y: Labels) -> np.ndarray:
         """Rows (x, one-hot y), of shape `(examples, visible.width)`.
@@ -103,7 +210,7 @@ class ClassRBM(ClassServing, RBM):
         Raises:
             ValueError: If they are not such.
         """
-        return labels.joined(x, y, self.features, self.num_classes)
+        return _joined(x, y, self.features, self.num_classes)
 
     def class_probabilities(self, x: Array) -> np.ndarray:
         """p(y | x), exactly.
@@ -117,63 +224,23 @@ class ClassRBM(ClassServing, RBM):
         Raises:
             ValueError: If they cannot be states of the features' units.
         """
-        x = self._states(labels.features_of(x, self.features))
-        machine, count = self.machine(), self.num_classes
-        return class_objective.probabilities(machine, x, count)
+        x = examples.checked(x, self.features, "x")
+        x = ops.cast(ops.convert_to_tensor(x), self.variable_dtype)
+        machine, x = self.machine(), ops.convert_to_numpy(x)
+        numbers = self.num_classes * self.hidden.width
+        count = min(max(_NUMBERS // numbers, 1), _MOST_ROWS)
+        parts = []
+        for first in range(0, len(x), count):
+            block = x[first : first + count]
+            # The last one is filled up: another shape would be compiled anew.
+            whole = ops.convert_to_tensor(np.resize(block, (count, x.shape[1])))
+            part = _compiled_law(machine, whole, self.num_classes)
+            parts.append(ops.convert_to_numpy(part)[: len(block)])
+        return np.concatenate(parts)
 
     def classify(self, x: Array) -> np.ndarray:
         """The most probable class of each example, `(examples,)`."""
         return self.class_probabilities(x).argmax(axis=1)
-
-    def fit(
-        self,
-        x: Examples | None = None,
-        y: Labels | None = None,
-        *args,
-        validation_data: tuple[Any, ...] | Examples | None = None,
-        **kwargs,
-    ) -> keras.callbacks.History:
-        """Trains the model: `RBM.fit`, with labels.
-
-        Args:
-            x: Features, or rows (x, one-hot y) where `y` is left out; or a
-                `tf.data.Dataset` of batches of rows, or of (x, y) or
-                (x, y, sample_weight).
-            y: Labels, as for `join`.
-            *args: Further arguments of `RBM.fit`.
-            validation_data: (x, y) or (x, y, sample_weight), or a data set.
-            **kwargs: Further arguments of `RBM.fit`.
-
-        Raises:
-            ValueError: As for `RBM.fit`, or if labels are not such.
-        """
-        if validation_data is not None:
-            kwargs["validation_data"] = labels.validation(
-                validation_data, self.features, self.num_classes
-            )
-        return super().fit(*self._rows(x, y), *args, **kwargs)
-
-    def evaluate(
-        self,
-        x: Examples | None = None,
-        y: Labels | None = None,
-        *args,
-        **kwargs,
-    ) -> float | list[float] | dict[str, float]:
-        """Metrics over all of `x`, with labels as for `fit`."""
-        if not arguments.is_validation(kwargs):  # `fit` has joined already.
-            x, y = self._rows(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
-
-    def sample(self, *args, **kwargs) -> Tensor:
-        """Draws from p(x, y): `RBM.sample`."""
-        self._warn("draws")
-        return super().sample(*args, **kwargs)
-
-    def log_likelihood(self, *args, **kwargs) -> LogLikelihood:
-        """Mean log p(x, y): `RBM.log_likelihood`."""
-        self._warn("likelihoods")
-        return super().log_likelihood(*args, **kwargs)
 
     def sample_class(
         self,
@@ -187,7 +254,7 @@ class ClassRBM(ClassServing, RBM):
     ) -> Tensor:
         """Draws of the features given the class, from p(x | y).
 
-        The label is held, and the features start from their units without
+        The label is clamped, and the features start from their units without
         inputs: `inpaint`, of all features.
 
         Args:
@@ -214,7 +281,7 @@ class ClassRBM(ClassServing, RBM):
                 "a class: this model has learned p(y | x) alone, and nothing "
                 "of x. Received: generative_weight=0"
             )
-        y = labels.of_samples(label, num_samples, self.num_classes)
+        y = _labels_of_samples(label, num_samples, self.num_classes)
         unknown = np.full((len(y), self.features.width), np.nan, y.dtype)
         drawn = self.inpaint(
             np.concatenate([unknown, y], axis=1),
@@ -227,24 +294,302 @@ class ClassRBM(ClassServing, RBM):
         )
         return drawn[:, : self.features.width]
 
-    def get_config(self) -> Config:
-        config = super().get_config()
-        del config["visible"]
-        return {
-            **config,
-            "features": keras.saving.serialize_keras_object(self.features),
-            "num_classes": self.num_classes,
-            "generative_weight": self.generative_weight,
-            "discriminative_weight": self.discriminative_weight,
+    def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
+        found = serving.endpoints(
+            self, v, lambda *args: serving.sample(self, *args)
+        )
+        if not self.can_sample:
+            del found["sample"]
+        shape = (*v.shape[:-1], self.features.width)
+        x = keras.InputSpec(shape=shape, dtype=v.dtype)
+
+        def class_probabilities(x):
+            x = ops.cast(x, self.variable_dtype)
+            return _law(self.machine(), x, self.num_classes)
+
+        return found | {"class_probabilities": (class_probabilities, [x])}
+
+
+class BesideLabels(Direct):
+    """Rows (x, one-hot y), also of features and labels that come apart.
+
+    Args:
+        features: `Units` of x.
+        num_classes: Number of classes.
+        visible: `Units` of both.
+        hidden: `Units` of the hidden side.
+    """
+
+    def __init__(self, features, num_classes, visible, hidden):
+        super().__init__(visible, hidden)
+        self.features, self.num_classes = features, num_classes
+
+    def joined(
+        self, x: Examples, y: Any, names: tuple[str, str] = ("x", "y")
+    ) -> tuple[Examples, Any]:
+        """Rows, made unless `x` are such already; labels belong to them.
+
+        They are where there is no `y`; in a data set, where its batches are
+        not pairs of features and labels.
+
+        Raises:
+            ValueError: If features or labels are not as described, or a data
+                set with targets does not say how many columns it has.
+        """
+        if examples.is_dataset(x):
+            return self._joined_dataset(x, names[0]), y
+        if y is not None:
+            x = _joined(x, y, self.features, self.num_classes, *names)
+        return x, None
+
+    def joined_validation(self, data: Any) -> Any:
+        """Rows, of (x, y), (x, y, weight), (v,), (v, None, weight) or a set."""
+        if examples.is_dataset(data):
+            return self._joined_dataset(data, "validation_data")
+        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+            return data
+        x, y, *weight = data
+        names = "validation_data[0]", "validation_data[1]"
+        v, _ = self.joined(x, y, names)
+        return (v, None, *weight) if weight else (v,)
+
+    def _joined_dataset(self, x, name):
+        spec, width = x.element_spec, self.features.width
+        pairs = isinstance(spec, tuple) and len(spec) in (2, 3)
+        if not pairs or not isinstance(spec[0], tf.TensorSpec):
+            return x
+        shape = spec[0].shape
+        if shape.rank is None or (shape.rank == 2 and shape[-1] is None):
+            raise ValueError(
+                f"`{name}` must say how many columns its batches have, "
+                f"{width} of features beside labels or "
+                f"{width + self.num_classes} with them. Map it by "
+                f"tf.ensure_shape. Received: {name}.element_spec={spec}"
+            )
+        if shape.rank != 2 or shape[-1] != width:
+            return x
+        return _joined_dataset(x, self.num_classes, name)
+
+
+class ClassMetrics(metrics.Metrics):
+    """The metrics that the docstring of `ClassRBM` describes.
+
+    Args:
+        visible: `Units` of the visible side.
+        num_classes: Number of classes.
+        generative_weight: Weight of the free-energy gap.
+        discriminative_weight: Weight of -log p(y | x).
+    """
+
+    def __init__(
+        self, visible, num_classes, generative_weight, discriminative_weight
+    ):
+        own = ["error", "conditional_log_likelihood"]
+        super().__init__(metrics.names_of_rbm(visible) + own)
+        self.num_classes = num_classes
+        self.generative_weight = generative_weight
+        self.discriminative_weight = discriminative_weight
+
+    def values(self, machine, v, inputs, v_model, stream):
+        values = metrics.values_of_rbm(machine, v, inputs, v_model, stream)
+        # Not from `inputs`: the label's share in them rounds the features'.
+        labels, log_p = _predictions(machine, v, self.num_classes)
+        wrong = ops.argmax(log_p, axis=1) != ops.argmax(labels, axis=1)
+        own = ops.sum(labels * log_p, axis=1)
+        loss = -self.discriminative_weight * own
+        if self.generative_weight:
+            loss = loss + self.generative_weight * values["loss"]
+        return values | {
+            "loss": loss,
+            "error": ops.cast(wrong, v.dtype),
+            "conditional_log_likelihood": own,
         }
 
-    def _warn(self, what):
-        if not self.generative_weight:
-            text = "of a ClassRBM with generative_weight=0 mean nothing: it"
-            text = f"The {what} {text} learns p(y | x) alone."
-            warnings.warn(text, stacklevel=3)
 
-    def _rows(self, x, y):
-        """Examples and targets for `RBM`: labels belong to the former."""
-        v = labels.rows(x, y, self.features, self.num_classes)
-        return v, y if inputs.is_dataset(x) else None
+def _weights(generative_weight, discriminative_weight):
+    """Both weights as floats.
+
+    Raises:
+        ValueError: If one is not 0 or a positive number, or both are 0.
+    """
+    given = {
+        "generative_weight": generative_weight,
+        "discriminative_weight": discriminative_weight,
+    }
+    found = [
+        0.0 if value == 0 else checks.positive_number(name, value)
+        for name, value in given.items()
+    ]
+    if not any(found):
+        raise ValueError(
+            "`generative_weight` or `discriminative_weight` must be more "
+            "than 0. Received: generative_weight=0, discriminative_weight=0"
+        )
+    return found
+
+
+def _chain(generative_weight, chain):
+    """The chain that is given, or the one that its weight asks for.
+
+    Args:
+        generative_weight: A number, 0 or more.
+        chain: A `Chain` or `None`.
+
+    Raises:
+        ValueError: If the chain draws samples that are not needed, or draws
+            none where samples are needed.
+    """
+    if chain is None:
+        chain = ContrastiveDivergence() if generative_weight else NoChain()
+    if isinstance(chain, NoChain) == bool(generative_weight):
+        raise ValueError(
+            "`chain` must be left out where `generative_weight` is 0, "
+            "which needs no samples, and be one that draws some where it "
+            f"is not. Received: chain={chain!r}, generative_weight="
+            f"{generative_weight:g}"
+        )
+    return chain
+
+
+def _predictions(machine, v, num_classes, inputs=None):
+    """Labels of examples, and log p(y | x) of all classes.
+
+    Args:
+        machine: A `Machine`.
+        v: Tensor of shape `(batch, visible.width)`, rows (x, one-hot y).
+        num_classes: Number of classes.
+        inputs: What the hidden units receive from the features alone; `None`
+            for the product that `_law` takes, with its roundings.
+
+    Returns:
+        One-hot labels and logarithms, both of shape `(batch, num_classes)`.
+    """
+    x, labels = v[:, :-num_classes], v[:, -num_classes:]
+    if inputs is None:
+        inputs = likelihood.feature_inputs(machine, x)
+    return labels, likelihood.log_class_probabilities(
+        machine, num_classes, inputs
+    )
+
+
+def _law(machine, x, num_classes):
+    """p(y | x) of features, a tensor of shape `(examples, num_classes)`."""
+    inputs = likelihood.feature_inputs(machine, x)
+    return ops.exp(
+        likelihood.log_class_probabilities(machine, num_classes, inputs)
+    )
+
+
+_compiled_law = compiled(_law)
+
+
+def _joined(x, y, features, num_classes, name="x", label_name="y"):
+    """Rows (x, one-hot y), as a `ClassRBM` has its examples.
+
+    Args:
+        x: Array of shape `(examples, features.width)`.
+        y: As for `class_labels.one_hot`.
+        features: `Units` that `x` must be states of.
+        num_classes: Number of classes.
+        name: The name of `x`, for errors.
+        label_name: The name of `y`, for errors.
+
+    Returns:
+        Array of shape `(examples, features.width + num_classes)`.
+
+    Raises:
+        ValueError: If the features cannot be states of the units, or the
+            labels are not such.
+    """
+    examples.check(x, features, name)
+    x = np.asarray(x)
+    y = class_labels.one_hot(y, num_classes, len(x), label_name)
+    kind = x.dtype if x.dtype.kind == "f" else "float32"
+    return np.concatenate([x.astype(kind), y.astype(kind)], axis=1)
+
+
+def _joined_dataset(dataset, num_classes, name="x"):
+    """A data set of (x, y) or (x, y, weight), with x and y joined.
+
+    A batch of labels that are not as for `class_labels.one_hot` ends it with
+    an error: see `examples.reported`.
+
+    Args:
+        dataset: A `tf.data.Dataset` of batches.
+        num_classes: Number of classes.
+        name: The argument's name, for errors.
+
+    Returns:
+        A `tf.data.Dataset` of v, or of (v, 0, weight).
+
+    Raises:
+        ValueError: If y are neither integers nor rows of `num_classes`.
+    """
+    y = dataset.element_spec[1]
+    dense = isinstance(y, tf.TensorSpec)
+    integers = dense and y.shape.rank == 1 and y.dtype.is_integer
+    one_hot = dense and y.shape.rank == 2 and y.shape[-1] == num_classes
+    if one_hot:
+        one_hot = y.dtype.is_floating or y.dtype.is_integer or y.dtype.is_bool
+    if not one_hot and not integers:
+        raise ValueError(
+            f"`{name}` must be a data set of (x, y) whose labels are integers, "
+            f"or one-hot rows of {num_classes} columns. Received: "
+            f"{name}.element_spec={dataset.element_spec}"
+        )
+
+    def join(x, y, *weight):
+        kind = x.dtype if x.dtype.is_floating else tf.float32
+        y = tf.cast(y, tf.float64 if one_hot else tf.int64)
+        with tf.control_dependencies([_look_at(y, num_classes)]):
+            y = tf.identity(y)
+        if integers:
+            y = tf.one_hot(y, num_classes)
+        v = tf.concat([tf.cast(x, kind), tf.cast(y, kind)], axis=1)
+        return (v, tf.zeros_like(weight[0]), *weight) if weight else v
+
+    return dataset.map(join)
+
+
+def _labels_of_samples(label, num_samples, num_classes):
+    """One-hot labels of samples that are to be drawn.
+
+    Args:
+        label: One for all, or one for each.
+        num_samples: Number of samples, where there is one for all.
+        num_classes: Number of classes.
+
+    Returns:
+        `float32` array of shape `(num_samples, num_classes)`.
+
+    Raises:
+        ValueError: If labels are not such, or do not fit the number.
+    """
+    y = np.asarray(label)
+    if not y.ndim:
+        y = np.full(checks.positive_integer("num_samples", num_samples), y)
+    elif num_samples not in (None, len(y)):
+        raise ValueError(
+            "`num_samples` must be left out where there is a label for each "
+            f"sample. Received: num_samples={num_samples}, "
+            f"label.shape={y.shape}"
+        )
+    return class_labels.one_hot(y, num_classes, len(y), "label")
+
+
+def _look_at(y, num_classes):
+    """An operation that refuses a batch of labels that are not such."""
+    if y.shape.rank == 1:
+        fits = tf.reduce_all((y >= 0) & (y < num_classes))
+    else:
+        ones = tf.reduce_sum(y, axis=1)
+        fits = tf.reduce_all((y == 0) | (y == 1)) & tf.reduce_all(ones == 1)
+    return examples.refusal(
+        fits,
+        f"have, in each batch, labels from 0 to {num_classes - 1}, as integers "
+        "or one-hot rows. Received, of a batch, its labels' shape, least and "
+        "largest value",
+        tf.shape(y),
+        tf.reduce_min(y),
+        tf.reduce_max(y),
+    )

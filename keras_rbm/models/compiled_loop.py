@@ -1,4 +1,4 @@
-"""Many updates in one compiled call: the loop itself is XLA's."""
+"""The loop of `fit` that XLA compiles: many updates in one call."""
 
 import tensorflow as tf
 
@@ -15,11 +15,11 @@ def steps_in_block(model, own_train_step, x, steps_per_epoch):
     endless `tf.data.Dataset` of batches of one shape, on one device.
 
     Args:
-        model: A compiled `UnsupervisedModel`.
+        model: A compiled `MachineModel`.
         own_train_step: Its class's `train_step`; the loop does not call one
             that a subclass has in its place.
-        x: What came to `fit`.
-        steps_per_epoch: The same.
+        x: The data that `fit` is given.
+        steps_per_epoch: Number of updates in an epoch, or `None`.
 
     Returns:
         `model.steps_per_execution`, or 0.
@@ -43,11 +43,32 @@ def steps_in_block(model, own_train_step, x, steps_per_epoch):
     return steps
 
 
+def update_all(model, block, first, end, seed=None):
+    """Makes an update of each batch of a block from `first` up to `end`.
+
+    In the graph: `model.update_step`, one after the other.
+
+    Args:
+        model: A `MachineModel` whose optimizer is built.
+        block: Tensor of shape `(steps, batch, ...)`, or a nest of such.
+        first: Number of the first batch, a scalar integer tensor.
+        end: Number of the batch to stop before, the same.
+        seed: As for `MachineModel.gradient_step`.
+    """
+
+    def update(step):
+        batch = tf.nest.map_structure(lambda x: x[step], block)
+        model.update_step(batch, seed)
+        return step + 1
+
+    tf.while_loop(lambda step: step < end, update, [first])
+
+
 def train_function(model):
     """Returns what `fit` calls for each block of batches.
 
     Args:
-        model: An `UnsupervisedModel` whose optimizer is built.
+        model: A `MachineModel`, compiled.
 
     Returns:
         Function of an iterator over blocks, tensors of shape `(steps, batch,
@@ -55,14 +76,11 @@ def train_function(model):
         `model.test_step` says of the last ones, about 100 examples; the norm
         of the last update is then in `model.last_update_norm`.
     """
+    model.optimizer.build(model.trainable_variables)
 
     @tf.function(jit_compile=True, autograph=False)
     def updates(block, first, end):
-        def update(step):
-            model.update_step(tf.nest.map_structure(lambda x: x[step], block))
-            return step + 1
-
-        tf.while_loop(lambda step: step < end, update, [first])
+        update_all(model, block, first, end)
 
     @tf.function(jit_compile=True, autograph=False)
     def look(block):

@@ -1,24 +1,42 @@
-"""The deep Boltzmann machine of two hidden layers."""
+"""The deep Boltzmann machine of two hidden layers, and its mean field.
+
+Here are its constructor and update, the layout that puts the top layer beside
+the examples, mean field and the variational bound, and its metrics. What can
+be asked of every model (`sample`, `log_likelihood`, ...) is in `base.py`,
+`fit` in `trainer.py`.
+"""
+
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
-from keras_rbm import checks, random, units
+from keras_rbm import checks, gradients, random, replicas, units
+from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain, PersistentChain
-from keras_rbm.models import mean_field, sampling, top_layer
-from keras_rbm.models.dbm_metrics import DBMMetrics
-from keras_rbm.models.moments import moments
-from keras_rbm.models.rbm import RBM
-from keras_rbm.models.variational import Variational
-from keras_rbm.typing import Array, Config, Mask, Shape, Start, Tensor
+from keras_rbm.compiled import compiled
+from keras_rbm.machine import Machine
+from keras_rbm.models import (
+    examples,
+    log_likelihood,
+    metrics,
+    sampling,
+    serving,
+)
+from keras_rbm.models.base import MachineModel
+from keras_rbm.models.layouts import Layout
+from keras_rbm.random import Use
+from keras_rbm.typing import Array, Config, Examples, Tensor
+from keras_rbm.units import Units
 
-# The stream of draws of h1, apart from those of training.
-_HIDDEN = 2**33 + 101
+# Mean-field steps where likelihoods are measured.
+_MEASURED_STEPS = 30
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class DeepBoltzmannMachine(Variational, RBM):
+class DeepBoltzmannMachine(MachineModel):
     """p(v, h1, h2) ~ exp(<v, W1 h1> + <h1, W2 h2> + biases): three layers.
 
     Layers are coupled to their neighbours alone, so that the odd one, h1, and
@@ -28,8 +46,17 @@ class DeepBoltzmannMachine(Variational, RBM):
     independent, and their means come from mean field. `fit` follows the
     gradient of the variational bound on log p(v).
 
-    What takes or gives `v` here is of the features' width. Draws of the whole,
-    (v, h2), are those of `machine()`.
+    Methods take and return examples `v` of the features' width; the machine
+    itself, `machine()`, has rows (v, h2). `log_likelihood` is a variational
+    bound.
+
+    The metrics, of v alone and after mean field, are
+
+    - `loss`: the bound of mean field on the free energy of the data, less the
+      mean free energy of the chains, in nats;
+    - `reconstruction_error`: mean squared difference of v and its mean given
+      E[h1];
+    - `hidden_activity`: mean of E[h1] given the data.
 
     Args:
         features: `Units` of v, or an integer for that many `Bernoulli` units.
@@ -64,17 +91,52 @@ class DeepBoltzmannMachine(Variational, RBM):
                     f"`{name}` must be binary units, or how many. Received: "
                     f"{name}={side}"
                 )
-        self._steps = checks.positive_integer("num_mean_field", num_mean_field)
-        chain = PersistentChain() if chain is None else chain
+        steps = checks.positive_integer("num_mean_field", num_mean_field)
         visible = units.Composite(features, top)
-        super().__init__(visible, hidden, chain, **kwargs)
+        super().__init__(
+            visible,
+            hidden,
+            PersistentChain() if chain is None else chain,
+            BesideTopLayer(features, top, steps),
+            DBMMetrics(features.width),
+            **kwargs,
+        )
         self.features: units.Units = features
         self.top: units.Units = top
-        self._figures = DBMMetrics(visible)
+        self._steps = steps
 
-    @property
-    def example_units(self) -> units.Units:
-        return self.visible.parts[0]
+    def own_config(self) -> Config:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "features": serialize(self.features),
+            "top": serialize(self.top),
+            "num_mean_field": self._steps,
+        }
+
+    def gradient_step(
+        self, data: Any, seed: Tensor | None = None
+    ) -> list[Tensor | None]:
+        """Moves the chains on, and returns the gradient of the surrogate.
+
+        As for an `RBM`; the positive phase has the mean-field means of the
+        top layer beside the examples (`unpack`).
+        """
+        v, weight = self.unpack(data)
+        batch = replicas.batch(v, weight)
+        count = ops.shape(v)[0]
+        stream = batch.stream(self.stream(Use.TRAIN, seed))
+        machine = self.machine()
+        v_model = self.chain.advance(machine, v, stream)
+        negative = self.chain.negative(machine, v_model, batch)
+        with self.parameters.tape() as tape:
+            machine = self.machine()
+            gap, inputs = gradients.free_energy_gap(
+                machine, v, v_model, batch.parts(), negative
+            )
+            loss = self.regularized(gap, machine, inputs[:count], batch)
+        slopes = tape.gradient(loss, self.parameters.variables)
+        self.chain.persist(machine, inputs[count:], stream)
+        return self.centered_gradient(slopes, machine, v, inputs[:count], batch)
 
     def posterior(self, v: Array) -> tuple[Tensor, Tensor]:
         """E[h1] and E[h2] given v, by mean field.
@@ -87,125 +149,227 @@ class DeepBoltzmannMachine(Variational, RBM):
             top.width)`.
         """
         v = self._states(self._checked_states(v))
-        return mean_field.compiled_posterior(self.machine(), v, self._steps)
+        return _compiled_posterior(self.machine(), v, self._steps)
 
-    def call(self, inputs: Tensor) -> Tensor:
-        """E[h2 | v] by mean field, of shape `(batch, top.width)`."""
-        machine, v = self.machine(), self._states(inputs)
-        _, h2 = mean_field.posterior(machine, v, self._steps)
-        return ops.cast(h2, self.compute_dtype)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (*input_shape[:-1], self.top.width)
-
-    def machine_states(self, v: Array) -> Tensor:
-        """Rows (v, E[h2]) of the machine, for examples v."""
-        return mean_field.completed(
-            self.machine(), self._states(v), self._steps
+    def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
+        return serving.endpoints(
+            self, v, lambda *args: serving.sample(self, *args)
         )
+
+
+class BesideTopLayer(Layout):
+    """Rows (v, h2): examples, and beside them the states of the top layer.
+
+    Args:
+        features: `Units` of v.
+        top: `Units` of h2, binary.
+        num_steps: Number of mean-field steps.
+    """
+
+    is_bound = True
+
+    def __init__(self, features: Units, top: Units, num_steps: int):
+        self.features, self.top, self.num_steps = features, top, num_steps
 
     @property
-    def fantasy_particles(self) -> Tensor | None:
-        """The persistent chains: draws of v, `(chains, features.width)`."""
-        particles = self.machine_particles
-        return None if particles is None else self._features_of(particles)
+    def units(self) -> Units:
+        return self.features
 
     @property
-    def machine_particles(self) -> Tensor | None:
-        """The same with the top layer, draws of (v, h2)."""
-        return super().fantasy_particles
+    def code_units(self) -> Units:
+        return self.top
 
-    def predict_hidden(self, v: Array) -> Tensor:
-        """E[h1 | v] by mean field, of shape `(batch, hidden.width)`."""
-        return self.posterior(v)[0]
+    def joined(
+        self, x: Examples, y: Any, names: tuple[str, str] = ("x", "y")
+    ) -> tuple[Examples, Any]:
+        return x, y
 
-    def sample_hidden(self, v: Array, seed: int | None = None) -> Tensor:
-        """A draw of h1 from mean field, of shape `(batch, hidden.width)`."""
-        stream = sampling.stream(seed, _HIDDEN)
-        return random.bernoulli(stream, self.posterior(v)[0])
+    def joined_validation(self, data: Any) -> Any:
+        return data
 
-    def predict_visible(self, h: Array) -> Tensor:
-        """E[v | h1], of shape `(batch, features.width)`."""
-        return self._features_of(super().predict_visible(h))
+    def rows(self, machine: Machine, v: Tensor) -> Tensor:
+        """Rows (v, E[h2]), by mean field."""
+        return completed(machine, v, self.num_steps)
 
-    def sample_visible(self, h: Array, seed: int | None = None) -> Tensor:
-        """A draw of v given h1, of shape `(batch, features.width)`."""
-        return self._features_of(super().sample_visible(h, seed))
+    def start(self, machine: Machine, v: Array, seed: Any) -> Array:
+        """Rows (v, h2), with h2 drawn from mean field."""
+        dtype = machine_lib.dtype(machine)
+        _, h2 = _posterior(machine, ops.cast(v, dtype), self.num_steps)
+        h2 = random.bernoulli(sampling.stream(seed, Use.TOP_LAYER), h2)
+        return ops.concatenate([ops.cast(v, h2.dtype), h2], axis=1)
 
-    def predict_reconstruction(self, v: Array) -> Tensor:
-        """E[v | E[h1]], with the means of mean field, of the shape of `v`."""
-        return self.predict_visible(self.posterior(v)[0])
+    def examples(self, rows: Tensor) -> Tensor:
+        return rows[..., : self.features.width]
 
-    def sample(
-        self,
-        num_samples: int | None = None,
-        num_sweeps: int = 1000,
-        start: Start | None = None,
-        clamp: Mask | None = None,
-        **kwargs,
-    ) -> Tensor:
-        """Draws of v from the model, as `RBM.sample`.
+    def with_missing(self, v: Array, mask: Any) -> tuple[Array, Any]:
+        """The top layer is missing, too."""
+        v = examples.array(v, self.features, "v")
+        if v.ndim != 2:
+            self.features.check(v, "v")
+        top = np.full((len(v), self.top.width), np.nan, "float32")
+        return np.concatenate([v, top], axis=1), self._mask(mask, True)
 
-        Where `start` gives v, the top layer starts from mean field.
-        """
-        if start is not None and not isinstance(start, str):
-            start = top_layer.drawn(self, start, kwargs.get("seed"))
-        if clamp is not None:
-            clamp = top_layer.mask(self, clamp, False)
-        return self._features_of(
-            super().sample(num_samples, num_sweeps, start, clamp, **kwargs)
+    def clamped(self, mask: np.ndarray) -> np.ndarray:
+        return self._mask(mask, False)
+
+    def encode(self, machine: Machine, v: Tensor) -> Tensor:
+        """E[h2 | v], by mean field."""
+        _, h2 = posterior(machine, v, self.num_steps)
+        return h2
+
+    def hidden_mean(self, machine: Machine, v: Tensor) -> Tensor:
+        """E[h1 | v], by mean field."""
+        h1, _ = _compiled_posterior(machine, v, self.num_steps)
+        return h1
+
+    def sample_hidden(self, machine: Machine, v: Tensor, seed: Any) -> Tensor:
+        """A draw of h1 from mean field."""
+        stream = sampling.stream(seed, Use.MIDDLE_LAYER)
+        return random.bernoulli(stream, self.hidden_mean(machine, v))
+
+    def free_energy(self, machine: Machine, v: Tensor) -> Tensor:
+        machine = machine_lib.cast(machine, machine_lib.dtype(machine))
+        return -_measured_bound(machine, v)
+
+    def scores(self, machine: Machine, v: Examples) -> np.ndarray:
+        bounds = log_likelihood.by_batch(
+            _measured_bound, machine, v, self.features
+        )
+        return bounds.astype("float64")
+
+    def moments(
+        self, mean: np.ndarray, variance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the examples; binary units at 1/2 for the top layer."""
+        width = self.top.width
+        return (
+            np.append(mean, np.full(width, 0.5)),
+            np.append(variance, np.full(width, 0.25)),
         )
 
-    def denoise(
-        self, v: Array, num_sweeps: int = 10, seed: int | None = None, **kwargs
-    ) -> Tensor:
-        """Means of v along chains from it, as `RBM.denoise`."""
-        rows = top_layer.drawn(self, v, seed)
-        means = super().denoise(rows, num_sweeps, seed, **kwargs)
-        return self._features_of(means)
+    def base_mean(self, mean: Tensor, running_mean: Tensor) -> Tensor:
+        """That of the examples, and the running mean of the top layer."""
+        top = running_mean[self.features.width :]
+        return ops.concatenate([self.examples(mean), top])
 
-    def inpaint(self, v: Array, mask: Mask, *args, **kwargs) -> Tensor:
-        """A draw of the missing entries of v, as `RBM.inpaint`."""
-        return self._features_of(
-            super().inpaint(*top_layer.missing(self, v, mask), *args, **kwargs)
-        )
+    def _mask(self, mask, value):
+        """A mask of examples as one of rows, with this value for the top."""
+        mask = np.asarray(mask)
+        top = np.full((*mask.shape[:-1], self.top.width), value)
+        return np.concatenate([mask, top], axis=-1)
 
-    def predict_missing(self, v: Array, mask: Mask, *args, **kwargs) -> Tensor:
-        """Means of the missing entries of v, as `RBM.predict_missing`."""
-        means = super().predict_missing(
-            *top_layer.missing(self, v, mask), *args, **kwargs
-        )
-        return self._features_of(means)
 
-    def get_config(self) -> Config:
-        config = super().get_config()
-        del config["visible"]
-        serialize = keras.saving.serialize_keras_object
+class DBMMetrics(metrics.Metrics):
+    """The metrics that the docstring of `DeepBoltzmannMachine` describes.
+
+    Args:
+        width: Number of columns of the examples.
+    """
+
+    def __init__(self, width):
+        super().__init__(("loss", "reconstruction_error", "hidden_activity"))
+        self.width = width
+
+    def values(self, machine, v, inputs, v_model, stream):
+        h1 = machine.hidden.mean(inputs, machine.hidden_params)
+        error = (v - machine_lib.visible_mean(machine, h1))[:, : self.width]
+        chains = replicas.mean(machine_lib.free_energy(machine, v_model))
         return {
-            **config,
-            "features": serialize(self.features),
-            "top": serialize(self.top),
-            "num_mean_field": self._steps,
+            "loss": -bound(machine, v) - chains,
+            "reconstruction_error": ops.mean(ops.square(error), axis=1),
+            "hidden_activity": ops.mean(h1, axis=1),
         }
 
-    def _base_moments(self):
-        """Those of the examples, and the running means of the top layer."""
-        mean, variance = super()._base_moments()
-        if self.offsets is None or not ops.convert_to_numpy(self.updates):
-            return mean, variance
-        top = self.offsets.visible.value[self.features.width :]
-        return ops.concatenate([self._features_of(mean), top]), variance
 
-    def _moments(self, x, sample_weight):
-        """Those of the examples; binary units at 1/2 for the top layer."""
-        rest = np.full(self.top.width, 0.5), np.full(self.top.width, 0.25)
-        own = moments(x, self.features, "x", sample_weight)
-        return tuple(map(np.append, own, rest))
+def posterior(machine, v, num_steps):
+    """Means of q(h1) q(h2), the best factorized law given v.
 
-    def _served_start(self, v, seed):
-        v = self._states(v)
-        _, h2 = mean_field.posterior(self.machine(), v, self._steps)
-        return top_layer.with_draws(v, h2, seed)
+    Each step makes, from a guess of the top layer,
 
-    def _features_of(self, rows):
-        return rows[..., : self.features.width]
+        E[h1] = mean of h1 given (v, E[h2])
+        E[h2] = mean of h2 given E[h1]
+
+    which never lowers the bound on log p(v). The first guess of the first
+    layer counts what comes from v twice, as if the top layer brought as much
+    again.
+
+    Args:
+        machine: A `Machine` whose visible side is the `Composite` (v, h2),
+            and whose hidden side is h1.
+        v: Tensor of shape `(batch, features)`.
+        num_steps: Number of steps.
+
+    Returns:
+        Tuple of E[h1], of shape `(batch, hidden.width)`, and E[h2].
+
+    Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines",
+        sections 2.2 and 3.
+    """
+    features, top = machine.visible.parts
+    up = machine.kernel[features.width :]
+    params = {"bias": machine.visible_params["bias"][features.width :]}
+    from_v = _inputs(machine, v, machine.kernel[: features.width])
+
+    def first(inputs):
+        return machine.hidden.mean(inputs, machine.hidden_params)
+
+    def second(h1):
+        return top.mean(_inputs(machine, h1, ops.transpose(up)), params)
+
+    def step(_, h2):
+        return second(first(from_v + _inputs(machine, h2, up)))
+
+    h2 = ops.fori_loop(0, num_steps, step, second(first(2.0 * from_v)))
+    return first(from_v + _inputs(machine, h2, up)), h2
+
+
+_compiled_posterior = compiled(posterior)
+
+
+def _posterior(machine, v, num_steps):
+    """`posterior`, compiled by XLA unless it is a part of another graph."""
+    function = _compiled_posterior if tf.executing_eagerly() else posterior
+    return function(machine, v, num_steps)
+
+
+def completed(machine, v, num_steps):
+    """Rows (v, E[h2]), of shape `(batch, visible.width)`."""
+    _, h2 = posterior(machine, v, num_steps)
+    return ops.concatenate([v, ops.cast(h2, v.dtype)], axis=1)
+
+
+def bound(machine, rows):
+    """E_q[-E(v, h1, h2)] + H(q) <= log p(v) + log Z, of each example.
+
+    The best q(h1) for the means of h2 makes it -F(v, E[h2]) + H(q(h2)), with
+    F the free energy of rows of the machine.
+
+    Args:
+        machine: As for `posterior`; h2 are binary units.
+        rows: Rows (v, E[h2]), as `completed` returns them.
+
+    Returns:
+        Tensor of shape `(batch,)`, in nats.
+
+    Reference: Salakhutdinov and Hinton (2009), section 2.2.
+    """
+    h2 = rows[:, machine.visible.parts[0].width :]
+    entropy = ops.sum(_surprise(h2) + _surprise(1.0 - h2), axis=1)
+    return entropy - machine_lib.free_energy(machine, rows)
+
+
+@compiled
+def _measured_bound(machine, v):
+    """`bound` of examples v, after many steps."""
+    return bound(machine, completed(machine, v, _MEASURED_STEPS))
+
+
+def _inputs(machine, x, kernel):
+    """Inputs by a part of the kernel, in the dtype of the parameters."""
+    product = ops.matmul(ops.cast(x, kernel.dtype), kernel)
+    return machine.beta * ops.cast(product, machine_lib.dtype(machine))
+
+
+def _surprise(p):
+    """-p log p, 0 at 0."""
+    return -p * ops.log(ops.where(p > 0, p, ops.ones_like(p)))

@@ -1,4 +1,4 @@
-"""Training and evaluation steps of several replicas.
+"""The loops of `fit` and `evaluate` for several replicas.
 
 Keras's own loop reduces what each replica returns, which fails under
 `MultiWorkerMirroredStrategy` (Keras issue 20585), and lets the optimizer clip
@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_rbm import devices
-from keras_rbm.models import inputs
+from keras_rbm.models import examples
 
 
 def is_needed(model):
@@ -23,7 +23,7 @@ def check(model):
     """Refuses what several replicas cannot do.
 
     Args:
-        model: A compiled `UnsupervisedModel`.
+        model: A compiled `MachineModel`.
 
     Raises:
         ValueError: If XLA is to compile for CPU devices, or the optimizer is
@@ -55,7 +55,7 @@ def prepare(model, given):
     """Makes the arguments of `fit` fit for several replicas.
 
     Args:
-        model: A compiled `UnsupervisedModel`.
+        model: A compiled `MachineModel`.
         given: `{name: argument}` of `fit`, which is changed.
 
     Raises:
@@ -75,7 +75,7 @@ def prepare(model, given):
     for name in ("x", "validation_data"):
         if isinstance(given.get(name), tf.data.Dataset):
             given[name] = by_batch(given[name])
-    if given.get("shuffle", True) and not inputs.is_dataset(given["x"]):
+    if given.get("shuffle", True) and not examples.is_dataset(given["x"]):
         raise ValueError(
             "Each worker would shuffle in its own way: give `x` as a "
             "tf.data.Dataset, such as keras_rbm.data.batches returns, or "
@@ -99,7 +99,7 @@ def train_function(model):
     """Returns what `fit` calls for `steps_per_execution` batches.
 
     Args:
-        model: An `UnsupervisedModel` whose optimizer is built.
+        model: A `MachineModel` whose optimizer is built.
 
     Returns:
         Function of a distributed iterator. It makes the updates, and returns

@@ -1,4 +1,4 @@
-"""How probable a model makes data, and how sure that is."""
+"""Log-likelihood of data, with its uncertainty; log Z of a model."""
 
 from itertools import islice
 from typing import NamedTuple
@@ -7,13 +7,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import checks, devices, gibbs, likelihood, random
+from keras_rbm import checks, devices, gibbs, likelihood, random, samplers
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.models import inputs
+from keras_rbm.models import examples
+from keras_rbm.random import Use
 
-# Streams of one estimate.
-_START, _SWEEPS, _BRACKET = range(3)
 # Examples whose free energy is taken at once, and that AIS looks at.
 _BATCH, _EXAMPLES = 1000, 10_000
 
@@ -50,7 +49,7 @@ class LogLikelihood(NamedTuple):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Reasons not to trust the figure, as a tuple of sentences."""
+        """Reasons not to trust the estimate, as a tuple of sentences."""
         return self.log_partition.warnings
 
     @property
@@ -85,7 +84,8 @@ def check_arguments(method, log_partition, others):
         others: Dict of the further arguments.
 
     Raises:
-        ValueError: If log Z is given, but is none or has arguments beside it.
+        ValueError: If log Z is given with arguments that say how to compute
+            it, or is not one.
     """
     if log_partition is not None and (method != "auto" or others):
         raise ValueError(
@@ -100,7 +100,7 @@ def check_arguments(method, log_partition, others):
 
 
 def is_exact(method, machine):
-    """Whether log Z is to be had by enumeration or in closed form.
+    """Whether log Z is computed by enumeration or in closed form.
 
     Args:
         method: The method to compute log Z by.
@@ -141,63 +141,81 @@ def pseudo_log_likelihood(machine, v):
     return by_batch(_pseudo, machine, v).astype("float64")
 
 
+def first_examples(v, units):
+    """The first 10,000 examples, as an array, or `None` of `None`.
+
+    Args:
+        v: Data as for `scores`, or `None`.
+        units: `Units` that they are states of.
+
+    Raises:
+        ValueError: If the data are not states of the units.
+    """
+    if v is None:
+        return None
+    batches = examples.states(v, units, _BATCH)
+    return np.concatenate(list(islice(batches, _EXAMPLES // _BATCH)))
+
+
 def bracket(
-    machine, moments, start, v, num_betas, num_chains, num_sweeps, seed, verbose
+    machine,
+    base,
+    start,
+    v,
+    num_betas,
+    num_chains,
+    num_sweeps,
+    seed,
+    sampler,
+    verbose,
 ):
-    """`likelihood.bracket`, with starts for the reverse.
+    """`likelihood.bracket`, with samples that the reverse starts from.
 
     Args:
         machine: A `Machine`.
-        moments: Mean and variance of the base, tensors of shape
-            `(visible.width,)`.
+        base: A `Machine` without coupling.
         start: Tensor of shape `(particles, visible.width)`, cut to the number
             of chains, from which `num_sweeps` sweeps lead to the samples that
             the reverse starts from; `None` for draws from the base.
-        v: Data as for `scores`, of which the first 10,000 examples are
-            looked at, or `None`.
+        v: Rows of the data, array of shape `(rows, visible.width)`, or
+            `None`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains.
         num_sweeps: Number of sweeps from `start`.
         seed: Integer from 0 to 2**64 - 1, or `None` for another each time.
+        sampler: The `samplers.Sampler` that makes the sweeps.
         verbose: `"auto"`, 1 or 0.
 
     Returns:
         A `likelihood.Bracket`.
 
     Raises:
-        ValueError: If a number is not a positive integer, or the data are not
-            states of the visible units.
+        ValueError: If a number is not a positive integer.
     """
     num_betas = checks.positive_integer("num_betas", num_betas)
     num_chains = checks.positive_integer("num_chains", num_chains)
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     checks.in_memory("num_chains", (num_chains, machine.visible.width))
     stream = random.stream(seed)
-    base = machine_lib.decouple(machine, *moments)
     if v is not None:
-        batches = inputs.states(v, machine.visible, _BATCH)
-        v = np.concatenate(list(islice(batches, _EXAMPLES // _BATCH)))
         v = ops.cast(v, machine_lib.dtype(machine))
     if start is None:
         start = gibbs.sample_without_inputs(
-            base, num_chains, random.fold_in(stream, _START)
+            base, num_chains, random.fold_in(stream, Use.LOG_PARTITION_START)
         )
     start = ops.cast(start[:num_chains], machine_lib.dtype(machine))
-    sweeps = random.fold_in(stream, _SWEEPS)
+    sweeps = random.fold_in(stream, Use.LOG_PARTITION_SWEEPS)
 
     def run(first, count):
-        return _run(
-            machine,
-            start[first : first + count],
-            sweeps._replace(first_row=first),
-            tf.constant(num_sweeps),
-        )
+        state = sampler.init(machine, start[first : first + count], base)
+        own = sweeps._replace(first_row=first)
+        return _run(sampler, machine, state, own, tf.constant(num_sweeps))
 
     return likelihood.bracket(
         machine,
         base,
         devices.by_rows(run, len(start)),
-        random.fold_in(stream, _BRACKET),
+        random.fold_in(stream, Use.LOG_PARTITION_BRACKET),
         v,
         num_betas,
         num_chains,
@@ -218,7 +236,7 @@ def by_batch(function, machine, v, units=None):
         Array of shape `(examples,)`.
     """
     results = []
-    for batch in inputs.states(v, units or machine.visible, _BATCH):
+    for batch in examples.states(v, units or machine.visible, _BATCH):
         # The last batch is filled up: another shape would be compiled anew.
         rows = np.resize(batch, (_BATCH, batch.shape[1]))
         result = function(machine, ops.cast(rows, machine_lib.dtype(machine)))
@@ -237,5 +255,6 @@ def _pseudo(machine, v):
 
 
 @compiled
-def _run(machine, v, stream, num_sweeps):
-    return gibbs.run(machine, v, stream, num_sweeps)
+def _run(sampler, machine, state, stream, num_sweeps):
+    state, _ = samplers.run(sampler, machine, state, stream, num_sweeps)
+    return sampler.samples(state)

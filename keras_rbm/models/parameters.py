@@ -1,10 +1,15 @@
-"""The parameters of a machine as Keras variables."""
+"""Parameters of a machine as Keras variables, and the offsets of centring."""
+
+import contextlib
+import math
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from keras_rbm import checks, gradients, replicas
+from keras_rbm import machine as machine_lib
+from keras_rbm.constraints import SpectralBound
 from keras_rbm.machine import Machine
 
 
@@ -83,8 +88,15 @@ class Parameters(keras.layers.Layer):
             "hidden", self.hidden, self.hidden_bias_initializer
         )
 
-    def learned(self):
-        """Returns the variables that the model's own `fit` learns."""
+    def trained_by_fit(self):
+        """Returns the variables that the model's own `fit` learns.
+
+        What a call gives, E[h | v], does not depend on the parameters of the
+        visible units. To another model that this one is a layer of they are
+        not trainable (`variable.trainable`): nothing warns of a missing
+        gradient, and no weight decay moves them. `fit` of the model itself
+        learns them, unless `learn_visible` is `False`.
+        """
         visible = self._of_type(self.visible, self.visible_params, True)
         hidden = [v for v in self.hidden_params.values() if v.trainable]
         return [
@@ -138,51 +150,59 @@ class Parameters(keras.layers.Layer):
             for name, value in fitted.items():
                 self.visible_params[name].assign(value)
 
-    def activity_penalty(self, machine, inputs, weight=None, total=None):
+    @contextlib.contextmanager
+    def tape(self):
+        """A gradient tape that watches all variables.
+
+        Centring mixes their gradients, also where some are frozen.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch([variable.value for variable in self.variables])
+            yield tape
+
+    def activity_penalty(self, machine, inputs, batch):
         """The regularizer of mean_i E[h | v_i], a scalar in nats.
 
         Args:
             machine: A `Machine`.
-            inputs: Hidden inputs of the data, `(batch, hidden.width)`.
-            weight: Tensor of shape `(batch,)`, or `None` for ones: the mean
-                is divided by the sum of the weights.
-            total: The sum of the weights of all replicas; `None` for that of
-                `weight`.
+            inputs: Hidden inputs of this replica's examples, `(own examples,
+                hidden.width)`.
+            batch: The `replicas.Batch` of the examples, whose weights count.
         """
         if self.hidden_activity_regularizer is None:
             return 0.0
         h = machine.hidden.mean(inputs, machine.hidden_params)
-        shares = gradients.shares(inputs, weight, total)
-        mean = ops.matmul(shares, h)
-        if total is not None:
-            # The value is that of all rows, the gradient this part's share.
-            own = ops.stop_gradient(mean)
-            mean = mean + replicas.all_sum(own) - own
+        mean = replicas.with_value_of_all(ops.matmul(batch.shares(), h))
         return self.hidden_activity_regularizer(mean)
 
-    def slopes(self, tape, objective):
-        """Returns `{path of a variable: gradient of the objective}`."""
-        slopes = tape.gradient(objective, self.variables)
-        paths = [variable.path for variable in self.variables]
-        return dict(zip(paths, slopes, strict=True))
-
-    def center(self, slopes, offsets):
-        """Returns the slopes with those of W and of the biases centred.
+    def centered(self, slopes, offsets):
+        """Turns the gradient into that of the centred parametrization.
 
         Args:
-            slopes: What `slopes` returned.
+            slopes: List of the gradients of `variables`.
             offsets: `Offsets`.
+
+        Returns:
+            The list with those of W and of both biases replaced.
         """
-        paths = [
-            variable.path
+        paths = [variable.path for variable in self.variables]
+        places = [
+            paths.index(variable.path)
             for variable in (
                 self.kernel,
                 self.visible_params["bias"],
                 self.hidden_params["bias"],
             )
         ]
-        centered = offsets.center(*(slopes[path] for path in paths))
-        return slopes | dict(zip(paths, centered, strict=True))
+        found = gradients.center(
+            *(slopes[place] for place in places),
+            offsets.visible.value,
+            offsets.hidden.value,
+        )
+        slopes = list(slopes)
+        for place, slope in zip(places, found, strict=True):
+            slopes[place] = slope
+        return slopes
 
     def get_arguments(self):
         """Returns the arguments but for the units, serialized by name."""
@@ -227,13 +247,126 @@ class Parameters(keras.layers.Layer):
                 if name == "bias" and bias_initializer is not None
                 else parameter.initializer,
                 constraint=parameter.constraint,
-                # Those of the visible units are as `Learned` says.
+                # Those of the visible units: see `trained_by_fit`.
                 trainable=parameter.trainable and side == "hidden",
             )
             for name, parameter in units.parameters().items()
         }
 
 
+class Offsets(keras.layers.Layer):
+    """mu and lambda: running means of v and of E[h | v] over the data.
+
+    They come from the data, never from the model's samples, which would let
+    an excursion of the chains move them.
+
+    Args:
+        momentum: Weight of the past, in [0, 1).
+
+    Reference: Melchior, Fischer and Wiskott (2016), "How to center deep
+        Boltzmann machines", section 3, with a sliding factor of 0.01.
+    """
+
+    def __init__(self, momentum=0.99, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+
+    def build(self, visible_shape, hidden_shape):
+        """Creates the offsets, for shapes `(None, width)` of each side."""
+        self.visible, self.hidden = (
+            self.add_weight(
+                name=name,
+                shape=shape[1:],
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
+            for name, shape in (
+                ("visible", visible_shape),
+                ("hidden", hidden_shape),
+            )
+        )
+
+    def start(self, machine, mean):
+        """Sets the offsets for data of the given mean, `(visible.width,)`."""
+        mean = ops.cast(mean, self.visible.dtype)
+        self.visible.assign(mean)
+        self.hidden.assign(machine_lib.hidden_mean(machine, mean[None])[0])
+
+    def batch_means(self, machine, v, inputs, batch):
+        """What `move` takes; of several replicas it is the sum over them.
+
+        Args:
+            machine: A `Machine`.
+            v: Tensor of shape `(own examples, visible.width)`.
+            inputs: Its hidden inputs, `(own examples, hidden.width)`.
+            batch: The `replicas.Batch` of the examples.
+
+        Returns:
+            The sum of the shares in the mean, 1 or 0, and the means of v and
+            of E[h | v].
+        """
+        shares = batch.shares()
+        h = machine.hidden.mean(inputs, machine.hidden_params)
+        return ops.sum(shares), ops.matmul(shares, v), ops.matmul(shares, h)
+
+    def move(self, share, visible, hidden):
+        """Moves the offsets towards the `batch_means` of all replicas."""
+        rate = (1 - self.momentum) * share
+        for offset, mean in ((self.visible, visible), (self.hidden, hidden)):
+            offset.assign(offset + rate * (mean - offset))
+
+
+def check_normalizable(parameters, inverse_temperature=1.0):
+    """Checks that no update can take a machine's log Z to infinity.
+
+    With one bounded side it never is. With two that are not, exp(-E) falls
+    off in all directions while beta^2 ||W||^2 is less than the product of
+    their curvatures: for Gaussian units, while the joint precision is
+    positive definite.
+
+    Args:
+        parameters: What has `visible` and `hidden`, the `Units` of both sides,
+            and `kernel_constraint`, a Keras constraint or `None`.
+        inverse_temperature: beta, what the energy is multiplied by.
+
+    Raises:
+        ValueError: If both sides are without bound, and the constraint is not
+            a `SpectralBound` that is tight enough.
+    """
+    visible, hidden = parameters.visible, parameters.hidden
+    constraint = parameters.kernel_constraint
+    curvatures = [
+        side.least_curvature(inverse_temperature) for side in (visible, hidden)
+    ]
+    if math.inf in curvatures:
+        return
+    limit = math.sqrt(math.prod(curvatures)) / inverse_temperature
+    if isinstance(constraint, SpectralBound) and constraint.value < limit:
+        return
+    way_out = (
+        "or keep the kernel small: kernel_constraint=SpectralBound(value) with "
+        f"a value below {limit:g}, which larger precisions (`precision` or "
+        "`minimum_precision` of the units) would raise"
+        if limit
+        else "as no kernel is small enough for them"
+    )
+    raise ValueError(
+        "`visible` and `hidden` must not both be without bound: exp(-E) then "
+        "grows along some direction once the kernel does, and there is no "
+        "distribution. Make one of them bounded, such as Bernoulli, "
+        f"{way_out}. Received: visible={visible}, hidden={hidden}, "
+        f"kernel_constraint={_described(constraint)}, "
+        f"inverse_temperature={inverse_temperature:g}"
+    )
+
+
 def _value(variable):
     """The value as it is now: Keras would hand out the variable itself."""
     return tf.convert_to_tensor(variable.value)
+
+
+def _described(constraint):
+    if isinstance(constraint, SpectralBound):
+        return f"SpectralBound({constraint.value:g})"
+    return constraint

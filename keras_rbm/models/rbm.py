@@ -1,29 +1,28 @@
-"""The restricted Boltzmann machine as a Keras model."""
+"""The restricted Boltzmann machine as a Keras model.
 
-from typing import Any, Self
+Here are its constructor, its update and its metrics. What can be asked of it
+(`sample`, `log_likelihood`, `export`, ...) is in `base.py`, and `fit` in
+`trainer.py`.
+"""
+
+from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_rbm import checks, devices, gradients, random, replicas, units
+from keras_rbm import gradients, replicas, units
 from keras_rbm.chains import Chain, ContrastiveDivergence
-from keras_rbm.models import arguments, normalizable, update
-from keras_rbm.models.machine_model import MachineModel
-from keras_rbm.models.metrics import Metrics
-from keras_rbm.models.offsets import Offsets
-from keras_rbm.models.parameters import Parameters
+from keras_rbm.models import metrics, serving
+from keras_rbm.models.base import MachineModel
+from keras_rbm.models.layouts import Identity
+from keras_rbm.random import Use
 from keras_rbm.typing import (
-    Array,
+    Config,
     Constraint,
-    Examples,
     Initializer,
     Regularizer,
     Tensor,
 )
-
-# Streams of random numbers, one for each use.
-_TRAIN, _EVALUATE, _START, _PARTICLES = range(4)
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -34,6 +33,18 @@ class RBM(MachineModel):
     binary units is -<v, W h> - <b, v> - <c, h>. `fit` follows the gradient of
     the log-likelihood: the data supply the positive phase, the chain's
     samples the negative one. `rbm(v)` gives E[h | v], as a layer does.
+
+    The metrics of `fit` and `evaluate` are means over examples:
+
+    - `loss`: the free-energy gap, mean F(v) - mean F(v_model), in nats. Its
+      gradient is the one that `fit` follows; it is *not* a likelihood.
+    - `reconstruction_error`: mean squared difference of v and its mean-field
+      reconstruction.
+    - `cross_entropy`: -log p(v | h = E[h | v]), in nats per example.
+    - `pseudo_log_likelihood`: N log p(v_i | v_-i) at five random sites i of
+      each example, in nats per example; for visible units with a list of
+      states, to which data in between are rounded.
+    - `hidden_activity`: mean of E[h | v].
 
     Args:
         visible: `Units`, or an integer for that many `Bernoulli` units.
@@ -49,8 +60,8 @@ class RBM(MachineModel):
             log-odds of the data, by `adapt`, which the first `fit` calls.
         hidden_bias_initializer: Keras initializer of c.
         kernel_regularizer: Keras regularizer of W.
-        kernel_constraint: Keras constraint of W; `MaxNorm(axis=0)` bounds what
-            comes into each hidden unit. (Keras takes an optimizer's average
+        kernel_constraint: Keras constraint of W; `MaxNorm(axis=0)` bounds the
+            weights of each hidden unit. (Keras takes an optimizer's average
             before it: that can lie a little outside.)
         hidden_activity_regularizer: Keras regularizer, such as
             `SquaredSparsity(0.05)`, of the mean of E[h | v] over the examples
@@ -65,9 +76,13 @@ class RBM(MachineModel):
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction".
-    """
 
-    objective = staticmethod(gradients.free_energy_gap)  # What is followed.
+    Example:
+        rbm = keras_rbm.RBM(64, 32, keras_rbm.PersistentChain(100))
+        rbm.compile(keras.optimizers.SGD(0.1))
+        rbm.fit(x, batch_size=100, epochs=10)
+        print(rbm.log_likelihood(x))
+    """
 
     def __init__(
         self,
@@ -85,166 +100,66 @@ class RBM(MachineModel):
         seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        devices.check(num_chains=getattr(chain, "num_chains", None), seed=seed)
-        arguments.check_chain(chain)
-        self.visible = units.get("visible", visible)
-        self.hidden = units.get("hidden", hidden)
-        self.chain = ContrastiveDivergence() if chain is None else chain
-        self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
-        self.inverse_temperature = checks.positive_number(
-            "inverse_temperature", inverse_temperature
-        )
-        self.seed = checks.seed(seed)
-        small = keras.initializers.RandomNormal(0.0, 0.01, self.seed % 2**31)
-        self.parameters = Parameters(
-            self.visible,
-            self.hidden,
-            kernel_initializer or small,
+        visible = units.get("visible", visible)
+        hidden = units.get("hidden", hidden)
+        super().__init__(
+            visible,
+            hidden,
+            ContrastiveDivergence() if chain is None else chain,
+            Identity(visible, hidden),
+            RBMMetrics(metrics.names_of_rbm(visible)),
+            centered,
+            inverse_temperature,
+            kernel_initializer,
             visible_bias_initializer,
             hidden_bias_initializer,
             kernel_regularizer,
             kernel_constraint,
             hidden_activity_regularizer,
-            dtype=self.dtype_policy,
+            seed,
+            **kwargs,
         )
-        normalizable.check(self.parameters, self.inverse_temperature)
-        self._figures = Metrics(self.visible)
-        self.build((None, self.example_units.width))
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        visible_shape = (None, self.visible.width)
-        hidden_shape = (None, self.hidden.width)
-        self.parameters.build()
-        kept = {"trainable": False, "autocast": False}
-        self.updates = self.add_weight(
-            name="updates", shape=(), dtype="int64", initializer="zeros", **kept
-        )
-        self.data_mean, self.data_variance = (
-            self.add_weight(
-                name=name,
-                shape=(self.visible.width,),
-                initializer=keras.initializers.Constant(value),
-                **kept,
-            )
-            for name, value in (("data_mean", 0.5), ("data_variance", 1.0))
-        )
-        if self.offsets is not None:
-            self.offsets.build(visible_shape, hidden_shape)
-        if not self.chain.built:
-            self.chain.build(visible_shape, hidden_shape)
-        self.start_chain()
-        self.parameters.trainable = self.trainable
+    def own_config(self) -> Config:
+        return {"visible": keras.saving.serialize_keras_object(self.visible)}
 
-    @property
-    def fantasy_particles(self) -> Tensor | None:
-        """The persistent chains, as draws of v given their hidden states.
+    def gradient_step(
+        self, data: Any, seed: Tensor | None = None
+    ) -> list[Tensor | None]:
+        """Moves the chains on, and returns the gradient of the surrogate.
 
-        Tensor of shape `(chains, visible.width)`; `None` where the chain
-        keeps nothing.
+        The surrogate is the free-energy gap between data and samples. Where
+        replicas share a batch, each has its summand of the gap, and the
+        gradient is the sum over all of them.
         """
-        if not hasattr(self.chain, "particles"):
-            return None
-        return self.chain.samples(
-            self.machine(), None, self._stream(_PARTICLES)
-        )
-
-    def adapt(self, x: Examples, sample_weight: Array | None = None) -> None:
-        """Starts the model from the mean of the data.
-
-        Sets the visible parameters to those that give the data's mean without
-        inputs (for binary units the log-odds; Gaussian ones get the variance
-        too) unless they have an initializer, the centring offsets to the
-        data's means, and draws the persistent chains afresh.
-
-        Args:
-            x: Array of shape `(examples, visible.width)`, or a
-                `tf.data.Dataset` of batches, of which the first 100 are used,
-                with the weights that it has.
-            sample_weight: Array of shape `(examples,)`, the weights of the
-                examples in the mean; `None` for ones.
-
-        Raises:
-            ValueError: If the data cannot be states of the visible units, or
-                if a weight is negative or not a number.
-        """
-        mean, variance = self._look_at(x, sample_weight)
-        self.parameters.start(mean, variance, self.inverse_temperature)
-        if self.offsets is not None:
-            self.offsets.start(self.machine(), mean)
-        self.start_chain()
-
-    def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
-        """Calls `adapt` on a model that nothing has been done to yet."""
-        if ops.convert_to_numpy(self.updates):
-            return
-        untouched = not np.any(self.visible_params["bias"])
-        if untouched or self.parameters.visible_bias_initializer is not None:
-            self.adapt(x, sample_weight)
-        else:
-            self._look_at(x, sample_weight)
-
-    @property
-    def metrics(self) -> list[keras.Metric]:
-        return list(self._figures.means.values())
-
-    def gradient_step(self, data: Any) -> list[Tensor | None]:
-        """Moves the chains on; returns the gradient."""
-        v, weight = self._unpack(data)
-        return update.gradient(self, v, weight, self._stream(_TRAIN))
-
-    def apply_step(self, slopes: list[Tensor | None]) -> None:
-        """Updates the parameters, but for those whose slope is `None`."""
-        if slopes:
-            variables = self.trainable_variables
-            if not self.optimizer.built:  # Of all, whatever moves.
-                self.optimizer.build(variables)
-            moving = [i for i, x in enumerate(slopes) if x is not None]
-            self.optimizer.apply(
-                [slopes[i] for i in moving], [variables[i] for i in moving]
-            )
-        self.updates.assign_add(1)
-
-    def test_step(self, data: Any) -> dict[str, Tensor]:
-        """The metrics of a batch, which moves nothing else."""
-        v, weight = self._unpack(data)
+        v, weight = self.unpack(data)
+        batch = replicas.batch(v, weight)
+        examples = ops.shape(v)[0]
+        # The negative phase: samples of the model, as it is.
+        stream = batch.stream(self.stream(Use.TRAIN, seed))
         machine = self.machine()
-        seen = replicas.all_sum(self._figures.seen)
-        stream = random.fold_in(self._stream(_EVALUATE), seen)
-        stream = replicas.at_rows(stream, replicas.batch(v, weight))
-        v_model = self.chain.samples(machine, v, random.fold_in(stream, 0))
-        self._figures.update(
-            machine, v, v_model, weight, random.fold_in(stream, 1)
+        v_model = self.chain.advance(machine, v, stream)
+        negative = self.chain.negative(machine, v_model, batch)
+        with self.parameters.tape() as tape:
+            machine = self.machine()
+            gap, inputs = gradients.free_energy_gap(
+                machine, v, v_model, batch.parts(), negative
+            )
+            loss = self.regularized(gap, machine, inputs[:examples], batch)
+        slopes = tape.gradient(loss, self.parameters.variables)
+        self.chain.persist(machine, inputs[examples:], stream)
+        return self.centered_gradient(
+            slopes, machine, v, inputs[:examples], batch
         )
-        return self._figures.results()
 
-    def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
-        return {
-            **super().get_config(),
-            "visible": serialize(self.visible),
-            "hidden": serialize(self.hidden),
-            "chain": serialize(self.chain),
-            "centered": self.offsets is not None,
-            "inverse_temperature": self.inverse_temperature,
-            "seed": self.seed,
-            **self.parameters.get_arguments(),
-        }
+    def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
+        return serving.endpoints(
+            self, v, lambda *args: serving.sample(self, *args)
+        )
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        return cls(**keras.saving.deserialize_keras_object(config))
 
-    def start_chain(self) -> None:
-        """Draws the persistent chains afresh, from units without inputs."""
-        moments = self.data_mean.value, self.data_variance.value
-        self.chain.start(self.machine(), self._stream(_START), *moments)
+class RBMMetrics(metrics.Metrics):
+    """The metrics that the docstring of `RBM` describes."""
 
-    def _stream(self, use):
-        """The draws of one use at the current update."""
-        stream = random.fold_in(random.stream(self.seed), use)
-        return random.fold_in(stream, self.updates.value)
-
-    def _unpack(self, data):
-        v, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        return self.machine_states(v), weight
+    def values(self, machine, v, inputs, v_model, stream):
+        return metrics.values_of_rbm(machine, v, inputs, v_model, stream)

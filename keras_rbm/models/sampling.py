@@ -1,34 +1,30 @@
-"""Samples of a model, drawn in the compiled graph."""
+"""Draws from a model: streams, starts of chains, and single draws.
+
+`samplers.sample` makes the long runs.
+"""
 
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
-from keras_rbm import checks, devices, random
+from keras_rbm import checks, gibbs, random
 from keras_rbm.compiled import compiled
-from keras_rbm.progress import Progress
-
-# The stream of samples, which a model of the same seed does not train with.
-_SAMPLE = 2**33
-# Multiplications in a call of the compiled loop, about a second's, and what
-# a sweep of the smallest machine takes in their terms.
-_WORK, _LEAST = 2**34, 2**17
-# Numbers of the states that one call may return.
-_NUMBERS = 2**24
+from keras_rbm.models import examples
+from keras_rbm.random import Use
 
 
-def stream(seed, use=_SAMPLE):
-    """The stream of samples of a seed, apart from those of training.
+def stream(seed, use):
+    """The stream of one use of a seed.
 
     Args:
-        seed: Integer from 0 to 2**64 - 1, or `None` for another each time.
-        use: Number of the use, from 2**33 on.
+        seed: Integer from 0 to 2**64 - 1, a scalar tensor, or `None` for
+            another each time.
+        use: A `random.Use`.
     """
     return random.fold_in(random.stream(seed), use)
 
 
-def check_finite(machine):
-    """Refuses a machine whose draws would look like samples, and are none.
+def check_parameters(machine):
+    """Refuses a machine whose draws would be no samples of anything.
 
     Args:
         machine: A `Machine`.
@@ -45,165 +41,85 @@ def check_finite(machine):
             )
 
 
-def check_drawn(x):
-    """Refuses draws, or means of some, that are no numbers.
+def without_inputs(machine, num_samples, stream):
+    """Draws from the visible units alone, where chains have no other start.
 
     Args:
-        x: Tensor.
+        machine: A `Machine`.
+        num_samples: Number of draws.
+        stream: The stream of the samples, of whose sweeps these draws are
+            independent.
 
     Returns:
-        The tensor.
+        Tensor of shape `(num_samples, visible.width)`.
 
     Raises:
-        ValueError: If it holds NaN or infinity.
+        ValueError: If `num_samples` is not a positive integer, or they would
+            not fit into memory.
     """
-    bad = int(tf.math.count_nonzero(~tf.math.is_finite(x)))
-    if bad:
+    if num_samples is None:
         raise ValueError(
-            "The chains must stay finite: they grow without bound if there "
-            "is no distribution, as of two sides without bound at too large "
-            "an `inverse_temperature`. Received: samples of shape "
-            f"{tuple(x.shape)} of which {bad} are NaN or infinite"
+            "Give `num_samples`, or a `start` that has so many rows. Received: "
+            "num_samples=None, start=None"
         )
-    return x
+    num_samples = checks.positive_integer("num_samples", num_samples)
+    checks.in_memory("num_samples", (num_samples, machine.visible.width))
+    return _without_inputs(machine, num_samples, stream)
 
 
-def sweeps_of_a_call(sampler, machine, num_chains):
-    """How many sweeps a call of the compiled loop is to make: a second's."""
-    work = sampler.rows * num_chains * int(np.prod(machine.kernel.shape))
-    return max(1, _WORK // max(work, _LEAST))
-
-
-def sample(
-    sampler,
-    base,
-    machine,
-    start,
-    stream,
-    num_sweeps,
-    clamp=None,
-    every=None,
-    verbose="auto",
-):
-    """Draws from the machine, `num_sweeps` sweeps from `start`.
-
-    The sweeps are made in blocks, of about a second each. Sweep i draws from
-    `fold_in(stream, i)`, and chain j is row j of the stream: neither blocks
-    nor devices change a draw.
+def start(model, start, num_samples, seed):
+    """The rows that chains start from, where `start` is given.
 
     Args:
-        sampler: A `samplers.Sampler`.
-        base: A `Machine` without coupling.
-        machine: A `Machine` with finite parameters.
-        start: Tensor of shape `(chains, visible.width)`.
-        stream: A `keras_rbm.random.Stream`.
-        num_sweeps: Number of sweeps of each chain.
-        clamp: A `samplers.Clamp`, or `None`.
-        every: Number of sweeps from one frame to the next, or `None`.
-        verbose: `"auto"`, 1 or 0.
+        model: A `MachineModel`.
+        start: Array of examples, or `"chains"` for the fantasy particles of
+            the model.
+        num_samples: Number of rows to take, the first ones; `None` for all.
+        seed: Seed of what a layout draws beside the examples.
 
     Returns:
-        Tensor of shape `(chains, visible.width)`, the states after all
-        sweeps; with `every`, of shape `(num_sweeps // every, chains,
-        visible.width)`, those after each `every` sweeps.
+        Array or tensor of shape `(num_samples, visible.width)`.
 
     Raises:
-        ValueError: If a number is not a positive integer, or the states would
-            not fit into memory or are not finite.
+        ValueError: If there are no such states, or fewer.
     """
-    num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
-    film = every is not None
-    every = checks.positive_integer("every", every) if film else num_sweeps
-    if every > num_sweeps:
+    if isinstance(start, str):
+        rows = model.machine_particles if start == "chains" else None
+        if rows is None:
+            raise ValueError(
+                '`start` must be an array, None, or "chains" for the fantasy '
+                "particles of a chain that keeps some, such as "
+                f"PersistentChain. Received: start={start!r}, chain="
+                f"{type(model.chain).__name__}"
+            )
+    else:
+        v = examples.checked(start, model.layout.units, "start")
+        rows = model.layout.start(model.machine(), v, seed)
+    if num_samples is None:
+        return rows
+    num_samples = checks.positive_integer("num_samples", num_samples)
+    if num_samples > len(rows):
         raise ValueError(
-            "`every` must be at most `num_sweeps`, or there are no states to "
-            f"return. Received: every={every}, num_sweeps={num_sweeps}"
+            "`num_samples` must be at most the number of rows of `start`, "
+            f"{len(rows)}. Received: num_samples={num_samples}"
         )
-    shape = (num_sweeps // every, *start.shape)
-    checks.in_memory("every" if film else "start", shape)
-    checks.in_memory("sampler", (sampler.rows, *start.shape))
-    bar = Progress(
-        shape[0] * every * shape[1], "Sampling (sweeps of a chain)", verbose
-    )
-
-    def run(first, count):
-        rows = slice(first, first + count)
-        return _frames(
-            sampler,
-            base,
-            machine,
-            start[rows],
-            stream._replace(first_row=first),
-            shape[0],
-            every,
-            clamp and clamp.of_rows(rows),
-            bar,
-        )
-
-    frames = devices.by_rows(run, shape[1])
-    frames = check_drawn(tf.convert_to_tensor(frames))
-    return ops.swapaxes(frames, 0, 1) if film else frames[:, 0]
-
-
-def _frames(sampler, base, machine, v, stream, num_frames, every, clamp, bar):
-    """States after each `every` sweeps, `(chains, num_frames, width)`."""
-    block = sweeps_of_a_call(sampler, machine, len(v))
-    room = min(block // every, num_frames, _NUMBERS // int(np.prod(v.shape)))
-    room = max(1, room)
-    state, frames, done = sampler.start(v), [], 0
-    while done < num_frames * every:
-        left = every - done % every
-        several = left == every <= block
-        number = min(room, num_frames - done // every) if several else 1
-        sweeps = min(left, block)
-        state, found = _advance(
-            sampler,
-            base,
-            machine,
-            state,
-            stream,
-            clamp,
-            tf.constant(done),
-            tf.constant(sweeps),
-            tf.constant(number),
-            room,
-        )
-        done += number * sweeps
-        if done % every == 0:
-            frames.append(found[:, :number])
-        bar.add(number * sweeps * len(v))
-    return frames[0] if len(frames) == 1 else tf.concat(frames, axis=1)
+    return rows[:num_samples]
 
 
 @compiled
-def _advance(
-    sampler,
-    base,
-    machine,
-    state,
-    stream,
-    clamp,
-    first,
-    num_sweeps,
-    num_frames,
-    room,
-):
-    """`num_frames` times so many sweeps, and the states after each."""
+def hidden(machine, v, stream):
+    """A draw of h from p(h | v)."""
+    return gibbs.sample_hidden(machine, v, stream)
 
-    def one(i, carried):
-        state, frames = carried
-        state = sampler.run(
-            base,
-            machine,
-            state,
-            stream,
-            first + i * num_sweeps,
-            num_sweeps,
-            clamp,
-        )
-        v = sampler.samples(state)
-        return state, ops.slice_update(frames, (0, i, 0), v[:, None])
 
-    v = sampler.samples(state)
-    frames = ops.zeros((v.shape[0], room, v.shape[1]), v.dtype)
-    return ops.fori_loop(0, num_frames, one, (state, frames))
+@compiled
+def visible(machine, h, stream):
+    """A draw of v from p(v | h)."""
+    return gibbs.sample_visible(machine, h, stream)
+
+
+@compiled
+def _without_inputs(machine, num_samples, stream):
+    return gibbs.sample_without_inputs(
+        machine, num_samples, random.fold_in(stream, Use.START)
+    )

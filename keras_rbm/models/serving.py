@@ -1,98 +1,113 @@
-"""A model as a SavedModel, which is served without this package."""
-
-from typing import Any
+"""A model for use elsewhere: as a SavedModel, or as a Dense layer of Keras."""
 
 import keras
 import tensorflow as tf
 
-from keras_rbm import gibbs
+from keras_rbm import machine as machine_lib
+from keras_rbm import samplers
 from keras_rbm.models import sampling
-from keras_rbm.typing import Path
+from keras_rbm.random import Use
 
 
-class Serving:
-    """Export of a model: features and samples, with the current weights.
+def write_saved_model(model, endpoints, filepath, verbose=None, **kwargs):
+    """Writes a SavedModel with these endpoints.
 
-    A part of `MachineModel`, which has what this needs. Where an example is
-    not a state of the machine, `_served_start` makes one of it.
+    Args:
+        model: The Keras model whose variables go along.
+        endpoints: Dict of the endpoints' names, and pairs of a function and
+            the list of the `keras.InputSpec` or the like that it takes.
+        filepath: The folder to write to.
+        verbose: Whether to print what is written; `None` for yes.
+        **kwargs: Arguments of `keras.export.ExportArchive`.
     """
+    archive = keras.export.ExportArchive(**kwargs)
+    archive.track(model)
+    for name, endpoint in endpoints.items():
+        archive.add_endpoint(name, *endpoint)
+    archive.write_out(filepath, verbose=True if verbose is None else verbose)
 
-    def export(
-        self,
-        filepath: Path,
-        format: str = "tf_saved_model",
-        verbose: bool | None = None,
-        input_signature: list[Any] | None = None,
+
+def signature(model):
+    """The `keras.InputSpec` of any number of examples of a model, in a list."""
+    shape = (None, model.example_units.width)
+    return [keras.InputSpec(shape=shape, dtype=model.variable_dtype)]
+
+
+def endpoints(model, v, sample):
+    """The endpoints that every model serves.
+
+    Args:
+        model: A Keras model of examples.
+        v: The `keras.InputSpec`, or the like, of examples.
+        sample: Function of examples, the number of sweeps and a seed.
+
+    Returns:
+        A dict for `write_saved_model`.
+    """
+    numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int64)
+    # Keras traces a function once: each endpoint has its own.
+    return {
+        "serve": (lambda v: model(v), [v]),
+        "features": (lambda v: model(v), [v]),
+        "sample": (sample, [v, *numbers]),
+    }
+
+
+def sample(model, v, num_sweeps, seed):
+    """The draws of `model.sample(start=v, ...)`, in a graph without XLA.
+
+    Args:
+        model: A `MachineModel`.
+        v: Tensor of examples.
+        num_sweeps: Scalar tensor.
+        seed: Scalar tensor.
+
+    Returns:
+        Tensor of examples.
+    """
+    machine, sampler = model.machine(), samplers.Gibbs()
+    start = tf.cast(v, model.variable_dtype)
+    state = sampler.init(machine, model.layout.start(machine, start, seed))
+    stream = sampling.stream(seed, Use.SAMPLE)
+    state, _ = samplers.run(sampler, machine, state, stream, num_sweeps)
+    return model.layout.examples(sampler.samples(state))
+
+
+def encoder(model, **kwargs):
+    """The way up, E[h | v], as a `Dense` layer: see `MachineModel.to_dense`."""
+    return _dense(model, _scaled(model), kwargs)
+
+
+def decoder(model, **kwargs):
+    """The way down, E[v | h], as a `Dense` layer."""
+    return _dense(model, machine_lib.flip(_scaled(model)), kwargs)
+
+
+def _scaled(model):
+    """The machine of a model at its temperature, in its variables' dtype."""
+    return machine_lib.scale(
+        model.parameters.machine(), model.inverse_temperature
+    )
+
+
+def _dense(model, machine, kwargs):
+    units = machine.hidden
+    if "activation" not in kwargs and units.activation is None:
+        raise ValueError(
+            f"the mean of {type(units).__name__} units is no activation of a "
+            "Dense layer: use the RBM itself as a layer, or give an "
+            f"`activation`. Received: {units!r}"
+        )
+    kwargs = {
+        "dtype": model.dtype_policy,
+        "activation": units.activation,
         **kwargs,
-    ) -> None:
-        """Writes the model for inference: `keras.Model.export`.
-
-        As a SavedModel it has the endpoints
-
-        - `serve` and `features`, of `v` of the shape that a call takes: what
-          a call gives, E[h | v], but for rounding;
-        - `sample`, of `v` and of the scalars `num_sweeps` (int32) and `seed`
-          (int64): v after so many sweeps of Gibbs sampling from `v`, by the
-          draws of `sample(start=v, num_sweeps=..., seed=...)`.
-
-        They are in TensorFlow's own operations, without XLA, and take any
-        number of rows, and values of any range. `tf.saved_model.load` gives
-        them as methods, TensorFlow Serving as signatures.
-
-        Args:
-            filepath: The folder, or file, to write to.
-            format: `"tf_saved_model"`, or another one of Keras's, which have
-                `serve` alone.
-            verbose: Whether to print what is written; `None` for yes.
-            input_signature: A list of the `keras.InputSpec` or the like of
-                `v`; `None` for any number of rows in the model's dtype.
-            **kwargs: Further arguments for the other formats.
-        """
-        if input_signature is None:
-            shape = (None, self.example_units.width)
-            input_signature = [
-                keras.InputSpec(shape=shape, dtype=self.variable_dtype)
-            ]
-        if format != "tf_saved_model":
-            super().export(filepath, format, verbose, input_signature, **kwargs)
-            return
-        archive = keras.export.ExportArchive(**kwargs)
-        archive.track(self)
-        for name, endpoint in self._endpoints(*input_signature).items():
-            archive.add_endpoint(name, *endpoint)
-        archive.write_out(
-            filepath, verbose=True if verbose is None else verbose
-        )
-
-    def _endpoints(self, v):
-        """What is served, by name.
-
-        Args:
-            v: The `keras.InputSpec`, or the like, of examples.
-
-        Returns:
-            Dict of pairs of a function and the list of what it takes.
-        """
-        numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int64)
-        # Keras traces a function once: each endpoint has its own.
-        return {
-            "serve": (lambda v: self(v), [v]),
-            "features": (lambda v: self(v), [v]),
-            "sample": (self._served_sample, [v, *numbers]),
-        }
-
-    def _served_sample(self, v, num_sweeps, seed):
-        """The draws of `sample(start=v, ...)`, in a graph without XLA."""
-        stream = sampling.stream(seed)
-        start = self._served_start(v, seed)
-        return self._features_of(
-            gibbs.run(self.machine(), start, stream, num_sweeps)
-        )
-
-    def _served_start(self, v, seed):
-        """Rows of the machine that `sample(start=v, seed=seed)` starts from."""
-        return self._states(v)
-
-    def _features_of(self, rows):
-        """The examples in rows of the machine."""
-        return rows
+    }
+    dense = keras.layers.Dense(units.width, use_bias=True, **kwargs)
+    dense.build((None, machine.visible.width))
+    kernel, bias = units.affine(machine.kernel, machine.hidden_params)
+    dense.kernel.assign(kernel)
+    dense.bias.assign(bias)
+    if dense.kernel_constraint is not None:  # From the start.
+        dense.kernel.assign(dense.kernel_constraint(dense.kernel.value))
+    return dense

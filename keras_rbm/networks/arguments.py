@@ -2,7 +2,7 @@
 
 import itertools
 
-from keras_rbm.models import RBM
+from keras_rbm.models import MachineModel
 
 # Updates in one call of the compiled function, at most.
 _MOST_STEPS_PER_EXECUTION = 50
@@ -23,7 +23,8 @@ def check_rbms(rbms):
         or not rbms
         # A deep Boltzmann machine is one, with a call of its own.
         or not all(
-            isinstance(rbm, RBM) and type(rbm).call is RBM.call for rbm in rbms
+            isinstance(rbm, MachineModel) and not rbm.layout.is_bound
+            for rbm in rbms
         )
     ):
         raise ValueError(

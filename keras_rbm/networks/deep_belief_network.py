@@ -5,8 +5,7 @@ from typing import Any, Self
 
 import keras
 
-from keras_rbm.models import RBM
-from keras_rbm.models import inputs as inputs_lib
+from keras_rbm.models import RBM, examples
 from keras_rbm.networks import arguments, pretraining, unrolled
 from keras_rbm.networks.passes import Passes
 from keras_rbm.networks.serving import Serving
@@ -132,7 +131,7 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
 
     def __call__(self, inputs, *args, **kwargs):
         """`call`, with inputs checked before Keras converts them."""
-        inputs = inputs_lib.called(inputs, self.visible, "v")
+        inputs = examples.called(inputs, self.visible, "v")
         return super().__call__(inputs, *args, **kwargs)
 
     def get_config(self) -> Config:

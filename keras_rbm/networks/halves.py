@@ -48,7 +48,7 @@ def halves(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
             f"Received: model={model!r}, "
             f"features={getattr(model, 'features', None)}"
         )
-    num_chains = getattr(model.chain, "num_chains", 100)
+    num_chains = model.chain.num_chains or 100
 
     def half(visible, hidden, seed):
         return RBM(

@@ -13,10 +13,9 @@ from keras_rbm.compiled import compiled
 from keras_rbm.data import Data, to_float
 from keras_rbm.models import RBM
 from keras_rbm.networks.shown import Down, Shown
+from keras_rbm.random import Use
 from keras_rbm.typing import States
 
-# Streams of draws that no model of the same seed trains with.
-_BATCHES, _ARRAYS = 2**33 + 16, 2**33 + 17
 _ROWS = 1000  # of an array, at once
 _STATES = ("means", "draws")
 
@@ -73,7 +72,7 @@ class Lower:
         """
         if not self.machines:
             return dataset
-        stream = random.fold_in(self._stream, _BATCHES)
+        stream = random.fold_in(self._stream, Use.LAYER_BATCHES)
 
         def up(step, batch):
             v, *others = batch if isinstance(batch, tuple) else (batch,)
@@ -103,7 +102,7 @@ class Lower:
         """
         if not self.machines:
             return x
-        stream = random.fold_in(self._stream, _ARRAYS)
+        stream = random.fold_in(self._stream, Use.LAYER_ARRAYS)
         parts = [
             _up(
                 self.machines,

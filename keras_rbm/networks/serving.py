@@ -1,16 +1,18 @@
 """A network as a SavedModel, which is served without this package."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_rbm import gibbs
-from keras_rbm.models import sampling
-from keras_rbm.models import serving as serving_lib
-from keras_rbm.models.sampling_methods import HIDDEN, VISIBLE
+from keras_rbm.models import sampling, serving
 from keras_rbm.networks.passes import layer_seed
+from keras_rbm.random import Use
+from keras_rbm.typing import Path
 from keras_rbm.units import Units
 
 
-class Serving(serving_lib.Serving):
+class Serving:
     """Export of a stack of RBMs: the way up, and samples from its top.
 
     A part of `DeepBeliefNetwork`, which has the `rbms`. The endpoints are
@@ -29,16 +31,39 @@ class Serving(serving_lib.Serving):
         """`Units` that examples are states of."""
         return self.visible
 
+    def export(
+        self,
+        filepath: Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: list[Any] | None = None,
+        **kwargs,
+    ) -> None:
+        """Writes the network for inference: see `RBM.export`."""
+        if input_signature is None:
+            input_signature = serving.signature(self)
+        if format != "tf_saved_model":
+            super().export(filepath, format, verbose, input_signature, **kwargs)
+            return
+        endpoints = serving.endpoints(
+            self, *input_signature, self._served_sample
+        )
+        serving.write_saved_model(self, endpoints, filepath, verbose, **kwargs)
+
     def _served_sample(self, v, num_sweeps, seed):
         *lower, top = self.rbms
         for number, rbm in enumerate(lower):
-            stream = sampling.stream(layer_seed(seed, number), HIDDEN)
+            stream = sampling.stream(
+                layer_seed(seed, number), Use.SAMPLE_HIDDEN
+            )
             v = gibbs.sample_hidden(
                 rbm.machine(), rbm.machine_states(v), stream
             )
-        v = top._served_sample(v, num_sweeps, seed)
+        v = serving.sample(top, v, num_sweeps, seed)
         for number, rbm in reversed([*enumerate(lower)]):
-            stream = sampling.stream(layer_seed(seed, number), VISIBLE)
+            stream = sampling.stream(
+                layer_seed(seed, number), Use.SAMPLE_VISIBLE
+            )
             h = ops.cast(v, rbm.variable_dtype)
             v = gibbs.sample_visible(rbm.machine(), h, stream)
         return v

@@ -3,7 +3,7 @@
 import keras
 
 from keras_rbm import checks
-from keras_rbm.models import dense
+from keras_rbm.models import serving
 from keras_rbm.networks.arguments import for_each
 
 
@@ -26,7 +26,7 @@ def classifier(
         if rates[number]:
             layers.append(keras.layers.Dropout(rates[number]))
         name = f"layer_{number + 1}"
-        layers.append(dense.encoder(rbm, name=name, **constraint))
+        layers.append(serving.encoder(rbm, name=name, **constraint))
     if rates[-1]:
         layers.append(keras.layers.Dropout(rates[-1]))
     # The softmax itself in float32, also under a mixed policy.
@@ -52,12 +52,12 @@ def autoencoder(rbms, code_activation=None):
             own["name"] = "code"
             if code_activation is not None:
                 own["activation"] = code_activation
-        layers.append(dense.encoder(rbm, **own))
+        layers.append(serving.encoder(rbm, **own))
     for number in range(last, -1, -1):
         own = {"name": f"decoder_{number + 1}"}
         if number == 0:  # What is compared with the data, as a softmax is.
             own["dtype"] = rbms[0].variable_dtype
-        layers.append(dense.decoder(rbms[number], **own))
+        layers.append(serving.decoder(rbms[number], **own))
     return keras.Sequential(layers)
 
 

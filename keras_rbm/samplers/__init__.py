@@ -1,7 +1,18 @@
-"""How states of the visible units are moved on: Gibbs sampling, or tempered."""
+"""Samplers: Markov chains over the visible states of a machine.
+
+All of the package moves chains by them: training, sampling, the start of
+reverse annealed importance sampling, and diagnostics.
+"""
 
 from keras_rbm.samplers.base import Clamp as Clamp
+from keras_rbm.samplers.base import Info as Info
+from keras_rbm.samplers.base import Kept as Kept
 from keras_rbm.samplers.base import Sampler as Sampler
+from keras_rbm.samplers.base import run as run
 from keras_rbm.samplers.gibbs import Gibbs as Gibbs
-from keras_rbm.samplers.gibbs import check as check
+from keras_rbm.samplers.gibbs import GibbsState as GibbsState
+from keras_rbm.samplers.gibbs import get as get
+from keras_rbm.samplers.long_runs import average_visible as average_visible
+from keras_rbm.samplers.long_runs import sample as sample
 from keras_rbm.samplers.tempered import Tempered as Tempered
+from keras_rbm.samplers.tempered import TemperedState as TemperedState

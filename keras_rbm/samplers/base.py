@@ -1,37 +1,30 @@
-"""What a sampler is, and the entries that it holds.
-
-A sampler is a small object without state, an argument of `RBM.sample`. What
-it moves is a tensor of rows, with the states of each chain, in a loop of the
-compiled graph.
-"""
+"""The contract of a sampler, and the loop that makes many of its steps."""
 
 import abc
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
 
 from keras import ops
 
-from keras_rbm import gibbs, random
-from keras_rbm import machine as machine_lib
+from keras_rbm import random
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
-from keras_rbm.typing import Tensor
-
-# Streams of a sweep: 0 and 1 are its own, this one is that of a mean.
-_MEAN = 2
+from keras_rbm.typing import Config, Tensor
 
 
 class Clamp(NamedTuple):
-    """Entries that stay as they are, so that the rest is drawn given them.
+    """Visible entries that keep their values; the others are drawn given them.
 
-    A sweep that sets them back after each draw of v is one of the machine
-    whose other visible units are free: v -> h from p(h | v), and then the
-    free ones from p(v_free | h), since units are independent given the other
-    side. It leaves p(v_free | v_held) unchanged.
+    A step that sets these entries back after each draw of v is one of the
+    machine whose other visible units are free: v -> h from p(h | v), and then
+    the free units from p(v_free | h), since units are independent given the
+    other side. It leaves p(v_free | v_clamped) unchanged.
 
     Attributes:
         mask: Boolean tensor of shape `(width,)` or `(chains, width)`: `True`
-            where an entry is held.
-        values: Tensor of shape `(chains, width)`, what it is held at.
+            where an entry is clamped.
+        values: Tensor of shape `(chains, width)`, the values to keep.
     """
 
     mask: Tensor
@@ -43,7 +36,7 @@ class Clamp(NamedTuple):
         return Clamp(mask, self.values[rows])
 
     def hold(self, v: Tensor) -> Tensor:
-        """Sets the held entries back, in rows that repeat the chains."""
+        """Sets the clamped entries back, in rows that repeat the chains."""
         copies = v.shape[0] // self.values.shape[0]
 
         def repeated(x):
@@ -55,11 +48,55 @@ class Clamp(NamedTuple):
         )
 
 
+class Info(NamedTuple):
+    """What a step did, beside the new state.
+
+    Attributes:
+        h: Hidden states that v was drawn from, `(chains, hidden.width)`.
+        swaps: Probabilities that neighbouring replicas changed places, 0 for
+            pairs whose turn it was not; `None` of a sampler without replicas.
+    """
+
+    h: Tensor
+    swaps: Tensor | None = None
+
+
+class Kept(NamedTuple):
+    """A variable that a persistent chain keeps of a sampler's state.
+
+    Attributes:
+        shape: Its shape.
+        chains_axis: The axis of the chains, which devices share; `None` for
+            what all chains have in common.
+        dtype: Its dtype.
+        averaged: Whether each device has an estimate of its own, of which the
+            mean is kept.
+    """
+
+    shape: tuple[int, ...]
+    chains_axis: int | None = None
+    dtype: str = "float32"
+    averaged: bool = False
+
+
 class Sampler(abc.ABC):
-    """A Markov chain that leaves p(v) unchanged.
+    """A Markov chain that leaves p(v) of a machine unchanged.
+
+    A sampler is a small object without state, a frozen dataclass; the state is
+    a named tuple of tensors that it makes, and moves in the compiled graph:
+
+        state = sampler.init(machine, v)
+        state, info = sampler.step(machine, state, stream)
+        v = sampler.samples(state)
+
+    `PersistentChain(sampler=...)` keeps the state in variables between two
+    updates: `kept` says in which, `pack` and `unpack` convert, and `particles`
+    reads the samples from them.
 
     Samplers compare by their arguments, so that a function of one is compiled
     once for all that are alike.
+
+    Reference: The contract is that of blackjax, https://blackjax-devs.github.io.
     """
 
     # TensorFlow traces other objects by a weak reference, for which a sampler
@@ -74,79 +111,149 @@ class Sampler(abc.ABC):
 
     @property
     def rows(self) -> int:
-        """How many rows a chain has."""
+        """Number of rows of a matrix product that one chain takes."""
         return 1
 
-    def start(self, v: Tensor) -> Tensor:
-        """The rows of chains that start at `v`.
+    @abc.abstractmethod
+    def init(
+        self,
+        machine: Machine,
+        v: Tensor,
+        base: Machine | None = None,
+    ) -> Any:
+        """The state of chains that start at `v`.
 
         Args:
+            machine: A `Machine`.
             v: Tensor of shape `(chains, visible.width)`.
+            base: A `Machine` without coupling, as `machine.decouple` returns,
+                for samplers that visit warmer machines on the way to it;
+                `None` for one with the mean of visible units without inputs.
 
         Returns:
-            Tensor of shape `(rows * chains, visible.width)`.
+            A named tuple of tensors.
         """
-        return ops.tile(v, (self.rows, 1)) if self.rows > 1 else v
-
-    def samples(self, state: Tensor) -> Tensor:
-        """Those of the rows that are samples, `(chains, visible.width)`."""
-        return state[: state.shape[0] // self.rows]
 
     @abc.abstractmethod
-    def run(
+    def step(
         self,
-        base: Machine,
         machine: Machine,
-        state: Tensor,
+        state: Any,
         stream: Stream,
-        first: int | Tensor,
-        num_sweeps: int | Tensor,
         clamp: Clamp | None = None,
-    ) -> Tensor:
-        """Moves all rows on.
+    ) -> tuple[Any, Info]:
+        """Moves all chains on, once.
 
         Args:
-            base: A `Machine` without coupling, as `machine.decouple` returns.
             machine: A `Machine`.
-            state: What `start` or `run` returned.
-            stream: A `keras_rbm.random.Stream`; sweep i draws from
-                `fold_in(stream, i)`.
-            first: Number of the first sweep, an integer or a scalar integer
-                tensor, so that a run can be made in parts.
-            num_sweeps: How many, the same.
+            state: What `init` or `step` returned.
+            stream: A `keras_rbm.random.Stream`, another for every step. Chain
+                j draws from its row j alone.
             clamp: A `Clamp`, or `None`.
 
         Returns:
-            Tensor of the shape and dtype of `state`.
+            Tuple of a state of the same form and an `Info`.
         """
 
-    def run_mean(
-        self,
-        base: Machine,
-        machine: Machine,
-        state: Tensor,
-        total: Tensor,
-        stream: Stream,
-        first: int | Tensor,
-        num_sweeps: int | Tensor,
-        clamp: Clamp | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """`run`, which before each sweep draws an h and adds up E[v | h].
+    @abc.abstractmethod
+    def samples(self, state: Any) -> Tensor:
+        """The samples of the machine, `(chains, visible.width)`."""
 
-        They are added to `total`, of shape `(chains, visible.width)`. Returns
-        a tuple of the state and the total.
+    @abc.abstractmethod
+    def kept(
+        self, num_chains: int, visible_width: int, hidden_width: int
+    ) -> dict[str, Kept]:
+        """The variables that a persistent chain needs, by name.
 
-        Reference: Gelfand and Smith (1990), "Sampling-based approaches to
-            calculating marginal densities", section 2.3.
+        One of them is called `"particles"`. To those called `"mean"` and
+        `"variance"` the chain assigns the moments of the data.
         """
 
-        def one(i, carried):
-            state, total = carried
-            here = random.fold_in(random.fold_in(stream, first + i), _MEAN)
-            h = gibbs.sample_hidden(machine, self.samples(state), here)
-            total = total + machine_lib.visible_mean(machine, h)
-            return self.run(
-                base, machine, state, stream, first + i, 1, clamp
-            ), total
+    @abc.abstractmethod
+    def pack(self, state: Any) -> dict[str, Tensor]:
+        """Values of variables from a state, but for moments and `refresh`."""
 
-        return ops.fori_loop(0, num_sweeps, one, (state, total))
+    @abc.abstractmethod
+    def unpack(self, machine: Machine, kept: dict[str, Tensor]) -> Any:
+        """A state that `step` takes, from the values of the variables."""
+
+    @abc.abstractmethod
+    def particles(
+        self, machine: Machine, kept: dict[str, Tensor], stream: Stream
+    ) -> Tensor:
+        """Samples of v, `(chains, visible.width)`, from the same values."""
+
+    def refresh(
+        self, machine: Machine, inputs: Tensor, stream: Stream
+    ) -> dict[str, Tensor]:
+        """Values of further variables, from the hidden inputs of the samples.
+
+        An update of the parameters computes these inputs in any case.
+
+        Args:
+            machine: A `Machine`.
+            inputs: Tensor of shape `(chains, hidden.width)`.
+            stream: A `keras_rbm.random.Stream`.
+        """
+        return {}
+
+    def adapt(self, kept: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Values of the variables, tuned a little between two updates."""
+        return kept
+
+    def get_config(self) -> Config:
+        """The arguments, for `.keras` files."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The sampler with these arguments."""
+        return cls(**config)
+
+
+def run(
+    sampler: Sampler,
+    machine: Machine,
+    state: Any,
+    stream: Stream,
+    num_sweeps: int | Tensor,
+    first: int | Tensor = 0,
+    clamp: Clamp | None = None,
+    observe: Callable[..., Any] | None = None,
+    seen: Any = (),
+) -> tuple[Any, Any]:
+    """Makes many steps, in the compiled graph: the package's one sweep loop.
+
+    Args:
+        sampler: A `Sampler`.
+        machine: A `Machine`.
+        state: What `sampler.init` or `run` returned.
+        stream: A `keras_rbm.random.Stream`; sweep i draws from
+            `fold_in(stream, i)`.
+        num_sweeps: Number of steps, an integer or a scalar integer tensor.
+        first: Number of the first sweep, so that a run can be made in parts.
+        clamp: A `Clamp`, or `None`.
+        observe: Function of the number of the step (from 0), the state before
+            it, its `Info`, the state after it, and `seen`, which returns the
+            new `seen`; or `None`.
+        seen: Tensor, or nest of tensors, that `observe` begins with.
+
+    Returns:
+        Tuple of the state and of `seen`, after the last step.
+
+    Example:
+        machine, gibbs = rbm.machine(), keras_rbm.Gibbs()
+        state = gibbs.init(machine, v)
+        state, _ = samplers.run(gibbs, machine, state, random.stream(0), 1000)
+        v = gibbs.samples(state)
+    """
+
+    def one(i, carried):
+        state, seen = carried
+        here = random.fold_in(stream, first + i)
+        new, info = sampler.step(machine, state, here, clamp)
+        if observe is not None:
+            seen = observe(i, state, info, new, seen)
+        return new, seen
+
+    return ops.fori_loop(0, num_sweeps, one, (state, seen))

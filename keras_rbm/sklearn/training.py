@@ -9,10 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_rbm import random
 from keras_rbm.compiled import compiled
-from keras_rbm.models import RBM
-from keras_rbm.models import update as update_lib
+from keras_rbm.models import RBM, compiled_loop
 from keras_rbm.sklearn import rows
 
 # Numbers in a block of batches, and the most batches in one. A call costs some
@@ -20,8 +18,6 @@ from keras_rbm.sklearn import rows
 _BLOCK, _MOST = 2**22, 500
 # The largest kernel, in numbers, of a model whose copy is kept.
 _KEPT = 2**22
-# The use of the stream that `RBM.fit` draws from.
-_TRAIN = 0
 # What a compiled program does not depend on.
 _FREE = ("name", "seed", "kernel_initializer", "visible_bias_initializer")
 
@@ -93,30 +89,25 @@ class _Updates:
         self._run = compiled(self._updated)
 
     def __call__(self, model, block, count):
-        key = random.fold_in(random.stream(model.seed), _TRAIN).key
         variables = _variables(model)
         values = [ops.convert_to_tensor(v.value) for v in variables]
         with self._lock:
             values = self._run(
-                values, ops.convert_to_tensor(block), ops.array(count), key
+                values,
+                ops.convert_to_tensor(block),
+                ops.array(count),
+                ops.array(model.seed, "uint64"),
             )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
-    def _updated(self, values, block, count, key):
-        model = self._template
-        variables = _variables(model)
+    def _updated(self, values, block, count, seed):
+        variables = _variables(self._template)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-
-        def one(step):
-            stream = random.fold_in(random.Stream(key), model.updates.value)
-            model.apply_step(
-                update_lib.gradient(model, block[step], None, stream)
-            )
-            return (step + 1,)
-
-        ops.while_loop(lambda step: step < count, one, (ops.array(0),))
+        compiled_loop.update_all(
+            self._template, block, ops.array(0), count, seed
+        )
         return [ops.convert_to_tensor(v.value) for v in variables]
 
 

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_rbm.chains import Chain
-from keras_rbm.models import finite
+from keras_rbm.models.weights import check_finite
 from keras_rbm.sklearn import inference, rows, start, training
 from keras_rbm.sklearn.parameter import parameter
 from keras_rbm.units import Units
@@ -142,7 +142,7 @@ class RBMTransformer(
                     f"[{type(self).__name__}] Iteration {iteration}, "
                     f"pseudo-likelihood = {score:.2f}, time = {seconds:.2f}s"
                 )
-        finite.check(self.model_)
+        check_finite(self.model_)
         return self
 
     def partial_fit(self, X: rows.Rows, y: Any = None) -> Self:
@@ -168,7 +168,7 @@ class RBMTransformer(
             self._start(X)
         self.model_.optimizer.learning_rate = self.learning_rate
         training.update(self.model_, X)
-        finite.check(self.model_)
+        check_finite(self.model_)
         return self
 
     def transform(self, X: rows.Rows) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How probable the states of a missing part are, by enumeration."""
+"""Missing entries: masks, and the law of what is missing by enumeration."""
 
 import itertools
 import math
@@ -10,13 +10,120 @@ from keras import ops
 from keras_rbm import checks
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.models import masks
+from keras_rbm.models import examples
 from keras_rbm.progress import Progress
 
 #: The most joint states of a missing part that are enumerated.
 MAX_STATES = 2**16
 # Numbers in a block of the enumeration: some tens of MiB in float64.
 _BLOCK_NUMBERS = 2**21
+
+
+def check_mask(mask, shape, units, name):
+    """Checks a mask of examples.
+
+    Args:
+        mask: Boolean array, or nested lists of booleans, for all examples
+            alike or for each its own.
+        shape: `(examples, units.width)`.
+        units: `Units` whose states the examples are.
+        name: The argument's name, for errors.
+
+    Returns:
+        Boolean array of shape `(units.width,)` or `(examples, units.width)`.
+
+    Raises:
+        ValueError: If it is not a mask of this shape, or divides the columns
+            of a unit.
+    """
+    array = _array(mask)
+    if (
+        array is None
+        or isinstance(mask, np.ma.MaskedArray)
+        or array.dtype != bool
+        or array.shape not in (shape, shape[1:])
+    ):
+        raise ValueError(
+            f"`{name}` must be a boolean array of shape ({shape[1]},) or "
+            f"{tuple(shape)}, such as `v > 0.5` makes. Received: {name}="
+            + (
+                f"{mask!r:.50}"
+                if array is None
+                else f"an array of shape {array.shape}, {array.dtype}"
+            )
+        )
+    for columns, _ in sites(units):
+        part = array[..., columns]
+        if (part != part[..., :1]).any():
+            raise ValueError(
+                f"`{name}` must take all columns of a unit or none. Received: "
+                f"{name} that divides columns {columns.start} to "
+                f"{columns.stop - 1}"
+            )
+    return array
+
+
+def filled(v, mask, units, fill, name="v"):
+    """Examples with other values where some are missing.
+
+    Args:
+        v: Array of shape `(examples, units.width)`. What it holds under the
+            mask is not looked at, and may be NaN.
+        mask: Boolean array: `True` where a value is missing.
+        units: `Units` that the examples must be states of.
+        fill: Function of the number of examples that gives the values to put
+            there, of shape `(examples, units.width)`.
+        name: The argument's name, for errors.
+
+    Returns:
+        Tuple of the examples and the mask, checked, as arrays.
+
+    Raises:
+        ValueError: If the examples cannot be states of the units, or the mask
+            is not one of their shape.
+    """
+    x = examples.array(v, units, name)
+    if (
+        x.shape[1:] != (units.width,)
+        or not len(x)
+        or x.dtype.kind not in "fbui"
+    ):
+        units.check(x, name)
+    mask = check_mask(mask, x.shape, units, "mask")
+    x = np.where(mask, np.asarray(fill(len(x))), x)
+    units.check(x, name)
+    return x, mask
+
+
+def restored(x, v, mask):
+    """`x` with the values of `v` under the mask, to the bit.
+
+    Args:
+        x: Tensor of shape `(..., examples, width)`.
+        v: Array of shape `(examples, width)`.
+        mask: Boolean array that broadcasts to it.
+
+    Returns:
+        Tensor in a dtype that holds the numbers of both.
+    """
+    return ops.convert_to_tensor(np.where(mask, v, x))
+
+
+def sites(units):
+    """Units that have a list of states, and where they stand.
+
+    Args:
+        units: `Units`.
+
+    Returns:
+        List of tuples, for each such unit: the slice of its columns, and its
+        states, array of shape `(states, columns)`.
+    """
+    return [
+        (slice(first, first + group.columns), group.states)
+        for group in units.sites
+        for first in range(group.first, group.end, group.columns)
+    ]
 
 
 class Conditional(NamedTuple):
@@ -52,12 +159,12 @@ def conditional(machine, v, mask, verbose="auto"):
 
     Raises:
         ValueError: If the examples cannot be states of the visible units, the
-            mask is none, or the states are too many.
+            mask is not one of their shape, or the states are too many.
     """
     units = machine.visible
     nothing = ops.zeros((1, units.width), machine_lib.dtype(machine))
     mean = units.mean(nothing, machine.visible_params)
-    v, mask = masks.filled(v, mask, units, lambda count: mean)
+    v, mask = filled(v, mask, units, lambda count: mean)
     if mask.ndim != 1:
         raise ValueError(
             f"`mask` must have shape ({units.width},): the entries that are "
@@ -107,7 +214,7 @@ def joint_states(units, mask):
     Raises:
         ValueError: If a unit has no list of states, or there are too many.
     """
-    chosen = [(c, states) for c, states in masks.sites(units) if mask[c].any()]
+    chosen = [(c, states) for c, states in sites(units) if mask[c].any()]
     count = math.prod(len(states) for _, states in chosen)
     columns = sum(states.shape[1] for _, states in chosen)
     if columns != mask.sum() or count > MAX_STATES:
@@ -120,6 +227,16 @@ def joint_states(units, mask):
     return np.array(
         [np.concatenate(row) if row else [] for row in rows], "float64"
     ).reshape(count, columns)
+
+
+def _array(mask):
+    """Arrays, tensors and lists as an array; `None` for all else."""
+    if not (hasattr(mask, "__array__") or isinstance(mask, list | tuple)):
+        return None
+    try:
+        return np.asarray(mask)
+    except ValueError:  # Lists of several lengths.
+        return None
 
 
 @compiled

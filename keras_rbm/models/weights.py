@@ -1,9 +1,10 @@
-"""Averaged weights: the optimizer's, for as long as they are needed."""
+"""Weights of a model: the optimizer's average of them, and divergence."""
 
 import contextlib
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -50,3 +51,37 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     finally:
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
+
+
+def is_finite(model):
+    """Whether all variables of a model and of its optimizer are finite."""
+    return not list(_not_finite(model))
+
+
+def check_finite(model):
+    """Refuses a model that has diverged.
+
+    Args:
+        model: A Keras model.
+
+    Raises:
+        ValueError: If a variable has values that are not finite.
+    """
+    for variable in _not_finite(model):
+        raise ValueError(
+            "Training diverged, and the model is of no use. Lower the learning "
+            "rate, or clip the gradient (`clipnorm`). "
+            "callbacks.StopOnDivergence would have stopped at the update. "
+            f"Received: {variable.path} with values that are not finite"
+        )
+
+
+def _not_finite(model):
+    optimizer = getattr(model, "optimizer", None)
+    for variable in [
+        *model.trainable_variables,
+        *model.non_trainable_variables,
+        *getattr(optimizer, "variables", ()),
+    ]:
+        if not np.isfinite(ops.convert_to_numpy(variable)).all():
+            yield variable

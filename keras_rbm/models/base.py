@@ -1,0 +1,1119 @@
+"""`MachineModel`: what every model can be asked.
+
+The models are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`;
+`compile`, `fit`, `evaluate` and `predict` are in `trainer.py`.
+"""
+
+import abc
+import warnings
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_rbm import (
+    checks,
+    devices,
+    likelihood,
+    random,
+    replicas,
+    samplers,
+    units,
+)
+from keras_rbm import machine as machine_lib
+from keras_rbm.chains import Chain
+from keras_rbm.models import examples, missing, sampling, serving
+from keras_rbm.models import log_likelihood as log_likelihood_lib
+from keras_rbm.models.layouts import Layout
+from keras_rbm.models.metrics import Metrics
+from keras_rbm.models.parameters import (
+    Offsets,
+    Parameters,
+    check_normalizable,
+)
+from keras_rbm.models.trainer import Trainer
+from keras_rbm.random import Use
+from keras_rbm.typing import (
+    Array,
+    Config,
+    Constraint,
+    Examples,
+    Initializer,
+    Mask,
+    Method,
+    Path,
+    Regularizer,
+    Shape,
+    Start,
+    Tensor,
+    Verbose,
+)
+
+
+class MachineModel(Trainer):
+    """A Keras model around a `Machine`, its current parameters.
+
+    Abstract: an `RBM`, a `ClassRBM` and a `DeepBoltzmannMachine` are such
+    models. Each has a layout, which says how its examples stand in the rows of
+    the machine, metrics, and an update of its own (`gradient_step`).
+
+    Args:
+        visible: `Units` of the machine's visible side.
+        hidden: `Units` of its hidden side.
+        chain: The `Chain` that supplies samples.
+        layout: The `Layout` of examples.
+        metrics: The `Metrics` of training and evaluation.
+        centered: As for `RBM`, as are all others.
+        inverse_temperature: A positive number.
+        kernel_initializer: Keras initializer, or `None`.
+        visible_bias_initializer: Keras initializer, or `None`.
+        hidden_bias_initializer: Keras initializer.
+        kernel_regularizer: Keras regularizer, or `None`.
+        kernel_constraint: Keras constraint, or `None`.
+        hidden_activity_regularizer: Keras regularizer, or `None`.
+        seed: Integer from 0 to 2**64 - 1, or `None`.
+        **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
+
+    Raises:
+        ValueError: If an argument is not as described.
+    """
+
+    def __init__(
+        self,
+        visible: units.Units,
+        hidden: units.Units,
+        chain: Chain,
+        layout: Layout,
+        metrics: Metrics,
+        centered: bool = True,
+        inverse_temperature: float = 1.0,
+        kernel_initializer: Initializer | None = None,
+        visible_bias_initializer: Initializer | None = None,
+        hidden_bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        hidden_activity_regularizer: Regularizer | None = None,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(chain, Chain):
+            raise ValueError(
+                "`chain` must be a Chain, such as PersistentChain(100), or "
+                f"None. Received: chain={chain!r}"
+            )
+        devices.check(num_chains=chain.num_chains, seed=seed)
+        self.visible: units.Units = visible
+        self.hidden: units.Units = hidden
+        self.chain: Chain = chain
+        self.layout = layout
+        self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
+        self.inverse_temperature = checks.positive_number(
+            "inverse_temperature", inverse_temperature
+        )
+        self.seed = checks.seed(seed)
+        small = keras.initializers.RandomNormal(0.0, 0.01, self.seed % 2**31)
+        self.parameters = Parameters(
+            visible,
+            hidden,
+            kernel_initializer or small,
+            visible_bias_initializer,
+            hidden_bias_initializer,
+            kernel_regularizer,
+            kernel_constraint,
+            hidden_activity_regularizer,
+            dtype=self.dtype_policy,
+        )
+        check_normalizable(self.parameters, self.inverse_temperature)
+        self._running = metrics
+        self.build((None, layout.units.width))
+
+    def build(self, input_shape: Shape) -> None:
+        visible_shape = (None, self.visible.width)
+        hidden_shape = (None, self.hidden.width)
+        self.parameters.build()
+        kept = {"trainable": False, "autocast": False}
+        self.updates = self.add_weight(
+            name="updates", shape=(), dtype="int64", initializer="zeros", **kept
+        )
+        self.data_mean, self.data_variance = (
+            self.add_weight(
+                name=name,
+                shape=(self.visible.width,),
+                initializer=keras.initializers.Constant(value),
+                **kept,
+            )
+            for name, value in (("data_mean", 0.5), ("data_variance", 1.0))
+        )
+        if self.offsets is not None:
+            self.offsets.build(visible_shape, hidden_shape)
+        if not self.chain.built:
+            self.chain.build(visible_shape, hidden_shape)
+        self.start_chain()
+        self.parameters.trainable = self.trainable
+
+    def get_config(self) -> Config:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "hidden": serialize(self.hidden),
+            "chain": serialize(self.chain),
+            "centered": self.offsets is not None,
+            "inverse_temperature": self.inverse_temperature,
+            "seed": self.seed,
+            **self.parameters.get_arguments(),
+            **self.own_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        return cls(**keras.saving.deserialize_keras_object(config))
+
+    @abc.abstractmethod
+    def own_config(self) -> Config:
+        """The arguments of the constructor that only this model has."""
+
+    # What the model is made of.
+
+    @property
+    def kernel(self) -> keras.Variable:
+        """W, variable of shape `(visible.width, hidden.width)`."""
+        return self.parameters.kernel
+
+    @property
+    def visible_params(self) -> dict[str, keras.Variable]:
+        """Variables of the visible units by name, such as `"bias"`."""
+        return self.parameters.visible_params
+
+    @property
+    def hidden_params(self) -> dict[str, keras.Variable]:
+        """Variables of the hidden units by name, such as `"bias"`."""
+        return self.parameters.hidden_params
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """The variables that `fit` learns, also within another model."""
+        return self._trained_first(super().trainable_variables)
+
+    @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        """The same as `trainable_variables`."""
+        return self._trained_first(super().trainable_weights)
+
+    @property
+    def non_trainable_variables(self) -> list[keras.Variable]:
+        """All other variables."""
+        return self._not_trained(super().non_trainable_variables)
+
+    @property
+    def non_trainable_weights(self) -> list[keras.Variable]:
+        """All other weights."""
+        return self._not_trained(super().non_trainable_weights)
+
+    def _trained_first(self, variables):
+        trained = self.parameters.trained_by_fit() if self.trainable else []
+        known = {id(v) for v in trained}
+        return trained + [v for v in variables if id(v) not in known]
+
+    def _not_trained(self, variables):
+        known = {id(v) for v in self.trainable_variables}
+        return [v for v in variables if id(v) not in known]
+
+    def machine(self) -> machine_lib.Machine:
+        """The current parameters as a `Machine`, scaled by beta.
+
+        Under a mixed policy the kernel is in the compute dtype and all else
+        in that of the variables.
+        """
+        machine = self.parameters.machine()
+        if self.inverse_temperature != 1.0:
+            machine = machine_lib.scale(machine, self.inverse_temperature)
+        kernel = ops.cast(machine.kernel, self.compute_dtype)
+        return machine._replace(kernel=kernel)
+
+    def machine_states(self, v: Array) -> Tensor:
+        """Rows of the machine's visible side, for examples `v`."""
+        return self.layout.rows(self.machine(), self._states(v))
+
+    @property
+    def fantasy_particles(self) -> Tensor | None:
+        """The persistent chains as examples, `(chains, example_units.width)`.
+
+        They are draws of v where the chain keeps hidden states; `None` where
+        it keeps nothing.
+        """
+        particles = self.machine_particles
+        return None if particles is None else self.layout.examples(particles)
+
+    @property
+    def machine_particles(self) -> Tensor | None:
+        """The same as rows of the machine, `(chains, visible.width)`."""
+        if self.chain.num_chains is None:
+            return None
+        stream = self.stream(Use.FANTASY_PARTICLES)
+        return self.chain.samples(self.machine(), None, stream)
+
+    # What the model can do.
+
+    @property
+    def can_sample(self) -> bool:
+        """Whether the model learns p(v), so that its draws mean something."""
+        return True
+
+    @property
+    def has_likelihood_bounds(self) -> bool:
+        """Whether `log_likelihood` is a variational bound."""
+        return self.layout.is_bound
+
+    @property
+    def has_pseudo_likelihood(self) -> bool:
+        """Whether `pseudo_log_likelihood` is defined."""
+        return (
+            not self.layout.is_bound
+            and likelihood.pseudo_likelihood_is_defined(self.visible)
+        )
+
+    # The start, and what an update is made of.
+
+    def adapt(self, x: Examples, sample_weight: Array | None = None) -> None:
+        """Starts the model from the mean of the data.
+
+        Sets the visible parameters to those that give the data's mean without
+        inputs (for binary units the log-odds; Gaussian ones get the variance
+        too) unless they have an initializer, the centring offsets to the
+        data's means, and draws the persistent chains afresh.
+
+        Args:
+            x: Array of shape `(examples, visible.width)`, or a
+                `tf.data.Dataset` of batches, of which the first 100 are used,
+                with the weights that it has.
+            sample_weight: Array of shape `(examples,)`, the weights of the
+                examples in the mean; `None` for ones.
+
+        Raises:
+            ValueError: If the data cannot be states of the visible units, or
+                if a weight is negative or not a number.
+        """
+        mean, variance = self._keep_moments(x, sample_weight)
+        self.parameters.start(mean, variance, self.inverse_temperature)
+        if self.offsets is not None:
+            self.offsets.start(self.machine(), mean)
+        self.start_chain()
+
+    def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
+        """Calls `adapt` on a model that nothing has been done to yet."""
+        if ops.convert_to_numpy(self.updates):
+            return
+        untouched = not np.any(self.visible_params["bias"])
+        if untouched or self.parameters.visible_bias_initializer is not None:
+            self.adapt(x, sample_weight)
+        else:
+            self._keep_moments(x, sample_weight)
+
+    def start_chain(self) -> None:
+        """Draws the persistent chains afresh, from units without inputs."""
+        moments = self.data_mean.value, self.data_variance.value
+        self.chain.start(
+            self.machine(), self.stream(Use.START_CHAINS), *moments
+        )
+
+    def stream(self, use: Use, seed: Tensor | None = None) -> random.Stream:
+        """The stream of one use at the current update.
+
+        Args:
+            use: A `random.Use`.
+            seed: Scalar tensor in place of the model's seed, or `None`.
+        """
+        seed = self.seed if seed is None else seed
+        stream = sampling.stream(seed, use)
+        return random.fold_in(stream, self.updates.value)
+
+    def unpack(self, data: Any) -> tuple[Tensor, Tensor | None]:
+        """Rows of the machine and their weights, of a batch of examples."""
+        v, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        return self.machine_states(v), weight
+
+    def regularized(
+        self,
+        objective: Tensor,
+        machine: machine_lib.Machine,
+        inputs: Tensor,
+        batch: replicas.Batch,
+    ) -> Tensor:
+        """The objective with all regularizers, scaled for the optimizer.
+
+        Args:
+            objective: Scalar, this replica's summand.
+            machine: A `Machine`.
+            inputs: Hidden inputs of the examples, `(batch, hidden.width)`.
+            batch: The `replicas.Batch` of the examples.
+        """
+        penalty = self.parameters.activity_penalty(machine, inputs, batch)
+        # Those of the weights count once, however many replicas add them.
+        penalties = sum(self.losses) / replicas.count()
+        return self.optimizer.scale_loss(objective + penalty + penalties)
+
+    def centered_gradient(
+        self,
+        slopes: list[Tensor | None],
+        machine: machine_lib.Machine,
+        v: Tensor,
+        inputs: Tensor,
+        batch: replicas.Batch,
+    ) -> list[Tensor | None]:
+        """Sums the gradient over replicas and centres it, if it is centred.
+
+        Args:
+            slopes: Gradients by `parameters.variables`, of this replica.
+            machine: A `Machine`.
+            v: Rows of the examples, `(batch, visible.width)`.
+            inputs: Their hidden inputs, `(batch, hidden.width)`.
+            batch: The `replicas.Batch` of the examples.
+
+        Returns:
+            List of gradients by `trainable_variables`.
+        """
+        means = None
+        if self.offsets is not None:
+            means = self.offsets.batch_means(machine, v, inputs, batch)
+        slopes, means = replicas.all_sum((slopes, means))
+        if means is not None:
+            self.offsets.move(*means)
+            slopes = self.parameters.centered(slopes, self.offsets)
+        paths = [variable.path for variable in self.parameters.variables]
+        by_path = dict(zip(paths, slopes, strict=True))
+        return [by_path[v.path] for v in self.trainable_variables]
+
+    def apply_step(self, slopes: list[Tensor | None]) -> None:
+        """Updates the parameters, but for those whose slope is `None`."""
+        if slopes:
+            variables = self.trainable_variables
+            if not self.optimizer.built:  # Of all, whatever moves.
+                self.optimizer.build(variables)
+            moving = [i for i, x in enumerate(slopes) if x is not None]
+            self.optimizer.apply(
+                [slopes[i] for i in moving], [variables[i] for i in moving]
+            )
+        self.updates.assign_add(1)
+
+    def test_step(self, data: Any) -> dict[str, Tensor]:
+        """The metrics of a batch, which moves nothing else."""
+        v, weight = self.unpack(data)
+        machine = self.machine()
+        seen = replicas.all_sum(self._running.seen)
+        stream = random.fold_in(self.stream(Use.EVALUATE), seen)
+        stream = replicas.batch(v, weight).stream(stream)
+        v_model = self.chain.samples(
+            machine, v, random.fold_in(stream, Use.MODEL_SAMPLES)
+        )
+        sites = random.fold_in(stream, Use.SITES)
+        self._running.update(machine, v, v_model, weight, sites)
+        return self._running.results()
+
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        return list(self._running.means.values())
+
+    # The model as a layer.
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """E[h | v], of shape `(batch, hidden.width)`.
+
+        Of a `DeepBoltzmannMachine`: E[h2 | v], of shape `(batch, top.width)`.
+        """
+        code = self.layout.encode(self.machine(), self._states(inputs))
+        return ops.cast(code, self.compute_dtype)
+
+    def __call__(self, inputs, *args, **kwargs):
+        """`call`, with inputs checked before Keras converts them."""
+        inputs = examples.called(inputs, self.example_units, "v")
+        return super().__call__(inputs, *args, **kwargs)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.layout.code_units.width)
+
+    def to_dense(self, **kwargs) -> keras.layers.Dense:
+        """A `keras.layers.Dense` that gives the same as a call, E[h | v].
+
+        Its kernel and bias are copies of W and of the hidden bias, at the
+        model's inverse temperature; nothing of the visible units is left.
+
+        Args:
+            **kwargs: Arguments of `keras.layers.Dense`, such as `name` or
+                `kernel_constraint`; an `activation` takes the place of that of
+                the hidden units.
+
+        Returns:
+            A `keras.layers.Dense` that is built.
+
+        Raises:
+            ValueError: If the hidden units' mean is no activation of Keras,
+                and none is given: use the model itself as a layer.
+        """
+        if self.layout.is_bound:
+            raise ValueError(
+                "A call of this model is more than one layer: use the model "
+                f"itself as one. Received: {type(self).__name__}"
+            )
+        return serving.encoder(self, **kwargs)
+
+    # Means, without draws.
+
+    def predict_hidden(self, v: Array) -> Tensor:
+        """E[h | v], of shape `(batch, hidden.width)`.
+
+        Of a `DeepBoltzmannMachine`: E[h1 | v], by mean field.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)`.
+        """
+        v = self._states(self._checked_states(v))
+        return self.layout.hidden_mean(self.machine(), v)
+
+    def predict_visible(self, h: Array) -> Tensor:
+        """E[v | h], of shape `(batch, example_units.width)`.
+
+        Args:
+            h: Array of shape `(batch, hidden.width)`, of states or means.
+        """
+        h = examples.checked(h, self.hidden, "h")
+        mean = machine_lib.visible_mean(self.machine(), self._states(h))
+        return self.layout.examples(mean)
+
+    def predict_reconstruction(self, v: Array) -> Tensor:
+        """E[v' | h = E[h | v]], of the shape of `v`.
+
+        A mean-field pass up and down, without draws.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)`.
+        """
+        machine = self.machine()
+        v = self._states(self._checked_states(v))
+        h = self.layout.hidden_mean(machine, v)
+        return self.layout.examples(machine_lib.visible_mean(machine, h))
+
+    # Draws.
+
+    def sample_hidden(self, v: Array, seed: int | None = None) -> Tensor:
+        """A draw of h from p(h | v), of shape `(batch, hidden.width)`.
+
+        Of a `DeepBoltzmannMachine`: of h1, from mean field.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)`.
+            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
+                draw. `None` for another at each call.
+        """
+        v = self._states(self._checked_states(v))
+        return self.layout.sample_hidden(self._machine_to_sample(), v, seed)
+
+    def sample_visible(self, h: Array, seed: int | None = None) -> Tensor:
+        """A draw of v from p(v | h), of shape `(batch, example_units.width)`.
+
+        Args:
+            h: Array of shape `(batch, hidden.width)`, of states or means.
+            seed: As for `sample_hidden`.
+        """
+        h = self._states(examples.checked(h, self.hidden, "h"))
+        stream = sampling.stream(seed, Use.SAMPLE_VISIBLE)
+        v = sampling.visible(self._machine_to_sample(), h, stream)
+        return self.layout.examples(v)
+
+    def sample(
+        self,
+        num_samples: int | None = None,
+        num_sweeps: int = 1000,
+        start: Start | None = None,
+        clamp: Mask | None = None,
+        inverse_temperature: float = 1.0,
+        seed: int | None = None,
+        sampler: samplers.Sampler | None = None,
+        every: int | None = None,
+        verbose: Verbose = "auto",
+    ) -> Tensor:
+        """Draws from the model, p(v) or p(v_free | v_clamped).
+
+        Args:
+            num_samples: Number of chains. With a `start`, as many of its
+                rows from the first on, or `None` for all.
+            num_sweeps: Number of sweeps of each chain.
+            start: Where the chains start, of shape `(num_samples,
+                example_units.width)`; `"chains"` for the fantasy particles: v
+                drawn given the hidden states that they are kept as, always
+                the same draw until the next update. `None` for draws from the
+                visible units without inputs. (The top layer of a
+                `DeepBoltzmannMachine` starts from mean field.)
+            clamp: Boolean array or lists, of shape `(example_units.width,)`
+                or `(num_samples, example_units.width)`, `True` where an entry
+                keeps its value in `start`; `None` for nowhere.
+            inverse_temperature: A factor of that of the model: less than 1 to
+                sample warmer, more to sample colder.
+            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
+                samples. `None` for others at each call.
+            sampler: `Gibbs()`; or `Tempered()`, for a model in which that
+                does not mix. `None` for the first.
+            every: Number of sweeps from one frame of a film strip to the
+                next, or `None` for the last states alone.
+            verbose: `"auto"` for a progress bar on a screen if it takes more
+                than a few seconds, 1 or 0.
+
+        Returns:
+            Tensor of shape `(num_samples, example_units.width)`, of states;
+            with `every`, of shape `(num_sweeps // every, num_samples,
+            example_units.width)`, those after each `every` sweeps. With
+            `clamp`, in a dtype that holds the values of `start`, too.
+
+        Raises:
+            ValueError: If an argument is not as described, or the parameters
+                of the model or its draws are not finite.
+
+        Example:
+            rbm = keras_rbm.RBM(6, 3, seed=0)
+            v = rbm.sample(10, num_sweeps=100, seed=0)
+        """
+        self._warn_if_it_cannot_sample("draws")
+        machine = self._machine_to_sample(inverse_temperature)
+        stream = sampling.stream(seed, Use.SAMPLE)
+        checks.positive_integer("num_sweeps", num_sweeps)
+        if clamp is not None and start is None:
+            raise ValueError(
+                "`clamp` needs a `start`, whose values the clamped entries "
+                "keep. Received: start=None"
+            )
+        if start is None:
+            rows = sampling.without_inputs(machine, num_samples, stream)
+        else:
+            rows = sampling.start(self, start, num_samples, seed)
+        if clamp is not None:
+            shape = (len(rows), self.example_units.width)
+            clamp = missing.check_mask(
+                clamp, shape, self.example_units, "clamp"
+            )
+            clamp = self.layout.clamped(clamp)
+        return self._run(
+            samplers.sample,
+            machine,
+            rows,
+            stream,
+            num_sweeps,
+            clamp,
+            sampler,
+            every=every,
+            verbose=verbose,
+        )
+
+    def reconstruct(
+        self,
+        v: Array,
+        num_sweeps: int = 1,
+        inverse_temperature: float = 1.0,
+        seed: int | None = None,
+        sampler: samplers.Sampler | None = None,
+        verbose: Verbose = "auto",
+    ) -> Tensor:
+        """A draw of v after some sweeps from `v`.
+
+        `predict_reconstruction` is its mean-field counterpart.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)`.
+            num_sweeps: Number of sweeps.
+            inverse_temperature: As for `sample`, as are the others.
+            seed: Integer, or `None`.
+            sampler: `Gibbs()`, `Tempered()` or `None`.
+            verbose: `"auto"`, 1 or 0.
+
+        Returns:
+            Tensor of the shape of `v`, of states.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        return self.sample(
+            num_sweeps=num_sweeps,
+            start=self._checked_states(v),
+            inverse_temperature=inverse_temperature,
+            seed=seed,
+            sampler=sampler,
+            verbose=verbose,
+        )
+
+    def denoise(
+        self,
+        v: Array,
+        num_sweeps: int = 10,
+        seed: int | None = None,
+        sampler: samplers.Sampler | None = None,
+        verbose: Verbose = "auto",
+        inverse_temperature: float = 1.0,
+    ) -> Tensor:
+        """Mean of E[v | h] over the later half of some sweeps from `v`.
+
+        The first half lets the chain leave the noise. Means instead of draws
+        of v leave out the variance that the last half-sweep would add
+        (Rao-Blackwell). The longer the run, the less is left of `v`: after
+        very many sweeps it is the mean of the model.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)`.
+            num_sweeps: Number of sweeps.
+            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
+                average. `None` for another at each call.
+            sampler: `Gibbs()`, `Tempered()` or `None`, as for `sample`.
+            verbose: `"auto"` for a progress bar on a screen if it takes more
+                than a few seconds, 1 or 0.
+            inverse_temperature: A factor of that of the model.
+
+        Returns:
+            Tensor of the shape of `v`, of means.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        machine = self._machine_to_sample(inverse_temperature)
+        v = self._checked_states(v)
+        return self._run(
+            samplers.average_visible,
+            machine,
+            self.layout.start(self.machine(), v, seed),
+            sampling.stream(seed, Use.DENOISE),
+            num_sweeps,
+            sampler=sampler,
+            verbose=verbose,
+        )
+
+    # Missing entries.
+
+    def inpaint(
+        self,
+        v: Array,
+        mask: Mask,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        sampler: samplers.Sampler | None = None,
+        verbose: Verbose = "auto",
+        inverse_temperature: float = 1.0,
+    ) -> Tensor:
+        """A draw of the missing entries from p(v_missing | v_known).
+
+        Args:
+            v: Array of shape `(batch, example_units.width)`. Its values where
+                entries are missing do not count, and may be NaN: these
+                entries start from the visible units without inputs.
+            mask: Boolean array or lists, of shape `(example_units.width,)` or
+                `(batch, example_units.width)`, `True` where an entry is
+                missing.
+            num_sweeps: Number of sweeps.
+            seed: As for `sample`, as are the others.
+            sampler: `Gibbs()`, `Tempered()` or `None`.
+            verbose: `"auto"`, 1 or 0.
+            inverse_temperature: Of p(v_missing | v_known), a positive number.
+
+        Returns:
+            Tensor of the shape of `v`, in a dtype that holds its values: the
+            known ones are the same to the bit.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        return self._fill(
+            samplers.sample,
+            Use.SAMPLE,
+            v,
+            mask,
+            num_sweeps,
+            seed,
+            sampler,
+            verbose,
+            inverse_temperature,
+        )
+
+    def predict_missing(
+        self,
+        v: Array,
+        mask: Mask,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        sampler: samplers.Sampler | None = None,
+        verbose: Verbose = "auto",
+        inverse_temperature: float = 1.0,
+    ) -> Tensor:
+        """E[v_missing | v_known], by the mean of E[v_missing | h] over sweeps.
+
+        The mean is taken over the later half of the sweeps of samples from
+        p(v_missing, h | v_known). `conditional` is exact where there are few
+        states.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)`, as for `inpaint`.
+            mask: Boolean array, `True` where an entry is missing.
+            num_sweeps: Number of sweeps.
+            seed: As for `denoise`, as are the others.
+            sampler: `Gibbs()`, `Tempered()` or `None`.
+            verbose: `"auto"`, 1 or 0.
+            inverse_temperature: A positive number.
+
+        Returns:
+            Tensor of the shape of `v`: means where entries are missing,
+            elsewhere the values of `v` to the bit.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        return self._fill(
+            samplers.average_visible,
+            Use.PREDICT_MISSING,
+            v,
+            mask,
+            num_sweeps,
+            seed,
+            sampler,
+            verbose,
+            inverse_temperature,
+        )
+
+    def conditional(
+        self, v: Array, mask: Mask, verbose: Verbose = "auto"
+    ) -> missing.Conditional:
+        """Log p(v_missing | v_known) of all states of the missing part.
+
+        By enumeration: log p(v_missing | v_known) = -F(v) - log
+        sum_missing exp(-F(v)).
+
+        Args:
+            v: Array of shape `(batch, visible.width)`. Its values where
+                entries are missing do not count, and may be NaN.
+            mask: Boolean array of shape `(visible.width,)`, `True` where
+                entries are missing; they have at most 2**16 joint states.
+            verbose: `"auto"` for a progress bar on a screen if it takes long,
+                1 or 0.
+
+        Returns:
+            A `Conditional`, a named tuple of `states`, of shape
+            `(num_states, missing columns)`, and `log_probabilities`, of shape
+            `(batch, num_states)`, in nats.
+
+        Raises:
+            ValueError: If an argument is not as described, the missing part
+                has too many states, or the hidden layers cannot be summed out
+                (`has_likelihood_bounds`).
+        """
+        self._check_summed_out("exact conditional", "predict_missing")
+        machine = machine_lib.cast(self.machine(), "float64")
+        sampling.check_parameters(machine)
+        return missing.conditional(machine, v, mask, verbose)
+
+    # Likelihood.
+
+    def free_energy(self, v: Array) -> Tensor:
+        """F(v) = -log sum_h exp(-beta E(v, h)), of shape `(batch,)`, in nats.
+
+        Lower is more probable: log p(v) = -F(v) - log Z. Of a
+        `DeepBoltzmannMachine`: a variational bound on it from above.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)`.
+        """
+        v = self._states(self._checked_states(v))
+        return self.layout.free_energy(self.machine(), v)
+
+    def log_partition(
+        self,
+        method: Method = "auto",
+        v: Examples | None = None,
+        num_betas: int = 10_000,
+        num_chains: int = 200,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        verbose: Verbose = "auto",
+        sampler: samplers.Sampler | None = None,
+    ) -> likelihood.Exact | likelihood.Bracket:
+        """Log Z, exactly or between two estimates.
+
+        Args:
+            method: `"exact"` for enumeration of the smaller side, up to 2**25
+                states (or the closed form, of two sides of Gaussian units);
+                `"ais"` for annealed importance sampling and its
+                reverse; `"auto"` for the first where it is possible.
+            v: Data as for `log_likelihood`, or `None`: the mean free energy
+                of the first 10,000 examples is compared with that of the
+                particles of AIS.
+            num_betas: Number of steps of the annealing.
+            num_chains: Number of chains of the annealing.
+            num_sweeps: Number of sweeps that bring the fantasy particles (or,
+                where the chain keeps none, draws from the base rates of the
+                training data) to the samples that the reverse starts from.
+            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
+                estimate. `None` for another at each call.
+            verbose: `"auto"` for a progress bar on a screen if it takes more
+                than a few seconds, 1 or 0.
+            sampler: What makes these sweeps, `Gibbs()`, `Tempered()` or
+                `None` for the first.
+
+        Returns:
+            A `likelihood.Exact` or a `likelihood.Bracket`. Both have `lower`,
+            `upper`, `standard_error`, `trusted` and `warnings`.
+
+        Raises:
+            ValueError: If an argument is not as described, or neither side
+                can be enumerated with `method="exact"`.
+
+        Reference: Salakhutdinov and Murray (2008), "On the quantitative
+            analysis of deep belief networks"; Krause, Fischer and Igel
+            (2020), "Algorithms for estimating the partition function of
+            restricted Boltzmann machines".
+        """
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        if log_likelihood_lib.is_exact(method, machine):
+            return likelihood.exact(machine, verbose)
+        rows = log_likelihood_lib.first_examples(v, self.example_units)
+        if rows is not None:
+            rows = self.layout.start(self.machine(), rows, 0)
+        with devices.scope(self.distribute_strategy):
+            return log_likelihood_lib.bracket(
+                machine,
+                self._base(machine),
+                self.machine_particles,
+                rows,
+                num_betas,
+                num_chains,
+                num_sweeps,
+                seed,
+                samplers.get(sampler),
+                verbose,
+            )
+
+    def log_likelihood(
+        self,
+        v: Examples,
+        method: Method = "auto",
+        log_partition: likelihood.Exact | likelihood.Bracket | None = None,
+        **kwargs,
+    ) -> log_likelihood_lib.LogLikelihood:
+        """Mean log p(v) = -mean F(v) - log Z, with its uncertainty.
+
+        Of a `DeepBoltzmannMachine`: the variational bound
+
+            log p(v) >= E_q[-E(v, h1, h2)] + H(q) - log Z
+
+        Args:
+            v: Array of shape `(examples, example_units.width)` of states, or
+                a finite `tf.data.Dataset` of batches of them. Grey values are
+                refused: they have no probability under binary units.
+            method: As for `log_partition`.
+            log_partition: The result of `log_partition` for the same weights,
+                or `None` to compute it; with it, no other argument is of use.
+            **kwargs: Further arguments of `log_partition`.
+
+        Returns:
+            A `LogLikelihood`: `float(it)` and `it.lower` are the pessimistic
+            end, `it.upper` is the other one, `print(it)` shows all.
+
+        Raises:
+            ValueError: If the data are not states of the visible units, or
+                an argument is not as described.
+        """
+        self._warn_if_it_cannot_sample("likelihoods")
+        log_likelihood_lib.check_arguments(method, log_partition, kwargs)
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        scores = self.layout.scores(machine, v)
+        if log_partition is None:
+            log_partition = self.log_partition(method, v=v, **kwargs)
+        return log_likelihood_lib.LogLikelihood(
+            scores, log_partition, self.layout.is_bound
+        )
+
+    def pseudo_log_likelihood(self, v: Examples) -> np.ndarray:
+        """sum_i log p(v_i | v_-i) of each example, over all sites i.
+
+        Args:
+            v: As for `log_likelihood`.
+
+        Returns:
+            `float64` array of shape `(examples,)`, in nats.
+
+        Raises:
+            ValueError: If the data are not states of visible units that have
+                a list of states, or the hidden layers cannot be summed out.
+
+        Reference: Besag (1975), "Statistical analysis of non-lattice data".
+        """
+        self._check_summed_out("pseudo-likelihood", "log_likelihood")
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        return log_likelihood_lib.pseudo_log_likelihood(machine, v)
+
+    # Serving.
+
+    @abc.abstractmethod
+    def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
+        """What a SavedModel serves, by name.
+
+        Args:
+            v: The `keras.InputSpec`, or the like, of examples.
+
+        Returns:
+            Dict of pairs of a function and the list of its arguments' specs.
+        """
+
+    def export(
+        self,
+        filepath: Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: list[Any] | None = None,
+        **kwargs,
+    ) -> None:
+        """Writes the model for inference: `keras.Model.export`.
+
+        As a SavedModel it has the endpoints
+
+        - `serve` and `features`, of `v` of the shape that a call takes: what
+          a call gives, E[h | v], but for rounding;
+        - `sample`, of `v` and of the scalars `num_sweeps` (int32) and `seed`
+          (int64): v after this many sweeps of Gibbs sampling from `v`, by the
+          draws of `sample(start=v, num_sweeps=..., seed=...)`. A model whose
+          `can_sample` is `False` has none;
+        - of a `ClassRBM`, `class_probabilities` of features `x`.
+
+        They are in TensorFlow's own operations, without XLA, and take any
+        number of rows, and values of any range. `tf.saved_model.load` gives
+        them as methods, TensorFlow Serving as signatures.
+
+        Args:
+            filepath: The folder, or file, to write to.
+            format: `"tf_saved_model"`, or another one of Keras's, which have
+                `serve` alone.
+            verbose: Whether to print what is written; `None` for yes.
+            input_signature: A list of the `keras.InputSpec` or the like of
+                `v`; `None` for any number of rows in the model's dtype.
+            **kwargs: Further arguments for the other formats.
+        """
+        if input_signature is None:
+            input_signature = serving.signature(self)
+        if format != "tf_saved_model":
+            super().export(filepath, format, verbose, input_signature, **kwargs)
+            return
+        endpoints = self.endpoints(*input_signature)
+        serving.write_saved_model(self, endpoints, filepath, verbose, **kwargs)
+
+    # Steps that several methods share.
+
+    def _states(self, v):
+        return ops.cast(v, self.variable_dtype)
+
+    def _checked_states(self, v):
+        return examples.checked(v, self.example_units, "v")
+
+    def _keep_moments(self, x, sample_weight):
+        """Keeps the moments of the data, as rows, and returns them."""
+        moments = examples.moments(x, self.example_units, "x", sample_weight)
+        mean, variance = self.layout.moments(*moments)
+        self.data_mean.assign(mean)
+        self.data_variance.assign(variance)
+        return mean, variance
+
+    def _base(self, machine):
+        """Units with the moments of the data, without coupling."""
+        mean = self.data_mean.value
+        if self.offsets is not None and ops.convert_to_numpy(self.updates):
+            mean = self.layout.base_mean(mean, self.offsets.visible.value)
+        return machine_lib.decouple(machine, mean, self.data_variance.value)
+
+    def _machine_to_sample(self, inverse_temperature=1.0):
+        """The machine at an inverse temperature, fit to be sampled from.
+
+        All methods that draw get theirs here.
+        """
+        machine = self.machine()
+        factor = checks.positive_number(
+            "inverse_temperature", inverse_temperature
+        )
+        if factor != 1.0:
+            beta = factor * self.inverse_temperature
+            check_normalizable(self.parameters, beta)
+            machine = machine_lib.scale(machine, factor)
+        sampling.check_parameters(machine)
+        return machine
+
+    def _run(
+        self,
+        function,
+        machine,
+        rows,
+        stream,
+        num_sweeps,
+        mask=None,
+        sampler=None,
+        **kwargs,
+    ):
+        """A long run of a sampler from these rows, as examples.
+
+        Clamped entries, `True` in the mask, keep their values to the bit.
+        """
+        v = self._states(rows)
+        clamp = None
+        if mask is not None:
+            clamp = samplers.Clamp(tf.constant(mask), v)
+        with devices.scope(self.distribute_strategy):
+            found = function(
+                samplers.get(sampler),
+                machine,
+                v,
+                stream,
+                num_sweeps,
+                self._base(machine),
+                clamp,
+                **kwargs,
+            )
+        if mask is not None:
+            found = missing.restored(found, rows, mask)
+        return self.layout.examples(found)
+
+    def _fill(
+        self,
+        function,
+        use,
+        v,
+        mask,
+        num_sweeps,
+        seed,
+        sampler,
+        verbose,
+        inverse_temperature,
+    ):
+        """A long run in which known entries are clamped."""
+        machine = self._machine_to_sample(inverse_temperature)
+        stream = sampling.stream(seed, use)
+        rows, mask = missing.filled(
+            *self.layout.with_missing(v, mask),
+            self.visible,
+            lambda count: sampling.without_inputs(machine, count, stream),
+        )
+        return self._run(
+            function,
+            machine,
+            rows,
+            stream,
+            num_sweeps,
+            ~mask,
+            sampler,
+            verbose=verbose,
+        )
+
+    def _warn_if_it_cannot_sample(self, what):
+        if not self.can_sample:
+            warnings.warn(
+                f"The {what} of this {type(self).__name__} mean nothing: it "
+                "has not learned p(v).",
+                stacklevel=3,
+            )
+
+    def _check_summed_out(self, what, instead):
+        if self.layout.is_bound:
+            raise ValueError(
+                f"There is no {what} of a {type(self).__name__}: its hidden "
+                f"layers cannot be summed out. Use `{instead}`."
+            )

@@ -1,0 +1,475 @@
+"""Examples for a model: which arrays and data sets may be, and their checks."""
+
+import collections
+import contextlib
+from numbers import Real
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm import checks
+from keras_rbm.units.domain import Domain
+
+# Batches of a data set that `moments` looks at.
+_MEAN_BATCHES = 100
+# Rows that are converted to float64 at once.
+_ROWS = 1000
+# Why batches were refused, the latest ones, in the words of the error.
+_REFUSED = collections.deque(maxlen=16)
+
+
+def is_dataset(x):
+    """Whether `x` is a `tf.data.Dataset` of batches."""
+    return isinstance(x, tf.data.Dataset)
+
+
+def check(x, units, name, batch_size=None):
+    """Checks data before any work is done on them.
+
+    All values of an array are looked at, and the first batch of a
+    `tf.data.Dataset`.
+
+    Args:
+        x: Array of shape `(examples, units.width)`, or a `tf.data.Dataset` of
+            batches of them, alone or as (x, y) or (x, y, sample_weight).
+        units: `Units` that the examples must be states of.
+        name: The argument's name, for errors.
+        batch_size: Number of examples in a batch, or `None`.
+
+    Raises:
+        ValueError: If the data cannot be states of the units, if there are
+            none, or fewer than `batch_size`; or if weights of a data set are
+            negative or not numbers.
+    """
+    if is_dataset(x):
+        check_structure(x, name)
+        for _ in batches_of(x.take(1), units, name):
+            return
+        raise ValueError(
+            f"`{name}` must have at least one batch. Received an empty "
+            "data set."
+        )
+    x = _array(x, units, name)
+    if batch_size is not None and len(x) < batch_size:
+        raise ValueError(
+            f"`{name}` must have at least as many examples as a batch. "
+            f"Lower `batch_size`. Received: {name}.shape={x.shape}, "
+            f"batch_size={batch_size}"
+        )
+
+
+def checked(x, units, name):
+    """Returns `x`, checked as far as it is known.
+
+    Args:
+        x: Array or tensor of shape `(examples, units.width)`.
+        units: `Units` that the examples must be states of.
+        name: The argument's name, for errors.
+
+    Returns:
+        `x` if a tensor, else an array. Of symbols the width alone is checked.
+
+    Raises:
+        ValueError: If the data cannot be states of the units.
+    """
+    symbolic = isinstance(x, tf.Tensor) and not hasattr(x, "numpy")
+    if symbolic or isinstance(x, keras.KerasTensor):
+        if not len(x.shape) or x.shape[-1] not in (None, units.width):
+            raise ValueError(
+                f"`{name}` must have shape (examples, {units.width}), one "
+                f"column for each visible unit. Received: {name}.shape="
+                f"{tuple(x.shape)}"
+            )
+        return x
+    array = _array(x, units, name)
+    return x if keras.ops.is_tensor(x) else array
+
+
+def called(x, units, name):
+    """`checked`, of what a layer is called with: lists of numbers, too."""
+    numbers = isinstance(x, list | tuple) and all(
+        isinstance(value, Real) for value in tf.nest.flatten(x)
+    )
+    if numbers:
+        with contextlib.suppress(ValueError):  # Of rows that differ in length.
+            x = np.asarray(x)
+    return checked(x, units, name)
+
+
+def check_weight(weight, count, name="sample_weight"):
+    """Checks the weights of examples.
+
+    Args:
+        weight: Array of shape `(count,)`, or `None`.
+        count: Number of examples.
+        name: The argument's name, for errors.
+
+    Raises:
+        ValueError: If a weight is missing, negative or not a finite number,
+            or so large or small that float32 could not sum it.
+    """
+    if weight is None:
+        return
+    weight = np.asarray(weight)
+    if weight.shape != (count,) or weight.dtype.kind not in "fbui":
+        raise ValueError(
+            f"`{name}` must have a number for each example, shape ({count},). "
+            f"Received: {name}.shape={weight.shape}, {name}.dtype="
+            f"{weight.dtype}"
+        )
+    # Written so that NaN, for which every comparison fails, is an error.
+    wrong = ~((weight >= 0) & np.isfinite(weight))
+    if wrong.any():
+        row = np.argmax(wrong)
+        raise ValueError(
+            f"`{name}` must hold finite numbers that are not negative; "
+            f"{wrong.sum()} of {count} are not such. Received: "
+            f"{name}[{row}]={weight[row]}"
+        )
+    positive = weight[weight > 0]
+    if positive.size and not 1e-30 <= positive.min() <= positive.max() <= 1e30:
+        raise ValueError(
+            f"`{name}` must hold 0, or numbers from 1e-30 to 1e30, which can "
+            f"be summed. Received: {name} from {positive.min()} to "
+            f"{positive.max()}"
+        )
+
+
+def states(x, units, batch_size, name="v"):
+    """Batches of examples that are states of the units, and not means.
+
+    Args:
+        x: Array of shape `(examples, units.width)`, or a finite
+            `tf.data.Dataset` of batches of them.
+        units: `Units` that the examples must be states of.
+        batch_size: The largest number of examples in a batch.
+        name: The argument's name, for errors.
+
+    Yields:
+        Arrays of shape `(up to batch_size, units.width)`.
+
+    Raises:
+        ValueError: If the data are not states, or have no end.
+    """
+    check(x, units, name)
+    if not is_dataset(x):
+        x = np.asarray(x)
+        units.check_states(x, name)
+        batches = [x]
+    elif x.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            f"`{name}` must come to an end. Received a tf.data.Dataset that "
+            f"repeats for ever: take a part, `{name}.take(100)`."
+        )
+    else:
+        batches = _joined(x, units, batch_size, name)
+    for batch in batches:
+        for first in range(0, len(batch), batch_size):
+            yield batch[first : first + batch_size]
+
+
+def batches_of(dataset, units, name):
+    """Examples and weights of the batches of a data set, as arrays."""
+    with reported(name):
+        for batch in dataset:
+            v, weight = _examples(batch).numpy(), None
+            units.check(v, f"a batch of {name}")
+            if isinstance(batch, tuple) and len(batch) == 3:
+                weight = batch[2].numpy()
+                check_weight(weight, len(v))
+            yield v, weight
+
+
+def array(x, units, name):
+    """Examples as an array whose shape and values are not checked yet."""
+    try:
+        if not hasattr(x, "__array__"):
+            raise TypeError
+        if hasattr(x, "shape"):
+            checks.in_memory(name, x.shape)
+        masked = np.ma.is_masked(x)
+        x = np.asarray(x)
+        if x.dtype.name == "bfloat16":  # No number to NumPy itself.
+            x = x.astype("float32")
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(
+            f"`{name}` must be an array of shape (examples, {units.width}) "
+            "or a tf.data.Dataset of batches. Received: "
+            f"type({name})={type(x).__name__}"
+        ) from error
+    if masked or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
+        raise ValueError(
+            f"`{name}` must be of numbers that TensorFlow knows, of up to 64 "
+            "bits, and none masked. Convert it to float32. Received: "
+            f"{name}.dtype={x.dtype}" + masked * ", masked"
+        )
+    return x
+
+
+def moments(x, units, name="x", sample_weight=None):
+    """Mean and variance of the examples, E[x] and E[x^2] - E[x]^2.
+
+    With E[x] = sum_i w_i x_i / sum_i w_i.
+
+    Args:
+        x: Array or data set as for `check`, of which the first 100
+            batches are used, with the weights that it has.
+        units: `Units` that the examples must be states of.
+        name: The argument's name, for errors.
+        sample_weight: Weights of the examples of an array, of shape
+            `(examples,)`, or `None` for ones.
+
+    Returns:
+        Two `float64` arrays of shape `(units.width,)`.
+
+    Raises:
+        ValueError: If the data cannot be states of the units, or their
+            weights cannot be such.
+    """
+    check(x, units, name)
+    if is_dataset(x):
+        batches = batches_of(x.take(_MEAN_BATCHES), units, name)
+    else:
+        check_weight(sample_weight, len(x))
+        batches = [(np.asarray(x), sample_weight)]
+    total, squares, count = 0.0, 0.0, 0.0
+    for v, weight in batches:
+        weight = (
+            np.ones(len(v)) if weight is None else np.asarray(weight, "float64")
+        )
+        for first in range(0, len(v), _ROWS):
+            part = slice(first, first + _ROWS)
+            rows = v[part].astype("float64")
+            total = total + weight[part] @ rows
+            squares = squares + weight[part] @ np.square(rows)
+        count += weight.sum()
+    if not count:
+        raise ValueError(
+            "`sample_weight` must be positive for some of the examples. "
+            "Received: sample_weight=0 for all"
+        )
+    mean = total / count
+    return mean, np.maximum(squares / count - np.square(mean), 0.0)
+
+
+def check_structure(dataset, name):
+    """Checks what a data set says of its batches, without taking one.
+
+    Args:
+        dataset: A `tf.data.Dataset`.
+        name: The argument's name, for the error.
+
+    Raises:
+        ValueError: If its elements are not v, (v, y) or (v, y, weight), each
+            a dense tensor and v one of real numbers.
+    """
+    spec = dataset.element_spec
+    parts = spec if isinstance(spec, tuple) else (spec,)
+    kind = parts[0].dtype if parts and hasattr(parts[0], "dtype") else None
+    if (
+        not 1 <= len(parts) <= 3
+        or not all(isinstance(part, tf.TensorSpec) for part in parts)
+        or not (kind.is_floating or kind.is_integer or kind.is_bool)
+    ):
+        raise ValueError(
+            f"`{name}` must be a data set of batches v, (v, y) or (v, y, "
+            "weight), of dense tensors of real numbers. Map it to such. "
+            f"Received: {name}.element_spec={spec}"
+        )
+
+
+def check_end(dataset, name, steps, steps_name):
+    """Refuses a data set without an end that nothing else ends.
+
+    Args:
+        dataset: A `tf.data.Dataset`, or anything else, which is left alone.
+        name: Its name, for the error.
+        steps: Number of batches to take, or `None` for all.
+        steps_name: The name of that argument.
+
+    Raises:
+        ValueError: If it would go on for ever.
+    """
+    if (
+        steps is None
+        and isinstance(dataset, tf.data.Dataset)
+        and dataset.cardinality() == tf.data.INFINITE_CARDINALITY
+    ):
+        raise ValueError(
+            f"`{name}` must come to an end, or `{steps_name}` say how many "
+            f"batches to take. Received: {steps_name}=None, with a "
+            "tf.data.Dataset that repeats for ever"
+        )
+
+
+def is_known(dataset, units):
+    """Whether all batches are known to be of states of the units.
+
+    Args:
+        dataset: A `tf.data.Dataset`; that of `data.batches` has an attribute
+            `bounds`, the least and the largest value of checked data, which
+            what is made of it does not inherit.
+        units: `Units` that the examples must be states of.
+    """
+    lowest, highest = getattr(dataset, "bounds", (-np.inf, np.inf))
+    spec = dataset.element_spec
+    return (
+        np.isfinite(lowest)
+        and np.isfinite(highest)
+        and type(units).fits is Domain.fits  # That looks at bounds alone.
+        and np.all(np.asarray(units.support[0]) <= lowest)
+        and np.all(highest <= np.asarray(units.support[1]))
+        and isinstance(spec, tf.TensorSpec)
+        and spec.shape[-1] == units.width
+    )
+
+
+def guarded(dataset, units):
+    """The data set, whose batches are checked on their way.
+
+    Only the first one can be looked at before training. A later one that is
+    not of states of the units ends the data set with an error, which
+    `reported` raises as a `ValueError`, before any update has seen it.
+
+    Args:
+        dataset: A `tf.data.Dataset` that `check_structure` accepts, of
+            batches or of blocks of them, `(steps, batch, width)`.
+        units: `Units` that the examples must be states of.
+
+    Returns:
+        A `tf.data.Dataset` of the same elements.
+    """
+
+    def look(*batch):
+        v, weight = batch[0], batch[2] if len(batch) == 3 else None
+        checks = [_look_at_states(v, units)]
+        if weight is not None:
+            checks.append(_look_at_weights(weight, v))
+        with tf.control_dependencies(checks):
+            rows = [None] * ((v.shape.rank or 2) - 1)
+            v = tf.identity(tf.ensure_shape(v, [*rows, units.width]))
+            batch = (v, *batch[1:])
+        return batch if is_tuple else batch[0]
+
+    is_tuple = isinstance(dataset.element_spec, tuple)
+    return dataset.map(look)
+
+
+def refusal(fits, reason, *values):
+    """An operation that ends a data set where a batch is not as it must be.
+
+    Args:
+        fits: Boolean tensor, `False` where the batch is refused.
+        reason: What must be, and what the values are, in words that follow
+            "`x` must".
+        *values: Tensors, of which the error shows the values.
+    """
+
+    def refuse(*values):
+        text = f"{reason}: {', '.join(str(value) for value in values)}"
+        _REFUSED.append(text)
+        raise ValueError(text)
+
+    def raising():
+        with tf.control_dependencies([tf.numpy_function(refuse, values, [])]):
+            return tf.constant(False)
+
+    return tf.cond(fits, lambda: tf.constant(True), raising)
+
+
+@contextlib.contextmanager
+def reported(name):
+    """Within this context a failing data set raises a `ValueError`.
+
+    Args:
+        name: The argument's name, for the error.
+
+    Raises:
+        ValueError: If a batch was refused, or none could be made.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        text = str(error)
+        for reason in _REFUSED:
+            if reason in text:
+                raise ValueError(f"`{name}` must {reason}") from None
+        # Else the failure is the data set's own, or none of the data.
+        if "IteratorGetNext" not in text:
+            raise
+        lines = [line.strip() for line in text.splitlines()]
+        reasons = [line for line in lines if "Error: " in line]
+        reason = (reasons or lines)[-1]
+        raise ValueError(
+            f"`{name}` must give its batches without an error of its own. "
+            f"Received: {reason.rpartition('}} ')[2]}"
+        ) from error
+
+
+def _joined(dataset, units, count, name):
+    """The states of a data set, small batches joined to `count` or more."""
+    parts, rows = [], 0
+    for part, _ in batches_of(dataset, units, name):
+        units.check_states(part, f"a batch of {name}")
+        parts.append(part)
+        rows += len(part)
+        if rows >= count:
+            # What is beyond a multiple of `count` waits for the next part.
+            whole = np.concatenate(parts)
+            yield whole[: rows - rows % count]
+            parts, rows = [whole[rows - rows % count :]], rows % count
+    if rows:
+        yield np.concatenate(parts)
+
+
+def _examples(batch):
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
+def _array(x, units, name):
+    x = array(x, units, name)
+    units.check(x, name)
+    return x
+
+
+def _look_at_states(v, units):
+    x = tf.cast(v, "float32")
+    # NaN is the least and the largest of any numbers that it is among.
+    low, high = tf.reduce_min(x), tf.reduce_max(x)
+    width = tf.shape(v)[-1]
+    rows = tf.reshape(x, [-1, width])
+    # Of another width no column can be compared.
+    fits = tf.cond(
+        width == units.width,
+        lambda: tf.reduce_all(
+            units.fits(tf.ensure_shape(rows, [None, units.width]), keras.ops)
+        ),
+        lambda: False,
+    )
+    return refusal(
+        fits & (width == units.width) & (tf.size(v) > 0),
+        f"hold, in each batch, examples of {units.width} columns, "
+        f"{units.description}. Received, of a later batch, its shape, least "
+        "and largest value",
+        tf.shape(v),
+        low,
+        high,
+    )
+
+
+def _look_at_weights(weight, v):
+    x = tf.cast(weight, "float32")
+    low, high = tf.reduce_min(x), tf.reduce_max(x)
+    return refusal(
+        (low >= 0)
+        & (high <= 1e30)
+        & tf.reduce_all((x == 0) | (x >= 1e-30))
+        & tf.reduce_all(tf.equal(tf.shape(weight), tf.shape(v)[:-1])),
+        "have, in each batch, a weight for each example, 0 or a number from "
+        "1e-30 to 1e30. Received, of a later batch, their shape, least and "
+        "largest value",
+        tf.shape(weight),
+        low,
+        high,
+    )

@@ -1,0 +1,271 @@
+"""Long runs of a sampler: samples, film strips, and means along the chains.
+
+The sweeps are made in compiled blocks of about a second each, with a progress
+bar, on all devices of the strategy in whose scope a function is called. Sweep
+i draws from `fold_in(stream, i)`, and chain j is row j of the stream: neither
+blocks nor devices change a draw.
+"""
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks, devices
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+from keras_rbm.machine import Machine
+from keras_rbm.progress import Progress
+from keras_rbm.random import Stream
+from keras_rbm.samplers.base import Clamp, Sampler, run
+from keras_rbm.typing import Tensor, Verbose
+
+# Multiplications in a call of the compiled loop, about a second's, and what
+# a sweep of the smallest machine takes in their terms.
+_WORK, _LEAST = 2**34, 2**17
+# Numbers of the states that one call may return.
+_NUMBERS = 2**24
+
+
+def sample(
+    sampler: Sampler,
+    machine: Machine,
+    v: Tensor,
+    stream: Stream,
+    num_sweeps: int,
+    base: Machine | None = None,
+    clamp: Clamp | None = None,
+    every: int | None = None,
+    verbose: Verbose = "auto",
+) -> Tensor:
+    """Draws from the machine, `num_sweeps` sweeps from `v`.
+
+    Args:
+        sampler: A `Sampler`.
+        machine: A `Machine` with finite parameters.
+        v: Tensor of shape `(chains, visible.width)`, where the chains start.
+        stream: A `keras_rbm.random.Stream`.
+        num_sweeps: Number of sweeps of each chain.
+        base: As for `Sampler.init`.
+        clamp: A `Clamp`, or `None`.
+        every: Number of sweeps from one frame to the next, or `None`.
+        verbose: `"auto"`, 1 or 0.
+
+    Returns:
+        Tensor of shape `(chains, visible.width)`, the states after all
+        sweeps; with `every`, of shape `(num_sweeps // every, chains,
+        visible.width)`, those after each `every` sweeps.
+
+    Raises:
+        ValueError: If a number is not a positive integer, or the states would
+            not fit into memory or are not finite.
+    """
+    num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+    film = every is not None
+    every = checks.positive_integer("every", every) if film else num_sweeps
+    if every > num_sweeps:
+        raise ValueError(
+            "`every` must be at most `num_sweeps`, or there are no states to "
+            f"return. Received: every={every}, num_sweeps={num_sweeps}"
+        )
+    num_frames = num_sweeps // every
+    checks.in_memory("every" if film else "start", (num_frames, *v.shape))
+
+    def frames(state, block, here, clamp, bar):
+        """States after each `every` sweeps, `(chains, num_frames, width)`."""
+        chains, width = sampler.samples(state).shape
+        room = min(block // every, num_frames, _NUMBERS // (chains * width))
+        room, found, done = max(1, room), [], 0
+        while done < num_frames * every:
+            left = every - done % every
+            several = left == every <= block
+            number = min(room, num_frames - done // every) if several else 1
+            sweeps = min(left, block)
+            state, drawn = _frames(
+                sampler,
+                machine,
+                state,
+                here,
+                clamp,
+                _number(done),
+                _number(sweeps),
+                _number(number),
+                room,
+            )
+            done += number * sweeps
+            if done % every == 0:
+                found.append(drawn[:, :number])
+            bar.add(number * sweeps * chains)
+        return found[0] if len(found) == 1 else ops.concatenate(found, axis=1)
+
+    found = _by_device(
+        frames,
+        sampler,
+        machine,
+        v,
+        stream,
+        base,
+        clamp,
+        Progress(
+            num_frames * every * len(v), "Sampling (sweeps of a chain)", verbose
+        ),
+    )
+    return ops.swapaxes(found, 0, 1) if film else found[:, 0]
+
+
+def average_visible(
+    sampler: Sampler,
+    machine: Machine,
+    v: Tensor,
+    stream: Stream,
+    num_sweeps: int,
+    base: Machine | None = None,
+    clamp: Clamp | None = None,
+    verbose: Verbose = "auto",
+) -> Tensor:
+    """Mean of E[v | h] over the later half of the sweeps from `v`.
+
+    Args:
+        sampler: A `Sampler`.
+        machine: A `Machine` with finite parameters.
+        v: Tensor of shape `(chains, visible.width)`, where the chains start.
+        stream: A `keras_rbm.random.Stream`.
+        num_sweeps: Number of sweeps, of which the first `num_sweeps // 2` are
+            left out.
+        base: As for `Sampler.init`.
+        clamp: A `Clamp`, or `None`.
+        verbose: `"auto"`, 1 or 0.
+
+    Returns:
+        Tensor of shape `(chains, visible.width)`.
+
+    Raises:
+        ValueError: If `num_sweeps` is not a positive integer, the states
+            would not fit into memory, or a mean is not finite.
+
+    Reference: Gelfand and Smith (1990), "Sampling-based approaches to
+        calculating marginal densities", section 2.3.
+    """
+    num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+    skipped = num_sweeps // 2
+
+    def mean(state, block, here, clamp, bar):
+        chains, width = sampler.samples(state).shape
+        total, done = ops.zeros((chains, width), machine_lib.dtype(machine)), 0
+        while done < num_sweeps:
+            skip = min(block, max(0, skipped - done))
+            count = min(block - skip, num_sweeps - done - skip)
+            state, total = _sums(
+                sampler,
+                machine,
+                state,
+                total,
+                here,
+                clamp,
+                _number(done),
+                _number(skip),
+                _number(count),
+            )
+            done += skip + count
+            bar.add((skip + count) * chains)
+        return total / (num_sweeps - skipped)
+
+    return _by_device(
+        mean,
+        sampler,
+        machine,
+        v,
+        stream,
+        base,
+        clamp,
+        Progress(num_sweeps * len(v), "Averaging (sweeps of a chain)", verbose),
+    )
+
+
+def _by_device(function, sampler, machine, v, stream, base, clamp, bar):
+    """What a function of chains returns, each device having a share of them.
+
+    The function takes the state of its chains, the number of sweeps of a
+    block, their stream, their clamp and the progress bar.
+    """
+    checks.in_memory("sampler", (sampler.rows, *v.shape))
+
+    def of_rows(first, count):
+        rows = slice(first, first + count)
+        work = sampler.rows * count * int(np.prod(machine.kernel.shape))
+        return function(
+            sampler.init(machine, v[rows], base),
+            max(1, _WORK // max(work, _LEAST)),
+            stream._replace(first_row=first),
+            clamp and clamp.of_rows(rows),
+            bar,
+        )
+
+    return _finite(ops.convert_to_tensor(devices.by_rows(of_rows, len(v))))
+
+
+def _finite(x):
+    """Returns draws, or means of them, unless they hold NaN or infinity."""
+    wrong = int(ops.sum(ops.cast(ops.logical_not(ops.isfinite(x)), "int32")))
+    if wrong:
+        raise ValueError(
+            "The chains must stay finite: they grow without bound if there "
+            "is no distribution, as of two sides without bound at too large "
+            "an `inverse_temperature`. Received: samples of shape "
+            f"{tuple(x.shape)} of which {wrong} are NaN or infinite"
+        )
+    return x
+
+
+def _number(x):
+    return ops.convert_to_tensor(x, "int32")
+
+
+@compiled
+def _frames(
+    sampler,
+    machine,
+    state,
+    stream,
+    clamp,
+    first,
+    num_sweeps,
+    num_frames,
+    room,
+):
+    """`num_frames` times so many sweeps, and the samples after each."""
+    machine = machine_lib.with_transposed(machine)
+
+    def one(i, carried):
+        state, frames = carried
+        start = first + i * num_sweeps
+        state, _ = run(
+            sampler, machine, state, stream, num_sweeps, start, clamp
+        )
+        v = sampler.samples(state)
+        return state, ops.slice_update(frames, (0, i, 0), v[:, None])
+
+    v = sampler.samples(state)
+    frames = ops.zeros((v.shape[0], room, v.shape[1]), v.dtype)
+    return ops.fori_loop(0, num_frames, one, (state, frames))
+
+
+@compiled
+def _sums(sampler, machine, state, total, stream, clamp, first, skip, count):
+    """`skip` sweeps, then `count` sweeps whose E[v | h] are added up."""
+    machine = machine_lib.with_transposed(machine)
+
+    def add(_, before, info, after, total):
+        # The compiler takes the product once for this and for the draw.
+        return total + machine_lib.visible_mean(machine, info.h)
+
+    state, _ = run(sampler, machine, state, stream, skip, first, clamp)
+    return run(
+        sampler,
+        machine,
+        state,
+        stream,
+        count,
+        first + skip,
+        clamp,
+        add,
+        total,
+    )
