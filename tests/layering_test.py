@@ -31,7 +31,8 @@ LAYERS = (
     ("machine",),
     ("gibbs", "gradients"),
     ("tempering",),
-    ("diagnostics", "likelihood", "samplers"),
+    ("samplers",),
+    ("diagnostics", "likelihood"),
     ("chains",),
     ("models",),
     ("callbacks", "data"),
@@ -51,7 +52,6 @@ TENSORFLOW = {
     "experiment",
     "sklearn",
 }
-MAX_LINES = 250
 
 LINE_OF = {name: line for line, names in enumerate(LAYERS) for name in names}
 
@@ -137,17 +137,74 @@ def test_the_package_itself_does_without_scikit_learn():
     assert not any("sklearn" in name for name in names)
 
 
-def test_nothing_is_longer_than_a_few_pages():
-    lengths = {
-        path.relative_to(ROOT).as_posix(): len(
-            path.read_text("utf-8").splitlines()
-        )
-        for path in _files(f"{PACKAGE}/**/*.py", f"{COMMAND}/**/*.py")
+def test_a_class_of_models_is_abstract_or_final():
+    """No class of `models/` inherits from one that can be made."""
+    files = _files(f"{PACKAGE}/models/*.py")
+    classes = {
+        node.name: node
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
     }
-    too_long = {
-        path: length for path, length in lengths.items() if length > MAX_LINES
-    }
-    assert not too_long
+    parents = {
+        base.attr if isinstance(base, ast.Attribute) else base.id
+        for node in classes.values()
+        for base in node.bases
+    } & classes.keys()
+    assert parents == {"Trainer", "MachineModel", "Layout", "Direct", "Metrics"}
+    for name in parents:
+        assert _is_abstract(classes[name], classes), name
+    assert not parents & {"RBM", "ClassRBM", "DeepBoltzmannMachine"}
+
+
+def _is_abstract(node, classes):
+    """Whether a class leaves an abstract method open."""
+
+    def methods(node):
+        return {x.name: x for x in node.body if isinstance(x, ast.FunctionDef)}
+
+    def chain(node):
+        yield node
+        for base in node.bases:
+            name = base.attr if isinstance(base, ast.Attribute) else base.id
+            if name in classes:
+                yield from chain(classes[name])
+
+    found = {}
+    for part in reversed([*chain(node)]):
+        found |= methods(part)
+    return any(
+        "abstractmethod" in ast.dump(decorator)
+        for method in found.values()
+        for decorator in method.decorator_list
+    )
+
+
+def test_every_fixed_use_of_a_stream_has_a_name():
+    """`fold_in` takes a `Use`, or something that is counted."""
+    found = []
+    for path in _files(f"{PACKAGE}/**/*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        constants = {
+            target.id
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in ast.walk(node)
+            if isinstance(target, ast.Name)
+            and isinstance(target.ctx, ast.Store)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not node.args[1:]:
+                continue
+            function = node.func
+            name = getattr(function, "attr", getattr(function, "id", ""))
+            data = node.args[1]
+            fixed = isinstance(data, ast.Constant) and data.value != 0
+            named = isinstance(data, ast.Name) and data.id in constants
+            if name == "fold_in" and (fixed or named):
+                where = path.relative_to(ROOT).as_posix()
+                found.append(f"{where}:{node.lineno}")
+    assert not found, "a number that `random.Use` does not list: " + str(found)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from keras_rbm.samplers.base import Sampler as Sampler
 from keras_rbm.samplers.base import run as run
 from keras_rbm.samplers.gibbs import Gibbs as Gibbs
 from keras_rbm.samplers.gibbs import GibbsState as GibbsState
+from keras_rbm.samplers.gibbs import HiddenState as HiddenState
 from keras_rbm.samplers.gibbs import get as get
 from keras_rbm.samplers.long_runs import average_visible as average_visible
 from keras_rbm.samplers.long_runs import sample as sample

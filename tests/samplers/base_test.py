@@ -1,8 +1,10 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
-from keras_rbm import Gibbs, Tempered, random, samplers
+from keras_rbm import Gibbs, Tempered, gibbs, random, samplers
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from tests.machines import (
@@ -28,8 +30,18 @@ SAMPLERS = [Gibbs(), Tempered(3)]
 
 
 @compiled
-def run(sampler, base, machine, state, stream, first, num_sweeps, clamp=None):
-    return sampler.run(base, machine, state, stream, first, num_sweeps, clamp)
+def run(sampler, machine, state, stream, num_sweeps, first, clamp=None):
+    state, _ = samplers.run(
+        sampler, machine, state, stream, num_sweeps, first, clamp
+    )
+    return state
+
+
+def started(sampler, rows):
+    """The state of replicas that are at these rows."""
+    rows = tf.convert_to_tensor(rows)
+    state = sampler.init(MACHINE, rows[: len(rows) // sampler.rows], BASE)
+    return state._replace(v=rows)
 
 
 def annealed(beta):
@@ -71,21 +83,21 @@ def test_sweeps_leave_the_laws_unchanged(sampler):
     expected = laws(sampler)
     start = draw(expected)
     for num_sweeps in (1, 4):
-        moved = run(
+        state = run(
             sampler,
-            BASE,
             MACHINE,
-            start,
+            started(sampler, start),
             random.stream(1),
-            tf.constant(0),
             tf.constant(num_sweeps),
+            tf.constant(0),
         )
+        moved = state.v
         for rows, law in zip(
             np.split(moved.numpy(), len(expected)), expected, strict=True
         ):
             assert_law(rows, law)
         assert (moved != start).numpy().any(axis=1).mean() > 0.5
-    np.testing.assert_array_equal(sampler.samples(moved), moved[:CHAINS])
+    np.testing.assert_array_equal(sampler.samples(state), moved[:CHAINS])
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -97,14 +109,13 @@ def test_sweeps_leave_the_law_of_the_free_given_the_held_unchanged(sampler):
     for num_sweeps in (1, 4):
         moved = run(
             sampler,
-            BASE,
             MACHINE,
-            start,
+            started(sampler, start),
             random.stream(1),
-            tf.constant(0),
             tf.constant(num_sweeps),
+            tf.constant(0),
             clamp,
-        ).numpy()
+        ).v.numpy()
         assert (moved[:, HELD] == values).all()
         for rows, law in zip(
             np.split(moved, len(expected)), expected, strict=True
@@ -128,12 +139,11 @@ def test_entries_of_each_chain_may_be_held_on_their_own():
     )
     moved = run(
         sampler,
-        BASE,
         MACHINE,
-        sampler.start(tf.constant(chains)),
+        sampler.init(MACHINE, tf.constant(chains), BASE),
         random.stream(3),
-        tf.constant(0),
         tf.constant(60),
+        tf.constant(0),
         clamp,
     )
     for rows, mask, value in zip(
@@ -147,14 +157,17 @@ def test_entries_of_each_chain_may_be_held_on_their_own():
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_run_in_parts_is_the_same_run(sampler):
-    start = sampler.start(tf.constant(draw(laws(Gibbs()))[:20]))
-    arguments = sampler, BASE, MACHINE
+    state = sampler.init(MACHINE, draw(laws(Gibbs()))[:20], BASE)
     stream = random.stream(2)
-    whole = run(*arguments, start, stream, tf.constant(0), tf.constant(7))
-    part = run(*arguments, start, stream, tf.constant(0), tf.constant(3))
-    assert (part != whole).numpy().any()
-    rest = run(*arguments, part, stream, tf.constant(3), tf.constant(4))
-    np.testing.assert_array_equal(rest, whole)
+
+    def part(state, num_sweeps, first):
+        numbers = tf.constant(num_sweeps), tf.constant(first)
+        return run(sampler, MACHINE, state, stream, *numbers)
+
+    whole, begin = part(state, 7, 0), part(state, 3, 0)
+    assert (begin.v != whole.v).numpy().any()
+    rest = part(begin, 4, 3)
+    tf.nest.map_structure(np.testing.assert_array_equal, rest, whole)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -165,17 +178,100 @@ def test_chains_draw_for_themselves(sampler):
         sampler.samples(
             run(
                 sampler,
-                BASE,
                 MACHINE,
-                sampler.start(start[first:]),
+                sampler.init(MACHINE, start[first:], BASE),
                 random.stream(2)._replace(first_row=first),
-                tf.constant(0),
                 tf.constant(5),
+                tf.constant(0),
             )
         )
         for first in (0, 13)
     )
     np.testing.assert_array_equal(part, whole[13:])
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_run_makes_the_steps_and_shows_them(sampler):
+    """A loop of `step` by hand, eagerly, is the same as `run`."""
+    stream, v = random.stream(4), draw(laws(Gibbs()))[:9]
+    state, means = sampler.init(MACHINE, v, BASE), []
+    for i in range(3):
+        before = sampler.samples(state)
+        here = random.fold_in(stream, i + 2)
+        state, info = sampler.step(MACHINE, state, here)
+        assert info.h.shape == (9, 4)
+        means.append([before.numpy().mean(), info.h.numpy().mean()])
+
+    def observe(i, before, info, after, seen):
+        row = tf.stack(
+            [
+                tf.reduce_mean(sampler.samples(before)),
+                tf.reduce_mean(info.h),
+            ]
+        )
+        return ops.slice_update(seen, (i, 0), row[None])
+
+    moved, seen = samplers.run(
+        sampler,
+        MACHINE,
+        sampler.init(MACHINE, v, BASE),
+        stream,
+        3,
+        first=2,
+        observe=observe,
+        seen=tf.zeros((3, 2)),
+    )
+    tf.nest.map_structure(np.testing.assert_array_equal, moved, state)
+    np.testing.assert_allclose(seen, means, rtol=1e-6)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_v_is_drawn_from_the_hidden_states_of_the_info(sampler):
+    """E[v | h] of what `Info` shows has the mean of v: Rao-Blackwell."""
+    start = draw(laws(sampler))
+    state, info = sampler.step(
+        MACHINE, started(sampler, start), random.stream(5)
+    )
+    means = machine_lib.visible_mean(MACHINE, info.h).numpy()
+    assert_means(means, ORACLE.p_visible @ ORACLE.visible_states)
+    error = means - sampler.samples(state).numpy()
+    assert_means(error, np.zeros(5))
+    # Given h, the draws vary around these very means.
+    assert (np.abs(error).mean(axis=0) < 0.5).all()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_what_a_persistent_chain_keeps_gives_the_state_back(sampler):
+    v = draw(laws(Gibbs()))[:6]
+    state = sampler.init(MACHINE, v, BASE)
+    inputs = machine_lib.hidden_inputs(MACHINE, v)
+    shapes = sampler.kept(6, 5, 4)
+    kept = {
+        "mean": tf.constant(MEAN, tf.float32),
+        "variance": tf.ones(5),
+        **sampler.pack(state),
+        **sampler.refresh(MACHINE, inputs, random.stream(6)),
+    }
+    kept = {name: kept[name] for name in shapes}
+    for name, value in kept.items():
+        assert tuple(value.shape) == shapes[name].shape
+        axis = shapes[name].chains_axis
+        assert axis is None or value.shape[axis] == 6
+    particles = sampler.particles(MACHINE, kept, random.stream(7))
+    assert particles.shape == (6, 5)
+    again = sampler.unpack(MACHINE, kept)
+    moved, _ = sampler.step(MACHINE, again, random.stream(8))
+    if isinstance(sampler, Tempered):
+        expected, _ = sampler.step(MACHINE, state, random.stream(8))
+        tf.nest.map_structure(
+            lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6),
+            moved,
+            expected,
+        )
+    else:  # The half-sweep up was made when it was kept.
+        h = kept["particles"]
+        expected = gibbs.sample_visible(MACHINE, h, random.stream(8))
+        np.testing.assert_array_equal(moved.v, expected)
 
 
 def test_tempered_chains_mix_where_gibbs_chains_do_not():
@@ -188,24 +284,29 @@ def test_tempered_chains_mix_where_gibbs_chains_do_not():
     for sampler in (Gibbs(), Tempered(8)):
         state = run(
             sampler,
-            base,
             target,
-            sampler.start(tf.zeros((chains, 6))),
+            sampler.init(target, tf.zeros((chains, 6)), base),
             random.stream(1),
-            tf.constant(0),
             tf.constant(400),
+            tf.constant(0),
         )
         modes.append(sampler.samples(state).numpy().mean(axis=1) > 0.5)
     assert not modes[0].any()
     assert_means(modes[1], on)
 
 
+@pytest.mark.parametrize("sampler", [Gibbs(), Tempered(3, 0.2)])
+def test_samplers_are_saved_by_their_arguments(sampler):
+    config = keras.saving.serialize_keras_object(sampler)
+    assert keras.saving.deserialize_keras_object(config) == sampler
+
+
 def test_samplers_compare_by_their_arguments():
     assert Gibbs() == Gibbs() != Tempered()
     assert Tempered(3) == Tempered(3) != Tempered(4)
     assert hash(Tempered(3)) == hash(Tempered(3))
-    assert repr(Tempered(3)) == "Tempered(num_betas=3)"
-    assert samplers.check(None) == Gibbs()
+    assert repr(Tempered(3)) == "Tempered(num_betas=3, adaptation=0.01)"
+    assert samplers.get(None) == Gibbs()
 
 
 @pytest.mark.parametrize("value", [0, 1, -2, 2.5, "3", None, True])
@@ -214,10 +315,16 @@ def test_bad_numbers_of_betas(value):
         Tempered(value)
 
 
+@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan"), True, "0.1", None])
+def test_adaptation_is_a_number_from_0_to_1(value):
+    with pytest.raises(ValueError, match=r"`adaptation` .* adaptation="):
+        Tempered(adaptation=value)
+
+
 @pytest.mark.parametrize("value", [Gibbs, "gibbs", 3])
 def test_what_is_no_sampler(value):
     with pytest.raises(ValueError, match="`sampler` must be a sampler"):
-        samplers.check(value)
+        samplers.get(value)
 
 
 def test_states_are_counted_right():
