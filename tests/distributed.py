@@ -21,7 +21,7 @@ from keras_rbm import (
     ExactChain,
     PersistentChain,
     SquaredSparsity,
-    TemperedChain,
+    Tempered,
     callbacks,
     devices,
 )
@@ -118,7 +118,11 @@ def updates(scope, path, everything=True):
     for name, chain, clip in (
         ("cd", ContrastiveDivergence(), {"clipnorm": 0.2}),
         ("exact", ExactChain(), {"clipvalue": 0.05}),
-        ("tempered", TemperedChain(8, 3), {"use_ema": True}),
+        (
+            "tempered",
+            PersistentChain(8, sampler=Tempered(3)),
+            {"use_ema": True},
+        ),
     ):
         if name != "tempered" and not everything:
             continue

@@ -8,6 +8,8 @@ from tests.machines import (
     assert_law,
     exact_draws,
     machine,
+    sweeps,
+    sweeps_from_hidden,
     total_variation,
     total_variation_floor,
 )
@@ -22,12 +24,12 @@ SWEEPS = (1, 4, 16)
 
 @pytest.fixture(scope="module")
 def run():
-    return tf.function(gibbs.run, jit_compile=True)
+    return tf.function(sweeps, jit_compile=True)
 
 
 @pytest.fixture(scope="module")
 def run_from_hidden():
-    return tf.function(gibbs.run_from_hidden, jit_compile=True)
+    return tf.function(sweeps_from_hidden, jit_compile=True)
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +148,9 @@ def test_run_from_hidden_is_a_half_sweep_and_then_sweeps(
     )
 
 
-@pytest.mark.parametrize("function", [gibbs.run, gibbs.run_from_hidden])
+@pytest.mark.parametrize("function", [sweeps, sweeps_from_hidden])
 def test_samples_are_the_same_in_every_mode(function, v, h):
-    start = tf.constant((v if function is gibbs.run else h)[:200])
+    start = tf.constant((v if function is sweeps else h)[:200])
     eager = function(MACHINE, start, STREAM, 5)
     for jit_compile, num_sweeps in ((False, 5), (True, tf.constant(5))):
         compiled = tf.function(function, jit_compile=jit_compile)
@@ -160,8 +162,8 @@ def test_samples_are_the_same_in_every_mode(function, v, h):
 def test_the_number_of_sweeps_may_be_a_tensor_of_64_bits(v):
     start = tf.constant(v[:20])
     np.testing.assert_array_equal(
-        gibbs.run(MACHINE, start, STREAM, tf.constant(2, tf.int64)),
-        gibbs.run(MACHINE, start, STREAM, 2),
+        sweeps(MACHINE, start, STREAM, tf.constant(2, tf.int64)),
+        sweeps(MACHINE, start, STREAM, 2),
     )
 
 
@@ -171,7 +173,7 @@ def test_the_number_of_sweeps_needs_no_other_trace(v):
     @tf.function
     def run(v, num_sweeps):
         traces.append(None)
-        return gibbs.run(MACHINE, v, STREAM, num_sweeps)
+        return sweeps(MACHINE, v, STREAM, num_sweeps)
 
     start = tf.constant(v[:20])
     few, many = (run(start, tf.constant(n)) for n in (1, 3))
@@ -181,7 +183,7 @@ def test_the_number_of_sweeps_needs_no_other_trace(v):
 
 def test_rows_draw_by_their_address(v, h):
     later = STREAM._replace(first_row=50)
-    for function, start in ((gibbs.run, v), (gibbs.run_from_hidden, h)):
+    for function, start in ((sweeps, v), (sweeps_from_hidden, h)):
         start = tf.constant(start[:100])
         np.testing.assert_array_equal(
             function(MACHINE, start, STREAM, 2)[50:],
@@ -192,7 +194,7 @@ def test_rows_draw_by_their_address(v, h):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_states_keep_their_dtype(dtype, v, h):
     machine_ = machine(ORACLE, dtype)
-    for function, start in ((gibbs.run, v), (gibbs.run_from_hidden, h)):
+    for function, start in ((sweeps, v), (sweeps_from_hidden, h)):
         # In float64 the same draws meet means that differ by a rounding.
         moved = function(machine_, tf.constant(start[:50], dtype), STREAM, 2)
         assert moved.dtype == dtype

@@ -32,10 +32,19 @@ def gap_and_slopes(oracle, v, v_model, sample_weight=None, model_weight=None):
         gap, _ = gradients.free_energy_gap(
             machine_of(parts, parameters),
             *map(tf.constant, (v, v_model)),
-            sample_weight,
-            model_weight,
+            *phases(v, v_model, sample_weight, model_weight),
         )
     return gap.numpy(), [x.numpy() for x in tape.gradient(gap, parameters)]
+
+
+def phases(v, v_model, sample_weight=None, model_weight=None):
+    """Weights of both phases, of those of examples and of samples."""
+    if sample_weight is None and model_weight is None:
+        return None, None
+    weight = np.ones(len(v)) if sample_weight is None else sample_weight
+    model = np.ones(len(v_model)) if model_weight is None else model_weight
+    negative = model * np.mean(weight) / np.sum(model)
+    return tf.constant(weight / len(v)), tf.constant(negative)
 
 
 def machine_of(machine, parameters):
@@ -80,7 +89,7 @@ def test_weights_scale_the_examples_and_the_model_term(samples):
 
 def test_weights_of_one_are_no_weights(samples):
     gap, slopes = gap_and_slopes(ORACLE, *samples)
-    same, same_slopes = gap_and_slopes(ORACLE, *samples, np.ones(9, "float32"))
+    same, same_slopes = gap_and_slopes(ORACLE, *samples, np.ones(9))
     assert same == pytest.approx(gap, abs=20 * CLOSE["atol"])
     for x, y in zip(slopes, same_slopes, strict=True):
         np.testing.assert_allclose(x, y, **CLOSE)
@@ -112,25 +121,15 @@ def test_samples_of_the_model_may_have_weights(samples, total):
         np.testing.assert_allclose(slope, m - d, **CLOSE)
 
 
-def test_weights_of_the_samples_are_constants(samples):
+def test_weights_of_both_phases_are_constants(samples):
     v, v_model = map(tf.constant, samples)
-    weight = tf.ones(64, tf.float64)
+    weights = tf.ones(9, tf.float64) / 9, tf.ones(64, tf.float64) / 64
     with tf.GradientTape() as tape:
-        tape.watch(weight)
+        tape.watch(weights)
         gap, _ = gradients.free_energy_gap(
-            machine(ORACLE, "float64"), v, v_model, None, weight
+            machine(ORACLE, "float64"), v, v_model, *weights
         )
-    assert tape.gradient(gap, weight) is None
-
-
-def test_shares_are_weights_of_a_mean():
-    x = tf.zeros((4, 3), tf.float64)
-    weight = np.array([0.0, 1.0, 2.0, 5.0], "float32")
-    shares = gradients.shares(x, weight)
-    assert shares.dtype == "float64"
-    np.testing.assert_array_equal(shares, weight / 8)
-    np.testing.assert_array_equal(gradients.shares(x), np.full(4, 0.25))
-    np.testing.assert_array_equal(gradients.shares(x, 0 * weight), np.zeros(4))
+    assert tape.gradient(gap, weights) == (None, None)
 
 
 def test_the_inputs_of_both_phases_come_too(samples):
@@ -162,7 +161,7 @@ def exact_gap(machine, data):
     """sum_v (p_data(v) - p(v)) F(v): the exact negative phase."""
     states = tf.constant(ORACLE.visible_states)
     p = tf.nn.softmax(-machine_lib.free_energy(machine, states))
-    return gradients.free_energy_gap(machine, states, states, 32.0 * data, p)[0]
+    return gradients.free_energy_gap(machine, states, states, data, p)[0]
 
 
 def slopes_of_exact_gap(parameters, data):

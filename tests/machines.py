@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_rbm import RBM, Bernoulli, Chain
+from keras_rbm import RBM, Bernoulli, Chain, Gibbs, random, samplers
 from keras_rbm.machine import Machine
 from tests import oracle as oracle_lib
 
@@ -31,6 +31,23 @@ def machine(oracle, dtype="float32"):
         visible_params={"bias": tf.constant(oracle.visible_bias, dtype)},
         hidden_params={"bias": tf.constant(oracle.hidden_bias, dtype)},
     )
+
+
+def sweeps(machine, v, stream, num_sweeps):
+    """v after so many sweeps of block Gibbs sampling."""
+    state = Gibbs().init(machine, tf.convert_to_tensor(v))
+    state, _ = samplers.run(Gibbs(), machine, state, stream, num_sweeps)
+    return state.v
+
+
+def sweeps_from_hidden(machine, h, stream, num_sweeps):
+    """The same from hidden states, with which the first sweep begins."""
+    kept = Gibbs().unpack(machine, {"particles": tf.convert_to_tensor(h)})
+    state, _ = Gibbs().step(machine, kept, random.fold_in(stream, 0))
+    state, _ = samplers.run(
+        Gibbs(), machine, state, stream, num_sweeps - 1, first=1
+    )
+    return state.v
 
 
 def rounding(dtype, scale, operations=1):

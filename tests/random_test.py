@@ -279,3 +279,34 @@ def test_no_seed_is_one_from_the_generator_of_python():
         keys.append(random.stream(None).key.numpy().tolist())
         assert random.stream(None).key.numpy().tolist() != keys[-1]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_no_two_uses_share_a_number():
+    values = [use.value for use in random.Use]
+    assert len(values) == len(random.Use.__members__) == len(set(values))
+    for part, number in values:
+        assert part in ("seed", "run", "sweep", "evaluation", "bracket")
+        assert 0 <= number < 2**64
+
+
+def test_a_use_is_folded_in_by_its_number():
+    stream = random.stream(3)
+    for use in random.Use:
+        _, number = use.value
+        np.testing.assert_array_equal(
+            random.fold_in(stream, use).key, random.fold_in(stream, number).key
+        )
+
+
+def test_uses_of_one_seed_draw_apart():
+    """Also beside what is counted: the first updates, sweeps and rows."""
+    stream = random.stream(0)
+    keys = {
+        tuple(random.fold_in(stream, use).key.numpy())
+        for use in random.Use
+        if use.value[0] == "seed"
+    }
+    assert len(keys) == sum(use.value[0] == "seed" for use in random.Use)
+    sweeps = {tuple(random.fold_in(stream, i).key.numpy()) for i in range(50)}
+    for use in (random.Use.START, random.Use.KEEP):
+        assert tuple(random.fold_in(stream, use).key.numpy()) not in sweeps

@@ -14,8 +14,9 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_rbm import RBM, PersistentChain
+from keras_rbm import RBM, PersistentChain, random, replicas
 from tests import distributed
 from tests.machines import rounding
 
@@ -171,6 +172,23 @@ def test_one_replica_is_left_alone():
     model = RBM(5, 4, chain=PersistentChain(3), seed=0)
     model.compile()
     assert model.jit_compile
+
+
+def test_the_sums_of_one_replica():
+    x = tf.zeros((4, 3), tf.float64)
+    weight = np.array([0.0, 1.0, 2.0, 5.0], "float32")
+    batch = replicas.batch(x, weight)
+    assert batch.weight.dtype == "float64"
+    np.testing.assert_array_equal(batch.parts(), weight / 4)
+    np.testing.assert_array_equal(batch.shares(), weight / 8)
+    assert (batch.examples, batch.total_weight, batch.mean_weight) == (4, 8, 2)
+    stream = random.stream(1)
+    assert batch.stream(stream).first_row == stream.first_row == 0
+    np.testing.assert_array_equal(replicas.batch(x).shares(), np.full(4, 0.25))
+    none = replicas.batch(x, 0 * weight)
+    np.testing.assert_array_equal(none.shares(), np.zeros(4))
+    assert replicas.total(3.0, 7.0) == 3.0
+    assert replicas.with_value_of_all(x) is x
 
 
 def test_a_run_of_several_replicas_is_resumed_to_the_bit(two):

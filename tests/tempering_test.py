@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import gibbs, random, tempering
 from keras_rbm import machine as machine_lib
+from keras_rbm import random, tempering
 from tests.machines import (
     assert_law,
     assert_means,
@@ -13,6 +13,9 @@ from tests.machines import (
     rounding,
     total_variation,
     total_variation_floor,
+)
+from tests.machines import (
+    sweeps as gibbs_sweeps,
 )
 from tests.oracle import Oracle
 
@@ -181,7 +184,7 @@ def test_both_modes_get_their_weight_where_gibbs_chains_stay_in_one(sweeps):
     chains, betas = 200, tf.constant(np.linspace(1.0, 0.0, 8), tf.float32)
     on = oracle.p_hidden[1]
     assert 0.6 < on < 0.8
-    stuck = tf.function(gibbs.run, jit_compile=True)(
+    stuck = tf.function(gibbs_sweeps, jit_compile=True)(
         target, tf.zeros((chains, 6)), random.stream(1), tf.constant(1000)
     )
     assert (stuck.numpy().mean(axis=1) < 0.5).all()

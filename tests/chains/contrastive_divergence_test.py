@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import ContrastiveDivergence, gibbs, random
-from tests.machines import assert_law, exact_draws, machine
+from keras_rbm import ContrastiveDivergence, random
+from tests.machines import assert_law, exact_draws, machine, sweeps
 from tests.oracle import Oracle
 
 ORACLE = Oracle.draw(5, 4, seed=1)
@@ -43,13 +43,13 @@ def test_each_example_starts_its_own_chain(v):
     cd = chain(2)
     np.testing.assert_array_equal(
         cd.advance(MACHINE, v[:30], STREAM),
-        gibbs.run(MACHINE, v[:30], STREAM, 2),
+        sweeps(MACHINE, v[:30], STREAM, 2),
     )
     # Data in between are inputs as they are.
     grey = tf.random.stateless_uniform((30, 5), (1, 2))
     np.testing.assert_array_equal(
         cd.advance(MACHINE, grey, STREAM),
-        gibbs.run(MACHINE, grey, STREAM, 2),
+        sweeps(MACHINE, grey, STREAM, 2),
     )
 
 
@@ -76,7 +76,7 @@ def test_the_number_of_sweeps_can_be_changed_without_a_trace(v):
     for num_sweeps in (1, 4, 2):
         cd.num_sweeps.assign(num_sweeps)
         np.testing.assert_array_equal(
-            advance(v[:30]), gibbs.run(MACHINE, v[:30], STREAM, num_sweeps)
+            advance(v[:30]), sweeps(MACHINE, v[:30], STREAM, num_sweeps)
         )
     assert len(traces) == 1
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, ExactChain, gradients, random
+from keras_rbm import RBM, ExactChain, gradients, random, replicas
 from tests.machines import (
     assert_law,
     data,
@@ -49,12 +49,15 @@ def test_the_gradient_is_that_of_the_likelihood(beta):
     v, weight = rng.random((9, 5)), rng.random(9)
     model = rbm(oracle, chain=ExactChain(), dtype="float64")
     with tf.GradientTape() as tape:
-        # Not every one is trainable to Keras: see `models.learned`.
+        # Not every one is trainable to Keras: see `Parameters.trained_by_fit`.
         tape.watch([v.value for v in model.trainable_variables])
         parts = model.machine()
         v_model = model.chain.advance(parts, None, STREAM)
-        p = model.chain.model_weight(parts, v_model)
-        gap, _ = gradients.free_energy_gap(parts, v, v_model, weight, p)
+        batch = replicas.batch(tf.constant(v), weight)
+        negative = model.chain.negative(parts, v_model, batch)
+        gap, _ = gradients.free_energy_gap(
+            parts, v, v_model, batch.parts(), negative
+        )
     slopes = tape.gradient(gap, model.trainable_variables)
     for slope, x in zip(slopes, oracle.gradient(v, weight / 9), strict=True):
         np.testing.assert_allclose(

@@ -9,6 +9,7 @@ from tests.machines import (
     assert_law,
     exact_draws,
     machine,
+    sweeps_from_hidden,
     total_variation,
     total_variation_floor,
 )
@@ -100,7 +101,7 @@ def test_advance_starts_from_the_particles_and_leaves_them(small):
     v = small.advance(MACHINE, tf.zeros((3, 5)), stream)
     assert v.shape == (SMALL, 5)
     np.testing.assert_array_equal(
-        v, gibbs.run_from_hidden(MACHINE, tf.constant(before), stream, 3)
+        v, sweeps_from_hidden(MACHINE, tf.constant(before), stream, 3)
     )
     np.testing.assert_array_equal(small.particles, before)
 
@@ -156,7 +157,7 @@ def test_the_number_of_sweeps_can_be_changed_without_a_trace(small):
     for num_sweeps in (1, 5, 2):
         small.num_sweeps.assign(num_sweeps)
         np.testing.assert_array_equal(
-            advance(), gibbs.run_from_hidden(MACHINE, h, stream, num_sweeps)
+            advance(), sweeps_from_hidden(MACHINE, h, stream, num_sweeps)
         )
     assert len(traces) == 1
 

@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, TemperedChain, random
+from keras_rbm import (
+    RBM,
+    Gibbs,
+    PersistentChain,
+    Tempered,
+    TemperedChain,
+    random,
+)
 from keras_rbm import data as data_lib
 from keras_rbm import machine as machine_lib
 from tests.machines import (
@@ -22,9 +29,15 @@ ORACLE = Oracle.draw(5, 4, seed=1)
 MACHINE = machine(ORACLE)
 
 
+def tempered(num_chains, num_betas, num_sweeps=1, adaptation=0.01, **kwargs):
+    """A persistent chain that parallel tempering moves."""
+    sampler = Tempered(num_betas, adaptation)
+    return PersistentChain(num_chains, num_sweeps, sampler, **kwargs)
+
+
 def built(target, visible, hidden, *args, **kwargs):
     """A chain whose base has a mean of 0.5."""
-    chain = TemperedChain(*args, **kwargs)
+    chain = tempered(*args, **kwargs)
     chain.build((None, visible), (None, hidden))
     chain.start(
         machine_lib.decouple(target, np.full(visible, 0.5)), random.stream(1)
@@ -46,7 +59,8 @@ def test_samples_reach_the_law_of_a_fixed_machine(num_sweeps):
         v = advance(random.fold_in(random.stream(2), step))
     assert v.shape == (20_000, 5)
     assert_law(v, ORACLE.p_visible)
-    np.testing.assert_array_equal(chain.samples(MACHINE, None, None), v)
+    stream = random.stream(0)
+    np.testing.assert_array_equal(chain.samples(MACHINE, None, stream), v)
 
 
 def test_both_modes_get_their_weight():
@@ -90,9 +104,9 @@ def test_swap_rates_count_the_turns_of_each_pair(num_sweeps):
     chain = built(target, 5, 4, 3, 4, num_sweeps)
     for step in range(1, 5):
         chain.advance(target, None, random.fold_in(random.stream(5), step))
-    # Towards 1 from 0.5, by a hundredth at each update in which a pair had a
-    # turn: with one sweep every other one.
-    moves = 2 if num_sweeps == 1 else 4
+    # Towards 1 from 0.5, by a hundredth at each sweep in which a pair had its
+    # turn: every other one.
+    moves = 2 * num_sweeps
     np.testing.assert_allclose(
         chain.swap_rates,
         1 - 0.5 * 0.99**moves,
@@ -103,7 +117,7 @@ def test_swap_rates_count_the_turns_of_each_pair(num_sweeps):
 
 
 def test_draws_go_on_after_saving(tmp_path):
-    model = RBM(5, 4, chain=TemperedChain(6, 3), seed=3)
+    model = RBM(5, 4, chain=tempered(6, 3), seed=3)
     # Eagerly: faster than two compilations, for a few steps.
     model.compile(keras.optimizers.SGD(0.05), run_eagerly=True)
     model.fit(data(), epochs=1, batch_size=16, verbose=0)
@@ -120,7 +134,7 @@ def test_it_learns_in_the_compiled_loop():
     model = RBM(
         4,
         6,
-        chain=TemperedChain(50, 3),
+        chain=tempered(50, 3),
         kernel_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=0),
         seed=0,
     )
@@ -143,7 +157,7 @@ def test_the_base_has_the_mean_of_the_data(initializer):
     model = RBM(
         5,
         4,
-        chain=TemperedChain(6, 3),
+        chain=tempered(6, 3),
         visible_bias_initializer=initializer,
         seed=0,
     )
@@ -161,28 +175,26 @@ def test_samples_move_nothing():
 
 
 def test_config_round_trip():
-    chain = TemperedChain(7, 3, num_sweeps=2, adaptation=0.1, name="ladder")
+    chain = tempered(7, 3, num_sweeps=2, adaptation=0.1, name="ladder")
     copy = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(chain)
     )
-    assert type(copy) is TemperedChain
+    assert type(copy) is PersistentChain
     assert copy.get_config() == chain.get_config()
-    assert (copy.num_chains, copy.num_betas, copy.adaptation) == (7, 3, 0.1)
+    assert (copy.num_chains, copy.sampler) == (7, Tempered(3, 0.1))
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.0, "1", None, True])
-@pytest.mark.parametrize("name", ["num_chains", "num_betas", "num_sweeps"])
-def test_numbers_are_positive_integers(name, value):
-    with pytest.raises(ValueError, match=rf"`{name}` .* Received: {name}="):
-        TemperedChain(**{name: value})
+def test_the_old_name_warns_and_makes_the_same_chain():
+    with pytest.warns(DeprecationWarning, match="sampler=Tempered"):
+        chain = TemperedChain(7, 3, 2, 0.1, name="ladder")
+    same = tempered(7, 3, 2, 0.1, name="ladder")
+    assert chain.get_config() == same.get_config()
+    with pytest.warns(DeprecationWarning, match="is deprecated"):
+        chain = TemperedChain()
+    assert (chain.num_chains, chain.sampler) == (100, Tempered(10, 0.01))
 
 
-def test_a_ladder_has_two_ends():
-    with pytest.raises(ValueError, match=r"at least 2.* num_betas=1"):
-        TemperedChain(num_betas=1)
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan"), True, "0.1", None])
-def test_adaptation_is_a_number_from_0_to_1(value):
-    with pytest.raises(ValueError, match=r"`adaptation` .* adaptation="):
-        TemperedChain(adaptation=value)
+def test_a_chain_without_a_sampler_has_gibbs_sampling():
+    assert PersistentChain().sampler == Gibbs()
+    with pytest.raises(ValueError, match="`sampler` must be a sampler"):
+        PersistentChain(sampler="tempered")

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras_rbm.models.unsupervised import UnsupervisedModel
 
 from keras_rbm import RBM, PersistentChain
 from keras_rbm.models import compiled_loop
-from keras_rbm.models.unsupervised import UnsupervisedModel
 from tests.machines import (
     METRICS,
     data,

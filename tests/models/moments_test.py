@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras_rbm.models.moments import moments
 
 from keras_rbm import Bernoulli
-from keras_rbm.models.moments import moments
 from tests.machines import data
 
 UNITS = Bernoulli(5)

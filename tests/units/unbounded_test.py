@@ -22,7 +22,7 @@ from keras_rbm import (
     random,
 )
 from keras_rbm import machine as machine_lib
-from tests.machines import assert_means
+from tests.machines import assert_means, sweeps
 
 STREAM = random.stream(5)
 CHAINS = 20_000
@@ -181,7 +181,7 @@ def test_free_energies_are_integrals_over_the_other_side(pair):
 
 
 def test_sweeps_leave_the_law_unchanged_at_all_temperatures(pair):
-    run = tf.function(gibbs.run, jit_compile=True)
+    run = tf.function(sweeps, jit_compile=True)
     for t, table in pair.tables.items():
         machine = pair.scaled(t)
         v = table.draws(machine, CHAINS)
@@ -194,7 +194,7 @@ def test_sweeps_leave_the_law_unchanged_at_all_temperatures(pair):
 def test_a_wrong_sweep_is_noticed(pair):
     table = pair.tables[1.0]
     wrong = pair.machine._replace(kernel=0.9 * pair.machine.kernel)
-    moved = gibbs.run(wrong, table.draws(wrong, CHAINS), STREAM, 4)
+    moved = sweeps(wrong, table.draws(wrong, CHAINS), STREAM, 4)
     with pytest.raises(AssertionError):
         table.assert_law(wrong, moved)
 
