@@ -248,12 +248,6 @@ def test_bad_arguments_are_told_before_anything_is_written(
     assert not output.exists()
 
 
-def test_steps_per_execution_divide_the_epoch():
-    assert networks.steps_per_execution(550) == 50
-    assert networks.steps_per_execution(1020) == 34
-    assert networks.steps_per_execution(7) == 7
-
-
 def short(output, **kwargs):
     return experiment.run(
         **{

@@ -132,7 +132,7 @@ def save(model, path):
         ) from error
 
 
-def pictures(model, data, examples, output):
+def pictures(model, shown, examples, output):
     """Writes the pictures of a final model.
 
     Args:
@@ -141,7 +141,7 @@ def pictures(model, data, examples, output):
         examples: Array of shape `(examples, visible.width)`.
         output: Directory of the run.
     """
-    shown = {"image_shape": data.image_shape, "picture": data.picture}
+    shown = {"image_shape": shown[0], "picture": shown[1]}
     drawn = {
         "filters": callbacks.filters(model, **shown),
         "reconstructions": callbacks.reconstructions(model, examples, **shown),

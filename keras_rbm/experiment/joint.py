@@ -61,7 +61,7 @@ def train_jointly(
     files.checkpoint_folder(output, resume)  # Refuses another run's.
     files.describe(describe, output, resume)
     if pretrained is not False:
-        network = networks.halves(model)
+        network = networks.split_dbm(model)
         folder = pathlib.Path(output, "pretraining")
         saved = folder / "model.keras"
         if pretrained is not True:
@@ -75,6 +75,6 @@ def train_jointly(
                 resume=resume,
             )
         network.load_weights(saved)
-        networks.join(network, model)
+        networks.join_dbm(network, model)
     _LOG.info("all layers together, in %s", output)
     return train(model, data, str(output), describe=describe, resume=resume)

@@ -11,7 +11,7 @@ from keras_rbm import networks
 from keras_rbm.data import Data, binarized, check_data, some
 from keras_rbm.experiment import files, training
 from keras_rbm.networks import DeepBeliefNetwork
-from keras_rbm.networks.arguments import check_finished, for_each
+from keras_rbm.networks.pretraining import check_finished_layers, one_per_layer
 from keras_rbm.typing import Path, States
 
 _LOG = logging.getLogger("keras_rbm")
@@ -46,7 +46,7 @@ def pretrain(
             each layer. It is called with the model, the data, the output,
             `describe=`, `resume=` and `lower=`.
         states: `"means"` or `"draws"`: what a layer passes on, see
-            `networks.Lower`.
+            `networks.LowerLayers`.
         tied: Whether a layer starts from the transpose of the one below,
             where it has the same units turned over, see `networks.tie`.
         seed: Integer from 0 to 2**64 - 1, for draws that are passed on.
@@ -74,19 +74,19 @@ def pretrain(
             f"the run in {output} is finished: begin another one elsewhere"
         )
     files.describe(describe, output, resume)
-    runs = for_each("train", train, len(model.rbms))
+    runs = one_per_layer("train", train, len(model.rbms))
     saved_layers = [
         output / f"layer-{number}" / "model.keras"
         for number in range(1, len(runs) + 1)
     ]
-    check_finished("output", output, saved_layers)
+    check_finished_layers("output", output, saved_layers)
     histories = []
     for number, (rbm, train_layer) in enumerate(
         zip(model.rbms, runs, strict=True)
     ):
         saved = saved_layers[number]
         folder = saved.parent
-        lower = networks.Lower(model.rbms[:number], states, seed)
+        lower = networks.LowerLayers(model.rbms[:number], states, seed)
         _LOG.info("layer %d of %d, in %s", number + 1, len(runs), folder)
         if resume and saved.exists():
             rbm.load_weights(saved)

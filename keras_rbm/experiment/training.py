@@ -51,7 +51,7 @@ def run(
     checkpoint_updates: int | None = None,
     resume: bool = False,
     figures: Sequence[figures_lib.Figure] = (),
-    lower: networks.Lower | None = None,
+    lower: networks.LowerLayers | None = None,
 ) -> keras.callbacks.History:
     """Trains a model and leaves behind what one wants to see of it.
 
@@ -97,7 +97,7 @@ def run(
             that was never stopped.
         figures: Sequence of figures to draw at the end, such as
             `[Restoration()]` (see `keras_rbm.figures`).
-        lower: A `networks.Lower` that examples go up through, batch by batch,
+        lower: A `networks.LowerLayers` that examples go up through, batch by batch,
             before the model sees them; `None` for none.
 
     Returns:
@@ -118,9 +118,9 @@ def run(
         checks.positive_integer("checkpoint_updates", checkpoint_updates)
     if checkpoint_minutes is not None:
         checks.positive_number("checkpoint_minutes", checkpoint_minutes)
-    lower = networks.Lower([]) if lower is None else lower
+    lower = networks.LowerLayers([]) if lower is None else lower
     arguments.check(model, data, optimizer, learning_rate, lower)
-    shown = lower.shown(data)
+    shown = data.image_shape, lower.picture(data.picture)
     folder = files.checkpoint_folder(output, resume)
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
     batches(data.train, batch_size, binarize, seed)  # Checks them.
