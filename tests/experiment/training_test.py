@@ -228,7 +228,7 @@ def test_without_the_log_likelihood(tmp_path):
         ),
     ],
 )
-def test_bad_arguments_are_told_before_anything_is_written(
+def test_bad_arguments_are_refused_before_anything_is_written(
     tmp_path, change, message
 ):
     output = tmp_path / "run"

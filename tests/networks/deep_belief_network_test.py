@@ -291,7 +291,7 @@ def test_bad_arguments_of_a_classifier_are_refused(kwargs, message):
         two_layers().to_classifier(**{"num_classes": 3, **kwargs})
 
 
-def test_units_without_an_activation_are_told():
+def test_units_without_an_activation_are_refused():
     model = two_layers(Softmax(2, 2))
     with pytest.raises(ValueError, match="use the RBM itself as a layer"):
         model.to_classifier(3)

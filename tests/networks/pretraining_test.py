@@ -184,10 +184,10 @@ def test_a_tied_layer_starts_from_the_one_below():
 
 def test_one_bar_goes_over_all_layers(capsys):
     network().pretrain(X, **{**ARGUMENTS, "verbose": 1})
-    shown = capsys.readouterr().out
-    assert "9/9" in shown  # 3 updates in each of 3 epochs.
-    assert shown.count("\n") == 1
-    assert "layer: 2" in shown
+    printed = capsys.readouterr().out
+    assert "9/9" in printed  # 3 updates in each of 3 epochs.
+    assert printed.count("\n") == 1
+    assert "layer: 2" in printed
     network().pretrain(X, **ARGUMENTS)
     assert capsys.readouterr().out == ""
 
