@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_rbm import RBM, DeepBeliefNetwork, data
 from keras_rbm.models import examples
-from keras_rbm.networks import LowerLayers
+from keras_rbm.networks import LowerLayers, PictureOfLayer
 from tests.machines import assert_means, batches, rounding
 from tests.machines import data as made_up
 
@@ -106,6 +106,28 @@ def test_fit_need_not_look_at_the_batches():
     assert examples.is_known(dataset, RBMS[1].visible)
     assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
     assert dataset.element_spec.shape == (16, 4)
+
+
+def test_a_layer_is_drawn_by_means_all_the_way_down():
+    network = DeepBeliefNetwork(stack())
+    picture = LowerLayers(RBMS).picture(None)
+    assert isinstance(picture, PictureOfLayer)
+    down = np.asarray(network.down(MEANS))
+    np.testing.assert_allclose(picture.intensities(MEANS), down, atol=ERROR)
+    first, second = (np.asarray(rbm.kernel) for rbm in RBMS)
+    steps = np.eye(3, dtype="float32")
+    expected = steps @ second.T @ first.T
+    np.testing.assert_allclose(picture.directions(steps), expected, rtol=1e-5)
+    # The data have a picture of their own.
+    own = data.Picture(2 * np.eye(5, dtype="float32"), 1.0)
+    picture = LowerLayers(RBMS).picture(own)
+    np.testing.assert_allclose(
+        picture.intensities(MEANS), 2 * down + 1, atol=3 * ERROR
+    )
+    np.testing.assert_allclose(
+        picture.directions(steps), 2 * expected, rtol=1e-5
+    )
+    assert LowerLayers([]).picture(own) is own
 
 
 def test_other_states_are_refused():
