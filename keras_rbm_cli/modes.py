@@ -86,7 +86,7 @@ def _train_alone(config, output, log, resume):
     except Exception as error:
         fail(error, log)
     if isinstance(found, dict):  # Of a fine-tuning.
-        print(experiment.told(found))
+        print(experiment.error_summary(found))
     print(
         f"The run is in {output}; look at it with {screen.tensorboard(output)}."
     )

@@ -31,7 +31,7 @@ def kill_at(stage, count):
         "replace": (checkpoints.os, "replace"),
         "sync": (checkpoints, "_sync"),
         "unlink": (pathlib.Path, "unlink"),
-        "final": (experiment.training.files, "save"),
+        "final": (experiment.run_folder.RunFolder, "save_model"),
     }
     owner, name = places[stage]
     function = getattr(owner, name)

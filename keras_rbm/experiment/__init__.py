@@ -1,8 +1,9 @@
-"""A training run from data to pictures, in plain Python."""
+"""Training runs, each with a folder of files, in plain Python."""
 
+from keras_rbm.experiment.data_source import UpperLayerData as UpperLayerData
+from keras_rbm.experiment.finetuning import error_summary as error_summary
 from keras_rbm.experiment.finetuning import finetune as finetune
-from keras_rbm.experiment.finetuning import told as told
-from keras_rbm.experiment.joint import train_jointly as train_jointly
+from keras_rbm.experiment.joint_training import train_jointly as train_jointly
 from keras_rbm.experiment.learning_rates import (
     hold_then_linear_decay as hold_then_linear_decay,
 )

@@ -1,5 +1,6 @@
-"""A classifier from a pretrained stack, fine-tuned with labels."""
+"""`finetune`: a classifier from a pretrained stack, fine-tuned with labels."""
 
+import dataclasses
 import json
 import logging
 import pathlib
@@ -9,18 +10,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_rbm import callbacks, checkpoints, checks, networks, schedules
 from keras_rbm.data import Data, batches, check_data, in_order
-from keras_rbm.experiment import files, labelled, pretraining
-from keras_rbm.experiment.settings import settings, versions
-from keras_rbm.experiment.signals import stopping
-from keras_rbm.experiment.wrong_answers import BATCH, WrongAnswers, wrong
+from keras_rbm.experiment import pretraining, run_folder
+from keras_rbm.experiment.data_source import digests
+from keras_rbm.experiment.run_folder import RunFolder
 from keras_rbm.networks import DeepBeliefNetwork
 from keras_rbm.typing import LearningRate, MakeOptimizer, Path
 
 _LOG = logging.getLogger("keras_rbm")
 _SPLITS = ("train", "validation", "test")
+_BATCH = 1000  # of an evaluation
 
 
 def finetune(
@@ -93,21 +95,17 @@ def finetune(
     epochs = checks.positive_integer("epochs", epochs)
     if checkpoint_minutes is not None:
         checks.positive_number("checkpoint_minutes", checkpoint_minutes)
-    output = pathlib.Path(output)
-    final = output / "classifier.keras"
-    if final.exists():
-        raise ValueError(
-            f"the run in {output} is finished: begin another one elsewhere"
-        )
-    folder = files.checkpoint_folder(output, resume)
-    features, num_classes = labelled.features(data, num_classes)
+    folder = RunFolder(output, resume)
+    folder.refuse_finished_run("classifier.keras")
+    folder.refuse_begun_run()
+    features, num_classes = without_labels(data, num_classes)
     check_data(features, model.visible.width)
     steps = checks.positive_integer(
         "steps_per_epoch", len(data.train) // batch_size
     )
     learning_rate = schedules.of_run(learning_rate, steps * epochs)
 
-    def compiled():
+    def compiled_classifier():
         keras.utils.set_random_seed(seed % 2**32)
         classifier = model.to_classifier(
             num_classes, dropout, input_dropout, max_norm
@@ -122,49 +120,42 @@ def finetune(
         )
         return classifier
 
-    # What is wrong with the arguments is told before any work.
-    classifier = compiled()
+    # Before any work, so that wrong arguments are refused here.
+    classifier = compiled_classifier()
     checkpoint = callbacks.Checkpoint(
-        folder,
-        settings(
+        folder.checkpoints,
+        run_folder.settings(
             classifier,
-            data,
             steps,
             epochs,
+            data=digests(data),
             batch_size=batch_size,
             seed=seed,
             pretrained=str(pretrained),
         ),
         checkpoint_minutes,
-        about=versions(),
+        about=run_folder.versions(),
     )
-    files.describe(describe, output, resume)
-    log_dir = str(output / "tensorboard")
+    folder.write_config(describe)
     begin = time.perf_counter()
-    if not checkpoints.exist(folder):
-        callbacks.rewind(log_dir, 0)  # Begun before.
-        model = _pretrained(
-            model, features, output, pretrained, pretrain, describe, resume
+    if not checkpoints.exist(folder.checkpoints):
+        # Removes events of a run that ended before its first checkpoint.
+        callbacks.rewind(folder.log_dir, 0)
+        _load_or_pretrain(
+            model, features, folder, pretrained, pretrain, describe
         )
-        classifier = compiled()
+        classifier = compiled_classifier()
     seconds = {"pretraining": time.perf_counter() - begin}
     begin = time.perf_counter()
-    done = callbacks.Position()
-    if resume:
-        done = files.resume(
-            output, log_dir, checkpoint, classifier, epochs, steps * epochs
-        )
+    done = folder.restore(checkpoint, classifier, epochs, steps * epochs)
     # An optimizer that accumulates gradients counts fewer updates.
     batches_done = done.epoch * steps
-    split = labelled.splitter(num_classes)
+    split = label_splitter(num_classes)
     validation = None
     if data.validation is not None:
-        validation = in_order(data.validation, BATCH).map(split)
-    shown = [callbacks.Progress("error", done=batches_done)]
-    table = keras.callbacks.CSVLogger(
-        str(output / "history.csv"), append=resume
-    )
-    with stopping(checkpoint):
+        validation = in_order(data.validation, _BATCH).map(split)
+    progress = [callbacks.Progress("error", done=batches_done)]
+    with run_folder.stop_on_signals(checkpoint):
         classifier.fit(
             batches(
                 data.train, batch_size, seed=seed, first_step=batches_done
@@ -174,51 +165,159 @@ def finetune(
             initial_epoch=done.epoch,
             validation_data=validation,
             callbacks=[
-                callbacks.Scalars(log_dir),
-                *callbacks.on_chief(table),
+                callbacks.Scalars(folder.log_dir),
+                *callbacks.on_chief(folder.history_logger()),
                 callbacks.EpochLog(),
-                *(shown if sys.stdout.isatty() else []),
+                *(progress if sys.stdout.isatty() else []),
                 checkpoint,  # After those whose work it takes for done.
             ],
             shuffle=False,  # They are: Keras would warn.
             verbose=0,
         )
     seconds["finetuning"] = time.perf_counter() - begin
-    figures = {"pretrained": str(pretrained), "seconds": seconds}
+    results = {
+        "pretrained": str(pretrained),
+        "seconds": seconds,
+        **_errors(classifier, data, num_classes),
+    }
+    _LOG.info("%s", error_summary(results))
+    folder.write_text("finetuning.json", json.dumps(results, indent=2))
+    folder.save_model(classifier, "classifier.keras")
+    return results
+
+
+def error_summary(results: dict[str, Any]) -> str:
+    """Returns a line about the errors in each split.
+
+    Args:
+        results: The dictionary that `finetune` returned.
+
+    Returns:
+        Text, such as "train error 0.10 % (60 examples), test error ...".
+    """
+    errors = [
+        f"{name} error {100 * results[f'{name}_error']:.2f} % "
+        f"({results[f'{name}_wrong']} examples)"
+        for name in _SPLITS
+        if f"{name}_error" in results
+    ]
+    return ", ".join(errors)
+
+
+def _load_or_pretrain(model, data, folder, pretrained, pretrain, describe):
+    """Gives the network the weights that fine-tuning begins with."""
+    if pretrained is False:
+        return
+    if pretrained is not True:
+        path = pretraining.finished_network("pretrained", pretrained)
+        model.load_weights(path)
+        return
+    output = pathlib.Path(folder.path("pretraining"))
+    if folder.resume and (output / "model.keras").exists():
+        model.load_weights(output / "model.keras")
+        return
+    pretrain(model, data, str(output), describe=describe, resume=folder.resume)
+
+
+def _errors(classifier, data, num_classes):
+    """Counts and shares of the wrong answers in each split."""
+    found = {}
     for name in _SPLITS:
         x = getattr(data, name)
         if x is not None:
-            errors = wrong(classifier, x, num_classes)
-            figures[f"{name}_wrong"] = int(errors.sum())
-            figures[f"{name}_error"] = float(errors.mean())
-    _LOG.info("%s", told(figures))
-    files.write(output / "finetuning.json", json.dumps(figures, indent=2))
-    files.save(classifier, final)
-    return figures
+            wrong = _wrong_answers(classifier, x, num_classes)
+            found[f"{name}_wrong"] = int(wrong.sum())
+            found[f"{name}_error"] = float(wrong.mean())
+    return found
 
 
-def told(figures: dict[str, Any]) -> str:
-    """What `finetune` returned, in a line for each split."""
-    lines = [
-        f"{name} error {100 * figures[f'{name}_error']:.2f} % "
-        f"({figures[f'{name}_wrong']} examples)"
-        for name in _SPLITS
-        if f"{name}_error" in figures
-    ]
-    return ", ".join(lines)
+@keras.saving.register_keras_serializable("keras_rbm")
+class WrongAnswers(keras.metrics.MeanMetricWrapper):
+    """The share of examples whose most probable class is not their own."""
+
+    def __init__(self, name="error", dtype=None):
+        super().__init__(_is_wrong, name=name, dtype=dtype)
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype}
 
 
-def _pretrained(model, data, output, pretrained, pretrain, describe, resume):
-    """The network to begin with."""
-    if pretrained is False:
-        return model
-    if pretrained is not True:
-        path = pretraining.finished("pretrained", pretrained)
-        model.load_weights(path)
-        return model
-    folder = output / "pretraining"
-    if resume and (folder / "model.keras").exists():
-        model.load_weights(folder / "model.keras")
-        return model
-    pretrain(model, data, str(folder), describe=describe, resume=resume)
-    return model
+def without_labels(data, num_classes):
+    """Returns data without their labels.
+
+    Args:
+        data: A `keras_rbm.data.Data` of rows (x, one-hot y).
+        num_classes: Number of classes, the last columns.
+
+    Returns:
+        A `Data` of the first columns, and `num_classes` as an `int`.
+
+    Raises:
+        ValueError: If the last columns are not one-hot.
+    """
+    num_classes = checks.positive_integer("num_classes", num_classes)
+    if num_classes >= data.width:
+        raise ValueError(
+            "`num_classes` must leave columns that are no labels. Received: "
+            f"num_classes={num_classes}, data.width={data.width}"
+        )
+    found = {}
+    for split in _SPLITS:
+        x = getattr(data, split)
+        if x is None:
+            continue
+        labels = x[:, -num_classes:]
+        one = 255 if x.dtype == np.uint8 else 1
+        if not (
+            np.isin(labels, (0, one)).all()
+            and (labels.astype("int64").sum(axis=1) == one).all()
+        ):
+            raise ValueError(
+                "`data` must be rows (x, one-hot y), such as those of "
+                f"mnist(num_classes={num_classes}). Received: data.{split} "
+                f"with other values in the last {num_classes} columns"
+            )
+        found[split] = x[:, :-num_classes]
+    picture = data.picture
+    if picture is not None:
+        picture = picture._replace(matrix=picture.matrix[:-num_classes])
+        matrix = picture.matrix
+        if not np.any(picture.offset) and _is_identity(matrix):
+            picture = None
+    return dataclasses.replace(data, picture=picture, **found), num_classes
+
+
+def label_splitter(num_classes):
+    """Returns a function that splits batches of rows into x and one-hot y."""
+    return lambda rows: (rows[:, :-num_classes], rows[:, -num_classes:])
+
+
+def _is_identity(matrix):
+    return len(set(matrix.shape)) == 1 and not np.any(
+        matrix - np.eye(len(matrix), dtype=matrix.dtype)
+    )
+
+
+def _wrong_answers(classifier, x, num_classes):
+    """Which examples get another answer than their label.
+
+    Args:
+        classifier: A Keras model of probabilities of the classes.
+        x: Array of rows (x, one-hot y).
+        num_classes: Number of classes.
+
+    Returns:
+        Boolean array of shape `(rows,)`.
+    """
+    split = label_splitter(num_classes)
+    parts = []
+    for v, y in in_order(x, _BATCH).map(split):
+        answers = classifier.predict_on_batch(v).argmax(axis=1)
+        parts.append(answers != np.argmax(y, axis=1))
+    return np.concatenate(parts)
+
+
+def _is_wrong(y, p):
+    return keras.ops.cast(
+        keras.ops.argmax(y, axis=-1) != keras.ops.argmax(p, axis=-1), "float32"
+    )

@@ -1,4 +1,4 @@
-"""A run for each layer of a stack of RBMs, into a folder for each."""
+"""`pretrain`: a run for each layer of a stack of RBMs, each in its folder."""
 
 import logging
 import pathlib
@@ -9,9 +9,11 @@ import keras
 
 from keras_rbm import networks
 from keras_rbm.data import Data, binarized, check_data, some
-from keras_rbm.experiment import files, training
+from keras_rbm.experiment import training
+from keras_rbm.experiment.data_source import UpperLayerData
+from keras_rbm.experiment.run_folder import RunFolder
 from keras_rbm.networks import DeepBeliefNetwork
-from keras_rbm.networks.arguments import check_finished, for_each
+from keras_rbm.networks.pretraining import check_finished_layers, one_per_layer
 from keras_rbm.typing import Path, States
 
 _LOG = logging.getLogger("keras_rbm")
@@ -43,10 +45,11 @@ def pretrain(
         output: Directory to write to; it is made if need be.
         train: `run` with whatever arguments the layers are to be trained by,
             such as `functools.partial(run, epochs=20)`; or a list of one for
-            each layer. It is called with the model, the data, the output,
-            `describe=`, `resume=` and `lower=`.
+            each layer. It is called with the model, the data (of an upper
+            layer, an `UpperLayerData`), the output, `describe=` and
+            `resume=`.
         states: `"means"` or `"draws"`: what a layer passes on, see
-            `networks.Lower`.
+            `networks.LowerLayers`.
         tied: Whether a layer starts from the transpose of the one below,
             where it has the same units turned over, see `networks.tie`.
         seed: Integer from 0 to 2**64 - 1, for draws that are passed on.
@@ -67,26 +70,22 @@ def pretrain(
             f"Received: model={model!r}"
         )
     check_data(data, model.visible.width)
-    output = pathlib.Path(output)
-    final = output / "model.keras"
-    if final.exists():
-        raise ValueError(
-            f"the run in {output} is finished: begin another one elsewhere"
-        )
-    files.describe(describe, output, resume)
-    runs = for_each("train", train, len(model.rbms))
+    whole = RunFolder(output, resume)
+    whole.refuse_finished_run("model.keras")
+    whole.write_config(describe)
+    runs = one_per_layer("train", train, len(model.rbms))
     saved_layers = [
-        output / f"layer-{number}" / "model.keras"
+        pathlib.Path(output, f"layer-{number}", "model.keras")
         for number in range(1, len(runs) + 1)
     ]
-    check_finished("output", output, saved_layers)
+    check_finished_layers("output", output, saved_layers)
     histories = []
     for number, (rbm, train_layer) in enumerate(
         zip(model.rbms, runs, strict=True)
     ):
         saved = saved_layers[number]
         folder = saved.parent
-        lower = networks.Lower(model.rbms[:number], states, seed)
+        lower_layers = networks.LowerLayers(model.rbms[:number], states, seed)
         _LOG.info("layer %d of %d, in %s", number + 1, len(runs), folder)
         if resume and saved.exists():
             rbm.load_weights(saved)
@@ -94,24 +93,23 @@ def pretrain(
             continue
         if tied and number:
             x = binarized(some(data.train, _MOST_MEAN_EXAMPLES), "none")
-            rbm.adapt(lower.array(x))
+            rbm.adapt(lower_layers.array(x))
             networks.tie(model.rbms[number - 1], rbm)
         histories.append(
             train_layer(
                 rbm,
-                data,
+                UpperLayerData(data, lower_layers) if number else data,
                 str(folder),
                 describe=describe,
                 resume=resume,
-                lower=lower,
             )
         )
-    files.save(model, final)
+    whole.save_model(model, "model.keras")
     return histories
 
 
-def finished(name, folder):
-    """The saved network of a finished run of `pretrain`.
+def finished_network(name, folder):
+    """Returns the path of the network of a finished run of `pretrain`.
 
     Args:
         name: The argument's name, for the error.

@@ -1,4 +1,4 @@
-"""A training run from data to pictures, in plain Python."""
+"""`run`: a training run from data to pictures, in plain Python."""
 
 import logging
 import os
@@ -10,31 +10,22 @@ import keras
 
 from keras_rbm import callbacks, checks, devices, networks
 from keras_rbm import figures as figures_lib
-from keras_rbm.data import (
-    Data,
-    batches,
-    binarized,
-    in_order,
-    some,
-)
-from keras_rbm.experiment import arguments, files
-from keras_rbm.experiment.settings import settings, versions
-from keras_rbm.experiment.signals import stopping
-from keras_rbm.models import RBM
+from keras_rbm.data import Data, some
+from keras_rbm.experiment import run_folder
+from keras_rbm.experiment.data_source import DataSource, UpperLayerData
+from keras_rbm.experiment.run_folder import RunFolder
+from keras_rbm.models import RBM, ClassRBM
 from keras_rbm.schedules import of_run
 from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
 
 _LOG = logging.getLogger("keras_rbm")
-_VALIDATION_BATCH = 1000
-# Examples for the data's mean, and of an upper layer for all figures, at most.
-_MOST_EXAMPLES = 10_000
-# Examples beside which samples are shown.
-_MOST_SHOWN = 2000
+# Training examples that samples are drawn beside.
+_MOST_BESIDE_SAMPLES = 2000
 
 
 def run(
     model: RBM,
-    data: Data,
+    data: Data | UpperLayerData,
     output: Path,
     optimizer: MakeOptimizer = keras.optimizers.SGD,
     learning_rate: LearningRate = 0.05,
@@ -51,7 +42,6 @@ def run(
     checkpoint_updates: int | None = None,
     resume: bool = False,
     figures: Sequence[figures_lib.Figure] = (),
-    lower: networks.Lower | None = None,
 ) -> keras.callbacks.History:
     """Trains a model and leaves behind what one wants to see of it.
 
@@ -64,7 +54,8 @@ def run(
 
     Args:
         model: An `RBM`.
-        data: A `keras_rbm.data.Data` as wide as the model's visible side.
+        data: A `keras_rbm.data.Data` as wide as the model's visible side; or,
+            for an upper layer of a stack, an `UpperLayerData`.
         output: Directory to write to; it is made if need be. Of several
             processes only the chief writes; all must see the directory.
         optimizer: Function of a `learning_rate` that returns a Keras
@@ -97,8 +88,6 @@ def run(
             that was never stopped.
         figures: Sequence of figures to draw at the end, such as
             `[Restoration()]` (see `keras_rbm.figures`).
-        lower: A `networks.Lower` that examples go up through, batch by batch,
-            before the model sees them; `None` for none.
 
     Returns:
         The Keras `History`.
@@ -112,21 +101,87 @@ def run(
             saved.
     """
     epochs = checks.positive_integer("epochs", epochs)
-    pictures_every = checks.positive_integer("pictures_every", pictures_every)
+    checks.positive_integer("pictures_every", pictures_every)
     checks.positive_integer("log_likelihood_every", log_likelihood_every or 1)
-    if checkpoint_updates is not None:
-        checks.positive_integer("checkpoint_updates", checkpoint_updates)
-    if checkpoint_minutes is not None:
-        checks.positive_number("checkpoint_minutes", checkpoint_minutes)
-    lower = networks.Lower([]) if lower is None else lower
-    arguments.check(model, data, optimizer, learning_rate, lower)
-    shown = lower.shown(data)
-    folder = files.checkpoint_folder(output, resume)
+    _check_checkpoints(checkpoint_minutes, checkpoint_updates)
+    _check_model(model, optimizer, learning_rate)
+    source = DataSource(data, batch_size, binarize, seed)
+    source.check(model)
+    folder = RunFolder(output, resume)
+    folder.refuse_begun_run()
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
-    batches(data.train, batch_size, binarize, seed)  # Checks them.
     if steps_per_epoch is None:
-        steps_per_epoch = len(data.train) // batch_size
+        steps_per_epoch = source.steps_per_epoch
     steps = checks.positive_integer("steps_per_epoch", steps_per_epoch)
+    _compile(model, optimizer, learning_rate, steps, epochs)
+    figures_lib.check(figures, model, source.figure_data)
+    measures = _measures(model, source, folder, log_likelihood_every)
+    checkpoint = callbacks.Checkpoint(
+        folder.checkpoints,
+        run_folder.settings(
+            model,
+            steps,
+            epochs,
+            num_sweeps,
+            log_likelihood=bool(log_likelihood_every),
+            **source.settings(),
+        ),
+        checkpoint_minutes,
+        checkpoint_updates,
+        callbacks=measures,
+        about=run_folder.versions(),
+    )
+    os.makedirs(folder.checkpoints, exist_ok=True)
+    model.prepare(source.training_examples)
+    done = folder.restore(checkpoint, model, epochs, steps * epochs)
+    _write_config(folder, describe)
+    _log_begin(model, source, steps * epochs - done.updates)
+    begin = time.perf_counter()
+    with run_folder.stop_on_signals(checkpoint):
+        model.fit(
+            source.batches(done.updates),
+            epochs=epochs,
+            steps_per_epoch=steps,
+            initial_epoch=done.epoch,
+            initial_step=done.step,
+            validation_data=source.validation_batches(),
+            callbacks=[
+                callbacks.StopOnDivergence(checkpoint.told),
+                *sweeps,  # Before those that its logs are for.
+                *measures,  # These too.
+                *_reports(source, folder, pictures_every, done),
+                checkpoint,  # After those whose work it takes for done.
+            ],
+            verbose=0,
+        )
+    _LOG.info("trained in %.0f s", time.perf_counter() - begin)
+    _finish(model, source, folder, figures)
+    return checkpoint.history()
+
+
+def _check_checkpoints(minutes, updates):
+    if updates is not None:
+        checks.positive_integer("checkpoint_updates", updates)
+    if minutes is not None:
+        checks.positive_number("checkpoint_minutes", minutes)
+
+
+def _check_model(model, optimizer, learning_rate):
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            "`model` must be a model, such as RBM(64, 128). Received: "
+            f"model={model!r}"
+        )
+    if not callable(optimizer):
+        raise ValueError(
+            "`optimizer` must be a function of a learning rate, such as "
+            f"keras.optimizers.SGD. Received: optimizer={optimizer!r}"
+        )
+    if isinstance(learning_rate, int | float):
+        checks.positive_number("learning_rate", learning_rate)
+
+
+def _compile(model, optimizer, learning_rate, steps, epochs):
     learning_rate = of_run(learning_rate, steps * epochs)
     with devices.scope(model.distribute_strategy):
         model.compile(
@@ -134,112 +189,89 @@ def run(
             steps_per_execution=networks.steps_per_execution(steps),
         )
 
-    def seen(x):
-        return lower.array(binarized(x, binarize, seed))
 
-    held_out = validation = None
-    examples = data.train if data.validation is None else data.validation
-    examples = seen(examples[:100])
-    # Figures of an upper layer have these alone.
-    drawn = data if not lower.machines else Data(data.name, examples)
-    figures_lib.check(figures, model, drawn)
-    v_train = seen(some(data.train, _MOST_EXAMPLES))
-    if data.validation is not None:
-        validation = lower.batches(
-            in_order(data.validation, _VALIDATION_BATCH, binarize, seed)
-        )
-        most = _MOST_EXAMPLES if lower.machines else len(data.validation)
-        held_out = seen(some(data.validation, most))
-    log_dir = os.path.join(output, "tensorboard")
-    measured = callbacks.quality(
-        model, log_dir, held_out, v_train, log_likelihood_every
-    )
-    measured.append(callbacks.UpdateLog(os.path.join(output, "updates.csv")))
-    checkpoint = callbacks.Checkpoint(
-        folder,
-        settings(
+def _measures(model, source, folder, every):
+    """Callbacks that measure the model, and are saved in checkpoints."""
+    return [
+        *callbacks.quality(
             model,
-            data,
-            steps,
-            epochs,
-            num_sweeps,
-            batch_size=batch_size,
-            binarize=binarize,
-            seed=seed,
-            log_likelihood=bool(log_likelihood_every),
-            **lower.settings(),
+            folder.log_dir,
+            source.validation_examples,
+            source.training_examples,
+            every,
         ),
-        checkpoint_minutes,
-        checkpoint_updates,
-        callbacks=measured,
-        about=versions(),
-    )
-    os.makedirs(folder, exist_ok=True)
-    model.prepare(v_train)
-    done = callbacks.Position()
-    chief = devices.is_chief()
-    if resume:
-        done = files.resume(
-            output, log_dir, checkpoint, model, epochs, steps * epochs
-        )
-    if describe is not None and chief:
+        callbacks.UpdateLog(folder.path("updates.csv")),
+    ]
+
+
+def _reports(source, folder, pictures_every, done):
+    """Callbacks that write TensorBoard's events, files and lines of text."""
+    on_screen = devices.is_chief() and sys.stdout.isatty()
+    return [
+        callbacks.Scalars(folder.log_dir),
+        *callbacks.shown(
+            folder.log_dir,
+            source.drawn_examples,
+            some(source.training_examples, _MOST_BESIDE_SAMPLES),
+            pictures_every,
+            source.image_shape,
+            source.picture,
+            folder.path("filters"),
+        ),
+        *callbacks.on_chief(folder.history_logger()),
+        callbacks.EpochLog(),
+        *([callbacks.Progress(done=done.updates)] if on_screen else []),
+    ]
+
+
+def _write_config(folder, describe):
+    """Writes the configuration, which a run that is resumed may prolong."""
+    if describe is not None and devices.is_chief():
         text = describe()
-        files.write(os.path.join(output, "operative_config.gin"), text)
-        callbacks.config_text(log_dir, text)
+        folder.write_text("operative_config.gin", text)
+        callbacks.config_text(folder.log_dir, text)
+
+
+def _log_begin(model, source, updates):
     _LOG.info(
         "%d updates on %s: %d examples, %d visible and %d hidden units",
-        steps * epochs - done.updates,
-        data.name,
-        len(data.train),
+        updates,
+        source.data.name,
+        len(source.data.train),
         model.visible.width,
         model.hidden.width,
     )
-    begin = time.perf_counter()
-    with stopping(checkpoint):
-        model.fit(
-            lower.batches(
-                batches(data.train, batch_size, binarize, seed, done.updates),
-                done.updates,
-            ),
-            epochs=epochs,
-            steps_per_epoch=steps,
-            initial_epoch=done.epoch,
-            initial_step=done.step,
-            validation_data=validation,
-            callbacks=[
-                callbacks.StopOnDivergence(checkpoint.told),
-                *sweeps,  # Before those that its logs are for.
-                *measured,  # These too.
-                callbacks.Scalars(log_dir),
-                *callbacks.shown(
-                    log_dir,
-                    examples,
-                    some(v_train, _MOST_SHOWN),
-                    pictures_every,
-                    *shown,
-                    os.path.join(output, "filters"),
-                ),
-                *callbacks.on_chief(
-                    keras.callbacks.CSVLogger(
-                        os.path.join(output, "history.csv"), append=resume
-                    )
-                ),
-                callbacks.EpochLog(),
-                *(
-                    [callbacks.Progress(done=done.updates)]
-                    if chief and sys.stdout.isatty()
-                    else []
-                ),
-                checkpoint,  # After those whose work it takes for done.
-            ],
-            verbose=0,
-        )
-    history = checkpoint.history()
-    _LOG.info("trained in %.0f s", time.perf_counter() - begin)
-    files.pictures(model, shown, examples, output)
-    figures_lib.draw(model, drawn, output)
-    if chief:  # By it, a run is known to be finished.
-        files.save(model, os.path.join(output, "model.keras"))
+
+
+def _finish(model, source, folder, figures):
+    """Draws the final model and saves it, by which a run is finished."""
+    _write_pictures(model, source, folder)
+    figures_lib.draw(model, source.figure_data, folder.output)
+    if devices.is_chief():
+        folder.save_model(model, "model.keras")
     if figures:  # They may take long, and can be drawn anew.
-        figures_lib.draw(model, drawn, output, figures, binarize, seed)
-    return history
+        figures_lib.draw(
+            model,
+            source.figure_data,
+            folder.output,
+            figures,
+            source.binarize,
+            source.seed,
+        )
+
+
+def _write_pictures(model, source, folder):
+    """Writes pictures of the filters, of reconstructions and of samples."""
+    shape = {"image_shape": source.image_shape, "picture": source.picture}
+    drawn = {
+        "filters": callbacks.filters(model, **shape),
+        "reconstructions": callbacks.reconstructions(
+            model, source.drawn_examples, **shape
+        ),
+    }
+    if model.can_sample:
+        drawn["samples"] = callbacks.samples(model, **shape)
+    if model.can_sample and isinstance(model, ClassRBM):
+        drawn["class_samples"] = callbacks.class_samples(model, **shape)
+    for name, picture in drawn.items():
+        callbacks.write_png(folder.path(f"{name}.png"), picture)

@@ -1,20 +1,26 @@
-"""A deep belief network: RBMs on top of each other."""
+"""`DeepBeliefNetwork`: RBMs on top of each other, and what is asked of them."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import keras
+import tensorflow as tf
+from keras import ops
 
-from keras_rbm.models import RBM, examples
-from keras_rbm.networks import arguments, pretraining, unrolled
-from keras_rbm.networks.passes import Passes
-from keras_rbm.networks.serving import Serving
-from keras_rbm.typing import Config, Shape, Tensor
+from keras_rbm import checks, gibbs
+from keras_rbm.models import RBM, MachineModel, examples, sampling, serving
+from keras_rbm.networks import pretraining
+from keras_rbm.random import Use
+from keras_rbm.typing import Array, Config, Path, Shape, Tensor
 from keras_rbm.units import Units
+
+# What keeps the draws of the layers apart: the golden ratio in 64 bits.
+_APART = 0x9E3779B97F4A7C15
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class DeepBeliefNetwork(Passes, Serving, keras.Model):
+class DeepBeliefNetwork(keras.Model):
     """RBMs on top of each other, p(v, h_1, ..., h_L).
 
     = p(v | h_1) ... p(h_L-2 | h_L-1) p(h_L-1, h_L): the topmost RBM is a
@@ -23,7 +29,8 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
     feed-forward network: `network(v)` gives its last layer, as any Keras
     model, which `compile(optimizer, loss)` and `fit(x, y)` would train.
     `pretrain` trains it from examples alone, layer by layer. The RBMs remain
-    usable by themselves.
+    usable by themselves. As with an RBM, methods called `predict_...` return
+    means, and those called `sample...` return draws.
 
     Args:
         rbms: List of `RBM`, from the data on upwards. The visible units of
@@ -35,15 +42,33 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
 
     Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
         for deep belief nets".
+
+    Example:
+        network = keras_rbm.DeepBeliefNetwork(
+            [keras_rbm.RBM(784, 500), keras_rbm.RBM(500, 500)]
+        )
+        network.pretrain(x_train, epochs=10)
+        samples = network.sample(16, num_sweeps=1000, seed=0)
     """
 
     def __init__(self, rbms: Sequence[RBM], **kwargs):
         super().__init__(**kwargs)
-        self.rbms = arguments.check_rbms(rbms)
+        self.rbms = _check_rbms(rbms)
         self.built = True
         if not self.trainable:
             for rbm in self.rbms:
                 rbm.trainable = False
+
+    def get_config(self) -> Config:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "rbms": [serialize(rbm) for rbm in self.rbms],
+        }
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        return cls(**keras.saving.deserialize_keras_object(config))
 
     @property
     def visible(self) -> Units:
@@ -51,9 +76,21 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
         return self.rbms[0].visible
 
     @property
+    def example_units(self) -> Units:
+        """`Units` that examples are states of."""
+        return self.visible
+
+    @property
     def hidden(self) -> Units:
         """`Units` of the topmost layer."""
         return self.rbms[-1].hidden
+
+    # Training.
+
+    #: `network.pretrain(x, epochs=10, ...)`, see `networks.pretrain`.
+    pretrain = pretraining.pretrain
+
+    # Passes up and down.
 
     def call(self, inputs: Tensor) -> Tensor:
         """E[h_L | h_L-1] of means all the way up, `(batch, hidden.width)`."""
@@ -61,11 +98,143 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
             inputs = rbm(inputs)
         return inputs
 
+    def __call__(self, inputs, *args, **kwargs):
+        """`call`, with inputs checked before Keras converts them."""
+        inputs = examples.called(inputs, self.visible, "v")
+        return super().__call__(inputs, *args, **kwargs)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.hidden.width)
 
-    #: `network.pretrain(x, epochs=10, ...)`, see `networks.pretrain`.
-    pretrain = pretraining.pretrain
+    def up(self, v: Array) -> Tensor:
+        """The means of the topmost layer, means all the way up.
+
+        Args:
+            v: Array of shape `(batch, visible.width)`.
+
+        Returns:
+            Tensor of shape `(batch, hidden.width)`.
+        """
+        for rbm in self.rbms:
+            v = rbm.predict_hidden(v)
+        return v
+
+    def sample_up(self, v: Array, seed: int | None = None) -> Tensor:
+        """A draw of the topmost layer, with draws all the way up.
+
+        Args:
+            v: Array of shape `(batch, visible.width)`.
+            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
+                draw. `None` for another at each call.
+
+        Returns:
+            Tensor of shape `(batch, hidden.width)`, of states.
+        """
+        seed = checks.seed(seed)
+        for number, rbm in enumerate(self.rbms):
+            v = rbm.sample_hidden(v, layer_seed(seed, number))
+        return v
+
+    def down(self, h: Array) -> Tensor:
+        """The means of the data given the topmost layer, means all the way.
+
+        Args:
+            h: Array of shape `(batch, hidden.width)`, of states or means.
+
+        Returns:
+            Tensor of shape `(batch, visible.width)`.
+        """
+        for rbm in reversed(self.rbms):
+            h = rbm.predict_visible(h)
+        return h
+
+    def sample_down(self, h: Array, seed: int | None = None) -> Tensor:
+        """A draw of the data given the topmost layer, draws all the way.
+
+        Args:
+            h: Array of shape `(batch, hidden.width)`, of states or means.
+            seed: As for `sample_up`.
+
+        Returns:
+            Tensor of shape `(batch, visible.width)`, of states.
+        """
+        return self._sample_down_through(self.rbms, h, checks.seed(seed))
+
+    def predict_reconstruction(self, v: Array) -> Tensor:
+        """`down(up(v))`: a pass up and down, without draws."""
+        return self.down(self.up(v))
+
+    def reconstruct(self, v: Array, seed: int | None = None) -> Tensor:
+        """`sample_down(sample_up(v))`: a pass up and down, by draws."""
+        seed = checks.seed(seed)
+        return self.sample_down(self.sample_up(v, seed), seed)
+
+    # Samples of the distribution.
+
+    def sample(
+        self,
+        num_samples: int | None,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        **kwargs,
+    ) -> Tensor:
+        """Draws from the network, p(v).
+
+        By Gibbs sampling in the topmost RBM, and draws from there down.
+
+        Args:
+            num_samples: Number of chains.
+            num_sweeps: Number of sweeps of each chain in the topmost RBM.
+            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
+                samples. `None` for others at each call.
+            **kwargs: Further arguments of `RBM.sample` in the topmost RBM,
+                such as `start="chains"`, `sampler` or `verbose`.
+
+        Returns:
+            Tensor of shape `(num_samples, visible.width)`, of states.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        seed = checks.seed(seed)
+        v = self.rbms[-1].sample(num_samples, num_sweeps, seed=seed, **kwargs)
+        return self._sample_down_through(self.rbms[:-1], v, seed)
+
+    def predict_sample(
+        self,
+        num_samples: int | None,
+        num_sweeps: int = 1000,
+        seed: int | None = None,
+        **kwargs,
+    ) -> Tensor:
+        """E[v | h_1] of samples of h_1: smoother pictures than `sample`.
+
+        Args:
+            num_samples: As for `sample`, as are the others.
+            num_sweeps: Number of sweeps.
+            seed: Integer, or `None`.
+            **kwargs: As for `sample`.
+
+        Returns:
+            Tensor of shape `(num_samples, visible.width)`, of means.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        seed = checks.seed(seed)
+        top, lowest = self.rbms[-1], self.rbms[0]
+        h = top.sample(num_samples, num_sweeps, seed=seed, **kwargs)
+        if top is lowest:
+            h = lowest.sample_hidden(h, seed)
+        h = self._sample_down_through(self.rbms[1:-1], h, seed)
+        return lowest.predict_visible(h)
+
+    def _sample_down_through(self, rbms, h, seed):
+        for rbm in reversed(rbms):
+            h = rbm.sample_visible(h, layer_seed(seed, self.rbms.index(rbm)))
+        return h
+
+    # The network as dense layers.
 
     def to_classifier(
         self,
@@ -101,9 +270,37 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
             Salakhutdinov (2014), "Dropout: a simple way to prevent neural
             networks from overfitting", sections 3, 5 and 6.1.
         """
-        return unrolled.classifier(
-            self.rbms, num_classes, dropout, input_dropout, max_norm
+        num_classes = checks.positive_integer("num_classes", num_classes)
+        rates = [_dropout_rate("input_dropout", input_dropout)]
+        for rate in pretraining.one_per_layer(
+            "dropout", dropout, len(self.rbms)
+        ):
+            rates.append(_dropout_rate("dropout", rate))
+        constraint = {}
+        if max_norm is not None:
+            bound = checks.positive_number("max_norm", max_norm)
+            constraint["kernel_constraint"] = keras.constraints.MaxNorm(
+                bound, axis=0
+            )
+        layers = [keras.Input((self.visible.width,))]
+        for number, rbm in enumerate(self.rbms):
+            if rates[number]:
+                layers.append(keras.layers.Dropout(rates[number]))
+            name = f"layer_{number + 1}"
+            layers.append(rbm.to_dense(name=name, **constraint))
+        if rates[-1]:
+            layers.append(keras.layers.Dropout(rates[-1]))
+        # The softmax itself in float32, also under a mixed policy.
+        layers.append(
+            keras.layers.Dense(
+                num_classes,
+                activation="softmax",
+                kernel_initializer="zeros",
+                dtype=self.rbms[-1].variable_dtype,
+                name="classes",
+            )
         )
+        return keras.Sequential(layers)
 
     def to_autoencoder(
         self, code_activation: str | Callable[..., Any] | None = None
@@ -127,20 +324,134 @@ class DeepBeliefNetwork(Passes, Serving, keras.Model):
         Reference: Hinton and Salakhutdinov (2006), "Reducing the
             dimensionality of data with neural networks".
         """
-        return unrolled.autoencoder(self.rbms, code_activation)
+        layers = [keras.Input((self.visible.width,))]
+        last = len(self.rbms) - 1
+        for number, rbm in enumerate(self.rbms):
+            options = {"name": f"encoder_{number + 1}"}
+            if number == last:
+                options["name"] = "code"
+                if code_activation is not None:
+                    options["activation"] = code_activation
+            layers.append(rbm.to_dense(**options))
+        for number, rbm in reversed([*enumerate(self.rbms)]):
+            options = {"name": f"decoder_{number + 1}"}
+            if number == 0:  # Compared with the data in full precision.
+                options["dtype"] = rbm.variable_dtype
+            layers.append(serving.decoder(rbm, **options))
+        return keras.Sequential(layers)
 
-    def __call__(self, inputs, *args, **kwargs):
-        """`call`, with inputs checked before Keras converts them."""
-        inputs = examples.called(inputs, self.visible, "v")
-        return super().__call__(inputs, *args, **kwargs)
+    # Files for inference elsewhere.
 
-    def get_config(self) -> Config:
-        serialize = keras.saving.serialize_keras_object
-        return {
-            **super().get_config(),
-            "rbms": [serialize(rbm) for rbm in self.rbms],
-        }
+    def export(
+        self,
+        filepath: Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: list[Any] | None = None,
+        **kwargs,
+    ) -> None:
+        """Writes the network for inference: see `RBM.export`.
 
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        return cls(**keras.saving.deserialize_keras_object(config))
+        The endpoints of the SavedModel are those of an RBM. `features` gives
+        what a call gives; `sample` gives v after draws up to the visible side
+        of the topmost RBM, `num_sweeps` sweeps of Gibbs sampling there, and
+        draws down. Its draws are those of
+
+            h = DeepBeliefNetwork(network.rbms[:-1]).sample_up(v, seed)
+            network.sample(None, num_sweeps, seed, start=h)
+
+        and of `network.sample(None, num_sweeps, seed, start=v)` of one layer.
+
+        Args:
+            filepath: As for `RBM.export`, as are the others.
+            format: `"tf_saved_model"`, or another format of Keras.
+            verbose: Whether to print what is written; `None` for yes.
+            input_signature: List of the `keras.InputSpec` of examples, or
+                `None` for any number of them.
+            **kwargs: Further arguments of Keras's `export`.
+        """
+        if input_signature is None:
+            input_signature = serving.signature(self)
+        if format != "tf_saved_model":
+            super().export(filepath, format, verbose, input_signature, **kwargs)
+            return
+        endpoints = serving.endpoints(
+            self, *input_signature, self._served_sample
+        )
+        serving.write_saved_model(self, endpoints, filepath, verbose, **kwargs)
+
+    def _served_sample(self, v, num_sweeps, seed):
+        """The endpoint `sample`, in a graph without XLA."""
+        *below_the_top, top = self.rbms
+        for number, rbm in enumerate(below_the_top):
+            stream = sampling.stream(
+                layer_seed(seed, number), Use.SAMPLE_HIDDEN
+            )
+            v = gibbs.sample_hidden(
+                rbm.machine(), rbm.machine_states(v), stream
+            )
+        v = serving.sample(top, v, num_sweeps, seed)
+        for number, rbm in reversed([*enumerate(below_the_top)]):
+            stream = sampling.stream(
+                layer_seed(seed, number), Use.SAMPLE_VISIBLE
+            )
+            h = ops.cast(v, rbm.variable_dtype)
+            v = gibbs.sample_visible(rbm.machine(), h, stream)
+        return v
+
+
+def layer_seed(seed: int | Tensor, layer: int) -> int | Tensor:
+    """Derives a seed for each layer from one seed for all.
+
+    Args:
+        seed: Integer from 0 to 2**64 - 1, or a scalar integer tensor.
+        layer: Number of the layer, from 0 on.
+
+    Returns:
+        Integer from 0 to 2**64 - 1; of a tensor, the same in `uint64`.
+    """
+    apart = (layer + 1) * _APART % 2**64
+    if tf.is_tensor(seed):  # Whose sums wrap round.
+        return tf.cast(seed, "uint64") + tf.constant(apart, "uint64")
+    return (checks.seed(seed) + apart) % 2**64
+
+
+def _check_rbms(rbms):
+    """Returns `rbms` as a list of RBMs that fit on each other."""
+    if (
+        not isinstance(rbms, list | tuple)
+        or not rbms
+        # A deep Boltzmann machine is a model, but a call of it is no mean of
+        # one layer.
+        or not all(
+            isinstance(rbm, MachineModel) and not rbm.layout.is_bound
+            for rbm in rbms
+        )
+    ):
+        raise ValueError(
+            "`rbms` must be a list of one or more RBMs, such as [RBM(64, 32), "
+            f"RBM(32, 16)]. Received: rbms={rbms!r}"
+        )
+    if len({id(rbm) for rbm in rbms}) < len(rbms):
+        raise ValueError(
+            "`rbms` must be models of their own: one stands there twice. "
+            f"Received: rbms={rbms!r}"
+        )
+    for number, (below, above) in enumerate(itertools.pairwise(rbms), 1):
+        hidden, visible = below.hidden, above.visible
+        if (
+            hidden.width != visible.width
+            or hidden.description != visible.description
+        ):
+            raise ValueError(
+                "`rbms` must fit on each other: the visible units of each "
+                "must be such as the hidden units of the one below. Received: "
+                f"rbms[{number - 1}].hidden={hidden}, "
+                f"rbms[{number}].visible={visible}"
+            )
+    return list(rbms)
+
+
+def _dropout_rate(name, value):
+    """Returns a rate of dropout, of which 0 is allowed."""
+    return checks.fraction(name, value) if value else 0.0

@@ -1,4 +1,4 @@
-"""Greedy training of a stack of RBMs, one layer after the other."""
+"""Greedy layer-wise training of a stack of RBMs: `pretrain` and `tie`."""
 
 import os
 import pathlib
@@ -11,14 +11,8 @@ import tensorflow as tf
 
 from keras_rbm import callbacks as callbacks_lib
 from keras_rbm import checks, data, schedules
-from keras_rbm.networks.arguments import (
-    check_finished,
-    for_each,
-    steps_per_execution,
-)
-from keras_rbm.networks.lower import Lower
-from keras_rbm.networks.progress import LayersProgress
-from keras_rbm.networks.tied import tie
+from keras_rbm.models import RBM
+from keras_rbm.networks.lower_layers import LowerLayers
 from keras_rbm.typing import (
     Binarize,
     Examples,
@@ -30,6 +24,8 @@ from keras_rbm.typing import (
 )
 
 _VALIDATION_BATCH = 1000
+# Updates in one call of the compiled function, at most.
+_MOST_STEPS_PER_EXECUTION = 50
 
 
 def pretrain(
@@ -69,7 +65,8 @@ def pretrain(
         steps_per_epoch: Number of updates in an epoch; `None` for a pass.
         binarize: How an array is binarized, see `data.batches`.
         validation_data: Array, or a data set of batches, or `None`.
-        states: `"means"` or `"draws"`: what a layer passes on, see `Lower`.
+        states: `"means"` or `"draws"`: what a layer passes on, see
+            `LowerLayers`.
         cache: Whether to go up with an array once for each layer and keep the
             result in memory, 4 bytes for a unit of an example. It is faster;
             draws are then the same in each epoch.
@@ -105,9 +102,9 @@ def pretrain(
     rbms = network.rbms
     epochs = [
         checks.positive_integer("epochs", n)
-        for n in for_each("epochs", epochs, len(rbms))
+        for n in one_per_layer("epochs", epochs, len(rbms))
     ]
-    rates = for_each("learning_rate", learning_rate, len(rbms))
+    rates = one_per_layer("learning_rate", learning_rate, len(rbms))
     if not callable(optimizer):
         raise ValueError(
             "`optimizer` must be a function of a learning rate, such as "
@@ -118,14 +115,14 @@ def pretrain(
         for number in range(1, len(rbms) + 1)
     ]
     if directory is not None:
-        check_finished("directory", directory, paths)
-    batches_of = _source(x, batch_size, binarize, seed, cache)
+        check_finished_layers("directory", directory, paths)
+    batches_of = _batches_of(x, batch_size, binarize, seed, cache)
     steps = _steps(x, batch_size, steps_per_epoch)
     if not isinstance(validation_data, tf.data.Dataset | None):
         validation_data = data.in_order(
             validation_data, _VALIDATION_BATCH, binarize, seed
         )
-    bar = LayersProgress(
+    bar = _LayersProgress(
         [n * steps for n in epochs],
         sys.stdout.isatty() if verbose == "auto" else verbose,
     )
@@ -140,8 +137,8 @@ def pretrain(
             bar.skip(number)
             histories.append(None)
             continue
-        lower = Lower(rbms[:number], states, seed)
-        batches = batches_of(lower)
+        lower_layers = LowerLayers(rbms[:number], states, seed)
+        batches = batches_of(lower_layers)
         if tied and number:
             rbm.adapt(batches)
             tie(rbms[number - 1], rbm)
@@ -153,8 +150,9 @@ def pretrain(
             batches,
             epochs=epochs[number],
             steps_per_epoch=steps,
-            validation_data=validation_data and lower.batches(validation_data),
-            callbacks=[*own, bar.of(number)],
+            validation_data=validation_data
+            and lower_layers.batches(validation_data),
+            callbacks=[*own, bar.callback(number)],
             verbose=0,
         )
         histories.append(history)
@@ -163,8 +161,104 @@ def pretrain(
     return histories
 
 
-def _source(x, batch_size, binarize, seed, cache):
-    """Function of a `Lower` that returns endless batches for its layer."""
+def tie(lower: RBM, upper: RBM) -> bool:
+    """Starts a layer from the transpose of the one below, if it fits.
+
+    W' = W^T, with the biases swapped: the two sides of the new layer are those
+    of the old one, and the stack is the same distribution as before, which
+    learning of the new layer can only improve by its bound.
+
+    Args:
+        lower: A trained `RBM`.
+        upper: The `RBM` above it. It is left as it is where its hidden side
+            has not the units that the visible side of `lower` has, or not the
+            same inverse temperature.
+
+    Returns:
+        Whether it has been done.
+
+    Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
+        for deep belief nets", sections 2 and 4.
+    """
+    if (
+        upper.visible != lower.hidden
+        or upper.hidden != lower.visible
+        or upper.inverse_temperature != lower.inverse_temperature
+    ):
+        return False
+    upper.kernel.assign(lower.kernel.numpy().T)
+    for own, other in (
+        (upper.visible_params, lower.hidden_params),
+        (upper.hidden_params, lower.visible_params),
+    ):
+        for name, variable in own.items():
+            variable.assign(other[name])
+    if upper.offsets is not None:
+        upper.offsets.start(upper.machine(), upper.data_mean.value)
+    return True
+
+
+def steps_per_execution(steps: int) -> int:
+    """Returns how many updates of an epoch to make in one compiled call.
+
+    Args:
+        steps: Number of updates in an epoch.
+
+    Returns:
+        The largest divisor of `steps` up to 50.
+    """
+    most = range(1, _MOST_STEPS_PER_EXECUTION + 1)
+    return max(number for number in most if steps % number == 0)
+
+
+def one_per_layer(name, value, count):
+    """Returns a list of one value for each layer.
+
+    Args:
+        name: The argument's name, for the error.
+        value: One value for all layers, or a list of one for each.
+        count: Number of layers.
+
+    Returns:
+        A list of `count` values.
+
+    Raises:
+        ValueError: If it is a list of another length.
+    """
+    values = list(value) if isinstance(value, list | tuple) else [value] * count
+    if len(values) != count:
+        raise ValueError(
+            f"`{name}` must be one value, or a list of {count}, one for each "
+            f"layer. Received: {name}={value!r}"
+        )
+    return values
+
+
+def check_finished_layers(name, folder, paths):
+    """Checks that no finished layer stands on one that is not.
+
+    It would have learned from other layers.
+
+    Args:
+        name: The argument's name, for the error.
+        folder: The argument's value.
+        paths: Paths of the layers' files, from the data on upwards.
+
+    Raises:
+        ValueError: If a file is there and one before it is not.
+    """
+    there = [path.exists() for path in paths]
+    if there != sorted(there, reverse=True):
+        raise ValueError(
+            f"`{name}` must hold the layers below each that it holds, which "
+            f"has learned from them: {paths[there.index(False)]} is missing. "
+            "Remove the later ones, or take another folder. Received: "
+            f"{name}={str(folder)!r}"
+        )
+
+
+def _batches_of(x, batch_size, binarize, seed, cache):
+    """Function of `LowerLayers` that returns endless batches for its layer."""
     if isinstance(x, tf.data.Dataset):
         if cache or binarize != "none":
             raise ValueError(
@@ -174,12 +268,14 @@ def _source(x, batch_size, binarize, seed, cache):
             )
         ends = x.cardinality() != tf.data.INFINITE_CARDINALITY
         endless = x.repeat() if ends else x
-        return lambda lower: lower.batches(endless)
+        return lambda lower_layers: lower_layers.batches(endless)
     batches = data.batches(x, batch_size, binarize, seed)
     if not cache:
-        return lambda lower: lower.batches(batches)
+        return lambda lower_layers: lower_layers.batches(batches)
     x = data.binarized(x, binarize, seed)
-    return lambda lower: data.batches(lower.array(x), batch_size, seed=seed)
+    return lambda lower_layers: data.batches(
+        lower_layers.array(x), batch_size, seed=seed
+    )
 
 
 def _steps(x, batch_size, steps_per_epoch):
@@ -210,3 +306,58 @@ def _save(rbm, path):
     aside = path.with_name(f"writing-{path.name}")
     rbm.save(aside)
     os.replace(aside, path)
+
+
+class _LayersProgress:
+    """Keras's progress bar over the updates of all layers.
+
+    Args:
+        updates: List of the number of updates of each layer.
+        verbose: Whether there is a bar.
+    """
+
+    def __init__(self, updates, verbose):
+        self.updates = updates
+        self.verbose = verbose
+        self._bar = None
+
+    def skip(self, number):
+        """Counts a layer as done."""
+        self.update(number, self.updates[number])
+
+    def callback(self, number):
+        """The callback for `fit` of a layer, numbered from 0 on."""
+        return _LayerCallback(self, number)
+
+    def update(self, number, updates, logs=None):
+        """Moves the bar to so many updates of a layer."""
+        if not self.verbose:
+            return
+        if self._bar is None:
+            self._bar = keras.utils.Progbar(
+                sum(self.updates),
+                width=20,
+                stateful_metrics=("layer", "error"),
+            )
+        done = sum(self.updates[:number]) + updates
+        values = [("layer", number + 1)]
+        if logs:
+            values.append(("error", float(logs["reconstruction_error"])))
+        self._bar.update(done, values, finalize=done == self._bar.target)
+
+
+class _LayerCallback(keras.callbacks.Callback):
+    def __init__(self, progress, number):
+        super().__init__()
+        self.progress = progress
+        self.number = number
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._before = epoch * self.params["steps"]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.progress.update(self.number, self._before + batch + 1, logs)
+
+    def on_train_end(self, logs=None):
+        if self.model.stop_training:  # Another callback has ended the layer.
+            self.progress.skip(self.number)

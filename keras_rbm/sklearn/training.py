@@ -1,4 +1,4 @@
-"""Updates of a model, compiled once for all models of one configuration."""
+"""Updates of the model of an estimator, compiled once per configuration."""
 
 import functools
 import json
@@ -63,7 +63,7 @@ def update(model, x):
 
 
 def _updates_of(model):
-    """What makes updates of a model, with the draws of `RBM.fit`.
+    """Returns the function that updates a model, with the draws of `RBM.fit`.
 
     Models that differ in weights, seed and learning rate alone share one
     compiled program: that of a cross-validation is compiled once.

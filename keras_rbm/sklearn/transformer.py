@@ -1,9 +1,13 @@
-"""A restricted Boltzmann machine as a transformer of scikit-learn."""
+"""`RBMTransformer`: a restricted Boltzmann machine for scikit-learn."""
 
+import numbers
+import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
+import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -12,11 +16,43 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from keras_rbm.chains import Chain
+from keras_rbm import checks, gibbs, likelihood, random, units
+from keras_rbm import machine as machine_lib
+from keras_rbm.chains import Chain, PersistentChain
+from keras_rbm.compiled import compiled
+from keras_rbm.models import RBM
 from keras_rbm.models.weights import check_finite
-from keras_rbm.sklearn import inference, rows, start, training
-from keras_rbm.sklearn.parameter import parameter
+from keras_rbm.sklearn import rows, training
 from keras_rbm.units import Units
+
+# How many parts of the data `RBM.adapt` looks at.
+_PARTS = 100
+
+
+def _parameter(name, key=None, transposed=False):
+    """A property: a parameter of `model_` as an array, which can be set.
+
+    Args:
+        name: Name of the model's attribute.
+        key: Key in it, or `None` where it is the variable itself.
+        transposed: Whether scikit-learn has it the other way round.
+
+    Returns:
+        A `property`, which gives a copy.
+    """
+
+    def variable(self):
+        found = getattr(self.model_, name)
+        return found if key is None else found[key]
+
+    def get(self) -> np.ndarray:
+        value = keras.ops.convert_to_numpy(variable(self)).copy()
+        return value.T if transposed else value
+
+    def set_(self, value):
+        variable(self).assign(value.T if transposed else value)
+
+    return property(get, set_)
 
 
 class RBMTransformer(
@@ -110,9 +146,9 @@ class RBMTransformer(
         self.visible_units = visible_units
         self.hidden_units = hidden_units
 
-    components_ = parameter("kernel", transposed=True)
-    intercept_hidden_ = parameter("hidden_params", "bias")
-    intercept_visible_ = parameter("visible_params", "bias")
+    components_ = _parameter("kernel", transposed=True)
+    intercept_hidden_ = _parameter("hidden_params", "bias")
+    intercept_visible_ = _parameter("visible_params", "bias")
 
     def fit(self, X: rows.Rows, y: Any = None) -> Self:
         """Learns from `n_iter` iterations over the examples.
@@ -129,7 +165,7 @@ class RBMTransformer(
                 diverged.
         """
         X = self._validated(X, reset=True)
-        start.check_examples(self, X)
+        self._check_examples(X)
         self._start(X, X.shape[0])
         passes = training.passes(
             self.model_, X, self.batch_size, self.random_state_
@@ -137,7 +173,7 @@ class RBMTransformer(
         for iteration in range(1, self.n_iter + 1):
             seconds = next(passes)
             if self.verbose:
-                score = inference.mean_score(self.model_, X, iteration)
+                score = self._mean_score(X, iteration)
                 print(
                     f"[{type(self).__name__}] Iteration {iteration}, "
                     f"pseudo-likelihood = {score:.2f}, time = {seconds:.2f}s"
@@ -163,7 +199,7 @@ class RBMTransformer(
         """
         first = not hasattr(self, "model_")
         X = self._validated(X, reset=first)
-        start.check_examples(self, X)
+        self._check_examples(X)
         if first:
             self._start(X)
         self.model_.optimizer.learning_rate = self.learning_rate
@@ -181,7 +217,11 @@ class RBMTransformer(
             Array of shape `(examples, n_components)`, of the dtype of `X`.
         """
         X = self._validated(X)
-        return inference.features(self.model_, X)
+        machine = self._machine(X)
+        h = np.empty((X.shape[0], self.model_.hidden.width), X.dtype)
+        for first, v in rows.parts(X):
+            h[first : first + len(v)] = machine_lib.hidden_mean(machine, v)
+        return h
 
     def score_samples(self, X: rows.Rows) -> np.ndarray:
         """n_features log p(v_i | v_-i), with a random site i of each example.
@@ -202,7 +242,7 @@ class RBMTransformer(
         """
         X = self._validated(X)
         rng = check_random_state(self.random_state)
-        return inference.scores(self.model_, X, rng.randint(2**31 - 1))
+        return self._scores(X, rng.randint(2**31 - 1))
 
     def gibbs(self, v: rows.Rows) -> np.ndarray:
         """One sweep of Gibbs sampling, h from p(h | v) and v from p(v | h).
@@ -218,7 +258,13 @@ class RBMTransformer(
         """
         v = self._validated(v)
         seed = self.random_state_.randint(2**31 - 1)
-        return inference.sweep(self.model_, v, seed)
+        machine, stream = self._machine(v), random.stream(seed)
+        return np.concatenate(
+            [
+                _sweep(machine, part, stream._replace(first_row=first))
+                for first, part in rows.parts(v)
+            ]
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -237,8 +283,143 @@ class RBMTransformer(
             dtype=(np.float64, np.float32),
         )
 
+    def _check_examples(self, X):
+        """Refuses examples that the visible units cannot stand for."""
+        if self.visible_units is None:
+            low, high = X.min(), X.max()
+            if low < 0 or high > 1:
+                warnings.warn(
+                    "`X` should hold values from 0 to 1, which is what binary "
+                    "units can stand for. Scale it, for example by "
+                    "MinMaxScaler(clip=True), or choose `visible_units`. "
+                    f"Received: X from {low:g} to {high:g}",
+                    stacklevel=3,
+                )
+            return
+        visible = self._visible(X.shape[1])
+        for _, part in rows.parts(X):
+            visible.check(part, "X")
+
     def _start(self, X, most_chains=np.inf):
+        """Gives the estimator a compiled model that has seen the data's mean.
+
+        `batch_size` chains, where no chain is given, are at most
+        `most_chains`.
+        """
         self.random_state_ = check_random_state(self.random_state)
         seed = self.random_state_.randint(2**31 - 1)
-        self.model_ = start.model(self, X, seed, most_chains)
-        self._n_features_out = self.model_.hidden.width
+        self._check_arguments()
+        rbm = RBM(
+            self._visible(X.shape[1]),
+            _units("hidden_units", self.hidden_units, self.n_components),
+            chain=_chain(self.chain, min(self.batch_size, most_chains)),
+            centered=self.centered,
+            kernel_initializer=keras.initializers.LecunNormal(seed),
+            kernel_regularizer=keras.regularizers.L2(self.weight_decay / 2)
+            if self.weight_decay
+            else None,
+            seed=seed,
+        )
+        rbm.compile(
+            keras.optimizers.SGD(float(self.learning_rate), self.momentum)
+        )
+        rbm.optimizer.build(rbm.trainable_variables)
+        rbm.adapt(_dataset(X, clipped=self.visible_units is None))
+        self.model_ = rbm
+        self._n_features_out = rbm.hidden.width
+
+    def _check_arguments(self):
+        checks.positive_integer("n_components", self.n_components)
+        checks.positive_integer("batch_size", self.batch_size)
+        checks.positive_number("learning_rate", self.learning_rate)
+        for name, kind, below, what in (
+            ("n_iter", numbers.Integral, np.inf, "an integer, 0 or more"),
+            ("weight_decay", numbers.Real, np.inf, "0 or more"),
+            ("momentum", numbers.Real, 1, "from 0 up to 1"),
+        ):
+            value = getattr(self, name)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, kind)
+                or not 0 <= value < below
+            ):
+                raise ValueError(
+                    f"`{name}` must be {what}. Received: {name}={value!r}"
+                )
+
+    def _visible(self, features):
+        visible = _units("visible_units", self.visible_units, features)
+        if visible.width != features:
+            raise ValueError(
+                "`visible_units` must give units of as many columns as there "
+                f"are features, {features}. Received: visible_units="
+                f"{self.visible_units!r}, of width {visible.width}"
+            )
+        return visible
+
+    def _machine(self, X):
+        """The machine in the dtype of the examples."""
+        return machine_lib.cast(self.model_.machine(), X.dtype.name)
+
+    def _scores(self, X, seed):
+        """n_features log p(v_i | v_-i) of each row, at a site of its own."""
+        machine, stream = self._machine(X), random.stream(seed)
+        found = np.empty(X.shape[0], X.dtype)
+        for first, v in rows.parts(X):
+            # The address of the draw is the row itself, not its number.
+            own = rows.checksums(v) - np.arange(len(v), dtype="uint32")
+            found[first : first + len(v)] = (
+                likelihood.stochastic_pseudo_log_likelihood(
+                    machine,
+                    self.model_.visible.nearest(v),
+                    stream._replace(first_row=own.view("int32")),
+                )
+            )
+        return found
+
+    def _mean_score(self, X, seed):
+        """Mean of the scores; NaN where the visible units have no states."""
+        if not likelihood.pseudo_likelihood_is_defined(self.model_.visible):
+            return np.nan
+        return self._scores(X, seed).mean()
+
+
+_sweep = compiled(gibbs.sweep)
+
+
+def _units(name, function, size):
+    if function is None:
+        return units.Bernoulli(size)
+    found = function(size) if callable(function) else None
+    if not isinstance(found, units.Units):
+        raise ValueError(
+            f"`{name}` must be a function of the number of units that returns "
+            f"Units, such as keras_rbm.units.Gaussian. Received: {name}="
+            f"{function!r}"
+        )
+    return found
+
+
+def _chain(chain, num_chains):
+    """A chain of the estimator's own; that of the user stays as it is."""
+    if chain is None:
+        return PersistentChain(num_chains, name="chain")
+    if not isinstance(chain, Chain):
+        raise ValueError(
+            "`chain` must be a Chain, such as PersistentChain(100), or None. "
+            f"Received: chain={chain!r}"
+        )
+    return type(chain).from_config(chain.get_config() | {"name": "chain"})
+
+
+def _dataset(x, clipped):
+    """The examples in so few batches that all of them are looked at."""
+
+    def parts():
+        for _, part in rows.parts(x, max(1000, -(-x.shape[0] // _PARTS))):
+            yield np.clip(part, 0, 1) if clipped else part
+
+    shape = (None, x.shape[1])
+    return tf.data.Dataset.from_generator(
+        parts, output_signature=tf.TensorSpec(shape, x.dtype.name)
+    )

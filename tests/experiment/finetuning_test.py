@@ -17,7 +17,8 @@ from keras_rbm import (
     data,
     experiment,
 )
-from keras_rbm.experiment import labelled
+from keras_rbm.experiment.finetuning import without_labels
+from keras_rbm.experiment.run_folder import RunFolder
 from tests.callbacks import events
 
 CLASSES = 3
@@ -47,13 +48,13 @@ def network():
 
 
 def pretrain(model, data, output, describe=None, resume=False):
-    """A stand-in: it leaves weights behind that are told by their scale."""
+    """A stand-in: it leaves weights behind that their scale tells apart."""
     assert data.width == 12
     assert data.picture is None
     for rbm in model.rbms:
         rbm.kernel.assign(100 * rbm.kernel)
     path = f"{output}/model.keras"
-    experiment.files.describe(describe, output, resume)
+    RunFolder(output, resume).write_config(describe)
     model.save(path)
 
 
@@ -77,22 +78,22 @@ def finetune(model, output, **kwargs):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     output = tmp_path_factory.mktemp("finetuning")
-    figures = finetune(network(), output, describe=lambda: "seed = 0\n")
-    return output, figures
+    results = finetune(network(), output, describe=lambda: "seed = 0\n")
+    return output, results
 
 
-def test_it_learns_and_tells_the_errors(finished):
-    output, figures = finished
-    assert json.loads((output / "finetuning.json").read_text()) == figures
+def test_it_learns_and_reports_the_errors(finished):
+    output, results = finished
+    assert json.loads((output / "finetuning.json").read_text()) == results
     classifier = keras.models.load_model(output / "classifier.keras")
     for split, count in (("train", 100), ("validation", 20), ("test", 50)):
         x = getattr(DATA, split)
         answers = classifier.predict(x[:, :12], verbose=0).argmax(axis=1)
         wrong = (answers != x[:, 12:].argmax(axis=1)).sum()
-        assert figures[f"{split}_wrong"] == wrong
-        assert figures[f"{split}_error"] == wrong / count
-    assert figures["test_error"] <= 0.05
-    assert "test error" in experiment.told(figures)
+        assert results[f"{split}_wrong"] == wrong
+        assert results[f"{split}_error"] == wrong / count
+    assert results["test_error"] <= 0.05
+    assert "test error" in experiment.error_summary(results)
     text = (output / "history.csv").read_text()
     assert "val_error" in text.splitlines()[0]
     assert len(text.splitlines()) == 31
@@ -317,7 +318,7 @@ def test_bad_arguments_are_refused(kwargs, message, tmp_path):
 
 
 def test_features_are_what_is_left_of_the_labels():
-    found, _ = labelled.features(DATA, CLASSES)
+    found, _ = without_labels(DATA, CLASSES)
     np.testing.assert_array_equal(found.test, DATA.test[:, :12])
     assert found.image_shape == (3, 4)
     pixels = data.with_labels(
@@ -325,6 +326,6 @@ def test_features_are_what_is_left_of_the_labels():
     )
     matrix = np.vstack([2 * np.eye(4), np.zeros((3, 4))])
     other = data.Data("pixels", pixels, picture=data.Picture(matrix))
-    found, _ = labelled.features(other, 3)
+    found, _ = without_labels(other, 3)
     assert found.train.dtype == np.uint8
     np.testing.assert_array_equal(found.picture.matrix, 2 * np.eye(4))

@@ -9,6 +9,7 @@ import pytest
 
 from keras_rbm import RBM, DeepBeliefNetwork, PersistentChain, data, experiment
 from keras_rbm.callbacks import Checkpoint
+from keras_rbm.networks import LowerLayers
 from tests.machines import assert_same_states
 
 RUN = functools.partial(
@@ -97,14 +98,13 @@ def test_a_stopped_run_goes_on_within_its_layer(finished, tmp_path):
 def test_a_layer_is_not_resumed_on_other_layers(finished):
     output, _ = finished
     other = network()
-    lower = experiment.pretraining.networks.Lower(other.rbms[:1])
+    lower_layers = LowerLayers(other.rbms[:1])
     with pytest.raises(ValueError, match=r"other settings.*lower"):
         RUN(
             other.rbms[1],
-            tiny(),
+            experiment.UpperLayerData(tiny(), lower_layers),
             str(output / "layer-2"),
             resume=True,
-            lower=lower,
         )
 
 

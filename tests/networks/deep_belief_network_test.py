@@ -1,4 +1,4 @@
-"""A stack of RBMs as a Keras model, and as a distribution."""
+"""A stack of RBMs as a Keras model, a distribution, and dense layers."""
 
 import functools
 import itertools
@@ -6,6 +6,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_rbm import (
     RBM,
@@ -15,6 +16,7 @@ from keras_rbm import (
     Softmax,
     Spin,
 )
+from tests import machines
 from tests.machines import (
     assert_law,
     assert_means,
@@ -181,3 +183,226 @@ def test_bad_examples_are_refused():
     for method in (NETWORK, NETWORK.up, NETWORK.reconstruct):
         with pytest.raises(ValueError, match=r"`v` must have shape .*, 4\)"):
             method(np.zeros((3, 5), "float32"))
+
+
+# The network as dense layers.
+
+PIXELS = data(32, 6)
+CLASSES = PIXELS[:, :3].argmax(axis=1)
+DENSE_ERROR = rounding("float32", 2.0, operations=30)
+
+
+def two_layers(hidden=3, **kwargs):
+    rbms = [RBM(6, 4, seed=1, **kwargs), RBM(4, hidden, seed=2, **kwargs)]
+    for number, rbm in enumerate(rbms):
+        rng = np.random.default_rng(number)
+        for variable in rbm.trainable_variables:
+            if "precision" not in variable.name:
+                variable.assign(rng.normal(size=variable.shape))
+    return DeepBeliefNetwork(rbms)
+
+
+def test_a_classifier_goes_up_as_the_network_does():
+    model = two_layers(inverse_temperature=1.5)
+    classifier = model.to_classifier(3)
+    names = [layer.name for layer in classifier.layers]
+    assert names == ["layer_1", "layer_2", "classes"]
+    below = keras.Model(classifier.inputs[0], classifier.layers[1].output)
+    np.testing.assert_allclose(below(PIXELS), model(PIXELS), atol=DENSE_ERROR)
+    # At the start it knows nothing of the classes.
+    np.testing.assert_allclose(classifier(PIXELS), 1 / 3, atol=DENSE_ERROR)
+    before = model.rbms[0].kernel.numpy()
+    classifier.compile(
+        keras.optimizers.Adam(0.1),
+        "sparse_categorical_crossentropy",
+        run_eagerly=True,
+    )
+    first, *_, last = classifier.fit(
+        PIXELS, CLASSES, epochs=15, verbose=0
+    ).history["loss"]
+    assert last < 0.9 * first
+    np.testing.assert_array_equal(model.rbms[0].kernel, before)
+
+
+def test_dropout_and_the_norm_are_where_they_are_said_to_be():
+    classifier = two_layers().to_classifier(
+        3, dropout=[0.5, 0.4], input_dropout=0.2, max_norm=1.0
+    )
+    rates = [getattr(layer, "rate", None) for layer in classifier.layers]
+    assert rates == [0.2, None, 0.5, None, 0.4, None]
+    for layer in classifier.layers[1:4:2]:
+        # MaxNorm adds Keras's epsilon to what it divides by.
+        norms = np.linalg.norm(layer.kernel, axis=0)
+        assert norms.max() <= 1.0 + DENSE_ERROR
+        assert layer.kernel_constraint.axis == 0
+    assert classifier.layers[-1].kernel_constraint is None
+
+
+def test_the_same_network_from_a_random_start():
+    classifier = two_layers().to_classifier(3, dropout=0.5)
+    other = keras.models.clone_model(classifier)
+    assert [type(layer) for layer in other.layers] == [
+        type(layer) for layer in classifier.layers
+    ]
+    first, second = classifier.layers[0].kernel, other.layers[0].kernel
+    assert first.shape == second.shape
+    assert (first.numpy() != second.numpy()).any()
+    # Glorot's uniform start, of a variance of 2 / (6 + 4).
+    assert np.abs(second).max() <= np.sqrt(6 / 10)
+
+
+@pytest.mark.parametrize("hidden", [3, Gaussian(3, precision=2.0)], ids=repr)
+def test_an_autoencoder_is_the_way_up_and_down(hidden):
+    model = two_layers(hidden)
+    autoencoder = model.to_autoencoder()
+    names = [layer.name for layer in autoencoder.layers]
+    assert names == ["encoder_1", "code", "decoder_2", "decoder_1"]
+    np.testing.assert_allclose(
+        autoencoder(PIXELS),
+        model.predict_reconstruction(PIXELS),
+        atol=DENSE_ERROR,
+    )
+    encoder = keras.Model(
+        autoencoder.inputs[0], autoencoder.get_layer("code").output
+    )
+    np.testing.assert_allclose(encoder(PIXELS), model(PIXELS), atol=DENSE_ERROR)
+
+
+def test_the_activation_of_the_code():
+    autoencoder = two_layers().to_autoencoder(code_activation="linear")
+    assert autoencoder.get_layer("code").activation is (
+        keras.activations.linear
+    )
+    assert autoencoder.layers[0].activation is keras.activations.sigmoid
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"num_classes": 0}, "`num_classes` must be a positive integer"),
+        ({"dropout": 1.0}, "`dropout` must be a number between 0 and 1"),
+        ({"dropout": [0.5]}, "`dropout` must be one value, or a list of 2"),
+        ({"input_dropout": -0.1}, "`input_dropout` must be a number"),
+        ({"max_norm": 0}, "`max_norm` must be positive"),
+    ],
+)
+def test_bad_arguments_of_a_classifier_are_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        two_layers().to_classifier(**{"num_classes": 3, **kwargs})
+
+
+def test_units_without_an_activation_are_refused():
+    model = two_layers(Softmax(2, 2))
+    with pytest.raises(ValueError, match="use the RBM itself as a layer"):
+        model.to_classifier(3)
+    assert model.to_autoencoder(code_activation="linear").built
+
+
+def test_images_come_out_in_full_precision_under_a_mixed_policy():
+    rbms = [
+        RBM(4, 3, dtype="mixed_bfloat16"),
+        RBM(3, 2, dtype="mixed_bfloat16"),
+    ]
+    autoencoder = DeepBeliefNetwork(rbms).to_autoencoder()
+    assert autoencoder(np.zeros((1, 4), "float32")).dtype == "float32"
+    assert autoencoder.get_layer("code").compute_dtype == "bfloat16"
+
+
+# The network as a SavedModel.
+
+EXAMPLES = machines.data(40, 6)
+
+
+def randomized(*widths):
+    return DeepBeliefNetwork(
+        [
+            machines.randomized(RBM(*side, seed=number), number)
+            for number, side in enumerate(itertools.pairwise(widths))
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def exported():
+    return randomized(6, 5, 4, 3)
+
+
+@pytest.fixture(scope="module")
+def folder(exported, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served") / "model"
+    exported.export(folder, verbose=False)  # Without a call before.
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder):
+    return tf.saved_model.load(folder)
+
+
+def test_served_features_are_those_of_the_network(served, exported):
+    # Three layers of sums of products up to 4, of slopes up to 1.
+    bound = machines.rounding("float32", 4.0, 3 * 8)
+    for name in ("serve", "features"):
+        found = getattr(served, name)(EXAMPLES)
+        np.testing.assert_allclose(
+            found, exported(EXAMPLES), rtol=0, atol=bound
+        )
+        (found,) = served.signatures[name](tf.constant(EXAMPLES)).values()
+        np.testing.assert_allclose(
+            found, exported(EXAMPLES), rtol=0, atol=bound
+        )
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "seed"), [(1, 0), (20, 2**40 + 1), (3, 2**63 - 1)]
+)
+def test_served_samples_are_those_of_the_network(
+    served, exported, sweeps, seed
+):
+    """Up by draws, sweeps in the topmost RBM, and draws down."""
+    below_the_top = DeepBeliefNetwork(exported.rbms[:-1])
+    start = below_the_top.sample_up(EXAMPLES, seed)
+    expected = exported.sample(None, sweeps, seed, start=start)
+    # Were a probability within rounding of its draw (2e-7 of 10,000 draws of
+    # fixed seeds), a state could differ.
+    found = served.sample(EXAMPLES, sweeps, tf.constant(seed, tf.int64))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_of_one_layer_served_samples_are_the_rbms(tmp_path):
+    model = randomized(6, 4)
+    model.export(tmp_path / "model", verbose=False)
+    served = tf.saved_model.load(tmp_path / "model")
+    found = served.sample(EXAMPLES, 5, 7)
+    expected = model.rbms[0].sample(start=EXAMPLES, num_sweeps=5, seed=7)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_xla_is_not_needed(folder):
+    assert not machines.xla_in(folder)
+
+
+def test_what_is_served_is_a_keras_layer(folder, served):
+    layer = keras.layers.TFSMLayer(folder, call_endpoint="features")
+    np.testing.assert_array_equal(layer(EXAMPLES), served.features(EXAMPLES))
+
+
+def test_layers_of_other_dtypes(tmp_path):
+    lowest = machines.randomized(RBM(6, 5, seed=0, dtype="float64"))
+    model = DeepBeliefNetwork([lowest, RBM(5, 4, seed=1)])
+    model.export(tmp_path / "model", verbose=False)
+    served = tf.saved_model.load(tmp_path / "model")
+    found = served.sample(EXAMPLES, 2, 3)
+    start = DeepBeliefNetwork([lowest]).sample_up(EXAMPLES, 3)
+    expected = model.sample(None, 2, 3, start=start)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype
+
+
+def test_other_formats_know_the_shape_without_a_call(exported, monkeypatch):
+    given = []
+    monkeypatch.setattr(keras.Model, "export", lambda *args: given.extend(args))
+    exported.export("model.onnx", "onnx")
+    assert given[:3] == [exported, "model.onnx", "onnx"]
+    (spec,) = given[4]
+    assert (spec.shape, spec.dtype) == ((None, 6), "float32")

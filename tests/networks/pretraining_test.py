@@ -6,11 +6,20 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import RBM, DeepBeliefNetwork, PersistentChain, data
-from keras_rbm.networks import Lower, pretraining
+from keras_rbm import machine as machine_lib
+from keras_rbm.networks import (
+    LowerLayers,
+    pretraining,
+    steps_per_execution,
+    tie,
+)
+from tests import machines
 from tests.machines import assert_same_states, batches, rounding
 from tests.machines import data as made_up
+from tests.oracle import Oracle, all_states
 
 X = made_up(48)
+ORACLE = Oracle.draw(5, 4, seed=1)
 ARGUMENTS = {
     "epochs": [2, 1],
     "learning_rate": [0.5, 0.2],
@@ -45,7 +54,7 @@ def by_hand(states="means", epochs=(2, 1)):
     first.fit(x, epochs=epochs[0], steps_per_epoch=3, verbose=0)
     second.compile(keras.optimizers.SGD(0.2), run_eagerly=True)
     second.fit(
-        Lower([first], states, seed=7).batches(x),
+        LowerLayers([first], states, seed=7).batches(x),
         epochs=epochs[1],
         steps_per_epoch=3,
         verbose=0,
@@ -175,10 +184,10 @@ def test_a_tied_layer_starts_from_the_one_below():
 
 def test_one_bar_goes_over_all_layers(capsys):
     network().pretrain(X, **{**ARGUMENTS, "verbose": 1})
-    shown = capsys.readouterr().out
-    assert "9/9" in shown  # 3 updates in each of 3 epochs.
-    assert shown.count("\n") == 1
-    assert "layer: 2" in shown
+    printed = capsys.readouterr().out
+    assert "9/9" in printed  # 3 updates in each of 3 epochs.
+    assert printed.count("\n") == 1
+    assert "layer: 2" in printed
     network().pretrain(X, **ARGUMENTS)
     assert capsys.readouterr().out == ""
 
@@ -237,3 +246,40 @@ def test_compiled_with_a_rate_of_the_run_and_a_smaller_last_batch(monkeypatch):
         np.testing.assert_allclose(
             rbm.kernel, other.kernel, atol=rounding("float32", 1.0, 64)
         )
+
+
+def test_the_law_of_what_is_between_stays_the_same():
+    """p(h) of the lower machine is p(v) of the upper one."""
+    lower, upper = machines.rbm(ORACLE), RBM(4, 5, seed=1)
+    upper.data_mean.assign(np.linspace(0.1, 0.4, 4))
+    assert tie(lower, upper)
+    h = all_states(4).astype("float32")
+    turned = machine_lib.flip(lower.machine())
+    np.testing.assert_allclose(
+        upper.free_energy(h),
+        machine_lib.free_energy(turned, h),
+        atol=rounding("float32", 20.0, operations=10),
+    )
+    # The offsets fit the new parameters.
+    np.testing.assert_allclose(
+        upper.offsets.hidden,
+        upper.predict_hidden(np.linspace(0.1, 0.4, 4)[None])[0],
+        atol=rounding("float32", 1.0, operations=10),
+    )
+
+
+def test_other_shapes_and_temperatures_are_left_alone():
+    lower = machines.rbm(ORACLE)
+    for upper in (
+        RBM(4, 6, seed=1),
+        RBM(4, 5, seed=1, inverse_temperature=ORACLE.beta + 1),
+    ):
+        before = upper.kernel.numpy()
+        assert not tie(lower, upper)
+        np.testing.assert_array_equal(upper.kernel, before)
+
+
+def test_steps_per_execution_divide_the_epoch():
+    assert steps_per_execution(550) == 50
+    assert steps_per_execution(1020) == 34
+    assert steps_per_execution(7) == 7

@@ -310,7 +310,7 @@ def test_units_of_other_types():
         estimator.fit(x).score_samples(x)
 
 
-def test_values_out_of_range_are_told():
+def test_values_out_of_range_warn():
     # Here a warning is an error.
     with pytest.raises(UserWarning, match=r"from 0 to 1.*Received: X from"):
         RBMTransformer(**SMALL).fit(2 * examples())
@@ -345,7 +345,7 @@ def test_bad_arguments(argument):
 
 
 @pytest.mark.filterwarnings("ignore:`X` should hold values:UserWarning")
-def test_divergence_is_told():
+def test_divergence_is_reported():
     with pytest.raises(ValueError, match="diverged"):
         RBMTransformer(**SMALL | {"learning_rate": 1e38}).fit(1e30 * examples())
 

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import RBM, DeepBeliefNetwork, data
-from keras_rbm.models import stream_checks
-from keras_rbm.networks import Lower
+from keras_rbm.models import examples
+from keras_rbm.networks import LowerLayers, PictureOfLayer
 from tests.machines import assert_means, batches, rounding
 from tests.machines import data as made_up
 
@@ -27,24 +27,24 @@ ERROR = rounding("float32", 1.0, operations=20)
 
 
 def test_means_of_batches_and_of_arrays(monkeypatch):
-    lower = Lower(RBMS)
-    found = np.concatenate(list(lower.batches(batches(X))))
+    lower_layers = LowerLayers(RBMS)
+    found = np.concatenate(list(lower_layers.batches(batches(X))))
     np.testing.assert_allclose(found, MEANS, atol=ERROR)
-    np.testing.assert_allclose(lower.array(X), MEANS, atol=ERROR)
+    np.testing.assert_allclose(lower_layers.array(X), MEANS, atol=ERROR)
     pixels = np.round(255 * X).astype("uint8")
-    np.testing.assert_allclose(lower.array(pixels), MEANS, atol=ERROR)
-    assert lower.array(X).dtype == np.float32
+    np.testing.assert_allclose(lower_layers.array(pixels), MEANS, atol=ERROR)
+    assert lower_layers.array(X).dtype == np.float32
 
 
 def test_without_layers_data_are_as_they_were():
     dataset = batches(X)
-    assert Lower([]).batches(dataset) is dataset
-    assert Lower([]).array(X) is X
+    assert LowerLayers([]).batches(dataset) is dataset
+    assert LowerLayers([]).array(X) is X
 
 
 def test_labels_and_weights_stay():
     y, weight = np.arange(48), np.linspace(0, 1, 48)
-    dataset = Lower(RBMS).batches(batches(X, y, weight, size=24))
+    dataset = LowerLayers(RBMS).batches(batches(X, y, weight, size=24))
     h, found_y, found_weight = next(iter(dataset))
     np.testing.assert_allclose(h, MEANS[:24], atol=ERROR)
     np.testing.assert_array_equal(found_y, y[:24])
@@ -53,43 +53,45 @@ def test_labels_and_weights_stay():
 
 def test_later_learning_does_not_count():
     rbms = stack()
-    lower = Lower(rbms)
-    dataset = lower.batches(batches(X, size=48))
+    lower_layers = LowerLayers(rbms)
+    dataset = lower_layers.batches(batches(X, size=48))
     rbms[0].kernel.assign(0 * rbms[0].kernel)
     np.testing.assert_allclose(next(iter(dataset)), MEANS, atol=ERROR)
-    assert lower.settings() == Lower(RBMS).settings()
-    assert lower.settings() != Lower(rbms).settings()
+    assert lower_layers.settings() == LowerLayers(RBMS).settings()
+    assert lower_layers.settings() != LowerLayers(rbms).settings()
 
 
 def test_draws_depend_on_the_seed_the_step_and_the_row_alone():
-    lower = Lower(RBMS, "draws", seed=3)
+    lower_layers = LowerLayers(RBMS, "draws", seed=3)
     endless = data.batches(X, 16, seed=5)
-    four = list(lower.batches(endless).take(4))
-    for x, y in zip(four, lower.batches(endless).take(4), strict=True):
+    four = list(lower_layers.batches(endless).take(4))
+    for x, y in zip(four, lower_layers.batches(endless).take(4), strict=True):
         np.testing.assert_array_equal(x, y)
     # Resumed at step 2, with the batches of then.
     rest = data.batches(X, 16, seed=5, first_step=2)
-    for x, y in zip(four[2:], lower.batches(rest, 2).take(2), strict=True):
+    for x, y in zip(
+        four[2:], lower_layers.batches(rest, 2).take(2), strict=True
+    ):
         np.testing.assert_array_equal(x, y)
     same = batches(np.repeat(X[:1], 48, axis=0), size=16)
-    first, second, _ = lower.batches(same)
+    first, second, _ = lower_layers.batches(same)
     assert (first.numpy() != second.numpy()).any()
-    other = next(iter(Lower(RBMS, "draws", seed=4).batches(same)))
+    other = next(iter(LowerLayers(RBMS, "draws", seed=4).batches(same)))
     assert (first.numpy() != other.numpy()).any()
     assert set(np.unique(four)) == {0.0, 1.0}
 
 
 def test_draws_of_arrays_do_not_depend_on_how_they_are_cut(monkeypatch):
-    lower = Lower(RBMS, "draws", seed=3)
-    whole = lower.array(X)
-    monkeypatch.setattr("keras_rbm.networks.lower._ROWS", 24)
-    np.testing.assert_array_equal(lower.array(X), whole)
+    lower_layers = LowerLayers(RBMS, "draws", seed=3)
+    whole = lower_layers.array(X)
+    monkeypatch.setattr("keras_rbm.networks.lower_layers._ROWS", 24)
+    np.testing.assert_array_equal(lower_layers.array(X), whole)
 
 
 def test_draws_have_the_law_of_draws_in_each_layer():
     """E[h_2] over draws of h_1, by enumeration of the 16 states of h_1."""
     v = np.repeat(X[:1], 20_000, axis=0)
-    h = Lower(RBMS, "draws", seed=0).array(v)
+    h = LowerLayers(RBMS, "draws", seed=0).array(v)
     p = np.asarray(RBMS[0].predict_hidden(X[:1]))[0]
     states = np.array(np.meshgrid(*[[0.0, 1.0]] * 4)).reshape(4, -1).T
     law = np.prod(np.where(states == 1, p, 1 - p), axis=1)
@@ -100,12 +102,34 @@ def test_draws_have_the_law_of_draws_in_each_layer():
 
 
 def test_fit_need_not_look_at_the_batches():
-    dataset = Lower(RBMS[:1]).batches(data.batches(X, 16))
-    assert stream_checks.is_known(dataset, RBMS[1].visible)
+    dataset = LowerLayers(RBMS[:1]).batches(data.batches(X, 16))
+    assert examples.is_known(dataset, RBMS[1].visible)
     assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
     assert dataset.element_spec.shape == (16, 4)
 
 
+def test_a_layer_is_drawn_by_means_all_the_way_down():
+    network = DeepBeliefNetwork(stack())
+    picture = LowerLayers(RBMS).picture(None)
+    assert isinstance(picture, PictureOfLayer)
+    down = np.asarray(network.down(MEANS))
+    np.testing.assert_allclose(picture.intensities(MEANS), down, atol=ERROR)
+    first, second = (np.asarray(rbm.kernel) for rbm in RBMS)
+    steps = np.eye(3, dtype="float32")
+    expected = steps @ second.T @ first.T
+    np.testing.assert_allclose(picture.directions(steps), expected, rtol=1e-5)
+    # The data have a picture of their own.
+    own = data.Picture(2 * np.eye(5, dtype="float32"), 1.0)
+    picture = LowerLayers(RBMS).picture(own)
+    np.testing.assert_allclose(
+        picture.intensities(MEANS), 2 * down + 1, atol=3 * ERROR
+    )
+    np.testing.assert_allclose(
+        picture.directions(steps), 2 * expected, rtol=1e-5
+    )
+    assert LowerLayers([]).picture(own) is own
+
+
 def test_other_states_are_refused():
     with pytest.raises(ValueError, match="`states` must be one of"):
-        Lower(RBMS, "samples")
+        LowerLayers(RBMS, "samples")

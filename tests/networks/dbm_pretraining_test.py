@@ -1,7 +1,5 @@
 """The halves of a deep Boltzmann machine, and how they are joined."""
 
-import importlib
-
 import keras
 import numpy as np
 import pytest
@@ -18,11 +16,11 @@ from keras_rbm import (
     data,
     networks,
 )
+from keras_rbm import machine as machine_lib
+from keras_rbm.networks import dbm_pretraining
 from tests.machines import rounding
 from tests.oracle import all_states
 
-# The function has the module's name.
-halves_lib = importlib.import_module("keras_rbm.networks.halves")
 ERROR = rounding("float64", 10.0, 10)
 
 
@@ -32,9 +30,9 @@ def dbm(features=4, chain=None, **kwargs):
     )
 
 
-def drawn_halves(model, seed=0):
+def random_halves(model, seed=0):
     """Halves with random parameters, offsets and chains."""
-    network = networks.halves(model)
+    network = networks.split_dbm(model)
     rng = np.random.default_rng(seed)
     for rbm in network.rbms:
         for variable in rbm.weights:
@@ -46,8 +44,8 @@ def drawn_halves(model, seed=0):
 @pytest.fixture(scope="module")
 def joined():
     model = dbm(chain=PersistentChain(5))
-    network = drawn_halves(model)
-    networks.join(network, model)
+    network = random_halves(model)
+    networks.join_dbm(network, model)
     return model, network
 
 
@@ -71,7 +69,8 @@ def test_the_outer_layers_are_a_copy_of_those_of_the_halves(joined):
     np.testing.assert_allclose(
         model.predict_visible(h1), lower.predict_visible(h1) / 2, atol=ERROR
     )
-    _, top = np.split(RBM.predict_visible(model, h1), [4], axis=1)
+    means = machine_lib.visible_mean(model.machine(), h1.astype("float64"))
+    _, top = np.split(means, [4], axis=1)
     np.testing.assert_allclose(top, upper.predict_hidden(h1) / 2, atol=ERROR)
 
 
@@ -89,8 +88,8 @@ def test_offsets_and_chains_go_on(joined):
 
 def test_without_offsets_and_particles():
     model = dbm(chain=ContrastiveDivergence(), centered=False)
-    network = drawn_halves(model)
-    networks.join(network, model)
+    network = random_halves(model)
+    networks.join_dbm(network, model)
     assert network.rbms[0].offsets is None
     np.testing.assert_allclose(
         model.predict_visible(np.zeros((1, 3))),
@@ -107,7 +106,7 @@ def test_what_the_halves_have_of_the_model():
         inverse_temperature=0.5,
         kernel_constraint=keras.constraints.MaxNorm(3.0),
     )
-    for rbm in networks.halves(model).rbms:
+    for rbm in networks.split_dbm(model).rbms:
         assert rbm.chain.num_chains == 7
         assert rbm.parameters.kernel_regularizer == regularizer
         assert rbm.inverse_temperature == 0.5
@@ -121,7 +120,7 @@ def test_pretraining_is_a_better_start():
     model = DeepBoltzmannMachine(16, 8, 4, PersistentChain(50), seed=0)
     model.adapt(patterns)
     before = model.log_likelihood(patterns).lower
-    networks.pretrain_halves(
+    networks.pretrain_dbm(
         model,
         patterns,
         epochs=300,
@@ -138,21 +137,21 @@ def test_pretraining_is_a_better_start():
 def test_only_binary_machines_have_halves():
     for model in (RBM(4, 3), dbm(Gaussian(4, precision=1.0)), None):
         with pytest.raises(ValueError, match="`model` must be a DeepBoltz"):
-            networks.halves(model)
+            networks.split_dbm(model)
 
 
 def test_grey_bytes_and_batches_are_doubled():
     x = np.array([[0, 255, 51, 0]] * 6, "uint8")
-    (array,) = {tuple(row) for row in halves_lib._doubled(x).tolist()}
+    (array,) = {tuple(row) for row in dbm_pretraining._as_counts(x).tolist()}
     np.testing.assert_allclose(array, [0, 2, 0.4, 0], rtol=1e-6)
     batches = tf.data.Dataset.from_tensor_slices(x / np.float32(255)).batch(4)
-    for batch in halves_lib._doubled(batches):
+    for batch in dbm_pretraining._as_counts(batches):
         np.testing.assert_allclose(batch, [array] * len(batch), rtol=1e-6)
-    assert halves_lib._doubled(None) is None
+    assert dbm_pretraining._as_counts(None) is None
 
 
 def test_other_stacks_are_not_joined():
     model = dbm()
     other = DeepBeliefNetwork([RBM(4, 3), RBM(3, 2)])
-    with pytest.raises(ValueError, match="`network` must be what `halves`"):
-        networks.join(other, model)
+    with pytest.raises(ValueError, match="`network` must be what `split_dbm`"):
+        networks.join_dbm(other, model)

@@ -1,4 +1,4 @@
-"""Greedy training of a deep Boltzmann machine: its two halves as RBMs."""
+"""Greedy pretraining of a deep Boltzmann machine, by two RBMs of its halves."""
 
 import keras
 import tensorflow as tf
@@ -13,8 +13,40 @@ from keras_rbm.typing import Examples
 _COPIES = 2
 
 
-def halves(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
-    """The lower and the upper half of a deep Boltzmann machine, as RBMs.
+def pretrain_dbm(
+    model: DeepBoltzmannMachine,
+    x: Examples,
+    validation_data: Examples | None = None,
+    **kwargs,
+) -> list[keras.callbacks.History | None]:
+    """Trains both halves of a deep Boltzmann machine, and joins them.
+
+    Args:
+        model: A `DeepBoltzmannMachine` of binary features.
+        x: Examples v: an array of shape `(examples, features.width)`, uint8
+            (in units of 1/255) or floating, or a `tf.data.Dataset` of batches.
+        validation_data: The same, or `None`.
+        **kwargs: Further arguments of `networks.pretrain`, but for `binarize`
+            and `cache`: grey values stay such.
+
+    Returns:
+        List of Keras `History`, one for each half.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Salakhutdinov and Hinton (2009), section 3.1.
+    """
+    network = split_dbm(model)
+    histories = network.pretrain(
+        _as_counts(x), validation_data=_as_counts(validation_data), **kwargs
+    )
+    join_dbm(network, model)
+    return histories
+
+
+def split_dbm(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
+    """Makes two RBMs of the lower and the upper half of a DBM.
 
     In the whole, the middle layer has inputs from both sides. While one of
     them is missing, the other one stands for it: the lower half has two copies
@@ -24,8 +56,8 @@ def halves(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
         p(h1 | h2) = sigmoid(2 W2 h2 + b'),   p(h2 | h1) = sigmoid(W2^T h1 + c)
 
     which are RBMs with `Binomial(n, 2)` units on the outer sides. They learn
-    as any stack does, from examples times 2 (see `data.counts`); `join` brings
-    what they have learned back.
+    as any stack does, from examples times 2 (see `data.counts`); `join_dbm`
+    brings what they have learned back.
 
     Args:
         model: A `DeepBoltzmannMachine` of binary features.
@@ -64,13 +96,11 @@ def halves(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
         )
 
     lower = half(_copies(model.features), model.hidden, 1)
-    return DeepBeliefNetwork(
-        [lower, half(model.hidden, _copies(model.top), 2)],
-        dtype=model.dtype_policy,
-    )
+    upper = half(model.hidden, _copies(model.top), 2)
+    return DeepBeliefNetwork([lower, upper], dtype=model.dtype_policy)
 
 
-def join(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
+def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     """Starts a deep Boltzmann machine from its trained halves.
 
     The middle layer's inputs are the means of those in the two halves: half
@@ -78,7 +108,7 @@ def join(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     the lower half.
 
     Args:
-        network: What `halves` made of the model, trained.
+        network: The network that `split_dbm` made of the model, trained.
         model: The `DeepBoltzmannMachine`.
 
     Raises:
@@ -90,7 +120,7 @@ def join(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     ]
     if [(rbm.visible, rbm.hidden) for rbm in network.rbms] != expected:
         raise ValueError(
-            "`network` must be what `halves` made of the model. Received: "
+            "`network` must be what `split_dbm` made of the model. Received: "
             f"network={network!r} of {network.rbms}"
         )
     lower, upper = network.rbms
@@ -110,44 +140,14 @@ def join(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
         model.offsets.visible.assign(ops.concatenate(mean) / _COPIES)
         model.offsets.hidden.assign(lower.offsets.hidden)
     model.start_chain()
-    own = getattr(model.chain, "particles", None)
-    if own is not None and own.shape == lower.chain.particles.shape:
-        own.assign(lower.chain.particles)
+    if isinstance(model.chain, PersistentChain):
+        particles = model.chain.particles
+        # Those of another sampler than Gibbs start anew.
+        if particles.shape == lower.chain.particles.shape:
+            particles.assign(lower.chain.particles)
 
 
-def pretrain_halves(
-    model: DeepBoltzmannMachine,
-    x: Examples,
-    validation_data: Examples | None = None,
-    **kwargs,
-) -> list[keras.callbacks.History | None]:
-    """Trains the halves of a deep Boltzmann machine, and starts it from them.
-
-    Args:
-        model: A `DeepBoltzmannMachine` of binary features.
-        x: Examples v: an array of shape `(examples, features.width)`, uint8
-            (in units of 1/255) or floating, or a `tf.data.Dataset` of batches.
-        validation_data: The same, or `None`.
-        **kwargs: Further arguments of `networks.pretrain`, but for `binarize`
-            and `cache`: grey values stay such.
-
-    Returns:
-        List of Keras `History`, one for each half.
-
-    Raises:
-        ValueError: If an argument is not as described.
-
-    Reference: Salakhutdinov and Hinton (2009), section 3.1.
-    """
-    network = halves(model)
-    histories = network.pretrain(
-        _doubled(x), validation_data=_doubled(validation_data), **kwargs
-    )
-    join(network, model)
-    return histories
-
-
-def _doubled(x):
+def _as_counts(x):
     """Counts from 0 to 2 of examples."""
     if x is None:
         return None

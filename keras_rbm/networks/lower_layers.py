@@ -1,33 +1,34 @@
-"""What finished layers make of data, for the next layer to learn."""
+"""`LowerLayers`: finished layers, which data go up through to the next one."""
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.data import Data, to_float
+from keras_rbm.data import to_float
+from keras_rbm.machine import Machine
 from keras_rbm.models import RBM
-from keras_rbm.networks.shown import Down, Shown
 from keras_rbm.random import Use
-from keras_rbm.typing import States
+from keras_rbm.typing import Array, PictureLike, States
 
 _ROWS = 1000  # of an array, at once
 _STATES = ("means", "draws")
 
 
-class Lower:
-    """The way up through finished layers, as it is now.
+class LowerLayers:
+    """Finished layers, which turn data into examples for the layer above.
 
     The parameters are copied: what the layers learn later does not count.
 
     Args:
         rbms: List of `RBM`, from the data on upwards; it may be empty, and
-            the data are then as they were.
+            the data then stay as they are.
         states: `"means"` for E[h | v], the probabilities of binary units,
             which have less noise (Hinton 2010, section 3.2), or `"draws"` for
             h ~ p(h | v), in each layer. Draws are a function of the seed, the
@@ -40,6 +41,10 @@ class Lower:
     Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
         for deep belief nets", section 4; Hinton (2010), "A practical guide to
         training restricted Boltzmann machines".
+
+    Example:
+        lower_layers = networks.LowerLayers([first, second])
+        third.fit(lower_layers.batches(data.batches(x, 100)), ...)
     """
 
     def __init__(
@@ -58,7 +63,7 @@ class Lower:
     def batches(
         self, dataset: tf.data.Dataset, first_step: int = 0
     ) -> tf.data.Dataset:
-        """The data set, each of whose batches has gone up.
+        """Returns the data set, each of whose batches has gone up.
 
         It happens in the graph, batch by batch; nothing is kept.
 
@@ -91,7 +96,7 @@ class Lower:
         return found
 
     def array(self, x: np.ndarray) -> np.ndarray:
-        """What has become of all examples, as one array.
+        """Returns all examples after they have gone up, as one array.
 
         Args:
             x: Array of shape `(examples, width)`, uint8 (in units of 1/255)
@@ -114,24 +119,83 @@ class Lower:
         ]
         return np.concatenate([np.asarray(part, "float32") for part in parts])
 
+    def picture(self, picture: PictureLike | None) -> PictureLike | None:
+        """Returns how to draw what the layers make of data.
+
+        Args:
+            picture: `data.Picture` of the data, or `None`.
+
+        Returns:
+            `PictureOfLayer`; without layers, `picture`.
+        """
+        return (
+            PictureOfLayer(self.machines, picture) if self.machines else picture
+        )
+
     def settings(self) -> dict[str, Any]:
-        """All that decides what becomes of data, by name, as JSON has it."""
+        """All that decides what the layers make of data, as JSON has it."""
         if not self.machines:
             return {}
         sums = hashlib.sha256()
         for x in tf.nest.flatten([machine[2:5] for machine in self.machines]):
             sums.update(np.ascontiguousarray(tf.cast(x, "float64")))
         seed = self._seed if self.states == "draws" else None
+        # The name that checkpoints have had from the beginning.
         return {"lower": [sums.hexdigest()[:16], self.states, seed]}
-
-    def shown(self, data: Data) -> Shown:
-        """How what has become of `data` is shown, a `Shown`."""
-        if not self.machines:
-            return Shown(data.image_shape, data.picture)
-        return Shown(data.image_shape, Down(self.machines, data.picture))
 
     def _cast(self, v):
         return tf.cast(v, machine_lib.dtype(self.machines[0]))
+
+
+class PictureOfLayer(NamedTuple):
+    """Draws states of an upper layer as pictures of the data.
+
+    It stands where a `data.Picture` does.
+
+    Attributes:
+        machines: Tuple of `Machine` of the layers below, from the data on
+            upwards.
+        picture: `data.Picture` of the data, or `None`.
+    """
+
+    machines: tuple[Machine, ...]
+    picture: PictureLike | None = None
+
+    def intensities(self, x: Array) -> np.ndarray:
+        """Intensities of E[v | x], means all the way down.
+
+        Args:
+            x: Array of shape `(examples, width)`, states or means.
+
+        Returns:
+            Array of shape `(examples, pixels)`.
+        """
+        for machine in reversed(self.machines):
+            x = ops.cast(x, machine_lib.dtype(machine))
+            x = machine_lib.visible_mean(machine, x)
+        x = ops.convert_to_numpy(ops.cast(x, "float32"))
+        return x if self.picture is None else self.picture.intensities(x)
+
+    def directions(self, x: Array) -> np.ndarray:
+        """Steps of the data that those of the layer add up to: x W^T ...
+
+        As if all in between were linear, the usual way to draw what a unit of
+        an upper layer looks for.
+
+        Args:
+            x: Array of shape `(steps, width)`, such as the columns of a
+                kernel.
+
+        Returns:
+            Array of shape `(steps, pixels)`.
+
+        Reference: Lee, Ekanadham and Ng (2008), "Sparse deep belief net model
+            for visual area V2", section 4.
+        """
+        for machine in reversed(self.machines):
+            kernel = ops.cast(machine.kernel, "float32")
+            x = np.asarray(x, "float32") @ ops.convert_to_numpy(kernel).T
+        return x if self.picture is None else self.picture.directions(x)
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""A deep Boltzmann machine: its halves first, then the whole."""
+"""`train_jointly`: a deep Boltzmann machine, its halves and then the whole."""
 
 import logging
 import pathlib
@@ -9,7 +9,8 @@ import keras
 
 from keras_rbm import networks
 from keras_rbm.data import Data, check_data, counts
-from keras_rbm.experiment import files, pretraining, training
+from keras_rbm.experiment import pretraining, training
+from keras_rbm.experiment.run_folder import RunFolder
 from keras_rbm.models import DeepBoltzmannMachine
 from keras_rbm.typing import Path
 
@@ -58,23 +59,24 @@ def train_jointly(
             f"`model` must be a DeepBoltzmannMachine. Received: model={model!r}"
         )
     check_data(data, model.features.width)
-    files.checkpoint_folder(output, resume)  # Refuses another run's.
-    files.describe(describe, output, resume)
+    folder = RunFolder(output, resume)
+    folder.refuse_begun_run()
+    folder.write_config(describe)
     if pretrained is not False:
-        network = networks.halves(model)
-        folder = pathlib.Path(output, "pretraining")
-        saved = folder / "model.keras"
+        network = networks.split_dbm(model)
+        halves = pathlib.Path(output, "pretraining")
+        saved = halves / "model.keras"
         if pretrained is not True:
-            saved = pretraining.finished("pretrained", pretrained)
+            saved = pretraining.finished_network("pretrained", pretrained)
         elif not (resume and saved.exists()):
             pretrain(
                 network,
                 counts(data, 2),
-                str(folder),
+                str(halves),
                 describe=describe,
                 resume=resume,
             )
         network.load_weights(saved)
-        networks.join(network, model)
+        networks.join_dbm(network, model)
     _LOG.info("all layers together, in %s", output)
     return train(model, data, str(output), describe=describe, resume=resume)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_rbm
-from keras_rbm import data, experiment, figures, networks
+from keras_rbm import data, experiment, figures
 from tests.callbacks import events
 
 FILES = {
@@ -128,9 +128,6 @@ def test_the_learning_rate_falls_to_zero_over_the_run(finished):
     model, _, _ = finished
     assert int(model.optimizer.iterations) == 15
     assert float(model.optimizer.learning_rate) == pytest.approx(0, abs=1e-8)
-    schedule = experiment.linear_decay(10, initial_learning_rate=0.4)
-    assert float(schedule(0)) == pytest.approx(0.4)
-    assert float(schedule(5)) == pytest.approx(0.2)
 
 
 def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
@@ -206,13 +203,6 @@ def test_without_the_log_likelihood(tmp_path):
     assert not [tag for tag in tags if tag.startswith("3 Chains/")]
 
 
-def test_the_learning_rate_is_held_and_falls_then():
-    schedule = experiment.hold_then_linear_decay(10, 0.4, hold=0.5)
-    rates = [float(schedule(step)) for step in (0, 5, 10)]
-    assert rates == pytest.approx([0.4, 0.4, 0.0])
-    assert float(schedule(8)) == pytest.approx(0.16)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -238,7 +228,7 @@ def test_the_learning_rate_is_held_and_falls_then():
         ),
     ],
 )
-def test_bad_arguments_are_told_before_anything_is_written(
+def test_bad_arguments_are_refused_before_anything_is_written(
     tmp_path, change, message
 ):
     output = tmp_path / "run"
@@ -246,12 +236,6 @@ def test_bad_arguments_are_told_before_anything_is_written(
     with pytest.raises(ValueError, match=message):
         experiment.run(output=str(output), **arguments)
     assert not output.exists()
-
-
-def test_steps_per_execution_divide_the_epoch():
-    assert networks.steps_per_execution(550) == 50
-    assert networks.steps_per_execution(1020) == 34
-    assert networks.steps_per_execution(7) == 7
 
 
 def short(output, **kwargs):

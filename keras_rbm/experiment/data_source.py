@@ -1,0 +1,191 @@
+"""`DataSource`: examples of a run, to learn from, to measure and to draw."""
+
+import functools
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm.data import (
+    Data,
+    batches,
+    binarized,
+    check_data,
+    in_order,
+    some,
+    to_float,
+)
+from keras_rbm.models import MachineModel
+from keras_rbm.networks import LowerLayers
+from keras_rbm.typing import Binarize, ImageShape, PictureLike
+
+_VALIDATION_BATCH = 1000
+# Examples for the data's mean, and of an upper layer for all measures, at most.
+_MOST_EXAMPLES = 10_000
+# Examples that are reconstructed in pictures.
+_DRAWN_EXAMPLES = 100
+_SPLITS = ("train", "validation", "test")
+
+
+class UpperLayerData(NamedTuple):
+    """Data for an upper layer of a stack.
+
+    Attributes:
+        data: `keras_rbm.data.Data` of the lowest layer.
+        lower_layers: `networks.LowerLayers` that the examples go up through,
+            batch by batch, before the model sees them.
+    """
+
+    data: Data
+    lower_layers: LowerLayers
+
+
+class DataSource:
+    """The examples of a run, as its model sees them.
+
+    Args:
+        data: `keras_rbm.data.Data` or `UpperLayerData`.
+        batch_size: Number of examples in a batch.
+        binarize: As for `data.batches`.
+        seed: As for `data.batches`.
+    """
+
+    def __init__(
+        self,
+        data: Data | UpperLayerData,
+        batch_size: int,
+        binarize: Binarize,
+        seed: int,
+    ):
+        if not isinstance(data, UpperLayerData):
+            data = UpperLayerData(data, LowerLayers([]))
+        self.data, self._lower_layers = data
+        self.batch_size = batch_size
+        self.binarize = binarize
+        self.seed = seed
+
+    def check(self, model: MachineModel) -> None:
+        """Checks that the examples fit a model, before any work.
+
+        Args:
+            model: The model that learns from them.
+
+        Raises:
+            ValueError: If they do not, or if an argument of this class is not
+                as described.
+        """
+        layers = [machine.visible for machine in self._lower_layers.machines]
+        visible = [*layers, model.example_units][0]
+        check_data(self.data, visible.width)
+        for split in _SPLITS:
+            x = getattr(self.data, split)
+            if x is not None:
+                # Intensities in uint8 are from 0 to 1 whatever they are.
+                x = to_float(x[:1]) if x.dtype == np.uint8 else x
+                visible.check(x, f"{self.data.name}.{split}")
+        batches(self.data.train, self.batch_size, self.binarize, self.seed)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches in a pass over the training examples."""
+        return len(self.data.train) // self.batch_size
+
+    def batches(self, first_step: int = 0) -> tf.data.Dataset:
+        """Returns endless batches to learn from, beginning with one step."""
+        return self._lower_layers.batches(
+            batches(
+                self.data.train,
+                self.batch_size,
+                self.binarize,
+                self.seed,
+                first_step,
+            ),
+            first_step,
+        )
+
+    def validation_batches(self) -> tf.data.Dataset | None:
+        """Returns all validation examples; `None` where there are none."""
+        if self.data.validation is None:
+            return None
+        return self._lower_layers.batches(
+            in_order(
+                self.data.validation,
+                _VALIDATION_BATCH,
+                self.binarize,
+                self.seed,
+            )
+        )
+
+    @functools.cached_property
+    def training_examples(self) -> np.ndarray:
+        """Some training examples, for the data's mean and for measures."""
+        return self._examples(some(self.data.train, _MOST_EXAMPLES))
+
+    @functools.cached_property
+    def validation_examples(self) -> np.ndarray | None:
+        """Validation examples for measures; `None` where there are none."""
+        x = self.data.validation
+        if x is None:
+            return None
+        if self._lower_layers.machines:
+            x = some(x, _MOST_EXAMPLES)
+        return self._examples(x)
+
+    @functools.cached_property
+    def drawn_examples(self) -> np.ndarray:
+        """A few examples to reconstruct in pictures, of the validation split.
+
+        Where there is none, training examples.
+        """
+        x = self.data.validation
+        x = self.data.train if x is None else x
+        return self._examples(x[:_DRAWN_EXAMPLES])
+
+    @property
+    def image_shape(self) -> ImageShape | None:
+        """`(rows, columns)` of a picture, in pixels, or `None`."""
+        return self.data.image_shape
+
+    @property
+    def picture(self) -> PictureLike | None:
+        """`data.Picture`, or a value with its methods, of the examples."""
+        return self._lower_layers.picture(self.data.picture)
+
+    @property
+    def figure_data(self) -> Data:
+        """`Data` that `figures` are drawn from.
+
+        Those of an upper layer have the drawn examples alone.
+        """
+        if self._lower_layers.machines:
+            return Data(self.data.name, self.drawn_examples)
+        return self.data
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides the examples and their order, as JSON has it."""
+        return {
+            "data": digests(self.data),
+            "batch_size": self.batch_size,
+            "binarize": self.binarize,
+            "seed": self.seed,
+            **self._lower_layers.settings(),
+        }
+
+    def _examples(self, x):
+        return self._lower_layers.array(binarized(x, self.binarize, self.seed))
+
+
+def digests(data: Data) -> dict[str, str | None]:
+    """Returns a digest of the training and the validation examples."""
+    return {
+        split: _digest(getattr(data, split))
+        for split in ("train", "validation")
+    }
+
+
+def _digest(x):
+    if x is None:
+        return None
+    sum_ = hashlib.sha256(np.ascontiguousarray(x)).hexdigest()
+    return f"{x.dtype} {'x'.join(map(str, x.shape))} {sum_[:16]}"

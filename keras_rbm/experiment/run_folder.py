@@ -1,0 +1,278 @@
+"""`RunFolder`: the files of a run, its settings, and how it is resumed."""
+
+import collections.abc
+import contextlib
+import json
+import logging
+import os
+import pathlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm import callbacks, checkpoints, devices
+from keras_rbm.typing import Path
+from keras_rbm.version import __version__
+
+_LOG = logging.getLogger("keras_rbm")
+
+
+class RunFolder:
+    """The folder of a run: where its files are, and how it goes on.
+
+    Args:
+        output: Path of the folder.
+        resume: Whether the run that is there is to be resumed.
+    """
+
+    def __init__(self, output: Path, resume: bool):
+        self.output = output
+        self.resume = resume
+        self.checkpoints = self.path("checkpoints")
+        self.log_dir = self.path("tensorboard")
+
+    def path(self, name: str) -> str:
+        """Returns the path of a file in the folder."""
+        return os.path.join(self.output, name)
+
+    def exists(self, name: str) -> bool:
+        """Whether the folder has a file of that name."""
+        return os.path.exists(self.path(name))
+
+    def refuse_begun_run(self) -> None:
+        """Raises a `ValueError` where a run would be begun anew over another.
+
+        A run that has checkpoints is resumed, or left alone.
+        """
+        if not self.resume and checkpoints.exist(self.checkpoints):
+            raise ValueError(
+                "`output` must be a folder without a run, unless that is "
+                f"resumed (`resume=True`). Received: output={self.output}"
+            )
+
+    def refuse_finished_run(self, name: str) -> None:
+        """Raises a `ValueError` where the file that ends a run is there."""
+        if self.exists(name):
+            raise ValueError(
+                f"the run in {self.output} is finished: begin another one "
+                "elsewhere"
+            )
+
+    def restore(
+        self,
+        checkpoint: callbacks.Checkpoint,
+        model: keras.Model,
+        epochs: int,
+        updates: int,
+    ) -> callbacks.Position:
+        """Brings a run to its newest checkpoint, and takes back what followed.
+
+        Args:
+            checkpoint: The `callbacks.Checkpoint` of the run.
+            model: The compiled model.
+            epochs: Number of epochs of the whole run.
+            updates: Number of its updates.
+
+        Returns:
+            A `callbacks.Position`; the beginning, where the run is not to be
+            resumed.
+
+        Raises:
+            ValueError: If the run is finished, or is longer than that.
+        """
+        if not self.resume:
+            return callbacks.Position()
+        final = pathlib.Path(self.path("model.keras"))
+        done = checkpoint.resume(model)
+        if checkpoint.latest is None and final.exists():
+            raise ValueError(
+                f"the run in {self.output} is finished, and has no checkpoint "
+                "left to prolong it from"
+            )
+        if done.updates > updates:
+            raise ValueError(
+                f"`epochs` must not be less than what is done, {done.epoch}. "
+                f"Received: epochs={epochs}"
+            )
+        if done.epoch == epochs and final.exists():
+            raise ValueError(
+                f"the run in {self.output} is finished; give more --epochs to "
+                "prolong it"
+            )
+        if checkpoint.latest is None:
+            _LOG.info("no checkpoint in %s: the run begins anew", self.output)
+        else:
+            _LOG.info(
+                "resumed from %s: %d epochs, and %d updates of the next, are "
+                "done",
+                checkpoint.latest,
+                done.epoch,
+                done.step,
+            )
+        if devices.is_chief():
+            final.unlink(missing_ok=True)
+            self._rewind(checkpoint.rows)
+        return done
+
+    def _rewind(self, rows):
+        """Leaves the epochs of these rows in the logs, and no later ones."""
+        callbacks.rewind(self.log_dir, len(rows))
+        table = keras.callbacks.CSVLogger(self.path("history.csv"))
+        table.on_train_begin()
+        for epoch, row in enumerate(rows):
+            table.on_epoch_end(epoch, row)
+        table.on_train_end()
+
+    def history_logger(self) -> keras.callbacks.CSVLogger:
+        """Returns the callback that writes `history.csv`."""
+        return keras.callbacks.CSVLogger(
+            self.path("history.csv"), append=self.resume
+        )
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a file whole or not at all."""
+        path = self.path(name)
+        aside = pathlib.Path(f"{path}.writing")
+        aside.write_text(text)
+        os.replace(aside, path)
+
+    def write_config(self, describe: Callable[[], str] | None) -> None:
+        """Writes the configuration of a run of several, to resume it by.
+
+        That of a run that is resumed stays: another one may yet be refused.
+
+        Args:
+            describe: Function that returns it as text, or `None`.
+        """
+        os.makedirs(self.output, exist_ok=True)
+        name = "operative_config.gin"
+        if describe is not None and not (self.resume and self.exists(name)):
+            self.write_text(name, describe())
+
+    def save_model(self, model: keras.Model, name: str) -> None:
+        """Saves a model whole or not at all.
+
+        Raises:
+            OSError: If it cannot be written, such as on a full disk.
+        """
+        path = self.path(name)
+        aside = pathlib.Path(f"{path}.writing.keras")
+        try:
+            model.save(aside)
+            with open(aside, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        except (OSError, RuntimeError) as error:  # The second one is HDF5's.
+            aside.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or error
+            raise OSError(
+                f"cannot write {path}: {reason}. The run's last checkpoint is "
+                "whole: make room, and resume the run."
+            ) from error
+
+
+def settings(
+    model: keras.Model,
+    steps_per_epoch: int,
+    epochs: int,
+    num_sweeps: Any = None,
+    **others: Any,
+) -> dict[str, Any]:
+    """All that decides the weights, the metrics and the order of a run.
+
+    If it changes, the run is another one. Paths, pictures and how often
+    something is measured do not count. Neither does the number of epochs,
+    where nothing depends on it: a run at a constant learning rate can be
+    prolonged.
+
+    Args:
+        model: A compiled Keras model.
+        steps_per_epoch: Number of updates in an epoch.
+        epochs: Number of epochs.
+        num_sweeps: Schedule of the number of sweeps, or `None`.
+        **others: Further settings, such as those of the data, as they are.
+
+    Returns:
+        Nested dictionaries as JSON would give them back.
+    """
+    found = {
+        "model": _without_names(model.get_config()),
+        "optimizer": keras.saving.serialize_keras_object(model.optimizer),
+        "steps_per_epoch": steps_per_epoch,
+        "num_sweeps": num_sweeps,
+        **others,
+    }
+    if _has_fractions(num_sweeps):
+        found["epochs"] = epochs
+    found["optimizer"] = _without_names(found["optimizer"])
+    # By way of JSON, in which keys are text and tuples are lists.
+    return json.loads(json.dumps(found, default=_as_text))
+
+
+def versions() -> dict[str, str]:
+    """What bit-for-bit repetition depends on beside the settings."""
+    return {
+        "keras_rbm": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }
+
+
+@contextlib.contextmanager
+def stop_on_signals(checkpoint: callbacks.Checkpoint) -> Iterator[None]:
+    """Within this context SIGTERM and SIGINT have the run saved and ended.
+
+    `fit` then raises `callbacks.Interrupted` with the name of the signal. A
+    second Ctrl-C interrupts at once. Nothing happens outside the main thread,
+    where Python allows no handlers.
+
+    Args:
+        checkpoint: The `callbacks.Checkpoint` of the run.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number, frame):
+        checkpoint.stop(signal.Signals(number).name)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {
+        number: signal.signal(number, stop)
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _without_names(config):
+    """Keras's automatic names count how many objects came before."""
+    if isinstance(config, dict):
+        return {
+            key: _without_names(value)
+            for key, value in config.items()
+            if key not in ("name", "shared_object_id")
+        }
+    if isinstance(config, list | tuple):
+        return [_without_names(value) for value in config]
+    return config
+
+
+def _has_fractions(num_sweeps):
+    return isinstance(num_sweeps, collections.abc.Mapping) and any(
+        isinstance(begin, float) for begin in num_sweeps
+    )
+
+
+def _as_text(value):
+    """Text in place of what JSON cannot hold, such as a function's name."""
+    return getattr(value, "__name__", None) or str(value)
