@@ -53,7 +53,7 @@ class Dreams(Figure):
             checks.positive_integer(name, getattr(self, name))
         if self.num_chains:
             checks.positive_integer("num_chains", self.num_chains)
-        samplers.check(self.sampler)
+        samplers.get(self.sampler)
 
     def __call__(self, model, data, output, binarize="none", seed=0):
         samples = model.sample(

@@ -51,7 +51,7 @@ class Inpainting(Figure):
             )
         for name in ("num_images", "num_draws", "num_sweeps"):
             checks.positive_integer(name, getattr(self, name))
-        samplers.check(self.sampler)
+        samplers.get(self.sampler)
 
     def check(self, model: MachineModel, data: Data) -> None:
         if data.image_shape is None or data.picture is not None:

@@ -8,7 +8,7 @@ import pytest
 
 import keras_rbm
 from keras_rbm import callbacks, likelihood
-from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.models.weights import averaged_weights
 from tests import machines
 from tests.callbacks import events
 
