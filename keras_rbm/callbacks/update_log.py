@@ -83,8 +83,8 @@ class UpdateLog(keras.callbacks.Callback):
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for update, *values in rows:
-                told = [f"{x:.6g}" if np.isfinite(x) else "" for x in values]
-                writer.writerow([update, *told])
+                cells = [f"{x:.6g}" if np.isfinite(x) else "" for x in values]
+                writer.writerow([update, *cells])
         os.replace(aside, self.path)
 
     def get_state(self) -> State:

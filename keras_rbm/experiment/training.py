@@ -151,7 +151,7 @@ def run(
         most = _MOST_EXAMPLES if lower.machines else len(data.validation)
         held_out = seen(some(data.validation, most))
     log_dir = os.path.join(output, "tensorboard")
-    measured = callbacks.quality(
+    measured = callbacks.measurement_callbacks(
         model, log_dir, held_out, v_train, log_likelihood_every
     )
     measured.append(callbacks.UpdateLog(os.path.join(output, "updates.csv")))
@@ -207,11 +207,11 @@ def run(
             initial_step=done.step,
             validation_data=validation,
             callbacks=[
-                callbacks.StopOnDivergence(checkpoint.told),
+                callbacks.StopOnDivergence(checkpoint.describe_latest),
                 *sweeps,  # Before those that its logs are for.
                 *measured,  # These too.
                 callbacks.Scalars(log_dir),
-                *callbacks.shown(
+                *callbacks.picture_callbacks(
                     log_dir,
                     examples,
                     some(v_train, _MOST_SHOWN),

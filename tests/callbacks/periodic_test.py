@@ -1,12 +1,12 @@
 import pytest
 import tensorflow as tf
 
-from keras_rbm.callbacks.periodic import Periodic
+from keras_rbm.callbacks.periodic import Display
 from tests.callbacks import events
 
 
-class Beat(Periodic):
-    def write(self):
+class Beat(Display):
+    def show(self, step):
         tf.summary.scalar("beat", 1.0)
 
 
