@@ -1,4 +1,4 @@
-"""Callbacks: what training shows of itself."""
+"""Callbacks for training: measurements, pictures, logs and checkpoints."""
 
 from keras_rbm.callbacks.chain_health import ChainHealth as ChainHealth
 from keras_rbm.callbacks.checkpoint import Checkpoint as Checkpoint

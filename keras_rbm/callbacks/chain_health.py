@@ -1,4 +1,4 @@
-"""Whether the chains, and the hidden units, are still of use."""
+"""`ChainHealth`: how well the chains mix, and which hidden units are dead."""
 
 import logging
 
@@ -55,7 +55,7 @@ class ChainHealth(Measurement):
     - `1 Learning/hidden_dead`, `1 Learning/hidden_saturated`: shares of the
       hidden units (of two states) whose mean given v is below 0.01, or above
       0.99, of the way from one state to the other for all the examples `v`:
-      they tell nothing.
+      they carry no information.
     - `1 Learning/top_constant`, of a `DeepBoltzmannMachine`: share of the top
       layer's units whose means lie within 0.01 for all the examples.
     - `2 Likelihood/validation_gap`: mean F(v) - mean F(v_train), in nats. It
@@ -72,11 +72,11 @@ class ChainHealth(Measurement):
     chains on; their memory stays below 0.7.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         v: Array of shape `(examples, visible.width)`, validation data.
         v_train: Training data of the same form, best as many; `None` for no
-            gap. Their mean, else that of `v`, is what the chains' is held
-            against.
+            gap. The mean of the chains is compared with their mean, or with
+            that of `v`.
         every: Number of epochs from one time to the next. The first epoch of
             a `fit` and the last one are measured too.
         num_sweeps: Length of the run, in sweeps.

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: what is needed to go on as if nothing had been."""
+"""Checkpoints of a run, from which it is resumed exactly."""
 
 import logging
 import time
@@ -31,10 +31,10 @@ class Position(NamedTuple):
 
 
 class Interrupted(Exception):
-    """Training was asked to stop, and has: a checkpoint is written.
+    """Training has stopped on request, and a checkpoint is written.
 
     Args:
-        reason: Why, as `Checkpoint.stop` was told.
+        reason: The reason that `Checkpoint.stop` was given.
     """
 
     def __init__(self, reason: str):

@@ -1,4 +1,4 @@
-"""How parameters and hidden units are distributed, in TensorBoard."""
+"""Histograms of parameters and hidden units for TensorBoard."""
 
 import keras
 import tensorflow as tf
@@ -17,7 +17,7 @@ class Histograms(Display):
     examples.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         examples: Array of shape `(examples, visible.width)`; some hundreds
             are enough.
         every: Number of epochs from one time to the next. The first and the

@@ -30,7 +30,7 @@ class Images(Display):
     `.../reconstructions`; see the functions of these names.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         image_shape: `(rows, columns)` of an example, or `None` for data that
             are no images, which are laid out in a near-square.
         examples: Array of shape `(examples, visible.width)`; the

@@ -1,4 +1,4 @@
-"""How probable the model makes held-out data, while it trains."""
+"""`LogLikelihood`: mean log p(v) of held-out data during training."""
 
 import logging
 import math
@@ -53,7 +53,7 @@ class LogLikelihood(Measurement):
     each kind once for each `fit`.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         v: Array of shape `(examples, visible.width)` of states: binarized.
         every: Number of epochs from one time to the next.
         method: `"exact"` or `"ais"`, as for `RBM.log_partition`; `"auto"` for

@@ -22,7 +22,7 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
     one is treated.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         every: Number of epochs from one time to the next.
         run: The run to write to, a directory in `log_dir`.
 

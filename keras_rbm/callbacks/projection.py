@@ -39,7 +39,7 @@ class Projection(Display):
     a `ClassRBM` that learns p(y | x) alone has no particles, and no picture.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         v: Array of shape `(examples, example_units.width)`, training data:
             one or two thousand show where they are (`data.some`).
         every: Number of epochs from one time to the next. The first and the

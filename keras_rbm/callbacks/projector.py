@@ -32,8 +32,8 @@ class Projector(keras.callbacks.Callback):
     the end of `fit` must be started anew.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown. The files go
-            to `<log_dir>/train`.
+        log_dir: Path of TensorBoard's log directory. The files go to
+            `<log_dir>/train`.
         v: Array of shape `(examples, example_units.width)`, training data:
             one or two thousand (`data.some`).
         image_shape: `(rows, columns)` of an example, or `None` for data that

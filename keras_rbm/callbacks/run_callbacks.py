@@ -31,7 +31,7 @@ def measurement_callbacks(
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         v: Array of shape `(examples, visible.width)`, validation data;
             `None` to measure `v_train` instead.
         v_train: Training data of the same form.
@@ -70,7 +70,7 @@ def picture_callbacks(
     """Returns `Images`, `Histograms`, `Projection` and `Projector`.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         examples: Array of shape `(examples, visible.width)`, to reconstruct.
         v_train: Training data of the same form to hold the samples against,
             one or two thousand.

@@ -1,4 +1,4 @@
-"""Curves of learning in TensorBoard."""
+"""Metrics of each epoch, as curves in TensorBoard."""
 
 import time
 
@@ -30,7 +30,7 @@ class Scalars(keras.callbacks.Callback):
       only one.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
     """
 
     # Keras then need not wait for each batch: the hook only reads a clock.

@@ -39,7 +39,7 @@ def writer(log_dir, run="train"):
     the chief has one that writes.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         run: Name of the run, a directory in it.
 
     Returns:
@@ -75,7 +75,7 @@ def config_text(log_dir: Path, text: str, name: str = "config") -> None:
     """Writes a text, as it is, into `<log_dir>/train`.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         text: What to write, for example gin's operative configuration.
         name: The tag.
     """
@@ -95,7 +95,7 @@ def rewind(log_dir: Path, step: int) -> None:
     whose end was lost with its process is read as far as it goes.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         step: The last step to keep.
     """
     for directory in pathlib.Path(log_dir).glob("*/"):

@@ -1,4 +1,4 @@
-"""The course of training by updates, finer than by epochs."""
+"""`UpdateLog`: a file of the error and the size of the updates."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""All figures of a run, at its end or anew."""
+"""Draws all figures of a run, and checks beforehand that they can be."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""What the model makes up: samples from nothing, and films of chains."""
+"""Samples from random states, and a film strip of chains from examples."""
 
 import dataclasses
 import os

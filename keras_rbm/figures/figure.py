@@ -1,4 +1,4 @@
-"""What a figure is: an experiment with a trained model, and its pictures."""
+"""The base class of figures, and what several of them use."""
 
 import abc
 import logging
