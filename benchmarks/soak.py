@@ -26,7 +26,7 @@ import numpy as np
 
 import keras_rbm
 from keras_rbm import callbacks, data
-from keras_rbm.progress import Progress
+from keras_rbm.progress_bar import ProgressBar
 
 # Limits: growth of memory as a fraction, and last third over first.
 GROWTH, SLOWDOWN = 0.01, 1.5
@@ -41,7 +41,7 @@ class Watch(keras.callbacks.Callback):
     def __init__(self, updates, verbose):
         super().__init__()
         self.memory, self.seconds = [], []
-        self._bar = Progress(updates, "Updates", verbose)
+        self._bar = ProgressBar(updates, "Updates", verbose)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = time.perf_counter()

@@ -20,7 +20,7 @@ _STATE, _SUMS = "run.json", "SHA256SUMS"
 _NAME = re.compile(r"update-(\d+)\.keras")
 
 
-class Checkpoint(NamedTuple):
+class SavedCheckpoint(NamedTuple):
     """A checkpoint on disk.
 
     Attributes:
@@ -90,7 +90,7 @@ def write(
     return path
 
 
-def newest(directory: Path) -> Checkpoint | None:
+def newest(directory: Path) -> SavedCheckpoint | None:
     """The newest checkpoint that is whole.
 
     Damaged ones are reported in the log `keras_rbm`, and passed over.
@@ -99,7 +99,7 @@ def newest(directory: Path) -> Checkpoint | None:
         directory: Where checkpoints are, if it exists.
 
     Returns:
-        A `Checkpoint`, or `None` where there is none.
+        A `SavedCheckpoint`, or `None` where there is none.
 
     Raises:
         ValueError: If there are some, but each is damaged.
@@ -107,7 +107,7 @@ def newest(directory: Path) -> Checkpoint | None:
     paths = _paths(directory)
     for path in paths:
         try:
-            return Checkpoint(path, _read(path))
+            return SavedCheckpoint(path, _read(path))
         except (OSError, ValueError) as error:
             _LOG.warning(
                 "the checkpoint %s is damaged (%s): the one before it is used",

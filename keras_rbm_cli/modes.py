@@ -15,7 +15,7 @@ def evaluate(config, output):
 
     try:
         configuration.parse(gin, config, "evaluate", {"data", "binarize"})
-        figures = gin.get_configurable("evaluate")(
+        results = gin.get_configurable("evaluate")(
             model=_load(keras, output / "model.keras"),
             output=str(output),
             about={
@@ -25,8 +25,8 @@ def evaluate(config, output):
         )
     except Exception as error:
         fail(error, log)
-    print(f"\n{evaluation.table(figures)}\n")
-    print(f"The figures are in {output / 'evaluation.json'}.")
+    print(f"\n{evaluation.table(results)}\n")
+    print(f"The results are in {output / 'evaluation.json'}.")
 
 
 def draw(config, output):

@@ -21,7 +21,7 @@ LAYERS = (
         "class_labels",
         "compiled",
         "devices",
-        "progress",
+        "progress_bar",
         "replicas",
         "special",
         "version",

@@ -1,7 +1,9 @@
-"""Callbacks: what training shows of itself."""
+"""Callbacks for training: measurements, pictures, logs and checkpoints."""
 
 from keras_rbm.callbacks.chain_health import ChainHealth as ChainHealth
 from keras_rbm.callbacks.checkpoint import Checkpoint as Checkpoint
+from keras_rbm.callbacks.checkpoint import Interrupted as Interrupted
+from keras_rbm.callbacks.checkpoint import Position as Position
 from keras_rbm.callbacks.divergence import (
     StopOnDivergence as StopOnDivergence,
 )
@@ -13,17 +15,19 @@ from keras_rbm.callbacks.images import reconstructions as reconstructions
 from keras_rbm.callbacks.images import samples as samples
 from keras_rbm.callbacks.images import write_png as write_png
 from keras_rbm.callbacks.log_likelihood import LogLikelihood as LogLikelihood
+from keras_rbm.callbacks.num_sweeps import NumSweeps as NumSweeps
 from keras_rbm.callbacks.progress import EpochLog as EpochLog
 from keras_rbm.callbacks.progress import Progress as Progress
 from keras_rbm.callbacks.projection import Projection as Projection
 from keras_rbm.callbacks.projector import Projector as Projector
-from keras_rbm.callbacks.quality import quality as quality
-from keras_rbm.callbacks.run_state import Interrupted as Interrupted
-from keras_rbm.callbacks.run_state import Position as Position
+from keras_rbm.callbacks.run_callbacks import (
+    measurement_callbacks as measurement_callbacks,
+)
+from keras_rbm.callbacks.run_callbacks import on_chief as on_chief
+from keras_rbm.callbacks.run_callbacks import (
+    picture_callbacks as picture_callbacks,
+)
 from keras_rbm.callbacks.scalars import Scalars as Scalars
-from keras_rbm.callbacks.shown import shown as shown
-from keras_rbm.callbacks.sweeps import NumSweeps as NumSweeps
-from keras_rbm.callbacks.text import config_text as config_text
+from keras_rbm.callbacks.tensorboard import config_text as config_text
+from keras_rbm.callbacks.tensorboard import rewind as rewind
 from keras_rbm.callbacks.update_log import UpdateLog as UpdateLog
-from keras_rbm.callbacks.writer import on_chief as on_chief
-from keras_rbm.callbacks.writer import rewind as rewind

@@ -1,4 +1,4 @@
-"""Whether the chains, and the hidden units, are still of use."""
+"""`ChainHealth`: how well the chains mix, and which hidden units are dead."""
 
 import logging
 
@@ -7,8 +7,9 @@ import numpy as np
 
 from keras_rbm import checks, diagnostics, random
 from keras_rbm import machine as machine_lib
-from keras_rbm.callbacks import hidden_units, tags
-from keras_rbm.callbacks.measured import Measured
+from keras_rbm.callbacks import tensorboard
+from keras_rbm.callbacks.periodic import Measurement
+from keras_rbm.compiled import compiled
 from keras_rbm.models.weights import averaged_weights
 from keras_rbm.typing import Array, Logs, Path, State
 
@@ -22,10 +23,11 @@ MIN_SWAP_RATE = 0.05
 MAX_TOP_CONSTANT = 0.5
 
 _LOG = logging.getLogger("keras_rbm")
-_TOP_CONSTANT = f"{tags.LEARNING}/top_constant"
+_BATCH = 1000
+_TOP_CONSTANT = f"{tensorboard.LEARNING}/top_constant"
 
 
-class ChainHealth(Measured):
+class ChainHealth(Measurement):
     """Writes to TensorBoard every few epochs how well the chains mix.
 
     Of persistent chains, from a run of block-Gibbs sweeps that starts at the
@@ -53,7 +55,7 @@ class ChainHealth(Measured):
     - `1 Learning/hidden_dead`, `1 Learning/hidden_saturated`: shares of the
       hidden units (of two states) whose mean given v is below 0.01, or above
       0.99, of the way from one state to the other for all the examples `v`:
-      they tell nothing.
+      they carry no information.
     - `1 Learning/top_constant`, of a `DeepBoltzmannMachine`: share of the top
       layer's units whose means lie within 0.01 for all the examples.
     - `2 Likelihood/validation_gap`: mean F(v) - mean F(v_train), in nats. It
@@ -70,11 +72,11 @@ class ChainHealth(Measured):
     chains on; their memory stays below 0.7.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         v: Array of shape `(examples, visible.width)`, validation data.
         v_train: Training data of the same form, best as many; `None` for no
-            gap. Their mean, else that of `v`, is what the chains' is held
-            against.
+            gap. The mean of the chains is compared with their mean, or with
+            that of `v`.
         every: Number of epochs from one time to the next. The first epoch of
             a `fit` and the last one are measured too.
         num_sweeps: Length of the run, in sweeps.
@@ -127,7 +129,9 @@ class ChainHealth(Measured):
         self._warn_of_top(step, values.get(_TOP_CONSTANT, 0.0))
         if self.model.machine_particles is not None:
             chains = self._chains()
-            values |= {f"{tags.CHAINS}/{k}": x for k, x in chains.items()}
+            values |= {
+                f"{tensorboard.CHAINS}/{k}": x for k, x in chains.items()
+            }
             self._warn(step, chains)
         return values
 
@@ -135,26 +139,26 @@ class ChainHealth(Measured):
         with averaged_weights(self.model):
             machine = self._machine()
             v = self._states(self.v)
-            free_energy, least, most = hidden_units.ranges(machine, v)
+            free_energy, least, most = _ranges(machine, v)
             values = {}
             if self.v_train is not None:
-                train = hidden_units.ranges(machine, self._states(self.v_train))
-                values[f"{tags.LIKELIHOOD}/validation_gap"] = (
+                train = _ranges(machine, self._states(self.v_train))
+                values[f"{tensorboard.LIKELIHOOD}/validation_gap"] = (
                     free_energy - train[0]
                 )
         # Beside an example the states hold the means of a layer above.
         top = v[:, self.model.example_units.width :]
         if top.size and len(top) > 1:
-            values[_TOP_CONSTANT] = hidden_units.constant(top)
+            values[_TOP_CONSTANT] = _constant(top)
         states = machine.hidden.states
         if states is not None:
-            dead, saturated = hidden_units.useless(states, least, most)
-            values[f"{tags.LEARNING}/hidden_dead"] = dead
-            values[f"{tags.LEARNING}/hidden_saturated"] = saturated
+            dead, saturated = _dead_and_saturated(states, least, most)
+            values[f"{tensorboard.LEARNING}/hidden_dead"] = dead
+            values[f"{tensorboard.LEARNING}/hidden_saturated"] = saturated
         return values
 
     def _chains(self):
-        """The figures of the chains, without their group."""
+        """What is measured of the chains, `{name: number}`, without a group."""
         machine = self._machine()
         particles = self.model.machine_particles
         run = diagnostics.run(
@@ -221,7 +225,7 @@ class ChainHealth(Measured):
 
 
 def _reason(values, num_sweeps):
-    """Why chains with these figures do not mix, or `None`."""
+    """Why chains of which this was measured do not mix, or `None`."""
     # Tempered chains get on by exchanges, where plain sweeps would not.
     if "swap_rate_min" in values:
         rate = values["swap_rate_min"]
@@ -249,3 +253,48 @@ def _reason(values, num_sweeps):
         "Lower the learning rate, take more sweeps or chains, or a "
         "PersistentChain(sampler=Tempered())."
     )
+
+
+def _ranges(machine, v):
+    """Mean free energy of states `v`; least and largest E[h | v] by unit."""
+    total, least, most = 0.0, np.inf, -np.inf
+    for first in range(0, len(v), _BATCH):
+        batch = v[first : first + _BATCH]
+        # The last batch is filled up: another shape would be compiled anew.
+        rows = np.resize(batch, (min(_BATCH, len(v)), v.shape[1]))
+        rows = keras.ops.cast(rows, machine_lib.dtype(machine))
+        found = map(keras.ops.convert_to_numpy, _ranges_of_batch(machine, rows))
+        free_energy, low, high = found
+        total += free_energy[: len(batch)].sum(dtype="float64")
+        least, most = np.minimum(least, low), np.maximum(most, high)
+    return total / len(v), least, most
+
+
+def _dead_and_saturated(states, least, most):
+    """Shares of units that no example switches on, and that none switches off.
+
+    Their means stay below 0.01, or above 0.99, of the way between the states.
+    """
+    low, high = np.min(states), np.max(states)
+    share = 0.01 * (high - low)
+    return np.mean(most < low + share), np.mean(least > high - share)
+
+
+@compiled
+def _ranges_of_batch(machine, v):
+    inputs = machine_lib.hidden_inputs(machine, v)
+    mean = machine.hidden.mean(inputs, machine.hidden_params)
+    free_energy = machine_lib.free_energy(machine, v, inputs)
+    return (
+        free_energy,
+        keras.ops.min(mean, axis=0),
+        keras.ops.max(mean, axis=0),
+    )
+
+
+def _constant(means):
+    """Share of the units, columns of `means`, that no example moves.
+
+    Of binary units: those whose means lie within 0.01 of each other.
+    """
+    return np.mean(np.ptp(means, axis=0) < 0.01)

@@ -1,21 +1,45 @@
-"""Checkpoints of a run: what is needed to go on as if nothing had been."""
+"""Checkpoints of a run, from which it is resumed exactly."""
 
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
+import tensorflow as tf
 
 from keras_rbm import checkpoints, checks, devices
-from keras_rbm.callbacks import run_state
-from keras_rbm.callbacks.changes import changes
-from keras_rbm.callbacks.run_state import Interrupted, Position
 from keras_rbm.models import MachineModel
 from keras_rbm.models.weights import check_finite, is_finite
 from keras_rbm.typing import Logs, Path
 
 _LOG = logging.getLogger("keras_rbm")
+
+
+class Position(NamedTuple):
+    """Where a run stands.
+
+    Attributes:
+        epoch: Number of whole epochs that are done, Keras's `initial_epoch`.
+        step: Number of updates of the next epoch that are done.
+        updates: Number of all updates that are done.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    updates: int = 0
+
+
+class Interrupted(Exception):
+    """Training has stopped on request, and a checkpoint is written.
+
+    Args:
+        reason: The reason that `Checkpoint.stop` was given.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -113,13 +137,13 @@ class Checkpoint(keras.callbacks.Callback):
         if found is None:
             return Position()
         self.latest, state = found
-        differences = changes(state["settings"], self.settings)
+        differences = _changes(state["settings"], self.settings)
         if differences:
             raise ValueError(
                 "the run cannot be resumed with other settings: "
                 f"{differences}. Resume it as it was, or begin a new one."
             )
-        differences = changes(state["about"], self.about)
+        differences = _changes(state["about"], self.about)
         if differences:
             _LOG.warning("the last bits of the run may differ: %s", differences)
         if state["stopped"]:
@@ -129,7 +153,7 @@ class Checkpoint(keras.callbacks.Callback):
             )
         with devices.scope(strategy):
             seeds = state.get("seeds", [])  # None in older ones, of machines.
-            run_state.restore(model, self.latest, state["metrics"], seeds)
+            _restore(model, self.latest, state["metrics"], seeds)
         self.rows = state["rows"]
         self._restored = state["callbacks"]
         self._resumed = Position(*state["position"])
@@ -144,7 +168,7 @@ class Checkpoint(keras.callbacks.Callback):
                 history.history.setdefault(name, []).append(value)
         return history
 
-    def told(self) -> str | None:
+    def describe_latest(self) -> str | None:
         """The newest checkpoint as text; `None` where there is none."""
         if self.latest is None:
             return None
@@ -198,14 +222,14 @@ class Checkpoint(keras.callbacks.Callback):
             self._write(Position(self._epoch, step, self._count()), stop)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self.rows.append(run_state.plain(logs or {}))
+        self.rows.append(_plain(logs or {}))
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
         stop = self._stop  # Read once: a signal may change it at any time.
         if self._several:
             # It may have come to some of the processes.
             strategy = self.model.distribute_strategy
-            told = devices.total(strategy, stop is not None)
-            stop = (stop or "SIGTERM") if told else None
+            asked = devices.total(strategy, stop is not None)
+            stop = (stop or "SIGTERM") if asked else None
         if last or stop is not None or self._due():
             self._write(Position(epoch + 1, 0, self._count()), stop)
 
@@ -219,7 +243,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _write(self, position, stop):
         metrics = {}
         if position.step:
-            metrics = run_state.read(self.model)
+            metrics = _metric_values(self.model)
         if stop is not None:
             check_finite(self.model)
         if devices.is_chief() and is_finite(self.model):
@@ -229,7 +253,7 @@ class Checkpoint(keras.callbacks.Callback):
                 "settings": self.settings,
                 "about": self.about,
                 "metrics": metrics,
-                "seeds": run_state.seeds(self.model),
+                "seeds": _seeds(self.model),
                 "rows": self.rows,
                 "callbacks": [c.get_state() for c in self.callbacks],
             }
@@ -246,4 +270,105 @@ class Checkpoint(keras.callbacks.Callback):
         self._time, self._updates = time.monotonic(), self._count()
 
     def _count(self):
-        return run_state.updates(self.model)
+        return _updates(self.model)
+
+
+def _updates(model):
+    """How many updates a model has made: by its optimizer, if it is no RBM."""
+    own = isinstance(model, MachineModel)
+    made = model.updates if own else model.optimizer.iterations
+    return int(keras.ops.convert_to_numpy(made))
+
+
+def _seeds(model):
+    """States of layers that draw, such as Dropout; Keras saves them nowhere."""
+    return [
+        keras.ops.convert_to_numpy(variable).tolist()
+        for variable in _seed_variables(model)
+    ]
+
+
+def _restore(model, path, metrics, seeds):
+    """Gives a model what was saved, in the scope of its strategy.
+
+    Args:
+        model: A Keras model, built and compiled.
+        path: The `.keras` file.
+        metrics: What `_metric_values` returned, or a part of it.
+        seeds: What `_seeds` returned.
+    """
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(path)
+    for variable, value in zip(_seed_variables(model), seeds, strict=True):
+        variable.assign(value)
+    for metric in model.metrics:
+        values = metrics.get(metric.name, ())  # None between epochs.
+        for variable, value in zip(metric.variables, values, strict=False):
+            variable.assign(value)
+
+
+def _metric_values(model):
+    """The values of the metrics' variables, summed over all replicas."""
+
+    def read():
+        with devices.scope(model.distribute_strategy):
+            return {
+                metric.name: [
+                    tf.convert_to_tensor(variable.value)
+                    for variable in metric.variables
+                ]
+                for metric in model.metrics
+            }
+
+    # The replicas of several processes add up within a graph.
+    found = tf.function(read, autograph=False)()
+    return tf.nest.map_structure(lambda x: float(x.numpy()), found)
+
+
+def _plain(logs):
+    """Logs with numbers that JSON can hold."""
+    return {
+        name: value.item() if hasattr(value, "item") else value
+        for name, value in logs.items()
+    }
+
+
+def _seed_variables(model):
+    return [
+        variable
+        for variable in model.non_trainable_variables
+        if variable.name == "seed_generator_state"
+    ]
+
+
+def _changes(saved, settings):
+    """What differs, as text such as "batch_size was 6 and is 7".
+
+    Args:
+        saved: Nested dictionaries and lists, as they were.
+        settings: The same, as they are.
+
+    Returns:
+        Text, empty if nothing differs.
+    """
+    saved, settings = _flat(saved), _flat(settings)
+    return "; ".join(
+        f"{name} was {_repr(saved, name)} and is {_repr(settings, name)}"
+        for name in sorted(saved.keys() | settings.keys())
+        if saved.get(name) != settings.get(name)
+    )
+
+
+def _flat(tree, prefix=""):
+    """`{"a.b": value}` of nested dictionaries and lists."""
+    if not isinstance(tree, dict | list | tuple):
+        return {prefix: tree}
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    flat = {}
+    for name, value in items:
+        flat |= _flat(value, f"{prefix}.{name}" if prefix else str(name))
+    return flat
+
+
+def _repr(flat, name):
+    return repr(flat[name]) if name in flat else "not set"

@@ -1,4 +1,4 @@
-"""An end to training that has gone wrong."""
+"""`StopOnDivergence`: an error at the first loss that is not finite."""
 
 import math
 from collections.abc import Callable

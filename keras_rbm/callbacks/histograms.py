@@ -1,14 +1,14 @@
-"""How parameters and hidden units are distributed, in TensorBoard."""
+"""Histograms of parameters and hidden units for TensorBoard."""
 
 import keras
 import tensorflow as tf
 
-from keras_rbm.callbacks import tags
-from keras_rbm.callbacks.periodic import Periodic
+from keras_rbm.callbacks import tensorboard
+from keras_rbm.callbacks.periodic import Display
 from keras_rbm.typing import Array, Path
 
 
-class Histograms(Periodic):
+class Histograms(Display):
     """Writes histograms of the model to TensorBoard every few epochs.
 
     The tags are `6 Histograms/kernel`, `.../visible_bias`, `.../hidden_bias`
@@ -17,7 +17,7 @@ class Histograms(Periodic):
     examples.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         examples: Array of shape `(examples, visible.width)`; some hundreds
             are enough.
         every: Number of epochs from one time to the next. The first and the
@@ -33,7 +33,7 @@ class Histograms(Periodic):
         super().__init__(log_dir, every)
         self.examples = examples
 
-    def write(self) -> None:
+    def show(self, step: int) -> None:
         model = self.model
         values = {"kernel": model.kernel}
         for side, params in (
@@ -46,5 +46,6 @@ class Histograms(Periodic):
             values["hidden_means"] = model(self.examples)
         for name, value in values.items():
             tf.summary.histogram(
-                f"{tags.HISTOGRAMS}/{name}", keras.ops.convert_to_tensor(value)
+                f"{tensorboard.HISTOGRAMS}/{name}",
+                keras.ops.convert_to_tensor(value),
             )

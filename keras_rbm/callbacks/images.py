@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import devices, tiles
-from keras_rbm.callbacks import particles, tags
-from keras_rbm.callbacks.periodic import Periodic
+from keras_rbm.callbacks import tensorboard
+from keras_rbm.callbacks.periodic import Display
 from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.typing import Array, ImageShape, Path, PictureLike
 
@@ -22,15 +22,15 @@ _DESCRIPTIONS = {
 }
 
 
-class Images(Periodic):
+class Images(Display):
     """Writes pictures of the model to TensorBoard every few epochs.
 
-    The tags are `5 Images/filters`, `.../sample_means` (but of a `ClassRBM`
-    that learns p(y | x) alone) and, where there are examples,
+    The tags are `5 Images/filters`, `.../sample_means` (where the model
+    `can_sample`) and, where there are examples,
     `.../reconstructions`; see the functions of these names.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         image_shape: `(rows, columns)` of an example, or `None` for data that
             are no images, which are laid out in a near-square.
         examples: Array of shape `(examples, visible.width)`; the
@@ -61,24 +61,42 @@ class Images(Periodic):
         self.image_shape = image_shape
         self.examples = examples
 
-    def write(self) -> None:
-        shown = {"image_shape": self.image_shape, "picture": self.picture}
-        pictures = {"filters": filters(self.model, **shown)}
-        if particles.can_draw(self.model):
-            pictures["sample_means"] = samples(self.model, **shown)
+    def show(self, step: int) -> None:
+        options = {"image_shape": self.image_shape, "picture": self.picture}
+        pictures = {"filters": filters(self.model, **options)}
+        if self.model.can_sample:
+            pictures["sample_means"] = samples(self.model, **options)
         if self.examples is not None:
             pictures["reconstructions"] = reconstructions(
-                self.model, self.examples, **shown
+                self.model, self.examples, **options
             )
         for name, picture in pictures.items():
             tf.summary.image(
-                f"{tags.IMAGES}/{name}",
+                f"{tensorboard.IMAGES}/{name}",
                 picture[None, :, :, None],
                 description=_DESCRIPTIONS[name],
             )
         if self.filters_dir is not None:
-            path = pathlib.Path(self.filters_dir, f"epoch-{self._due:04d}.png")
+            path = pathlib.Path(self.filters_dir, f"epoch-{step:04d}.png")
             write_png(path, pictures["filters"])
+
+
+def current_samples(model, num_samples=100, num_sweeps=100, seed=0):
+    """The fantasy particles; where there are none, draws from random starts.
+
+    Args:
+        model: A `MachineModel`.
+        num_samples: At most how many.
+        num_sweeps: Sweeps of each sample where the chain keeps none.
+        seed: Integer; the same draws where the chain keeps none.
+
+    Returns:
+        Tensor of shape `(samples, example_units.width)`.
+    """
+    particles = model.fantasy_particles
+    if particles is None:
+        particles = model.sample(num_samples, num_sweeps=num_sweeps, seed=seed)
+    return particles[:num_samples]
 
 
 def filters(
@@ -136,9 +154,9 @@ def samples(
     Returns:
         `uint8` array of shape `(height, width)`, in pixels.
     """
-    drawn = particles.of_model(model, num_samples, num_sweeps, seed)
+    drawn = current_samples(model, num_samples, num_sweeps, seed)
     means = _array(model.predict_reconstruction(drawn))
-    return tiles.tile(tiles.grey(_shown(means, picture)), image_shape)
+    return tiles.tile(tiles.grey(_intensities(means, picture)), image_shape)
 
 
 def reconstructions(
@@ -162,7 +180,9 @@ def reconstructions(
     """
     examples = examples[:num_examples]
     means = _array(model.predict_reconstruction(examples))
-    above, below = (tiles.grey(_shown(x, picture)) for x in (examples, means))
+    above, below = (
+        tiles.grey(_intensities(x, picture)) for x in (examples, means)
+    )
     return tiles.tile_pairs(above, below, image_shape)
 
 
@@ -190,7 +210,7 @@ def class_samples(
     labels = np.repeat(np.arange(model.num_classes), num_samples)
     drawn = model.sample_class(labels, num_sweeps=num_sweeps, seed=seed)
     means = model.predict_reconstruction(model.join(drawn, labels))
-    greys = tiles.grey(_shown(_array(means), picture))
+    greys = tiles.grey(_intensities(_array(means), picture))
     return tiles.tile(greys, image_shape, columns=num_samples)
 
 
@@ -208,7 +228,7 @@ def write_png(path: Path, picture: np.ndarray) -> None:
     path.write_bytes(tf.io.encode_png(picture[:, :, None]).numpy())
 
 
-def _shown(x, picture):
+def _intensities(x, picture):
     """Examples as intensities of pixels."""
     return x if picture is None else picture.intensities(x)
 

@@ -1,4 +1,4 @@
-"""How probable the model makes held-out data, while it trains."""
+"""`LogLikelihood`: mean log p(v) of held-out data during training."""
 
 import logging
 import math
@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from keras_rbm import checks
-from keras_rbm.callbacks import tags
-from keras_rbm.callbacks.measured import Measured
+from keras_rbm.callbacks import tensorboard
+from keras_rbm.callbacks.periodic import Measurement
 from keras_rbm.models.weights import averaged_weights
 from keras_rbm.typing import Array, Logs, Method, Path, State
 
@@ -22,7 +22,7 @@ _LOG = logging.getLogger("keras_rbm")
 _MOST_STATES = 2**16
 
 
-class LogLikelihood(Measured):
+class LogLikelihood(Measurement):
     """Measures mean log p(v) with its bracket, every few epochs.
 
     It uses the averaged weights where the optimizer keeps such. `fit` goes on
@@ -34,14 +34,14 @@ class LogLikelihood(Measured):
     - `val_log_likelihood_upper`: the optimistic end, the same if exact;
     - `val_log_likelihood_epoch`: the epoch that both are from, counted from 1.
 
-    In the epochs between they repeat the last figures. So a file of
+    In the epochs between they repeat the last numbers. So a file of
     `CSVLogger` has a number in every row, `ModelCheckpoint(monitor=
     "val_log_likelihood", mode="max", save_best_only=True)` saves only what
     was measured (NaN, in contrast, would blind `EarlyStopping` for good if it
     was the first to be seen), and `EarlyStopping(monitor=
     "val_log_likelihood", mode="max", patience=...)` counts the epochs between
     as such without improvement: let its patience be some multiple of `every`.
-    **This callback must stand before those that use its figures.** They are
+    **This callback must stand before those that use its numbers.** They are
     minus infinity if there are none because training diverged at once.
 
     TensorBoard gets, in the run `validation`, in the group `2 Likelihood`,
@@ -53,14 +53,14 @@ class LogLikelihood(Measured):
     each kind once for each `fit`.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         v: Array of shape `(examples, visible.width)` of states: binarized.
         every: Number of epochs from one time to the next.
         method: `"exact"` or `"ais"`, as for `RBM.log_partition`; `"auto"` for
             the first where a side has at most 2**16 states, which takes less
             than a second.
         num_betas: Number of steps of the annealing. The default is a coarse
-            one, for curves; report figures with 10,000 and more.
+            one, for curves; report numbers from 10,000 and more.
         num_chains: Number of chains of the annealing.
         num_sweeps: Number of sweeps to the samples that reverse AIS starts
             from.
@@ -109,7 +109,7 @@ class LogLikelihood(Measured):
         self.model.example_units.check_states(self.v, "v")
         super().on_train_begin(logs)
         self._latest = (-math.inf, -math.inf, 0)
-        self._told = set()
+        self._warned_of = set()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         super().on_epoch_end(epoch, logs)
@@ -119,12 +119,15 @@ class LogLikelihood(Measured):
                 logs[prefix + name] = value
 
     def get_state(self) -> State:
-        told = sorted(self._told)
+        told = sorted(self._warned_of)
         return super().get_state() | {"latest": self._latest, "told": told}
 
     def set_state(self, state: State) -> None:
         super().set_state(state)
-        self._latest, self._told = tuple(state["latest"]), set(state["told"])
+        self._latest, self._warned_of = (
+            tuple(state["latest"]),
+            set(state["told"]),
+        )
 
     def measure(self, step: int) -> dict[str, float]:
         with averaged_weights(self.model):
@@ -156,7 +159,9 @@ class LogLikelihood(Measured):
                 log_partition.forward.effective_sample_size,
                 log_partition.reverse.effective_sample_size,
             )
-        return {f"{tags.LIKELIHOOD}/{name}": x for name, x in values.items()}
+        return {
+            f"{tensorboard.LIKELIHOOD}/{name}": x for name, x in values.items()
+        }
 
     def _method(self):
         if self.method != "auto":
@@ -171,8 +176,8 @@ class LogLikelihood(Measured):
         for reason in reasons:
             # The same sentence with other numbers is no news.
             kind = re.sub(r"[-+]?(\d[\d.]*|inf|nan)", "", reason)
-            if kind not in self._told:
-                self._told.add(kind)
+            if kind not in self._warned_of:
+                self._warned_of.add(kind)
                 _LOG.warning(
                     "the %s log-likelihood of epoch %d is a rough one: %s",
                     self.split,

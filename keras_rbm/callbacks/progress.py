@@ -53,8 +53,8 @@ class Progress(keras.callbacks.Callback):
 
 
 class EpochLog(keras.callbacks.Callback):
-    """A line with all figures in the log `keras_rbm`, for each epoch."""
+    """A line with all metrics in the log `keras_rbm`, for each epoch."""
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        figures = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())
-        _LOG.info("epoch %d/%d %s", epoch + 1, self.params["epochs"], figures)
+        metrics = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())
+        _LOG.info("epoch %d/%d %s", epoch + 1, self.params["epochs"], metrics)

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm.callbacks import particles, tags
-from keras_rbm.callbacks.periodic import Periodic
+from keras_rbm.callbacks import tensorboard
+from keras_rbm.callbacks.images import current_samples
+from keras_rbm.callbacks.periodic import Display
 from keras_rbm.typing import Array, Logs, Path
 
 # Particles that are shown, at most.
@@ -28,7 +29,7 @@ _DESCRIPTION = (
 )
 
 
-class Projection(Periodic):
+class Projection(Display):
     """Draws data and fantasy particles on two axes, every few epochs.
 
     The axes are the first two principal components of the data alone, with
@@ -38,7 +39,7 @@ class Projection(Periodic):
     a `ClassRBM` that learns p(y | x) alone has no particles, and no picture.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         v: Array of shape `(examples, example_units.width)`, training data:
             one or two thousand show where they are (`data.some`).
         every: Number of epochs from one time to the next. The first and the
@@ -55,17 +56,17 @@ class Projection(Periodic):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
-        if self._plane is None and particles.can_draw(self.model):
+        if self._plane is None and self.model.can_sample:
             self._plane = plane(self.v)
             self._places = project(self._plane, self.v)
 
-    def write(self) -> None:
-        if not particles.can_draw(self.model):
+    def show(self, step: int) -> None:
+        if not self.model.can_sample:
             return
-        found = particles.of_model(self.model, _MOST)
+        found = current_samples(self.model, _MOST)
         places = project(self._plane, keras.ops.convert_to_numpy(found))
         tf.summary.image(
-            f"{tags.IMAGES}/projection",
+            f"{tensorboard.IMAGES}/projection",
             draw(self._places, places, self._plane.shares)[None],
             description=_DESCRIPTION,
         )

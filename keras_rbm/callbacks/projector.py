@@ -9,8 +9,8 @@ import numpy as np
 from tensorboard.plugins import projector as plugin
 
 from keras_rbm import devices, tiles
-from keras_rbm.callbacks import particles
-from keras_rbm.callbacks.images import write_png
+from keras_rbm.callbacks.images import current_samples, write_png
+from keras_rbm.models import ClassRBM
 from keras_rbm.typing import Array, ImageShape, Logs, Path, PictureLike
 
 # Particles that are shown, at most.
@@ -32,8 +32,8 @@ class Projector(keras.callbacks.Callback):
     the end of `fit` must be started anew.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown. The files go
-            to `<log_dir>/train`.
+        log_dir: Path of TensorBoard's log directory. The files go to
+            `<log_dir>/train`.
         v: Array of shape `(examples, example_units.width)`, training data:
             one or two thousand (`data.some`).
         image_shape: `(rows, columns)` of an example, or `None` for data that
@@ -55,10 +55,10 @@ class Projector(keras.callbacks.Callback):
         self.picture = picture
 
     def on_train_end(self, logs: Logs = None) -> None:
-        if not particles.can_draw(self.model):
+        if not self.model.can_sample:
             return
         # In all processes, of which the chief alone writes.
-        drawn = particles.of_model(self.model, _MOST)
+        drawn = current_samples(self.model, _MOST)
         if devices.is_chief():
             self._write(np.asarray(keras.ops.convert_to_numpy(drawn)))
 
@@ -88,7 +88,9 @@ class Projector(keras.callbacks.Callback):
 
     def _labels(self, points):
         """Rows of text, the first of which has the names of the columns."""
-        classes = getattr(self.model, "num_classes", 0)
+        classes = 0
+        if isinstance(self.model, ClassRBM):
+            classes = self.model.num_classes
         yield ["kind", "number", *(["class"] if classes else [])]
         for row, point in enumerate(points):
             number = row - len(self.v)

@@ -1,4 +1,4 @@
-"""Curves of learning in TensorBoard."""
+"""Metrics of each epoch, as curves in TensorBoard."""
 
 import time
 
@@ -6,8 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm.callbacks import log_likelihood, tags
-from keras_rbm.callbacks import writer as writer_lib
+from keras_rbm.callbacks import log_likelihood, tensorboard
 from keras_rbm.typing import Logs, Path
 
 
@@ -22,7 +21,7 @@ class Scalars(keras.callbacks.Callback):
     - `1 Learning`: what is in no other group, such as `loss`, and
       `learning_rate`, the rate of the optimizer at the end of the epoch;
     - `2 Likelihood`: whatever has "likelihood" or "log_partition" in its name,
-      but for the figures of `LogLikelihood`, which writes them itself;
+      but for the numbers of `LogLikelihood`, which writes them itself;
     - `3 Chains`: `num_sweeps`, where it has a schedule;
     - `4 Throughput`: `updates_per_second`, of the parameters, from the start
       of an epoch to the end of its last update. Input counts; validation and
@@ -31,7 +30,7 @@ class Scalars(keras.callbacks.Callback):
       only one.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
     """
 
     # Keras then need not wait for each batch: the hook only reads a clock.
@@ -45,7 +44,7 @@ class Scalars(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._compiled = False
-        self._writers = {"train": writer_lib.shared(self.log_dir)}
+        self._writers = {"train": tensorboard.writer(self.log_dir)}
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._updates = self._count()
@@ -67,14 +66,16 @@ class Scalars(keras.callbacks.Callback):
             run = "validation" if name.startswith("val_") else "train"
             name = name.removeprefix("val_")
             if name not in log_likelihood.NAMES:
-                runs[run][tags.of_metric(name)] = value
+                runs[run][tensorboard.metric_tag(name)] = value
         train = runs["train"]
-        train[f"{tags.LEARNING}/learning_rate"] = _number(
+        train[f"{tensorboard.LEARNING}/learning_rate"] = _number(
             optimizer.learning_rate
         )
         updates, seconds = np.subtract(self._end, self._begin)
         if updates:
-            train[f"{tags.THROUGHPUT}/updates_per_second"] = updates / seconds
+            train[f"{tensorboard.THROUGHPUT}/updates_per_second"] = (
+                updates / seconds
+            )
         for run, values in runs.items():
             if values:
                 self._write(run, values, epoch + 1)
@@ -87,7 +88,7 @@ class Scalars(keras.callbacks.Callback):
 
     def _write(self, run, values, step):
         if run not in self._writers:
-            self._writers[run] = writer_lib.shared(self.log_dir, run)
+            self._writers[run] = tensorboard.writer(self.log_dir, run)
         with self._writers[run].as_default(step=step):
             for tag, value in values.items():
                 tf.summary.scalar(tag, value)

@@ -1,4 +1,4 @@
-"""The course of training by updates, finer than by epochs."""
+"""`UpdateLog`: a file of the error and the size of the updates."""
 
 import csv
 import os
@@ -83,8 +83,8 @@ class UpdateLog(keras.callbacks.Callback):
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for update, *values in rows:
-                told = [f"{x:.6g}" if np.isfinite(x) else "" for x in values]
-                writer.writerow([update, *told])
+                cells = [f"{x:.6g}" if np.isfinite(x) else "" for x in values]
+                writer.writerow([update, *cells])
         os.replace(aside, self.path)
 
     def get_state(self) -> State:

@@ -1,4 +1,4 @@
-"""What a trained model is worth, in figures that say how sure they are."""
+"""The evaluation of a trained model: likelihoods with their uncertainty."""
 
 import logging
 import os
@@ -10,9 +10,9 @@ import numpy as np
 
 from keras_rbm import checks, likelihood
 from keras_rbm.data import Data, binarized, check_data, some
-from keras_rbm.evaluation import classification, report
-from keras_rbm.models import MachineModel
-from keras_rbm.progress import Progress
+from keras_rbm.evaluation import report
+from keras_rbm.models import ClassRBM, MachineModel
+from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.typing import Binarize, Method, Path, Verbose
 
 _LOG = logging.getLogger("keras_rbm")
@@ -59,7 +59,7 @@ def evaluate(
       betas), each with `log_z`, `standard_error`, `effective_sample_size`,
       `chains` (of `reverse`, the samples that they start from), and
       `free_energy_gap` with `value` and `standard_error`;
-    - `notes`: sentences on what is missing, and what figures mean;
+    - `notes`: sentences on what is missing, and what numbers mean;
     - `seconds`: how long it took.
 
     `null` stands for what there is none of, and for numbers that are not
@@ -71,10 +71,10 @@ def evaluate(
         data: A `keras_rbm.data.Data` as wide as the model's visible side.
         output: Directory to write to; it is made if need be.
         binarize: `"stochastic"` (one fixed draw), `"threshold"` or `"none"`
-            (see `data.in_order`). Never compare figures under one with those
+            (see `data.in_order`). Never compare numbers under one with those
             under another.
         seed: Integer from 0 to 2**63 - 1, for the binarization and for AIS.
-            The same seed gives the same figures.
+            The same seed gives the same numbers.
         method: `"auto"`, `"exact"` or `"ais"`, as for `RBM.log_partition`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains of the annealing.
@@ -114,7 +114,7 @@ def evaluate(
             seed,
             verbose,
         )
-    figures = {
+    results = {
         **(about or {}),
         "data": data.name,
         "binarize": binarize,
@@ -128,11 +128,11 @@ def evaluate(
             split: _split(model, split, x, log_partition, max_examples, verbose)
             for split, x in splits.items()
         },
-        "log_partition": _told(log_partition),
+        "log_partition": _log_partition(log_partition),
         "notes": [note] if note else _notes(model),
     }
-    figures["seconds"] = time.perf_counter() - begin
-    return report.write(figures, os.path.join(output, "evaluation.json"))
+    results["seconds"] = time.perf_counter() - begin
+    return report.write(results, os.path.join(output, "evaluation.json"))
 
 
 def _check(model, data):
@@ -175,11 +175,11 @@ def _notes(model):
 
 
 def _split(model, split, x, log_partition, max_examples, verbose):
-    """The figures of a split."""
+    """The results of a split."""
     part = some(x, max_examples)
     _LOG.info("%s: %d examples", split, len(x))
     ours = pseudo = None
-    bar = Progress(len(part), f"Pseudo-likelihood of {split}", verbose)
+    bar = ProgressBar(len(part), f"Pseudo-likelihood of {split}", verbose)
     errors = []
     if log_partition is not None:
         ours = model.log_likelihood(x, log_partition=log_partition)
@@ -197,16 +197,45 @@ def _split(model, split, x, log_partition, max_examples, verbose):
         "log_likelihood": ours and _attributes(ours),
         "pseudo_log_likelihood": pseudo and _mean(np.concatenate(pseudo)),
         "reconstruction_error": float(np.concatenate(errors).mean()),
-        **classification.figures(model, x),
+        **classification(model, x),
     }
 
 
-def _told(log_partition):
+def classification(model, v):
+    """How well a `ClassRBM` classifies: its error and mean log p(y | x).
+
+    Args:
+        model: A model.
+        v: Array of shape `(examples, visible.width)`, rows (x, one-hot y).
+
+    Returns:
+        `{"classification": {"error": ..., "standard_error": ...,
+        "conditional_log_likelihood": ...}}`; nothing in it for a model
+        without classes.
+    """
+    if not isinstance(model, ClassRBM):
+        return {}
+    x, labels = np.split(v, [model.features.width], axis=1)
+    p = model.class_probabilities(x).astype("float64")
+    own = labels.argmax(axis=1)
+    error = np.mean(p.argmax(axis=1) != own)
+    # A probability that float32 has no number for counts as the least one.
+    likely = np.maximum(p[np.arange(len(p)), own], np.finfo("float32").tiny)
+    return {
+        "classification": {
+            "error": float(error),
+            "standard_error": float(np.sqrt(error * (1 - error) / len(p))),
+            "conditional_log_likelihood": float(np.log(likely).mean()),
+        }
+    }
+
+
+def _log_partition(log_partition):
     """A log partition function as a dict."""
     if log_partition is None:
         return None
     bracket = isinstance(log_partition, likelihood.Bracket)
-    told = {
+    found = {
         "method": "ais" if bracket else "exact",
         **_attributes(log_partition),
         "trusted": log_partition.trusted,
@@ -219,15 +248,15 @@ def _told(log_partition):
             ("reverse", log_partition.reverse),
             ("half_betas", log_partition.half),
         ):
-            told[name] = {
+            found[name] = {
                 "log_z": estimate.log_z,
                 "standard_error": estimate.standard_error,
                 "effective_sample_size": estimate.effective_sample_size,
                 "chains": len(estimate.log_weights),
             }
         value, error = log_partition.free_energy_gap
-        told["free_energy_gap"] = {"value": value, "standard_error": error}
-    return told
+        found["free_energy_gap"] = {"value": value, "standard_error": error}
+    return found
 
 
 def _attributes(bounds):

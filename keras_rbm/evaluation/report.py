@@ -1,11 +1,9 @@
-"""Figures of an evaluation, as a file and as a table."""
+"""The results of an evaluation, as a file and as a table."""
 
 import json
 import math
 import os
 from typing import Any
-
-from keras_rbm.evaluation import classification
 
 _BINARIZED = {
     "none": "taken as they are",
@@ -27,37 +25,37 @@ _COLUMNS = (
 )
 
 
-def write(figures, path):
+def write(results, path):
     """Writes JSON, aside at first, so that no half of it is ever there.
 
     Args:
-        figures: Dict of dicts, lists, strings and numbers.
+        results: Dict of dicts, lists, strings and numbers.
         path: Where to; the directory is made if need be.
 
     Returns:
-        What was written: `figures` with `None` for numbers that are not
+        What was written: `results` with `None` for numbers that are not
         finite, for which JSON has no word.
     """
-    figures = _finite(figures)
+    results = _finite(results)
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(f"{path}.part", "w", encoding="utf-8") as file:
-        json.dump(figures, file, indent=2, allow_nan=False)
+        json.dump(results, file, indent=2, allow_nan=False)
         file.write("\n")
     os.replace(f"{path}.part", path)
-    return figures
+    return results
 
 
-def table(figures: dict[str, Any]) -> str:
+def table(results: dict[str, Any]) -> str:
     """Aligned text, to print.
 
     Args:
-        figures: What `evaluate` returned, or what is in `evaluation.json`.
+        results: What `evaluate` returned, or what is in `evaluation.json`.
 
     Returns:
         Text of several lines, without a newline at the end.
     """
     rows = [*_COLUMNS]
-    for split, row in figures["splits"].items():
+    for split, row in results["splits"].items():
         ours, pseudo = (
             row[key] or {}
             for key in ("log_likelihood", "pseudo_log_likelihood")
@@ -67,11 +65,14 @@ def table(figures: dict[str, Any]) -> str:
                 split,
                 str(row["examples"]),
                 *(
-                    _told(ours.get(key))
+                    _number(ours.get(key))
                     for key in ("lower", "upper", "standard_error")
                 ),
-                *(_told(pseudo.get(key)) for key in ("mean", "standard_error")),
-                _told(row["reconstruction_error"], 5),
+                *(
+                    _number(pseudo.get(key))
+                    for key in ("mean", "standard_error")
+                ),
+                _number(row["reconstruction_error"], 5),
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -82,11 +83,11 @@ def table(figures: dict[str, Any]) -> str:
         ).rstrip()
         for row in rows
     ]
-    how = _BINARIZED[figures["binarize"]].format(**figures)
-    below = [f"Nats an example of {figures['data']}, {how}.", *figures["notes"]]
-    if figures["log_partition"]:
-        below.append(figures["log_partition"]["summary"])
-    below += classification.lines(figures["splits"])
+    how = _BINARIZED[results["binarize"]].format(**results)
+    below = [f"Nats an example of {results['data']}, {how}.", *results["notes"]]
+    if results["log_partition"]:
+        below.append(results["log_partition"]["summary"])
+    below += _classification_lines(results["splits"])
     return "\n".join([*lines, "", *below])
 
 
@@ -98,5 +99,23 @@ def _finite(x):
     return x
 
 
-def _told(x, digits=3):
+def _number(x, digits=3):
     return "-" if x is None else f"{x:.{digits}f}"
+
+
+def _classification_lines(splits):
+    """The classification of all splits in words, a line for each.
+
+    Args:
+        splits: `splits` of an evaluation.
+
+    Returns:
+        List of strings, none for a model without classes.
+    """
+    return [
+        f"Error of p(y | x) on {split}: {100 * found['error']:.2f} % +- "
+        f"{100 * found['standard_error']:.2f}; mean log p(y | x) "
+        f"{found['conditional_log_likelihood']:.4f} nats."
+        for split, row in splits.items()
+        if (found := row.get("classification"))
+    ]

@@ -146,7 +146,7 @@ def run(
             initial_step=done.step,
             validation_data=source.validation_batches(),
             callbacks=[
-                callbacks.StopOnDivergence(checkpoint.told),
+                callbacks.StopOnDivergence(checkpoint.describe_latest),
                 *sweeps,  # Before those that its logs are for.
                 *measures,  # These too.
                 *_reports(source, folder, pictures_every, done),
@@ -193,7 +193,7 @@ def _compile(model, optimizer, learning_rate, steps, epochs):
 def _measures(model, source, folder, every):
     """Callbacks that measure the model, and are saved in checkpoints."""
     return [
-        *callbacks.quality(
+        *callbacks.measurement_callbacks(
             model,
             folder.log_dir,
             source.validation_examples,
@@ -209,7 +209,7 @@ def _reports(source, folder, pictures_every, done):
     on_screen = devices.is_chief() and sys.stdout.isatty()
     return [
         callbacks.Scalars(folder.log_dir),
-        *callbacks.shown(
+        *callbacks.picture_callbacks(
             folder.log_dir,
             source.drawn_examples,
             some(source.training_examples, _MOST_BESIDE_SAMPLES),

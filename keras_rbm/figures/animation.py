@@ -6,8 +6,7 @@ import os
 import numpy as np
 
 from keras_rbm import checks, devices, samplers, tiles
-from keras_rbm.figures.dreams import greys
-from keras_rbm.figures.figure import Figure, tell
+from keras_rbm.figures.figure import Figure, announce, mean_greys
 from keras_rbm.models import sampling
 from keras_rbm.random import Use
 
@@ -82,7 +81,7 @@ class Animation(Figure):
             sampling.stream(seed, Use.SAMPLE),
         )
         places = self.sweeps()
-        shown = [tiles.grey(data.intensities(np.asarray(v)))]
+        pictures = [tiles.grey(data.intensities(np.asarray(v)))]
         for number in range(1, self.num_frames):
             v = model.sample(
                 num_sweeps=places[number] - places[number - 1],
@@ -91,13 +90,13 @@ class Animation(Figure):
                 sampler=self.sampler,
                 verbose=0,
             )
-            shown.append(greys(model, data, v))
+            pictures.append(mean_greys(model, data, v))
         frames = [
             _frame(tiles.tile(x, data.image_shape, self.columns), sweeps)
-            for x, sweeps in zip(shown, places, strict=True)
+            for x, sweeps in zip(pictures, places, strict=True)
         ]
         _write(os.path.join(output, "animation.png"), frames, self.seconds)
-        tell(
+        announce(
             f"{self.num_chains} chains from random states, {self.num_frames} "
             f"frames to sweep {places[-1]}, are in animation.png"
         )

@@ -1,4 +1,4 @@
-"""All figures of a run, at its end or anew."""
+"""Draws all figures of a run, and checks beforehand that they can be."""
 
 import os
 import pathlib
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from keras_rbm import checks
 from keras_rbm.data import Data, check_data
-from keras_rbm.figures.curves import Curves
 from keras_rbm.figures.figure import Figure
-from keras_rbm.figures.filters import FiltersByEpoch
+from keras_rbm.figures.training import Curves, FiltersByEpoch
 from keras_rbm.models import MachineModel
 from keras_rbm.typing import Binarize, Path
 

@@ -1,4 +1,4 @@
-"""What the model makes up: samples from nothing, and films of chains."""
+"""Samples from random states, and a film strip of chains from examples."""
 
 import dataclasses
 import os
@@ -8,7 +8,7 @@ import numpy as np
 from keras_rbm import callbacks, checks, samplers, tiles
 from keras_rbm.data import binarized, some
 from keras_rbm.figures import sheet
-from keras_rbm.figures.figure import Figure, tell
+from keras_rbm.figures.figure import Figure, announce, mean_greys
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Dreams(Figure):
             checks.positive_integer(name, getattr(self, name))
         if self.num_chains:
             checks.positive_integer("num_chains", self.num_chains)
-        samplers.check(self.sampler)
+        samplers.get(self.sampler)
 
     def __call__(self, model, data, output, binarize="none", seed=0):
         samples = model.sample(
@@ -62,12 +62,12 @@ class Dreams(Figure):
             seed=seed,
             sampler=self.sampler,
         )
-        picture = tiles.tile(greys(model, data, samples), data.image_shape)
+        picture = tiles.tile(mean_greys(model, data, samples), data.image_shape)
         callbacks.write_png(
             os.path.join(output, "dreams.png"),
             picture.repeat(2, axis=0).repeat(2, axis=1),
         )
-        tell(
+        announce(
             f"{self.num_samples} samples after {self.num_sweeps} sweeps from "
             "random states are in dreams.png"
         )
@@ -89,15 +89,9 @@ class Dreams(Figure):
         rows = [("start", tiles.grey(data.intensities(start)))]
         for number, frame in enumerate(np.asarray(frames)):
             label = f"{(number + 1) * self.sweeps_per_frame:,} sweeps"
-            rows.append((label, greys(model, data, frame)))
+            rows.append((label, mean_greys(model, data, frame)))
         sheet.rows(os.path.join(output, "film.png"), rows, data.image_shape)
-        tell(
+        announce(
             f"{len(start)} chains, a row each {self.sweeps_per_frame} sweeps, "
             "are in film.png"
         )
-
-
-def greys(model, data, v):
-    """Greys of the means E[v' | h = E[h | v]] of draws, `(draws, pixels)`."""
-    means = np.asarray(model.predict_reconstruction(v), "float32")
-    return tiles.grey(data.intensities(means))

@@ -1,13 +1,12 @@
-"""What a figure is: an experiment with a trained model, and its pictures."""
+"""The base class of figures, and what several of them use."""
 
 import abc
-import json
 import logging
-import os
-import pathlib
 import sys
 
-from keras_rbm import devices
+import numpy as np
+
+from keras_rbm import tiles
 from keras_rbm.data import Data
 from keras_rbm.models import MachineModel
 
@@ -46,22 +45,19 @@ class Figure(abc.ABC):
         """
 
 
-def tell(text):
-    """Says what came out, in the log and, once, on standard output."""
+def announce(text):
+    """Reports a result in the log and, once, on standard output."""
     _LOG.info(text)
-    shown = [
+    on_screen = [
         handler
         for handler in _LOG.handlers
         if getattr(handler, "stream", None) is sys.stdout
     ]
-    if not shown:
+    if not on_screen:
         print(text)
 
 
-def write_json(path, found):
-    """Writes figures to a file, whole or not at all, in the chief."""
-    if not devices.is_chief():
-        return
-    aside = pathlib.Path(f"{path}.writing")
-    aside.write_text(json.dumps(found, indent=2) + "\n")
-    os.replace(aside, path)
+def mean_greys(model, data, v):
+    """Greys of the means E[v' | h = E[h | v]] of draws, `(draws, pixels)`."""
+    means = np.asarray(model.predict_reconstruction(v), "float32")
+    return tiles.grey(data.intensities(means))

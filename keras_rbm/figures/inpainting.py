@@ -8,7 +8,7 @@ import numpy as np
 from keras_rbm import checks, samplers, tiles
 from keras_rbm.data import Data, binarized, some
 from keras_rbm.figures import sheet
-from keras_rbm.figures.figure import Figure, tell
+from keras_rbm.figures.figure import Figure, announce
 from keras_rbm.models import MachineModel
 
 _SIDES = ("lower", "upper", "left", "right")
@@ -51,7 +51,7 @@ class Inpainting(Figure):
             )
         for name in ("num_images", "num_draws", "num_sweeps"):
             checks.positive_integer(name, getattr(self, name))
-        samplers.check(self.sampler)
+        samplers.get(self.sampler)
 
     def check(self, model: MachineModel, data: Data) -> None:
         if data.image_shape is None or data.picture is not None:
@@ -69,7 +69,7 @@ class Inpainting(Figure):
     def __call__(self, model, data, output, binarize="none", seed=0):
         self.check(model, data)
         images = binarized(some(data.test, self.num_images), binarize, seed)
-        missing = half(data.image_shape, self.half)
+        missing = half_mask(data.image_shape, self.half)
         options = {"mask": missing, "num_sweeps": self.num_sweeps}
         # All draws of all images at once: rows of the same matrix products.
         draws = np.asarray(
@@ -91,13 +91,13 @@ class Inpainting(Figure):
         sheet.rows(
             os.path.join(output, "inpainting.png"), rows, data.image_shape
         )
-        tell(
+        announce(
             f"the {self.half} half of {len(images)} test images is put in, "
             f"{self.num_draws} times, in inpainting.png"
         )
 
 
-def half(image_shape, side):
+def half_mask(image_shape, side):
     """Mask of a half of an image, of shape `(rows * columns,)`.
 
     Args:

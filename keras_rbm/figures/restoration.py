@@ -1,14 +1,16 @@
 """Distorted patterns that the model puts right."""
 
 import dataclasses
+import json
 import os
+import pathlib
 
 import numpy as np
 
-from keras_rbm import checks, tiles
+from keras_rbm import checks, devices, tiles
 from keras_rbm.data import Data, binarized
 from keras_rbm.figures import sheet
-from keras_rbm.figures.figure import Figure, tell, write_json
+from keras_rbm.figures.figure import Figure, announce
 from keras_rbm.models import MachineModel
 
 
@@ -120,8 +122,8 @@ class Restoration(Figure):
         }
         shares = {name: float(x[count:].mean()) for name, x in restored.items()}
         found = {"restored": shares, **dataclasses.asdict(self), "seed": seed}
-        write_json(os.path.join(output, "restoration.json"), found)
-        tell(
+        _write_json(os.path.join(output, "restoration.json"), found)
+        announce(
             f"restored after {self.num_sweeps} sweeps, with {self.num_flips} "
             f"of {data.width} sites flipped: {restored['sample'][:count].sum()}"
             f" of the {count} that are shown; of {self.num_trials} "
@@ -152,3 +154,12 @@ def flipped(v, count, states, rng):
 def _rounded_mean(model, v):
     means = model.predict_reconstruction(v)
     return np.asarray(model.visible.nearest(means))
+
+
+def _write_json(path, found):
+    """Writes numbers to a file, whole or not at all, in the chief."""
+    if not devices.is_chief():
+        return
+    aside = pathlib.Path(f"{path}.writing")
+    aside.write_text(json.dumps(found, indent=2) + "\n")
+    os.replace(aside, path)

@@ -9,7 +9,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.likelihood.estimate import Estimate, check_base, estimate
 from keras_rbm.machine import Machine
-from keras_rbm.progress import Progress
+from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Verbose
 
@@ -84,7 +84,7 @@ def ais(
             random.fold_in(stream, Use.START)._replace(first_row=first),
         )
 
-    bar = Progress(
+    bar = ProgressBar(
         num_betas * num_chains, "Annealed importance sampling", verbose
     )
     log_weights, particles = _anneal(
@@ -139,7 +139,7 @@ def reverse_ais(
     num_samples = len(v_model)
     v_model = ops.cast(v_model, machine_lib.dtype(machine))
     v_model = ops.repeat(v_model, repeats, axis=0)
-    bar = Progress(
+    bar = ProgressBar(
         num_betas * len(v_model),
         "Reverse annealed importance sampling",
         verbose,

@@ -10,7 +10,7 @@ from keras_rbm import checks, gibbs, random, samplers, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.likelihood.estimate import check_base
-from keras_rbm.progress import Progress
+from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Use
 from keras_rbm.typing import Verbose
 
@@ -141,7 +141,7 @@ def bennett(
     )
     # Each replica has a start of its own.
     state = sampler.init(machine, v[:num_chains], base)._replace(v=v)
-    bar = Progress(num_burn_in + num_sweeps, "Bennett's ratio", verbose)
+    bar = ProgressBar(num_burn_in + num_sweeps, "Bennett's ratio", verbose)
     swaps, turns, kept = 0.0, 0, []
     for first, last, counts in (
         (0, num_burn_in, False),

@@ -9,7 +9,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.likelihood import gaussian
 from keras_rbm.machine import Machine
-from keras_rbm.progress import Progress
+from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.typing import Verbose
 
 #: The most joint states of a side that are enumerated.
@@ -113,7 +113,7 @@ def exact(machine: Machine, verbose: Verbose = "auto") -> Exact:
     side = machine_lib.cast(side, "float64")
     total = side.visible.num_joint_states
     rows = min(total, max(1, _BLOCK_NUMBERS // side.hidden.width))
-    bar = Progress(total, "Enumerating states", verbose)
+    bar = ProgressBar(total, "Enumerating states", verbose)
     log_sum = ops.convert_to_tensor(-float("inf"), "float64")
     for first in range(0, total, _BLOCKS * rows):
         log_sum = _add_blocks(

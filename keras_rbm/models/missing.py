@@ -11,7 +11,7 @@ from keras_rbm import checks
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.models import examples
-from keras_rbm.progress import Progress
+from keras_rbm.progress_bar import ProgressBar
 
 #: The most joint states of a missing part that are enumerated.
 MAX_STATES = 2**16
@@ -180,7 +180,7 @@ def conditional(machine, v, mask, verbose="auto"):
     size = min(rows, len(states))
     examples = min(max(1, rows // size), len(v))
     scores = np.empty((len(v), len(states)))
-    bar = Progress(scores.size, "Enumerating states", verbose)
+    bar = ProgressBar(scores.size, "Enumerating states", verbose)
     for i, j in itertools.product(
         range(0, len(v), examples), range(0, len(states), size)
     ):

@@ -13,7 +13,7 @@ from keras_rbm import checks, devices
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.machine import Machine
-from keras_rbm.progress import Progress
+from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream
 from keras_rbm.samplers.base import Clamp, Sampler, run
 from keras_rbm.typing import Tensor, Verbose
@@ -104,7 +104,7 @@ def sample(
         stream,
         base,
         clamp,
-        Progress(
+        ProgressBar(
             num_frames * every * len(v), "Sampling (sweeps of a chain)", verbose
         ),
     )
@@ -176,7 +176,9 @@ def average_visible(
         stream,
         base,
         clamp,
-        Progress(num_sweeps * len(v), "Averaging (sweeps of a chain)", verbose),
+        ProgressBar(
+            num_sweeps * len(v), "Averaging (sweeps of a chain)", verbose
+        ),
     )
 
 

@@ -165,7 +165,9 @@ def test_averaged_weights_are_for_the_machine_alone(tmp_path):
     "chain",
     [
         lambda: keras_rbm.PersistentChain(NUM_CHAINS),
-        lambda: keras_rbm.TemperedChain(NUM_CHAINS, 3),
+        lambda: keras_rbm.PersistentChain(
+            NUM_CHAINS, sampler=keras_rbm.Tempered(3)
+        ),
         lambda: keras_rbm.ContrastiveDivergence(1),
     ],
 )
@@ -223,7 +225,7 @@ def test_chains_that_stay_in_their_modes_give_one_warning(tmp_path, caplog):
     (told,) = warnings(caplog, ours, tmp_path)
     assert told.startswith("epoch 1: the chains do not mix: over 150 sweeps")
     assert "Lower the learning rate" in told
-    assert "TemperedChain" in told
+    assert "PersistentChain(sampler=Tempered())" in told
     # Each fit says it anew.
     assert len(warnings(caplog, ours, tmp_path, epochs=1)) == 1
 
@@ -247,7 +249,10 @@ def test_units_that_are_constant_in_the_data_need_not_flip(tmp_path):
 
 def test_tempered_chains_are_judged_by_their_exchanges(tmp_path, caplog):
     ours = machines.rbm(
-        bimodal(8.0), chain=keras_rbm.TemperedChain(NUM_CHAINS, 3)
+        bimodal(8.0),
+        chain=keras_rbm.PersistentChain(
+            NUM_CHAINS, sampler=keras_rbm.Tempered(3)
+        ),
     )
     rates = np.array([0.3, 0.5], "float32")
     ours.chain.swap_rates.assign(rates)

@@ -8,7 +8,7 @@ import pytest
 
 import keras_rbm
 from keras_rbm import callbacks, likelihood
-from keras_rbm.models.averaging import averaged_weights
+from keras_rbm.models.weights import averaged_weights
 from tests import machines
 from tests.callbacks import events
 
@@ -181,7 +181,10 @@ def test_early_stopping_that_begins_in_between_is_not_blinded(tmp_path):
     [
         ("exact", lambda: keras_rbm.PersistentChain(8)),
         ("ais", lambda: keras_rbm.PersistentChain(8)),
-        ("ais", lambda: keras_rbm.TemperedChain(8, 3)),
+        (
+            "ais",
+            lambda: keras_rbm.PersistentChain(8, sampler=keras_rbm.Tempered(3)),
+        ),
         ("ais", lambda: keras_rbm.ContrastiveDivergence(1)),
     ],
 )
@@ -261,7 +264,7 @@ def test_auto_enumerates_what_is_cheap(tmp_path, sizes, expected):
     assert asked == [expected]
 
 
-def test_each_kind_of_doubt_is_told_once_a_fit(tmp_path, caplog):
+def test_each_kind_of_doubt_is_reported_once_a_fit(tmp_path, caplog):
     def doubts():
         return [r.message for r in caplog.records]
 

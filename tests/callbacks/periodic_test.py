@@ -1,13 +1,20 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm.callbacks.periodic import Periodic
+import keras_rbm
+from keras_rbm.callbacks.periodic import Display, Measurement
 from tests.callbacks import events
 
 
-class Beat(Periodic):
-    def write(self):
+class Beat(Display):
+    def show(self, step):
         tf.summary.scalar("beat", 1.0)
+
+
+class Pulse(Measurement):
+    def measure(self, step):
+        return {"pulse": float(step), "nothing": float("nan")}
 
 
 def steps(tmp_path, every, epochs):
@@ -47,3 +54,40 @@ def test_can_be_used_for_a_second_fit(tmp_path):
 def test_refuses_a_period_of_nothing(tmp_path):
     with pytest.raises(ValueError, match="every=0"):
         Beat(tmp_path, 0)
+
+
+def measured(tmp_path, epochs, state=None, diverged=False):
+    """The steps that a `fit` over epochs measures, and the state after it."""
+    callback = Pulse(tmp_path, 5)
+    model = keras_rbm.RBM(2, 1, seed=0)
+    if diverged:
+        model.kernel.assign(np.full((2, 1), np.nan))
+    callback.set_model(model)
+    callback.set_params({"epochs": 12})
+    callback.on_train_begin()
+    if state is not None:
+        callback.set_state(state)
+    for epoch in epochs:
+        callback.on_epoch_end(epoch)
+    state = callback.get_state()
+    callback.on_train_end()
+    found = events.read(tmp_path / "train")
+    assert "nothing" not in found
+    return list(found.get("pulse", {})), state
+
+
+def test_measures_first_of_each_fit_every_and_last(tmp_path):
+    assert measured(tmp_path / "whole", range(12))[0] == [1, 5, 10, 12]
+    assert measured(tmp_path / "later", range(6, 12))[0] == [7, 10, 12]
+    # Nothing at the end of a `fit` that stops early.
+    assert measured(tmp_path / "early", range(3))[0] == [1]
+
+
+def test_a_resumed_fit_is_the_same_fit(tmp_path):
+    found, state = measured(tmp_path / "first", range(6))
+    assert found == [1, 5]
+    assert measured(tmp_path / "then", range(6, 12), state)[0] == [10, 12]
+
+
+def test_a_model_that_is_not_finite_is_not_measured(tmp_path):
+    assert measured(tmp_path, range(12), diverged=True)[0] == []

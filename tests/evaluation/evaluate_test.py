@@ -1,11 +1,13 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, Gaussian, PersistentChain
-from keras_rbm.data import Data, binarized
-from keras_rbm.evaluation import evaluate
+from keras_rbm import RBM, ClassRBM, Gaussian, PersistentChain
+from keras_rbm.data import Data, binarized, with_labels
+from keras_rbm.evaluation import evaluate, table
+from keras_rbm.evaluation.evaluate import classification
 from tests import machines
 from tests.oracle import Oracle
 
@@ -35,20 +37,20 @@ def read(folder):
     return json.loads(text, parse_constant=refuse)
 
 
-def without_time(figures):
-    return {k: v for k, v in figures.items() if k != "seconds"}
+def without_time(results):
+    return {k: v for k, v in results.items() if k != "seconds"}
 
 
-def test_figures_are_those_of_enumeration(tmp_path):
+def test_results_are_those_of_enumeration(tmp_path):
     model = machines.rbm(ORACLE)
-    figures = evaluate(model, data(), tmp_path / "new", about={"config": "x"})
-    assert read(tmp_path / "new") == figures
-    assert figures["config"] == "x"
-    assert figures["seconds"] > 0
-    assert figures["log_partition"]["method"] == "exact"
-    assert figures["log_partition"]["trusted"] is True
-    assert list(figures["splits"]) == list(SPLITS)
-    for name, row in figures["splits"].items():
+    results = evaluate(model, data(), tmp_path / "new", about={"config": "x"})
+    assert read(tmp_path / "new") == results
+    assert results["config"] == "x"
+    assert results["seconds"] > 0
+    assert results["log_partition"]["method"] == "exact"
+    assert results["log_partition"]["trusted"] is True
+    assert list(results["splits"]) == list(SPLITS)
+    for name, row in results["splits"].items():
         v = getattr(data(), name)
         ours = row["log_likelihood"]
         expected = ORACLE.log_likelihood(v)
@@ -71,8 +73,8 @@ def test_figures_are_those_of_enumeration(tmp_path):
 def test_real_values_have_a_likelihood_and_no_pseudo_likelihood(tmp_path):
     x = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
     model = RBM(Gaussian(3), 4, seed=0)
-    figures = evaluate(model, Data("real", x), tmp_path)
-    row = figures["splits"]["train"]
+    results = evaluate(model, Data("real", x), tmp_path)
+    row = results["splits"]["train"]
     assert row["pseudo_log_likelihood"] is None
     # The weights are small: nearly a normal law of variance 1.
     expected = -0.5 * (np.square(x).sum(axis=1) + 3 * np.log(2 * np.pi))
@@ -83,11 +85,11 @@ def test_real_values_have_a_likelihood_and_no_pseudo_likelihood(tmp_path):
 
 def test_splits_that_there_are_none_of_are_left_out(tmp_path):
     model = machines.rbm(ORACLE)
-    figures = evaluate(model, data(["train"]), tmp_path)
-    assert list(figures["splits"]) == ["train"]
+    results = evaluate(model, data(["train"]), tmp_path)
+    assert list(results["splits"]) == ["train"]
 
 
-def test_annealing_is_done_once_and_told_in_full(tmp_path, monkeypatch):
+def test_annealing_is_done_once_and_reported_in_full(tmp_path, monkeypatch):
     model = machines.rbm(ORACLE, chain=PersistentChain(6))
     model.adapt(machines.data())
     estimates = []
@@ -99,28 +101,28 @@ def test_annealing_is_done_once_and_told_in_full(tmp_path, monkeypatch):
         return estimates[-1]
 
     monkeypatch.setattr(model, "log_partition", spy)
-    figures = evaluate(model, data(), tmp_path, **AIS)
+    results = evaluate(model, data(), tmp_path, **AIS)
     (bracket,) = estimates
-    told = figures["log_partition"]
-    assert told["method"] == "ais"
-    assert told["warnings"] == list(bracket.warnings)
-    assert told["trusted"] == (not told["warnings"])
-    assert told["summary"] == str(bracket)
+    found = results["log_partition"]
+    assert found["method"] == "ais"
+    assert found["warnings"] == list(bracket.warnings)
+    assert found["trusted"] == (not found["warnings"])
+    assert found["summary"] == str(bracket)
     for name, estimate in (
         ("forward", bracket.forward),
         ("reverse", bracket.reverse),
         ("half_betas", bracket.half),
     ):
-        assert told[name] == {
+        assert found[name] == {
             "log_z": estimate.log_z,
             "standard_error": estimate.standard_error,
             "effective_sample_size": estimate.effective_sample_size,
             # Chains of the reverse count by the particles they start from.
             "chains": 6 if name == "reverse" else 30,
         }
-    gap = told["free_energy_gap"]
+    gap = found["free_energy_gap"]
     assert (gap["value"], gap["standard_error"]) == bracket.free_energy_gap
-    for name, row in figures["splits"].items():
+    for name, row in results["splits"].items():
         ours = model.log_likelihood(
             getattr(data(), name), log_partition=bracket
         )
@@ -132,7 +134,7 @@ def test_annealing_is_done_once_and_told_in_full(tmp_path, monkeypatch):
         assert ours.lower < ours.upper
 
 
-def test_the_same_seed_gives_the_same_figures(tmp_path):
+def test_the_same_seed_gives_the_same_results(tmp_path):
     model = machines.rbm(ORACLE)
     first, again, other = (
         without_time(
@@ -149,22 +151,22 @@ def test_the_same_seed_gives_the_same_figures(tmp_path):
 
 @pytest.mark.parametrize("how", ["stochastic", "threshold"])
 def test_what_is_evaluated_are_binarized_examples(tmp_path, how):
-    figures = evaluate(machines.rbm(ORACLE), grey(), tmp_path, how, seed=5)
-    assert (figures["binarize"], figures["seed"]) == (how, 5)
+    results = evaluate(machines.rbm(ORACLE), grey(), tmp_path, how, seed=5)
+    assert (results["binarize"], results["seed"]) == (how, 5)
     v = binarized(grey().validation, how, 5)
-    lower = figures["splits"]["validation"]["log_likelihood"]["lower"]
+    lower = results["splits"]["validation"]["log_likelihood"]["lower"]
     expected = ORACLE.log_likelihood(v).mean()
     assert lower == pytest.approx(expected, abs=ERROR)
 
 
 def test_grey_values_have_no_likelihood(tmp_path):
-    figures = evaluate(machines.rbm(ORACLE), grey(), tmp_path)
-    assert figures["log_partition"] is None
-    (note,) = figures["notes"]
+    results = evaluate(machines.rbm(ORACLE), grey(), tmp_path)
+    assert results["log_partition"] is None
+    (note,) = results["notes"]
     assert "grey.validation holds values between the states" in note
     assert "evaluate.binarize" in note
-    # None for the training examples either: a table of one kind of figure.
-    for name, row in figures["splits"].items():
+    # None for the training examples either: a table of one kind of number.
+    for name, row in results["splits"].items():
         v = getattr(grey(), name)
         again = ORACLE.visible_mean(ORACLE.hidden_mean(v))
         assert row["log_likelihood"] is None
@@ -174,15 +176,15 @@ def test_grey_values_have_no_likelihood(tmp_path):
         )
 
 
-def test_costly_figures_are_of_some_examples_whatever_their_order(tmp_path):
+def test_costly_numbers_are_of_some_examples_whatever_their_order(tmp_path):
     states = ORACLE.visible_states
     each = ORACLE.pseudo_log_likelihood(states)
     two = states[[each.argmin(), each.argmax()]].astype("float32")
     v = np.tile(two, (600, 1))
-    figures = evaluate(
+    results = evaluate(
         machines.rbm(ORACLE), Data("two", v), tmp_path, max_examples=300
     )
-    row = figures["splits"]["train"]
+    row = results["splits"]["train"]
     assert row["examples"] == len(v)
     expected = ORACLE.log_likelihood(v).mean()
     assert row["log_likelihood"]["lower"] == pytest.approx(expected, abs=ERROR)
@@ -197,11 +199,11 @@ def test_costly_figures_are_of_some_examples_whatever_their_order(tmp_path):
 
 def test_what_is_not_finite_is_null(tmp_path):
     settings = {**AIS, "num_chains": 1}
-    figures = evaluate(machines.rbm(ORACLE), data(), tmp_path, **settings)
-    assert read(tmp_path) == figures
-    assert figures["log_partition"]["standard_error"] is None
-    assert figures["log_partition"]["trusted"] is False
-    row = figures["splits"]["test"]
+    results = evaluate(machines.rbm(ORACLE), data(), tmp_path, **settings)
+    assert read(tmp_path) == results
+    assert results["log_partition"]["standard_error"] is None
+    assert results["log_partition"]["trusted"] is False
+    row = results["splits"]["test"]
     assert row["log_likelihood"]["standard_error"] is None
 
 
@@ -225,10 +227,72 @@ def test_what_is_not_finite_is_null(tmp_path):
         ({**AIS, "num_chains": 0}, "`num_chains` must be a positive"),
     ],
 )
-def test_bad_arguments_are_told_and_nothing_is_written(
+def test_bad_arguments_are_refused_and_nothing_is_written(
     tmp_path, change, message
 ):
     arguments = {"model": machines.rbm(ORACLE), "data": data()} | change
     with pytest.raises(ValueError, match=message):
         evaluate(output=tmp_path / "run", **arguments)
     assert not (tmp_path / "run").exists()
+
+
+def class_rbm(**kwargs):
+    model = ClassRBM(4, 3, 5, seed=0, **kwargs)
+    rng = np.random.default_rng(0)
+    model.kernel.assign(2 * rng.normal(size=(7, 5)))
+    return model
+
+
+def labelled(count=40):
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 2, (count, 4)).astype("float32")
+    return with_labels(x, rng.integers(0, 3, count), 3)
+
+
+def test_the_classification_is_that_of_the_probabilities():
+    model, v = class_rbm(), labelled()
+    found = classification(model, v)["classification"]
+    p = model.class_probabilities(v[:, :4])
+    own = np.sum(p * v[:, 4:], axis=1)
+    wrong = own < p.max(axis=1)
+    assert 0 < wrong.mean() < 1
+    np.testing.assert_allclose(found["error"], wrong.mean())
+    np.testing.assert_allclose(
+        found["standard_error"], wrong.std() / np.sqrt(40)
+    )
+    np.testing.assert_allclose(
+        found["conditional_log_likelihood"],
+        np.log(own).mean(),
+        rtol=1e-5,  # Logarithms of float32, up to 10.
+    )
+
+
+def test_a_probability_of_zero_is_no_minus_infinity():
+    model = class_rbm()
+    model.visible_params["bias"].assign([0, 0, 0, 0, 1000, 0, 0])
+    found = classification(model, labelled())["classification"]
+    assert -100 < found["conditional_log_likelihood"] < -10
+
+
+def test_an_evaluation_reports_the_error(tmp_path):
+    model, v = class_rbm(), labelled()
+    data = Data("made-up", v[:20], test=v)
+    results = evaluate(model, data, str(tmp_path))
+    assert results["splits"]["train"]["log_likelihood"]
+    text = table(results)
+    for split, x in (("train", v[:20]), ("test", v)):
+        error = classification(model, x)["classification"]["error"]
+        assert results["splits"][split]["classification"]["error"] == error
+        assert f"Error of p(y | x) on {split}: {100 * error:.2f} %" in text
+
+
+def test_without_a_generative_part_there_are_no_likelihoods(tmp_path):
+    model = class_rbm(generative_weight=0)
+    results = evaluate(model, Data("made-up", labelled()), str(tmp_path))
+    assert results["log_partition"] is None
+    assert "No likelihoods: the model has learned p(y | x)" in table(results)
+    assert results["splits"]["train"]["classification"]
+
+
+def test_models_without_classes_have_none():
+    assert classification(keras.Model(), labelled()) == {}

@@ -4,7 +4,7 @@ import pytest
 
 from keras_rbm.evaluation import report
 
-FIGURES = {
+RESULTS = {
     "data": "mnist",
     "binarize": "stochastic",
     "seed": 7,
@@ -36,7 +36,7 @@ FIGURES = {
 
 
 def test_the_table():
-    table = report.table(FIGURES)
+    table = report.table(RESULTS)
     lines = table.splitlines()
     train, validation = (line.split() for line in lines[2:4])
     assert train == (
@@ -53,7 +53,7 @@ def test_the_table():
         "log Z is large",
         "  not to be trusted: it",
     ]
-    assert report.table({**FIGURES, "log_partition": None}) in table
+    assert report.table({**RESULTS, "log_partition": None}) in table
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_the_table():
     [("none", "taken as they are"), ("threshold", "binarized at 0.5")],
 )
 def test_the_table_says_what_became_of_grey_values(binarize, words):
-    table = report.table({**FIGURES, "binarize": binarize})
+    table = report.table({**RESULTS, "binarize": binarize})
     assert f"Nats an example of mnist, {words}." in table
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):
-    path = tmp_path / "figures.json"
+    path = tmp_path / "results.json"
     report.write({"a": [1], "b": {"c": float("nan")}}, str(path))
     before = path.read_text()
     assert '"c": null' in before
@@ -75,4 +75,8 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     assert path.read_text() == before
     report.write({"a": 2}, str(path))
     assert path.read_text() == '{\n  "a": 2\n}\n'
-    assert os.listdir(tmp_path) == ["figures.json"]
+    assert os.listdir(tmp_path) == ["results.json"]
+
+
+def test_models_without_classes_have_no_line():
+    assert "p(y | x)" not in report.table(RESULTS)

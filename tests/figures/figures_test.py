@@ -12,7 +12,7 @@ from matplotlib import image
 import keras_rbm
 from keras_rbm import data, figures
 from keras_rbm.figures import sheet
-from keras_rbm.figures.figure import tell
+from keras_rbm.figures.figure import announce
 
 SHAPE = (3, 4)
 
@@ -56,7 +56,7 @@ def drawn(model, tmp_path_factory):
 
 @pytest.mark.parametrize("screen", [False, True])
 @pytest.mark.parametrize("logged", [False, True])
-def test_what_came_out_is_told_once(
+def test_a_result_is_announced_once(
     screen, logged, capsys, tmp_path, monkeypatch
 ):
     """With the handlers of train.py, which logs to what is no screen."""
@@ -70,7 +70,7 @@ def test_what_came_out_is_told_once(
     for handler in handlers:
         log.addHandler(handler)
     try:
-        tell("all restored")
+        announce("all restored")
     finally:
         log.setLevel(level)
         for handler in handlers:

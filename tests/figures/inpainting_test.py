@@ -4,7 +4,7 @@ from matplotlib import image
 
 import keras_rbm
 from keras_rbm import data, figures
-from keras_rbm.figures.inpainting import half
+from keras_rbm.figures.inpainting import half_mask
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,8 @@ from keras_rbm.figures.inpainting import half
         ("right", [[0, 0, 1], [0, 0, 1], [0, 0, 1]]),
     ],
 )
-def test_halves(side, expected):
-    np.testing.assert_array_equal(half((3, 3), side), np.ravel(expected))
+def test_the_mask_of_a_half(side, expected):
+    np.testing.assert_array_equal(half_mask((3, 3), side), np.ravel(expected))
 
 
 def test_the_known_half_tells_the_other(tmp_path):

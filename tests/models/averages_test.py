@@ -55,7 +55,7 @@ def test_means_along_gibbs_chains_are_of_their_own_hidden_states(model):
 
 
 def test_progress(model, monkeypatch, capsys):
-    monkeypatch.setattr("keras_rbm.progress._PATIENCE", 0.0)
+    monkeypatch.setattr("keras_rbm.progress_bar._PATIENCE", 0.0)
     monkeypatch.setattr(sampling, "_WORK", sampling._LEAST)
     mask = np.arange(5) < 2
     for predict in (

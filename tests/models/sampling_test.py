@@ -168,7 +168,7 @@ def test_neither_blocks_nor_frames_change_a_draw(model, monkeypatch, sampler):
 
 
 def test_long_runs_show_their_progress(model, monkeypatch, capsys):
-    monkeypatch.setattr("keras_rbm.progress._PATIENCE", 0.0)
+    monkeypatch.setattr("keras_rbm.progress_bar._PATIENCE", 0.0)
     monkeypatch.setattr(sampling, "_WORK", sampling._LEAST)
     model.sample(4, 7, verbose=1)
     told = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""How the error and the updates become smaller."""
+"""Figures of the course of training: curves, and filters by epoch."""
 
 import csv
 import dataclasses
@@ -25,7 +25,7 @@ class Curves(Figure):
         folder = pathlib.Path(output)
         if not (folder / "updates.csv").is_file():
             return
-        updates, errors, norms = read(folder / "updates.csv")
+        updates, errors, norms = read_updates(folder / "updates.csv")
         if not len(updates):
             return
         figure = sheet.plot((900, 340))
@@ -46,19 +46,55 @@ class Curves(Figure):
         sheet.save(figure, folder / "curves.png")
 
 
-def _scale(axes, values, far):
-    """Shows all of an axis but outliers, and where values go far, as said."""
+@dataclasses.dataclass(frozen=True)
+class FiltersByEpoch(Figure):
+    """Filters after some epochs, side by side.
+
+    Drawn to `filters_by_epoch.png` from the files `filters/epoch-NNNN.png`
+    that `callbacks.Images` leaves; nothing is drawn where there are fewer than
+    two. Each picture has its own scale: see `callbacks.filters`.
+
+    Args:
+        num_epochs: How many of the epochs to show: the first and the last,
+            and those between that are evenly spaced by their logarithms.
+    """
+
+    num_epochs: int = 3
+
+    def __call__(self, model, data, output, binarize="none", seed=0):
+        folder = pathlib.Path(output)
+        paths = {
+            int(path.stem.removeprefix("epoch-")): path
+            for path in (folder / "filters").glob("epoch-*.png")
+        }
+        if len(paths) < 2:
+            return
+        epochs = _spread(sorted(paths), self.num_epochs)
+        labelled = [
+            (f"epoch {epoch}", _read_picture(paths[epoch])) for epoch in epochs
+        ]
+        sheet.columns(folder / "filters_by_epoch.png", labelled)
+
+
+def _scale(axes, values, wide):
+    """Fits an axis to all values but outliers.
+
+    Args:
+        axes: The matplotlib axes.
+        values: The values, of which those that are known count.
+        wide: `"log"` or `"linear"`, the scale of values with a wide range.
+    """
     known = values[np.isfinite(values) & (values > 0)]
     if not len(known):
         return
     most = np.quantile(known, 0.98)
-    if far == "log" and most > 100 * known.min():
+    if wide == "log" and most > 100 * known.min():
         axes.set_yscale("log")
     else:  # The first updates may be many times as large as the others.
         axes.set_ylim(0, 1.3 * most)
 
 
-def read(path):
+def read_updates(path):
     """The columns of a file of `callbacks.UpdateLog`, as arrays."""
     with open(path, newline="") as file:
         rows = [
@@ -77,3 +113,17 @@ def _smooth(values):
             for i in range(len(values))
         ]
     )
+
+
+def _spread(epochs, count):
+    """Some of the epochs, the first and the last among them."""
+    logarithms = np.log(epochs)
+    wanted = np.linspace(logarithms[0], logarithms[-1], count)
+    nearest = np.abs(logarithms - wanted[:, None]).argmin(axis=1)
+    return [epochs[i] for i in sorted(set(nearest))]
+
+
+def _read_picture(path):
+    from matplotlib import image
+
+    return np.rint(255 * image.imread(path)).astype("uint8")

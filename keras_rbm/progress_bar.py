@@ -10,7 +10,7 @@ import keras
 _PATIENCE = 3.0
 
 
-class Progress:
+class ProgressBar:
     """Keras's progress bar, once a few seconds have gone by.
 
     What is over by then has none, whatever `verbose` is.

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from keras_rbm import progress
-from keras_rbm.progress import Progress
+from keras_rbm import progress_bar
+from keras_rbm.progress_bar import ProgressBar
 
 
 class Screen:
@@ -28,7 +28,7 @@ class Screen:
 def clock(monkeypatch):
     """Seconds, to be set."""
     seconds = [0.0]
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: seconds[0])
+    monkeypatch.setattr(progress_bar.time, "perf_counter", lambda: seconds[0])
     return seconds
 
 
@@ -41,7 +41,7 @@ def screen(request, monkeypatch):
 def run(screen, clock, verbose, step=2.0, steps=5):
     """Counts to ten, in so many steps of so many seconds."""
     with contextlib.redirect_stdout(screen):
-        bar = Progress(10, "Counting", verbose)
+        bar = ProgressBar(10, "Counting", verbose)
         for _ in range(steps):
             clock[0] += step
             bar.add(10 // steps)
@@ -90,4 +90,4 @@ def test_verbose_is_one_of_three(verbose):
     with pytest.raises(
         ValueError, match=rf'"auto", 0 or 1\. Received: verbose={verbose!r}$'
     ):
-        Progress(10, "Counting", verbose)
+        ProgressBar(10, "Counting", verbose)

@@ -1,4 +1,4 @@
-"""A schedule of the number of sweeps."""
+"""`NumSweeps`: a schedule of the number of sweeps of the chain."""
 
 import collections.abc
 import numbers

@@ -1,38 +1,35 @@
-"""TensorBoard's event files: one writer for each directory, and rewinding."""
+"""TensorBoard's event files: writers, tags, text, and rewinding.
+
+TensorBoard sorts the groups of tags, which stand before the slash, by their
+names, and opens the first two: hence the numbers. What training and validation
+share has the same tag in both runs, and so one chart.
+"""
 
 import logging
 import os
 import pathlib
+import textwrap
 import weakref
 
-import keras
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 
 from keras_rbm import devices
 from keras_rbm.typing import Path
 
+# Groups of tags.
+LEARNING = "1 Learning"
+LIKELIHOOD = "2 Likelihood"
+CHAINS = "3 Chains"
+THROUGHPUT = "4 Throughput"
+IMAGES = "5 Images"
+HISTOGRAMS = "6 Histograms"
+
 _LOG = logging.getLogger("keras_rbm")
 _WRITERS = weakref.WeakValueDictionary()
 
 
-def on_chief(*callbacks) -> list[keras.callbacks.Callback]:
-    """The callbacks in the chief, none in the other processes.
-
-    For callbacks of Keras that write files, such as `CSVLogger`. Those that
-    measure with the help of all processes (`LogLikelihood`, `Images`) must be
-    in all of them; they write in the chief alone by themselves.
-
-    Args:
-        *callbacks: Keras callbacks.
-
-    Returns:
-        List of callbacks.
-    """
-    return list(callbacks) if devices.is_chief() else []
-
-
-def shared(log_dir, run="train"):
+def writer(log_dir, run="train"):
     """The writer of `<log_dir>/<run>`, opened if nobody holds it.
 
     Of two event files that grow in one directory TensorBoard reads only the
@@ -42,7 +39,7 @@ def shared(log_dir, run="train"):
     the chief has one that writes.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         run: Name of the run, a directory in it.
 
     Returns:
@@ -51,10 +48,43 @@ def shared(log_dir, run="train"):
     if not devices.is_chief():
         return tf.summary.create_noop_writer()
     path = str((pathlib.Path(log_dir) / run).absolute())
-    writer = _WRITERS.get(path)
-    if writer is None or not tf.io.gfile.exists(path):
-        writer = _WRITERS[path] = tf.summary.create_file_writer(path)
-    return writer
+    found = _WRITERS.get(path)
+    if found is None or not tf.io.gfile.exists(path):
+        found = _WRITERS[path] = tf.summary.create_file_writer(path)
+    return found
+
+
+def metric_tag(name):
+    """The tag of a metric, in a group by what its name says.
+
+    Args:
+        name: Name in the logs of Keras, without `val_`.
+
+    Returns:
+        Text such as `"1 Learning/loss"`.
+    """
+    group = LEARNING
+    if "likelihood" in name or "log_partition" in name:
+        group = LIKELIHOOD
+    elif name == "num_sweeps":
+        group = CHAINS
+    return f"{group}/{name}"
+
+
+def config_text(log_dir: Path, text: str, name: str = "config") -> None:
+    """Writes a text, as it is, into `<log_dir>/train`.
+
+    Args:
+        log_dir: Path of TensorBoard's log directory.
+        text: What to write, for example gin's operative configuration.
+        name: The tag.
+    """
+    train = writer(log_dir)
+    # Indentation makes a block of code in Markdown, whatever is in the text.
+    block = textwrap.indent(text, "    ", predicate=lambda line: True)
+    with train.as_default(step=0):
+        tf.summary.text(name, block)
+    train.flush()
 
 
 def rewind(log_dir: Path, step: int) -> None:
@@ -65,7 +95,7 @@ def rewind(log_dir: Path, step: int) -> None:
     whose end was lost with its process is read as far as it goes.
 
     Args:
-        log_dir: Path of the directory that TensorBoard is shown.
+        log_dir: Path of TensorBoard's log directory.
         step: The last step to keep.
     """
     for directory in pathlib.Path(log_dir).glob("*/"):
@@ -74,14 +104,14 @@ def rewind(log_dir: Path, step: int) -> None:
             continue
         aside = directory / "rewinding"
         seen = set()
-        with tf.io.TFRecordWriter(str(aside)) as writer:
+        with tf.io.TFRecordWriter(str(aside)) as file:
             for record in _records(paths):
                 event = event_pb2.Event.FromString(record)
                 kept = event.HasField("file_version") or 1 <= event.step <= step
                 # After a kill in the middle of this, some are there twice.
                 if kept and record not in seen:
                     seen.add(record)
-                    writer.write(record)
+                    file.write(record)
         os.replace(aside, paths[0])
         _WRITERS.pop(str(directory.absolute()), None)
         for path in paths[1:]:

@@ -1,0 +1,109 @@
+"""Lists of callbacks for a training run."""
+
+import logging
+
+import keras
+
+from keras_rbm import devices
+from keras_rbm.callbacks.chain_health import ChainHealth
+from keras_rbm.callbacks.histograms import Histograms
+from keras_rbm.callbacks.images import Images
+from keras_rbm.callbacks.log_likelihood import LogLikelihood
+from keras_rbm.callbacks.projection import Projection
+from keras_rbm.callbacks.projector import Projector
+from keras_rbm.models import MachineModel
+from keras_rbm.typing import Array, ImageShape, Path, PictureLike
+
+_LOG = logging.getLogger("keras_rbm")
+
+
+def measurement_callbacks(
+    model: MachineModel,
+    log_dir: Path,
+    v: Array | None,
+    v_train: Array,
+    every: int,
+) -> list[keras.callbacks.Callback]:
+    """Returns `ChainHealth` and `LogLikelihood` for a model.
+
+    Grey values have no log-likelihood under units of two states: for these
+    the list has `ChainHealth` alone.
+
+    Args:
+        model: A `MachineModel`, such as an `RBM`.
+        log_dir: Path of TensorBoard's log directory.
+        v: Array of shape `(examples, visible.width)`, validation data;
+            `None` to measure `v_train` instead.
+        v_train: Training data of the same form.
+        every: Number of epochs from one time to the next; 0 for never.
+
+    Returns:
+        List of callbacks, to stand before those that use the logs.
+
+    Raises:
+        ValueError: If `every` is negative or no integer.
+    """
+    if not every:
+        return []
+    split = "validation"
+    if v is None:
+        split, v, v_train = "train", v_train, None
+    found = [ChainHealth(log_dir, v, v_train, every)]
+    try:
+        model.example_units.check_states(v)
+    except ValueError:
+        _LOG.info("no log-likelihood: the %s data are not binarized", split)
+    else:
+        found.append(LogLikelihood(log_dir, v, every, split=split))
+    return found
+
+
+def picture_callbacks(
+    log_dir: Path,
+    examples: Array,
+    v_train: Array,
+    every: int,
+    image_shape: ImageShape | None = None,
+    picture: PictureLike | None = None,
+    filters_dir: Path | None = None,
+) -> list[keras.callbacks.Callback]:
+    """Returns `Images`, `Histograms`, `Projection` and `Projector`.
+
+    Args:
+        log_dir: Path of TensorBoard's log directory.
+        examples: Array of shape `(examples, visible.width)`, to reconstruct.
+        v_train: Training data of the same form to hold the samples against,
+            one or two thousand.
+        every: Number of epochs from one time to the next.
+        image_shape: `(rows, columns)` of an example, or `None`.
+        picture: `data.Picture` of the examples, or `None`.
+        filters_dir: Directory that the filters are written to as well.
+
+    Returns:
+        List of callbacks.
+
+    Raises:
+        ValueError: If `every` is not a positive integer.
+    """
+    return [
+        Images(log_dir, image_shape, examples, every, picture, filters_dir),
+        Histograms(log_dir, examples, every),
+        Projection(log_dir, v_train, every),
+        Projector(log_dir, v_train, image_shape, picture),
+    ]
+
+
+def on_chief(*callbacks) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks in the chief, and none in other processes.
+
+    For callbacks of Keras that write files, such as `CSVLogger`. Those that
+    measure with the help of all processes (`LogLikelihood`, `Images`) must be
+    in all of them; they write in the chief alone by themselves.
+
+    Args:
+        *callbacks: Keras callbacks.
+
+    Returns:
+        List of callbacks.
+    """
+    return list(callbacks) if devices.is_chief() else []
