@@ -1,75 +1,41 @@
-"""Whatever a config says, train.py trains or tells what is wrong in a line."""
+"""Whatever a config says, the command trains, or reports an error in a line."""
 
-import contextlib
-import io
-import logging
-import os
-import pathlib
-import subprocess
-import sys
-
+import gin
 import pytest
-from absl.testing import flagsaver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keras_rbm_cli import configuration, main
+import keras_rbm
+from keras_rbm_cli import configuration, folders
 from tests import hostile
+from tests.cli import command
 
-ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = settings(
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-FAST = (
-    'include "bars_and_stripes_4x4.gin"\n'
-    "run.epochs = 1\nrun.steps_per_epoch = 1\nrun.log_likelihood_every = 0\n"
-)
-
-
-@pytest.fixture(scope="module")
-def call(tmp_path_factory):
-    """Calls `main.main` in this process; returns what it told."""
-    folder = tmp_path_factory.mktemp("call")
-    logger = logging.getLogger("keras_rbm")
-    before = logger.propagate, logger.level
-    gin, keras = configuration.libraries(folder / "import.log")
-    for handler in logger.handlers:
-        handler.close()
-    logger.handlers.clear()
-
-    def call(*arguments):
-        screen = io.StringIO()
-        with (
-            gin.unlock_config(),
-            flagsaver.flagsaver(),
-            contextlib.redirect_stderr(screen),
-            pytest.MonkeyPatch.context() as patch,
-        ):
-            gin.clear_config()
-            patch.setattr(configuration, "libraries", lambda *_: (gin, keras))
-            with pytest.raises(SystemExit) as stop:
-                main.main(main.read(["train.py", *map(str, arguments)]))
-        assert stop.value.code == 2
-        (line,) = screen.getvalue().splitlines()
-        assert line.startswith("train.py: error: ")
-        assert not hostile.INSIDES.search(line), line
-        assert len(line) < 4200
-        return line
-
-    yield call
-    logger.propagate, logger.level = before
+TEMPERED = """
+include "bars_and_stripes_4x4.gin"
+run.epochs = 1
+run.steps_per_epoch = 1
+run.log_likelihood_every = 0
+PersistentChain.num_chains = 2
+RBM.hidden = 2
+"""
+FAST = TEMPERED + "PersistentChain.sampler = None\n"
 
 
 @pytest.fixture
-def refused(call, tmp_path):
+def refused(tmp_path):
     """Calls the command with a config of this text."""
 
     def refused(text):
         config = tmp_path / "wrong.gin"
         config.write_bytes(text if isinstance(text, bytes) else text.encode())
         output = tmp_path / "run"
-        line = call("--config", config, "--output", output)
+        line = command.refused("--config", config, "--output", output)
+        assert not hostile.INSIDES.search(line), line
+        assert len(line) < 4200
         assert not (output / "model.keras").exists()
         for path in output.iterdir():
             path.unlink()
@@ -78,14 +44,55 @@ def refused(call, tmp_path):
     return refused
 
 
+@pytest.fixture
+def reading():
+    """Has gin read a config of this text."""
+
+    def read(text):
+        gin.clear_config()
+        gin.add_config_file_search_path(str(folders.CONFIGS))
+        gin.parse_config(text)
+
+    yield read
+    gin.clear_config()
+
+
+def test_the_former_class_of_tempered_chains_is_a_name_still(reading):
+    reading(
+        'include "bars_and_stripes_4x4.gin"\n'
+        "RBM.chain = @TemperedChain()\n"
+        "TemperedChain.num_chains = 7\nTemperedChain.num_betas = 4\n"
+    )
+    with pytest.warns(DeprecationWarning, match="TemperedChain"):
+        model = gin.get_configurable("RBM")()
+    assert model.chain.num_chains == 7
+    assert model.chain.sampler == keras_rbm.Tempered(num_betas=4)
+    configuration.check_name(gin, "TemperedChain.num_betas")
+    with pytest.raises(ValueError, match="no argument 'num_beta'"):
+        configuration.check_name(gin, "TemperedChain.num_beta")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Chain", "Sampler", "Units", "MachineModel", "Optimizer"),
+        *("Constraint", "Initializer", "LearningRateSchedule", "Regularizer"),
+    ],
+)
+def test_what_is_for_subclassing_has_no_name(reading, name):
+    with pytest.raises(ValueError, match=f"matching '{name}'"):
+        reading(f"{name}.seed = 3")
+
+
 NAMES = st.from_regex(r"[A-Za-z_]{1,8}", fullmatch=True)
-WORDS = ("RBM", "run", "SGD", "TemperedChain", "bars_and_stripes")
+WORDS = ("RBM", "run", "SGD", "Tempered", "bars_and_stripes")
 
 
 @EXAMPLES
 @given(owner=st.sampled_from(WORDS), name=NAMES, value=st.integers())
 def test_unknown_arguments(refused, owner, name, value):
-    assert name in refused(f"{FAST}{owner}.{name}x = {value}\n")
+    text = TEMPERED if owner == "Tempered" else FAST
+    assert name in refused(f"{text}{owner}.{name}x = {value}\n")
 
 
 @EXAMPLES
@@ -105,7 +112,7 @@ NUMBERS = [
     "RBM.visible",
     "RBM.hidden",
     "PersistentChain.num_chains",
-    "TemperedChain.num_betas",
+    "Tempered.num_betas",
     "run.epochs",
     "run.batch_size",
     "run.steps_per_epoch",
@@ -135,15 +142,13 @@ VALUES = st.one_of(
 @settings(EXAMPLES, max_examples=5)
 @given(value=VALUES)
 def test_wrong_types_and_values(refused, name, value):
-    text = FAST
-    if name.startswith("PersistentChain"):
-        text += "RBM.chain = @PersistentChain()\n"
+    text = TEMPERED if name.startswith("Tempered.") else FAST
     line = refused(
         f"{text}{name} = {str(value) if value == 1e400 else value!r}"
     )
-    told = {"num_sweeps": "schedule"}
+    other_names = {"num_sweeps": "schedule"}
     argument = name.rpartition(".")[2]
-    assert told.get(argument, argument) in line
+    assert other_names.get(argument, argument) in line
 
 
 @EXAMPLES
@@ -180,66 +185,3 @@ def test_wrong_types_and_values(refused, name, value):
 )
 def test_what_is_no_config(refused, content):
     refused(content)
-
-
-def test_no_files_where_files_are_wanted(call, tmp_path):
-    (tmp_path / "file").write_text("")
-    call("--config", tmp_path, "--output", tmp_path / "run")
-    call("--config", "a" * 5000)
-    call("--config", "a\0b")
-    call("--config", "digits", "--output", tmp_path / "file")
-    call("--config", "digits", "--output", tmp_path / "file" / "run")
-    call("--config", "digits", "--output", tmp_path / ("a" * 5000))
-    (tmp_path / "run" / "train.log").mkdir(parents=True)
-    call("--config", "digits", "--output", tmp_path / "run")
-    for name in ("model.keras", "operative_config.gin"):
-        (tmp_path / "run" / name).write_bytes(b"junk")
-    (tmp_path / "run" / "evaluate.log").mkdir()
-    call("--mode", "evaluate", "--output", tmp_path / "run")
-    if os.geteuid():
-        (tmp_path / "closed").mkdir(mode=0)
-        call("--config", "digits", "--output", tmp_path / "closed")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--epochs", "many"),
-        ("--epochs", "1.5"),
-        ("--seed", "one"),
-        ("--mode", "dream"),
-        ("--no_such_flag", "3"),
-        ("--config",),
-        ("--seed", "-1"),
-        ("--epochs", "0"),
-        ("--set", "\0"),
-    ],
-)
-def test_wrong_flags(call, tmp_path, arguments):
-    call("--output", tmp_path / "run", *arguments)
-
-
-def test_a_process_says_the_same(tmp_path):
-    """Wrong flags, a config of junk, and a run that diverges."""
-    (tmp_path / "junk.gin").write_bytes(bytes(range(256)))
-    (tmp_path / "diverges.gin").write_text(
-        FAST + "run.learning_rate = 1e38\nrun.steps_per_epoch = 20\n"
-    )
-    for arguments, complaint in (
-        (("--epochs", "many"), "epochs"),
-        (("--config", "junk.gin"), "junk.gin"),
-        (("--config", "diverges.gin"), "Training diverged: by update"),
-    ):
-        done = subprocess.run(
-            [sys.executable, ROOT / "train.py", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 2, done.stderr
-        (line,) = done.stderr.splitlines()
-        assert line.startswith("train.py: error: ")
-        assert complaint in line
-        assert "Traceback" not in done.stdout
