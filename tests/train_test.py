@@ -159,6 +159,7 @@ def test_a_terminated_run_is_saved_and_resumed(tmp_path):
             *("--set", "RBM.hidden = 7", "--set", "run.epochs = 100000"),
             *("--set", "run.learning_rate = 0.05"),
             *("--set", "run.checkpoint_minutes = None"),
+            *("--set", "run.log_likelihood_every = 0"),
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -197,6 +198,7 @@ def test_a_process_reports_an_error_of_training_in_one_line(tmp_path):
         'include "bars_and_stripes_4x4.gin"\n'
         "run.epochs = 1\nrun.steps_per_epoch = 20\n"
         "run.log_likelihood_every = 0\nrun.learning_rate = 1e38\n"
+        "PersistentChain.sampler = None\nPersistentChain.num_chains = 2\n"
     )
     for config, complaint in (
         ("junk.gin", "junk.gin"),
