@@ -12,15 +12,7 @@ Prints medians and the spread (10th to 90th percentile) as a Markdown table.
     python benchmarks/ais.py [--rounds 9] [--betas 1000]
 """
 
-import argparse
-import os
-import platform
-import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=512")
-
-import keras
+import contest  # Before TensorFlow, whose flags it sets.
 import numpy as np
 import tensorflow as tf
 
@@ -45,28 +37,6 @@ def draw(visible, hidden):
     return machine, machine_lib.decouple(machine, np.full(visible, 0.2))
 
 
-def products(machine, chains):
-    """The products of each beta: up with the kernel and down again.
-
-    The states are scaled so that they neither vanish nor overflow, by a
-    factor that is part of the kernel.
-    """
-    # By the largest singular value; tf.linalg.norm would be of all entries.
-    kernel = machine.kernel / np.linalg.norm(machine.kernel.numpy(), 2)
-    start = tf.ones((chains, machine.visible.width))
-
-    @tf.function(jit_compile=True, autograph=False)
-    def loop(v, kernel, count):
-        def up_and_down(step, v):
-            return step + 1, tf.matmul(v @ kernel, kernel, transpose_b=True)
-
-        return tf.while_loop(lambda step, v: step < count, up_and_down, (0, v))[
-            1
-        ]
-
-    return lambda count: loop(start, kernel, tf.constant(count)).numpy()
-
-
 def race(visible, hidden, chains, rounds, betas):
     """Returns `{contestant: milliseconds a beta, a list by round}`."""
     machine, base = draw(visible, hidden)
@@ -75,48 +45,27 @@ def race(visible, hidden, chains, rounds, betas):
         "ais": lambda count: likelihood.ais(
             machine, base, stream, count, chains, verbose=0
         ),
-        "products": products(machine, chains),
+        "products": contest.products(machine.kernel.numpy(), chains),
     }
-    times = {name: [] for name in contestants}
-    for _ in range(rounds + 1):
-        for name, run in contestants.items():
-            begin = time.perf_counter()
-            run(betas)
-            seconds = time.perf_counter() - begin
-            times[name].append(1e3 * seconds / betas)
-    # The first round compiles.
-    return {name: values[1:] for name, values in times.items()}
+    return contest.race(contestants, rounds, betas)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = contest.parser(__doc__)
     parser.add_argument(
         "--betas", type=int, default=1000, help="a multiple of 500"
     )
     options = parser.parse_args()
-    print(
-        f"{os.cpu_count()} cores ({platform.processor() or 'CPU'}), "
-        f"TensorFlow {tf.__version__}, Keras {keras.__version__}; "
-        f"{options.rounds} rounds of {options.betas} betas\n"
-    )
+    contest.print_conditions(options.rounds, f"{options.betas} betas")
     times = race(VISIBLE, HIDDEN, CHAINS, options.rounds, options.betas)
     print(
         f"| {CHAINS} chains, {VISIBLE} x {HIDDEN} | ms a beta | 10 % to 90 % "
         "| 10,000 betas, s | AIS / it |"
     )
     print("|---|---:|---:|---:|---:|")
-    for contestant, values in times.items():
-        low, middle, high = np.percentile(values, [10, 50, 90])
-        ratio = np.median(np.divide(times["ais"], values))
-        print(
-            f"| {contestant} | {middle:.2f} | {low:.2f} to {high:.2f} | "
-            f"{10 * middle:.1f} | {ratio:.2f} |",
-            flush=True,
-        )
+    contest.print_rows(times, whole=10_000)
     ratio = np.median(np.divide(times["ais"], times["products"]))
-    verdict = "within" if ratio <= LIMIT else "ABOVE"
-    print(f"\n{verdict} {LIMIT} times its matrix products")
+    contest.print_verdict(ratio, LIMIT, "times its matrix products")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from keras_rbm import RBM, PersistentChain, TemperedChain, replicas
+from keras_rbm import RBM, PersistentChain, Tempered, replicas
 
 #: Visible and hidden units, and chains.
 SHAPES = [
@@ -90,9 +90,8 @@ def row(chain, visible, hidden, chains, num_replicas):
     """Payload of an update, its number of sums, and what each sends."""
 
     def make():
-        made = PersistentChain(chains)
-        if chain == "tempered":
-            made = TemperedChain(chains, num_betas=10)
+        sampler = Tempered(num_betas=10) if chain == "tempered" else None
+        made = PersistentChain(chains, sampler=sampler)
         return RBM(visible, hidden, chain=made, seed=0)
 
     found = sums(make, visible, num_replicas)

@@ -73,9 +73,9 @@ def soak(updates, epochs=100, verbose="auto"):
     traces = []
     step = model.update_step
 
-    def update_step(batch):
+    def update_step(*arguments):
         traces.append(None)
-        return step(batch)
+        return step(*arguments)
 
     model.update_step = update_step
     watch = Watch(updates, verbose)

@@ -1,7 +1,8 @@
 """Times a training step against its own matrix products and other packages.
 
 In one run, in turns, so that a noisy machine disturbs all alike. Each has a
-process of its own, for the threads of one library slow down those of another:
+process of its own, which imports its own library alone: the threads of one slow
+down those of another, and PyTorch beside TensorFlow may crash.
 
 - `fit`: an update as `RBM.fit` runs it, with its data pipeline, metrics,
   centring, optimizer and average of the weights;
@@ -18,41 +19,16 @@ Prints medians and the spread (10th to 90th percentile) as a Markdown table.
     python benchmarks/training_step.py [--rounds 9] [--updates 500]
 """
 
-import argparse
 import concurrent.futures
 import contextlib
+import importlib.util
 import itertools
 import multiprocessing
-import os
-import platform
+import pathlib
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=512")
-
-import keras
+import contest
 import numpy as np
-import tensorflow as tf
-from sklearn.neural_network import BernoulliRBM
-
-import keras_rbm
-from keras_rbm import data
-
-try:
-    import rbms  # noqa: F401
-    import torch
-except ImportError:
-    torch = None
-try:
-    import torch.utils.data
-    from learnergy.models.bernoulli import rbm as learnergy_rbm
-except ImportError:
-    learnergy_rbm = None
-try:
-    from pydeep.rbm import model as pydeep_model
-    from pydeep.rbm import trainer as pydeep_trainer
-except ImportError:
-    pydeep_model = None
 
 # Name, sweeps, batch (and chains), hidden units.
 SHAPES = (
@@ -65,18 +41,27 @@ VISIBLE, EXAMPLES = 784, 10_000
 WARM_UP = 20
 
 
-class Timer(keras.callbacks.Callback):
-    """Times the epochs of `fit`."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.begin = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds = time.perf_counter() - self.begin
+def installed(*names):
+    """Whether there are packages of these names; none is imported."""
+    return all(importlib.util.find_spec(name) for name in names)
 
 
 def fit(sweeps, batch, hidden):
     """`RBM.fit`, as a user calls it."""
+    import keras
+
+    import keras_rbm
+    from keras_rbm import data
+
+    class Timer(keras.callbacks.Callback):
+        """Times the epochs of `fit`."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.begin = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.seconds = time.perf_counter() - self.begin
+
     pixels = np.uint8(255 * examples(EXAMPLES))
     chain = keras_rbm.PersistentChain(batch, num_sweeps=sweeps)
     model = keras_rbm.RBM(VISIBLE, hidden, chain=chain, seed=0)
@@ -114,7 +99,7 @@ def repeated(update):
         begin = time.perf_counter()
         for _ in range(updates):
             result = update()
-        if isinstance(result, tf.Tensor):
+        if hasattr(result, "numpy"):  # A tensor: waits for it.
             result.numpy()
         return time.perf_counter() - begin
 
@@ -126,6 +111,8 @@ def products(sweeps, batch, hidden):
 
     The chains start from hidden states, and both phases share the last two.
     """
+    import tensorflow as tf
+
     kernel = tf.Variable(0.01 * tf.random.normal((VISIBLE, hidden)))
     v, h = tf.constant(examples(batch)), tf.ones((batch, hidden))
 
@@ -148,6 +135,8 @@ def scikit_learn(sweeps, batch, hidden):
     """
     if sweeps > 1:
         return None
+    from sklearn.neural_network import BernoulliRBM
+
     x = batches(batch)
     model = BernoulliRBM(
         hidden, learning_rate=0.05, batch_size=batch, n_iter=1, random_state=0
@@ -159,8 +148,9 @@ def scikit_learn(sweeps, batch, hidden):
 
 def torch_rbms(sweeps, batch, hidden):
     """The package's own training loop, without its writing of files."""
-    if torch is None:
+    if not installed("rbms", "torch"):
         return None
+    import torch
     from rbms.bernoulli_bernoulli.classes import BBRBM
     from rbms.training.pcd import fit_batch_pcd
 
@@ -194,27 +184,36 @@ def learnergy(sweeps, batch, hidden):
     The batches lie in memory: its `DataLoader`, which takes examples one by one
     and starts anew at each `fit`, is left out.
     """
-    if learnergy_rbm is None:
+    if not installed("learnergy", "torch"):
         return None
+    import torch
+    from learnergy.models.bernoulli import rbm
+
     x = batches(batch)
 
     def loader(*args, **kwargs):
         return [(torch.tensor(next(x)), None)]
 
-    learnergy_rbm.DataLoader = loader
-    model = learnergy_rbm.RBM(VISIBLE, hidden, sweeps, learning_rate=0.05)
+    rbm.DataLoader = loader
+    model = rbm.RBM(VISIBLE, hidden, sweeps, learning_rate=0.05)
     return repeated(lambda: model.fit(None, batch, epochs=1))
 
 
 def pydeep(sweeps, batch, hidden):
     """The package's own centred PCD, in the single precision of the others."""
-    if pydeep_model is None:
+    spec = importlib.util.find_spec("pydeep")
+    folders = (spec and spec.submodule_search_locations) or ()
+    # The `pydeep` of PyPI has no such folder.
+    if not any((pathlib.Path(folder) / "rbm").is_dir() for folder in folders):
         return None
+    from pydeep.rbm import model as models
+    from pydeep.rbm import trainer as trainers
+
     x, first = batches(batch), examples(batch)
-    model = pydeep_model.BinaryBinaryRBM(
+    model = models.BinaryBinaryRBM(
         VISIBLE, hidden, data=first, dtype=np.float32
     )
-    trainer = pydeep_trainer.PCD(model, batch, data=first)
+    trainer = trainers.PCD(model, batch, data=first)
     return repeated(lambda: trainer.train(next(x), epsilon=0.05, k=sweeps))
 
 
@@ -279,29 +278,17 @@ def race(sweeps, batch, hidden, rounds, updates):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = contest.parser(__doc__)
     parser.add_argument(
         "--updates", type=int, default=500, help="a multiple of 50"
     )
     options = parser.parse_args()
-    print(
-        f"{os.cpu_count()} cores ({platform.processor() or 'CPU'}), "
-        f"TensorFlow {tf.__version__}, Keras {keras.__version__}; "
-        f"{options.rounds} rounds of {options.updates} updates\n"
-    )
+    contest.print_conditions(options.rounds, f"{options.updates} updates")
     print("| shape | contestant | ms an update | 10 % to 90 % | fit / it |")
     print("|---|---|---:|---:|---:|")
     for name, sweeps, batch, hidden in SHAPES:
         times = race(sweeps, batch, hidden, options.rounds, options.updates)
-        for contestant, values in times.items():
-            low, middle, high = np.percentile(values, [10, 50, 90])
-            ratio = np.median(np.divide(times["fit"], values))
-            print(
-                f"| {name} | {contestant} | {middle:.2f} | "
-                f"{low:.2f} to {high:.2f} | {ratio:.2f} |",
-                flush=True,
-            )
+        contest.print_rows(times, name)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""The command `keras-rbm`, which `train.py` is too.
+"""The command `keras-rbm`, which `train.py` calls too.
 
-It stands beside `keras_rbm` so that flags are read, and told wrong, before
-TensorFlow is imported.
+It stands beside `keras_rbm` so that it can read flags, and report errors in
+them, before TensorFlow is imported.
 """

@@ -1,6 +1,6 @@
-"""gin: the names that a .gin file can use, and how one is read.
+"""Configs in gin's language: the names that they can use, and their reading.
 
-Nothing else imports gin.
+No other module imports gin.
 """
 
 import functools
@@ -14,7 +14,18 @@ from keras_rbm_cli.folders import CONFIGS
 
 
 def libraries(log, strategy="none"):
-    """What takes seconds to import, with names for .gin files."""
+    """Imports what takes seconds, and registers the names for .gin files.
+
+    Args:
+        log: Path of the log, which gets what TensorFlow prints.
+        strategy: What `--strategy` says.
+
+    Returns:
+        Tuple of the modules `gin` and `keras`.
+
+    Raises:
+        UserError: If there is no such strategy here.
+    """
     absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
     screen.log_to(log)
     with screen.quiet(log):
@@ -32,7 +43,10 @@ def libraries(log, strategy="none"):
 
 
 def register(gin, keras, experiment, strategy=None):
-    """Names for .gin files; classes stay as they are."""
+    """Registers the names for .gin files from outside the package.
+
+    A decorator, as gin has it, would break the construction of Keras's classes.
+    """
     import keras_rbm
     from keras_rbm import data, evaluation, figures, networks
 
@@ -56,6 +70,8 @@ def register(gin, keras, experiment, strategy=None):
             else thing
             for thing in _classes(keras_rbm)
         ),
+        # A deprecated function, in configs that were written for its class.
+        keras_rbm.TemperedChain,
         data.mnist,
         data.digits,
         data.bars_and_stripes,
@@ -73,7 +89,7 @@ def register(gin, keras, experiment, strategy=None):
 
 
 def _in_scope(strategy, model):
-    """The class of a model, or what makes it in the scope of a strategy."""
+    """The class of a model, or a function that calls it within a strategy."""
     if strategy is None or strategy.num_replicas_in_sync == 1:
         return model
 
@@ -88,31 +104,41 @@ def _in_scope(strategy, model):
 
 def _classes(module):
     """The public classes of a module, without those for subclassing."""
-    abstract = {
+    # Those that Python does not know to be abstract.
+    for_subclassing = {
         "Chain",
         "Constraint",
         "Initializer",
+        "LearningRateSchedule",
         "Optimizer",
         "Regularizer",
-        "Units",
     }
     return [
         thing
         for name, thing in sorted(vars(module).items())
         if isinstance(thing, type)
         and name == thing.__name__
-        and name not in abstract
+        and name not in for_subclassing
+        and not inspect.isabstract(thing)
     ]
 
 
 def read(gin, config, bindings):
-    """Reads a .gin file, and bindings on top."""
+    """Reads a .gin file, and then bindings, which win."""
     gin.add_config_file_search_path(str(CONFIGS))
     gin.parse_config_files_and_bindings([str(config)], bindings)
 
 
 def parse(gin, config, function, shared):
-    """Reads the config; a function shares some bindings with `run`."""
+    """Reads the config of a run, for a function that is called afterwards.
+
+    Args:
+        gin: The module.
+        config: Path of the config.
+        function: Name of the function.
+        shared: Set of arguments that are those of `run` where the config does
+            not bind them for the function.
+    """
     read(gin, config, bindings())
     trained = gin.get_bindings("run", resolve_references=False)
     own = gin.get_bindings(function, resolve_references=False)
@@ -122,7 +148,7 @@ def parse(gin, config, function, shared):
 
 
 def bindings():
-    """What the flags bind, as lines of a .gin file."""
+    """The bindings of the flags, as lines of a .gin file."""
     found = list(options.SET.value)
     # The seed of a run may be that of its data, which must stay the same.
     seed_of = {"train": "seed", "evaluate": "evaluate.seed"}.get(
@@ -139,7 +165,7 @@ def bindings():
 
 
 def experiment_of(gin):
-    """What a config is for: the last of these that it binds a model of."""
+    """Name of the function that a config is for, which it binds a model of."""
     for name in ("finetune", "train_jointly", "pretrain"):
         if "model" in gin.get_bindings(name, resolve_references=False):
             return name
@@ -165,10 +191,17 @@ def describe(gin):
 
 
 def check_name(gin, name):
-    """Refuses a binding that the config and the things it names do not have.
+    """Refuses the name of a binding that has no effect.
 
-    gin itself finds neither an unknown macro nor what a class of Keras takes as
-    `**kwargs`, of which that class would complain when training begins.
+    gin itself accepts unknown macros, and any argument for a class or function
+    that takes `**kwargs`, which would complain when training begins.
+
+    Args:
+        gin: The module, which has read a config.
+        name: Name such as `RBM.hidden`, or of a macro.
+
+    Raises:
+        ValueError: If there is no such argument or macro.
     """
     owner, dot, argument = name.rpartition(".")
     if not dot:
@@ -176,9 +209,12 @@ def check_name(gin, name):
             raise ValueError(f"the config has no macro {name!r}")
         return
     thing = gin.get_configurable(owner)
+    functions = [thing]
+    if isinstance(thing, type):
+        parts = map(vars, inspect.getmro(thing))
+        functions = [part["__init__"] for part in parts if "__init__" in part]
     known = set()
-    for part in inspect.getmro(thing) if isinstance(thing, type) else ():
-        if "__init__" in vars(part):
-            known |= inspect.signature(part.__init__).parameters.keys()
-    if known and argument not in known - {"self", "args", "kwargs"}:
+    for function in functions:
+        known |= inspect.signature(function).parameters.keys()
+    if argument not in known - {"self", "args", "kwargs"}:
         raise ValueError(f"{owner} has no argument {argument!r}")

@@ -1,14 +1,14 @@
-"""What ends a run in one line on the screen."""
+"""Errors that end the command with one line on the screen."""
 
 import logging
 import textwrap
 
-# Characters of an error; all of it is in the log.
+# Characters of an error on the screen; the log has all of it.
 LONGEST = 2000
 
 
 class UserError(Exception):
-    """Something that the user can put right; told in one line."""
+    """An error that the user can put right, reported in one line."""
 
 
 class Stopped(Exception):
@@ -22,7 +22,7 @@ class Stopped(Exception):
 
 
 def fail(error, log):
-    """Tells a user error in one line; the trace is in the log."""
+    """Raises a `UserError` of one line; the trace goes to the log."""
     logging.getLogger("keras_rbm").exception("this failed")
     message = str(error).split("\n  In call to configurable")[0]
     line = " ".join(message.split()) or type(error).__name__

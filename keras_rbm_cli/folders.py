@@ -1,4 +1,4 @@
-"""Configs, and the folders of runs: found, made, or refused in one line."""
+"""Configs and the folders of runs: their paths, checks and locks."""
 
 import contextlib
 import datetime
@@ -10,14 +10,14 @@ from keras_rbm_cli import options
 from keras_rbm_cli.errors import UserError
 
 _HERE = pathlib.Path(__file__).resolve().parent
-#: A wheel has them beside this file, a checkout above it.
+#: Folder of the configs: beside this file in a wheel, above it in a checkout.
 CONFIGS = _HERE / "configs"
 if not CONFIGS.is_dir():
     CONFIGS = _HERE.parent / "configs"
 
 
 def find(name):
-    """The path of a config, given that or a name in `configs/`."""
+    """The path of a config, given its path or its name in `configs/`."""
     path = pathlib.Path(name)
     try:
         for candidate in (path, CONFIGS / path, CONFIGS / f"{path}.gin"):
@@ -31,7 +31,14 @@ def find(name):
 
 
 def process(chief):
-    """Name of this process among those of TF_CONFIG; the chief's is given."""
+    """Name of this process among those of TF_CONFIG.
+
+    Args:
+        chief: Name of the first one, or of the only one.
+
+    Returns:
+        That name, or one such as `worker-1`.
+    """
     if not os.environ.get("TF_CONFIG"):
         return chief
     try:
@@ -73,8 +80,7 @@ def new(config):
         output = output.with_name(f"{time}-{number}")
         number += 1
     try:
-        # The log of a run that failed before training is no run.
-        # Nor is a folder that nothing has come into.
+        # A run that failed before training leaves a log or empty folders.
         full = output.is_dir() and any(
             path.suffix != ".log"
             and not (path.is_dir() and not any(path.iterdir()))
@@ -95,7 +101,7 @@ def new(config):
 
 
 def finished(mode):
-    """The config to go by, and the folder of the run."""
+    """Config and folder of the finished run in --output."""
     if not options.OUTPUT.value:
         raise UserError(f"--mode {mode} needs --output, the folder of a run")
     output = pathlib.Path(options.OUTPUT.value)
@@ -108,7 +114,7 @@ def finished(mode):
 
 
 def begun():
-    """The config to resume by, and the folder of the run."""
+    """Config and folder of the run to resume."""
     if options.OUTPUT.value not in (None, options.RESUME.value):
         raise UserError("--resume writes into the run's folder; no --output")
     output = pathlib.Path(options.RESUME.value)
@@ -129,7 +135,7 @@ def check_writable(log):
 
 
 def _config_of(output):
-    """What a run was trained by, unless a flag says otherwise."""
+    """The config that a run was trained by, or that of --config."""
     if options.CONFIG.present:
         return find(options.CONFIG.value)
     config = output / "operative_config.gin"
@@ -140,7 +146,7 @@ def _config_of(output):
 
 @contextlib.contextmanager
 def alone(log):
-    """Refuses a folder that another process is training in."""
+    """Locks the log of a run; refuses one that another process trains in."""
     try:
         import fcntl
     except ImportError:  # Not on this system.

@@ -1,4 +1,4 @@
-"""From the words of a command line to an exit code."""
+"""The command: from the flags to the exit code."""
 
 import signal
 import sys
@@ -36,7 +36,7 @@ def console():
 
 
 def read(argv):
-    """Reads the flags; what is wrong with them is told as all else is.
+    """Reads the flags; an error in them ends in one line and code 2.
 
     Args:
         argv: List of the program's path and its arguments.
@@ -53,20 +53,21 @@ def read(argv):
     if options.HELP.value:
         python = "python " if program.endswith(".py") else ""
         print(_HELP.format(program=python + program))
-        told = flags.FLAGS.module_help(options.__name__).strip()
-        print(told.partition("\n")[2])
+        described = flags.FLAGS.module_help(options.__name__).strip()
+        print(described.partition("\n")[2])
         sys.exit(0)
     return rest
 
 
 def main(argv):
-    """Trains or evaluates; every user error ends in one line and code 2.
+    """Does what the flags say; a user error ends in one line and code 2.
 
     A run that a signal has ended exits with 128 and the signal's number: 143
     for SIGTERM, 130 for SIGINT (Ctrl-C).
 
     Args:
-        argv: List of the program's path, and of nothing that is no flag.
+        argv: List of the program's path, and of arguments that are no flags,
+            which are refused.
     """
     program = screen.program(argv)
     try:
@@ -99,7 +100,7 @@ def _do(mode):
         doing = "Evaluating" if evaluating else "Drawing figures of"
         print(f"{doing} {output} as {config} says", flush=True)
         (modes.evaluate if evaluating else modes.draw)(config, output)
-    elif resuming and sweep.is_one(options.RESUME.value):
+    elif resuming and sweep.holds_sweep(options.RESUME.value):
         sys.exit(0 if sweep.resume(options.RESUME.value) else 1)
     elif options.SWEEP.value:
         if resuming:

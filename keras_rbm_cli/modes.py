@@ -1,4 +1,4 @@
-"""What the command does: it trains, evaluates or draws."""
+"""The modes of the command: training, evaluation and figures."""
 
 import textwrap
 
@@ -7,7 +7,7 @@ from keras_rbm_cli.errors import Stopped, fail
 
 
 def evaluate(config, output):
-    """Says how probable a finished run makes the data."""
+    """Measures how probable a finished run makes the data."""
     log = output / "evaluate.log"
     gin, keras = configuration.libraries(log)
     import keras_rbm

@@ -1,4 +1,4 @@
-"""What stands on the screen, and what only in the log."""
+"""The screen and the log: which of them gets what."""
 
 import contextlib
 import logging
@@ -11,7 +11,7 @@ COMMAND = "keras-rbm"
 
 
 def program(argv):
-    """The name that the program was called by, for what it tells."""
+    """The name that the user called the program by."""
     name = os.path.basename(argv[0])
     return COMMAND if name in ("", "__main__.py") else name
 
@@ -23,8 +23,8 @@ def quiet(log):
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Vectors of 512 bits halve the cost of random draws, where there are any.
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=512")
-    # Some notes come before any log level is looked at: the file descriptor
-    # itself has to be turned away.
+    # TensorFlow prints some notes before it looks at any log level, so the
+    # file descriptor itself has to lead to the log.
     screen = os.dup(2)
     with open(log, "a") as file:
         os.dup2(file.fileno(), 2)
@@ -36,7 +36,7 @@ def quiet(log):
 
 
 def log_to(path):
-    """Time-stamped lines in a file, and on a screen that shows no bar."""
+    """Logs lines with the time to a file, and to a screen without bars."""
     logger = logging.getLogger("keras_rbm")
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -52,10 +52,10 @@ def log_to(path):
 
 
 def tensorboard(folder):
-    """The command that shows this folder's runs, in backquotes.
+    """The command that shows the runs in a folder, in backquotes.
 
-    TensorBoard may be in an environment that is not activated, and keeps ten
-    epochs' pictures if not told otherwise.
+    It names TensorBoard by its path where that is not on the PATH, and asks for
+    the pictures of a hundred epochs: by default it keeps ten.
     """
     beside = pathlib.Path(sys.executable).with_name("tensorboard")
     if shutil.which("tensorboard") or not beside.exists():

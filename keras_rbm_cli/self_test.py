@@ -1,62 +1,193 @@
-"""Whether the installation is sound: a line for each check, and what to do."""
+"""`--self_test`: checks whether the installation works, and what to do if not.
+
+Each check returns a line about what it found, or raises.
+"""
 
 import contextlib
+import itertools
 import logging
 import os
 import pathlib
+import platform
+import re
 import shutil
 import tempfile
 import textwrap
 import time
+import types
 
-from keras_rbm_cli import configuration, soundness
+from keras_rbm_cli import configuration
 
+_DRIVER = pathlib.Path("/proc/driver/nvidia/version")
+_SIZE = 3
+_HIDDEN = 8
+_UPDATES = 2000
+# Nats; the training below gains 3.4, to 0.2 below what is possible.
+_GAIN = 2.0
+# Characters of an error in a line.
 _LONGEST = 300
-#: What is checked, and what to do where that fails. One that fails takes those
-#: after it along that need it.
-_CHECKS = (
-    (
-        "packages",
-        soundness.packages,
+
+
+class Unsound(Exception):
+    """A check that failed, in the words of its message."""
+
+
+def packages(state):
+    """Imports all packages, and reports their versions."""
+    configuration.libraries(state.log)
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    import keras_rbm
+
+    return (
+        f"keras_rbm {keras_rbm.__version__}, Keras {keras.__version__}, "
+        f"TensorFlow {tf.__version__}, NumPy {np.__version__}, Python "
+        f"{platform.python_version()} on {platform.machine()}"
+    )
+
+
+def devices(state):
+    """Multiplies matrices on each device, exactly; no GPU may be missing."""
+    import numpy as np
+    import tensorflow as tf
+
+    # Small integers: exact in any order, and in the short floats of a GPU.
+    x = np.arange(64 * 64).reshape(64, 64).astype("float32") % 8
+    found = _logical_devices()
+    for device in found:
+        with tf.device(device.name):
+            product = tf.matmul(x, x)
+        if not np.array_equal(product, x @ x):
+            raise Unsound(f"a wrong product of matrices on {device.name}")
+    kinds = [device.device_type for device in found]
+    text = ", ".join(f"{kinds.count(k)} {k}" for k in dict.fromkeys(kinds))
+    if "GPU" not in kinds and _DRIVER.exists():
+        # The user hides all GPUs by a first entry that is no GPU.
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+        if not tf.test.is_built_with_cuda():
+            text += '; an NVIDIA driver, but no GPU: install ".[gpu]" to use it'
+        elif re.match(r"\d|GPU-|MIG-", visible):
+            raise Unsound(
+                "an NVIDIA driver, and a TensorFlow built for CUDA that finds "
+                'no GPU: CUDA\'s libraries are missing (install ".[gpu]") or '
+                "do not fit the driver, or a container was started without "
+                "`--gpus all`"
+            )
+    return f"{text}; matrix products agree"
+
+
+def xla(state):
+    """Compiles a function by XLA on each device: it must compute the same."""
+    import numpy as np
+    import tensorflow as tf
+
+    def function(x):
+        return tf.math.sigmoid(x @ tf.transpose(x)) * 2.0
+
+    x = np.linspace(-1.0, 1.0, 32, dtype="float32").reshape(4, 8)
+    compiled = tf.function(function, jit_compile=True)
+    for device in _logical_devices():
+        with tf.device(device.name):
+            ours, theirs = compiled(tf.constant(x)), function(tf.constant(x))
+        # The short floats of a GPU have 11 bits.
+        if not np.allclose(ours, theirs, rtol=0, atol=2.0**-8):
+            raise Unsound(f"XLA computes something else on {device.name}")
+    return "compiles, and computes the same"
+
+
+def learning(state):
+    """Trains a tiny machine: its exact log p(v) must grow."""
+    import numpy as np
+
+    v, state.model, before = _train()
+    after = _log_likelihood(state.model, v)
+    package = state.model.log_likelihood(v, "exact").lower
+    if not np.isclose(after, package, rtol=0, atol=1e-3):
+        raise Unsound(
+            f"the log-likelihood is {package:.4f} nats by this package, but "
+            f"{after:.4f} by enumeration"
+        )
+    text = f"log-likelihood from {before:.2f} to {after:.2f} nats"
+    if not after > before + _GAIN:
+        raise Unsound(f"{text}: less than {_GAIN} nats gained")
+    return f"{text}, as enumerated, in {_UPDATES} updates"
+
+
+def repeatable(state):
+    """Trains the same again: the bits must be the same."""
+    _, again, _ = _train()
+    if not _same(state.model, again):
+        raise Unsound("the same seed led to other weights")
+    return "the same seed leads to the same weights, to the bit"
+
+
+def files(state):
+    """Writes a model, a picture and events, and reads them back."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_rbm import callbacks
+
+    path = state.folder / "model.keras"
+    state.model.save(path)
+    if not _same(state.model, keras.models.load_model(path)):
+        raise Unsound(f"{path} holds another model than was saved")
+
+    path = state.folder / "filters.png"
+    picture = callbacks.filters(state.model, (_SIZE, _SIZE))
+    callbacks.write_png(path, picture)
+    read = tf.io.decode_png(tf.io.read_file(str(path))).numpy()
+    if not np.array_equal(read[:, :, 0], picture):
+        raise Unsound(f"{path} holds another picture than was drawn")
+
+    text = "what the self-test wrote"
+    callbacks.config_text(str(state.folder / "tensorboard"), text)
+    run = state.folder / "tensorboard" / "train"
+    events = tf.data.TFRecordDataset([str(file) for file in run.iterdir()])
+    if not any(text.encode() in event.numpy() for event in events):
+        raise Unsound(f"{run} does not hold what was written for TensorBoard")
+    return "model, picture and TensorBoard's events are written and read back"
+
+
+# Each check, the names without which it is skipped, and what to do if it fails.
+_CHECKS = {
+    "packages": (
+        packages,
+        {"temporary"},
         'install the package with TensorFlow: pip install ".[cpu]", or '
         '".[gpu]"',
     ),
-    (
-        "devices",
-        soundness.devices,
+    "devices": (
+        devices,
+        {"packages"},
         "look at `nvidia-smi` and at what TF_CPP_MIN_LOG_LEVEL=0 shows; "
         "CUDA_VISIBLE_DEVICES=-1 leaves the GPU out",
     ),
-    (
-        "XLA",
-        soundness.xla,
+    "XLA": (
+        xla,
+        {"packages", "devices"},
         "unset XLA_FLAGS and TF_XLA_FLAGS; install the versions of "
         "requirements.txt",
     ),
-    (
-        "learning",
-        soundness.learning,
+    "learning": (
+        learning,
+        {"packages", "XLA"},
         "install the versions of requirements.txt; see what `make test` says",
     ),
-    (
-        "repeatable",
-        soundness.repeatable,
+    "repeatable": (
+        repeatable,
+        {"packages", "learning"},
         "unset TF_ENABLE_ONEDNN_OPTS and XLA_FLAGS; runs cannot be resumed to "
         "the bit here",
     ),
-    (
-        "files",
-        soundness.files,
+    "files": (
+        files,
+        {"packages", "folder", "learning"},
         "look at the free space (df) and at the folder's permissions",
     ),
-)
-_NEED = {  # What each needs, beside the packages.
-    "packages": ("temporary",),
-    "devices": (),
-    "XLA": ("devices",),
-    "learning": ("XLA",),
-    "repeatable": ("learning",),
-    "files": ("folder", "learning"),
 }
 
 
@@ -73,81 +204,134 @@ def run(output):
     begin = time.perf_counter()
     failed = set()
     with contextlib.ExitStack() as stack:
-        folder, name = None, "temporary"
-        remedy = f"set TMPDIR to a folder that user {_user()} can write to"
-        try:
-            tempfile.gettempdir()  # The packages ask for it too.
-            if output is None:
-                temporary = tempfile.TemporaryDirectory(prefix="keras_rbm-")
-                folder = pathlib.Path(stack.enter_context(temporary))
-            else:
-                name = "folder"
-                remedy = (
-                    "give another --output, or make it writable for user "
-                    f"{_user()}"
-                )
-                folder = _folder(pathlib.Path(output))
-                _tell("ok", name, f"{folder} can be written")
-        except OSError as error:
-            failed.add(name)
-            _tell("FAILED", name, f"{_line(error)}: {remedy}")
+        folder = _make_folder(output, stack, failed)
         log = folder / "self_test.log" if folder else pathlib.Path(os.devnull)
-        state = soundness.State(folder)
-        try:
-            gin, keras = configuration.libraries(log)
-            del gin, keras
-        except Exception as error:
-            state.error = error
-        for name, check, remedy in _CHECKS:
-            missing = failed & {"packages"} or failed & {*_NEED.get(name, ())}
-            if missing:
+        stack.callback(_close, log)
+        state = types.SimpleNamespace(folder=folder, log=log, model=None)
+        for name, (check, needs, remedy) in _CHECKS.items():
+            # All else fails with the packages.
+            if missing := failed & needs & {"packages"} or failed & needs:
                 failed.add(name)
-                _tell("skipped", name, f"needs: {', '.join(sorted(missing))}")
+                _report("skipped", name, f"needs: {', '.join(sorted(missing))}")
                 continue
             try:
-                _tell("ok", name, check(state))
+                _report("ok", name, check(state))
             except Exception as error:
                 failed.add(name)
                 logging.getLogger("keras_rbm").exception("%s failed", name)
-                _tell("FAILED", name, f"{_line(error)}: {remedy}")
-        _close(log)
-    told = f"not sound: {', '.join(sorted(failed))}" if failed else "sound"
-    print(f"The installation is {told} ({time.perf_counter() - begin:.1f} s).")
+                _report("FAILED", name, f"{_line(error)}: {remedy}")
+    verdict = f"not sound: {', '.join(sorted(failed))}" if failed else "sound"
+    seconds = time.perf_counter() - begin
+    print(f"The installation is {verdict} ({seconds:.1f} s).")
     return not failed
 
 
-def _tell(verdict, name, text):
+def _make_folder(output, stack, failed):
+    """The folder to write into, or `None` and one more name in `failed`."""
+    user = os.environ.get("USERNAME", "this")
+    with contextlib.suppress(AttributeError):
+        user = os.getuid()
+    name = "temporary"
+    remedy = f"set TMPDIR to a folder that user {user} can write to"
+    try:
+        tempfile.gettempdir()  # The packages ask for it too.
+        if output is None:
+            temporary = tempfile.TemporaryDirectory(prefix="keras_rbm-")
+            return pathlib.Path(stack.enter_context(temporary))
+        name = "folder"
+        remedy = f"give another --output, or make it writable for user {user}"
+        folder = pathlib.Path(output) / "self_test"
+        shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in ("self_test.log", "model.keras", "filters.png"):
+            (folder / file).unlink(missing_ok=True)
+        (folder / "self_test.log").write_text("")
+        _report("ok", name, f"{folder} can be written")
+        return folder
+    except OSError as error:
+        failed.add(name)
+        _report("FAILED", name, f"{_line(error)}: {remedy}")
+        return None
+
+
+def _report(verdict, name, text):
     print(f"{verdict:7}  {name:10}  {text}", flush=True)
 
 
 def _line(error):
     line = " ".join(str(error).split())
-    if not isinstance(error, soundness.Unsound | OSError):
+    if not isinstance(error, Unsound | OSError):
         line = f"{type(error).__name__}: {line}"
     return textwrap.shorten(line, _LONGEST)
 
 
-def _folder(output):
-    """Makes a folder that can be written to, without what was there."""
-    folder = output / "self_test"
-    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("self_test.log", "model.keras", "filters.png"):
-        (folder / name).unlink(missing_ok=True)
-    (folder / "self_test.log").write_text("")
-    return folder
-
-
-def _user():
-    with contextlib.suppress(AttributeError):
-        return os.getuid()
-    return os.environ.get("USERNAME", "this")
-
-
 def _close(log):
-    """Lets go of the log, which may be about to be removed."""
+    """Closes the log, which may be about to be removed."""
     logger = logging.getLogger("keras_rbm")
     for handler in list(logger.handlers):
         if getattr(handler, "baseFilename", None) == os.path.abspath(log):
             logger.removeHandler(handler)
             handler.close()
+
+
+def _logical_devices():
+    import tensorflow as tf
+
+    kinds = ("CPU", "GPU")
+    return [d for kind in kinds for d in tf.config.list_logical_devices(kind)]
+
+
+def _train():
+    """Trains a machine; returns data, machine, and log p(v) before that."""
+    import keras
+
+    import keras_rbm
+    from keras_rbm import data
+
+    v = data.bars_and_stripes(_SIZE).train
+    chain = keras_rbm.PersistentChain(50, num_sweeps=10)
+    model = keras_rbm.RBM(
+        v.shape[1], _HIDDEN, chain=chain, seed=0, name="self_test"
+    )
+    model.compile(keras.optimizers.SGD(0.2), steps_per_execution=50)
+    model.prepare(v)
+    before = _log_likelihood(model, v)
+    batches = data.batches(v, len(v), seed=0)
+    model.fit(batches, steps_per_epoch=_UPDATES, verbose=0)
+    return v, model, before
+
+
+def _same(model, other):
+    import numpy as np
+
+    ours, theirs = (
+        [np.asarray(x) for x in [*m.variables, *m.optimizer.variables]]
+        for m in (model, other)
+    )
+    return len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs))
+
+
+def _log_likelihood(model, v):
+    """Mean log p(v) by the sum over all joint states, in float64."""
+    import numpy as np
+    from scipy.special import logsumexp
+
+    kernel, visible, hidden = (
+        np.asarray(x, "float64")
+        for x in (
+            model.kernel,
+            model.visible_params["bias"],
+            model.hidden_params["bias"],
+        )
+    )
+
+    def log_unnormalized(v):
+        joint = (v @ visible)[:, None] + h @ hidden + v @ kernel @ h.T
+        return logsumexp(joint, axis=1)
+
+    h, every_v = (
+        np.array(list(itertools.product((0.0, 1.0), repeat=len(bias))))
+        for bias in (hidden, visible)
+    )
+    log_z = logsumexp(log_unnormalized(every_v))
+    return float(log_unnormalized(v.astype("float64")).mean() - log_z)

@@ -17,7 +17,7 @@ import pytest
 
 import keras_rbm
 from keras_rbm import data, experiment
-from keras_rbm_cli.sweep import board, table
+from keras_rbm_cli import sweep_table
 
 INSTALL = "`make test-all` installs it where it can"
 webdriver = pytest.importorskip(
@@ -141,16 +141,17 @@ def sweep(tmp_path, run):
     folder = tmp_path / "sweep"
     axes = {"RBM.hidden": [8, 16]}
     folder.mkdir()
-    board.write_columns(folder, axes)
+    sweep_table.write_columns(folder, axes)
     for hidden, lower in ((8, -25.125), (16, -24.375)):
         one = folder / f"RBM.hidden={hidden}"
         shutil.copytree(run / "tensorboard", one / "tensorboard")
-        figures = dict.fromkeys(table.METRICS) | {
+        figures = dict.fromkeys(sweep_table.METRICS) | {
+            "point": {"RBM.hidden": hidden},
             "status": "finished",
             "log_likelihood_lower": lower,
             "log_likelihood_upper": lower + 0.25,
         }
-        board.write_run(one, axes, {"RBM.hidden": hidden}, figures)
+        sweep_table.write_run(one, axes, figures)
     return folder
 
 
@@ -351,7 +352,7 @@ def look_at_hyper_parameters(page):
     def look():
         assert {
             *("RBM.hidden", "sweep/RBM.hidden=8", "sweep/RBM.hidden=16"),
-            *(table.METRICS[f"log_likelihood_{end}"] for end in ends),
+            *(sweep_table.METRICS[f"log_likelihood_{end}"] for end in ends),
             *("-25.125", "-24.875", "-24.375", "-24.125"),
         } <= {*page.words()}
 

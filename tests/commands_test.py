@@ -16,8 +16,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from keras_rbm import experiment
-from keras_rbm_cli import configuration, folders, options
-from keras_rbm_cli.sweep import grid
+from keras_rbm_cli import configuration, folders, options, sweep
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [
@@ -89,14 +88,14 @@ def read(arguments, config=None):
         wanted = options.CONFIG.value if given else config
         path = folders.find(WRITTEN.get(wanted, wanted))
         bindings = configuration.bindings()
-        axes = grid.axes(options.SWEEP.value)
+        axes = sweep.axes(options.SWEEP.value)
         bound = [
             *(binding.partition("=")[0].strip() for binding in bindings),
             *axes,
         ]
-        for point in grid.points(axes):
+        for point in sweep.points(axes):
             gin.clear_config()
-            configuration.read(gin, path, [*bindings, *grid.bindings(point)])
+            configuration.read(gin, path, [*bindings, *sweep.bindings(point)])
         for parameter in bound:
             configuration.check_name(gin, parameter)
     gin.clear_config()

@@ -1,9 +1,6 @@
 """Sweeps whose runs are made up, and one that is real."""
 
-import contextlib
-import io
 import json
-import logging
 import pathlib
 import signal
 import subprocess
@@ -13,13 +10,13 @@ import pytest
 from absl.testing import flagsaver
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from keras_rbm_cli import configuration, folders, main
+from keras_rbm_cli import folders, sweep, sweep_table
 from keras_rbm_cli.errors import UserError
-from keras_rbm_cli.sweep import process, runs
 from tests.callbacks import events
-from tests.cli.sweep.table_test import evaluation
+from tests.cli import command
+from tests.cli.sweep_table_test import evaluation
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).parents[2]
 BEGIN = ("--config", "digits", "--sweep", "RBM.hidden=[8,16,32]")
 
 
@@ -47,7 +44,7 @@ class MadeUp:
         output = pathlib.Path(flags.get("output") or flags["resume"])
         if flags.get("mode") == "evaluate":
             hidden = int(output.name.partition("=")[2])
-            evaluation(output / "evaluation.json", -1.0 / hidden)
+            evaluation(output, -1.0 / hidden)
             return 0.5, None
         if "output" in flags:
             with flagsaver.flagsaver(output=str(output)):
@@ -64,43 +61,59 @@ class MadeUp:
         return 3.0, None
 
 
-@pytest.fixture(scope="module")
-def libraries(tmp_path_factory):
-    logger = logging.getLogger("keras_rbm")
-    before = logger.propagate, logger.level, list(logger.handlers)
-    found = configuration.libraries(tmp_path_factory.mktemp("log") / "log")
-    for handler in logger.handlers:
-        if handler not in before[2]:
-            handler.close()
-    logger.propagate, logger.level, logger.handlers[:] = before
-    return found
-
-
 @pytest.fixture
-def call(libraries, monkeypatch):
-    """Calls the command in this process; returns its code and its words."""
+def made_up(monkeypatch):
+    """The class of the made-up processes of a test."""
     made_up = type("MadeUp", (MadeUp,), {})
-    monkeypatch.setattr(runs, "Process", made_up)
-    monkeypatch.setattr(configuration, "libraries", lambda *_: libraries)
-    monkeypatch.setattr(runs.board, "hide_gpus", lambda: None)
+    monkeypatch.setattr(sweep, "Process", made_up)
+    monkeypatch.setattr(sweep_table, "hide_gpus", lambda: None)
+    return made_up
 
-    def call(*arguments):
-        screen, errors = io.StringIO(), io.StringIO()
-        with (
-            flagsaver.flagsaver(),
-            contextlib.redirect_stdout(screen),
-            contextlib.redirect_stderr(errors),
-            pytest.raises(SystemExit) as stop,
-        ):
-            main.main(main.read(["train.py", *map(str, arguments)]))
-        return stop.value.code, screen.getvalue(), errors.getvalue()
 
-    call.made_up = made_up
-    return call
+def test_all_combinations_the_last_name_the_fastest():
+    axes = sweep.axes(["RBM.hidden = [8, 16]", "seed=[0,1]"])
+    assert axes == {"RBM.hidden": [8, 16], "seed": [0, 1]}
+    points = sweep.points(axes)
+    assert [tuple(point.values()) for point in points] == [
+        *((8, 0), (8, 1), (16, 0), (16, 1))
+    ]
+    assert sweep.folder_names(points)[1] == "RBM.hidden=8,seed=1"
+    assert sweep.bindings(points[1]) == ["RBM.hidden = 8", "seed = 1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["RBM.hidden"], "wants a binding"),
+        (["= [1]"], "wants a binding"),
+        (["3 = [1]"], "wants a binding"),
+        (["RBM.hidden = 3"], "wants a list"),
+        (["RBM.hidden = (1, 2)"], "wants a list"),
+        (["RBM.hidden = [@SGD]"], "wants a list"),
+        (["RBM.hidden = [1, 1e999]"], "wants a list"),
+        (["RBM.hidden = [" + "[" * 5000], "wants a list"),
+        (["RBM.hidden = []"], "empty list"),
+        (["RBM.hidden = [1, 2, 1]"], "a value twice"),
+        (["a.b = [1]", "a.b = [2]"], "'a.b' twice"),
+    ],
+)
+def test_what_is_no_list_is_refused(words, complaint):
+    with pytest.raises(UserError, match=complaint):
+        sweep.axes(words)
+
+
+def test_folders_are_short_plain_and_different():
+    values = ["a/b", "a b", "..", "x" * 500, "x" * 501, {1: [2]}]
+    names = sweep.folder_names(sweep.points({"layer_1/data.name": values}))
+    assert len(set(names)) == len(values)
+    for name in names:
+        assert "/" not in name
+        assert len(name) < 130
+    assert names[:2] == ["layer_1_data.name=a_b", "layer_1_data.name=a_b-2"]
 
 
 def session(folder):
-    """What the HParams tab is told of a run."""
+    """What the HParams tab gets to know of a run."""
     found = {}
     for path in events.files(folder):
         for event in events.tf.compat.v1.train.summary_iterator(str(path)):
@@ -111,10 +124,10 @@ def session(folder):
     return found
 
 
-def test_a_run_that_fails_does_not_lose_the_others(call, tmp_path):
+def test_a_run_that_fails_does_not_lose_the_others(made_up, tmp_path):
     output = tmp_path / "sweep"
     flags = ("--epochs", 3, "--strategy", "none")
-    code, screen, _ = call(*BEGIN, *flags, "--output", output)
+    code, screen, _ = command.call(*BEGIN, *flags, "--output", output)
     assert code == 1
     assert "1 of 3 failed; --resume tries them again." in screen
     assert "RBM.hidden=16 failed: no memory" in screen
@@ -123,16 +136,16 @@ def test_a_run_that_fails_does_not_lose_the_others(call, tmp_path):
         *("| 32", "| 8", "| 16")
     ]
     assert lines[2] in screen
-    trained = [words for words in call.made_up.calls if len(words) > 2]
+    trained = [words for words in made_up.calls if len(words) > 2]
     assert "--epochs=3" in trained[0]
     assert trained[2][-1] == "--set=RBM.hidden = 32"
 
-    call.made_up.broken, call.made_up.calls = False, ()
-    code, screen, _ = call("--resume", output)
+    made_up.broken, made_up.calls = False, ()
+    code, screen, _ = command.call("--resume", output)
     assert code == 0
     # The others were not touched.
     folder = output / "RBM.hidden=16"
-    assert call.made_up.calls == (
+    assert made_up.calls == (
         [f"--resume={folder}", "--strategy=none"],
         ["--mode=evaluate", f"--output={folder}"],
     )
@@ -146,29 +159,29 @@ def test_a_run_that_fails_does_not_lose_the_others(call, tmp_path):
     }
 
 
-def test_a_run_that_failed_early_is_begun_again(call, tmp_path):
-    call.made_up.early = True
-    code, _, _ = call(*BEGIN, "--output", tmp_path)
+def test_a_run_that_failed_early_is_begun_again(made_up, tmp_path):
+    made_up.early = True
+    code, _, _ = command.call(*BEGIN, "--output", tmp_path)
     assert code == 1
     folder = tmp_path / "RBM.hidden=16"
     assert {path.suffix for path in folder.iterdir()} > {".log"}
-    first = call.made_up.calls[2]  # Others are trained, then evaluated.
+    first = made_up.calls[2]  # Others are trained, then evaluated.
     assert f"--output={folder}" in first
 
-    call.made_up.calls = ()
-    code, screen, _ = call("--resume", tmp_path)
-    assert (code, call.made_up.calls) == (1, (first,))
+    made_up.calls = ()
+    code, screen, _ = command.call("--resume", tmp_path)
+    assert (code, made_up.calls) == (1, (first,))
     assert "failed: no memory" in screen
 
-    call.made_up.broken = False
-    code, _, _ = call("--resume", tmp_path)
+    made_up.broken = False
+    code, _, _ = command.call("--resume", tmp_path)
     assert code == 0
     end = session(folder)["_hparams_/session_end_info"]
     assert end.session_end_info.status == 1  # STATUS_SUCCESS
 
 
-def test_tensorboard_is_told_of_columns_and_runs(call, tmp_path):
-    call(*BEGIN, "--output", tmp_path)
+def test_tensorboard_shows_columns_and_runs(made_up, tmp_path):
+    command.call(*BEGIN, "--output", tmp_path)
     experiment = session(tmp_path)["_hparams_/experiment"].experiment
     (hidden,) = experiment.hparam_infos
     assert hidden.name == "RBM.hidden"
@@ -206,34 +219,29 @@ def test_tensorboard_is_told_of_columns_and_runs(call, tmp_path):
     ],
 )
 def test_user_errors_come_before_any_training(
-    call, tmp_path, arguments, complaint
+    made_up, tmp_path, arguments, complaint
 ):
     output = () if "--resume" in arguments else ("--output", tmp_path / "run")
-    code, _, errors = call(*arguments, *output)
-    assert code == 2
-    (line,) = errors.splitlines()
-    assert line.startswith("train.py: error: ")
-    assert complaint in line
-    assert call.made_up.calls == ()
+    assert complaint in command.refused(*arguments, *output)
+    assert made_up.calls == ()
 
 
-def test_a_sweep_is_resumed_as_it_was_begun(call, tmp_path):
-    call(*BEGIN, "--output", tmp_path)
-    code, _, errors = call("--resume", tmp_path, "--epochs", 3)
-    assert (code, "without --epochs" in errors) == (2, True)
-    code, _, errors = call(*BEGIN, "--output", tmp_path)
-    assert (code, "holds a run already" in errors) == (2, True)
+def test_a_sweep_is_resumed_as_it_was_begun(made_up, tmp_path):
+    command.call(*BEGIN, "--output", tmp_path)
+    line = command.refused("--resume", tmp_path, "--epochs", 3)
+    assert "without --epochs" in line
+    line = command.refused(*BEGIN, "--output", tmp_path)
+    assert "holds a run already" in line
     (tmp_path / "sweep.json").write_text("{}")
-    code, _, errors = call("--resume", tmp_path)
-    assert (code, "cannot read" in errors) == (2, True)
+    assert "cannot read" in command.refused("--resume", tmp_path)
 
 
 def test_what_a_process_complains_of(tmp_path):
-    with process.Process() as child:
-        seconds, error = child.run(["--no_such_flag"])
+    with sweep.Process() as process:
+        seconds, error = process.run(["--no_such_flag"])
         assert seconds > 0
         assert error == "Unknown command line flag 'no_such_flag'"
-        assert child.run(["--help"], silent=True)[1] is None
+        assert process.run(["--help"], silent=True)[1] is None
 
 
 @pytest.mark.slow

@@ -1,16 +1,19 @@
+"""The tables of made-up runs."""
+
 import csv
 import io
 import json
 
 import pytest
 
-from keras_rbm_cli.sweep import table
+from keras_rbm_cli import sweep_table
 
 FINISHED = {"status": "finished", "seconds": 12.4, "error": ""}
 
 
-def evaluation(path, lower, split="validation", trusted=True):
-    """An `evaluation.json` whose other splits must never be looked at."""
+def evaluation(folder, lower, split="validation", trusted=True):
+    """Writes an `evaluation.json` whose other splits nobody may look at."""
+    folder.mkdir(exist_ok=True)
     of_split = {
         "log_likelihood": {
             "lower": lower,
@@ -24,7 +27,7 @@ def evaluation(path, lower, split="validation", trusted=True):
         "trusted": trusted,
         "warnings": [] if trusted else ["The chains | are stuck."],
     }
-    path.write_text(
+    (folder / "evaluation.json").write_text(
         json.dumps(
             {
                 "splits": {"train": of_split, "test": None, split: of_split},
@@ -33,29 +36,32 @@ def evaluation(path, lower, split="validation", trusted=True):
             }
         )
     )
-    return path
+    return folder
 
 
 @pytest.fixture
 def rows(tmp_path):
     """A middling run, the best, one that failed, and one to come."""
-    path = tmp_path / "evaluation.json"
     failed = {"status": "failed", "seconds": 3.0, "error": "no memory"}
     waiting = {"status": "waiting", "seconds": 0.0, "error": ""}
-    return {
-        "n=1": table.row(FINISHED, evaluation(path, -9.0)),
-        "n=2": table.row(FINISHED, evaluation(path, -5.0, trusted=False)),
-        "n=3": table.row(failed, tmp_path / "nowhere"),
-        "n=4": table.row(waiting, tmp_path / "nowhere"),
-    }
-
-
-POINTS = {f"n={n}": {"n": n} for n in (1, 2, 3, 4)}
+    return [
+        sweep_table.row(folder, {"n": n}, entry)
+        for n, (folder, entry) in enumerate(
+            (
+                (evaluation(tmp_path / "a", -9.0), FINISHED),
+                (evaluation(tmp_path / "b", -5.0, trusted=False), FINISHED),
+                (tmp_path / "c", failed),
+                (tmp_path / "d", waiting),
+            ),
+            1,
+        )
+    ]
 
 
 def test_the_best_comes_first_and_what_failed_last(rows):
-    assert table.ordered(rows) == ["n=2", "n=1", "n=3", "n=4"]
-    lines = table.markdown(["n"], POINTS, rows).splitlines()
+    ordered = sweep_table.ordered(rows)
+    assert [row["point"]["n"] for row in ordered] == [2, 1, 3, 4]
+    lines = sweep_table.markdown(rows).splitlines()
     cells = [
         [cell.strip() for cell in line.strip("|").split(" | ")]
         for line in lines[2:6]
@@ -69,9 +75,10 @@ def test_the_best_comes_first_and_what_failed_last(rows):
 
 
 def test_the_csv_is_the_same_in_full(rows):
-    text = table.comma_separated(["n"], POINTS, rows)
+    text = sweep_table.comma_separated(rows)
     found = list(csv.DictReader(io.StringIO(text)))
     assert [row["n"] for row in found] == ["2", "1", "3", "4"]
+    assert [row["folder"] for row in found] == ["b", "a", "c", "d"]
     assert found[0]["log_likelihood_upper"] == "-4.5"
     assert found[1]["seconds"] == "12.4"
     assert found[2]["trusted"] == "no memory"
@@ -79,7 +86,22 @@ def test_the_csv_is_the_same_in_full(rows):
 
 
 def test_without_validation_data_those_of_training_are_named(tmp_path):
-    path = evaluation(tmp_path / "evaluation.json", -9.0, split="train")
-    row = table.row(FINISHED, path)
+    folder = evaluation(tmp_path, -9.0, split="train")
+    row = sweep_table.row(folder, {"n": 1}, FINISHED)
     assert row["split"] == "train"
-    assert "of the train data" in table.markdown(["n"], POINTS, {"n=1": row})
+    assert "of the train data" in sweep_table.markdown([row])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 2], int),
+        ([1, 0.5], float),
+        ([True, False], bool),
+        ([None, 1], str),
+        (["x"], str),
+        ([True, 2], str),
+    ],
+)
+def test_tensorboard_gets_the_values_of_an_axis_in_one_type(values, expected):
+    assert sweep_table.type_of(values) is expected

@@ -1,0 +1,202 @@
+"""The runs of a sweep compared: `sweep.md`, `sweep.csv` and TensorBoard."""
+
+import csv
+import io
+import json
+import math
+
+#: Names and labels of a run's metrics in sweep.csv and in TensorBoard, which
+#: shows the first five by default.
+METRICS = {
+    "log_likelihood_lower": "log-likelihood, lower bound (nats)",
+    "log_likelihood_upper": "log-likelihood, upper bound (nats)",
+    "pseudo_log_likelihood": "pseudo-log-likelihood (nats)",
+    "reconstruction_error": "reconstruction error",
+    "seconds": "time (s)",
+    "standard_error": "standard error (nats)",
+}
+# Headings of sweep.md, with what stands below: a key of a row, and digits.
+_COLUMNS = {
+    "log-likelihood, from": ("log_likelihood_lower", 3),
+    "to": ("log_likelihood_upper", 3),
+    "+-": ("standard_error", 3),
+    "trusted": ("trusted", None),
+    "pseudo-log-likelihood": ("pseudo_log_likelihood", 3),
+    "reconstruction": ("reconstruction_error", 5),
+    "time, s": ("seconds", 0),
+}
+_GROUP = "sweep"  # In TensorBoard.
+
+
+def row(folder, point, entry):
+    """What the tables have about a run.
+
+    Args:
+        folder: Path of the run, with an `evaluation.json` if it has finished.
+        point: Dict of the swept names and their values.
+        entry: Dict of its `status`, `seconds` and `error`, as in `sweep.json`.
+
+    Returns:
+        Dict of `METRICS`, which are `None` where they are not known, and of
+        `point`, `folder` (a name), `split`, `status` and `trusted`.
+    """
+    known = {"seconds": entry["seconds"] or None, "split": None}
+    known |= {"trusted": entry["error"], "status": entry["status"]}
+    if entry["status"] == "finished":
+        found = json.loads((folder / "evaluation.json").read_text("utf-8"))
+        splits, partition = found["splits"], found["log_partition"]
+        split = "validation" if "validation" in splits else "train"
+        bracket = splits[split]["log_likelihood"] or {}
+        pseudo = splits[split]["pseudo_log_likelihood"] or {}
+        reasons = partition["warnings"] if partition else found["notes"]
+        trusted = partition is not None and partition["trusted"]
+        known |= {
+            "log_likelihood_lower": bracket.get("lower"),
+            "log_likelihood_upper": bracket.get("upper"),
+            "standard_error": bracket.get("standard_error"),
+            "pseudo_log_likelihood": pseudo.get("mean"),
+            "reconstruction_error": splits[split]["reconstruction_error"],
+            "trusted": "yes" if trusted else "no: " + " ".join(reasons),
+            "split": split,
+        }
+    named = {"point": point, "folder": folder.name}
+    return dict.fromkeys(METRICS) | named | known
+
+
+def ordered(rows):
+    """Rows by their lower bound: the largest first, those without one last."""
+
+    def bound(row):
+        lower = row["log_likelihood_lower"]
+        return -math.inf if lower is None else lower
+
+    return sorted(rows, key=bound, reverse=True)
+
+
+def markdown(rows):
+    """A table as Markdown, with a note on how to read it."""
+    rows = ordered(rows)
+    names = list(rows[0]["point"])
+    lines = [
+        [*names, *_COLUMNS],
+        ["---"] * len(names)
+        + ["---" if x is None else "---:" for _, x in _COLUMNS.values()],
+        *(
+            [
+                *map(str, row["point"].values()),
+                *(_cell(row, *column) for column in _COLUMNS.values()),
+            ]
+            for row in rows
+        ),
+    ]
+    table = "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |"
+        for line in lines
+    )
+    splits = {row["split"] for row in rows} - {None}
+    of = " and ".join(sorted(splits)) or "validation"
+    return (
+        f"{table}\n\nNats an example of the {of} data, the best first. Where "
+        "brackets, with twice their\nstandard errors (+-), overlap, the order "
+        "says little.\n"
+    )
+
+
+def _cell(row, key, digits):
+    value = row[key]
+    if digits is not None:
+        return "-" if value is None else f"{value:.{digits}f}"
+    if row["status"] == "finished":
+        return value
+    return f"{row['status']}: {value}" if value else row["status"]
+
+
+def comma_separated(rows):
+    """The same as CSV, in full precision, with the folders."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    rows = ordered(rows)
+    columns = [*METRICS, "trusted", "status", "folder"]
+    writer.writerow([*rows[0]["point"], *columns])
+    for row in rows:
+        values = (row[column] for column in columns)
+        writer.writerow([*row["point"].values(), *values])
+    return file.getvalue()
+
+
+def hide_gpus():
+    """Leaves all memory of the GPUs to the runs, which are other processes."""
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")
+
+
+def write_columns(folder, axes):
+    """Writes the columns of TensorBoard's HParams tab.
+
+    Args:
+        folder: Path of the sweep.
+        axes: Dict of the swept names and their lists of values.
+    """
+    from tensorboard.plugins.hparams import api as hp
+
+    def domain(values):
+        return hp.Discrete(sorted(set(map(type_of(values), values))))
+
+    with _writer(folder):
+        hp.hparams_config(
+            hparams=[hp.HParam(name, domain(axes[name])) for name in axes],
+            metrics=[
+                hp.Metric(f"{_GROUP}/{name}", display_name=label)
+                for name, label in METRICS.items()
+            ],
+        )
+
+
+def write_run(folder, axes, row):
+    """Writes a run's row of the HParams tab, in place of an older one.
+
+    Args:
+        folder: Path of the run.
+        axes: Dict of the swept names and their lists of values.
+        row: What `row` returned.
+    """
+    import tensorflow as tf
+    from tensorboard.plugins.hparams import api as hp
+    from tensorboard.plugins.hparams import api_pb2, summary
+
+    failed = row["status"] == "failed"
+    status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
+    with _writer(folder):
+        hp.hparams(
+            {name: type_of(axes[name])(x) for name, x in row["point"].items()},
+            # With the sweep's: trials of one name are averaged into one row.
+            trial_id=f"{folder.resolve().parent.name}/{folder.name}",
+        )
+        for name in METRICS:
+            if row[name] is not None:
+                tf.summary.scalar(f"{_GROUP}/{name}", row[name], step=0)
+        tf.summary.experimental.write_raw_pb(
+            summary.session_end_pb(status).SerializeToString(), step=0
+        )
+
+
+def clear_run(folder):
+    """Removes what `write_run` has written."""
+    for path in folder.glob("events.out.tfevents.*"):
+        path.unlink()
+
+
+def _writer(folder):
+    import tensorflow as tf
+
+    clear_run(folder)
+    return tf.summary.create_file_writer(str(folder)).as_default()
+
+
+def type_of(values):
+    """The type that TensorBoard gets the values of an axis in."""
+    types = {type(value) for value in values}
+    if types in ({bool}, {int}):
+        return types.pop()
+    return float if types <= {int, float} else str

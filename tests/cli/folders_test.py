@@ -1,0 +1,47 @@
+"""Folders and files that the command refuses, and leaves as they are."""
+
+import os
+
+import pytest
+
+from tests.cli import command
+
+
+def test_an_output_folder_that_holds_a_run_is_left_alone(tmp_path):
+    (tmp_path / "history.csv").write_text("precious")
+    line = command.refused("--output", tmp_path)
+    assert "holds a run already" in line
+    assert os.listdir(tmp_path) == ["history.csv"]
+    assert (tmp_path / "history.csv").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--resume", "nowhere"), "no run in nowhere: there is no such folder"),
+        (("--resume", "."), "holds no operative_config.gin"),
+        (("--resume", ".", "--output", "there"), "no --output"),
+    ],
+)
+def test_what_cannot_be_resumed(tmp_path, monkeypatch, arguments, complaint):
+    monkeypatch.chdir(tmp_path)
+    assert complaint in command.refused(*arguments)
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_files_where_files_are_wanted(tmp_path):
+    (tmp_path / "file").write_text("")
+    command.refused("--config", tmp_path, "--output", tmp_path / "run")
+    command.refused("--config", "a" * 5000)
+    command.refused("--config", "a\0b")
+    for output in ("file", "file/run", "a" * 5000):
+        command.refused("--config", "digits", "--output", tmp_path / output)
+    (tmp_path / "run" / "train.log").mkdir(parents=True)
+    command.refused("--config", "digits", "--output", tmp_path / "run")
+    for name in ("model.keras", "operative_config.gin"):
+        (tmp_path / "run" / name).write_bytes(b"junk")
+    (tmp_path / "run" / "evaluate.log").mkdir()
+    command.refused("--mode", "evaluate", "--output", tmp_path / "run")
+    if os.geteuid():
+        (tmp_path / "closed").mkdir(mode=0)
+        command.refused("--config", "digits", "--output", tmp_path / "closed")

@@ -1,0 +1,34 @@
+"""The flags: what the command refuses, and how it ends."""
+
+import pytest
+
+from tests.cli import command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--config", "no_such"), "no config 'no_such'; a path, or one of"),
+        (("--set", "RBM.hiden = 3"), "hiden"),
+        (("--set", "runn.epochs = 3"), "No configurable matching 'runn'"),
+        (("--set", "RBM.hidden"), "parse"),
+        (("--set", "RBM.hidden = -3"), "`hidden` must be a positive integer"),
+        (("surplus",), "unknown argument 'surplus'"),
+        (
+            ("--config", "mnist", "--data_dir", "/no/such/folder"),
+            "/no/such/folder",
+        ),
+        (("--epochs", "many"), "epochs"),
+        (("--epochs", "1.5"), "epochs"),
+        (("--seed", "one"), "seed"),
+        (("--mode", "dream"), "mode"),
+        (("--no_such_flag", "3"), "no_such_flag"),
+        (("--config",), "config"),
+        (("--seed", "-1"), "seed"),
+        (("--epochs", "0"), "epochs"),
+        (("--set", "\0"), "Unexpected token"),
+    ],
+)
+def test_a_user_error_is_one_line(tmp_path, arguments, complaint):
+    line = command.refused("--output", tmp_path / "run", *arguments)
+    assert complaint in line

@@ -1,0 +1,93 @@
+"""The evaluation of a finished run, and its figures drawn anew."""
+
+import json
+import os
+import pathlib
+
+import pytest
+
+import keras_rbm
+from tests.cli import command
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The file of a model of the digits."""
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    keras_rbm.RBM(64, 7, seed=0).save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def run(model, tmp_path, monkeypatch):
+    """The folder of a finished run, which is the current one."""
+    (tmp_path / "model.keras").write_bytes(model)
+    (tmp_path / "operative_config.gin").write_text(
+        'include "digits.gin"\nRBM.hidden = 7\nevaluate.max_examples = 50\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_figures_are_drawn_anew(run):
+    done = command.call(
+        *("--mode", "figures", "--output", run),
+        *("--set", "draw.figures = [@Inpainting()]", "--seed", "3"),
+        *("--set", "Inpainting.num_sweeps = 2"),
+    )
+    assert (done.code, done.errors) == (0, "")
+    assert done.screen.splitlines()[-1] == f"Drawn in {run}: inpainting.png."
+    assert set(os.listdir(run)) == {
+        "figures.log",
+        "inpainting.png",
+        "model.keras",
+        "operative_config.gin",
+    }
+
+
+def test_what_cannot_be_drawn_is_reported_in_one_line(run):
+    line = command.refused(
+        *("--mode", "figures", "--output", "."),
+        *("--set", "draw.figures = [@Inpainting()]"),
+        *("--set", "digits.test_size = 0"),
+    )
+    assert "Inpainting needs test examples" in line
+
+
+def test_flags_change_an_evaluation(run):
+    done = command.call(
+        *("--mode", "evaluate", "--output", ".", "--config", "digits"),
+        *("--seed", "5", "--set", 'evaluate.binarize = "none"'),
+    )
+    assert (done.code, done.errors) == (0, "")
+    figures = json.loads((run / "evaluation.json").read_text())
+    assert pathlib.Path(figures["config"]).name == "digits.gin"
+    assert (figures["binarize"], figures["seed"]) == ("none", 5)
+    assert figures["max_examples"] > 50
+    assert figures["log_partition"] is None
+    assert 'evaluate.binarize="threshold"' in done.screen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "--mode evaluate needs --output"),
+        (("--output", "nowhere"), "no run in nowhere"),
+        (("--output", "empty"), "empty: it holds no model.keras"),
+        (("--output", "damaged"), "damaged holds no operative_config.gin"),
+        (
+            ("--output", "damaged", "--config", "digits"),
+            "cannot read damaged/model.keras",
+        ),
+        (("--output", ".", "--config", "no_such"), "no config 'no_such'"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_reported_in_one_line(
+    run, model, arguments, complaint
+):
+    (run / "empty").mkdir()
+    (run / "damaged").mkdir()
+    (run / "damaged" / "model.keras").write_bytes(model[:5000])
+    line = command.refused("--mode", "evaluate", *arguments)
+    assert complaint in line
+    assert not (run / "evaluation.json").exists()
