@@ -1,6 +1,5 @@
 """Runs that are killed, as processes, and end as if they had not been."""
 
-import os
 import pathlib
 import random
 import signal
@@ -16,27 +15,12 @@ from keras_rbm import checkpoints
 from tests.callbacks import events
 
 DRIVER = pathlib.Path(__file__).with_name("resume_driver.py")
-ENVIRONMENT = {}
 STAGES = ("save", "complete", "fsync", "replace", "sync", "unlink")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def programs(tmp_path_factory):
-    """Has each process read the programs that another one has compiled."""
-    folder = tmp_path_factory.mktemp("programs")
-    flags = (
-        f"--tf_xla_persistent_cache_directory={folder}"
-        " --tf_xla_persistent_cache_read_only=false"
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ENVIRONMENT, "TF_XLA_FLAGS", flags)
-        yield
 
 
 def start(output, *arguments):
     return subprocess.Popen(
         [sys.executable, str(DRIVER), str(output), *map(str, arguments)],
-        env=os.environ | ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
     )
