@@ -1,4 +1,8 @@
-"""Every config in configs/ parses, and trains for two updates."""
+"""Every config in configs/ parses, and trains for two updates.
+
+The updates are made eagerly, which takes less time than a compilation does.
+The slow tests make them as a user's run does, compiled.
+"""
 
 import math
 import pathlib
@@ -8,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import data, experiment
+from keras_rbm import RBM, ClassRBM, DeepBoltzmannMachine, data, experiment
 from keras_rbm_cli import configuration
 from keras_rbm_cli.folders import CONFIGS
 
@@ -41,6 +45,22 @@ def clear():
     gin.clear_config()
 
 
+@pytest.fixture(
+    params=["eagerly", pytest.param("by_xla", marks=pytest.mark.slow)]
+)
+def trained(request, monkeypatch):
+    """How the updates are made."""
+    if request.param == "by_xla":
+        return request.param
+    for model in (RBM, ClassRBM, DeepBoltzmannMachine):
+
+        def compile_model(self, *args, original=model.compile, **kwargs):
+            original(self, *args, **{"run_eagerly": True, **kwargs})
+
+        monkeypatch.setattr(model, "compile", compile_model)
+    return request.param
+
+
 # What they are for, and where the runs of their layers are.
 STACKS = {
     "mnist_dbn": ("pretrain", ".", 3),
@@ -50,6 +70,7 @@ STACKS = {
 OTHERS = [name for name in NAMES if name not in ("base", *STACKS)]
 
 
+@pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize("name", STACKS)
 def test_a_stack_trains(name, tmp_path):
     gin.parse_config_file(f"{name}.gin")
@@ -90,7 +111,7 @@ def test_a_stack_trains(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_config_trains(name, tmp_path):
+def test_a_config_trains(name, trained, tmp_path):
     gin.parse_config_file(f"{name}.gin")
     name_of_width, num_classes = "RBM.visible", 0
     model = gin.query_parameter("run.model").selector
@@ -117,6 +138,9 @@ def test_a_config_trains(name, tmp_path):
             "Animation.num_frames = 3",
         ]
     )
+    if trained == "eagerly" and isinstance(width, int) and width > 256:
+        # Annealing takes thousands of sweeps, which a wide machine makes slow.
+        gin.bind_parameter("run.log_likelihood_every", 0)
     history = gin.get_configurable("run")(
         output=str(tmp_path), describe=gin.operative_config_str
     )

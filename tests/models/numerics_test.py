@@ -135,13 +135,12 @@ def test_likelihoods_agree_in_all_dtypes(parameters, policy):
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_policy_learns(policy):
-    """With averaged weights and clipping, also under a scaled loss and XLA."""
+    """With averaged weights and clipping, also under a scaled loss."""
     model = RBM(5, 4, PersistentChain(50), seed=0, dtype=policy)
     optimizer = keras.optimizers.SGD(
         1.0, use_ema=True, ema_momentum=0.9, clipnorm=1.0
     )
-    # Elsewhere eagerly: compiling takes the time.
-    model.compile(optimizer, run_eagerly=policy != "mixed_float16")
+    model.compile(optimizer)
     x = np.repeat(data(), 2, axis=0)
     x[:, 1], x[:, 3] = x[:, 0], x[:, 2]  # Something to learn.
     before = RBM(5, 4, seed=0)

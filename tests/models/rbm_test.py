@@ -1,22 +1,32 @@
+"""An RBM: its arguments, its start, one update, and what it learns."""
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_rbm import (
     RBM,
     Bernoulli,
     Chain,
     ContrastiveDivergence,
+    ExactChain,
     PersistentChain,
 )
 from tests.machines import (
+    Given,
     assert_law,
+    assert_same_states,
+    batches,
     data,
     exact_draws,
+    given,
+    oracle_of,
     rbm,
     rounding,
+    weights,
 )
-from tests.oracle import Oracle
+from tests.oracle import Oracle, all_states, divergence, entropy
 
 ORACLE = Oracle.draw(5, 4, seed=1)
 
@@ -213,3 +223,386 @@ def test_a_max_norm_holds_after_every_update(optimizer):
                 norms, np.minimum(unbound, bound), rtol=0, atol=error
             )
             assert 0 < (unbound > bound).sum() < 4
+
+
+# The start of a model from the mean of the data.
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.5])
+def test_adapt_gives_the_units_the_mean_of_the_data(beta):
+    model = RBM(5, 4, PersistentChain(20_000), inverse_temperature=beta, seed=0)
+    before = model.chain.particles.numpy()
+    model.adapt(data())
+    mean = data().mean(axis=0)
+    np.testing.assert_allclose(
+        beta * model.visible_params["bias"].numpy(),
+        np.log(mean / (1 - mean)),
+        atol=rounding("float32", 2.0),
+    )
+    # The particles are drawn afresh, from the units of that mean.
+    assert (model.chain.particles.numpy() != before).any()
+    oracle = oracle_of(model)
+    alone = Oracle(np.zeros((5, 4)), oracle.visible_bias, np.zeros(4), beta)
+    np.testing.assert_allclose(
+        alone.p_visible @ alone.visible_states, mean, atol=1e-6
+    )
+    assert_law(
+        model.chain.particles,
+        alone.p_visible @ oracle.p_hidden_given(oracle.visible_states),
+    )
+
+
+def test_adapt_takes_data_sets():
+    first, second = RBM(5, 4, seed=0), RBM(5, 4, seed=0)
+    first.adapt(data())
+    second.adapt(tf.data.Dataset.from_tensor_slices(data()).batch(10))
+    assert_same_states(first, second)
+
+
+def test_adapt_weighs_the_examples():
+    weight = np.random.default_rng(0).random(48).astype("float32")
+    mean = np.average(data().astype("float64"), axis=0, weights=weight)
+    columns = data(), np.zeros(48), weight
+    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(10)
+    for arguments in ((data(), weight), (dataset,)):
+        model = RBM(5, 4, seed=0)
+        model.adapt(*arguments)
+        np.testing.assert_allclose(
+            model.visible_params["bias"],
+            np.log(mean / (1 - mean)),
+            atol=rounding("float32", 2.0),
+        )
+        np.testing.assert_allclose(
+            model.offsets.visible, mean, atol=rounding("float32", 1.0)
+        )
+    # And so does the first `fit`.
+    model = still()
+    fit(model, data(), sample_weight=weight)
+    np.testing.assert_allclose(
+        model.visible_params["bias"],
+        np.log(mean / (1 - mean)),
+        atol=rounding("float32", 2.0),
+    )
+
+
+def test_adapt_leaves_a_bias_with_an_initializer():
+    model = RBM(5, 4, visible_bias_initializer="ones", seed=0)
+    model.adapt(data())
+    np.testing.assert_array_equal(
+        model.visible_params["bias"].numpy(), np.ones(5)
+    )
+    np.testing.assert_allclose(
+        model.offsets.visible.numpy(), data().mean(axis=0), rtol=1e-6
+    )
+
+
+def test_adapt_refuses_bad_data():
+    model = RBM(5, 4, PersistentChain(7), seed=0)
+    before = [variable.numpy() for variable in model.variables]
+    for x in (data() + 0.5, data()[:, :4], data()[:0], data() * np.nan):
+        with pytest.raises(ValueError, match="`x` must"):
+            model.adapt(x)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def still(**kwargs):
+    """A model that `fit` does not change, but for `adapt`."""
+    model = RBM(5, 4, **{"seed": 0, **kwargs})
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    return model
+
+
+def fit(model, x, **kwargs):
+    options = {"batch_size": 16, "verbose": 0, "shuffle": False, **kwargs}
+    return model.fit(x, **options)
+
+
+def test_the_first_fit_adapts_and_no_other():
+    model, expected = still(), still()
+    fit(model, data())
+    expected.adapt(data())
+    bias = expected.visible_params["bias"].numpy()
+    assert bias.any()
+    np.testing.assert_array_equal(model.visible_params["bias"].numpy(), bias)
+    fit(model, 1.0 - data())
+    np.testing.assert_array_equal(model.visible_params["bias"].numpy(), bias)
+
+
+def test_fit_does_not_adapt_a_bias_with_an_initializer():
+    model = still(visible_bias_initializer="zeros")
+    fit(model, data())
+    assert not model.visible_params["bias"].numpy().any()
+    # The offsets start from the data all the same, and 3 updates move them
+    # by a hundredth each.
+    np.testing.assert_allclose(
+        model.offsets.visible.numpy(), data().mean(axis=0), rtol=0, atol=0.03
+    )
+
+
+def test_fit_does_not_adapt_parameters_that_were_set():
+    model, other = still(), still(seed=1)
+    other.adapt(data())
+    model.set_weights(other.get_weights())
+    fit(model, 1.0 - data())
+    np.testing.assert_array_equal(
+        model.visible_params["bias"].numpy(),
+        other.visible_params["bias"].numpy(),
+    )
+
+
+def test_fit_does_not_adapt_after_an_update():
+    model = still()
+    model.train_on_batch(data())
+    assert not model.visible_params["bias"].numpy().any()
+    fit(model, data())
+    assert not model.visible_params["bias"].numpy().any()
+
+
+def test_the_mean_of_the_data_is_kept_also_where_the_bias_is_given():
+    model = RBM(5, 4, seed=0)
+    model.visible_params["bias"].assign([1.0, 2.0, 3.0, 4.0, 5.0])
+    x = data(64)
+    model.prepare(x)
+    np.testing.assert_allclose(model.data_mean, x.mean(axis=0), rtol=1e-6)
+    np.testing.assert_array_equal(model.visible_params["bias"][0], 1.0)
+
+
+# One update of the parameters, against enumeration.
+
+
+# Means of some 50 energies up to 20.
+ERROR = rounding("float32", 20.0, 50)
+
+
+def assert_close(first, second):
+    for x, y in zip(first, second, strict=True):
+        np.testing.assert_allclose(x, y, rtol=0, atol=ERROR)
+
+
+def assert_differ(first, second):
+    for x, y in zip(first, second, strict=True):
+        assert np.abs(x - y).max() > 10 * ERROR
+
+
+def test_an_update_follows_the_moments():
+    model = given(ORACLE)
+    model.fit(data(), batch_size=48, verbose=0)
+    d = ORACLE.moments(data(), np.full(48, 1 / 48))
+    m = ORACLE.moments(Given.v_model, np.full(20, 1 / 20))
+    start = ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias
+    expected = [x + 0.1 * (a - b) for x, a, b in zip(start, d, m, strict=True)]
+    assert_close(weights(model), expected)
+
+
+def test_momentum_keeps_a_velocity():
+    """v <- 0.5 v - 0.1 g, and then a step of v."""
+    model = given(ORACLE, optimizer=keras.optimizers.SGD(0.1, momentum=0.5))
+    parameters = [ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias]
+    velocities = [0.0, 0.0, 0.0]
+    for _ in range(3):
+        model.train_on_batch(data())
+        oracle = Oracle(*parameters)
+        d = oracle.moments(data(), np.full(48, 1 / 48))
+        m = oracle.moments(Given.v_model, np.full(20, 1 / 20))
+        velocities = [
+            0.5 * v + 0.1 * (a - b)
+            for v, a, b in zip(velocities, d, m, strict=True)
+        ]
+        parameters = [
+            x + v for x, v in zip(parameters, velocities, strict=True)
+        ]
+        assert_close(weights(model), parameters)
+
+
+def test_a_schedule_gives_each_update_its_learning_rate():
+    rates = [0.4, 0.1, 0.025]
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0, 1], rates)
+    model = given(ORACLE, optimizer=keras.optimizers.SGD(schedule))
+    parameters = [ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias]
+    for rate in rates:
+        model.train_on_batch(data())
+        oracle = Oracle(*parameters)
+        d = oracle.moments(data(), np.full(48, 1 / 48))
+        m = oracle.moments(Given.v_model, np.full(20, 1 / 20))
+        parameters = [
+            x + rate * (a - b) for x, a, b in zip(parameters, d, m, strict=True)
+        ]
+        assert_close(weights(model), parameters)
+
+
+def test_the_inverse_temperature_scales_the_gradient():
+    model = given(ORACLE, inverse_temperature=0.5)
+    model.fit(data(), batch_size=48, verbose=0)
+    warm = Oracle(ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias, 0.5)
+    d = warm.moments(data(), np.full(48, 1 / 48))
+    m = warm.moments(Given.v_model, np.full(20, 1 / 20))
+    expected = [
+        x + 0.1 * 0.5 * (a - b)
+        for x, a, b in zip(
+            (warm.kernel, warm.visible_bias, warm.hidden_bias),
+            d,
+            m,
+            strict=True,
+        )
+    ]
+    assert_close(weights(model), expected)
+
+
+def test_the_last_batch_may_be_smaller():
+    model, by_hand = given(ORACLE), given(ORACLE)
+    x = data(43)
+    model.fit(x, batch_size=10, verbose=0, shuffle=False)
+    for start in range(0, 43, 10):
+        by_hand.train_on_batch(x[start : start + 10])
+    assert int(model.updates) == 5
+    assert_close(weights(model), weights(by_hand))
+
+
+def test_the_last_batch_may_be_smaller_in_a_graph():
+    model, by_hand = given(ORACLE), given(ORACLE)
+    model.compile(keras.optimizers.SGD(0.1))
+    x = data(23)
+    model.fit(x, batch_size=10, verbose=0, shuffle=False)
+    for start in (0, 10, 20):
+        by_hand.train_on_batch(x[start : start + 10])
+    assert_close(weights(model), weights(by_hand))
+
+
+def test_data_sets_are_arrays():
+    x, weight = data(), np.linspace(0, 2, 48)
+    for arguments, dataset in (
+        ({}, batches(x)),
+        ({}, batches(x, np.zeros(48))),
+        ({"sample_weight": weight}, batches(x, np.zeros(48), weight)),
+    ):
+        first, second = given(ORACLE), given(ORACLE)
+        first.fit(x, batch_size=16, verbose=0, shuffle=False, **arguments)
+        second.fit(dataset, verbose=0)
+        assert int(second.updates) == 3
+        assert_close(weights(first), weights(second))
+
+
+def test_a_data_set_without_end_needs_a_number_of_steps():
+    model = given(ORACLE)
+    model.fit(batches(data()).repeat(), steps_per_epoch=4, epochs=2, verbose=0)
+    assert int(model.updates) == 8
+
+
+@pytest.mark.parametrize("kind", ["tensor", "uint8", "bool", "float64"])
+def test_kinds_of_arrays(kind):
+    first, second = given(ORACLE), given(ORACLE)
+    x = tf.constant(data()) if kind == "tensor" else data().astype(kind)
+    first.fit(x, batch_size=16, verbose=0, shuffle=False)
+    second.fit(data(), batch_size=16, verbose=0, shuffle=False)
+    assert_close(weights(first), weights(second))
+
+
+@pytest.mark.parametrize("centered", [False, True])
+def test_equal_weights_are_no_weights(centered):
+    first, second = given(ORACLE, centered), given(ORACLE, centered)
+    first.fit(data(), batch_size=16, verbose=0, shuffle=False)
+    second.fit(
+        data(),
+        batch_size=16,
+        verbose=0,
+        shuffle=False,
+        sample_weight=np.ones(48),
+    )
+    assert_close(weights(first), weights(second))
+
+
+@pytest.mark.parametrize("centered", [False, True])
+def test_examples_of_weight_0_are_not_there(centered):
+    """But that the sum of the others is divided by the number of all."""
+    x = data(16)
+    padded = np.concatenate([x, np.ones((16, 5), "float32")])
+    alone = given(ORACLE, centered)
+    weighted = given(ORACLE, centered, keras.optimizers.SGD(0.2))
+    for _ in range(5):
+        alone.train_on_batch(x)
+        weighted.train_on_batch(
+            padded, np.zeros(32), sample_weight=np.repeat([1.0, 0.0], 16)
+        )
+    assert_differ(weights(alone), weights(given(ORACLE)))
+    assert_close(weights(weighted), weights(alone))
+
+
+def test_a_weight_of_2_is_the_example_twice():
+    x = data(16)
+    weight = np.where(np.arange(16) < 6, 2.0, 1.0)
+    twice = np.concatenate([x[:6], x])
+    first = given(ORACLE, optimizer=keras.optimizers.SGD(0.1 * 22 / 16))
+    second = given(ORACLE, optimizer=keras.optimizers.SGD(0.1))
+    first.train_on_batch(twice)
+    second.train_on_batch(x, np.zeros(16), sample_weight=weight)
+    assert_close(weights(first), weights(second))
+
+
+def test_weights_do_not_need_targets():
+    weight = np.linspace(0, 2, 48)
+    first, second = given(ORACLE), given(ORACLE)
+    options = {"batch_size": 16, "verbose": 0, "shuffle": False}
+    first.fit(data(), sample_weight=weight, **options)
+    second.fit(data(), np.zeros(48), sample_weight=weight, **options)
+    assert_close(weights(first), weights(second))
+    unweighted = given(ORACLE)
+    unweighted.fit(data(), **options)
+    assert_differ(weights(first), weights(unweighted))
+
+
+# Small machines learn what they are taught.
+
+
+def bimodal(hidden=2):
+    """A machine that favours no state of any one unit."""
+    kernel = Oracle.draw(5, hidden, scale=3.0).kernel
+    return Oracle(kernel, -kernel.sum(1) / 2, -kernel.sum(0) / 2)
+
+
+def test_with_the_exact_negative_phase_it_recovers_a_teacher():
+    """Without any sampling error: its distribution, if not its parameters."""
+    teacher = bimodal().p_visible
+    x = all_states(5).astype("float32")
+    weight = (32 * teacher).astype("float32")
+    model = RBM(5, 4, ExactChain(), seed=0)
+    optimizer = keras.optimizers.SGD(0.5, momentum=0.9)
+    model.compile(optimizer, steps_per_execution=100)
+    model.adapt(x, weight)
+
+    def distance():
+        return divergence(teacher, oracle_of(model).log_p_visible)
+
+    start = distance()
+    dataset = tf.data.Dataset.from_tensors((x, x, weight)).cache().repeat()
+    model.fit(dataset, steps_per_epoch=1000, verbose=0)
+    assert start > 0.3
+    assert distance() < 0.001 * start
+    # Which is what the mean log-likelihood lacks to minus the entropy.
+    mean = teacher @ oracle_of(model).log_likelihood(x)
+    assert mean == pytest.approx(-entropy(teacher), abs=0.001 * start)
+
+
+def bars_and_stripes(size=3):
+    """All pictures of bars or of stripes, once each."""
+    lines = all_states(size)
+    bars = np.repeat(lines, size, axis=0).reshape(-1, size, size)
+    pictures = np.concatenate([bars, bars.transpose(0, 2, 1)])
+    return np.unique(pictures.reshape(-1, size * size), axis=0)
+
+
+@pytest.mark.slow
+def test_persistent_chains_learn_bars_and_stripes():
+    x = bars_and_stripes().astype("float32")
+    assert len(x) == 14
+    model = RBM(9, 8, PersistentChain(200, 5), seed=1)
+    model.compile(keras.optimizers.SGD(0.3), steps_per_execution=100)
+    model.adapt(x)
+    start = oracle_of(model).log_likelihood(x).mean()
+    # Every unit is on half the time: 9 bits.
+    assert start == pytest.approx(-9 * np.log(2), abs=0.01)
+    dataset = tf.data.Dataset.from_tensors(x).cache().repeat()
+    model.fit(dataset, steps_per_epoch=1500, verbose=0)
+    end = oracle_of(model).log_likelihood(x).mean()
+    # At best log(1 / 14) = -2.64: most of the way there.
+    assert end > start + 0.8 * (-np.log(14) - start)

@@ -1,20 +1,44 @@
+"""Samples, predictions and completions of a model, against enumeration."""
+
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import PersistentChain, Tempered, TemperedChain, gibbs, random
-from keras_rbm.models import sampling, starts
+from keras_rbm import (
+    RBM,
+    Bernoulli,
+    Gaussian,
+    Gibbs,
+    NoisyReLU,
+    PersistentChain,
+    Softmax,
+    Spin,
+    Tempered,
+    TemperedChain,
+    gibbs,
+    random,
+    samplers,
+)
+from keras_rbm.constraints import SpectralBound
+from keras_rbm.models import averages, sampling, starts
+from keras_rbm.models import conditional as conditional_lib
+from keras_rbm.units import Composite
 from tests.machines import (
     assert_law,
+    assert_means,
     data,
     rbm,
+    rounding,
     total_variation,
     total_variation_floor,
 )
-from tests.oracle import Oracle
+from tests.oracle import Oracle, all_states, index, log_sum_exp
 
 PLAIN = Oracle.draw(5, 4, seed=1)
+
 ORACLE = Oracle(PLAIN.kernel, PLAIN.visible_bias, PLAIN.hidden_bias, 0.8)
 
 
@@ -357,3 +381,585 @@ def test_a_diverged_model_draws_nothing():
     ):
         with pytest.raises(ValueError, match="must have finite parameters"):
             action()
+
+
+# Draws given a part: hidden units, visible units, missing entries.
+
+
+MISSING = np.array([True, False, True, True, False])
+
+COUNT = 20_000
+
+
+def test_draws_of_the_hidden_units(model):
+    v = np.tile(np.float32([1, 0, 0, 1, 1]), (COUNT, 1))
+    h = model.sample_hidden(v, seed=1)
+    assert h.shape == (COUNT, 4)
+    assert_law(h, ORACLE.p_hidden_given(v[:1])[0])
+
+
+def test_draws_of_the_visible_units(model):
+    h = np.tile(np.float32([1, 0, 0, 1]), (COUNT, 1))
+    v = model.sample_visible(h, seed=1)
+    assert v.shape == (COUNT, 5)
+    assert_law(v, ORACLE.p_visible_given(h[:1])[0])
+
+
+def test_a_reconstruction_is_a_draw_so_many_sweeps_on(model):
+    state = 25
+    v = np.tile(ORACLE.visible_states[state], (COUNT, 1)).astype("uint8")
+    for num_sweeps in (1, 2):
+        law = np.linalg.matrix_power(ORACLE.transition(), num_sweeps)[state]
+        drawn = model.reconstruct(v, num_sweeps, seed=1)
+        assert_law(drawn, law)
+    np.testing.assert_array_equal(
+        model.reconstruct(v, 2, inverse_temperature=2.0, seed=1),
+        model.sample(num_sweeps=2, start=v, inverse_temperature=2.0, seed=1),
+    )
+
+
+def test_seeds_of_draws(model):
+    v, h = data(40), data(40, width=4)
+    for draw in (
+        lambda seed: model.sample_hidden(v, seed),
+        lambda seed: model.sample_visible(h, seed),
+        lambda seed: model.reconstruct(v, seed=seed),
+        lambda seed: model.inpaint(v, MISSING, 3, seed),
+    ):
+        first, again, other, one, two = map(draw, (1, 1, 2, None, None))
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).numpy().any()
+        assert (one != two).numpy().any()
+    # Draws of the sides are not the same numbers.
+    wide = RBM(40, 40, seed=0)
+    hidden = wide.sample_hidden(np.zeros((2, 40)), seed=1)
+    visible = wide.sample_visible(np.zeros((2, 40)), seed=1)
+    assert (hidden != visible).numpy().any()
+
+
+@pytest.mark.parametrize("sampler", [None, Tempered(3)])
+def test_inpainting_draws_what_is_missing_given_the_rest(model, sampler):
+    v = np.tile(np.float32([0, 1, 0, 0, 1]), (COUNT, 1))
+    drawn = model.inpaint(v, MISSING, 30, seed=1, sampler=sampler)
+    agrees = (ORACLE.visible_states == v[0])[:, ~MISSING].all(axis=1)
+    law = ORACLE.p_visible * agrees
+    assert_law(drawn, law / law.sum())
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "float16", "uint8", "int64", "bool"]
+)
+@pytest.mark.parametrize("rows", [False, True])
+def test_what_is_known_never_changes_to_the_bit(model, dtype, rows):
+    rng = np.random.default_rng(0)
+    v = rng.random((9, 5)) if "float" in dtype else data(9)
+    v = v.astype(dtype)
+    mask = rng.random((9, 5)) < 0.5 if rows else MISSING
+    known = ~np.broadcast_to(mask, v.shape)
+    for x in (v, tf.constant(v)):
+        drawn = model.inpaint(x, mask, 3, seed=1).numpy()
+        assert (drawn[known] == v[known]).all()
+        assert np.isin(drawn[~known], [0.0, 1.0]).all()
+    nothing = np.zeros(5, bool)
+    np.testing.assert_array_equal(model.inpaint(v, nothing, 3), v)
+
+
+def test_what_is_missing_is_not_looked_at(model):
+    v = data(9)
+    expected = model.inpaint(v, MISSING, 3, seed=1)
+    for value in (0.0, 1.0, 17.0, np.nan, -np.inf):
+        other = np.where(MISSING, value, v)
+        np.testing.assert_array_equal(
+            model.inpaint(other, MISSING, 3, seed=1), expected
+        )
+    # With everything missing, it is a sample of the model.
+    nowhere = model.inpaint(np.full((9, 5), np.nan), ~np.zeros(5, bool), 3, 1)
+    np.testing.assert_array_equal(nowhere, model.sample(9, 3, seed=1))
+
+
+def test_what_is_known_is_looked_at(model):
+    for value in (np.nan, 2.0, -1.0):
+        v = data(9).astype("float64")
+        v[3, 1] = value
+        with pytest.raises(ValueError, match=r"`v` must .*v\[3, 1\]="):
+            model.inpaint(v, MISSING, 3)
+
+
+@pytest.mark.parametrize(
+    "v", [np.zeros((3, 4)), np.zeros((0, 5)), np.zeros(5), "v", [[0.0] * 5]]
+)
+def test_bad_examples(model, v):
+    for method in (model.inpaint, model.predict_missing, model.conditional):
+        with pytest.raises(ValueError, match="`v` must"):
+            method(v, MISSING)
+    for method in (model.reconstruct, model.denoise, model.sample_hidden):
+        with pytest.raises(ValueError, match="`v` must"):
+            method(v)
+    for method in (model.sample_visible, model.predict_visible):
+        with pytest.raises(ValueError, match="`h` must"):
+            method(v if np.shape(v) != (3, 4) else np.zeros((3, 5)))
+
+
+def test_the_law_has_no_other_states(model):
+    """What is drawn are states in the order that the laws are in."""
+    drawn = model.inpaint(data(40), MISSING, 3, seed=1).numpy()
+    assert index(drawn).max() < len(ORACLE.p_visible)
+
+
+# Predictions: means, and the law of what is missing.
+
+
+# Sums of some 30 numbers, up to 20 altogether.
+ERROR = rounding("float32", 20.0, 30)
+
+
+def completions(v, mask):
+    """Each example with all states of what is missing."""
+    states = all_states(int(mask.sum()))
+    rows = np.repeat(np.asarray(v, "float64")[:, None], len(states), axis=1)
+    rows[:, :, mask] = states
+    return rows, states
+
+
+def exact(v, mask):
+    """Log p(v_missing | v_known), from the oracle's energies."""
+    rows, states = completions(v, mask)
+    scores = np.array([-ORACLE.free_energy(example) for example in rows])
+    return states, scores - log_sum_exp(scores, axis=1)[:, None]
+
+
+def test_means_of_the_sides(model):
+    v, h = data(9), data(9, width=4)
+    np.testing.assert_allclose(
+        model.predict_hidden(v), ORACLE.hidden_mean(v), atol=ERROR
+    )
+    np.testing.assert_array_equal(model.predict_hidden(v), model(v))
+    np.testing.assert_allclose(
+        model.predict_visible(h), ORACLE.visible_mean(h), atol=ERROR
+    )
+
+
+@pytest.mark.parametrize("blocks", [2**21, 8])
+@pytest.mark.parametrize("count", [1, 7])
+def test_conditional_is_that_of_the_enumeration(
+    model, monkeypatch, blocks, count
+):
+    monkeypatch.setattr(conditional_lib, "_BLOCK_NUMBERS", 5 * blocks)
+    v = np.random.default_rng(0).random((count, 5))
+    found = model.conditional(v, MISSING)
+    states, expected = exact(v, MISSING)
+    np.testing.assert_array_equal(found.states, states)
+    assert found.log_probabilities.shape == (count, 8)
+    # The parameters are float32, all else is float64.
+    np.testing.assert_allclose(
+        found.log_probabilities, expected, atol=ERROR, rtol=0
+    )
+    hidden = np.where(MISSING, np.nan, v)
+    np.testing.assert_array_equal(
+        model.conditional(hidden, MISSING).log_probabilities,
+        found.log_probabilities,
+    )
+
+
+def test_of_everything_it_is_the_law_of_the_model(model):
+    found = model.conditional(data(1), np.ones(5, bool))
+    np.testing.assert_array_equal(found.states, ORACLE.visible_states)
+    np.testing.assert_allclose(
+        found.log_probabilities[0], ORACLE.log_p_visible, atol=ERROR, rtol=0
+    )
+
+
+def test_of_nothing_it_is_certain(model):
+    found = model.conditional(data(3), np.zeros(5, bool))
+    assert found.states.shape == (1, 0)
+    np.testing.assert_array_equal(found.log_probabilities, np.zeros((3, 1)))
+
+
+def test_what_cannot_be_enumerated(model):
+    wide = RBM(20, 2, kernel_initializer="zeros")
+    mask = np.arange(20) < 17
+    with pytest.raises(ValueError, match=r"`mask` .*mask of 17 entries"):
+        wide.conditional(data(2, width=20), mask)
+    assert wide.conditional(
+        data(2, width=20), np.arange(20) < 3
+    ).log_probabilities == pytest.approx(np.full((2, 8), -np.log(8)))
+    with pytest.raises(ValueError, match=r"`mask` must have shape \(5,\)"):
+        model.conditional(data(3), np.ones((3, 5), bool))
+
+
+def test_missing_values_are_predicted(model):
+    v = data(400)[:, :]
+    mask = MISSING
+    states, log_p = exact(v, mask)
+    means = model.predict_missing(v, mask, 400, seed=1).numpy()
+    np.testing.assert_array_equal(means[:, ~mask], v[:, ~mask])
+    distance = means[:, mask] - np.exp(log_p) @ states
+    # Examples draw for themselves, and so tell the error.
+    error = distance.std(axis=0, ddof=1) / np.sqrt(len(v))
+    assert (np.abs(distance.mean(axis=0)) < 4 * error).all()
+    assert distance.std() < 0.5 / np.sqrt(200 / 10)  # Ten sweeps a draw.
+    other = np.where(mask, np.nan, v.astype("float64"))
+    np.testing.assert_array_equal(
+        model.predict_missing(other, mask, 400, seed=1), means
+    )
+
+
+def test_missing_values_at_another_temperature_by_another_sampler(model):
+    warm = Oracle(PLAIN.kernel, PLAIN.visible_bias, PLAIN.hidden_bias, 0.4)
+    v = np.tile(np.float32([0, 1, 0, 0, 1]), (20_000, 1))
+    law = warm.p_visible * (
+        warm.visible_states[:, ~MISSING] == v[0, ~MISSING]
+    ).all(axis=1)
+    law /= law.sum()
+    expected = law @ warm.visible_states
+    for sampler in (None, Tempered(3)):
+        options = {
+            "seed": 1,
+            "sampler": sampler,
+            "inverse_temperature": 0.5,
+            "verbose": 0,
+        }
+        drawn = model.inpaint(v, MISSING, 30, **options)
+        assert_law(drawn, law)
+        means = model.predict_missing(v, MISSING, 60, **options).numpy()
+        np.testing.assert_array_equal(means[:, ~MISSING], v[:, ~MISSING])
+        error = means[:, MISSING].std(axis=0, ddof=1) / np.sqrt(len(v))
+        distance = np.abs(means.mean(axis=0) - expected)[MISSING]
+        assert (distance < 4 * error).all()
+        # Means of 30 sweeps, of which each has less variance than a draw.
+        variance = expected * (1 - expected)
+        assert (means.var(axis=0) < 0.25 * variance)[MISSING].all()
+
+
+def test_a_tempered_reconstruction(model):
+    v = data(9)
+    found = model.reconstruct(v, 3, seed=1, sampler=Tempered(3))
+    np.testing.assert_array_equal(
+        found, model.sample(None, 3, start=v, seed=1, sampler=Tempered(3))
+    )
+    assert (found != model.reconstruct(v, 3, seed=1)).numpy().any()
+
+
+def denoised(v, num_sweeps, oracle=ORACLE):
+    """The mean of what `denoise` gives, over all draws."""
+    up = oracle.p_hidden_given(oracle.visible_states)
+    means = up @ oracle.visible_mean(oracle.hidden_states)
+    start = np.all(oracle.visible_states[None] == v[:, None], axis=2)
+    laws = [
+        start @ np.linalg.matrix_power(oracle.transition(), i)
+        for i in range(num_sweeps // 2, num_sweeps)
+    ]
+    return np.mean([law @ means for law in laws], axis=0)
+
+
+@pytest.mark.parametrize("num_sweeps", [1, 2, 5])
+def test_denoising_is_the_mean_over_the_later_half(model, num_sweeps):
+    v = np.repeat(data(2, seed=3), 5000, axis=0)
+    found = model.denoise(v, num_sweeps, seed=1).numpy().reshape(2, 5000, 5)
+    error = found.std(axis=1, ddof=1) / np.sqrt(5000)
+    distance = np.abs(found.mean(axis=1) - denoised(v[::5000], num_sweeps))
+    assert (distance < 4 * error).all()
+    assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_denoising_at_another_temperature(model):
+    warm = Oracle(PLAIN.kernel, PLAIN.visible_bias, PLAIN.hidden_bias, 0.4)
+    v = np.repeat(data(2, seed=3), 5000, axis=0)
+    found = model.denoise(v, 5, seed=1, inverse_temperature=0.5).numpy()
+    expected = denoised(v[::5000], 5, warm)
+    distance = found.reshape(2, 5000, 5) - expected[:, None]
+    error = distance.std(axis=1, ddof=1) / np.sqrt(5000)
+    assert (np.abs(distance.mean(axis=1)) < 4 * error).all()
+
+
+def test_seeds_of_predictions(model):
+    v = data(9)
+    for predict in (
+        lambda seed: model.denoise(v, 3, seed),
+        lambda seed: model.predict_missing(v, MISSING, 3, seed),
+    ):
+        first, again, other = map(predict, (1, 1, 2))
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).numpy().any()
+
+
+@pytest.mark.parametrize("num_sweeps", [0, 1.5, None])
+def test_bad_numbers_of_sweeps(model, num_sweeps):
+    for action in (
+        lambda: model.denoise(data(3), num_sweeps),
+        lambda: model.reconstruct(data(3), num_sweeps),
+        lambda: model.inpaint(data(3), MISSING, num_sweeps),
+        lambda: model.predict_missing(data(3), MISSING, num_sweeps),
+    ):
+        with pytest.raises(ValueError, match="`num_sweeps` must be a positive"):
+            action()
+
+
+# Means along chains.
+
+
+SAMPLERS = [Gibbs(), Tempered(3)]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_blocks_change_no_mean(model, monkeypatch, sampler):
+    v = data(4)
+    whole = model.denoise(v, 7, seed=1, sampler=sampler)
+    count = averages._advance.experimental_get_tracing_count
+    before = count()
+    for block in (1, 2, 3, 5):
+        work = max(4 * 20 * sampler.rows, sampling._LEAST)
+        monkeypatch.setattr(sampling, "_WORK", block * work)
+        np.testing.assert_array_equal(
+            model.denoise(v, 7, seed=1, sampler=sampler), whole
+        )
+    # Nor is another number of sweeps compiled anew.
+    assert (model.denoise(v, 8, seed=1, sampler=sampler) != whole).numpy().any()
+    assert count() == before
+
+
+def test_means_along_gibbs_chains_are_of_their_own_hidden_states(model):
+    """The mean that samplers have in general, and that of Gibbs sampling.
+
+    Both are means of E[v | h] along the same v, with other draws of h. Of a
+    machine whose h are certain they are the same.
+    """
+
+    class Plain(Gibbs):
+        run_mean = samplers.Sampler.run_mean
+
+    sure = rbm(Oracle(200 * ORACLE.kernel, np.zeros(5), np.full(4, 0.5)))
+    v = data(9)
+    first, second = (
+        sure.denoise(v, 6, seed=1, sampler=sampler)
+        for sampler in (Gibbs(), Plain())
+    )
+    np.testing.assert_allclose(first, second, atol=rounding("float32", 1.0, 4))
+    # And draws of h are other ones, where there is a choice.
+    other = model.denoise(v, 1, seed=1, sampler=Plain())
+    assert (other != model.denoise(v, 1, seed=1)).numpy().any()
+
+
+def test_progress(model, monkeypatch, capsys):
+    monkeypatch.setattr("keras_rbm.progress._PATIENCE", 0.0)
+    monkeypatch.setattr(sampling, "_WORK", sampling._LEAST)
+    mask = np.arange(5) < 2
+    for predict in (
+        lambda verbose: model.denoise(data(4), 7, verbose=verbose),
+        lambda verbose: model.predict_missing(
+            data(4), mask, 7, verbose=verbose
+        ),
+    ):
+        predict(1)
+        told = capsys.readouterr().out
+        assert "Averaging" in told
+        assert "28/28" in told
+        predict(0)
+        assert not capsys.readouterr().out
+
+
+def test_bad_arguments_of_predictions(model):
+    for predict in (
+        lambda **options: model.denoise(data(3), 2, **options),
+        lambda **options: model.predict_missing(
+            data(3), np.arange(5) < 2, 2, **options
+        ),
+        lambda **options: model.inpaint(
+            data(3), np.arange(5) < 2, 2, **options
+        ),
+        lambda **options: model.reconstruct(data(3), 2, **options),
+    ):
+        with pytest.raises(ValueError, match="`sampler` must be"):
+            predict(sampler="tempered")
+        with pytest.raises(ValueError, match="`verbose` must be"):
+            predict(verbose="no")
+        with pytest.raises(ValueError, match="`inverse_temperature` must be"):
+            predict(inverse_temperature=0)
+
+
+# Units of other kinds than two states.
+
+
+VISIBLE = {
+    "spin": Spin(4),
+    "softmax": Softmax(2, 3),
+    "composite": Composite([Bernoulli(2), Softmax(1, 3)]),
+}
+
+
+def all_states_of(units):
+    """All states of the visible units, as rows."""
+    return np.array(units.joint_states(np.arange(units.num_joint_states)))
+
+
+def drawn(units):
+    """A model with a normal kernel and biases."""
+    rng = np.random.default_rng(0)
+    model = RBM(units, 3, seed=0)
+    biases = model.visible_params["bias"], model.hidden_params["bias"]
+    for variable in (model.kernel, *biases):
+        variable.assign(0.7 * rng.normal(size=variable.shape))
+    return model
+
+
+def missing_of(units):
+    """A mask of the last unit, and of the first where there are several."""
+    mask = np.zeros(units.width, bool)
+    last = units.sites[-1]
+    mask[last.end - last.columns : last.end] = True
+    if units.width > 2 * last.columns:
+        mask[0] = True
+    return mask
+
+
+@pytest.mark.parametrize("kind", VISIBLE)
+def test_what_is_missing_is_drawn_given_the_rest(kind):
+    units, count = VISIBLE[kind], 20_000
+    model, states = drawn(units), all_states_of(units)
+    mask, row = missing_of(units), states[1]
+    agrees = (states == row)[:, ~mask].all(axis=1)
+    scores = -model.free_energy(states[agrees]).numpy().astype("float64")
+    law = np.exp(scores - scores.max())
+    law /= law.sum()
+    # As `conditional` has it, whose states are in an order of their own.
+    found = model.conditional(np.where(mask, np.nan, row)[None], mask)
+    assert found.states.shape == (len(law), mask.sum())
+    parts = states[agrees][:, mask]
+    same = (found.states[:, None] == parts[None]).all(axis=2).argmax(axis=1)
+    eps = np.finfo("float32").eps
+    np.testing.assert_allclose(
+        found.log_probabilities[0], np.log(law[same]), atol=100 * eps
+    )
+    for sampler in (None, Tempered(3)):
+        samples = model.inpaint(
+            np.tile(row, (count, 1)), mask, 30, seed=1, sampler=sampler
+        ).numpy()
+        assert (samples[:, ~mask] == row[~mask]).all()
+        counts = (samples[:, None] == states[agrees][None]).all(axis=2)
+        assert counts.sum() == count
+        error = np.sqrt(law * (1 - law) / count)
+        assert (np.abs(counts.mean(axis=0) - law) < 4 * error).all()
+    means = model.predict_missing(np.tile(row, (50, 1)), mask, 200, seed=1)
+    expected = law @ states[agrees]
+    # Examples draw for themselves, and so tell the error.
+    spread = means.numpy()[:, mask].std(axis=0, ddof=1) / np.sqrt(50)
+    distance = np.abs(means.numpy().mean(axis=0) - expected)[mask]
+    assert (distance < 4 * spread + 100 * eps).all()
+
+
+def test_a_mask_parts_no_unit():
+    model = drawn(VISIBLE["softmax"])
+    start = all_states_of(VISIBLE["softmax"])[:2]
+    for mask in itertools.product([False, True], repeat=6):
+        mask = np.array(mask)
+        parts = mask.reshape(2, 3)
+        if (parts.any(axis=1) == parts.all(axis=1)).all():
+            continue
+        with pytest.raises(ValueError, match="`mask` must take all columns"):
+            model.inpaint(start, mask)
+        with pytest.raises(ValueError, match="`clamp` must take all columns"):
+            model.sample(start=start, clamp=mask)
+
+
+def mixture(model, v, mask):
+    """Mean and variance of p(v_missing | v_known), for a Gaussian side.
+
+    A mixture over the states of h: of normal laws, with the weights p(h |
+    v_known) ~ exp(<c, h> + <z, v>_known + <z^2 / (2 precision)>_missing),
+    where z = b + W h.
+    """
+    kernel, b, precision, c = (
+        np.asarray(x, "float64")
+        for x in (
+            model.kernel,
+            *(model.visible_params[k] for k in ("bias", "precision")),
+            model.hidden_params["bias"],
+        )
+    )
+    h = np.array(list(itertools.product([0.0, 1.0], repeat=len(c))))
+    z = b + h @ kernel.T
+    known = z[:, ~mask] @ v[~mask]
+    missing = np.square(z[:, mask]) / (2 * precision[mask])
+    weights = np.exp(h @ c + known + missing.sum(axis=1))
+    weights /= weights.sum()
+    means = z[:, mask] / precision[mask]
+    mean = weights @ means
+    spread = weights @ np.square(means - mean)
+    return mean, spread + 1 / precision[mask]
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    """A Gaussian model, whose conditional laws are mixtures of several."""
+    model = drawn(Gaussian(4))
+    model.kernel.assign(2 * model.kernel)
+    model.visible_params["precision"].assign([0.7, 1.0, 1.3, 2.0])
+    return model
+
+
+MISSING_OF_FOUR = np.array([True, False, False, True])
+
+
+@pytest.mark.parametrize("sampler", [None, Tempered(3)])
+def test_real_values_are_held_and_drawn(gaussian, sampler):
+    count, v = 4000, np.array([np.nan, 0.3, -0.4, np.nan])
+    rows = np.tile(v, (count, 1))
+    mean, variance = mixture(gaussian, v, MISSING_OF_FOUR)
+    # The components are apart: within them the variance is another.
+    assert (variance > 1.2 / np.array([0.7, 2.0])).all()
+    drawn = gaussian.inpaint(rows, MISSING_OF_FOUR, 60, seed=1, sampler=sampler)
+    drawn = drawn.numpy()
+    assert (drawn[:, ~MISSING_OF_FOUR] == v[~MISSING_OF_FOUR]).all()
+    distance = drawn[:, MISSING_OF_FOUR] - mean
+    assert_means(distance, 0.0)
+    assert_means(np.square(distance), variance)
+    # Means along the chains are nearer than draws are.
+    means = gaussian.predict_missing(
+        rows[:400], MISSING_OF_FOUR, 120, seed=2, sampler=sampler
+    ).numpy()
+    assert (means[:, ~MISSING_OF_FOUR] == v[~MISSING_OF_FOUR]).all()
+    assert_means(means[:, MISSING_OF_FOUR], mean)
+    assert (means[:, MISSING_OF_FOUR].var(axis=0) < variance / 4).all()
+
+
+def test_real_values_cannot_be_enumerated(gaussian):
+    with pytest.raises(ValueError, match="`mask` must leave out units"):
+        gaussian.conditional(np.zeros((2, 4)), MISSING_OF_FOUR)
+
+
+def test_a_temperature_at_which_there_is_no_law_is_refused():
+    """Of noisy rectified units the curvature does not grow as W does."""
+    model = RBM(
+        Gaussian(2, precision=1.0),
+        NoisyReLU(2),
+        kernel_constraint=SpectralBound(0.9),
+        seed=0,
+    )
+    for draw in (
+        lambda beta: model.sample(3, 2, inverse_temperature=beta),
+        lambda beta: model.denoise(
+            np.ones((3, 2)), 2, inverse_temperature=beta
+        ),
+    ):
+        with pytest.raises(
+            ValueError, match=r"without .*inverse_temperature=4"
+        ):
+            draw(4.0)
+        assert draw(0.5).shape == (3, 2)
+
+
+def test_draws_that_grow_without_bound_are_refused():
+    """Of an energy that has no lower bound: each sweep is 9 times as far."""
+    model = RBM(
+        Gaussian(2, precision=1.0),
+        Gaussian(2, precision=1.0),
+        kernel_constraint=SpectralBound(0.5),
+        seed=0,
+    )
+    model.kernel.assign(3 * np.eye(2))
+    for draw in (
+        lambda: model.sample(3, 200, seed=1),
+        lambda: model.denoise(np.ones((3, 2)), 200, seed=1),
+    ):
+        with pytest.raises(ValueError, match="chains must stay finite"):
+            draw()

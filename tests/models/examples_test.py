@@ -1,0 +1,395 @@
+"""What data may be: arrays and streams, their means, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import RBM, Bernoulli, PersistentChain
+from keras_rbm import data as data_lib
+from keras_rbm.models import inputs, stream_checks
+from keras_rbm.models.moments import moments
+from tests import hostile
+from tests.machines import batches, data, states_of
+
+UNITS = Bernoulli(5)
+
+
+def dataset(*columns, batch=10):
+    columns = columns[0] if len(columns) == 1 else columns
+    return tf.data.Dataset.from_tensor_slices(columns).batch(batch)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "uint8", "int64", bool]
+)
+def test_arrays_of_states_pass(dtype):
+    inputs.check(data().astype(dtype), UNITS, "x")
+    inputs.check(tf.constant(data()), UNITS, "x", 48)
+
+
+def test_data_sets_of_states_pass():
+    x = data()
+    for columns in ((x,), (x, x), (x, x, np.ones(48))):
+        inputs.check(dataset(*columns), UNITS, "x")
+    inputs.check(dataset(x).repeat(), UNITS, "x")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 1.1])
+def test_every_value_of_an_array_is_looked_at(value):
+    x = data()
+    x[47, 4] = value
+    with pytest.raises(ValueError, match=r"Received: x\[47, 4\]="):
+        inputs.check(x, UNITS, "x")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 1.1])
+def test_the_first_batch_of_a_data_set_is_looked_at(value):
+    x = data()
+    x[9, 4] = value
+    for columns in ((x,), (x, x)):
+        with pytest.raises(ValueError, match=r"`a batch of x` .*\[9, 4\]="):
+            inputs.check(dataset(*columns), UNITS, "x")
+
+
+@pytest.mark.parametrize("shape", [(48, 4), (48, 6), (48,), (48, 5, 1), (0, 5)])
+def test_wrong_shapes(shape):
+    with pytest.raises(ValueError, match=r"Received: x\.shape="):
+        inputs.check(np.zeros(shape), UNITS, "x")
+
+
+def test_wrong_shapes_of_batches():
+    with pytest.raises(ValueError, match=r"a batch of x.shape=\(10, 6\)"):
+        inputs.check(dataset(np.zeros((48, 6))), UNITS, "x")
+    unbatched = tf.data.Dataset.from_tensor_slices(data())
+    with pytest.raises(ValueError, match=r"a batch of x.shape=\(5,\)"):
+        inputs.check(unbatched, UNITS, "x")
+
+
+def test_empty_data_sets():
+    with pytest.raises(ValueError, match="`x` must have at least one batch"):
+        inputs.check(dataset(data()).take(0), UNITS, "x")
+
+
+def test_fewer_examples_than_a_batch():
+    inputs.check(data(), UNITS, "x", 48)
+    with pytest.raises(
+        ValueError, match=r"Lower `batch_size`.*\(48, 5\), batch_size=49$"
+    ):
+        inputs.check(data(), UNITS, "x", 49)
+
+
+@pytest.mark.parametrize(
+    "x", [None, [[0.0] * 5], "data.npy", {"x": np.zeros((2, 5))}, iter([])]
+)
+def test_other_types(x):
+    with pytest.raises(ValueError, match=r"Received: type\(x\)="):
+        inputs.check(x, UNITS, "x")
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        [[0, 1, 0, 1, 1], [True, 0.5, 1, 0, np.float32(0)]],
+        ((0, 1, 0, 1, 1), np.zeros(5).tolist()),
+    ],
+)
+def test_a_call_takes_lists_of_numbers(x):
+    np.testing.assert_array_equal(
+        inputs.called(x, UNITS, "v"), np.asarray(x, "float64")
+    )
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([[0] * 5, [0] * 4], r"type\(v\)=list"),
+        ([["0"] * 5], r"type\(v\)=list"),
+        ([np.zeros(5)], r"type\(v\)=list"),
+        ([tf.zeros((2, 5))] * 2, r"type\(v\)=list"),
+        ([], r"v\.shape=\(0,\)"),
+        ([0] * 5, r"v\.shape=\(5,\)"),
+        ([[0, 0, 0, 0, 2]], r"v\[0, 4\]=2"),
+        ([[0, 0, 0, 0, 2**70]], r"v\.dtype=object"),
+    ],
+)
+def test_a_call_refuses_other_lists(x, message):
+    with pytest.raises(ValueError, match=f"`v` must .*{message}"):
+        inputs.called(x, UNITS, "v")
+
+
+@pytest.mark.parametrize("x", [np.full((4, 5), "1"), np.full((4, 5), None)])
+def test_arrays_of_other_types(x):
+    with pytest.raises(ValueError, match=r"real numbers. Received: x.dtype="):
+        inputs.check(x, UNITS, "x")
+
+
+@pytest.mark.parametrize("size", [1, 7, 20, 48, 100])
+@pytest.mark.parametrize("batch_size", [1, 20, 48])
+def test_states_of_a_data_set_are_joined_and_cut(size, batch_size):
+    x = data(48)
+    for columns in ((x,), (x, x)):
+        batches = list(
+            inputs.states(dataset(*columns, batch=size), UNITS, batch_size)
+        )
+        full, rest = divmod(48, batch_size)
+        assert [len(b) for b in batches] == [batch_size] * full + [rest] * (
+            rest > 0
+        )
+        np.testing.assert_array_equal(np.concatenate(batches), x)
+
+
+def test_states_of_batches_of_different_sizes():
+    x = data(48)
+    ragged = dataset(x[:3], batch=3)
+    for first, last in ((3, 40), (40, 41), (41, 48)):
+        ragged = ragged.concatenate(dataset(x[first:last], batch=48))
+    batches = list(inputs.states(ragged, UNITS, 10))
+    assert [len(b) for b in batches] == [10, 10, 10, 10, 8]
+    np.testing.assert_array_equal(np.concatenate(batches), x)
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan])
+@pytest.mark.parametrize("row", [0, 47])
+def test_states_are_not_means(value, row):
+    x = data()
+    x[row, 2] = value
+    for x_, name in ((x, "`v`"), (dataset(x), "`a batch of v`")):
+        with pytest.raises(ValueError, match=f"{name} must hold"):
+            list(inputs.states(x_, UNITS, 20))
+
+
+def test_states_come_to_an_end():
+    with pytest.raises(ValueError, match=r"`v` must come to an .*v\.take\("):
+        next(inputs.states(dataset(data()).repeat(), UNITS, 20))
+    few = dataset(data()).repeat().take(2)
+    assert sum(len(b) for b in inputs.states(few, UNITS, 20)) == 20
+
+
+@pytest.mark.parametrize("x", [np.zeros((3, 6)), np.zeros((0, 5)), [[0.0] * 5]])
+def test_states_are_checked_as_all_data_are(x):
+    with pytest.raises(ValueError, match=r"`v` must"):
+        next(inputs.states(x, UNITS, 20))
+
+
+def test_states_of_an_array_come_in_batches():
+    x = data(48)
+    batches = list(inputs.states(x, UNITS, 20))
+    assert [len(b) for b in batches] == [20, 20, 8]
+    np.testing.assert_array_equal(np.concatenate(batches), x)
+    np.testing.assert_array_equal(
+        np.concatenate(list(inputs.states(tf.constant(x), UNITS, 100))), x
+    )
+
+
+# The mean of the data.
+
+
+def test_mean_is_taken_in_float64():
+    x = data(1000).astype("float16")
+    mean, variance = moments(x, UNITS)
+    assert mean.dtype == variance.dtype == "float64"
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype="float64"))
+    np.testing.assert_allclose(variance, x.var(axis=0, dtype="float64"))
+    np.testing.assert_array_equal(moments(x.astype(bool), UNITS)[0], mean)
+    np.testing.assert_array_equal(moments(x.astype("uint8"), UNITS)[0], mean)
+
+
+def test_mean_of_a_data_set_weighs_examples_alike():
+    x = data(43)
+    expected = x.astype("float64").mean(axis=0)
+    for columns in ((x,), (x, x)):
+        np.testing.assert_allclose(
+            moments(dataset(*columns), UNITS)[0], expected, rtol=1e-12
+        )
+
+
+def test_mean_of_a_data_set_without_end():
+    x = data(40)
+    mean, _ = moments(dataset(x).repeat(), UNITS)
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype="float64"))
+    # No more than 100 batches: the others are never asked for.
+    endless = tf.data.Dataset.from_tensors(np.ones((2, 5), "float32"))
+    broken = endless.repeat(100).concatenate(
+        tf.data.Dataset.from_tensors(np.zeros((2, 5), "float32"))
+    )
+    np.testing.assert_array_equal(moments(broken, UNITS)[0], np.ones(5))
+
+
+@pytest.mark.parametrize("row", [0, 30])
+def test_mean_refuses_what_is_not_a_state(row):
+    x = data()
+    x[row, 2] = np.nan
+    for x_ in (x, dataset(x)):
+        with pytest.raises(ValueError, match="must hold finite values"):
+            moments(x_, UNITS)
+
+
+def test_variance_counts_weights_and_is_never_negative():
+    x, weight = data(3000), np.linspace(0.0, 2.0, 3000)
+    mean, variance = moments(x, UNITS, sample_weight=weight)
+    p = weight / weight.sum()
+    np.testing.assert_allclose(mean, p @ x)
+    np.testing.assert_allclose(variance, p @ (x - p @ x) ** 2)
+    assert (moments(np.full((7, 5), 0.1), UNITS)[1] >= 0).all()
+
+
+# What a stream is found to be while it is read.
+
+
+@pytest.mark.parametrize("binarize", ["none", "stochastic", "threshold"])
+def test_what_batches_has_checked_is_known(binarize):
+    dataset = data_lib.batches(data(), 16, binarize)
+    assert stream_checks.is_known(dataset, Bernoulli(hostile.WIDTH))
+    assert not stream_checks.is_known(dataset, Bernoulli(6))
+    # What is done with it may change the values.
+    changed = dataset.map(lambda v: v + 1.0)
+    assert not stream_checks.is_known(changed, Bernoulli(hostile.WIDTH))
+
+
+def test_values_out_of_range_are_not_known():
+    dataset = data_lib.batches(2.0 * data(), 16)
+    assert not stream_checks.is_known(dataset, Bernoulli(hostile.WIDTH))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.1, 1.1])
+@pytest.mark.parametrize("place", [(0, 0), (47, 4), (17, 3)])
+def test_a_value_is_found_wherever_it_is(value, place):
+    x = data()
+    x[place] = value
+    guarded = stream_checks.guarded(
+        batches(x, size=48), Bernoulli(hostile.WIDTH)
+    )
+    with (
+        pytest.raises(ValueError, match=r"`x` must hold.* 48 5, "),
+        stream_checks.told("x"),
+    ):
+        list(guarded)
+
+
+def test_what_is_right_passes_unchanged():
+    x, weight = data(), np.linspace(0.0, 3.0, 48)
+    dataset = batches(x, x[:, 0], weight)
+    guarded = stream_checks.guarded(dataset, Bernoulli(hostile.WIDTH))
+    assert guarded.element_spec == dataset.element_spec
+    for one, other in zip(guarded, dataset, strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+
+# Bad data are refused before anything is done.
+
+
+def corrupted(value):
+    x = data()
+    x[40, 3] = value
+    return x
+
+
+BAD = {
+    "not_a_number": corrupted(np.nan),
+    "infinite": corrupted(np.inf),
+    "out_of_range": corrupted(1.5),
+    "too_wide": np.zeros((48, 6)),
+    "one_example": data()[0],
+    "none": data()[:0],
+    "nothing": None,
+    "list": data().tolist(),
+    "strings": data().astype(str),
+    "empty_data_set": batches(data()).take(0),
+    "data_set_too_wide": batches(np.zeros((48, 6))),
+    "data_set_not_a_number": batches(corrupted(np.nan)[::-1]),
+    "data_set_of_examples": tf.data.Dataset.from_tensor_slices(data()),
+}
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """A model that `fit` would start from the means of the data."""
+    model = RBM(5, 4, PersistentChain(7), seed=0)
+    model.compile("adam", run_eagerly=True)
+    return model
+
+
+def assert_refused(model, *args, **kwargs):
+    before = states_of(model)
+    with pytest.raises(ValueError, match=r"`[\w ]+` must "):
+        model.fit(*args, verbose=0, **kwargs)
+    assert int(model.updates) == 0
+    for x, y in zip(before, states_of(model), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_data_are_refused(fresh, kind):
+    assert_refused(fresh, BAD[kind])
+    with pytest.raises(ValueError, match=r"`[\w ]+` must "):
+        fresh.evaluate(BAD[kind], verbose=0)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BAD if kind != "nothing"])
+def test_bad_validation_data_are_refused(fresh, kind):
+    assert_refused(fresh, data(), validation_data=BAD[kind])
+    assert_refused(fresh, data(), validation_data=(BAD[kind], None))
+
+
+def test_fewer_examples_than_a_batch_are_refused(fresh):
+    assert_refused(fresh, data(), batch_size=49)
+    assert_refused(fresh, data(), None, 49)
+
+
+BAD_WEIGHTS = {
+    "negative": np.where(np.arange(48) == 30, -1.0, 1.0),
+    "not_a_number": np.where(np.arange(48) == 30, np.nan, 1.0),
+    "infinite": np.where(np.arange(48) == 30, np.inf, 1.0),
+    "too_few": np.ones(47),
+    "a_column": np.ones((48, 1)),
+    "strings": np.full(48, "1"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_WEIGHTS)
+def test_bad_weights_are_refused(fresh, kind):
+    weight = BAD_WEIGHTS[kind]
+    assert_refused(fresh, data(), sample_weight=weight)
+    assert_refused(fresh, data(), validation_data=(data(), None, weight))
+    for method in (fresh.evaluate, fresh.adapt):
+        with pytest.raises(
+            ValueError, match=r"`sample_weight` must (have|hold)"
+        ):
+            method(data(), sample_weight=weight)
+    if weight.shape == (48,) and kind != "strings":
+        dataset = batches(data()[::-1], np.zeros(48), weight[::-1], size=20)
+        assert_refused(fresh, dataset)
+
+
+def test_bad_weights_are_refused_by_a_model_that_has_started():
+    """Which does not look at the data's mean any more."""
+    model = RBM(5, 4, seed=0)
+    model.visible_params["bias"].assign(np.ones(5))
+    model.compile("adam", run_eagerly=True)
+    assert_refused(model, data(), sample_weight=BAD_WEIGHTS["negative"])
+
+
+def test_weights_that_leave_no_example_are_refused(fresh):
+    zeros = np.zeros(48)
+    assert_refused(fresh, data(), sample_weight=zeros)
+    assert_refused(fresh, batches(data(), zeros, zeros))
+
+
+def test_bad_data_in_a_later_batch_do_not_reach_the_parameters(fresh):
+    assert_refused(fresh, batches(corrupted(np.nan)))
+
+
+@pytest.mark.parametrize("with_validation", [False, True])
+def test_a_callback_is_refused_bad_data_by_evaluate(with_validation):
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            with pytest.raises(ValueError, match=r"`x` must hold .*=7"):
+                self.model.evaluate(7 * np.ones((3, 5), "float32"), verbose=0)
+            seen.append(epoch)
+
+    seen, model = [], RBM(5, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    validation = (data(),) if with_validation else None
+    model.fit(data(), callbacks=[Look()], validation_data=validation, verbose=0)
+    assert seen == [0]

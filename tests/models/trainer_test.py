@@ -1,0 +1,554 @@
+"""Compiling, fitting and evaluating a model, against enumeration."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import RBM, ContrastiveDivergence, PersistentChain, gibbs
+from keras_rbm import machine as machine_lib
+from tests.machines import (
+    METRICS,
+    Given,
+    assert_same_states,
+    data,
+    given,
+    machine,
+    oracle_of,
+    rbm,
+    rounding,
+    states_of,
+    weights,
+)
+from tests.oracle import Oracle
+
+ORACLE = Oracle.draw(5, 4, seed=1)
+
+
+def fit(model, x, **kwargs):
+    options = {"batch_size": 16, "verbose": 0, "shuffle": False, **kwargs}
+    return model.fit(x, **options)
+
+
+def built(seed=0, chain=None, **kwargs):
+    model = RBM(5, 4, chain or PersistentChain(10, 2), seed=seed)
+    model.compile(keras.optimizers.SGD(0.1), **kwargs)
+    return model
+
+
+def trained(*args, epochs=2, **kwargs):
+    model = built(*args, **kwargs)
+    fit(model, data(), epochs=epochs)
+    return model
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """A model that XLA compiled, after six updates; and its traces."""
+    model = built()
+    step, traces = model.train_step, []
+
+    def train_step(data):
+        traces.append(None)
+        return step(data)
+
+    model.train_step = train_step
+    fit(model, data())
+    after_one_epoch = len(traces)
+    fit(model, data())
+    return model, after_one_epoch, len(traces)
+
+
+def test_the_second_update_needs_no_other_trace(compiled):
+    model, after_one_epoch, after_two = compiled
+    assert model.jit_compile is True
+    assert int(model.updates) == 6
+    assert 1 <= after_one_epoch == after_two
+
+
+def test_the_same_seed_gives_the_same_weights_in_any_number_of_steps(compiled):
+    # Of the 3 steps of an epoch.
+    other = built(steps_per_execution=2)
+    fit(other, data())
+    fit(other, data())
+    assert_same_states(compiled[0], other)
+
+
+@pytest.mark.parametrize(
+    "options", [{"jit_compile": False}, {"run_eagerly": True}], ids=str
+)
+def test_the_compiler_changes_roundings_alone(compiled, options):
+    other = trained(**options)
+    assert int(other.updates) == 6
+    # The samples are the same to the last bit, ...
+    np.testing.assert_array_equal(
+        other.chain.particles.numpy(), compiled[0].chain.particles.numpy()
+    )
+    # ... and six updates of 0.1 each have added up their roundings.
+    for x, y in zip(weights(other), weights(compiled[0]), strict=True):
+        np.testing.assert_allclose(
+            x, y, rtol=0, atol=rounding("float32", 1.0, 20)
+        )
+
+
+def test_two_trainings_of_one_seed_are_one():
+    first, second = (trained(epochs=1, run_eagerly=True) for _ in range(2))
+    assert_same_states(first, second)
+    other = trained(1, epochs=1, run_eagerly=True)
+    for x, y in zip(weights(first), weights(other), strict=True):
+        assert (x != y).all()
+
+
+@pytest.mark.parametrize("chain", [ContrastiveDivergence, PersistentChain])
+def test_seeds_decide_the_samples(chain):
+    """With the same start, that is: they are drawn at each update."""
+    models = [
+        rbm(ORACLE, chain=chain(), seed=seed, centered=False)
+        for seed in (1, 1, 2)
+    ]
+    if chain is PersistentChain:
+        for model in models[1:]:
+            model.chain.particles.assign(models[0].chain.particles)
+    for model in models:
+        model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+        fit(model, data(), batch_size=48, epochs=2)
+    kernels = [model.kernel.numpy() for model in models]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert (kernels[0] != kernels[2]).any()
+
+
+def test_every_update_draws_other_numbers():
+    """The same parameters and data give other samples each time."""
+    model = rbm(ORACLE, chain=ContrastiveDivergence(), seed=0)
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    seen = []
+    advance = model.chain.advance
+
+    def watch(machine, v_data, stream):
+        v_model = advance(machine, v_data, stream)
+        # The metrics of the update look at fewer examples.
+        if len(v_data) == 48:
+            seen.append(v_model.numpy())
+        return v_model
+
+    model.chain.advance = watch
+    fit(model, data(), batch_size=48, epochs=3)
+    assert len(seen) == 3
+    for i, j in ((0, 1), (1, 2), (0, 2)):
+        assert (seen[i] != seen[j]).any()
+
+
+def test_an_update_moves_the_chain_with_the_machine_before_it(monkeypatch):
+    model = rbm(ORACLE, chain=PersistentChain(10, 2), centered=False)
+    model.compile(keras.optimizers.SGD(0.5), run_eagerly=True)
+    particles = model.chain.particles.numpy()
+    calls = {}
+    for name in ("advance", "persist"):
+        method = getattr(model.chain, name)
+
+        def watch(*args, name=name, method=method):
+            calls[name] = args, method(*args)
+            return calls[name][1]
+
+        monkeypatch.setattr(model.chain, name, watch)
+    before = machine(ORACLE)
+    fit(model, data(), batch_size=48)
+
+    (_, v_data, stream), v_model = calls["advance"]
+    np.testing.assert_array_equal(v_data, data())
+    np.testing.assert_array_equal(
+        v_model, gibbs.run_from_hidden(before, particles, stream, 2)
+    )
+    (_, inputs, last), _ = calls["persist"]
+    np.testing.assert_array_equal(
+        inputs, machine_lib.hidden_inputs(before, v_model)
+    )
+    np.testing.assert_array_equal(last.key, stream.key)
+    assert (model.chain.particles.numpy() != particles).any()
+
+    d = ORACLE.moments(data(), np.full(48, 1 / 48))
+    m = ORACLE.moments(v_model.numpy(), np.full(10, 1 / 10))
+    np.testing.assert_allclose(
+        model.kernel.numpy(),
+        ORACLE.kernel + 0.5 * (d[0] - m[0]),
+        rtol=0,
+        atol=rounding("float32", 3.0, 20),
+    )
+
+
+def test_a_batch_alone_gives_all_metrics():
+    model = built(run_eagerly=True)
+    logs = model.train_on_batch(data(), return_dict=True)
+    assert set(logs) == set(METRICS)
+    assert all(np.isfinite(float(value)) for value in logs.values())
+    assert [metric.name for metric in model.metrics] == METRICS
+
+
+def test_metrics_are_those_of_the_first_examples_after_the_update():
+    model = rbm(ORACLE)
+    model.compile(keras.optimizers.SGD(0.5), run_eagerly=True)
+    v = data()
+    for weight in (None, np.linspace(0, 2, 48)):
+        history = model.fit(
+            v, batch_size=48, sample_weight=weight, verbose=0, shuffle=False
+        ).history
+        if weight is not None:
+            weight = weight[:32]
+        hidden = oracle_of(model).hidden_mean(v[:32]).mean(axis=1)
+        assert history["hidden_activity"] == [
+            pytest.approx(
+                np.average(hidden, weights=weight),
+                abs=rounding("float32", 1.0, 50),
+            )
+        ]
+
+
+def test_metrics_are_means_over_the_updates_of_an_epoch():
+    model = rbm(ORACLE)
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    grey = np.linspace(0, 1, 14)[:, None] * np.ones((14, 5))
+    history = fit(model, grey, batch_size=2, epochs=2).history
+    expected = ORACLE.hidden_mean(grey).mean()
+    np.testing.assert_allclose(
+        history["hidden_activity"],
+        [expected, expected],
+        atol=rounding("float32", 1.0, 30),
+    )
+
+
+@pytest.mark.parametrize("chain", [ContrastiveDivergence, PersistentChain])
+@pytest.mark.parametrize(
+    "dtype", ["mixed_bfloat16", "mixed_float16", "float64"]
+)
+def test_dtype_policies(chain, dtype):
+    model = RBM(5, 4, chain(), seed=0, dtype=dtype)
+    model.compile(keras.optimizers.Adam(0.05), run_eagerly=True)
+    assert model.kernel.dtype == (
+        "float64" if dtype == "float64" else "float32"
+    )
+    history = fit(model, data(), epochs=2, validation_data=data()).history
+    assert int(model.updates) == 6
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert set(history) == {*METRICS, *(f"val_{name}" for name in METRICS)}
+    for value in weights(model):
+        assert np.isfinite(value).all()
+        assert value.any()
+
+
+@pytest.mark.slow
+def test_a_mixed_policy_under_the_compiler():
+    model = RBM(5, 4, seed=0, dtype="mixed_bfloat16")
+    model.compile(keras.optimizers.SGD(0.1))
+    fit(model, data())
+    for value in weights(model):
+        assert np.isfinite(value).all()
+        assert value.any()
+
+
+# Models without targets: losses, callbacks and what `fit` takes.
+
+
+# Means of some 50 energies up to 20.
+ERROR = rounding("float32", 20.0, 50)
+
+
+def assert_close(first, second):
+    for x, y in zip(first, second, strict=True):
+        np.testing.assert_allclose(x, y, rtol=0, atol=ERROR)
+
+
+def assert_differ(first, second):
+    for x, y in zip(first, second, strict=True):
+        assert np.abs(x - y).max() > 10 * ERROR
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("loss", "mse"),
+        ("loss_weights", [1.0]),
+        ("metrics", ["accuracy"]),
+        ("weighted_metrics", ["accuracy"]),
+    ],
+)
+def test_there_is_no_loss_to_choose(name, value):
+    model = RBM(5, 4, seed=0)
+    with pytest.raises(ValueError, match=f"RBM takes no `{name}`"):
+        model.compile("sgd", **{name: value})
+    model.compile("sgd", **{name: None})
+
+
+def test_the_second_argument_of_compile_is_no_loss_either():
+    with pytest.raises((TypeError, ValueError)):
+        RBM(5, 4, seed=0).compile("adam", "mse")
+
+
+def test_it_is_compiled_by_xla():
+    model = RBM(5, 4, seed=0)
+    model.compile()
+    assert model.jit_compile is True
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    model.compile("adam", jit_compile=False)
+    assert model.jit_compile is False
+    model.compile("adam", run_eagerly=True)
+    assert model.run_eagerly
+    assert not model.jit_compile
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        keras.optimizers.Adam(0.01, clipnorm=0.1),
+        keras.optimizers.RMSprop(
+            keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)
+        ),
+        keras.optimizers.AdamW(0.01, use_ema=True),
+        keras.optimizers.SGD(0.1, 0.9, nesterov=True, global_clipnorm=0.1),
+        keras.optimizers.Lion(0.01, gradient_accumulation_steps=2),
+    ],
+    ids=lambda optimizer: optimizer.name,
+)
+def test_any_optimizer(optimizer):
+    model = given(ORACLE, optimizer=optimizer)
+    start = weights(model)
+    model.fit(data(), batch_size=16, epochs=2, verbose=0)
+    assert int(model.updates) == 6
+    assert all(np.isfinite(x).all() for x in weights(model))
+    assert_differ(weights(model), start)
+
+
+def test_clipping_bounds_the_step():
+    model = given(
+        ORACLE, optimizer=keras.optimizers.SGD(1.0, global_clipnorm=0.01)
+    )
+    start = weights(model)
+    model.fit(data(), batch_size=48, verbose=0)
+    step = np.concatenate(
+        [(x - y).ravel() for x, y in zip(weights(model), start, strict=True)]
+    )
+    assert np.linalg.norm(step) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_early_stopping():
+    model = given(ORACLE, optimizer=keras.optimizers.SGD(0.0))
+    stop = keras.callbacks.EarlyStopping(
+        "val_cross_entropy", patience=2, mode="min"
+    )
+    model.fit(
+        data(),
+        batch_size=48,
+        epochs=20,
+        verbose=0,
+        validation_data=data(),
+        callbacks=[stop],
+    )
+    # The first is the best: two more are waited for.
+    assert int(model.updates) == 3
+
+
+def test_a_log_and_checkpoints(tmp_path):
+    model = given(ORACLE)
+    model.fit(
+        data(),
+        batch_size=16,
+        epochs=2,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+            keras.callbacks.ModelCheckpoint(
+                tmp_path / "{epoch}.keras", monitor="loss"
+            ),
+        ],
+    )
+    with open(tmp_path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert set(rows[0]) >= {"epoch", *METRICS}
+    assert all(np.isfinite(float(rows[1][name])) for name in METRICS)
+    last = keras.saving.load_model(tmp_path / "2.keras")
+    first = keras.saving.load_model(tmp_path / "1.keras")
+    assert_close(weights(last), weights(model))
+    assert int(first.updates) == 3
+    assert int(last.updates) == 6
+    np.testing.assert_array_equal(first.chain.v_model, Given.v_model)
+
+
+def test_a_callback_can_change_the_number_of_sweeps():
+    class More(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.chain.num_sweeps.assign(epoch + 2)
+
+    model = rbm(ORACLE, chain=PersistentChain(7))
+    model.compile(run_eagerly=True)
+    model.fit(data(), batch_size=48, epochs=3, verbose=0, callbacks=[More()])
+    assert int(model.chain.num_sweeps) == 4
+
+
+def test_frozen_it_stays_as_it_is_but_for_its_chain():
+    model = rbm(ORACLE, chain=PersistentChain(20), trainable=False)
+    model.compile("adam", run_eagerly=True)
+    start = [variable.numpy() for variable in model.parameters.variables]
+    particles = model.chain.particles.numpy()
+    model.fit(data(), batch_size=16, verbose=0)
+    for variable, value in zip(model.parameters.variables, start, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert (model.chain.particles.numpy() != particles).any()
+    assert int(model.updates) == 3
+
+
+def test_arguments_by_position():
+    first, second = given(ORACLE), given(ORACLE)
+    weight = np.linspace(0, 2, 48)
+    # batch_size, epochs, verbose, callbacks, split, validation, shuffle, ...
+    first.fit(data(), None, 16, 2, 0, None, 0.0, None, False, None, weight)
+    second.fit(
+        data(),
+        batch_size=16,
+        epochs=2,
+        verbose=0,
+        shuffle=False,
+        sample_weight=weight,
+    )
+    assert_close(weights(first), weights(second))
+    bad = np.full((3, 5), 7.0)
+    with pytest.raises(ValueError, match="`validation_data` must"):
+        first.fit(data(), None, 16, 2, 0, None, 0.0, bad)
+
+
+# What a model reports.
+
+
+def expected_figures(model, v, weight=None):
+    """The figures by enumeration, but for the pseudo-likelihood."""
+    oracle = oracle_of(model)
+    hidden = oracle.hidden_mean(v)
+    visible = oracle.visible_mean(hidden)
+    figures = {
+        "loss": oracle.free_energy(v)
+        - oracle.free_energy(Given.v_model).mean(),
+        "reconstruction_error": np.square(v - visible).mean(axis=1),
+        "cross_entropy": -(
+            v * np.log(visible) + (1 - v) * np.log(1 - visible)
+        ).sum(axis=1),
+        "hidden_activity": hidden.mean(axis=1),
+    }
+    return {
+        name: np.average(value, weights=weight)
+        for name, value in figures.items()
+    }
+
+
+def assert_figures(actual, expected):
+    assert list(actual) == sorted(METRICS)
+    for name, value in expected.items():
+        assert actual[name] == pytest.approx(value, abs=ERROR), name
+
+
+def test_evaluate_gives_the_figures():
+    model = given(ORACLE)
+    before = states_of(model)
+    for batch_size in (48, 16, 10):
+        actual = model.evaluate(
+            data(), batch_size=batch_size, verbose=0, return_dict=True
+        )
+        assert_figures(actual, expected_figures(model, data()))
+    for x, y in zip(before, states_of(model), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_evaluate_gives_the_loss_first():
+    model = given(ORACLE)
+    values = model.evaluate(data(), verbose=0)
+    assert model.metrics_names[0] == "loss"
+    figures = expected_figures(model, data())
+    assert values[0] == pytest.approx(figures["loss"], abs=ERROR)
+    assert len(values) == len(METRICS)
+
+
+def test_evaluate_estimates_the_pseudo_likelihood():
+    model = given(ORACLE)
+    x = np.tile(data(), (100, 1))
+    actual = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
+    sites = 5 * ORACLE.log_conditionals(data())
+    # Of 5 sites for each example.
+    error = np.sqrt(sites.var(axis=1).mean() / (5 * len(x)))
+    expected = sites.mean()
+    assert abs(actual["pseudo_log_likelihood"] - expected) < 4 * error
+    assert model.evaluate(x, batch_size=500, verbose=0, return_dict=True) == (
+        actual
+    )
+
+
+def test_every_batch_has_sites_of_its_own():
+    model = given(ORACLE)
+    once, twice = (
+        model.evaluate(x, batch_size=48, verbose=0, return_dict=True)
+        for x in (data(), np.tile(data(), (2, 1)))
+    )
+    assert once["pseudo_log_likelihood"] != twice["pseudo_log_likelihood"]
+    assert once["cross_entropy"] == pytest.approx(
+        twice["cross_entropy"], abs=ERROR
+    )
+
+
+def test_evaluate_takes_data_sets_and_weights():
+    model = given(ORACLE)
+    weight = np.random.default_rng(0).random(48).astype("float32")
+    expected = expected_figures(model, data(), weight)
+    arguments = {"verbose": 0, "return_dict": True}
+    assert_figures(
+        model.evaluate(data(), sample_weight=weight, **arguments), expected
+    )
+    columns = data(), np.zeros(48), weight
+    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(10)
+    assert_figures(model.evaluate(dataset, **arguments), expected)
+
+
+def test_fit_reports_every_metric():
+    model = given(ORACLE)
+    history = model.fit(
+        data(), batch_size=16, epochs=2, verbose=0, validation_data=data()
+    ).history
+    assert set(history) == {*METRICS, *(f"val_{name}" for name in METRICS)}
+    assert all(len(values) == 2 for values in history.values())
+    last = {n: history[f"val_{n}"][-1] for n in sorted(METRICS)}
+    assert_figures(last, expected_figures(model, data()))
+
+
+@pytest.mark.parametrize("x", [data(), (data(),), (data(), np.zeros(48))])
+def test_validation_data(x):
+    model = given(ORACLE)
+    history = model.fit(
+        data(), batch_size=16, verbose=0, validation_data=x
+    ).history
+    assert history["val_loss"] == [
+        pytest.approx(expected_figures(model, data())["loss"], abs=ERROR)
+    ]
+
+
+@pytest.mark.parametrize("targets", [np.zeros(48), None])
+def test_weights_of_validation_data(targets):
+    model = given(ORACLE)
+    weight = np.repeat([0.0, 2.0, 1.0], 16)
+    history = model.fit(
+        data(),
+        batch_size=16,
+        verbose=0,
+        validation_data=(data(), targets, weight),
+    ).history
+    figures = expected_figures(model, data(), weight)
+    assert history["val_cross_entropy"] == [
+        pytest.approx(figures["cross_entropy"], abs=ERROR)
+    ]
+
+
+def test_validation_split():
+    model = given(ORACLE)
+    history = model.fit(
+        data(), batch_size=12, verbose=0, validation_split=0.25
+    ).history
+    assert int(model.updates) == 3
+    figures = expected_figures(model, data()[36:])
+    assert history["val_loss"] == [pytest.approx(figures["loss"], abs=ERROR)]
