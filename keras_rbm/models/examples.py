@@ -367,7 +367,8 @@ def refusal(fits, reason, *values):
     """
 
     def refuse(*values):
-        text = f"{reason}: {', '.join(str(value) for value in values)}"
+        shown = (" ".join(map(str, np.ravel(value))) for value in values)
+        text = f"{reason}: {', '.join(shown)}"
         _REFUSED.append(text)
         raise ValueError(text)
 

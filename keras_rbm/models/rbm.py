@@ -107,7 +107,7 @@ class RBM(MachineModel):
             hidden,
             ContrastiveDivergence() if chain is None else chain,
             Identity(visible, hidden),
-            RBMMetrics(metrics.names_of_rbm(visible)),
+            RBMMetrics(visible),
             centered,
             inverse_temperature,
             kernel_initializer,
@@ -159,7 +159,14 @@ class RBM(MachineModel):
 
 
 class RBMMetrics(metrics.Metrics):
-    """The metrics that the docstring of `RBM` describes."""
+    """The metrics that the docstring of `RBM` describes.
+
+    Args:
+        visible: `Units` of the visible side.
+    """
+
+    def __init__(self, visible):
+        super().__init__(metrics.names_of_rbm(visible))
 
     def values(self, machine, v, inputs, v_model, stream):
         return metrics.values_of_rbm(machine, v, inputs, v_model, stream)

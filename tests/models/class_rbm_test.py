@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import RBM, Chain, ClassRBM, PersistentChain, units
-from keras_rbm.models import class_objective
+from keras_rbm.models import class_rbm
 from tests.machines import assert_same_states, batches, data, weights
 from tests.oracle import Oracle, all_states
 
@@ -93,13 +93,13 @@ def test_any_hidden_units_will_do():
 
 def test_many_examples_come_in_blocks_of_one_size(monkeypatch):
     model = model_of()
-    monkeypatch.setattr(class_objective, "_MOST_ROWS", 7)
-    before = class_objective._probabilities.experimental_get_tracing_count()
+    monkeypatch.setattr(class_rbm, "_MOST_ROWS", 7)
+    before = class_rbm._compiled_law.experimental_get_tracing_count()
     whole = model.class_probabilities(X)
     for count in (1, 2, 6, 7, 8, 23):
         part = model.class_probabilities(X[:count])
         np.testing.assert_allclose(part, whole[:count], rtol=ERROR)
-    after = class_objective._probabilities.experimental_get_tracing_count()
+    after = class_rbm._compiled_law.experimental_get_tracing_count()
     assert after == before + 1
 
 
@@ -110,7 +110,7 @@ def test_a_block_is_of_few_examples_where_there_are_many_classes(monkeypatch):
         sizes.append(x.shape[0])
         return np.zeros((x.shape[0], num_classes))
 
-    monkeypatch.setattr(class_objective, "_probabilities", look)
+    monkeypatch.setattr(class_rbm, "_compiled_law", look)
     for classes, hidden, rows in (
         (10, 1000, 500),
         (1000, 1000, 5),

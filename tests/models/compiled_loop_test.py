@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_rbm.models.unsupervised import UnsupervisedModel
 
 from keras_rbm import RBM, PersistentChain
 from keras_rbm.models import compiled_loop
+from keras_rbm.models.trainer import Trainer
 from tests.machines import (
     METRICS,
     data,
@@ -53,7 +53,7 @@ class Watch(keras.callbacks.Callback):
 
 def steps(model, x, steps_per_epoch):
     return compiled_loop.steps_in_block(
-        model, UnsupervisedModel.train_step, x, steps_per_epoch
+        model, Trainer.train_step, x, steps_per_epoch
     )
 
 

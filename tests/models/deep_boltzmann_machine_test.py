@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_rbm import DeepBoltzmannMachine, ExactChain, Gaussian, likelihood
 from keras_rbm.data import Data, batches
 from keras_rbm.evaluation import evaluate
-from keras_rbm.models import mean_field
+from keras_rbm.models import deep_boltzmann_machine as mean_field
 from tests import machines
 from tests.oracle import all_states, log_sum_exp
 

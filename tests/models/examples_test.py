@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from keras_rbm import RBM, Bernoulli, PersistentChain
 from keras_rbm import data as data_lib
-from keras_rbm.models import inputs, stream_checks
-from keras_rbm.models.moments import moments
+from keras_rbm.models import examples
+from keras_rbm.models.examples import moments
 from tests import hostile
 from tests.machines import batches, data, states_of
 
@@ -24,15 +24,15 @@ def dataset(*columns, batch=10):
     "dtype", ["float64", "float32", "uint8", "int64", bool]
 )
 def test_arrays_of_states_pass(dtype):
-    inputs.check(data().astype(dtype), UNITS, "x")
-    inputs.check(tf.constant(data()), UNITS, "x", 48)
+    examples.check(data().astype(dtype), UNITS, "x")
+    examples.check(tf.constant(data()), UNITS, "x", 48)
 
 
 def test_data_sets_of_states_pass():
     x = data()
     for columns in ((x,), (x, x), (x, x, np.ones(48))):
-        inputs.check(dataset(*columns), UNITS, "x")
-    inputs.check(dataset(x).repeat(), UNITS, "x")
+        examples.check(dataset(*columns), UNITS, "x")
+    examples.check(dataset(x).repeat(), UNITS, "x")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 1.1])
@@ -40,7 +40,7 @@ def test_every_value_of_an_array_is_looked_at(value):
     x = data()
     x[47, 4] = value
     with pytest.raises(ValueError, match=r"Received: x\[47, 4\]="):
-        inputs.check(x, UNITS, "x")
+        examples.check(x, UNITS, "x")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 1.1])
@@ -49,34 +49,34 @@ def test_the_first_batch_of_a_data_set_is_looked_at(value):
     x[9, 4] = value
     for columns in ((x,), (x, x)):
         with pytest.raises(ValueError, match=r"`a batch of x` .*\[9, 4\]="):
-            inputs.check(dataset(*columns), UNITS, "x")
+            examples.check(dataset(*columns), UNITS, "x")
 
 
 @pytest.mark.parametrize("shape", [(48, 4), (48, 6), (48,), (48, 5, 1), (0, 5)])
 def test_wrong_shapes(shape):
     with pytest.raises(ValueError, match=r"Received: x\.shape="):
-        inputs.check(np.zeros(shape), UNITS, "x")
+        examples.check(np.zeros(shape), UNITS, "x")
 
 
 def test_wrong_shapes_of_batches():
     with pytest.raises(ValueError, match=r"a batch of x.shape=\(10, 6\)"):
-        inputs.check(dataset(np.zeros((48, 6))), UNITS, "x")
+        examples.check(dataset(np.zeros((48, 6))), UNITS, "x")
     unbatched = tf.data.Dataset.from_tensor_slices(data())
     with pytest.raises(ValueError, match=r"a batch of x.shape=\(5,\)"):
-        inputs.check(unbatched, UNITS, "x")
+        examples.check(unbatched, UNITS, "x")
 
 
 def test_empty_data_sets():
     with pytest.raises(ValueError, match="`x` must have at least one batch"):
-        inputs.check(dataset(data()).take(0), UNITS, "x")
+        examples.check(dataset(data()).take(0), UNITS, "x")
 
 
 def test_fewer_examples_than_a_batch():
-    inputs.check(data(), UNITS, "x", 48)
+    examples.check(data(), UNITS, "x", 48)
     with pytest.raises(
         ValueError, match=r"Lower `batch_size`.*\(48, 5\), batch_size=49$"
     ):
-        inputs.check(data(), UNITS, "x", 49)
+        examples.check(data(), UNITS, "x", 49)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_fewer_examples_than_a_batch():
 )
 def test_other_types(x):
     with pytest.raises(ValueError, match=r"Received: type\(x\)="):
-        inputs.check(x, UNITS, "x")
+        examples.check(x, UNITS, "x")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_other_types(x):
 )
 def test_a_call_takes_lists_of_numbers(x):
     np.testing.assert_array_equal(
-        inputs.called(x, UNITS, "v"), np.asarray(x, "float64")
+        examples.called(x, UNITS, "v"), np.asarray(x, "float64")
     )
 
 
@@ -115,13 +115,13 @@ def test_a_call_takes_lists_of_numbers(x):
 )
 def test_a_call_refuses_other_lists(x, message):
     with pytest.raises(ValueError, match=f"`v` must .*{message}"):
-        inputs.called(x, UNITS, "v")
+        examples.called(x, UNITS, "v")
 
 
 @pytest.mark.parametrize("x", [np.full((4, 5), "1"), np.full((4, 5), None)])
 def test_arrays_of_other_types(x):
     with pytest.raises(ValueError, match=r"real numbers. Received: x.dtype="):
-        inputs.check(x, UNITS, "x")
+        examples.check(x, UNITS, "x")
 
 
 @pytest.mark.parametrize("size", [1, 7, 20, 48, 100])
@@ -130,7 +130,7 @@ def test_states_of_a_data_set_are_joined_and_cut(size, batch_size):
     x = data(48)
     for columns in ((x,), (x, x)):
         batches = list(
-            inputs.states(dataset(*columns, batch=size), UNITS, batch_size)
+            examples.states(dataset(*columns, batch=size), UNITS, batch_size)
         )
         full, rest = divmod(48, batch_size)
         assert [len(b) for b in batches] == [batch_size] * full + [rest] * (
@@ -144,7 +144,7 @@ def test_states_of_batches_of_different_sizes():
     ragged = dataset(x[:3], batch=3)
     for first, last in ((3, 40), (40, 41), (41, 48)):
         ragged = ragged.concatenate(dataset(x[first:last], batch=48))
-    batches = list(inputs.states(ragged, UNITS, 10))
+    batches = list(examples.states(ragged, UNITS, 10))
     assert [len(b) for b in batches] == [10, 10, 10, 10, 8]
     np.testing.assert_array_equal(np.concatenate(batches), x)
 
@@ -156,29 +156,29 @@ def test_states_are_not_means(value, row):
     x[row, 2] = value
     for x_, name in ((x, "`v`"), (dataset(x), "`a batch of v`")):
         with pytest.raises(ValueError, match=f"{name} must hold"):
-            list(inputs.states(x_, UNITS, 20))
+            list(examples.states(x_, UNITS, 20))
 
 
 def test_states_come_to_an_end():
     with pytest.raises(ValueError, match=r"`v` must come to an .*v\.take\("):
-        next(inputs.states(dataset(data()).repeat(), UNITS, 20))
+        next(examples.states(dataset(data()).repeat(), UNITS, 20))
     few = dataset(data()).repeat().take(2)
-    assert sum(len(b) for b in inputs.states(few, UNITS, 20)) == 20
+    assert sum(len(b) for b in examples.states(few, UNITS, 20)) == 20
 
 
 @pytest.mark.parametrize("x", [np.zeros((3, 6)), np.zeros((0, 5)), [[0.0] * 5]])
 def test_states_are_checked_as_all_data_are(x):
     with pytest.raises(ValueError, match=r"`v` must"):
-        next(inputs.states(x, UNITS, 20))
+        next(examples.states(x, UNITS, 20))
 
 
 def test_states_of_an_array_come_in_batches():
     x = data(48)
-    batches = list(inputs.states(x, UNITS, 20))
+    batches = list(examples.states(x, UNITS, 20))
     assert [len(b) for b in batches] == [20, 20, 8]
     np.testing.assert_array_equal(np.concatenate(batches), x)
     np.testing.assert_array_equal(
-        np.concatenate(list(inputs.states(tf.constant(x), UNITS, 100))), x
+        np.concatenate(list(examples.states(tf.constant(x), UNITS, 100))), x
     )
 
 
@@ -240,16 +240,16 @@ def test_variance_counts_weights_and_is_never_negative():
 @pytest.mark.parametrize("binarize", ["none", "stochastic", "threshold"])
 def test_what_batches_has_checked_is_known(binarize):
     dataset = data_lib.batches(data(), 16, binarize)
-    assert stream_checks.is_known(dataset, Bernoulli(hostile.WIDTH))
-    assert not stream_checks.is_known(dataset, Bernoulli(6))
+    assert examples.is_known(dataset, Bernoulli(hostile.WIDTH))
+    assert not examples.is_known(dataset, Bernoulli(6))
     # What is done with it may change the values.
     changed = dataset.map(lambda v: v + 1.0)
-    assert not stream_checks.is_known(changed, Bernoulli(hostile.WIDTH))
+    assert not examples.is_known(changed, Bernoulli(hostile.WIDTH))
 
 
 def test_values_out_of_range_are_not_known():
     dataset = data_lib.batches(2.0 * data(), 16)
-    assert not stream_checks.is_known(dataset, Bernoulli(hostile.WIDTH))
+    assert not examples.is_known(dataset, Bernoulli(hostile.WIDTH))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.1, 1.1])
@@ -257,12 +257,10 @@ def test_values_out_of_range_are_not_known():
 def test_a_value_is_found_wherever_it_is(value, place):
     x = data()
     x[place] = value
-    guarded = stream_checks.guarded(
-        batches(x, size=48), Bernoulli(hostile.WIDTH)
-    )
+    guarded = examples.guarded(batches(x, size=48), Bernoulli(hostile.WIDTH))
     with (
         pytest.raises(ValueError, match=r"`x` must hold.* 48 5, "),
-        stream_checks.told("x"),
+        examples.reported("x"),
     ):
         list(guarded)
 
@@ -270,7 +268,7 @@ def test_a_value_is_found_wherever_it_is(value, place):
 def test_what_is_right_passes_unchanged():
     x, weight = data(), np.linspace(0.0, 3.0, 48)
     dataset = batches(x, x[:, 0], weight)
-    guarded = stream_checks.guarded(dataset, Bernoulli(hostile.WIDTH))
+    guarded = examples.guarded(dataset, Bernoulli(hostile.WIDTH))
     assert guarded.element_spec == dataset.element_spec
     for one, other in zip(guarded, dataset, strict=True):
         tf.nest.map_structure(np.testing.assert_array_equal, one, other)

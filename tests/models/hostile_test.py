@@ -13,7 +13,7 @@ from keras_rbm import (
     RBM,
     ContrastiveDivergence,
     PersistentChain,
-    TemperedChain,
+    Tempered,
 )
 from tests import hostile
 from tests.machines import batches, data, states_of
@@ -157,7 +157,7 @@ COUNTED = {
     "visible": lambda n: RBM(n, 4),
     "hidden": lambda n: RBM(5, n),
     "num_chains": lambda n: RBM(5, 4, PersistentChain(n)),
-    "num_betas": lambda n: TemperedChain(3, n),
+    "num_betas": lambda n: PersistentChain(3, sampler=Tempered(n)),
     "num_sweeps": lambda n: ContrastiveDivergence(n),
 }
 ASKED = {
@@ -212,7 +212,10 @@ def test_what_would_not_fit_into_memory_is_not_tried(model):
     for action, name in (
         (lambda: RBM(10**6, 10**6), "kernel"),
         (lambda: RBM(1000, 5, PersistentChain(most)), "num_chains"),
-        (lambda: RBM(1000, 5, TemperedChain(most, most)), "num_chains"),
+        (
+            lambda: RBM(1000, 5, PersistentChain(most, sampler=Tempered(most))),
+            "num_chains",
+        ),
         (lambda: model.log_partition("ais", None, most, 2, 1), "num_betas"),
     ):
         assert "memory" in hostile.told(action, name)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import Bernoulli, random
-from keras_rbm.models.metrics import Metrics
+from keras_rbm.models.rbm import RBMMetrics
 from tests.machines import data, machine, rounding
 from tests.oracle import Oracle
 
@@ -53,7 +53,7 @@ def results(metrics):
 @pytest.mark.parametrize("grey", [False, True])
 def test_figures_of_a_batch(grey):
     v = np.random.default_rng(0).random((48, 5)) if grey else data()
-    metrics = Metrics(Bernoulli(5))
+    metrics = RBMMetrics(Bernoulli(5))
     update(metrics, v)
     actual = results(metrics)
     assert list(actual) == NAMES
@@ -62,7 +62,7 @@ def test_figures_of_a_batch(grey):
 
 
 def test_figures_of_batches_are_means_over_examples():
-    metrics = Metrics(Bernoulli(5))
+    metrics = RBMMetrics(Bernoulli(5))
     v = data(60)
     update(metrics, v[:50], V_MODEL[:5])
     update(metrics, v[50:], V_MODEL[5:])
@@ -78,7 +78,7 @@ def test_weights_make_weighted_means():
     v = data()
     weight = np.random.default_rng(1).random(48).astype("float32")
     weight[5:20] = 0.0
-    metrics = Metrics(Bernoulli(5))
+    metrics = RBMMetrics(Bernoulli(5))
     update(metrics, v, weight=weight)
     actual = results(metrics)
     for name, value in expected(v).items():
@@ -88,7 +88,7 @@ def test_weights_make_weighted_means():
 
 def test_pseudo_likelihood_is_right_on_average():
     v = np.tile(data(8), (500, 1))
-    metrics = Metrics(Bernoulli(5))
+    metrics = RBMMetrics(Bernoulli(5))
     update(metrics, v)
     sites = 5 * ORACLE.log_conditionals(data(8))
     # Of 5 sites for each example.
@@ -101,7 +101,7 @@ def test_pseudo_likelihood_is_that_of_the_nearest_states():
     grey = np.where(data() > 0, 0.51, 0.5)
     values = []
     for v in (grey, data()):
-        metrics = Metrics(Bernoulli(5))
+        metrics = RBMMetrics(Bernoulli(5))
         update(metrics, v)
         values.append(results(metrics)["pseudo_log_likelihood"])
     assert values[0] == values[1]
@@ -111,7 +111,7 @@ def test_pseudo_likelihood_needs_units_of_two_states():
     class Many(Bernoulli):
         states = None
 
-    metrics = Metrics(Many(5))
+    metrics = RBMMetrics(Many(5))
     update(metrics, data(), machine=MACHINE._replace(visible=Many(5)))
     assert list(results(metrics)) == [
         name for name in NAMES if name != "pseudo_log_likelihood"
@@ -121,14 +121,14 @@ def test_pseudo_likelihood_needs_units_of_two_states():
 def test_sites_come_from_the_stream():
     values = []
     for stream in (0, 0, 1):
-        metrics = Metrics(Bernoulli(5))
+        metrics = RBMMetrics(Bernoulli(5))
         update(metrics, data(), stream=stream)
         values.append(results(metrics)["pseudo_log_likelihood"])
     assert values[0] == values[1] != values[2]
 
 
 def test_figures_in_float64():
-    metrics = Metrics(Bernoulli(5))
+    metrics = RBMMetrics(Bernoulli(5))
     update(metrics, data(), machine=machine(ORACLE, "float64"))
     actual = results(metrics)
     assert list(actual) == NAMES

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import RBM, Bernoulli, Gaussian, NoisyReLU, SpectralBound
-from keras_rbm.models import normalizable
+from keras_rbm.models.parameters import check_normalizable
 from tests.machines import data, oracle_of, rbm, rounding
 from tests.oracle import Oracle
 
@@ -149,10 +149,10 @@ def test_centred_learning_does_not_care_which_state_is_1():
 
 
 def check(visible, hidden, constraint, inverse_temperature=1.0):
-    parameters = SimpleNamespace(
+    given = SimpleNamespace(
         visible=visible, hidden=hidden, kernel_constraint=constraint
     )
-    normalizable.check(parameters, inverse_temperature)
+    check_normalizable(given, inverse_temperature)
 
 
 class Curved(Bernoulli):

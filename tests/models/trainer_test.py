@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, ContrastiveDivergence, PersistentChain, gibbs
+from keras_rbm import RBM, ContrastiveDivergence, PersistentChain
 from keras_rbm import machine as machine_lib
 from tests.machines import (
     METRICS,
@@ -20,6 +20,7 @@ from tests.machines import (
     rbm,
     rounding,
     states_of,
+    sweeps_from_hidden,
     weights,
 )
 from tests.oracle import Oracle
@@ -159,7 +160,7 @@ def test_an_update_moves_the_chain_with_the_machine_before_it(monkeypatch):
     (_, v_data, stream), v_model = calls["advance"]
     np.testing.assert_array_equal(v_data, data())
     np.testing.assert_array_equal(
-        v_model, gibbs.run_from_hidden(before, particles, stream, 2)
+        v_model, sweeps_from_hidden(before, particles, stream, 2)
     )
     (_, inputs, last), _ = calls["persist"]
     np.testing.assert_array_equal(
