@@ -12,7 +12,7 @@ BENCH ?= training_step
 # processes of their own, the last one all that no other has. Code 5 says that
 # $(ARGS) leave nothing of a part.
 PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4
-FIRST := tests/chains tests/models
+FIRST := tests/chains tests/models tests/samplers
 SECOND := tests/likelihood tests/units
 THIRD := $(wildcard tests/*_test.py)
 REST := tests $(addprefix --ignore=,$(FIRST) $(SECOND) $(THIRD))

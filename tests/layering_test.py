@@ -6,6 +6,7 @@ from its own line or below.
 
 import ast
 import pathlib
+import runpy
 
 import pytest
 
@@ -135,6 +136,14 @@ def test_the_package_itself_does_without_scikit_learn():
     names = [name for name, _ in imports(init)]
     assert f"{PACKAGE}.models.RBM" in names
     assert not any("sklearn" in name for name in names)
+
+
+def test_the_picture_of_the_layers_is_drawn_from_the_table():
+    drawn = runpy.run_path(str(ROOT / "docs" / "hooks" / "layers.py"))
+    picture = ROOT / "docs" / "images" / "layers.svg"
+    assert picture.read_text("utf-8") == drawn["svg"](), (
+        "draw it anew: python docs/hooks/layers.py"
+    )
 
 
 def test_a_class_of_models_is_abstract_or_final():
