@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, CrossEntropySparsity, ExactChain, SquaredSparsity
+from keras_rbm import (
+    RBM,
+    CrossEntropySparsity,
+    ExactChain,
+    SquaredSparsity,
+    replicas,
+)
 from tests.machines import Given, data, given, rbm, rounding, weights
 from tests.oracle import Oracle
 
@@ -140,7 +146,9 @@ def test_examples_of_weight_0_have_no_activity():
     def value(v, weight):
         inputs = tf.matmul(v, model.kernel.value)
         return float(
-            model.parameters.activity_penalty(model.machine(), inputs, weight)
+            model.parameters.activity_penalty(
+                model.machine(), inputs, replicas.batch(v, weight)
+            )
         )
 
     alone = value(x, None)
@@ -155,7 +163,8 @@ def test_examples_of_weight_0_have_no_activity():
 def test_keras_regularizers_take_mean_activities_too():
     model = rbm(ORACLE, hidden_activity_regularizer=keras.regularizers.L1(0.5))
     inputs = tf.matmul(data(), model.kernel.value)
-    value = model.parameters.activity_penalty(model.machine(), inputs)
+    batch = replicas.batch(data())
+    value = model.parameters.activity_penalty(model.machine(), inputs, batch)
     assert float(value) == pytest.approx(
         0.5 * ORACLE.hidden_mean(data()).mean(axis=0).sum(),
         abs=rounding("float32", 2.0, 50),

@@ -59,7 +59,7 @@ def update_all(model, block, first, end, seed=None):
     def update(step):
         batch = tf.nest.map_structure(lambda x: x[step], block)
         model.update_step(batch, seed)
-        return step + 1
+        return [step + 1]
 
     tf.while_loop(lambda step: step < end, update, [first])
 

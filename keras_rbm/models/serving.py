@@ -45,11 +45,16 @@ def endpoints(model, v, sample):
         A dict for `write_saved_model`.
     """
     numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int64)
+
+    # The names of the arguments are those of the signature.
+    def drawn(v, num_sweeps, seed):
+        return sample(v, num_sweeps, seed)
+
     # Keras traces a function once: each endpoint has its own.
     return {
         "serve": (lambda v: model(v), [v]),
         "features": (lambda v: model(v), [v]),
-        "sample": (sample, [v, *numbers]),
+        "sample": (drawn, [v, *numbers]),
     }
 
 
