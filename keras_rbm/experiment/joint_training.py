@@ -64,15 +64,15 @@ def train_jointly(
     folder.write_config(describe)
     if pretrained is not False:
         network = networks.split_dbm(model)
-        halves = pathlib.Path(output, "pretraining")
-        saved = halves / "model.keras"
+        folder = pathlib.Path(output, "pretraining")
+        saved = folder / "model.keras"
         if pretrained is not True:
             saved = pretraining.finished_network("pretrained", pretrained)
         elif not (resume and saved.exists()):
             pretrain(
                 network,
                 counts(data, 2),
-                str(halves),
+                str(folder),
                 describe=describe,
                 resume=resume,
             )
