@@ -64,15 +64,15 @@ def train_jointly(
     folder.write_config(describe)
     if pretrained is not False:
         network = networks.split_dbm(model)
-        folder = pathlib.Path(output, "pretraining")
-        saved = folder / "model.keras"
+        output_of_both = pathlib.Path(output, "pretraining")
+        saved = output_of_both / "model.keras"
         if pretrained is not True:
             saved = pretraining.finished_network("pretrained", pretrained)
         elif not (resume and saved.exists()):
             pretrain(
                 network,
                 counts(data, 2),
-                str(folder),
+                str(output_of_both),
                 describe=describe,
                 resume=resume,
             )
