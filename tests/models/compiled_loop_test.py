@@ -96,9 +96,9 @@ def pair():
         model, watch = built(**options), Watch()
         traces, step = [], model.update_step
 
-        def update_step(data, traces=traces, step=step):
+        def update_step(data, seed=None, traces=traces, step=step):
             traces.append(None)
-            return step(data)
+            return step(data, seed)
 
         model.update_step = update_step
         options = {"steps_per_epoch": 12, "epochs": 2, "verbose": 0}

@@ -195,10 +195,10 @@ def test_the_reverse_starts_from_the_persistent_chains(monkeypatch, count):
     model = rbm(ORACLE, chain=PersistentChain(count))
     starts = []
 
-    def run(machine, v, stream, num_sweeps):
-        starts.append(v.numpy())
+    def run(sampler, machine, state, stream, num_sweeps):
+        starts.append(state.v.numpy())
         assert num_sweeps == 20
-        return v
+        return state.v
 
     monkeypatch.setattr(module, "_run", run)
     monkeypatch.setattr(
