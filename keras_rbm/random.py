@@ -29,8 +29,9 @@ class Use(enum.Enum):
     """Every use of random numbers, with the number that keeps it apart.
 
     A value is a pair: what the use is a part of, and its number there.
-    `fold_in(stream, Use.TRAIN)` folds the number in. No two uses share a pair,
-    so that no two of them ever share a draw. What is counted (updates, sweeps,
+    `fold_in(stream, Use.TRAIN)` folds the number in. No two uses share a pair:
+    draws of one stream are apart as long as all its uses are parts of the same
+    thing (a seed, a run, a sweep). What is counted (updates, sweeps,
     rows, layers) is folded in as an integer.
     """
 

@@ -4,8 +4,8 @@ A replica is a device that makes every update together with the others, by a
 `tf.distribute` strategy. It has rows of its own, of the batch and of the
 chains, and adds up with the others what depends on all rows. Rows have
 addresses (see `random.Stream`), so that the draws do not depend on how many
-replicas there are. With one replica, and outside of an update, every function
-here gives back what it was given.
+replicas there are. With one replica, and outside of an update, nothing is
+exchanged.
 """
 
 from typing import NamedTuple

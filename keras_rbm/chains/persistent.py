@@ -91,6 +91,7 @@ class PersistentChain(Chain):
         base = machine_lib.decouple(machine, mean, variance)
         state = self.sampler.init(machine, v, base)
         inputs = machine_lib.hidden_inputs(machine, v)
+        # As in a sweep: the same numbers as `gibbs.sample_hidden`.
         here = random.fold_in(stream, Use.HIDDEN)
         values = {
             "mean": mean,

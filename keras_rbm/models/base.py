@@ -303,7 +303,7 @@ class MachineModel(Trainer):
         self.start_chain()
 
     def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
-        """Calls `adapt` on a model that nothing has been done to yet."""
+        """Calls `adapt` on an untrained model."""
         if ops.convert_to_numpy(self.updates):
             return
         untouched = not np.any(self.visible_params["bias"])
@@ -1106,8 +1106,8 @@ class MachineModel(Trainer):
     def _warn_if_it_cannot_sample(self, what):
         if not self.can_sample:
             warnings.warn(
-                f"The {what} of this {type(self).__name__} mean nothing: it "
-                "has not learned p(v).",
+                f"The {what} of a {type(self).__name__} with "
+                "generative_weight=0 mean nothing: it learns p(y | x) alone.",
                 stacklevel=3,
             )
 

@@ -1,7 +1,7 @@
 """Examples for a model: which arrays and data sets may be, and their checks."""
 
-import collections
 import contextlib
+import itertools
 from numbers import Real
 
 import keras
@@ -15,8 +15,9 @@ from keras_rbm.units.domain import Domain
 _MEAN_BATCHES = 100
 # Rows that are converted to float64 at once.
 _ROWS = 1000
-# Why batches were refused, the latest ones, in the words of the error.
-_REFUSED = collections.deque(maxlen=16)
+# Why batches were refused, by the mark that the data set's error carries.
+_REFUSED: dict[str, str] = {}
+_MARKS = itertools.count()
 
 
 def is_dataset(x):
@@ -367,10 +368,10 @@ def refusal(fits, reason, *values):
     """
 
     def refuse(*values):
-        shown = (" ".join(map(str, np.ravel(value))) for value in values)
-        text = f"{reason}: {', '.join(shown)}"
-        _REFUSED.append(text)
-        raise ValueError(text)
+        entries = (" ".join(map(str, np.ravel(value))) for value in values)
+        mark = f"[refused batch {next(_MARKS)}]"
+        _REFUSED[mark] = f"{reason}: {', '.join(entries)}"
+        raise ValueError(f"{_REFUSED[mark]} {mark}")
 
     def raising():
         with tf.control_dependencies([tf.numpy_function(refuse, values, [])]):
@@ -393,8 +394,9 @@ def reported(name):
         yield
     except tf.errors.OpError as error:
         text = str(error)
-        for reason in _REFUSED:
-            if reason in text:
+        for mark in list(_REFUSED):
+            if mark in text:
+                reason = _REFUSED.pop(mark)
                 raise ValueError(f"`{name}` must {reason}") from None
         # Else the failure is the data set's own, or none of the data.
         if "IteratorGetNext" not in text:

@@ -89,7 +89,7 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def clamped(self, mask: np.ndarray) -> np.ndarray:
-        """The mask of rows, of one that says which entries are clamped."""
+        """Extends a mask of clamped entries from examples to rows."""
 
     @abc.abstractmethod
     def encode(self, machine: Machine, v: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class Layout(abc.ABC):
     def moments(
         self, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of rows, of those of the training examples."""
+        """Extends mean and variance from the training examples to rows."""
 
     @abc.abstractmethod
     def base_mean(self, mean: Tensor, running_mean: Tensor) -> Tensor:

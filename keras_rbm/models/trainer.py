@@ -7,6 +7,7 @@ or `distributed_loop`.
 import abc
 import inspect
 import numbers
+import types
 from typing import Any, Literal
 
 import keras
@@ -37,6 +38,8 @@ class Trainer(keras.Model, abc.ABC):
     # How this call of `fit` trains; see `make_train_function`.
     _compiles_blocks = False
     _calls_done = 0
+    # The compiled loops so far, by what makes them.
+    _loops: Any = None
 
     @property
     def example_units(self) -> units.Units:
@@ -100,12 +103,15 @@ class Trainer(keras.Model, abc.ABC):
             make = compiled_loop.train_function
         else:
             make = _train_function_of_keras
-        if make not in self._train_functions or force:
-            self._train_functions[make] = make(self)
-        function, left = self._train_functions[make], self._calls_done
+        if self._loops is None or force:
+            # No dict of the model's own, which Keras would track and save.
+            self._loops = types.SimpleNamespace(made={})
+        if make not in self._loops.made:
+            self._loops.made[make] = make(self)
+        function, left = self._loops.made[make], self._calls_done
 
         def after_calls_done(iterator):
-            """Lets calls that a resumed epoch has made before do nothing."""
+            """Skips the calls that the interrupted run has made already."""
             nonlocal left
             if left:
                 left -= 1
@@ -157,11 +163,12 @@ class Trainer(keras.Model, abc.ABC):
         self._refuse_losses(loss, kwargs)
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
+        # Before anything can fail: these belong to the optimizer there was.
+        self._loops = None
         with devices.scope(self.distribute_strategy):
             super().compile(optimizer, jit_compile=jit_compile, **kwargs)
         if distributed_loop.is_needed(self):
             distributed_loop.check(self)
-        self._train_functions = {}
 
     def compile_from_config(self, config: Config) -> None:
         """Compiles a loaded model as the saved one was."""
