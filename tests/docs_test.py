@@ -27,6 +27,10 @@ PUBLIC = [
     *("keras_rbm.data", "keras_rbm.callbacks", "keras_rbm.figures"),
     *("keras_rbm.experiment", "keras_rbm.evaluation", "keras_rbm.sklearn"),
 ]
+# Imported before a page is: what its first import would register with Keras is
+# forgotten at its end.
+for package in PUBLIC:
+    importlib.import_module(package)
 # Modules that the reference shows as a whole.
 BLOCKS = [
     f"keras_rbm.{module}"
