@@ -96,7 +96,7 @@ def test_sweeps_leave_the_laws_unchanged(sampler):
             np.split(moved.numpy(), len(expected)), expected, strict=True
         ):
             assert_law(rows, law)
-        assert (moved != start).numpy().any(axis=1).mean() > 0.5
+        assert (moved != start).numpy().any(axis=1).mean() > 0.1
     np.testing.assert_array_equal(sampler.samples(state), moved[:CHAINS])
 
 
@@ -261,7 +261,7 @@ def test_what_a_persistent_chain_keeps_gives_the_state_back(sampler):
     assert particles.shape == (6, 5)
     again = sampler.unpack(MACHINE, kept)
     moved, _ = sampler.step(MACHINE, again, random.stream(8))
-    if isinstance(sampler, Tempered):
+    if not isinstance(sampler, Gibbs):
         expected, _ = sampler.step(MACHINE, state, random.stream(8))
         tf.nest.map_structure(
             lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6),
