@@ -145,9 +145,9 @@ def compare_speed(rounds, examples):
         theirs, ours = times.values()
         for fit, name in enumerate(("first fit", "next fit")):
             ratios = ours[:, fit] / theirs[:, fit]
-            figures = theirs[:, fit], ours[:, fit], ratios
-            told = " | ".join(f"{np.median(x):.2f}" for x in figures)
-            print(f"| batch {batch_size}, {name} | {told} |", flush=True)
+            numbers = theirs[:, fit], ours[:, fit], ratios
+            row = " | ".join(f"{np.median(x):.2f}" for x in numbers)
+            print(f"| batch {batch_size}, {name} | {row} |", flush=True)
 
 
 def main():

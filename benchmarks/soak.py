@@ -60,7 +60,7 @@ def resident():
 
 
 def soak(updates, epochs=100, verbose="auto"):
-    """Trains, and returns the figures by name.
+    """Trains, and returns the numbers by name.
 
     Args:
         updates: Number of updates, a multiple of `50 * epochs`.
@@ -102,30 +102,30 @@ def soak(updates, epochs=100, verbose="auto"):
     }
 
 
-def failures(figures):
+def failures(numbers):
     """Which criteria fail, as lines of text."""
-    if figures["growth"] >= GROWTH:
-        yield f"memory grows by {figures['growth']:.2%}"
-    if figures["traces"] > 1:
-        yield f"traced {figures['traces']} times"
-    if figures["slowdown"] >= SLOWDOWN:
-        yield f"slower at the end by a factor of {figures['slowdown']:.2f}"
+    if numbers["growth"] >= GROWTH:
+        yield f"memory grows by {numbers['growth']:.2%}"
+    if numbers["traces"] > 1:
+        yield f"traced {numbers['traces']} times"
+    if numbers["slowdown"] >= SLOWDOWN:
+        yield f"slower at the end by a factor of {numbers['slowdown']:.2f}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--updates", type=int, default=200_000)
     options = parser.parse_args()
-    figures = soak(options.updates)
+    numbers = soak(options.updates)
     print("| updates | traces | memory | growth | updates/s | ratio |")
     print("|---:|---:|---:|---:|---:|---:|")
     print(
-        f"| {figures['updates']:,} | {figures['traces']} | "
-        f"{figures['memory_mib']:.0f} MiB | {figures['growth']:.2%} | "
-        f"{figures['first']:,.0f}, at last {figures['last']:,.0f} | "
-        f"{figures['first'] / figures['last']:.2f} |"
+        f"| {numbers['updates']:,} | {numbers['traces']} | "
+        f"{numbers['memory_mib']:.0f} MiB | {numbers['growth']:.2%} | "
+        f"{numbers['first']:,.0f}, at last {numbers['last']:,.0f} | "
+        f"{numbers['first'] / numbers['last']:.2f} |"
     )
-    failed = list(failures(figures))
+    failed = list(failures(numbers))
     print("\n" + ("FAILED: " + "; ".join(failed) if failed else "all well"))
     sys.exit(bool(failed))
 

@@ -155,14 +155,14 @@ def evaluation(folder, lower, error, seconds, exact=False):
         "reverse": told,
     }
     splits = {"train": split} if exact else {"train": {}, "test": split}
-    figures = {
+    results = {
         "splits": splits,
         "log_partition": partition,
         "binarize": "threshold",
         "num_betas": 100,
         "num_chains": 20,
     }
-    (folder / "evaluation.json").write_text(json.dumps(figures))
+    (folder / "evaluation.json").write_text(json.dumps(results))
     (folder / "train.log").write_text(f"... trained in {seconds} s\n")
     return folder
 
@@ -238,11 +238,11 @@ def test_communication_counts_what_an_update_exchanges():
 
 def test_a_short_soak_finds_nothing_that_creeps():
     benchmark = load("soak")
-    figures = benchmark.soak(3000, epochs=6, verbose=0)
-    assert figures["updates"] == 3000
-    assert figures["traces"] == 1
+    numbers = benchmark.soak(3000, epochs=6, verbose=0)
+    assert numbers["updates"] == 3000
+    assert numbers["traces"] == 1
     # A leak of a batch (30 x 16 numbers) at each update would be 5 MiB.
-    assert figures["growth"] * figures["memory_mib"] < 5
+    assert numbers["growth"] * numbers["memory_mib"] < 5
 
 
 def test_a_soak_tells_what_creeps():
@@ -257,8 +257,8 @@ def test_a_soak_tells_what_creeps():
 def test_a_long_soak_finds_nothing_that_creeps():
     """Beside other tests the clock says little: that is for the script."""
     benchmark = load("soak")
-    figures = benchmark.soak(200_000, verbose=0)
-    told = list(benchmark.failures(figures | {"slowdown": 1.0}))
+    numbers = benchmark.soak(200_000, verbose=0)
+    told = list(benchmark.failures(numbers | {"slowdown": 1.0}))
     assert not told
 
 

@@ -145,13 +145,13 @@ def sweep(tmp_path, run):
     for hidden, lower in ((8, -25.125), (16, -24.375)):
         one = folder / f"RBM.hidden={hidden}"
         shutil.copytree(run / "tensorboard", one / "tensorboard")
-        figures = dict.fromkeys(sweep_table.METRICS) | {
+        results = dict.fromkeys(sweep_table.METRICS) | {
             "point": {"RBM.hidden": hidden},
             "status": "finished",
             "log_likelihood_lower": lower,
             "log_likelihood_upper": lower + 0.25,
         }
-        sweep_table.write_run(one, axes, figures)
+        sweep_table.write_run(one, axes, results)
     return folder
 
 

@@ -91,10 +91,10 @@ def training(scope, path):
     model.fit(batches(13), epochs=2, steps_per_epoch=UPDATES // 2, verbose=0)
     yield "trained", state(model) | {"updates": int(array(model.updates))}
     x, weight = data()
-    figures = model.evaluate(
+    results = model.evaluate(
         x, sample_weight=weight, batch_size=10, verbose=0, return_dict=True
     )
-    yield "evaluated", figures
+    yield "evaluated", results
     estimate = model.log_partition(
         "ais", num_betas=50, num_chains=CHAINS, num_sweeps=10, seed=1
     )

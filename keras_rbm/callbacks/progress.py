@@ -48,8 +48,8 @@ class Progress(keras.callbacks.Callback):
         updates = self.before + batch + 1
         if updates <= 0:
             return
-        shown = [(self.label, float(logs[self.metric]))] if logs else []
-        self.bar.update(updates, shown, finalize=updates == self.bar.target)
+        values = [(self.label, float(logs[self.metric]))] if logs else []
+        self.bar.update(updates, values, finalize=updates == self.bar.target)
 
 
 class EpochLog(keras.callbacks.Callback):

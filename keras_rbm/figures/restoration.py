@@ -96,7 +96,7 @@ class Restoration(Figure):
             )
             for inverse_temperature in (1.0, self.cold)
         )
-        shown = (
+        labelled = (
             ("original", original),
             ("distorted", distorted),
             (f"after {self.num_sweeps // 2} sweeps", warm[0]),
@@ -107,7 +107,7 @@ class Restoration(Figure):
             os.path.join(output, "restoration.png"),
             [
                 (label, tiles.grey(data.intensities(v[:count])))
-                for label, v in shown
+                for label, v in labelled
             ],
             data.image_shape,
         )

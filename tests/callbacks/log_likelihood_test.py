@@ -99,7 +99,7 @@ def test_it_is_the_enumerated_one_under_averaged_weights(fitted):
 def test_tensorboard_has_what_was_measured_once(fitted):
     path, _, history, _ = fitted
     tags = events.read(path / "validation")
-    # `Scalars` follows, and leaves these figures alone.
+    # `Scalars` follows, and leaves these numbers alone.
     assert set(tags) == {
         f"2 Likelihood/{name}"
         for name in (

@@ -60,11 +60,11 @@ def test_flags_change_an_evaluation(run):
         *("--seed", "5", "--set", 'evaluate.binarize = "none"'),
     )
     assert (done.code, done.errors) == (0, "")
-    figures = json.loads((run / "evaluation.json").read_text())
-    assert pathlib.Path(figures["config"]).name == "digits.gin"
-    assert (figures["binarize"], figures["seed"]) == ("none", 5)
-    assert figures["max_examples"] > 50
-    assert figures["log_partition"] is None
+    results = json.loads((run / "evaluation.json").read_text())
+    assert pathlib.Path(results["config"]).name == "digits.gin"
+    assert (results["binarize"], results["seed"]) == ("none", 5)
+    assert results["max_examples"] > 50
+    assert results["log_partition"] is None
     assert 'evaluate.binarize="threshold"' in done.screen
 
 
