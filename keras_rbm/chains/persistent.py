@@ -60,6 +60,13 @@ class PersistentChain(Chain):
         self._kept = self.sampler.kept(
             self.num_chains, visible_shape[-1], hidden_shape[-1]
         )
+        taken = [n for n in self._kept if getattr(self, n, None) is not None]
+        if "particles" not in self._kept or taken:
+            raise ValueError(
+                "`sampler` must keep `particles`, and nothing by the name of "
+                f"an attribute of the chain. Received: sampler={self.sampler}, "
+                f"which keeps {sorted(self._kept)}"
+            )
         checks.in_memory("num_chains", self._kept["particles"].shape)
         for name, kept in self._kept.items():
             variable = self.add_weight(

@@ -14,7 +14,7 @@ from keras_rbm.data import Data, some
 from keras_rbm.experiment import run_folder
 from keras_rbm.experiment.data_source import DataSource, UpperLayerData
 from keras_rbm.experiment.run_folder import RunFolder
-from keras_rbm.models import RBM, ClassRBM
+from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.schedules import of_run
 from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
 
@@ -24,7 +24,7 @@ _MOST_BESIDE_SAMPLES = 2000
 
 
 def run(
-    model: RBM,
+    model: MachineModel,
     data: Data | UpperLayerData,
     output: Path,
     optimizer: MakeOptimizer = keras.optimizers.SGD,

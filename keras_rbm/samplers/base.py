@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
+import keras
 from keras import ops
 
 from keras_rbm import random
@@ -203,12 +204,16 @@ class Sampler(abc.ABC):
 
     def get_config(self) -> Config:
         """The arguments, for `.keras` files."""
-        return dataclasses.asdict(self)
+        serialize = keras.saving.serialize_keras_object
+        return {
+            field.name: serialize(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The sampler with these arguments."""
-        return cls(**config)
+        return cls(**keras.saving.deserialize_keras_object(config))
 
 
 def run(

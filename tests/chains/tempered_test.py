@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from keras_rbm import (
     Tempered,
     TemperedChain,
     random,
+    samplers,
 )
 from keras_rbm import data as data_lib
 from keras_rbm import machine as machine_lib
@@ -198,3 +201,28 @@ def test_a_chain_without_a_sampler_has_gibbs_sampling():
     assert PersistentChain().sampler == Gibbs()
     with pytest.raises(ValueError, match="`sampler` must be a sampler"):
         PersistentChain(sampler="tempered")
+
+
+@pytest.mark.parametrize("name", ["num_sweeps", "sampler", "built", "rows"])
+def test_a_sampler_that_takes_the_names_of_the_chain_is_refused(name):
+    @dataclasses.dataclass(frozen=True)
+    class Greedy(Gibbs):
+        def kept(self, num_chains, visible_width, hidden_width):
+            found = super().kept(num_chains, visible_width, hidden_width)
+            shapes = {name: found["particles"]}
+            return shapes if name == "rows" else found | shapes
+
+    chain = PersistentChain(3, sampler=Greedy())
+    with pytest.raises(ValueError, match="`sampler` must keep `particles`"):
+        chain.build((None, 5), (None, 4))
+
+
+def test_a_sampler_may_hold_another_one():
+    @keras.saving.register_keras_serializable("tests")
+    @dataclasses.dataclass(frozen=True)
+    class Outer(Gibbs):
+        inner: samplers.Sampler | None = None
+
+    outer = Outer(Tempered(3, 0.2))
+    config = keras.saving.serialize_keras_object(outer)
+    assert keras.saving.deserialize_keras_object(config) == outer
