@@ -16,8 +16,8 @@ LEFT, WIDTH = 96, 760
 GROUPS = {
     "checkpoints": "helpers",
     "units": "pure",
-    "chains": "Keras",
-    "callbacks": "around it",
+    "chains": "models",
+    "callbacks": "uses",
 }
 # What every layer uses, and nobody looks for in a picture.
 HIDDEN = {"typing", "version", "compiled", "checks"}

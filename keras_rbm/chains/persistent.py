@@ -154,7 +154,7 @@ class PersistentChain(Chain):
         return cls(**keras.saving.deserialize_keras_object(config))
 
     def _values(self):
-        """Values of the variables, those of chains for this replica's own."""
+        """Values of the variables; of all chains, the share of this replica."""
         return {
             name: getattr(self, name).value
             if kept.chains_axis is None
@@ -165,7 +165,7 @@ class PersistentChain(Chain):
         }
 
     def _keep(self, values):
-        """Assigns variables, those of chains from all replicas."""
+        """Assigns variables; the shares of all replicas are joined."""
         for name, value in values.items():
             variable, axis = getattr(self, name), self._kept[name].chains_axis
             value = ops.cast(value, variable.dtype)

@@ -58,8 +58,8 @@ class ClassRBM(MachineModel):
     `False`): `sample_class` is refused, and `sample` and `log_likelihood`
     warn.
 
-    The metrics are those of `RBM`, of rows, where `loss` is the objective
-    without regularizers, and
+    The metrics are the same as for `RBM`, computed on rows (x, one-hot y);
+    `loss` is the objective without regularizers. In addition there are
 
     - `error`: share of the examples whose label is not the most probable one;
     - `conditional_log_likelihood`: log p(y | x) of an example, in nats.
