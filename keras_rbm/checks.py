@@ -53,6 +53,24 @@ def positive_number(name, value):
     return float(value)
 
 
+def number_from_0(name, value):
+    """Returns `value` as a float, if it is a finite number of 0 or more.
+
+    Args:
+        name: The argument's name, for the error.
+        value: What was given.
+
+    Raises:
+        ValueError: If it is not such a number.
+    """
+    if not _is_number(value) or not 0 <= value < math.inf:
+        raise ValueError(
+            f"`{name}` must be a finite number of 0 or more. Received: "
+            f"{name}={value!r}"
+        )
+    return float(value)
+
+
 def fraction(name, value):
     """Returns `value` as a `float`.
 

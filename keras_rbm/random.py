@@ -40,6 +40,7 @@ class Use(enum.Enum):
     EVALUATE = "seed", 1
     START_CHAINS = "seed", 2
     FANTASY_PARTICLES = "seed", 3
+    EXAMPLE_ORDER = "seed", 4
     # Of the seed of a data set.
     TRAINING_BATCHES = "seed", 2**32
     BATCHES_IN_ORDER = "seed", 2**32 + 1

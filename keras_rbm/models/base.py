@@ -114,7 +114,11 @@ class MachineModel(Trainer):
             "inverse_temperature", inverse_temperature
         )
         self.seed = checks.seed(seed)
-        small = keras.initializers.RandomNormal(0.0, 0.01, self.seed % 2**31)
+        small = keras.initializers.RandomNormal(
+            0.0,
+            1 / np.sqrt(max(visible.width, hidden.width)),
+            self.seed % 2**31,
+        )
         self.parameters = Parameters(
             visible,
             hidden,

@@ -6,41 +6,24 @@ import tensorflow as tf
 _METRIC_EXAMPLES = 100
 
 
-def steps_in_block(model, own_train_step, x, steps_per_epoch):
-    """How many updates one call can make, or 0 where Keras's loop is needed.
+def is_possible(model, own_train_step):
+    """Whether one compiled call can make many updates of a model.
 
     Keras compiles an update, and loops over it in TensorFlow; each turn then
     costs a launch and a hand-over of data. For small machines this is most of
-    the time. The loop can be compiled with the update where the data are an
-    endless `tf.data.Dataset` of batches of one shape, on one device.
+    the time. Here the loop is compiled with the update, on one device.
 
     Args:
         model: A compiled `MachineModel`.
         own_train_step: Its class's `train_step`; the loop does not call one
             that a subclass has in its place.
-        x: The data that `fit` is given.
-        steps_per_epoch: Number of updates in an epoch, or `None`.
-
-    Returns:
-        `model.steps_per_execution`, or 0.
     """
-    steps = model.steps_per_execution
-    if (
-        not isinstance(x, tf.data.Dataset)
-        or x.cardinality() != tf.data.INFINITE_CARDINALITY
-        or not model.jit_compile
-        or model.run_eagerly
-        or type(model).train_step is not own_train_step
-        or model.distribute_strategy.num_replicas_in_sync > 1
-        or steps == 1
-        or not steps_per_epoch
-        or steps_per_epoch % steps
-    ):
-        return 0
-    specs = tf.nest.flatten(x.element_spec)
-    if not all(spec.shape.is_fully_defined() for spec in specs):
-        return 0
-    return steps
+    return (
+        model.jit_compile
+        and not model.run_eagerly
+        and type(model).train_step is own_train_step
+        and model.distribute_strategy.num_replicas_in_sync == 1
+    )
 
 
 def update_all(model, block, first, end, seed=None):
@@ -71,38 +54,63 @@ def train_function(model):
         model: A `MachineModel`, compiled.
 
     Returns:
-        Function of an iterator over blocks, tensors of shape `(steps, batch,
-        ...)`. It runs `model.update_step` on each batch, and returns what
-        `model.test_step` says of the last ones, about 100 examples; the norm
-        of the last update is then in `model.last_update_norm`.
+        Function of an iterator over `batches.Block`s. It runs
+        `model.update_step` on each batch, and returns what `model.test_step`
+        says of the last ones, about 100 examples; the norm of the last update
+        is then in `model.last_update_norm`.
     """
     model.optimizer.build(model.trainable_variables)
 
     @tf.function(jit_compile=True, autograph=False)
-    def updates(block, first, end):
-        update_all(model, block, first, end)
+    def updates(batches, first, end):
+        update_all(model, batches, first, end)
 
     @tf.function(jit_compile=True, autograph=False)
-    def look(block):
-        steps, batch = tf.nest.flatten(block)[0].shape[:2]
+    def look(batches, count):
+        steps, batch = tf.nest.flatten(batches)[0].shape[:2]
         last = min(steps, -(-_METRIC_EXAMPLES // batch))
-        return model.test_step(
-            tf.nest.map_structure(
-                lambda x: tf.reshape(x[-last:], (-1, *x.shape[2:])), block
+        first = tf.maximum(count - last, 0)
+
+        def examples(x):
+            x = tf.slice(
+                x,
+                tf.concat([[first], tf.zeros(len(x.shape) - 1, "int32")], 0),
+                [last, *x.shape[1:]],
             )
-        )
+            return tf.reshape(x, (-1, *x.shape[2:]))
+
+        return model.test_step(tf.nest.map_structure(examples, batches))
+
+    def measured(batches, end):
+        """All updates up to `end`, and the norm of the last one.
+
+        That one is by itself, to be measured without a cost to the others.
+        """
+        updates(batches, tf.constant(0), end - 1)
+        before = _read(model.trainable_variables)
+        updates(batches, end - 1, end)
+        after = _read(model.trainable_variables)
+        changes = [x - y for x, y in zip(after, before, strict=True)]
+        return tf.linalg.global_norm(changes)
 
     @tf.function(autograph=False)
     def graph(iterator):
         block = iterator.get_next()
-        steps = tf.nest.flatten(block)[0].shape[0]
-        updates(block, tf.constant(0), tf.constant(steps - 1))
-        # The last one by itself, to be measured without a cost to the others.
-        before = _read(model.trainable_variables)
-        updates(block, tf.constant(steps - 1), tf.constant(steps))
-        after = _read(model.trainable_variables)
-        changes = [x - y for x, y in zip(after, before, strict=True)]
-        return look(block), tf.linalg.global_norm(changes)
+
+        def with_rest():
+            updates(block.batches, tf.constant(0), block.count)
+            rest = tf.nest.map_structure(lambda x: x[None], block.rest)
+            return measured(rest, tf.constant(1))
+
+        def without_rest():
+            return measured(block.batches, block.count)
+
+        if tf.nest.flatten(block.rest):
+            norm = tf.cond(block.with_rest, with_rest, without_rest)
+        else:
+            norm = without_rest()
+        with tf.control_dependencies([norm]):
+            return look(block.batches, block.count), norm
 
     def function(iterator):
         logs, model.last_update_norm = graph(iterator)

@@ -25,7 +25,7 @@ def is_dataset(x):
     return isinstance(x, tf.data.Dataset)
 
 
-def check(x, units, name, batch_size=None):
+def check(x, units, name):
     """Checks data before any work is done on them.
 
     All values of an array are looked at, and the first batch of a
@@ -36,11 +36,10 @@ def check(x, units, name, batch_size=None):
             batches of them, alone or as (x, y) or (x, y, sample_weight).
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
-        batch_size: Number of examples in a batch, or `None`.
 
     Raises:
         ValueError: If the data cannot be states of the units, if there are
-            none, or fewer than `batch_size`; or if weights of a data set are
+            none; or if weights of a data set are
             negative or not numbers.
     """
     if is_dataset(x):
@@ -51,13 +50,7 @@ def check(x, units, name, batch_size=None):
             f"`{name}` must have at least one batch. Received an empty "
             "data set."
         )
-    x = _array(x, units, name)
-    if batch_size is not None and len(x) < batch_size:
-        raise ValueError(
-            f"`{name}` must have at least as many examples as a batch. "
-            f"Lower `batch_size`. Received: {name}.shape={x.shape}, "
-            f"batch_size={batch_size}"
-        )
+    _array(x, units, name)
 
 
 def checked(x, units, name):

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from keras_rbm import gradients, replicas, units
-from keras_rbm.chains import Chain, ContrastiveDivergence
+from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.models import metrics, serving
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.layouts import Identity
@@ -49,13 +49,13 @@ class RBM(MachineModel):
     Args:
         visible: `Units`, or an integer for that many `Bernoulli` units.
         hidden: The same for the hidden side.
-        chain: A `Chain`; `None` for `ContrastiveDivergence(1)`.
+        chain: A `Chain`; `None` for `PersistentChain(100)`.
         centered: Whether the gradient is that of the centred parametrization
             (see `gradients.center`), with running means as offsets.
         inverse_temperature: beta, a positive number.
         kernel_initializer: Keras initializer of W, shape `(visible, hidden)`.
-            `None` for a normal distribution of standard deviation 0.01,
-            drawn from `seed`.
+            `None` for a normal distribution of standard deviation
+            1 / sqrt(max(visible, hidden)), drawn from `seed`.
         visible_bias_initializer: Keras initializer of b. `None` for the
             log-odds of the data, by `adapt`, which the first `fit` calls.
         hidden_bias_initializer: Keras initializer of c.
@@ -105,7 +105,7 @@ class RBM(MachineModel):
         super().__init__(
             visible,
             hidden,
-            ContrastiveDivergence() if chain is None else chain,
+            PersistentChain(100) if chain is None else chain,
             Identity(visible, hidden),
             RBMMetrics(visible),
             centered,

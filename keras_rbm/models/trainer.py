@@ -12,15 +12,24 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
+from keras.src.trainers.data_adapters.array_slicing import (
+    train_validation_split,
+)
 
 from keras_rbm import checks, devices, units
-from keras_rbm.models import compiled_loop, distributed_loop, examples
+from keras_rbm.models import batches, compiled_loop, distributed_loop, examples
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.weights import averaged_weights, check_finite, constrain
+from keras_rbm.optimizers import AutoSGD, learning_rate
 from keras_rbm.typing import Array, Config, Examples, Tensor
 
 # Examples of a batch that the metrics of a training step look at.
 _METRIC_EXAMPLES = 32
+# Updates of `fit` where nothing says how many, and epochs that they make.
+_DEFAULT_UPDATES, _EPOCHS = 20_000, 20
+# Examples that the learning rate is chosen by, at most.
+_RATE_EXAMPLES, _RATE_BATCHES = 2000, 20
 _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
 
 
@@ -38,6 +47,7 @@ class Trainer(keras.Model, abc.ABC):
     # How this call of `fit` trains; see `make_train_function`.
     _compiles_blocks = False
     _calls_done = 0
+    _chooses_steps = True
     # The compiled loops so far, by what makes them.
     _loops: Any = None
 
@@ -135,40 +145,65 @@ class Trainer(keras.Model, abc.ABC):
 
     def compile(
         self,
-        optimizer: str | keras.optimizers.Optimizer = "sgd",
+        optimizer: str | keras.optimizers.Optimizer = "auto",
         loss: None = None,
         *,
+        steps_per_execution: int | Literal["auto"] = "auto",
         jit_compile: bool | Literal["auto"] = "auto",
         **kwargs,
     ) -> None:
         """Configures training; there is no loss to choose.
 
         Args:
-            optimizer: Any Keras optimizer. If it keeps an exponential moving
-                average (`use_ema=True`), validation uses the averaged
-                weights, and the model has them once `fit` has ended.
+            optimizer: Any Keras optimizer, or `"auto"` for `AutoSGD`, whose
+                step size and weight decay `fit` chooses. If it keeps an
+                exponential moving average (`use_ema=True`), validation uses
+                the averaged weights, and the model has them once `fit` has
+                ended.
             loss: Must be `None`.
+            steps_per_execution: Number of updates in one compiled call, after
+                which callbacks are called. `"auto"` for up to 50, and for 1
+                where a callback needs every batch.
             jit_compile: Whether to compile with XLA. `"auto"` does so unless
                 several replicas train together, where `True` is for GPUs
                 alone.
-            **kwargs: `run_eagerly`, `steps_per_execution` and
-                `auto_scale_loss` of `keras.Model.compile`.
+            **kwargs: `run_eagerly` and `auto_scale_loss` of
+                `keras.Model.compile`.
 
         Raises:
             ValueError: If a loss or metrics are given, or no optimizer, or
                 what several replicas cannot do.
         """
         devices.check(self.distribute_strategy)
-        _check_optimizer(optimizer, kwargs.get("steps_per_execution", 1))
+        _check_optimizer(optimizer)
+        if optimizer == "auto":
+            with devices.scope(self.distribute_strategy):
+                optimizer = AutoSGD()
+        if steps_per_execution != "auto":
+            checks.positive_integer("steps_per_execution", steps_per_execution)
         self._refuse_losses(loss, kwargs)
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
         # Before anything can fail: these belong to the optimizer there was.
         self._loops = None
         with devices.scope(self.distribute_strategy):
-            super().compile(optimizer, jit_compile=jit_compile, **kwargs)
+            super().compile(
+                optimizer,
+                steps_per_execution=1
+                if steps_per_execution == "auto"
+                else steps_per_execution,
+                jit_compile=jit_compile,
+                **kwargs,
+            )
+        self._chooses_steps = steps_per_execution == "auto"
         if distributed_loop.is_needed(self):
             distributed_loop.check(self)
+
+    def get_compile_config(self) -> Config:
+        config = super().get_compile_config()
+        if config and self._chooses_steps:
+            config["steps_per_execution"] = "auto"
+        return config
 
     def compile_from_config(self, config: Config) -> None:
         """Compiles a loaded model as the saved one was."""
@@ -180,6 +215,7 @@ class Trainer(keras.Model, abc.ABC):
         x: Examples | None = None,
         y: Any = None,
         *args,
+        updates: int | None = None,
         initial_step: int = 0,
         **kwargs,
     ) -> keras.callbacks.History:
@@ -187,51 +223,46 @@ class Trainer(keras.Model, abc.ABC):
 
         `x` is an array or a `tf.data.Dataset`, which should be shuffled
         already. `y` are the labels of a `ClassRBM`; other models have none.
-        Fastest is an endless data set, with `steps_per_epoch` a multiple of
-        `steps_per_execution`. Validation uses the averaged weights where the
+        The order of an array's examples follows from the model's seed and from
+        the number of its updates. With `steps_per_epoch`, passes over an array
+        follow each other without regard to epochs, and each leaves out what
+        does not fill a batch. Validation uses the averaged weights where the
         optimizer keeps them.
+
+        With `updates` in place of `epochs`, `fit` makes this many updates, in
+        epochs of a twentieth of them (or of what divides them). This is the
+        default for arrays, with 20,000 updates.
 
         With `initial_step`, a multiple of `steps_per_execution`, this many
         updates of the epoch `initial_epoch` have been made before: the epoch
-        makes the remaining ones, `x` begins with them, and the metrics go on
-        from what they are (see `callbacks.Checkpoint`).
+        makes the remaining ones, a data set `x` begins with them, and the
+        metrics go on from what they are (see `callbacks.Checkpoint`).
 
         Raises:
-            ValueError: If the data cannot be states of the visible units, are
-                fewer than a batch or have no end, if labels or weights are
-                not as described, if `initial_step` is not such a number, or
-                if the parameters are not finite at the end (see
-                `callbacks.StopOnDivergence`, which stops at once). Each batch
-                of a data set is checked before it is used.
+            ValueError: If the data cannot be states of the visible units or
+                have no end, if labels or weights are not as described, if
+                `initial_step` is not such a number, or if the parameters are
+                not finite at the end (see `callbacks.StopOnDivergence`, which
+                stops at once). Each batch of a data set is checked before it
+                is used.
         """
         x, y = self.layout.joined(x, y)
         given = _arguments(super().fit, x, y, *args, **kwargs)
+        _set_budget(given, updates)
         if given.get("validation_data") is not None:
             given["validation_data"] = self.layout.joined_validation(
                 given["validation_data"]
             )
-        self._check_initial_step(initial_step, given.get("steps_per_epoch"))
         _check_data(given, self.example_units)
-        if examples.is_dataset(x):
-            given["shuffle"] = False  # Keras would warn.
         self.prepare(x, given.get("sample_weight"))
-        steps = compiled_loop.steps_in_block(
-            self, Trainer.train_step, x, given.get("steps_per_epoch")
-        )
-        if examples.is_dataset(x):
-            known = examples.is_known(x, self.example_units)
-            if steps:
-                x = x.batch(steps, drop_remainder=True)
-            if not known:
-                x = examples.guarded(x, self.example_units)
-            given["x"] = x.prefetch(1) if steps else x
-        if distributed_loop.is_needed(self):
-            distributed_loop.prepare(self, given)
-        self._compiles_blocks = bool(steps)
-        self._calls_done = initial_step // self.steps_per_execution
-        self._keep_metrics = bool(initial_step)
-        self.train_function = None
+        steps = self.steps_per_execution
         try:
+            self._plan(given, initial_step)
+            if distributed_loop.is_needed(self):
+                distributed_loop.prepare(self, given)
+            self._calls_done = initial_step // self.steps_per_execution
+            self._keep_metrics = bool(initial_step)
+            self.train_function = None
             with examples.reported("x"):
                 history = super().fit(**given)
             constrain(self.trainable_variables)  # They are averages.
@@ -239,9 +270,116 @@ class Trainer(keras.Model, abc.ABC):
             return history
         finally:
             # The next call makes a choice of its own.
+            self.steps_per_execution = steps
             self._compiles_blocks, self._calls_done = False, 0
             self._keep_metrics = False
             self.train_function = None
+
+    def _plan(self, given, initial_step):
+        """Chooses the loop of `fit`, and makes the batches for it.
+
+        Args:
+            given: `{name: argument}` of `keras.Model.fit`, which is changed.
+            initial_step: As for `fit`.
+        """
+        x, units = given["x"], self.example_units
+        is_dataset = examples.is_dataset(x)
+        if not is_dataset:
+            arrays, passes = self._array_batches(given, initial_step)
+            updates, size = passes.updates, passes.batch_size * _row_bytes(x)
+        else:
+            updates, size = _batches_of_epoch(x, given.get("steps_per_epoch"))
+        steps = self.steps_per_execution
+        is_compiled = updates is not None and compiled_loop.is_possible(
+            self, Trainer.train_step
+        )
+        is_endless = is_dataset and given.get("steps_per_epoch") is not None
+        if self._chooses_steps and is_compiled:
+            steps = batches.block_size(size, updates, whole=is_endless)
+            if _needs_each_batch(given.get("callbacks")):
+                steps = 1
+        if steps == 1 or (is_endless and updates and updates % steps):
+            is_compiled = False
+        if not is_compiled and not is_dataset:
+            # Keras's loop makes whole calls: they must divide the epoch.
+            steps = next(n for n in range(steps, 0, -1) if updates % n == 0)
+        given["shuffle"] = False  # Keras would warn.
+        self.steps_per_execution, self._compiles_blocks = steps, is_compiled
+        planned = updates
+        if is_dataset and planned is None:
+            count = int(x.cardinality())
+            planned = given.get("steps_per_epoch") or max(count, 0)
+        self._check_initial_step(initial_step, planned)
+        epochs = given.get("initial_epoch", 0), given.get("epochs", 1)
+        if isinstance(self.optimizer, AutoSGD):
+            done = epochs[0] * planned + initial_step
+            rows = 0 if is_dataset else passes.num_examples
+            self._begin_auto(x, rows, epochs[1] * planned, done)
+        if not is_dataset:
+            given["x"] = batches.of_arrays(
+                arrays,
+                passes,
+                epochs,
+                steps if is_compiled else None,
+                initial_step // steps if is_compiled else initial_step,
+            )
+            given["steps_per_epoch"] = updates
+            return
+        known = examples.is_known(x, units)
+        if not known:
+            x = examples.guarded(x, units)
+        if is_compiled and is_endless:
+            x = batches.of_endless(x, steps)
+        elif is_compiled:
+            x = batches.of_finite(x, steps)
+            given["steps_per_epoch"] = updates
+        given["x"] = x
+
+    def _begin_auto(self, x, rows, updates, done):
+        """Starts an `AutoSGD`.
+
+        Args:
+            x: Array or data set.
+            rows: Number of examples, or 0 if nobody knows.
+            updates: Number of updates of the run, or 0 if nobody knows.
+            done: How many of them were made before.
+        """
+        if examples.is_dataset(x):
+            some = x.take(_RATE_BATCHES)
+            some = examples.batches_of(some, self.example_units, "x")
+            x = np.concatenate([v for v, _ in some])
+        is_bounded = np.isinf(self.hidden.least_curvature())
+        rate = learning_rate(np.asarray(x)[:_RATE_EXAMPLES], is_bounded)
+        with devices.scope(self.distribute_strategy):
+            self.optimizer.build(self.trainable_variables)
+        self.optimizer.begin(done, updates, rate, rows)
+
+    def _array_batches(self, given, initial_step):
+        """Arrays to learn from, and the `batches.Passes` over them.
+
+        What Keras would do with arrays goes from its arguments.
+        """
+        x, weight = given["x"], given.pop("sample_weight", None)
+        arrays = x if weight is None else (x, _no_targets(x), weight)
+        given.pop("y", None)
+        split = given.pop("validation_split", 0.0)
+        if split and given.get("validation_data") is None:
+            arrays, validation = train_validation_split(arrays, split)
+            given["validation_data"] = validation
+        count = len(tf.nest.flatten(arrays)[0])
+        batch_size = min(given.pop("batch_size", None) or 32, count)
+        if given.get("validation_batch_size") is None:
+            given["validation_batch_size"] = batch_size
+        passes = batches.passes(
+            count,
+            batch_size,
+            given.get("steps_per_epoch"),
+            self.seed if given.pop("shuffle", True) else None,
+            int(self.updates.numpy()),
+        )
+        done = given.get("initial_epoch", 0) * passes.updates + initial_step
+        passes = passes._replace(first_update=passes.first_update - done)
+        return arrays, passes
 
     def reset_metrics(self) -> None:
         """Begins the metrics anew, but in an epoch that is half done."""
@@ -319,6 +457,90 @@ class Trainer(keras.Model, abc.ABC):
                 )
 
 
+def _row_bytes(x):
+    """Bytes of a row of an array, as float32."""
+    return 4 * int(np.prod(np.shape(x)[1:]))
+
+
+def _batches_of_epoch(dataset, steps_per_epoch):
+    """How many batches an epoch has, and the size of one in bytes.
+
+    `None` where no loop of our own can take them: they are not of one shape,
+    nobody knows how many they are, or an epoch is another number than a pass.
+    """
+    specs = tf.nest.flatten(dataset.element_spec)
+    if not all(spec.shape.is_fully_defined() for spec in specs):
+        return None, 0
+    size = 4 * sum(spec.shape.num_elements() for spec in specs)
+    count = int(dataset.cardinality())
+    if count == tf.data.INFINITE_CARDINALITY:
+        return steps_per_epoch, size
+    is_pass = count > 0 and steps_per_epoch is None
+    return (count if is_pass else None), size
+
+
+def _set_budget(given, updates):
+    """Turns a number of updates into epochs, by default for arrays."""
+    x = given["x"]
+    if updates is not None:
+        checks.positive_integer("updates", updates)
+        if "epochs" in given or "steps_per_epoch" in given:
+            raise ValueError(
+                "`updates` must be left out beside `epochs` and "
+                f"`steps_per_epoch`. Received: updates={updates}"
+            )
+        if examples.is_dataset(x) and (
+            x.cardinality() != tf.data.INFINITE_CARDINALITY
+        ):
+            raise ValueError(
+                "`updates` are for an array, or for a data set without an "
+                "end: use `epochs`. Received: a tf.data.Dataset that ends, "
+                f"updates={updates}"
+            )
+    elif examples.is_dataset(x) or given.keys() & {
+        "epochs",
+        "steps_per_epoch",
+        "initial_epoch",
+    }:
+        return
+    updates = updates or _DEFAULT_UPDATES
+    epochs = next(n for n in range(_EPOCHS, 0, -1) if updates % n == 0)
+    given |= {"epochs": epochs, "steps_per_epoch": updates // epochs}
+
+
+_BATCH_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
+
+
+def _needs_each_batch(callbacks):
+    """Whether one of the callbacks of `fit` is to be called for every batch.
+
+    Those of Keras and of this package are content with one call for several
+    updates, unless they count batches.
+    """
+    return any(
+        getattr(callback, frequency, "epoch") != "epoch"
+        for callback in tf.nest.flatten(callbacks or [])
+        for frequency in ("save_freq", "_save_freq", "update_freq")
+    ) or any(
+        hook in vars(callback)
+        or _module_that_defines(type(callback), hook)
+        not in ("keras", "keras_rbm")
+        for callback in tf.nest.flatten(callbacks or [])
+        for hook in _BATCH_HOOKS
+    )
+
+
+def _module_that_defines(kind, name):
+    """The package of the class that a method comes from."""
+    owner = next(base for base in kind.__mro__ if name in vars(base))
+    return owner.__module__.partition(".")[0]
+
+
 def _train_function_of_keras(model):
     keras.Model.make_train_function(model, force=True)
     return model.train_function
@@ -366,7 +588,7 @@ def _check_data(given, units):
     """Checks the data of `fit`; `validation_data` may be replaced."""
     x, validation = given["x"], given.get("validation_data")
     examples.check_end(x, "x", given.get("steps_per_epoch"), "steps_per_epoch")
-    examples.check(x, units, "x", given.get("batch_size"))
+    examples.check(x, units, "x")
     _check_weight(given.get("sample_weight"), x)
     if isinstance(validation, tuple | list):
         v, *rest = validation
@@ -396,8 +618,7 @@ def _no_targets(x):
     return np.zeros(len(x), "float32")
 
 
-def _check_optimizer(optimizer, steps_per_execution):
-    checks.positive_integer("steps_per_execution", steps_per_execution)
+def _check_optimizer(optimizer):
     if optimizer is None or isinstance(optimizer, type | numbers.Number):
         raise ValueError(
             "`optimizer` must be a Keras optimizer, such as "

@@ -1,0 +1,267 @@
+"""The batches that `fit` makes of arrays, and blocks of them for one call.
+
+An epoch is a number of batches of one size, and perhaps a last one that is
+smaller. The order of the examples in a pass follows from the model's seed and
+from the number of updates before the pass: two calls of `fit` of one epoch
+each see what one call of two epochs sees, and so does a run that is resumed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_rbm import random
+from keras_rbm.random import Use
+
+# At most so many updates in one compiled call, chosen by `block_size`; more
+# of them save nothing, but hold up callbacks.
+_MOST_STEPS = 50
+# Bytes of a block at most.
+_MOST_BYTES = 2**26
+
+
+class Block(NamedTuple):
+    """What one compiled call of `fit` learns from.
+
+    Attributes:
+        batches: Tensor of shape `(steps, batch, ...)`, or a nest of such.
+        count: Number of these batches to use, from the first on, a scalar
+            integer tensor; the others repeat them.
+        rest: The smaller batch that ends an epoch, `(rest, ...)`, or a nest of
+            such; `()` where there never is one.
+        with_rest: Whether to use it after the others, a boolean scalar.
+    """
+
+    batches: tf.Tensor
+    count: tf.Tensor
+    rest: tf.Tensor
+    with_rest: tf.Tensor
+
+
+class Passes(NamedTuple):
+    """How the epochs of a `fit` go through arrays.
+
+    Attributes:
+        num_examples: Number of examples.
+        batch_size: Number of examples in a batch.
+        full: Number of batches of this size in an epoch.
+        rest: Number of examples in the last, smaller batch of an epoch, or 0.
+        seed: Seed of the order, or `None` for the examples in their order.
+        first_update: Number of updates of the model before epoch 0.
+    """
+
+    num_examples: int
+    batch_size: int
+    full: int
+    rest: int
+    seed: int | None
+    first_update: int
+
+    @property
+    def updates(self) -> int:
+        """Number of updates in an epoch."""
+        return self.full + bool(self.rest)
+
+    def rows(self, epoch: tf.Tensor) -> tf.Tensor:
+        """Numbers of the examples of an epoch, in order."""
+        if self.full * self.batch_size + self.rest == self.num_examples:
+            return self._order(self.first_update + epoch * self.updates)
+        # Passes follow each other without regard to epochs, and each leaves
+        # out what does not fill a batch.
+        each = self.num_examples // self.batch_size
+        first = epoch * self.full
+        number = first // each
+        orders = tf.map_fn(
+            lambda pass_: self._order(self.first_update + pass_ * each),
+            number + tf.range(-(-self.full // each) + 1, dtype="int64"),
+        )
+        orders = tf.reshape(
+            orders[:, : each * self.batch_size], [-1, self.batch_size]
+        )
+        skip = first - number * each
+        return tf.reshape(orders[skip : skip + self.full], [-1])
+
+    def _order(self, update):
+        if self.seed is None:
+            return tf.range(self.num_examples, dtype="int64")
+        stream = random.fold_in(random.stream(self.seed), Use.EXAMPLE_ORDER)
+        stream = random.fold_in(stream, update)
+        keys = tf.random.stateless_uniform(
+            (self.num_examples,),
+            tf.cast(stream.key, "int64"),
+            minval=None,
+            maxval=None,
+            dtype="int64",
+            alg="philox",
+        )
+        order = tf.argsort(keys, direction="DESCENDING", stable=True)
+        return tf.cast(order, "int64")
+
+
+def passes(num_examples, batch_size, steps_per_epoch, seed, first_update):
+    """How `fit` goes through arrays.
+
+    Args:
+        num_examples: Number of examples.
+        batch_size: Number of examples in a batch; there are as many.
+        steps_per_epoch: Number of updates in an epoch. Then each pass leaves
+            out what does not fill a batch. `None` for a pass over all of the
+            examples, of which the last batch may be smaller.
+        seed: As for `Passes`.
+        first_update: As for `Passes`.
+
+    Returns:
+        A `Passes`.
+    """
+    full, rest = divmod(num_examples, batch_size)
+    if steps_per_epoch is not None:
+        full, rest = steps_per_epoch, 0
+    return Passes(num_examples, batch_size, full, rest, seed, first_update)
+
+
+def block_size(batch_bytes, updates, whole=False):
+    """How many updates to make in one compiled call.
+
+    Args:
+        batch_bytes: Size of a batch in bytes.
+        updates: Number of updates in an epoch.
+        whole: Whether the blocks must divide the epoch.
+    """
+    most = max(1, min(_MOST_STEPS, updates, _MOST_BYTES // max(batch_bytes, 1)))
+    if not whole:
+        return most
+    return next(n for n in range(most, 0, -1) if updates % n == 0)
+
+
+def of_arrays(arrays, passes, epochs, steps=None, skip=0):
+    """Batches of arrays, or blocks of them.
+
+    Args:
+        arrays: Array of shape `(examples, ...)`, or a tuple of such.
+        passes: The `Passes`.
+        epochs: The first epoch, and the one to stop before.
+        steps: Number of batches in a block, or `None` for batches alone.
+        skip: Number of blocks, or of batches, of the first epoch to leave out.
+
+    Returns:
+        A `tf.data.Dataset` on the CPU, of `Block`s or of batches; with blocks,
+        `-(-passes.updates // steps)` of them are an epoch.
+    """
+    with tf.device("CPU"):
+        arrays = tf.nest.map_structure(_tensor, arrays)
+    size = passes.full * passes.batch_size
+
+    def rows(epoch):
+        return tf.ensure_shape(passes.rows(epoch), [size + passes.rest])
+
+    def take(rows, shape):
+        def one(x):
+            x = tf.gather(x, tf.reshape(rows, [-1]))
+            return _floating(tf.reshape(x, [*shape, *x.shape[1:]]))
+
+        return tf.nest.map_structure(one, arrays)
+
+    def batches(order):
+        full = tf.reshape(order[:size], [passes.full, passes.batch_size])
+        of_epoch = tf.data.Dataset.from_tensor_slices(full)
+        of_epoch = of_epoch.map(lambda rows: take(rows, [passes.batch_size]))
+        if not passes.rest:
+            return of_epoch
+        rest = tf.data.Dataset.from_tensors(order[size:])
+        rest = rest.map(lambda rows: take(rows, [passes.rest]))
+        return of_epoch.concatenate(rest)
+
+    def blocks(order):
+        full = tf.reshape(order[:size], [passes.full, passes.batch_size])
+        calls = -(-passes.updates // steps)
+
+        def block(call):
+            first = call * steps
+            numbers = (first + tf.range(steps, dtype=tf.int64)) % passes.full
+            count = tf.clip_by_value(passes.full - first, 0, steps)
+            rest = ()
+            if passes.rest:
+                rest = take(order[size:], [passes.rest])
+            return Block(
+                take(tf.gather(full, numbers), [steps, passes.batch_size]),
+                tf.cast(count, tf.int32),
+                rest,
+                tf.logical_and(bool(passes.rest), call == calls - 1),
+            )
+
+        return tf.data.Dataset.range(calls).map(block)
+
+    dataset = tf.data.Dataset.range(*epochs).map(rows)
+    dataset = dataset.flat_map(batches if steps is None else blocks)
+    return dataset.skip(skip).prefetch(1).with_options(_options())
+
+
+def of_finite(dataset, steps):
+    """The batches of a data set that ends, again and again, as blocks.
+
+    Args:
+        dataset: A `tf.data.Dataset` of batches of one shape, with an end.
+        steps: Number of batches in a block.
+
+    Returns:
+        An endless `tf.data.Dataset` of `Block`s.
+    """
+
+    def padded(*batches):
+        batches = (
+            batches if isinstance(dataset.element_spec, tuple) else batches[0]
+        )
+        count = tf.shape(tf.nest.flatten(batches)[0])[0]
+        numbers = tf.range(steps) % count
+
+        def one(x):
+            return tf.ensure_shape(tf.gather(x, numbers), [steps, *x.shape[1:]])
+
+        batches = tf.nest.map_structure(one, batches)
+        return Block(batches, count, (), tf.constant(False))
+
+    return dataset.batch(steps).map(padded).repeat().prefetch(1)
+
+
+def of_endless(dataset, steps):
+    """The batches of a data set without an end as blocks.
+
+    Args:
+        dataset: A `tf.data.Dataset` of batches of one shape.
+        steps: Number of batches in a block.
+
+    Returns:
+        A `tf.data.Dataset` of `Block`s.
+    """
+    is_tuple = isinstance(dataset.element_spec, tuple)
+
+    def block(*batches):
+        batches = batches if is_tuple else batches[0]
+        return Block(batches, tf.constant(steps), (), tf.constant(False))
+
+    return dataset.batch(steps, drop_remainder=True).map(block).prefetch(1)
+
+
+def _tensor(x):
+    return tf.constant(np.asarray(x))
+
+
+def _floating(x):
+    return (
+        x
+        if x.dtype.is_floating and x.dtype.size <= 4
+        else tf.cast(x, "float32")
+    )
+
+
+def _options():
+    """Gives the input one thread: more would fight the matrix products."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    options.threading.max_intra_op_parallelism = 1
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return options

@@ -1,0 +1,151 @@
+"""`AutoSGD`: gradient descent whose step size `fit` chooses."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks
+from keras_rbm.typing import Config
+
+# Rate times the largest variance of the data, by whether the hidden units'
+# means are bounded.
+_RATE_BOUNDED, _RATE_UNBOUNDED = 0.3, 0.03
+_LARGEST_RATE = 0.5
+_POWER_STEPS = 30
+
+
+# From so few examples on the prior of the weights is weakened: it would hold
+# them at 0, where learning is slow.
+_FEW_EXAMPLES = 400
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class AutoSGD(keras.optimizers.Optimizer):
+    """theta <- theta - rate (1 - t / T) (gradient + d/dtheta penalty / N).
+
+    t counts the updates of a call of `fit`, and T is their number: far travel
+    first, while the noise of the last part averages out. `fit` sets
+
+    - the rate: 0.3 over the largest eigenvalue of the data's covariance (0.03
+      for hidden units without bound), at most 0.5. Along the first principal
+      component the data pull the weights at a rate that is proportional to
+      this eigenvalue;
+    - N, the number of examples. The penalty, of the kernel alone, is that of
+      an elastic-net prior, sum_ij l1 |W_ij| + l2 / 2 W_ij^2 in nats. For fewer
+      than 400 examples it is multiplied by (N / 400)^2; without a known number
+      of them (a data set without an end) there is none.
+
+    Another call of `fit` begins anew.
+
+    Args:
+        learning_rate: The rate, a positive number, or `None` for `fit`'s.
+        l1: Number, 0 or more.
+        l2: Number, 0 or more.
+        **kwargs: Further arguments of a Keras optimizer.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        rbm = keras_rbm.RBM(30, 16, seed=0)
+        rbm.compile(keras_rbm.AutoSGD(l1=1.0))
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | None = None,
+        l1: float = 2.0,
+        l2: float = 3.0,
+        name: str = "auto_sgd",
+        **kwargs,
+    ):
+        if learning_rate is not None:
+            checks.positive_number("learning_rate", learning_rate)
+        super().__init__(
+            learning_rate=0.1 if learning_rate is None else learning_rate,
+            name=name,
+            **kwargs,
+        )
+        self._given_rate = learning_rate
+        self.l1 = checks.number_from_0("l1", l1)
+        self.l2 = checks.number_from_0("l2", l2)
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        # First update of this call of `fit`, number of its updates, and what
+        # the penalty is multiplied by.
+        self.first, self.span, self.penalty = (
+            self.add_variable((), initializer="zeros", name=name)
+            for name in ("first", "span", "penalty")
+        )
+
+    def begin(
+        self, done: int, updates: int, rate: float, examples: int
+    ) -> None:
+        """Sets what a call of `fit` needs.
+
+        Args:
+            done: Number of updates that a run which is resumed has made.
+            updates: Number of updates of the whole run, or 0 if nobody knows:
+                then the rate stays as it is.
+            rate: The first learning rate, where none was given.
+            examples: Number of examples, or 0 if nobody knows.
+        """
+        self.first.assign(ops.cast(self.iterations, "float32") - done)
+        self.span.assign(updates)
+        if self._given_rate is None:
+            self.learning_rate = rate
+        share = min(1.0, examples / _FEW_EXAMPLES) ** 2
+        self.penalty.assign(share / examples if examples else 0.0)
+
+    def update_step(self, gradient, variable, learning_rate):
+        dtype = variable.dtype
+        done = ops.cast(self.iterations, "float32") - self.first
+        left = 1 - ops.where(self.span > 0, done / self.span, 0.0)
+        rate = ops.cast(learning_rate, "float32") * ops.clip(left, 0.0, 1.0)
+        gradient = ops.cast(gradient, dtype)
+        # A variable of TensorFlow, `.../kernel:0`.
+        if variable.name.rpartition("/")[2].partition(":")[0] == "kernel":
+            pull = self.l1 * ops.sign(variable) + self.l2 * variable
+            gradient += ops.cast(self.penalty, dtype) * pull
+        self.assign_sub(variable, ops.cast(rate, dtype) * gradient)
+
+    def get_config(self) -> Config:
+        return {
+            **super().get_config(),
+            "learning_rate": self._given_rate,
+            "l1": self.l1,
+            "l2": self.l2,
+        }
+
+
+def learning_rate(x, is_bounded):
+    """The first learning rate of `AutoSGD`.
+
+    Args:
+        x: Some examples, of shape `(examples, width)`.
+        is_bounded: Whether the means of the hidden units have bounds.
+    """
+    target = _RATE_BOUNDED if is_bounded else _RATE_UNBOUNDED
+    return min(_LARGEST_RATE, target / max(largest_variance(x), 1e-12))
+
+
+def largest_variance(x):
+    """The largest eigenvalue of the covariance of the columns.
+
+    Args:
+        x: Array of shape `(examples, width)`.
+    """
+    x = np.asarray(x, "float32")
+    x = x - x.mean(axis=0)
+    direction = np.random.PCG64(0).random_raw(x.shape[1]) / 2.0**64 - 0.5
+    value = 0.0
+    for _ in range(_POWER_STEPS):
+        image = x.T @ (x @ direction.astype("float32")) / len(x)
+        value = float(np.linalg.norm(image))
+        if not value:
+            return 0.0
+        direction = image / value
+    return value
