@@ -53,6 +53,25 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
+def check_path_to_save(path, zipped=None):
+    """Refuses a file of another format than `.keras`, before it is written.
+
+    Args:
+        path: What `save` is given.
+        zipped: The same; `False` writes a folder, which may have any name.
+
+    Raises:
+        ValueError: If Keras would write HDF5, or nothing.
+    """
+    if zipped is not False and not str(path).endswith(".keras"):
+        raise ValueError(
+            "`filepath` must end in .keras, the one format that holds all of "
+            "a model; its weights alone go to a file that ends in .weights.h5, "
+            "by `save_weights`. Received: "
+            f"filepath={str(path)!r}"
+        )
+
+
 def is_finite(model):
     """Whether all variables of a model and of its optimizer are finite."""
     return not list(_not_finite(model))

@@ -53,8 +53,8 @@ def pretrain(
 
     Args:
         network: A `DeepBeliefNetwork`.
-        x: Array of shape `(examples, visible.width)`, uint8 (in units of
-            1/255) or floating, or a `tf.data.Dataset` of batches, shuffled
+        x: Array of shape `(examples, visible.width)`: bits, uint8 (in units
+            of 1/255) or floating; or a `tf.data.Dataset` of batches, shuffled
             already, which each layer begins anew.
         epochs: Number of epochs; here and below a list has one for each layer.
         optimizer: Function of a `learning_rate` that returns a Keras

@@ -2,7 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+import keras_rbm
 from keras_rbm import RBM, Gaussian, SpectralBound, averaged_weights
+from keras_rbm.networks import DeepBeliefNetwork
 from tests.machines import data, oracle_of, rbm, rounding
 from tests.oracle import Oracle
 
@@ -171,3 +173,18 @@ def test_averages_keep_to_the_constraints(rate):
     model.fit(x, epochs=3, batch_size=10, verbose=0, callbacks=[Look()])
     assert_inside()
     assert model.log_partition().trusted
+
+
+@pytest.mark.parametrize("name", ["rbm.h5", "rbm", "rbm.tf", "rbm.keras.zip"])
+def test_other_formats_than_keras_are_refused_and_leave_nothing(tmp_path, name):
+    model = keras_rbm.RBM(5, 4, seed=0)
+    path = tmp_path / name
+    with pytest.raises(ValueError, match=r"must end in \.keras.*filepath="):
+        model.save(path)
+    with pytest.raises(ValueError, match=r"must end in \.keras"):
+        DeepBeliefNetwork([model]).save(path)
+    assert not list(tmp_path.iterdir())
+    path.write_text("mine")
+    with pytest.raises(ValueError, match=r"must end in \.keras"):
+        model.save(str(path))
+    assert path.read_text() == "mine"
