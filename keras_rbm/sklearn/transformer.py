@@ -184,8 +184,11 @@ class RBMTransformer(
     def partial_fit(self, X: rows.Rows, y: Any = None) -> Self:
         """Makes one update, with all examples as its batch.
 
-        The first call starts the model from these examples. Each number of
-        examples is compiled once, so that it pays to have few.
+        The first call starts the model from these examples. One program is
+        compiled for all numbers of examples up to 1,000 (fewer of wide
+        examples, and twice as many each time for more); with a chain that
+        starts from the batch, such as ContrastiveDivergence, each number has
+        its own.
 
         Args:
             X: Array or sparse matrix of shape `(examples, features)`.
@@ -414,9 +417,10 @@ def _chain(chain, num_chains):
 
 def _dataset(x, clipped):
     """The examples in so few batches that all of them are looked at."""
+    size = max(rows.in_part(x), -(-x.shape[0] // _PARTS))
 
     def parts():
-        for _, part in rows.parts(x, max(1000, -(-x.shape[0] // _PARTS))):
+        for _, part in rows.parts(x, size):
             yield np.clip(part, 0, 1) if clipped else part
 
     shape = (None, x.shape[1])
