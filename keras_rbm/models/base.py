@@ -292,9 +292,9 @@ class MachineModel(Trainer):
     @property
     def has_pseudo_likelihood(self) -> bool:
         """Whether `pseudo_log_likelihood` is defined."""
-        return (
-            not self.layout.is_bound
-            and likelihood.pseudo_likelihood_is_defined(self.visible)
+        return not self.layout.is_bound and (
+            likelihood.pseudo_likelihood_is_defined(self.visible)
+            or likelihood.has_density(self.visible, self.hidden)
         )
 
     # The start, and what an update is made of.
@@ -961,6 +961,11 @@ class MachineModel(Trainer):
     def pseudo_log_likelihood(self, v: Examples) -> np.ndarray:
         """sum_i log p(v_i | v_-i) of each example, over all sites i.
 
+        Of `Gaussian` visible units these are log-densities, in float64; see
+        `likelihood.pseudo_log_density`. (The metric of `fit` that has this
+        name is an estimate at random sites, for units with a list of states
+        alone.)
+
         Args:
             v: As for `log_likelihood`.
 
@@ -968,13 +973,16 @@ class MachineModel(Trainer):
             `float64` array of shape `(examples,)`, in nats.
 
         Raises:
-            ValueError: If the data are not states of visible units that have
-                a list of states, or the hidden layers cannot be summed out.
+            ValueError: If the data are not states, the visible units have
+                neither a list of states nor are they `Gaussian` with hidden
+                units that are bounded or `Gaussian`, or the hidden layers
+                cannot be summed out.
 
         Reference: Besag (1975), "Statistical analysis of non-lattice data".
         """
         self._check_summed_out("pseudo-likelihood", "log_likelihood")
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        sampling.check_kernel(machine)
         return log_likelihood_lib.pseudo_log_likelihood(machine, v)
 
     # Files.
