@@ -21,7 +21,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.compiled import compiled
 from keras_rbm.models import RBM
-from keras_rbm.models.weights import check_finite
+from keras_rbm.models.weights import check_finite, warn_of_dead_units
 from keras_rbm.sklearn import rows, training
 from keras_rbm.units import Units
 
@@ -179,6 +179,10 @@ class RBMTransformer(
                     f"pseudo-likelihood = {score:.2f}, time = {seconds:.2f}s"
                 )
         check_finite(self.model_)
+        if self.n_iter:
+            _, some = next(rows.parts(X))
+            means = machine_lib.hidden_mean(self._machine(X), some)
+            warn_of_dead_units(means, type(self).__name__)
         return self
 
     def partial_fit(self, X: rows.Rows, y: Any = None) -> Self:
