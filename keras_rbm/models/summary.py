@@ -3,6 +3,7 @@
 import math
 
 import keras
+import tensorflow as tf
 
 
 def lines(model: keras.Model) -> list[str]:
@@ -28,17 +29,27 @@ def lines(model: keras.Model) -> list[str]:
         for name, shape, count, yes in rows
     ]
     table.insert(1, "-" * max(map(len, table)))
-    total, own = _count(model.weights), _count(model.trainable_weights)
-    totals = [
-        f"Total params: {total:,}",
-        f"Trainable params: {own:,}",
-        f"Non-trainable params: {total - own:,}",
-    ]
+    kinds = {
+        "Total": model.weights,
+        "Trainable": model.trainable_weights,
+        "Non-trainable": model.non_trainable_weights,
+    }
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and optimizer.built:
-        totals.append(f"Optimizer params: {_count(optimizer.variables):,}")
+        kinds["Optimizer"] = optimizer.variables
+    totals = [
+        f"{kind} params: {_numbers(variables):,} ({_bytes(variables):,} bytes)"
+        for kind, variables in kinds.items()
+    ]
     return [f'Model: "{model.name}"', "", *table, "", *totals]
 
 
-def _count(variables):
+def _numbers(variables):
     return sum(math.prod(variable.shape) for variable in variables)
+
+
+def _bytes(variables):
+    return sum(
+        math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
+        for variable in variables
+    )

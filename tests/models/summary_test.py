@@ -24,8 +24,8 @@ def test_rows_add_up_and_show_shapes(centered):
     assert sum(counts) == rbm.count_params()
     assert sum(learned) == 64 * 32 + 64 + 32
     assert "(64, 32)" in [row[1] for row in rows]
-    assert f"Total params: {rbm.count_params():,}" in lines
-    assert "Trainable params: 2,144" in lines
+    assert f"Total params: {rbm.count_params():,} (" in "\n".join(lines)
+    assert "Trainable params: 2,144 (8,576 bytes)" in lines
 
 
 def test_stacks_and_optimizers_are_counted(capsys):
