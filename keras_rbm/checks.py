@@ -5,6 +5,8 @@ import numbers
 import os
 import random
 
+import numpy as np
+
 
 def positive_integer(name, value):
     """Returns `value` as an `int`.
@@ -136,6 +138,79 @@ def in_memory(name, shape):
             f"{size / 2**30:.4g} GiB of {most / 2**30:.4g} GiB that there are. "
             f"Make it smaller. Received: {name} of shape {tuple(shape)}"
         )
+
+
+def dense(name, x):
+    """Refuses a sparse matrix, and says how to make it dense.
+
+    Args:
+        name: The argument's name, for the error.
+        x: What came.
+
+    Raises:
+        ValueError: If it is a matrix or an array of `scipy.sparse`.
+    """
+    if type(x).__module__.startswith("scipy.sparse"):
+        raise ValueError(
+            f"`{name}` must be dense. Pass `{name}.toarray()`, or, where that "
+            "does not fit into memory, a tf.data.Dataset of dense batches; "
+            "keras_rbm.sklearn.RBMTransformer takes sparse matrices as they "
+            f"are. Received: type({name})={type(x).__name__}, "
+            f"{name}.shape={x.shape}"
+        )
+
+
+def from_frame(name, x):
+    """Returns a data frame or a series of numbers as an array.
+
+    Columns may be of several types: booleans, integers, floating numbers,
+    nullable ones, and categories that are numbers. A missing value is NaN.
+
+    Args:
+        name: The argument's name, for the error.
+        x: A pandas `DataFrame` or `Series`, or anything else, which is
+            returned as it is.
+
+    Returns:
+        An array of shape `(rows, columns)` or `(rows,)`, of a type that holds
+        the values of all columns.
+
+    Raises:
+        ValueError: If a column holds anything but numbers.
+    """
+    if not hasattr(x, "to_numpy"):
+        return x
+    if hasattr(x, "dtypes") and hasattr(x, "columns"):
+        columns = [
+            _from_series(f"{name}[{label!r}]", column)
+            for label, column in x.items()
+        ]
+        if not columns:
+            return np.empty(x.shape)
+        return np.stack(columns, axis=1)
+    if hasattr(x, "dtype") and hasattr(x, "index"):
+        return _from_series(name, x)
+    return x
+
+
+def _from_series(name, x):
+    """A column as an array; `name` is the column's, for the error."""
+    if isinstance(x.dtype, np.dtype) and x.dtype.kind in "fbui":
+        return x.to_numpy()
+    # A category is a number where the values of its categories are.
+    categories = getattr(x.dtype, "categories", None)
+    kind = (x if categories is None else categories).dtype.kind
+    if kind not in "fbui":
+        raise ValueError(
+            f"`{name}` must hold numbers. Encode the column, for example by "
+            "keras_rbm.data.one_hot of its category codes, or drop it. "
+            f"Received: {name}.dtype={x.dtype}"
+        )
+    values = x.to_numpy(dtype="float64", na_value=np.nan)
+    whole = kind != "f" and np.isfinite(values).all()
+    return (
+        values.astype("bool" if kind == "b" else "int64") if whole else values
+    )
 
 
 def _memory():

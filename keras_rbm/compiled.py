@@ -1,7 +1,7 @@
 """Functions that XLA compiles."""
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import tensorflow as tf
 
@@ -13,7 +13,8 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorator: compiles a pure function of tensors with XLA.
 
     Arguments that are not tensors, such as `Units`, are part of the program:
-    another value means another compilation.
+    another value means another compilation. Many machines of many sizes mean
+    many programs, which is as it must be: TensorFlow does not warn of them.
 
     Args:
         function: A pure function; it may be given nests such as a `Machine`.
@@ -21,4 +22,13 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     Returns:
         The compiled function.
     """
-    return tf.function(function, jit_compile=True, autograph=False)
+    return quiet(tf.function(function, jit_compile=True, autograph=False))
+
+
+def quiet(function: Any) -> Any:
+    """A `tf.function` that may be traced often, without TensorFlow's warning.
+
+    TensorFlow 2.21 has no public name for this.
+    """
+    function._omit_frequent_tracing_warning = True
+    return function

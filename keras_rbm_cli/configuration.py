@@ -5,6 +5,7 @@ No other module imports gin.
 
 import functools
 import inspect
+import re
 
 from absl import logging as absl_logging
 
@@ -140,11 +141,33 @@ def parse(gin, config, function, shared):
             not bind them for the function.
     """
     read(gin, config, bindings())
+    check_data_dir(gin, config, options.DATA_DIR.value)
     trained = gin.get_bindings("run", resolve_references=False)
     own = gin.get_bindings(function, resolve_references=False)
     with gin.unlock_config():
         for name in shared & trained.keys() - own.keys():
             gin.bind_parameter(f"{function}.{name}", trained[name])
+
+
+def check_data_dir(gin, config, data_dir):
+    """Refuses `--data_dir` where no data of the config would read it.
+
+    Args:
+        gin: The module, which has read the config.
+        config: Path of the config, for the error.
+        data_dir: What the flag says, or `None`.
+
+    Raises:
+        ValueError: If it is given, and the config does not refer to `mnist`.
+    """
+    used = re.search(r"@(?:[\w.]+[./])*mnist\b", gin.config_str())
+    if data_dir is not None and not used:
+        raise ValueError(
+            "--data_dir must be left out: it says where `mnist` finds its "
+            f"files, and {config} takes other data. Bind their path, such as "
+            "--set \"arrays.path = 'mine.npz'\". Received: --data_dir="
+            f"{data_dir}"
+        )
 
 
 def bindings():

@@ -43,3 +43,18 @@ def test_xla_makes_the_program():
     program = sums.experimental_get_compiler_ir(x)(stage="optimized_hlo")
     assert "fusion" in program
     assert sums(x).numpy() == 100.0
+
+
+def test_many_programs_of_a_function_are_no_cause_for_a_warning(monkeypatch):
+    @compiled
+    def double(x):
+        return 2 * x
+
+    warned = []
+    monkeypatch.setattr(
+        tf.get_logger(), "warning", lambda *args, **kwargs: warned.append(args)
+    )
+    for size in range(1, 9):
+        double(tf.ones(size))
+    assert double.experimental_get_tracing_count() == 8
+    assert not warned

@@ -2,7 +2,7 @@
 
 from keras_rbm.data.arrays import arrays
 from keras_rbm.data.bars_and_stripes import bars_and_stripes
-from keras_rbm.data.categorical import categorical
+from keras_rbm.data.categorical import categorical, one_hot
 from keras_rbm.data.checks import to_float
 from keras_rbm.data.counts import counts
 from keras_rbm.data.dataset import Data, check_data, some, split
@@ -26,6 +26,7 @@ __all__ = [
     "digits",
     "in_order",
     "mnist",
+    "one_hot",
     "some",
     "split",
     "to_float",

@@ -1,10 +1,55 @@
-"""Grey levels as categories, for softmax units."""
+"""Categories as `Softmax` units have them: one-hot, side by side."""
 
 import numpy as np
 
+from keras_rbm import checks
 from keras_rbm.data.checks import check_integer, to_float
 from keras_rbm.data.dataset import Data, check_is_data, check_no_picture, mapped
 from keras_rbm.data.picture import Picture
+from keras_rbm.typing import Array
+
+
+def one_hot(x: Array, num_categories: int) -> np.ndarray:
+    """Returns integer categories as one-hot rows, side by side.
+
+    Column k of site i is 1 where x_i = k: what `Softmax(sites,
+    num_categories)` takes.
+
+    Args:
+        x: Array of integers from 0 to `num_categories - 1`, of shape
+            `(examples, sites)`, or `(examples,)` for one site.
+        num_categories: Number of categories of each site, 2 or more.
+
+    Returns:
+        `float32` array of shape `(examples, sites * num_categories)`.
+
+    Raises:
+        ValueError: If `x` holds anything else.
+
+    Example:
+        x = keras_rbm.data.one_hot([[0, 2], [1, 1]], 3)  # Of shape (2, 6).
+        rbm = keras_rbm.RBM(keras_rbm.Softmax(2, 3), 16)
+    """
+    num_categories = check_integer(num_categories, "num_categories", 2)
+    x = np.asarray(checks.from_frame("x", x))
+    x = x[:, None] if x.ndim == 1 else x
+    if x.ndim != 2 or x.dtype.kind not in "fbui":
+        raise ValueError(
+            "`x` must hold integers, of shape (examples, sites). Received: "
+            f"x.shape={x.shape}, x.dtype={x.dtype}"
+        )
+    # Written so that NaN, for which every comparison fails, is an error.
+    wrong = ~((x >= 0) & (x < num_categories) & (x == np.floor(x)))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"`x` must hold integers from 0 to {num_categories - 1}; "
+            f"{wrong.sum()} of {wrong.size} values are not such. Received: "
+            f"x[{row}, {column}]={x[row, column]}"
+        )
+    checks.in_memory("x", (*x.shape, num_categories))
+    hot = x[:, :, None] == np.arange(num_categories)
+    return hot.reshape(len(x), -1).astype("float32")
 
 
 def categorical(data: Data, levels: int = 4) -> Data:
@@ -29,7 +74,7 @@ def categorical(data: Data, levels: int = 4) -> Data:
     check_no_picture(data)
     levels = check_integer(levels, "levels", 2, 256)
 
-    def one_hot(x):
+    def levels_of(x):
         x = to_float(x)
         if x.min() < 0 or x.max() > 1:
             raise ValueError(
@@ -43,7 +88,7 @@ def categorical(data: Data, levels: int = 4) -> Data:
     greys = np.linspace(0.0, 1.0, levels)
     return mapped(
         data,
-        one_hot,
+        levels_of,
         f"{data.name}, {levels} levels",
         Picture(np.kron(np.eye(data.width), greys[:, None])),
     )

@@ -12,37 +12,59 @@ from keras_rbm.typing import Array
 def to_float(x: Array) -> np.ndarray:
     """Returns intensities as float32: uint8 divided by 255, others as is.
 
+    Booleans, and integers that are all 0 or 1, are bits: they become 0.0 and
+    1.0, also where they are of type uint8.
+
     Args:
-        x: Array of any shape, uint8 (units of 1/255) or floating.
+        x: Array of any shape: bits, uint8 (units of 1/255) or floating.
 
     Returns:
         A float32 array of the same shape; `x` itself where it is float32.
 
     Raises:
-        ValueError: If `x` is neither uint8 nor floating.
+        ValueError: If `x` is neither bits, nor uint8, nor floating.
     """
     x = _array(x, "x")
+    if are_bits(x):
+        return x.astype(np.float32)
     _check_dtype(x, "x")
+    return scaled(x)
+
+
+def scaled(x):
+    """`to_float` of a part of an array: uint8 are intensities in any case.
+
+    Whether an array is of bits is a question to the whole of it.
+    """
     if x.dtype == np.uint8:
         return x.astype(np.float32) / np.float32(255.0)
     with np.errstate(over="ignore"):  # infinity is for the caller to refuse
         return x.astype(np.float32, copy=False)
 
 
-def check_examples(x, argument):
+def are_bits(x):
+    """Whether an array is of booleans, or of integers that are all 0 or 1."""
+    return x.dtype == bool or (
+        x.dtype.kind in "iu" and x.size > 0 and 0 <= x.min() and x.max() <= 1
+    )
+
+
+def check_examples(x, argument, bits=True):
     """Returns `x` as a uint8 or float32 array that is fit to train on.
 
     Args:
         x: Array of shape `(examples, width)`.
         argument: The name of the array, for the error.
+        bits: Whether a uint8 array that holds nothing above 1 is one of bits,
+            and not of intensities in units of 1/255.
 
     Returns:
-        `x` if it is uint8, else `x` as float32.
+        `x` if it is uint8 and no bits, else `x` as float32.
 
     Raises:
-        ValueError: If `x` is not 2-D, is empty, is neither uint8 nor
-            floating, holds NaN or infinity (also after the conversion), or
-            would not fit into memory.
+        ValueError: If `x` is not 2-D, is empty, is neither bits, nor uint8,
+            nor floating, holds NaN or infinity (also after the conversion),
+            or would not fit into memory.
     """
     x = _array(x, argument)
     if x.ndim != 2:
@@ -57,10 +79,12 @@ def check_examples(x, argument):
             "example of at least one column. "
             f"Received: {argument}.shape={x.shape}"
         )
+    if are_bits(x) and (bits or x.dtype != np.uint8):
+        return x.astype(np.float32)
     _check_dtype(x, argument)
     if x.dtype == np.uint8:
         return x
-    x = to_float(x)
+    x = scaled(x)
     bad_rows = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if bad_rows.size:
         values = x[~np.isfinite(x)]
@@ -165,11 +189,12 @@ def _array(x, argument):
             checks.in_memory(argument, x.shape)
         if np.ma.is_masked(x):
             raise TypeError("masked values")
-        return np.asarray(x)
+        checks.dense(argument, x)
+        return np.asarray(checks.from_frame(argument, x))
     except (TypeError, RuntimeError, NotImplementedError) as error:
         reason = str(error)
     except ValueError as error:
-        if f"`{argument}`" in str(error):
+        if str(error).startswith(f"`{argument}"):
             raise
         reason = str(error)
     raise ValueError(
@@ -182,6 +207,13 @@ def _check_dtype(x, argument):
     if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
         raise ValueError(
             f"Argument `{argument}` must be of type uint8 (intensities in "
-            'units of 1/255) or floating. Convert binary data with `x.astype("'
-            f'float32")`. Received: {argument}.dtype={x.dtype}'
+            "units of 1/255) or floating; of other integers 0 and 1 alone are "
+            'taken. Scale others, and convert them with `x.astype("float32")`. '
+            f"Received: {argument}.dtype={x.dtype}" + _range(x)
         )
+
+
+def _range(x):
+    if x.dtype.kind not in "iu" or not x.size:
+        return ""
+    return f", from {x.min()} to {x.max()}"

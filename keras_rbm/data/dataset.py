@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 
+from keras_rbm import checks
 from keras_rbm.data.checks import (
     check_examples,
     check_image_shape,
     check_integer,
+    scaled,
     to_float,
 )
 from keras_rbm.data.picture import Picture, check_picture
@@ -22,11 +24,12 @@ class Data:
 
     A `uint8` array holds intensities in units of 1/255, which keeps MNIST at
     47 MB; any other array is held as float32 and taken as it is. `to_float`
-    turns either into float32.
+    turns either into float32. Booleans and integers, `uint8` included, are
+    bits where all splits of such types hold 0 and 1 alone.
 
     Args:
         name: What to call the data, for example `"mnist"`.
-        train: Array of shape `(examples, width)`, uint8 or floating.
+        train: Array of shape `(examples, width)`: bits, uint8 or floating.
         validation: Array of the same width, or `None`.
         test: Array of the same width, or `None`.
         image_shape: `(rows, columns)` in pixels, with `rows * columns` equal
@@ -36,10 +39,9 @@ class Data:
             or `None` where they are such.
 
     Raises:
-        ValueError: If an array is not 2-D, is empty, is neither uint8 nor
-            floating, holds NaN or infinity, is of another width than `train`,
-            or does not fit `image_shape` or `picture`; or if uint8 arrays hold
-            nothing above 1, which is binary data in the wrong type.
+        ValueError: If an array is not 2-D, is empty, is neither bits, nor
+            uint8, nor floating, holds NaN or infinity, is of another width
+            than `train`, or does not fit `image_shape` or `picture`.
     """
 
     name: str
@@ -55,8 +57,10 @@ class Data:
         for split_name in _SPLITS:
             x = getattr(self, split_name)
             if x is not None or split_name == "train":
-                splits[split_name] = check_examples(x, split_name)
-                object.__setattr__(self, split_name, splits[split_name])
+                splits[split_name] = check_examples(x, split_name, bits=False)
+        splits = _with_bits(splits)
+        for split_name, x in splits.items():
+            object.__setattr__(self, split_name, x)
         for split_name, x in splits.items():
             if x.shape[1] != self.width:
                 raise ValueError(
@@ -64,7 +68,6 @@ class Data:
                     f"{self.width} columns. Use the same columns in every "
                     f"split. Received: {split_name}.shape={x.shape}"
                 )
-        _refuse_binary_uint8(splits)
         pixels = self.width
         if self.picture is not None:
             picture = check_picture(self.picture, self.width)
@@ -90,7 +93,9 @@ class Data:
             Array of shape `(examples, pixels)`.
         """
         if self.picture is None:
-            return to_float(x)
+            # Some rows of intensities may hold nothing above 1.
+            part = getattr(x, "dtype", None) == self.train.dtype == np.uint8
+            return scaled(x) if part else to_float(x)
         return self.picture.intensities(x)
 
 
@@ -175,6 +180,8 @@ def split(
         ValueError: If a size is not an integer of 0 or more, the sizes leave
             nothing to train on, or `seed` is negative.
     """
+    checks.dense("x", x)
+    x = checks.from_frame("x", x)
     validation_size = check_integer(validation_size, "validation_size", 0)
     test_size = check_integer(test_size, "test_size", 0)
     num_train = len(x) - validation_size - test_size
@@ -198,15 +205,20 @@ def split(
     )
 
 
-def _refuse_binary_uint8(splits):
-    largest = [x.max() for x in splits.values() if x.dtype == np.uint8]
-    if largest and max(largest) == 1:
-        raise ValueError(
-            "Argument `train` must not be a uint8 array of zeros and ones: "
-            "uint8 means intensities in units of 1/255. Convert binary data "
-            'with `x.astype("float32")`. Received: train.dtype=uint8 with '
-            "nothing above 1 in any split"
-        )
+def _with_bits(splits):
+    """The splits with uint8 arrays of 0 and 1 as float32.
+
+    They are bits if all uint8 splits are. Beside one of intensities they are
+    very dark intensities, and are held in a type that cannot be mistaken.
+    """
+    dark = {k: x.dtype == np.uint8 and x.max() <= 1 for k, x in splits.items()}
+    bits = all(dark[k] for k, x in splits.items() if x.dtype == np.uint8)
+    if not any(x.max() for k, x in splits.items() if dark[k]):
+        return splits  # All black, which bits and intensities call 0.
+    return {
+        k: (x.astype(np.float32) if bits else scaled(x)) if dark[k] else x
+        for k, x in splits.items()
+    }
 
 
 def some(x: np.ndarray, count: int) -> np.ndarray:

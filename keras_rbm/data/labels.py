@@ -14,14 +14,14 @@ def with_labels(x: Array, y: Labels, num_classes: int) -> np.ndarray:
     Of uint8 intensities, in units of 1/255, the one of a label is 255.
 
     Args:
-        x: Array of shape `(examples, width)`, uint8 or floating.
+        x: Array of shape `(examples, width)`: bits, uint8 or floating.
         y: Integers from 0 to `num_classes - 1`, of shape `(examples,)`, or
             one-hot rows, `(examples, num_classes)`.
         num_classes: Number of classes, 2 or more.
 
     Returns:
-        Array of shape `(examples, width + num_classes)`: uint8 where `x` is,
-        else float32.
+        Array of shape `(examples, width + num_classes)`: uint8 where `x` are
+        intensities of that type, else float32.
 
     Raises:
         ValueError: If `x` cannot be examples, or `y` their labels.

@@ -34,8 +34,9 @@ def batches(
 
     Args:
         x: Array of shape `(examples, width)`: uint8, in units of 1/255, or
-            floating; in [0, 1] if it is to be binarized. It stays in memory
-            as it is.
+            floating, in [0, 1] if it is to be binarized; or booleans or
+            integers, uint8 too, that are all 0 or 1: bits, which are taken as
+            they are. It stays in memory, bits as float32.
         batch_size: Examples in a batch, at most as many as there are.
         binarize: `"stochastic"`, `"threshold"` or `"none"`.
         seed: Integer from 0 to 2**63 - 1.

@@ -14,7 +14,6 @@ from keras_rbm.data import (
     check_data,
     in_order,
     some,
-    to_float,
 )
 from keras_rbm.models import MachineModel
 from keras_rbm.networks import LowerLayers
@@ -82,7 +81,7 @@ class DataSource:
             x = getattr(self.data, split)
             if x is not None:
                 # Intensities in uint8 are from 0 to 1 whatever they are.
-                x = to_float(x[:1]) if x.dtype == np.uint8 else x
+                x = x[:1] / 255 if x.dtype == np.uint8 else x
                 visible.check(x, f"{self.data.name}.{split}")
         batches(self.data.train, self.batch_size, self.binarize, self.seed)
 

@@ -16,8 +16,12 @@ from keras_rbm.likelihood.estimate import Estimate as Estimate
 from keras_rbm.likelihood.exact import Exact as Exact
 from keras_rbm.likelihood.exact import can_be_exact as can_be_exact
 from keras_rbm.likelihood.exact import exact as exact
+from keras_rbm.likelihood.pseudo import has_density as has_density
 from keras_rbm.likelihood.pseudo import (
     pseudo_likelihood_is_defined as pseudo_likelihood_is_defined,
+)
+from keras_rbm.likelihood.pseudo import (
+    pseudo_log_density as pseudo_log_density,
 )
 from keras_rbm.likelihood.pseudo import (
     pseudo_log_likelihood as pseudo_log_likelihood,

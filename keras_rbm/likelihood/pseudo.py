@@ -1,5 +1,8 @@
 """Pseudo-likelihood: each visible unit given all the others."""
 
+import math
+
+import numpy as np
 from keras import ops
 
 from keras_rbm import machine as machine_lib
@@ -7,12 +10,125 @@ from keras_rbm import random
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Tensor
-from keras_rbm.units import Units
+from keras_rbm.units import Gaussian, Units
+
+# Trapezoidal rule for a mixture of normal laws: its step, and how far it goes
+# beyond the outermost means, in standard deviations.
+_STEP, _BEYOND = 0.75, 8.0
 
 
 def pseudo_likelihood_is_defined(visible: Units) -> bool:
     """Whether all units of a side have a list of states."""
     return visible.num_joint_states is not None
+
+
+def has_density(visible: Units, hidden: Units) -> bool:
+    """Whether `pseudo_log_density` can be computed.
+
+    For `Gaussian` visible units, if the hidden ones are `Gaussian` too, or
+    bounded.
+    """
+    bounded = bool(np.isfinite(hidden.support).all())
+    return isinstance(visible, Gaussian) and (
+        bounded or isinstance(hidden, Gaussian)
+    )
+
+
+def pseudo_log_density(machine: Machine, v: Array) -> Tensor:
+    """sum_i log p(v_i | v_-i), over real units: log-densities.
+
+    With F(x) the free energy of v whose unit i has the value x,
+
+        log p(v_i | v_-i) = -F(v_i) - log integral exp(-F(x)) dx
+
+    Between two sides of Gaussian units this is a normal law, of precision
+    P = p_i - sum_j w_ij^2 / q_j, in closed form. With bounded hidden units it
+    is a mixture of normal laws, one for each joint state h, all of precision
+    p_i and of means between (b_i + sum_j min(w_ij h_j)) / p_i and the same of
+    the maximum. For such a mixture the trapezoidal rule of step s sd has a
+    relative error of 2 exp(-2 pi^2 / s^2): with s = 0.75, and 8 standard
+    deviations beyond the outermost means, less than 1e-14.
+
+    Args:
+        machine: A `Machine` for which `has_density` is true; in float64, the
+            error is that of the rule.
+        v: Tensor of shape `(batch, visible.width)`.
+
+    Returns:
+        Tensor of shape `(batch,)`, in nats.
+
+    Raises:
+        ValueError: If the units are others.
+
+    Reference: Besag (1975), "Statistical analysis of non-lattice data";
+        Trefethen and Weideman (2014), "The exponentially convergent
+        trapezoidal rule", section 5.
+    """
+    if not has_density(machine.visible, machine.hidden):
+        raise ValueError(
+            "The pseudo-likelihood of real units needs Gaussian visible units, "
+            "and hidden ones that are bounded or Gaussian. Received: "
+            f"machine.visible={machine.visible}, machine.hidden="
+            f"{machine.hidden}"
+        )
+    inputs = machine_lib.hidden_inputs(machine, v)
+    conditional = (
+        _normal_conditional
+        if isinstance(machine.hidden, Gaussian)
+        else _mixture_conditional
+    )
+
+    def add(site, total):
+        x = ops.take(v, site, axis=1)
+        row = machine.beta * ops.take(machine.kernel, site, axis=0)
+        own = [
+            ops.take(machine.visible_params[name], site)
+            for name in ("bias", "precision")
+        ]
+        return total + conditional(machine, x, inputs, row, *own)
+
+    return ops.fori_loop(
+        0, machine.visible.width, add, ops.zeros_like(inputs[:, 0])
+    )
+
+
+def _normal_conditional(machine, x, inputs, row, bias, precision):
+    """Log p(v_i = x | v_-i) between two sides of Gaussian units."""
+    params = machine.hidden_params
+    ratio = row / params["precision"]
+    rest = inputs + params["bias"] - x[:, None] * row
+    own = precision - ops.sum(row * ratio)
+    mean = (bias + ops.matmul(rest, ratio)) / own
+    return 0.5 * (
+        ops.log(own) - math.log(2 * math.pi) - own * ops.square(x - mean)
+    )
+
+
+def _mixture_conditional(machine, x, inputs, row, bias, precision):
+    """The same with bounded hidden units, by the trapezoidal rule."""
+    low, high = (ops.cast(end, x.dtype) for end in machine.hidden.support)
+    ends = row * low, row * high
+    deviation = ops.rsqrt(precision)
+    first = (bias + ops.sum(ops.minimum(*ends))) / precision
+    last = (bias + ops.sum(ops.maximum(*ends))) / precision
+    first = first - _BEYOND * deviation
+    step = _STEP * deviation
+    width = last + _BEYOND * deviation - first
+    count = ops.cast(ops.ceil(width / step), "int32") + 1
+
+    def log_weight(value):
+        """-F of the value, of shape (batch,), up to a constant."""
+        moved = inputs + (value - x)[:, None] * row
+        rest = machine.hidden.log_partition(moved, machine.hidden_params)
+        return rest + value * (bias - 0.5 * precision * value)
+
+    def add(number, log_sum):
+        value = first + ops.cast(number, x.dtype) * step
+        return ops.logaddexp(log_sum, log_weight(value))
+
+    log_sum = ops.full_like(x, -float("inf"))
+    log_sum = ops.fori_loop(0, count, add, log_sum)
+    return log_weight(x) - log_sum - ops.log(step)
 
 
 def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:

@@ -6,6 +6,7 @@ The models are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`;
 
 import abc
 import warnings
+from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -24,7 +25,7 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain
-from keras_rbm.models import examples, missing, sampling, serving
+from keras_rbm.models import examples, missing, sampling, serving, summary
 from keras_rbm.models import log_likelihood as log_likelihood_lib
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.metrics import Metrics
@@ -34,6 +35,7 @@ from keras_rbm.models.parameters import (
     check_normalizable,
 )
 from keras_rbm.models.trainer import Trainer
+from keras_rbm.models.weights import check_path_to_save
 from keras_rbm.random import Use
 from keras_rbm.typing import (
     Array,
@@ -181,6 +183,26 @@ class MachineModel(Trainer):
 
     # What the model is made of.
 
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        **kwargs,
+    ) -> None:
+        """Prints a row for each weight, with its shape and its size.
+
+        Args:
+            line_length: Not used, as are `positions` and all others but
+                `print_fn`: they are those of `keras.Model.summary`.
+            positions: Not used.
+            print_fn: Function that is called with the text in place of
+                `print`.
+            **kwargs: Not used.
+        """
+        text = "\n".join(summary.lines(self))
+        (print_fn or print)(text)
+
     @property
     def kernel(self) -> keras.Variable:
         """W, variable of shape `(visible.width, hidden.width)`."""
@@ -274,9 +296,9 @@ class MachineModel(Trainer):
     @property
     def has_pseudo_likelihood(self) -> bool:
         """Whether `pseudo_log_likelihood` is defined."""
-        return (
-            not self.layout.is_bound
-            and likelihood.pseudo_likelihood_is_defined(self.visible)
+        return not self.layout.is_bound and (
+            likelihood.pseudo_likelihood_is_defined(self.visible)
+            or likelihood.has_density(self.visible, self.hidden)
         )
 
     # The start, and what an update is made of.
@@ -308,6 +330,7 @@ class MachineModel(Trainer):
 
     def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
         """Calls `adapt` on an untrained model."""
+        self.check_to_sample()
         if ops.convert_to_numpy(self.updates):
             return
         untouched = not np.any(self.visible_params["bias"])
@@ -415,6 +438,14 @@ class MachineModel(Trainer):
         sites = random.fold_in(stream, Use.SITES)
         self._running.update(machine, v, v_model, weight, sites)
         return self._running.results()
+
+    def check_to_sample(self) -> None:
+        """Refuses a machine that is not normalizable.
+
+        Raises:
+            ValueError: If chains would run away: see `SpectralBound`.
+        """
+        sampling.check_kernel(self.machine())
 
     @property
     def metrics(self) -> list[keras.Metric]:
@@ -873,6 +904,7 @@ class MachineModel(Trainer):
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         if log_likelihood_lib.is_exact(method, machine):
             return likelihood.exact(machine, verbose)
+        sampling.check_kernel(machine)
         rows = log_likelihood_lib.first_examples(v, self.example_units)
         if rows is not None:
             rows = self.layout.start(self.machine(), rows, 0)
@@ -933,6 +965,11 @@ class MachineModel(Trainer):
     def pseudo_log_likelihood(self, v: Examples) -> np.ndarray:
         """sum_i log p(v_i | v_-i) of each example, over all sites i.
 
+        Of `Gaussian` visible units these are log-densities, in float64; see
+        `likelihood.pseudo_log_density`. (The metric of `fit` that has this
+        name is an estimate at random sites, for units with a list of states
+        alone.)
+
         Args:
             v: As for `log_likelihood`.
 
@@ -940,14 +977,40 @@ class MachineModel(Trainer):
             `float64` array of shape `(examples,)`, in nats.
 
         Raises:
-            ValueError: If the data are not states of visible units that have
-                a list of states, or the hidden layers cannot be summed out.
+            ValueError: If the data are not states, the visible units have
+                neither a list of states nor are they `Gaussian` with hidden
+                units that are bounded or `Gaussian`, or the hidden layers
+                cannot be summed out.
 
         Reference: Besag (1975), "Statistical analysis of non-lattice data".
         """
         self._check_summed_out("pseudo-likelihood", "log_likelihood")
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        sampling.check_kernel(machine)
         return log_likelihood_lib.pseudo_log_likelihood(machine, v)
+
+    # Files.
+
+    def save(
+        self,
+        filepath: Path,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs,
+    ) -> None:
+        """Writes the model to a `.keras` file: `keras.Model.save`.
+
+        Args:
+            filepath: Path of the file, whose name ends in `.keras`.
+            overwrite: Whether to write over a file that is there.
+            zipped: As for Keras.
+            **kwargs: As for Keras.
+
+        Raises:
+            ValueError: If the name of the file ends otherwise.
+        """
+        check_path_to_save(filepath, zipped)
+        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     # Serving.
 
@@ -1000,6 +1063,7 @@ class MachineModel(Trainer):
         if format != "tf_saved_model":
             super().export(filepath, format, verbose, input_signature, **kwargs)
             return
+        self.check_to_sample()
         endpoints = self.endpoints(*input_signature)
         serving.write_saved_model(self, endpoints, filepath, verbose, **kwargs)
 

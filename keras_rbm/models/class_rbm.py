@@ -126,6 +126,55 @@ class ClassRBM(MachineModel):
     def can_sample(self) -> bool:
         return bool(self.generative_weight)
 
+    def fit(
+        self,
+        x: Examples | None = None,
+        y: Any = None,
+        *args,
+        class_weight: dict[int, float] | None = None,
+        **kwargs,
+    ) -> keras.callbacks.History:
+        """Trains the model on features and labels: see `RBM.fit`.
+
+        Args:
+            x: Features beside `y`, rows (x, one-hot y), or a
+                `tf.data.Dataset`.
+            y: Labels of an array of features.
+            *args: Further arguments of `keras.Model.fit`.
+            class_weight: Dict from classes to what the weights of their
+                examples are multiplied by, or `None`. A class that is not in
+                it has 1. The weights of validation data stay as they are.
+            **kwargs: Further arguments of `keras.Model.fit`.
+
+        Raises:
+            ValueError: If `class_weight` is not as described, or as for
+                `RBM.fit`.
+        """
+        if class_weight is None:
+            return super().fit(x, y, *args, **kwargs)
+        factors = _class_factors(class_weight, self.num_classes)
+        x, y = self.layout.joined(checks.from_frame("x", x), y)
+        if examples.is_dataset(x):
+            x = _weighted_dataset(x, factors, self.visible.width)
+            return super().fit(x, y, *args, **kwargs)
+        examples.check(x, self.visible, "x")
+        x = examples.array(x, self.visible, "x")
+        weight = examples.check_weight(
+            kwargs.pop("sample_weight", None), len(x)
+        )
+        split = kwargs.pop("validation_split", None)
+        if split and kwargs.get("validation_data") is None:
+            # Cut as Keras does, before the classes have weights.
+            count = int(
+                len(x) * (1.0 - checks.fraction("validation_split", split))
+            )
+            held_out = None if weight is None else weight[count:]
+            kwargs["validation_data"] = (x[count:], None, held_out)
+            x, weight = x[:count], None if weight is None else weight[:count]
+        own = x[:, -self.num_classes :] @ factors
+        weight = own if weight is None else own * weight
+        return super().fit(x, None, *args, sample_weight=weight, **kwargs)
+
     def gradient_step(
         self, data: Any, seed: Tensor | None = None
     ) -> list[Tensor | None]:
@@ -406,6 +455,55 @@ class ClassMetrics(metrics.Metrics):
         }
 
 
+def _class_factors(class_weight, num_classes):
+    """The weights of all classes, `float32` array of shape `(num_classes,)`.
+
+    Raises:
+        ValueError: If `class_weight` is not a dict from classes to numbers.
+    """
+    factors = np.ones(num_classes, "float32")
+    try:
+        for label, weight in class_weight.items():
+            if label not in range(num_classes):
+                raise TypeError
+            factors[int(label)] = weight
+        if not ((factors >= 0) & np.isfinite(factors)).all():
+            raise TypeError
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(
+            "`class_weight` must be a dict from classes, integers from 0 to "
+            f"{num_classes - 1}, to numbers that are not negative. Received: "
+            f"class_weight={class_weight!r}"
+        ) from None
+    return factors
+
+
+def _weighted_dataset(dataset, factors, width):
+    """Batches of rows with their weights multiplied by those of their class.
+
+    Args:
+        dataset: A `tf.data.Dataset` of rows v, (v, y) or (v, y, weight).
+        factors: Array of the weights of classes.
+        width: Number of columns of a row.
+
+    Returns:
+        A `tf.data.Dataset` of (v, 0, weight).
+    """
+    examples.check_structure(dataset, "x")
+
+    def multiplied(*batch):
+        v = batch[0]
+        rows = tf.cast(v, tf.float32)
+        # Rows of another width are for `fit` to refuse.
+        own = rows[:, width - len(factors) : width]
+        weight = tf.linalg.matvec(own, factors[: own.shape[-1]])
+        if len(batch) == 3:
+            weight = weight * tf.cast(batch[2], tf.float32)
+        return v, tf.zeros_like(weight), weight
+
+    return dataset.map(multiplied)
+
+
 def _weights(generative_weight, discriminative_weight):
     """Both weights as floats.
 
@@ -502,7 +600,8 @@ def _joined(x, y, features, num_classes, name="x", label_name="y"):
             labels are not such.
     """
     examples.check(x, features, name)
-    x = np.asarray(x)
+    x = examples.array(x, features, name)
+    y = checks.from_frame(label_name, y)
     y = class_labels.one_hot(y, num_classes, len(x), label_name)
     kind = x.dtype if x.dtype.kind == "f" else "float32"
     return np.concatenate([x.astype(kind), y.astype(kind)], axis=1)

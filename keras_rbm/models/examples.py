@@ -9,12 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import checks
-from keras_rbm.units.domain import Domain
+from keras_rbm.units.domain import Columns, Domain
 
 # Batches of a data set that `moments` looks at.
 _MEAN_BATCHES = 100
 # Rows that are converted to float64 at once.
 _ROWS = 1000
+_NO_WEIGHT = (
+    "`{name}` must be positive for some of the examples. Received: weights "
+    "that are 0 for all"
+)
 # Why batches were refused, by the mark that the data set's error carries.
 _REFUSED: dict[str, str] = {}
 _MARKS = itertools.count()
@@ -92,20 +96,46 @@ def called(x, units, name):
 
 
 def check_weight(weight, count, name="sample_weight"):
-    """Checks the weights of examples.
+    """Returns the weights of examples, checked, as an array.
 
     Args:
-        weight: Array of shape `(count,)`, or `None`.
+        weight: Array, list or series of shape `(count,)`, or `None`.
         count: Number of examples.
         name: The argument's name, for errors.
 
+    Returns:
+        Array of shape `(count,)`, or `None`.
+
     Raises:
         ValueError: If a weight is missing, negative or not a finite number,
-            or so large or small that float32 could not sum it.
+            or so large or small that float32 could not sum it, or if all
+            weights are 0.
     """
+    weight = _batch_weight(weight, count, name)
+    if weight is not None and not weight.any():
+        raise ValueError(_NO_WEIGHT.format(name=name))
+    return weight
+
+
+def check_seen(seen, name):
+    """Refuses data whose weights turn out to be all 0.
+
+    Args:
+        seen: The sum of the weights of all examples.
+        name: The name of the data, for the error.
+
+    Raises:
+        ValueError: If it is 0.
+    """
+    if not seen:
+        raise ValueError(_NO_WEIGHT.format(name=f"sample_weight` of `{name}"))
+
+
+def _batch_weight(weight, count, name="sample_weight"):
+    """`check_weight` of a part of the data, whose weights may all be 0."""
     if weight is None:
-        return
-    weight = np.asarray(weight)
+        return None
+    weight = _numbers(checks.from_frame(name, weight))
     if weight.shape != (count,) or weight.dtype.kind not in "fbui":
         raise ValueError(
             f"`{name}` must have a number for each example, shape ({count},). "
@@ -128,6 +158,7 @@ def check_weight(weight, count, name="sample_weight"):
             f"be summed. Received: {name} from {positive.min()} to "
             f"{positive.max()}"
         )
+    return weight
 
 
 def states(x, units, batch_size, name="v"):
@@ -148,7 +179,7 @@ def states(x, units, batch_size, name="v"):
     """
     check(x, units, name)
     if not is_dataset(x):
-        x = np.asarray(x)
+        x = array(x, units, name)
         units.check_states(x, name)
         batches = [x]
     elif x.cardinality() == tf.data.INFINITE_CARDINALITY:
@@ -171,12 +202,14 @@ def batches_of(dataset, units, name):
             units.check(v, f"a batch of {name}")
             if isinstance(batch, tuple) and len(batch) == 3:
                 weight = batch[2].numpy()
-                check_weight(weight, len(v))
+                _batch_weight(weight, len(v))
             yield v, weight
 
 
 def array(x, units, name):
     """Examples as an array whose shape and values are not checked yet."""
+    checks.dense(name, x)
+    x = checks.from_frame(name, x)
     try:
         if not hasattr(x, "__array__"):
             raise TypeError
@@ -204,6 +237,8 @@ def array(x, units, name):
 def moments(x, units, name="x", sample_weight=None):
     """Mean and variance of the examples, E[x] and E[x^2] - E[x]^2.
 
+    Data of a scale that the units cannot learn are refused here.
+
     With E[x] = sum_i w_i x_i / sum_i w_i.
 
     Args:
@@ -225,9 +260,9 @@ def moments(x, units, name="x", sample_weight=None):
     if is_dataset(x):
         batches = batches_of(x.take(_MEAN_BATCHES), units, name)
     else:
-        check_weight(sample_weight, len(x))
-        batches = [(np.asarray(x), sample_weight)]
-    total, squares, count = 0.0, 0.0, 0.0
+        sample_weight = check_weight(sample_weight, len(x))
+        batches = [(array(x, units, name), sample_weight)]
+    total, squares, count, are_bits = 0.0, 0.0, 0.0, True
     for v, weight in batches:
         weight = (
             np.ones(len(v)) if weight is None else np.asarray(weight, "float64")
@@ -237,14 +272,14 @@ def moments(x, units, name="x", sample_weight=None):
             rows = v[part].astype("float64")
             total = total + weight[part] @ rows
             squares = squares + weight[part] @ np.square(rows)
+            are_bits = are_bits & ((rows == 0) | (rows == 1)).all(axis=0)
         count += weight.sum()
     if not count:
-        raise ValueError(
-            "`sample_weight` must be positive for some of the examples. "
-            "Received: sample_weight=0 for all"
-        )
+        raise ValueError(_NO_WEIGHT.format(name="sample_weight"))
     mean = total / count
-    return mean, np.maximum(squares / count - np.square(mean), 0.0)
+    variance = np.maximum(squares / count - np.square(mean), 0.0)
+    units.check_scale(Columns(mean, variance, are_bits), name)
+    return mean, variance
 
 
 def check_structure(dataset, name):
@@ -421,6 +456,14 @@ def _joined(dataset, units, count, name):
 
 def _examples(batch):
     return batch[0] if isinstance(batch, tuple) else batch
+
+
+def _numbers(values):
+    """Numbers as an array; of what is none, `check_weight` says so."""
+    try:
+        return np.asarray(values)
+    except ValueError:  # Lists of several lengths.
+        return np.array(None)
 
 
 def _array(x, units, name):

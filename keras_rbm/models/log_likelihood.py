@@ -137,7 +137,13 @@ def scores(machine, v):
 
 
 def pseudo_log_likelihood(machine, v):
-    """sum_i log p(v_i | v_-i) of all examples, in the machine's dtype."""
+    """sum_i log p(v_i | v_-i) of all examples, in the machine's dtype.
+
+    Densities, of real units, are computed in float64.
+    """
+    if likelihood.has_density(machine.visible, machine.hidden):
+        machine = machine_lib.cast(machine, "float64")
+        return by_batch(_pseudo_density, machine, v)
     return by_batch(_pseudo, machine, v).astype("float64")
 
 
@@ -252,6 +258,11 @@ def _free_energy(machine, v):
 @compiled
 def _pseudo(machine, v):
     return likelihood.pseudo_log_likelihood(machine, v)
+
+
+@compiled
+def _pseudo_density(machine, v):
+    return likelihood.pseudo_log_density(machine, v)
 
 
 @compiled

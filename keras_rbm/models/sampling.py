@@ -10,6 +10,7 @@ from keras_rbm import checks, gibbs, random
 from keras_rbm.compiled import compiled
 from keras_rbm.models import examples
 from keras_rbm.random import Use
+from keras_rbm.units import Composite
 
 
 def stream(seed, use):
@@ -30,7 +31,8 @@ def check_parameters(machine):
         machine: A `Machine`.
 
     Raises:
-        ValueError: If its parameters are not finite.
+        ValueError: If its parameters are not finite, or it is not
+            normalizable.
     """
     for x in tf.nest.flatten(machine[2:5]):
         if not np.isfinite(tf.cast(x, "float64")).all():
@@ -39,6 +41,72 @@ def check_parameters(machine):
                 "has its training diverged? Received: parameters that hold "
                 "NaN or infinity"
             )
+    check_kernel(machine)
+
+
+def check_kernel(machine):
+    """Refuses a machine whose exp(-E) has no integral.
+
+    With curvatures c and d of the energies of both sides far out, it has one
+    where the largest singular value of beta w_ij / sqrt(c_i d_j) is less than
+    1. Constraints keep the kernel that small while it learns; weights that
+    are assigned can be of any size. Bounded units do not count, and a
+    negative w does not where both units are positive.
+
+    Args:
+        machine: A `Machine` with finite parameters.
+
+    Raises:
+        ValueError: If it is not so.
+    """
+    sides = [
+        _far_out(machine.visible, machine.visible_params),
+        _far_out(machine.hidden, machine.hidden_params),
+    ]
+    if any(np.isinf(curvature).all() for curvature, _ in sides):
+        return
+    (c, v_is_positive), (d, h_is_positive) = sides
+    coupling = np.asarray(tf.cast(machine.kernel, "float64"))
+    coupling = np.asarray(machine.beta) * coupling / np.sqrt(np.outer(c, d))
+    both = np.outer(v_is_positive, h_is_positive)
+    coupling = np.where(both, np.maximum(coupling, 0.0), coupling)
+    if np.linalg.norm(coupling) < 1:  # Which the largest one cannot exceed.
+        return
+    largest = np.linalg.norm(coupling, 2)
+    if largest >= 1:
+        raise ValueError(
+            "The model must be normalizable to be sampled from: its kernel "
+            "outweighs the precisions, exp(-E) grows without bound, and a "
+            "chain runs away. Assign a smaller kernel, such as what "
+            "`SpectralBound` makes of it. "
+            "Received: a kernel whose largest singular value, relative to the "
+            f"precisions, is {largest:.3g}; it must be less than 1"
+        )
+
+
+def _far_out(units, params):
+    """Curvatures of the energy far out, infinite of bounded columns.
+
+    Args:
+        units: `Units`.
+        params: Their parameters.
+
+    Returns:
+        Two arrays of shape `(width,)`: the curvatures, and whether values are
+        never negative.
+    """
+    if isinstance(units, Composite):
+        parts = [_far_out(*part) for part in units.with_params(params)]
+        curvatures, positive = zip(*parts, strict=True)
+        return np.concatenate(curvatures), np.concatenate(positive)
+    curvature = params.get("precision", units.least_curvature())
+    low, high = np.asarray(units.support, "float64")
+    if np.isfinite([low, high]).all():
+        curvature = np.inf
+    return (
+        np.broadcast_to(np.asarray(curvature, "float64"), units.width),
+        np.broadcast_to(low >= 0, units.width),
+    )
 
 
 def without_inputs(machine, num_samples, stream):

@@ -66,6 +66,10 @@ class Trainer(keras.Model, abc.ABC):
         """
 
     @abc.abstractmethod
+    def check_to_sample(self) -> None:
+        """Refuses a model whose chains would run away."""
+
+    @abc.abstractmethod
     def gradient_step(
         self, data: Any, seed: Tensor | None = None
     ) -> list[Tensor | None]:
@@ -246,7 +250,7 @@ class Trainer(keras.Model, abc.ABC):
                 stops at once). Each batch of a data set is checked before it
                 is used.
         """
-        x, y = self.layout.joined(x, y)
+        x, y = self.layout.joined(checks.from_frame("x", x), y)
         given = _arguments(super().fit, x, y, *args, **kwargs)
         _set_budget(given, updates)
         if given.get("validation_data") is not None:
@@ -402,13 +406,18 @@ class Trainer(keras.Model, abc.ABC):
         if kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked them.
             given = _arguments(super().evaluate, x, y, *args, **kwargs)
             with examples.reported("validation_data"), averaged_weights(self):
-                return super().evaluate(**given)
-        x, y = self.layout.joined(x, y)
+                found = super().evaluate(**given)
+            examples.check_seen(self._weight_seen(), "validation_data")
+            return found
+        x, y = self.layout.joined(checks.from_frame("x", x), y)
         given = _arguments(super().evaluate, x, y, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
-        _check_weight(given.get("sample_weight"), x)
+        _check_weight(given, x)
+        self.check_to_sample()
         with examples.reported("x"):
-            return super().evaluate(**given)
+            found = super().evaluate(**given)
+        examples.check_seen(self._weight_seen(), "x")
+        return found
 
     def predict(self, x: Examples, *args, **kwargs) -> np.ndarray:
         """What a call returns, of all of `x`: `keras.Model.predict`.
@@ -416,10 +425,15 @@ class Trainer(keras.Model, abc.ABC):
         Raises:
             ValueError: If the data cannot be states of the visible units.
         """
+        x = checks.from_frame("x", x)
         given = _arguments(super().predict, x, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
         with examples.reported("x"):
             return super().predict(**given)
+
+    def _weight_seen(self):
+        """The weight of all examples that the metrics have seen."""
+        return keras.ops.convert_to_numpy(self.metrics[0].count)
 
     def _checked_data(self, x, steps):
         """Data for Keras: those of a data set are checked as they come."""
@@ -589,13 +603,17 @@ def _check_data(given, units):
     x, validation = given["x"], given.get("validation_data")
     examples.check_end(x, "x", given.get("steps_per_epoch"), "steps_per_epoch")
     examples.check(x, units, "x")
-    _check_weight(given.get("sample_weight"), x)
+    _check_weight(given, x)
     if isinstance(validation, tuple | list):
         v, *rest = validation
+        v = checks.from_frame("validation_data", v)
         examples.check(v, units, "validation_data")
-        _check_weight(rest[1] if len(rest) == 2 else None, v)
-        if len(rest) == 2 and rest[0] is None:
-            given["validation_data"] = (v, _no_targets(v), rest[1])
+        if len(rest) == 2:
+            y, weight = rest
+            if not examples.is_dataset(v):
+                weight = examples.check_weight(weight, len(v))
+            rest = (_no_targets(v) if y is None else y, weight)
+        given["validation_data"] = (v, *rest)
     elif validation is not None:
         examples.check_end(
             validation,
@@ -603,15 +621,18 @@ def _check_data(given, units):
             given.get("validation_steps"),
             "validation_steps",
         )
+        validation = checks.from_frame("validation_data", validation)
+        given["validation_data"] = validation
         examples.check(validation, units, "validation_data")
         if examples.is_dataset(validation):
             given["validation_data"] = examples.guarded(validation, units)
 
 
-def _check_weight(weight, x):
+def _check_weight(given, x):
     """Checks the weights of examples; those of a data set are its own."""
-    if not examples.is_dataset(x):
-        examples.check_weight(weight, len(x))
+    if not examples.is_dataset(x) and given.get("sample_weight") is not None:
+        weight = examples.check_weight(given["sample_weight"], len(x))
+        given["sample_weight"] = weight
 
 
 def _no_targets(x):

@@ -1,11 +1,17 @@
 """Weights of a model: the optimizer's average of them, and divergence."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+
+# Hidden means hardly vary where nearly all of them have a smaller standard
+# deviation over so many examples at least.
+_LEAST_DEVIATION, _MOST_DEAD, _FEWEST_ROWS = 1e-3, 0.99, 20
 
 
 def constrain(variables):
@@ -51,6 +57,58 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     finally:
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
+
+
+def warn_of_dead_units(means: Any, name: str) -> None:
+    """Warns where hidden units say hardly anything of the examples.
+
+    Args:
+        means: Array of shape `(examples, hidden.width)`, E[h | v] of some
+            examples that differ.
+        name: What to call the model.
+    """
+    means = ops.convert_to_numpy(ops.cast(means, "float64"))
+    if len(means) < _FEWEST_ROWS or not np.isfinite(means).all():
+        return
+    deviations = means.std(axis=0)
+    if (deviations < _LEAST_DEVIATION).mean() < _MOST_DEAD:
+        return
+    size = np.abs(means).mean()
+    cause = (
+        "they are near 0 or 1 for all of them, as after steps that were too "
+        "large: lower the learning rate, or train a new model with centring"
+        if deviations.max() == 0
+        or ((means < 0.02) | (means > 0.98)).mean() > 0.5
+        else "the weights are still small, as after too few updates or steps "
+        "that are too small: train for more epochs, take smaller batches, or "
+        "raise the learning rate"
+    )
+    warnings.warn(
+        f"The hidden means of {name} hardly vary over the examples (standard "
+        f"deviations up to {deviations.max():.2g}, mean {size:.2g}), so that "
+        f"they are of no use as features: {cause}.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def check_path_to_save(path, zipped=None):
+    """Refuses a file of another format than `.keras`, before it is written.
+
+    Args:
+        path: What `save` is given.
+        zipped: The same; `False` writes a folder, which may have any name.
+
+    Raises:
+        ValueError: If Keras would write HDF5, or nothing.
+    """
+    if zipped is not False and not str(path).endswith(".keras"):
+        raise ValueError(
+            "`filepath` must end in .keras, the one format that holds all of "
+            "a model; its weights alone go to a file that ends in .weights.h5, "
+            "by `save_weights`. Received: "
+            f"filepath={str(path)!r}"
+        )
 
 
 def is_finite(model):

@@ -9,7 +9,15 @@ import tensorflow as tf
 from keras import ops
 
 from keras_rbm import checks, gibbs
-from keras_rbm.models import RBM, MachineModel, examples, sampling, serving
+from keras_rbm.models import (
+    RBM,
+    MachineModel,
+    examples,
+    sampling,
+    serving,
+    summary,
+)
+from keras_rbm.models.weights import check_path_to_save
 from keras_rbm.networks import pretraining
 from keras_rbm.random import Use
 from keras_rbm.typing import Array, Config, Path, Shape, Tensor
@@ -84,6 +92,26 @@ class DeepBeliefNetwork(keras.Model):
     def hidden(self) -> Units:
         """`Units` of the topmost layer."""
         return self.rbms[-1].hidden
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        **kwargs,
+    ) -> None:
+        """Prints a row for each weight, with its shape and its size.
+
+        Args:
+            line_length: Not used, as are `positions` and all others but
+                `print_fn`: they are those of `keras.Model.summary`.
+            positions: Not used.
+            print_fn: Function that is called with the text in place of
+                `print`.
+            **kwargs: Not used.
+        """
+        text = "\n".join(summary.lines(self))
+        (print_fn or print)(text)
 
     # Training.
 
@@ -340,7 +368,18 @@ class DeepBeliefNetwork(keras.Model):
             layers.append(serving.decoder(rbm, **options))
         return keras.Sequential(layers)
 
-    # Files for inference elsewhere.
+    # Files.
+
+    def save(
+        self,
+        filepath: Path,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs,
+    ) -> None:
+        """Writes the network to a `.keras` file: see `RBM.save`."""
+        check_path_to_save(filepath, zipped)
+        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def export(
         self,

@@ -11,7 +11,7 @@ from keras import ops
 from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.data import to_float
+from keras_rbm.data.checks import check_examples, scaled
 from keras_rbm.machine import Machine
 from keras_rbm.models import RBM
 from keras_rbm.random import Use
@@ -99,8 +99,8 @@ class LowerLayers:
         """Returns all examples after they have gone up, as one array.
 
         Args:
-            x: Array of shape `(examples, width)`, uint8 (in units of 1/255)
-                or floating.
+            x: Array of shape `(examples, width)`: bits, uint8 (in units of
+                1/255) or floating.
 
         Returns:
             Array of shape `(examples, hidden.width)`; without layers, `x`.
@@ -108,10 +108,11 @@ class LowerLayers:
         if not self.machines:
             return x
         stream = random.fold_in(self._stream, Use.LAYER_ARRAYS)
+        x = check_examples(x, "x")
         parts = [
             _up(
                 self.machines,
-                self._cast(to_float(x[first : first + _ROWS])),
+                self._cast(scaled(x[first : first + _ROWS])),
                 stream._replace(first_row=tf.constant(first)),
                 self.states,
             )

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_rbm import callbacks as callbacks_lib
 from keras_rbm import checks, data, schedules
 from keras_rbm.models import RBM
+from keras_rbm.models.weights import warn_of_dead_units
 from keras_rbm.networks.lower_layers import LowerLayers
 from keras_rbm.typing import (
     Binarize,
@@ -24,6 +25,8 @@ from keras_rbm.typing import (
 )
 
 _VALIDATION_BATCH = 1000
+# How long each layer learns where nothing else is said.
+_LEAST_EPOCHS, _LEAST_UPDATES = 10, 5000
 # Updates in one call of the compiled function, at most.
 _MOST_STEPS_PER_EXECUTION = 50
 
@@ -31,7 +34,7 @@ _MOST_STEPS_PER_EXECUTION = 50
 def pretrain(
     network: Any,
     x: Examples,
-    epochs: int | Sequence[int] = 10,
+    epochs: int | Sequence[int] | None = None,
     optimizer: MakeOptimizer = keras.optimizers.SGD,
     learning_rate: LearningRate | Sequence[LearningRate] = 0.05,
     batch_size: int = 100,
@@ -53,10 +56,13 @@ def pretrain(
 
     Args:
         network: A `DeepBeliefNetwork`.
-        x: Array of shape `(examples, visible.width)`, uint8 (in units of
-            1/255) or floating, or a `tf.data.Dataset` of batches, shuffled
+        x: Array of shape `(examples, visible.width)`: bits, uint8 (in units
+            of 1/255) or floating; or a `tf.data.Dataset` of batches, shuffled
             already, which each layer begins anew.
         epochs: Number of epochs; here and below a list has one for each layer.
+            `None` for 10, or for as many as make 5,000 updates of a layer,
+            where those are more: fewer leave the layers of small data where
+            they started.
         optimizer: Function of a `learning_rate` that returns a Keras
             optimizer, such as its class.
         learning_rate: Number, Keras schedule, or function of the number of
@@ -100,10 +106,6 @@ def pretrain(
         Larochelle (2007), "Greedy layer-wise training of deep networks".
     """
     rbms = network.rbms
-    epochs = [
-        checks.positive_integer("epochs", n)
-        for n in one_per_layer("epochs", epochs, len(rbms))
-    ]
     rates = one_per_layer("learning_rate", learning_rate, len(rbms))
     if not callable(optimizer):
         raise ValueError(
@@ -118,6 +120,12 @@ def pretrain(
         check_finished_layers("directory", directory, paths)
     batches_of = _batches_of(x, batch_size, binarize, seed, cache)
     steps = _steps(x, batch_size, steps_per_epoch)
+    if epochs is None:
+        epochs = max(_LEAST_EPOCHS, -(-_LEAST_UPDATES // steps))
+    epochs = [
+        checks.positive_integer("epochs", n)
+        for n in one_per_layer("epochs", epochs, len(rbms))
+    ]
     if not isinstance(validation_data, tf.data.Dataset | None):
         validation_data = data.in_order(
             validation_data, _VALIDATION_BATCH, binarize, seed
@@ -156,6 +164,9 @@ def pretrain(
             verbose=0,
         )
         histories.append(history)
+        for batch in batches.take(1):
+            batch = batch[0] if isinstance(batch, tuple) else batch
+            warn_of_dead_units(rbm.predict_hidden(batch), layer)
         if path:
             _save(rbm, path)
     return histories

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_rbm.chains import ExactChain, NoChain, PersistentChain
 from keras_rbm.compiled import compiled
 from keras_rbm.models import RBM, compiled_loop
 from keras_rbm.sklearn import rows
@@ -16,6 +17,8 @@ from keras_rbm.sklearn import rows
 # Numbers in a block of batches, and the most batches in one. A call costs some
 # milliseconds besides its updates.
 _BLOCK, _MOST = 2**22, 500
+# Rows that the batch of `update` is filled up to, and numbers in them.
+_ROWS, _FILLED = 1024, 2**20
 # The largest kernel, in numbers, of a model whose copy is kept.
 _KEPT = 2**22
 # What a compiled program does not depend on.
@@ -58,8 +61,24 @@ def update(model, x):
         model: A compiled `RBM` whose optimizer is built.
         x: Array or CSR matrix of shape `(examples, visible.width)`.
     """
-    block = rows.dense(x, slice(None)).astype("float32")[None]
-    _updates_of(model)(model, block, 1)
+    v = rows.dense(x, slice(None)).astype("float32")
+    # Those whose samples do not depend on the rows of the batch.
+    if not isinstance(model.chain, PersistentChain | ExactChain | NoChain):
+        _updates_of(model)(model, v[None], 1)
+        return
+    # Filled up by rows of weight 0: other shapes would be compiled anew.
+    count, width = v.shape
+    whole = max(1, min(_ROWS, _FILLED // width))
+    while whole < count:
+        whole *= 2
+    block = np.zeros((whole, width), "float32")
+    block[:count] = v
+    block[count:] = v[0]  # A state of the units, whatever these are.
+    # The weight of an example is divided by the number of rows, `whole`.
+    weight = np.zeros(whole, "float32")
+    weight[:count] = np.float32(whole) / np.float32(count)
+    batch = (block[None], np.zeros_like(weight)[None], weight[None])
+    _updates_of(model)(model, batch, 1)
 
 
 def _updates_of(model):
@@ -94,7 +113,7 @@ class _Updates:
         with self._lock:
             values = self._run(
                 values,
-                ops.convert_to_tensor(block),
+                keras.tree.map_structure(ops.convert_to_tensor, block),
                 ops.array(count),
                 ops.array(model.seed, "uint64"),
             )

@@ -21,7 +21,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.compiled import compiled
 from keras_rbm.models import RBM
-from keras_rbm.models.weights import check_finite
+from keras_rbm.models.weights import check_finite, warn_of_dead_units
 from keras_rbm.sklearn import rows, training
 from keras_rbm.units import Units
 
@@ -179,13 +179,20 @@ class RBMTransformer(
                     f"pseudo-likelihood = {score:.2f}, time = {seconds:.2f}s"
                 )
         check_finite(self.model_)
+        if self.n_iter:
+            _, some = next(rows.parts(X))
+            means = machine_lib.hidden_mean(self._machine(X), some)
+            warn_of_dead_units(means, type(self).__name__)
         return self
 
     def partial_fit(self, X: rows.Rows, y: Any = None) -> Self:
         """Makes one update, with all examples as its batch.
 
-        The first call starts the model from these examples. Each number of
-        examples is compiled once, so that it pays to have few.
+        The first call starts the model from these examples. One program is
+        compiled for all numbers of examples up to 1,000 (fewer of wide
+        examples, and twice as many each time for more); with a chain that
+        starts from the batch, such as ContrastiveDivergence, each number has
+        its own.
 
         Args:
             X: Array or sparse matrix of shape `(examples, features)`.
@@ -414,9 +421,10 @@ def _chain(chain, num_chains):
 
 def _dataset(x, clipped):
     """The examples in so few batches that all of them are looked at."""
+    size = max(rows.in_part(x), -(-x.shape[0] // _PARTS))
 
     def parts():
-        for _, part in rows.parts(x, max(1000, -(-x.shape[0] // _PARTS))):
+        for _, part in rows.parts(x, size):
             yield np.clip(part, 0, 1) if clipped else part
 
     shape = (None, x.shape[1])

@@ -12,6 +12,7 @@ from keras_rbm import random
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter, Units
+from keras_rbm.units.domain import Columns
 from keras_rbm.units.sites import Sites
 
 
@@ -113,6 +114,12 @@ class Composite(Units):
         parts = zip(self.parts, self.columns, strict=True)
         return xp.concatenate([p.fits(x[:, c], xp) for p, c in parts], axis=1)
 
+    def check_scale(self, columns: Columns, name: str = "x") -> None:
+        for part, own in zip(self.parts, self.columns, strict=True):
+            arrays = (x[own] for x in columns[:3])
+            first = columns.first + own.start
+            part.check_scale(Columns(*arrays, first), name)
+
     def parameters(self) -> dict[str, Parameter]:
         own = [part.parameters() for part in self.parts]
         joined = {"bias": Parameter((self.width,))}
@@ -171,6 +178,10 @@ class Composite(Units):
             part.start_parameters(*moments, inverse_temperature)
             for part, moments in self._split(mean, variance)
         )
+
+    def with_params(self, params: Params) -> list[tuple[Units, Params]]:
+        """Each part, with its own of the parameters."""
+        return [(part, own) for part, (own,) in self._split(params)]
 
     def get_config(self) -> Config:
         serialize = keras.saving.serialize_keras_object

@@ -1,6 +1,6 @@
 """Which values units take, and which data they can stand for."""
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from keras import ops
@@ -9,6 +9,23 @@ from keras_rbm import checks
 from keras_rbm.typing import Array, Config, Tensor
 from keras_rbm.units import data_checks
 from keras_rbm.units.sites import Sites
+
+
+class Columns(NamedTuple):
+    """What there is to know of the columns of data, to check their scale.
+
+    Attributes:
+        mean: Array of shape `(width,)`.
+        variance: The same.
+        are_bits: Booleans of the same shape: whether a column holds 0 and 1
+            alone.
+        first: The number of the first column in the data.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    are_bits: np.ndarray
+    first: int = 0
 
 
 class Domain:
@@ -126,6 +143,20 @@ class Domain:
         """
         self.check(x, name)
         data_checks.check_states(self, x, name)
+
+    def check_scale(self, columns: Columns, name: str = "x") -> None:
+        """Checks that data are of a scale that these units can learn.
+
+        Data can be states of units and still be meant for others, such as
+        bits for `Spin`. Training looks once, at all of them.
+
+        Args:
+            columns: `Columns` of the data.
+            name: What to call the data in an error.
+
+        Raises:
+            ValueError: If they are not; a column is named, and the way out.
+        """
 
     @property
     def description(self) -> str:

@@ -3,12 +3,17 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_rbm import random
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
+from keras_rbm.units.domain import Columns
 from keras_rbm.units.precision import Quadratic
+
+# How far from standardized data may be, in deviations: docs/design.md.
+_LEAST_DEVIATIONS, _MOST_DEVIATIONS, _MOST_MEAN = 0.01, 10.0, 10.0
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -33,6 +38,38 @@ class Gaussian(Quadratic):
     """
 
     activation = "linear"
+
+    def check_scale(self, columns: Columns, name: str = "x") -> None:
+        """Refuses columns that are far from standardized.
+
+        The deviation must be from 0.01 to 10 times that of a unit of
+        precision 1 (or of the precision that is fixed), and the mean within
+        10 deviations. A smaller `minimum_precision` allows larger deviations.
+        Columns that are constant are left alone.
+        """
+        unit = 1.0 / math.sqrt(self.precision or 1.0)
+        most = _MOST_DEVIATIONS * unit
+        if self.precision is None:
+            most = max(most, 1.0 / math.sqrt(self.minimum_precision))
+        mean, deviation = columns.mean, np.sqrt(columns.variance)
+        # What is left of the variance of a constant is rounding.
+        varies = deviation > 1e-6 * np.abs(mean)
+        wrong = varies & (
+            (deviation > most)
+            | (deviation < _LEAST_DEVIATIONS * unit)
+            | (np.abs(mean) > _MOST_MEAN * deviation)
+        )
+        if wrong.any():
+            column = int(np.argmax(wrong))
+            factor = "" if unit == 1.0 else f" * {unit:g}"
+            raise ValueError(
+                f"`{name}` must be standardized for Gaussian units, each "
+                f"column to mean 0 and deviation {unit:g}; {wrong.sum()} of "
+                f"{wrong.size} columns are far from it. Pass `({name} - "
+                f"{name}.mean(axis=0)) / {name}.std(axis=0){factor}`. "
+                f"Received: {name}[:, {columns.first + column}] with mean "
+                f"{mean[column]:.4g} and deviation {deviation[column]:.4g}"
+            )
 
     def affine(self, kernel: Array, params: Params) -> tuple[Tensor, Tensor]:
         """Both divided by the precision, as in `mean`."""

@@ -63,6 +63,10 @@ class Sites(NamedTuple):
         if np.array_equal(self.states, np.eye(self.columns)):
             return ops.argmax(block, axis=-1)
         states = ops.cast(self.states, x.dtype)
+        if self.states.shape == (2, 1):  # The same, without an axis more.
+            first = ops.square(block[:, :, 0] - states[0, 0])
+            second = ops.square(block[:, :, 0] - states[1, 0])
+            return ops.cast(second < first, "int32")
         return ops.argmin(
             sum(
                 ops.square(block[:, :, column, None] - states[:, column])
@@ -74,5 +78,7 @@ class Sites(NamedTuple):
     def nearest(self, x):
         """The nearest states, `(batch, size * columns)`."""
         states = ops.cast(self.states, x.dtype)
+        if self.states.shape == (2, 1):
+            return ops.where(self.own(x) == 1, states[1, 0], states[0, 0])
         chosen = ops.take(states, self.own(x), axis=0)
         return ops.reshape(chosen, (-1, self.size * self.columns))

@@ -81,6 +81,22 @@ class Softmax(Termwise):
         whole = (distance <= _TOLERANCE) | ~all_inside
         return inside & xp.repeat(whole[:, :, 0], self.categories, axis=1)
 
+    def check(self, x: Array, name: str = "x") -> None:
+        """`Units.check`, with the way from integer categories to one-hot."""
+        x = np.asarray(x)
+        shape = x.shape[1:] == (self.size,)
+        if shape and len(x) and x.dtype.kind in "fui":
+            whole = (x >= 0) & (x < self.categories) & (x == np.floor(x))
+            if whole.all():
+                raise ValueError(
+                    f"`{name}` must be one-hot, {self.categories} columns for "
+                    "each site. Integer categories become so by "
+                    f"keras_rbm.data.one_hot({name}, {self.categories}). "
+                    f"Received: {name}.shape={x.shape}, with integers from "
+                    f"{x.min()} to {x.max()}"
+                )
+        super().check(x, name)
+
     def parameters(self) -> dict[str, Parameter]:
         return {"bias": Parameter((self.width,))}
 

@@ -1,12 +1,14 @@
 """Units that are up or down."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_rbm import random
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.base import Parameter
+from keras_rbm.units.domain import Columns
 from keras_rbm.units.termwise import Termwise
 
 
@@ -28,6 +30,16 @@ class Spin(Termwise):
     support = (-1.0, 1.0)
     states = (-1.0, 1.0)
     activation = "tanh"
+
+    def check_scale(self, columns: Columns, name: str = "x") -> None:
+        """Refuses bits: 0 and 1 in all columns, and not all of them 1."""
+        if columns.are_bits.all() and (columns.mean < 1).any():
+            column = columns.first + int(np.argmax(columns.mean < 1))
+            raise ValueError(
+                f"`{name}` must hold spins, -1 and 1; it holds 0 and 1 alone, "
+                "which are bits. Convert them by `2 * x - 1`, or take "
+                f"Bernoulli units. Received: {name}[:, {column}] of 0 and 1"
+            )
 
     def parameters(self) -> dict[str, Parameter]:
         return {"bias": Parameter((self.size,))}

@@ -185,3 +185,23 @@ def test_wrong_types_and_values(refused, name, value):
 )
 def test_what_is_no_config(refused, content):
     refused(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "used"),
+    [
+        ("run.data = @mnist()", True),
+        ("run.data = @categorical()\ncategorical.data = @mnist()", True),
+        ("data = @mnist()\nrun.data = %data", True),
+        ("run.data = @digits()", False),
+        ("run.data = @arrays()\narrays.name = 'mnist'", False),
+    ],
+)
+def test_a_data_dir_that_nothing_reads_is_refused(reading, text, used):
+    reading(text)
+    configuration.check_data_dir(gin, "mine.gin", None)
+    if used:
+        configuration.check_data_dir(gin, "mine.gin", "/data")
+        return
+    with pytest.raises(ValueError, match=r"--data_dir must be left out"):
+        configuration.check_data_dir(gin, "mine.gin", "/data")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_rbm import data
+from keras_rbm import Softmax, data
 from keras_rbm.data import Data
 
 
@@ -39,3 +39,26 @@ def test_only_intensities():
         data.categorical(Data("x", np.full((3, 3), 1.5, "float32")))
     with pytest.raises(ValueError, match="`data` must be intensities"):
         data.categorical(data.whitened(data.digits()))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float32"])
+def test_integers_become_one_hot_side_by_side(dtype):
+    x = np.array([[0, 2], [1, 1]])
+    hot = data.one_hot(x.astype(dtype), 3)
+    assert hot.dtype == np.float32
+    np.testing.assert_array_equal(hot, [[1, 0, 0, 0, 0, 1], [0, 1, 0, 0, 1, 0]])
+    Softmax(2, 3).check_states(hot)
+    np.testing.assert_array_equal(data.one_hot([1, 0], 2), [[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize("value", [-1, 3, 0.5, np.nan])
+def test_other_categories_are_named(value):
+    x = np.zeros((2, 3))
+    x[1, 2] = value
+    with pytest.raises(ValueError, match=r"from 0 to 2; 1 of 6.*x\[1, 2\]="):
+        data.one_hot(x, 3)
+
+
+def test_words_are_no_categories():
+    with pytest.raises(ValueError, match=r"`x` must hold integers, of shape"):
+        data.one_hot([["a", "b"]], 3)

@@ -20,9 +20,31 @@ def test_to_float_scales_uint8_and_leaves_floats():
     assert to_float(y.astype(np.float64)).dtype == np.float32
 
 
-@pytest.mark.parametrize("dtype", [bool, np.int64, np.uint16, complex, str])
+BITS = np.random.default_rng(0).integers(0, 2, (5, 4))
+
+
+@pytest.mark.parametrize(
+    "dtype", [bool, np.uint8, np.int8, np.uint16, np.int64]
+)
+def test_bits_are_bits_in_every_type(dtype):
+    for x in (
+        to_float(BITS.astype(dtype)),
+        check_examples(BITS.astype(dtype), "x"),
+    ):
+        assert x.dtype == np.float32
+        np.testing.assert_array_equal(x, BITS)
+
+
+def test_a_single_value_above_1_makes_uint8_intensities():
+    x = BITS.astype(np.uint8)
+    x[0, 0] = 2
+    assert check_examples(x, "x") is x
+    assert to_float(x).max() == np.float32(2) / np.float32(255)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint16, complex, str])
 def test_other_types_are_refused(dtype):
-    x = np.zeros((2, 3), dtype)
+    x = np.full((2, 3), 2).astype(dtype)
     with pytest.raises(ValueError, match=r"Argument `x` must be of type uint8"):
         to_float(x)
     with pytest.raises(ValueError, match=r"Received: x.dtype="):

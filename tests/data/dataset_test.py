@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from keras_rbm.data import Data, Picture, split
 
@@ -49,12 +50,34 @@ def test_image_shape_must_fit():
         Data("mine", np.ones((4, 6)), image_shape=(2, 2))
 
 
-def test_binary_uint8_is_refused_unless_another_split_tells():
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
+def test_bits_are_bits_unless_another_split_tells(dtype):
+    binary = np.eye(4).astype(dtype)
+    data = Data("mine", binary, test=binary[:2])
+    assert data.train.dtype == data.test.dtype == np.float32
+    np.testing.assert_array_equal(data.train, binary)
+    np.testing.assert_array_equal(data.test, binary[:2])
+    np.testing.assert_array_equal(data.intensities(binary[:2]), binary[:2])
+
+
+def test_uint8_beside_intensities_are_dark_intensities():
     binary = np.eye(4, dtype=np.uint8)
-    with pytest.raises(ValueError, match=r"uint8 means intensities in units"):
-        Data("mine", binary, test=binary)
-    Data("mine", binary * 255, test=binary)
-    Data("dark", binary * 0)
+    data = Data("mine", binary * 255, test=binary)
+    assert data.train.dtype == np.uint8
+    np.testing.assert_array_equal(data.test, binary / np.float32(255))
+    np.testing.assert_array_equal(
+        data.intensities(binary), binary / np.float32(255)
+    )
+    assert Data("black", binary * 0).train.max() == 0
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_matrix])
+def test_sparse_matrices_are_refused_with_the_way_out(kind):
+    x = kind(np.eye(4))
+    with pytest.raises(ValueError, match=r"`x` must be dense.*x.toarray\(\)"):
+        split(x, 1)
+    with pytest.raises(ValueError, match=r"`train` must be dense.*RBMTransf"):
+        Data("mine", x)
 
 
 def test_split_keeps_the_order_without_a_seed():

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import sparse
 
 from keras_rbm.data import batches, binarized, in_order, to_float
 
@@ -217,7 +218,10 @@ def test_batches_run_inside_a_compiled_loop(intensities):
         ({"seed": 2**63}, "`seed` must be an integer from 0 to 2"),
         ({"x": np.zeros(4)}, "`x` must be a 2-D array"),
         ({"x": np.zeros((0, 4))}, "`x` must not be empty"),
-        ({"x": np.zeros((4, 4), int)}, "`x` must be of type uint8"),
+        (
+            {"x": np.full((4, 4), -1)},
+            "`x` must be of type uint8.*from -1 to -1",
+        ),
         ({"x": np.full((4, 4), np.nan)}, "`x` must be finite"),
         (
             {"x": np.full((4, 4), 1.1), "binarize": "stochastic"},
@@ -246,3 +250,23 @@ def test_more_than_all_examples_are_refused_for_training_only():
     with pytest.raises(ValueError, match=r"fewer examples than a batch.*=5"):
         batches(x, 5)
     assert len(list(in_order(x, 5))) == 1
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16])
+def test_bits_of_any_type_are_used_as_they_are(dtype):
+    x = np.random.default_rng(0).random((20, 8)) < 0.4
+    for how in ("none", "threshold", "stochastic"):
+        expected = binarized(x.astype("float32"), how, seed=3)
+        np.testing.assert_array_equal(expected, x)
+        np.testing.assert_array_equal(binarized(x.astype(dtype), how, 3), x)
+        found, wanted = (
+            take(batches(part, 5, how, seed=1), 4)
+            for part in (x.astype(dtype), x.astype("float32"))
+        )
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("function", [batches, in_order])
+def test_sparse_matrices_are_refused(function):
+    with pytest.raises(ValueError, match=r"`x` must be dense.*csr_array"):
+        function(sparse.csr_array(np.eye(4)), 2)

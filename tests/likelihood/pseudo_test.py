@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import stats
+from scipy import integrate, stats
 
-from keras_rbm import Bernoulli, random
+import keras_rbm
+from keras_rbm import Bernoulli, likelihood, random
 from keras_rbm.likelihood import (
     pseudo_log_likelihood,
     stochastic_pseudo_log_likelihood,
@@ -176,3 +177,83 @@ def test_over_all_sites_units_without_a_list_of_states_have_none():
     machine_ = machine(ORACLE)._replace(visible=Many(5))
     with pytest.raises(ValueError, match=r"list of states. Received: .*Many"):
         pseudo_log_likelihood(machine_, tf.zeros((2, 5)))
+
+
+def _integrated(rbm, v):
+    """sum_i log p(v_i | v_-i) by adaptive integration of exp(-F)."""
+    w, c = (
+        rbm.kernel.numpy().astype("float64"),
+        np.asarray(rbm.hidden_params["bias"], "float64"),
+    )
+    b, p = (
+        np.asarray(rbm.visible_params[name], "float64")
+        for name in ("bias", "precision")
+    )
+
+    def log_weight(x):
+        if isinstance(rbm.hidden, keras_rbm.Gaussian):
+            q = np.asarray(rbm.hidden_params["precision"], "float64")
+            hidden = np.sum((c + x @ w) ** 2 / (2 * q))
+        elif isinstance(rbm.hidden, keras_rbm.Spin):
+            hidden = np.logaddexp(c + x @ w, -c - x @ w).sum()
+        else:
+            hidden = np.logaddexp(0, c + x @ w).sum()
+        return hidden + b @ x - 0.5 * p @ x**2
+
+    total = 0.0
+    for i in range(len(v)):
+        own = log_weight(v)
+
+        def ratio(value, i=i, own=own):
+            x = v.copy()
+            x[i] = value
+            return np.exp(log_weight(x) - own)
+
+        area, _ = integrate.quad(
+            ratio, -40, 40, points=np.linspace(-20, 20, 41), limit=500
+        )
+        total -= np.log(area)
+    return total
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        keras_rbm.Bernoulli(4),
+        keras_rbm.Spin(4),
+        keras_rbm.Gaussian(4, precision=2.0),
+    ],
+)
+def test_densities_are_those_of_numerical_integration(hidden):
+    rng = np.random.default_rng(0)
+    rbm = keras_rbm.RBM(
+        keras_rbm.Gaussian(3),
+        hidden,
+        kernel_constraint=keras_rbm.SpectralBound(0.13),
+        seed=0,
+    )
+    real = isinstance(hidden, keras_rbm.Gaussian)
+    rbm.kernel.assign((0.2 if real else 1.5) * rng.standard_normal((3, 4)))
+    rbm.visible_params["bias"].assign(rng.standard_normal(3))
+    rbm.visible_params["precision"].assign([0.5, 1.0, 4.0])
+    rbm.hidden_params["bias"].assign(rng.standard_normal(4))
+    assert rbm.has_pseudo_likelihood
+    v = rng.standard_normal((5, 3)).astype("float32")
+    found = rbm.pseudo_log_likelihood(v)
+    assert found.dtype == np.float64
+    expected = [_integrated(rbm, x.astype("float64")) for x in v]
+    # The error that scipy's rule aims at, of three sites.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3 * 1.5e-8)
+
+
+def test_densities_of_other_hidden_units_are_refused():
+    rbm = keras_rbm.RBM(
+        keras_rbm.Gaussian(3),
+        keras_rbm.ReLU(2, precision=1.0),
+        kernel_constraint=keras_rbm.SpectralBound(0.09),
+    )
+    assert not rbm.has_pseudo_likelihood
+    with pytest.raises(ValueError, match=r"list of states"):
+        rbm.pseudo_log_likelihood(np.zeros((1, 3), "float32"))
+    with pytest.raises(ValueError, match=r"bounded or Gaussian"):
+        likelihood.pseudo_log_density(rbm.machine(), np.zeros((1, 3)))

@@ -471,3 +471,56 @@ def test_it_learns_to_classify_and_to_draw_a_class():
     )
     wrong = np.abs(np.asarray(hot) - patterns[2]).mean()
     assert abs(wrong - 0.5) < 4 * 0.5 / np.sqrt(1200)
+
+
+CLASS_WEIGHT = {0: 1.0, 1: 5.0}  # The third class has 1.
+FACTORS = np.array([1.0, 5.0, 1.0], "float32")[Y]
+
+
+def _fitted(x, y=None, **kwargs):
+    model = model_of()
+    history = model.fit(x, y, batch_size=8, shuffle=False, verbose=0, **kwargs)
+    return [v.numpy() for v in model.trainable_variables], history.history
+
+
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 2, 24)])
+@pytest.mark.parametrize("x", [(X, Y), (X, np.eye(CLASSES)[Y]), (ROWS,)])
+def test_class_weights_multiply_those_of_the_examples(x, weight):
+    expected, _ = _fitted(
+        ROWS, sample_weight=FACTORS if weight is None else FACTORS * weight
+    )
+    given = {} if weight is None else {"sample_weight": weight}
+    found, _ = _fitted(*x, class_weight=CLASS_WEIGHT, **given)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_class_weights_of_data_sets():
+    expected, _ = _fitted(ROWS, sample_weight=FACTORS)
+    for dataset in (batches(X, Y, size=8), batches(ROWS, size=8)):
+        model = model_of()
+        model.fit(dataset, class_weight=CLASS_WEIGHT, verbose=0)
+        for a, b in zip(model.trainable_variables, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_validation_data_have_no_class_weights():
+    expected, wanted = _fitted(
+        ROWS[:18], sample_weight=FACTORS[:18], validation_data=(X[18:], Y[18:])
+    )
+    for given in (
+        {"x": X, "y": Y, "validation_split": 0.25},
+        {"x": X[:18], "y": Y[:18], "validation_data": (X[18:], Y[18:])},
+    ):
+        found, history = _fitted(**given, class_weight=CLASS_WEIGHT)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert history["val_loss"] == wanted["val_loss"]
+
+
+@pytest.mark.parametrize(
+    "value", [{3: 1.0}, {"a": 1.0}, {0: -1.0}, {0: np.nan}, [1.0, 2.0, 3.0]]
+)
+def test_other_class_weights_are_refused(value):
+    with pytest.raises(ValueError, match=r"`class_weight` must be a dict"):
+        model_of().fit(X, Y, class_weight=value, verbose=0)

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, Bernoulli, PersistentChain
+from keras_rbm import (
+    RBM,
+    Bernoulli,
+    Composite,
+    Gaussian,
+    PersistentChain,
+    Spin,
+)
 from keras_rbm import data as data_lib
 from keras_rbm.models import examples
 from keras_rbm.models.examples import moments
@@ -391,3 +398,62 @@ def test_a_callback_is_refused_bad_data_by_evaluate(with_validation):
     validation = (data(),) if with_validation else None
     model.fit(data(), callbacks=[Look()], validation_data=validation, verbose=0)
     assert seen == [0]
+
+
+def test_bits_for_spin_units_are_refused():
+    x = np.random.default_rng(0).integers(0, 2, (20, 5)).astype("float32")
+    for units in (Spin(5), Composite(Bernoulli(2), Spin(3))):
+        with pytest.raises(ValueError, match=r"`2 \* x - 1`.*Received: x\[:, "):
+            examples.moments(x, units)
+        with pytest.raises(ValueError, match=r"must hold spins, -1 and 1"):
+            examples.moments(dataset(x), units)
+    mean, _ = examples.moments(2 * x - 1, Spin(5))
+    np.testing.assert_allclose(mean, (2 * x - 1).mean(axis=0))
+    # Means of spins, and spins that are all up, may be 0 and 1 too.
+    examples.moments(np.ones((3, 5)), Spin(5))
+    examples.moments(np.vstack([x, -x]), Spin(5))
+
+
+@pytest.mark.parametrize(
+    ("units", "scale", "shift", "fits"),
+    [
+        (Gaussian(5), 1.0, 0.0, True),
+        (Gaussian(5), 5.0, 20.0, True),
+        (Gaussian(5), 314.0, 0.0, False),
+        (Gaussian(5), 0.001, 0.0, False),
+        (Gaussian(5), 1.0, 20.0, False),
+        (Gaussian(5, precision=1e-2), 90.0, 0.0, True),
+        (Gaussian(5, precision=1e-2), 110.0, 0.0, False),
+        (Gaussian(5, minimum_precision=1e-6), 314.0, 0.0, True),
+        (Composite(Bernoulli(2), Gaussian(3)), 314.0, 0.0, False),
+    ],
+)
+def test_columns_that_are_not_standardized_are_named(units, scale, shift, fits):
+    x = np.random.default_rng(0).standard_normal((200, 5))
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    if isinstance(units, Composite):
+        x[:, :2] = x[:, :2] > 0
+    x[:, 3] = scale * x[:, 3] + shift
+    if fits:
+        examples.moments(x, units)
+        return
+    with pytest.raises(
+        ValueError,
+        match=r"standardized.*std\(axis=0\)( \* 10)?`\. Received: x\[:, 3\]",
+    ):
+        examples.moments(x, units)
+
+
+def test_constant_columns_have_no_scale():
+    x = np.random.default_rng(0).standard_normal((20, 5))
+    x[:, 1], x[:, 2] = 0.0, 314.15
+    examples.moments(x.astype("float32"), Gaussian(5))
+
+
+def test_evaluate_refuses_weights_that_leave_no_example(fresh):
+    zeros = np.zeros(48)
+    with pytest.raises(ValueError, match=r"must be positive for some"):
+        fresh.evaluate(data(), sample_weight=zeros, verbose=0)
+    with pytest.raises(ValueError, match=r"of `x` must be positive for some"):
+        fresh.evaluate(batches(data(), zeros, zeros), verbose=0)
+    assert_refused(fresh, data(), validation_data=(data(), None, zeros))

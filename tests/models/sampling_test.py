@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_rbm
 from keras_rbm import (
     RBM,
     Bernoulli,
@@ -961,3 +962,72 @@ def test_draws_that_grow_without_bound_are_refused():
     ):
         with pytest.raises(ValueError, match="chains must stay finite"):
             draw()
+
+
+def _pair(visible, hidden, kernel):
+    rbm = keras_rbm.RBM(
+        visible, hidden, kernel_constraint=keras_rbm.SpectralBound(0.9), seed=0
+    )
+    rbm.kernel.assign(kernel)
+    return rbm
+
+
+def test_what_is_not_normalizable_is_not_sampled_from(tmp_path):
+    sides = [keras_rbm.Gaussian(2, precision=1.0) for _ in range(2)]
+    rbm = _pair(*sides, 2 * np.eye(2))
+    rbm.compile("sgd")
+    v = np.zeros((3, 2), "float32")
+    v[0] = 1.0
+    mask = np.array([True, False])
+    for call in (
+        lambda: rbm.sample(2, 10, seed=0),
+        lambda: rbm.reconstruct(v),
+        lambda: rbm.denoise(v),
+        lambda: rbm.sample_hidden(v),
+        lambda: rbm.sample_visible(v),
+        lambda: rbm.inpaint(v, mask, 10),
+        lambda: rbm.predict_missing(v, mask, 10),
+        lambda: rbm.log_partition("ais"),
+        lambda: rbm.evaluate(v, verbose=0),
+        lambda: rbm.fit(v, verbose=0),
+        lambda: rbm.export(tmp_path / "model"),
+    ):
+        with pytest.raises(ValueError, match=r"normalizable.*value.* is 2;"):
+            call()
+    with pytest.raises(ValueError, match=r"not normalizable"):
+        rbm.log_partition()
+    rbm.kernel.assign(0.8 * np.eye(2))
+    rbm.sample(2, 10, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("visible", "kernel", "fits"),
+    [
+        (keras_rbm.Gaussian(2, precision=1.0), 1.01, False),
+        (keras_rbm.Gaussian(2, precision=1.0), -1.01, False),
+        (keras_rbm.Gaussian(2, precision=9.0), 2.99, True),
+        (keras_rbm.Gaussian(2, precision=9.0), 3.01, False),
+        (keras_rbm.ReLU(2, precision=1.0), 1.01, False),
+        (keras_rbm.Bernoulli(2), 100.0, True),
+        (
+            keras_rbm.Composite(
+                keras_rbm.Bernoulli(1), keras_rbm.Gaussian(1, precision=1.0)
+            ),
+            1.01,
+            False,
+        ),
+    ],
+)
+def test_which_kernels_are_normalizable(visible, kernel, fits):
+    rbm = _pair(visible, keras_rbm.Gaussian(2, precision=1.0), 0.0 * np.eye(2))
+    rbm.kernel.assign(kernel * np.eye(2))
+    if fits:
+        rbm.check_to_sample()
+        return
+    with pytest.raises(ValueError, match=r"must be normalizable"):
+        rbm.check_to_sample()
+
+
+def test_positive_units_that_inhibit_each_other_are_normalizable():
+    sides = [keras_rbm.ReLU(2, precision=1.0) for _ in range(2)]
+    _pair(*sides, -5.0 * np.eye(2)).check_to_sample()

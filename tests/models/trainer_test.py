@@ -553,3 +553,20 @@ def test_validation_split():
     assert int(model.updates) == 3
     figures = expected_figures(model, data()[36:])
     assert history["val_loss"] == [pytest.approx(figures["loss"], abs=ERROR)]
+
+
+def test_weights_may_be_lists():
+    weight = np.random.default_rng(0).random(48).tolist()
+    figures = [
+        given(ORACLE).evaluate(
+            data(), sample_weight=x, verbose=0, return_dict=True
+        )
+        for x in (weight, np.asarray(weight))
+    ]
+    assert figures[0] == figures[1]
+    given(ORACLE).fit(
+        data(),
+        sample_weight=weight,
+        validation_data=(data(), None, weight),
+        verbose=0,
+    )

@@ -2,7 +2,10 @@ import keras
 import numpy as np
 import pytest
 
+import keras_rbm
 from keras_rbm import RBM, Gaussian, SpectralBound, averaged_weights
+from keras_rbm.models.weights import warn_of_dead_units
+from keras_rbm.networks import DeepBeliefNetwork
 from tests.machines import data, oracle_of, rbm, rounding
 from tests.oracle import Oracle
 
@@ -171,3 +174,41 @@ def test_averages_keep_to_the_constraints(rate):
     model.fit(x, epochs=3, batch_size=10, verbose=0, callbacks=[Look()])
     assert_inside()
     assert model.log_partition().trusted
+
+
+@pytest.mark.parametrize("name", ["rbm.h5", "rbm", "rbm.tf", "rbm.keras.zip"])
+def test_other_formats_than_keras_are_refused_and_leave_nothing(tmp_path, name):
+    model = keras_rbm.RBM(5, 4, seed=0)
+    path = tmp_path / name
+    with pytest.raises(ValueError, match=r"must end in \.keras.*filepath="):
+        model.save(path)
+    with pytest.raises(ValueError, match=r"must end in \.keras"):
+        DeepBeliefNetwork([model]).save(path)
+    assert not list(tmp_path.iterdir())
+    path.write_text("mine")
+    with pytest.raises(ValueError, match=r"must end in \.keras"):
+        model.save(str(path))
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("means", "cause"),
+    [
+        (np.zeros((100, 20)), "lower the learning rate"),
+        (np.ones((100, 20)), "lower the learning rate"),
+        (
+            0.5 + 1e-4 * np.random.default_rng(0).standard_normal((100, 20)),
+            "raise the learning rate",
+        ),
+    ],
+)
+def test_features_that_hardly_vary_are_warned_of(means, cause):
+    with pytest.warns(UserWarning, match=rf"layer-1 hardly vary.*{cause}"):
+        warn_of_dead_units(means, "layer-1")
+
+
+def test_features_that_vary_are_no_cause_for_a_warning():
+    means = np.zeros((100, 20))
+    means[:50, :3] = 1.0  # Sparse ones.
+    warn_of_dead_units(means, "layer-1")
+    warn_of_dead_units(np.zeros((5, 20)), "few examples")

@@ -38,3 +38,15 @@ def test_checksums_are_those_of_values():
         np.testing.assert_array_equal(rows.checksums(same), found)
     zero = np.zeros((1, 4))
     assert rows.checksums(zero) == rows.checksums(-zero)
+
+
+def test_parts_are_bounded_by_numbers():
+    wide = sparse.csr_array((500, 50_000))
+    found = [(first, part.shape) for first, part in rows.parts(wide)]
+    assert found[0] == (0, (83, 50_000))
+    assert sum(shape[0] for _, shape in found) == 500
+    narrow = np.zeros((2500, 3))
+    assert [len(part) for _, part in rows.parts(narrow)] == [1000, 1000, 500]
+    assert [len(part) for _, part in rows.parts(narrow, 2000)] == [2000, 500]
+    wider = sparse.csr_array((2, 10_000_000))
+    assert [first for first, _ in rows.parts(wider)] == [0, 1]

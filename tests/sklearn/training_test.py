@@ -33,3 +33,32 @@ def test_blocks_change_nothing(monkeypatch):
     monkeypatch.setattr(training, "_MOST", 5)
     found = fit(random_state=0, batch_size=2).components_
     np.testing.assert_array_equal(found, expected)
+
+
+def test_one_program_makes_updates_of_any_number_of_examples(monkeypatch):
+    x = (np.random.default_rng(0).random((40, 5)) < 0.5).astype(float)
+
+    def fitted():
+        estimator = RBMTransformer(
+            3, random_state=0, batch_size=4, momentum=0.5, centered=True
+        )
+        for count in (40, 7, 13, 1, 9):
+            estimator.partial_fit(x[:count])
+        run = training._updates_of(estimator.model_)._run
+        return estimator, run.experimental_get_tracing_count()
+
+    training._updates.cache_clear()
+    one, programs = fitted()
+    assert programs == 1
+    # With rows that are not filled up: a program for each number.
+    monkeypatch.setattr(training, "_FILLED", 1)
+    training._updates.cache_clear()
+    other, programs = fitted()
+    assert programs > 3
+    # The same gradient, but for some roundings of numbers of size 1.
+    np.testing.assert_allclose(
+        one.components_, other.components_, rtol=0, atol=1e-6
+    )
+    np.testing.assert_array_equal(
+        one.model_.chain.particles, other.model_.chain.particles
+    )

@@ -359,3 +359,11 @@ def test_parameters_can_be_set_as_those_of_its_model(fitted):
     copy = other.components_
     copy[:] = 0
     assert (other.components_ != 0).all()
+
+
+# pytest raises again, here, what TensorFlow does within `pytest.warns`.
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_features_that_have_died_are_warned_of():
+    x = (np.random.default_rng(0).random((60, 400)) < 0.5).astype(float)
+    with pytest.warns(UserWarning, match=r"RBMTransformer hardly vary.*lower"):
+        RBMTransformer(4, learning_rate=1000.0, random_state=0, n_iter=2).fit(x)

@@ -158,3 +158,14 @@ def test_no_rows_have_no_draws():
     params = {"bias": tf.zeros(6)}
     draws = unit.sample(tf.zeros((0, 6)), params, random.stream(0))
     assert draws.shape == (0, 6)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float32"])
+def test_integer_categories_are_refused_with_the_way_out(dtype):
+    x = np.random.default_rng(0).integers(0, 3, (10, 4)).astype(dtype)
+    model = RBM(Softmax(4, 3), 2, seed=0)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    with pytest.raises(ValueError, match=r"keras_rbm.data.one_hot\(x, 3\)"):
+        model.fit(x, verbose=0)
+    with pytest.raises(ValueError, match=r"must have shape \(examples, 12\)"):
+        model.fit(x + 0.5, verbose=0)
