@@ -4,12 +4,13 @@ No other module imports gin.
 """
 
 import functools
+import importlib
 import inspect
 import re
 
 from absl import logging as absl_logging
 
-from keras_rbm_cli import options, screen
+from keras_rbm_cli import names, options, screen
 from keras_rbm_cli.errors import UserError
 from keras_rbm_cli.folders import CONFIGS
 
@@ -33,59 +34,30 @@ def libraries(log, strategy="none"):
         import gin
         import keras
 
-        from keras_rbm import devices, experiment
+        from keras_rbm import devices
 
         try:  # Before anything else of TensorFlow is used.
             strategy = devices.strategy(strategy)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"--strategy: {error}") from error
-    register(gin, keras, experiment, strategy)
+    register(gin, keras, strategy)
     return gin, keras
 
 
-def register(gin, keras, experiment, strategy=None):
+def register(gin, keras, strategy=None):
     """Registers the names for .gin files from outside the package.
 
     A decorator, as gin has it, would break the construction of Keras's classes.
     """
-    import keras_rbm
-    from keras_rbm import data, evaluation, figures, networks
-
-    for thing in (
-        experiment.run,
-        experiment.pretrain,
-        experiment.finetune,
-        experiment.train_jointly,
-        networks.layer_seed,
-        evaluation.evaluate,
-        figures.draw,
-        figures.Restoration,
-        figures.Dreams,
-        figures.Animation,
-        figures.Inpainting,
-        experiment.linear_decay,
-        experiment.hold_then_linear_decay,
-        *(
-            _in_scope(strategy, thing)
-            if issubclass(thing, keras.Model)
-            else thing
-            for thing in _classes(keras_rbm)
-        ),
-        # A deprecated function, in configs that were written for its class.
-        keras_rbm.TemperedChain,
-        data.mnist,
-        data.digits,
-        data.bars_and_stripes,
-        data.arrays,
-        data.categorical,
-        data.counts,
-        data.whitened,
-        *_classes(keras.optimizers),
-        *_classes(keras.optimizers.schedules),
-        *_classes(keras.initializers),
-        *_classes(keras.regularizers),
-        *_classes(keras.constraints),
-    ):
+    things = []
+    for module in names.MODULES:
+        things += _classes(importlib.import_module(module))
+    for module, own in names.THINGS.items():
+        module = importlib.import_module(module)
+        things += [getattr(module, name) for name in own]
+    for thing in things:
+        if isinstance(thing, type) and issubclass(thing, keras.Model):
+            thing = _in_scope(strategy, thing)
         gin.external_configurable(thing)
 
 

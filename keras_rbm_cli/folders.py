@@ -2,9 +2,13 @@
 
 import contextlib
 import datetime
+import difflib
 import json
+import logging
 import os
 import pathlib
+import shutil
+import tempfile
 
 from keras_rbm_cli import options
 from keras_rbm_cli.errors import UserError
@@ -26,8 +30,15 @@ def find(name):
                 return candidate
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the config {name!r}: {error}") from error
-    known = ", ".join(sorted(p.name for p in CONFIGS.glob("*.gin")))
-    raise UserError(f"no config {name!r}; a path, or one of {known}")
+    known = sorted(p.name for p in CONFIGS.glob("*.gin"))
+    stems = [config.removesuffix(".gin") for config in known]
+    nearest = difflib.get_close_matches(
+        path.name.removesuffix(".gin"), stems, 1
+    )
+    meant = f" Did you mean {nearest[0]}.gin?" if nearest else ""
+    raise UserError(
+        f"no config {name!r}.{meant} Give a path, or one of {', '.join(known)}"
+    )
 
 
 def process(chief):
@@ -98,6 +109,64 @@ def new(config):
     except (OSError, ValueError) as error:
         raise UserError(f"cannot make the folder {output}: {error}") from error
     return output
+
+
+@contextlib.contextmanager
+def begin(config):
+    """The folder of a run, as `new` makes it; a failed start leaves none.
+
+    If a `UserError` leaves this context before anything but logs and empty
+    folders is there, a folder that was made here is removed. The log, with the
+    trace, goes to a temporary file, which the error then names. Of several
+    processes the chief alone does so.
+
+    Args:
+        config: Path of the config.
+
+    Yields:
+        Path of the folder.
+    """
+    existed = options.OUTPUT.value and os.path.exists(options.OUTPUT.value)
+    output = new(config)
+    try:
+        yield output
+    except UserError as error:
+        if existed or process("train") != "train" or _has_begun(output):
+            raise
+        text = str(error)
+        for log in sorted(output.glob("*.log")):
+            if str(log) in text:
+                kept = tempfile.NamedTemporaryFile(
+                    prefix="keras-rbm-", suffix=".log", delete=False
+                )
+                kept.close()
+                shutil.copyfile(log, kept.name)
+                text = text.replace(str(log), kept.name)
+        _remove(output)
+        raise UserError(text) from None
+
+
+def _has_begun(output):
+    """Whether a folder holds anything but logs and empty folders."""
+    return any(
+        path.suffix != ".log" for path in output.rglob("*") if not path.is_dir()
+    )
+
+
+def _remove(output):
+    """Removes a folder, and those around it that are then empty."""
+    handlers = logging.getLogger("keras_rbm").handlers
+    for handler in list(handlers):
+        name = getattr(handler, "baseFilename", None)
+        if name and pathlib.Path(name).parent == output.resolve():
+            handlers.remove(handler)
+            handler.close()
+    shutil.rmtree(output, ignore_errors=True)
+    if options.OUTPUT.value:  # The folders around it are the user's.
+        return
+    for parent in list(output.parents)[:2]:  # runs/<config>
+        with contextlib.suppress(OSError):
+            parent.rmdir()
 
 
 def finished(mode):

@@ -7,7 +7,15 @@ import textwrap
 from absl import flags
 from absl import logging as absl_logging
 
-from keras_rbm_cli import folders, modes, options, screen, self_test, sweep
+from keras_rbm_cli import (
+    folders,
+    modes,
+    names,
+    options,
+    screen,
+    self_test,
+    sweep,
+)
 from keras_rbm_cli.errors import LONGEST, Stopped, UserError
 
 _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
@@ -96,6 +104,7 @@ def _do(mode):
         if resuming:
             raise UserError(f"--mode {mode} takes --output, not --resume")
         config, output = folders.finished(mode)
+        names.check_flags(config, options)
         evaluating = mode == "evaluate"
         doing = "Evaluating" if evaluating else "Drawing figures of"
         print(f"{doing} {output} as {config} says", flush=True)
@@ -106,13 +115,16 @@ def _do(mode):
         if resuming:
             raise UserError(f"no sweep in {options.RESUME.value} to resume")
         config = folders.find(options.CONFIG.value)
+        names.check_flags(config, options)
         sys.exit(0 if sweep.begin(config) else 1)
     elif resuming:
         config, output = folders.begun()
+        names.check_flags(config, options)
         print(f"Resuming {output} as {config} says", flush=True)
         modes.train(config, output, resume=True)
     else:
         config = folders.find(options.CONFIG.value)
-        output = folders.new(config)
-        print(f"Training as {config.name} says, into {output}", flush=True)
-        modes.train(config, output)
+        names.check_flags(config, options)
+        with folders.begin(config) as output:
+            print(f"Training as {config.name} says, into {output}", flush=True)
+            modes.train(config, output)

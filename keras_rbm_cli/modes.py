@@ -1,5 +1,6 @@
 """The modes of the command: training, evaluation and figures."""
 
+import math
 import textwrap
 
 from keras_rbm_cli import configuration, folders, options, screen
@@ -87,6 +88,36 @@ def _train_alone(config, output, log, resume):
         fail(error, log)
     if isinstance(found, dict):  # Of a fine-tuning.
         print(experiment.error_summary(found))
+    elif not several:
+        print(_likelihood(found.history))
+        print(f"Pictures: {', '.join(_pictures(output))}.")
+        print(
+            f"Measure it: `{screen.command()} --mode evaluate --output "
+            f"{output}`."
+        )
     print(
         f"The run is in {output}; look at it with {screen.tensorboard(output)}."
     )
+
+
+def _likelihood(history):
+    """The last likelihood of a run beside its baseline, as a line."""
+    for prefix, split in (("val_", "validation"), ("", "training")):
+        name = f"{prefix}log_likelihood"
+        found = [x[-1] for k, x in history.items() if k == name]
+        if not found or not math.isfinite(found[0]):
+            continue
+        line = f"Log-likelihood of the {split} data: {found[0]:.3f} nats"
+        baseline = history.get(f"{name}_baseline", [math.nan])[-1]
+        if math.isfinite(baseline):
+            line += (
+                f"; independent units: {baseline:.3f} (gain "
+                f"{found[0] - baseline:+.3f})"
+            )
+        return f"{line}."
+    return "The log-likelihood was not measured while training."
+
+
+def _pictures(output):
+    """Paths of the pictures of a run."""
+    return [str(path) for path in sorted(output.glob("*.png"))] or ["none"]

@@ -16,6 +16,12 @@ def program(argv):
     return COMMAND if name in ("", "__main__.py") else name
 
 
+def command():
+    """How the user called the program, such as `python train.py`."""
+    name = program(sys.argv)
+    return f"python {sys.argv[0]}" if name.endswith(".py") else name
+
+
 @contextlib.contextmanager
 def quiet(log):
     """Sends TensorFlow's start-up notes to the log, not to the screen."""

@@ -124,11 +124,6 @@ def begin(config):
                 f"--sweep {name} and --{flag.name} exclude each other"
             )
     runs = folder_names(points(names))
-    output = folders.new(config)
-    print(
-        f"Sweep of {len(runs)} runs as {config.name} says, into {output}",
-        flush=True,
-    )
     state = {
         "config": str(config.resolve()),
         "flags": [
@@ -141,8 +136,13 @@ def begin(config):
             for name in runs
         },
     }
-    with folders.alone(output / "train.log"):
-        return Sweep(output, state).run()
+    with folders.begin(config) as output:
+        print(
+            f"Sweep of {len(runs)} runs as {config.name} says, into {output}",
+            flush=True,
+        )
+        with folders.alone(output / "train.log"):
+            return Sweep(output, state).run()
 
 
 def resume(output):

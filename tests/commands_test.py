@@ -15,7 +15,6 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from keras_rbm import experiment
 from keras_rbm_cli import configuration, folders, options, sweep
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -75,7 +74,7 @@ def options_of_brack():
 
 @pytest.fixture(scope="module", autouse=True)
 def registered():
-    configuration.register(gin, keras, experiment)
+    configuration.register(gin, keras)
 
 
 def read(arguments, config=None):

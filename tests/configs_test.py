@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, ClassRBM, DeepBoltzmannMachine, data, experiment
+from keras_rbm import RBM, ClassRBM, DeepBoltzmannMachine, data
 from keras_rbm_cli import configuration
 from keras_rbm_cli.folders import CONFIGS
 
@@ -22,7 +22,7 @@ NAMES = sorted(path.stem for path in CONFIGS.glob("*.gin"))
 
 @pytest.fixture(scope="module", autouse=True)
 def registered():
-    configuration.register(gin, keras, experiment)
+    configuration.register(gin, keras)
 
     @gin.configurable
     def made_up(width=gin.REQUIRED, num_classes=0):

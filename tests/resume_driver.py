@@ -68,7 +68,7 @@ def run(output):
         binarize="stochastic",
         num_sweeps={0: 1, 0.5: 2},
         pictures_every=5,
-        log_likelihood_every=5,
+        log_likelihood_every="auto",
         checkpoint_updates=25,
         describe=lambda: "run.epochs = 16\n",
         resume=True,

@@ -20,6 +20,7 @@ from keras_rbm.callbacks.progress import EpochLog as EpochLog
 from keras_rbm.callbacks.progress import Progress as Progress
 from keras_rbm.callbacks.projection import Projection as Projection
 from keras_rbm.callbacks.projector import Projector as Projector
+from keras_rbm.callbacks.run_callbacks import affordable as affordable
 from keras_rbm.callbacks.run_callbacks import (
     measurement_callbacks as measurement_callbacks,
 )

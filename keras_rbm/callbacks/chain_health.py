@@ -105,6 +105,9 @@ class ChainHealth(Measurement):
         self.v_train = None if v_train is None else np.asarray(v_train)
         self.num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
         self.seed = checks.seed(seed)
+        #: "ok" or why the chains do not mix, as measured last; `None` where
+        #: nothing has been measured.
+        self.health = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.model.example_units.check(self.v, "v")
@@ -112,17 +115,20 @@ class ChainHealth(Measurement):
             self.model.example_units.check(self.v_train, "v_train")
         super().on_train_begin(logs)
         self._warned, self._times_top_constant = False, 0
+        self.health = None
 
     def get_state(self) -> State:
         return super().get_state() | {
             "warned": self._warned,
             "times_top_constant": self._times_top_constant,
+            "health": self.health,
         }
 
     def set_state(self, state: State) -> None:
         super().set_state(state)
         self._warned = state["warned"]
         self._times_top_constant = state.get("times_top_constant", 0)
+        self.health = state.get("health")
 
     def measure(self, step: int) -> dict[str, float]:
         values = self._machine_values()
@@ -211,6 +217,7 @@ class ChainHealth(Measurement):
 
     def _warn(self, step, values):
         reason = _reason(values, self.num_sweeps)
+        self.health = reason or "ok"
         if reason and not self._warned:
             self._warned = True
             _LOG.warning("epoch %d: the chains do not mix: %s", step, reason)

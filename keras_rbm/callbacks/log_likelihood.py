@@ -10,12 +10,18 @@ import numpy as np
 from keras_rbm import checks
 from keras_rbm.callbacks import tensorboard
 from keras_rbm.callbacks.periodic import Measurement
+from keras_rbm.models import log_likelihood
 from keras_rbm.models.weights import averaged_weights
 from keras_rbm.typing import Array, Logs, Method, Path, State
 
 #: Names in the logs, after `val_` for validation data. `Scalars` leaves them
 #: out: this callback writes its own.
-NAMES = ("log_likelihood", "log_likelihood_upper", "log_likelihood_epoch")
+NAMES = (
+    "log_likelihood",
+    "log_likelihood_upper",
+    "log_likelihood_epoch",
+    "log_likelihood_baseline",
+)
 
 _LOG = logging.getLogger("keras_rbm")
 # "auto" enumerates up to so many states: half a second at 784 x 16.
@@ -32,7 +38,10 @@ class LogLikelihood(Measurement):
 
     - `val_log_likelihood`: the pessimistic end of the bracket, in nats;
     - `val_log_likelihood_upper`: the optimistic end, the same if exact;
-    - `val_log_likelihood_epoch`: the epoch that both are from, counted from 1.
+    - `val_log_likelihood_epoch`: the epoch that both are from, counted from 1;
+    - `val_log_likelihood_baseline`: that of the same examples under independent
+      units with the moments of the training data, which a model that has
+      learned anything beats.
 
     In the epochs between they repeat the last numbers. So a file of
     `CSVLogger` has a number in every row, `ModelCheckpoint(monitor=
@@ -46,11 +55,13 @@ class LogLikelihood(Measurement):
 
     TensorBoard gets, in the run `validation`, in the group `2 Likelihood`,
     `log_likelihood_lower` and `log_likelihood_upper`, `log_partition_lower`
-    and `log_partition_upper`, `standard_error` (of the log-likelihood) and,
-    for AIS, `effective_sample_size`, the smaller one of both directions.
+    and `log_partition_upper`, `log_likelihood_baseline`, `standard_error` (of
+    the log-likelihood) and, for AIS, `effective_sample_size`, the smaller one
+    of both directions.
 
     Reasons not to trust a bracket go to the logger `keras_rbm` as warnings,
-    each kind once for each `fit`.
+    each kind once for each `fit`. At the end of `fit` a warning says if the
+    model is no better than independent units, and why that may be.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
@@ -108,7 +119,8 @@ class LogLikelihood(Measurement):
     def on_train_begin(self, logs: Logs = None) -> None:
         self.model.example_units.check_states(self.v, "v")
         super().on_train_begin(logs)
-        self._latest = (-math.inf, -math.inf, 0)
+        self._latest = (-math.inf, -math.inf, 0, -math.inf)
+        self._gain = None  # Its value and error, as measured last.
         self._warned_of = set()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -119,15 +131,26 @@ class LogLikelihood(Measurement):
                 logs[prefix + name] = value
 
     def get_state(self) -> State:
-        told = sorted(self._warned_of)
-        return super().get_state() | {"latest": self._latest, "told": told}
+        return super().get_state() | {
+            "latest": self._latest,
+            "told": sorted(self._warned_of),
+            "gain": self._gain,
+        }
 
     def set_state(self, state: State) -> None:
         super().set_state(state)
-        self._latest, self._warned_of = (
-            tuple(state["latest"]),
-            set(state["told"]),
-        )
+        self._warned_of = set(state["told"])
+        # Older checkpoints have no baseline.
+        self._latest = (*state["latest"], -math.inf)[: len(NAMES)]
+        gain = state.get("gain")
+        self._gain = None if gain is None else tuple(gain)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        super().on_train_end(logs)
+        if self._gain is not None and self._gain[0] <= self._gain[1]:
+            _LOG.warning(
+                "%s data: %s", self.split, log_likelihood.no_better(*self._gain)
+            )
 
     def measure(self, step: int) -> dict[str, float]:
         with averaged_weights(self.model):
@@ -144,12 +167,17 @@ class LogLikelihood(Measurement):
             end if math.isfinite(end) else -math.inf
             for end in (found.lower, found.upper)
         ]
-        self._latest = (*ends, step)
-        self._warn(step, found.warnings)
         log_partition = found.log_partition
+        baseline = -math.inf if found.baseline is None else found.baseline
+        self._latest = (*ends, step, baseline)
+        self._gain = None
+        if found.baseline is not None and math.isfinite(found.gain):
+            self._gain = (found.gain, found.gain_standard_error)
+        self._warn(step, log_partition.warnings)
         values = {
             "log_likelihood_lower": found.lower,
             "log_likelihood_upper": found.upper,
+            "log_likelihood_baseline": baseline,
             "log_partition_lower": log_partition.lower,
             "log_partition_upper": log_partition.upper,
             "standard_error": found.standard_error,

@@ -1,55 +1,150 @@
-"""How far a run is: one progress bar, and a line of the log each epoch."""
+"""How far a run is: a line on the screen, and one of the log each epoch."""
 
 import logging
+import math
+import sys
+import time
 
 import keras
 
+from keras_rbm.callbacks.chain_health import ChainHealth
 from keras_rbm.typing import Logs
 
 _LOG = logging.getLogger("keras_rbm")
+# Seconds between two lines on the screen.
+_EVERY = 0.1
+# The first that there is of these is shown, with what to call it.
+_MEASURES = (
+    ("val_log_likelihood", "log p(v)"),
+    ("log_likelihood", "log p(v) of training data"),
+    ("pseudo_log_likelihood", "pseudo-log-likelihood"),
+)
 
 
 class Progress(keras.callbacks.Callback):
-    """Keras's progress bar over all epochs, with the time that is left.
+    """A line on the screen: how far the run is, and how well it goes.
 
-    Keras draws a bar for each epoch, with all metrics, which fills a terminal
-    of 80 columns several times over. This one stays on its line.
+        epoch 3/50 | 1,400 of 25,000 updates | 2,310/s | 0:10 left |
+        log p(v) -19.31 | chains ok
+
+    The time that is left counts updates alone, at the speed of those so far;
+    the first compiled call, which waits for the compiler, and measurements
+    between the epochs do not count. The number is the newest validation
+    log-likelihood of `callbacks.LogLikelihood`, and the pseudo-log-likelihood
+    of training examples until there is one. It stands after those callbacks.
 
     Args:
-        metric: Name of the metric to show.
+        metric: Name of the metric to show; `None` for the likelihood.
         label: What to call it.
-        done: Number of updates of the run that were made before; the bar
-            is for those that are left.
+        done: Number of updates of the run that were made before.
+        chain_health: The `callbacks.ChainHealth` of the run, or `None`.
     """
 
     def __init__(
         self,
-        metric: str = "reconstruction_error",
+        metric: str | None = None,
         label: str = "error",
         done: int = 0,
+        chain_health: ChainHealth | None = None,
     ):
         super().__init__()
         self.done = done
         self.metric = metric
         self.label = label
+        self.chain_health = chain_health
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.bar = keras.utils.Progbar(
-            max(self.params["epochs"] * self.params["steps"] - self.done, 0),
-            width=20,
-            stateful_metrics=(self.label,),
-        )
-        self.bar.update(0)  # The first updates wait for the compiler.
+        self._seconds, self._counted = 0.0, 0
+        self._compiled = False
+        self._written, self._width = -math.inf, 0
+        self._measure, self._health = "", None
+        self._epoch, self._updates = self.done // self.params["steps"], 0
+        self._write("waiting for the compiler")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self.before = epoch * self.params["steps"] - self.done
+        self._epoch = epoch
+        self._last = -1  # The last batch of the epoch that is done.
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._begin = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        updates = self.before + batch + 1
-        if updates <= 0:
+        self._updates = self._epoch * self.params["steps"] + batch + 1
+        steps, self._last = batch - self._last, batch
+        if self._updates <= self.done:  # They were made before a resumption.
             return
-        values = [(self.label, float(logs[self.metric]))] if logs else []
-        self.bar.update(updates, values, finalize=updates == self.bar.target)
+        self._show(logs)  # Reading a metric waits for the updates.
+        if self._compiled:
+            self._seconds += time.perf_counter() - self._begin
+            self._counted += steps
+        self._compiled = True
+        now = time.perf_counter()
+        if now - self._written > _EVERY:
+            self._written = now
+            self._write(self._progress())
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._show(logs)
+        self._look_at_chains()
+        self._write(self._progress())
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        print(flush=True)
+
+    def _show(self, logs):
+        """Takes the newest number from the logs."""
+        logs = logs or {}
+        measures = _MEASURES
+        if self.metric is not None:
+            measures = ((self.metric, self.label),)
+        for name, label in measures:
+            value = logs.get(name)
+            if value is not None and math.isfinite(value := float(value)):
+                is_likelihood = name != "pseudo_log_likelihood"
+                if is_likelihood or not self._measure.startswith("log p(v)"):
+                    self._measure = f"{label} {value:.4g}"
+                return
+
+    def _look_at_chains(self):
+        health = self.chain_health and self.chain_health.health
+        if health not in (None, "ok", self._health):
+            self._write(f"the chains do not mix: {health}")
+            print()
+            self._width = 0
+        self._health = health
+
+    def _progress(self):
+        total = self.params["epochs"] * self.params["steps"]
+        parts = [
+            f"epoch {self._epoch + 1}/{self.params['epochs']}",
+            f"{self._updates:,} of {total:,} updates",
+        ]
+        if self._counted and self._seconds:
+            speed = self._counted / self._seconds
+            left = max(total - self._updates, 0) / speed
+            rate = f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
+            parts += [f"{rate}/s", f"{_time(left)} left"]
+        if self._measure:
+            parts.append(self._measure)
+        if self._health is not None:
+            ok = self._health == "ok"
+            parts.append("chains ok" if ok else "chains do not mix")
+        return " | ".join(parts)
+
+    def _write(self, text):
+        """Writes over the line before."""
+        sys.stdout.write(f"\r{text.ljust(self._width)}")
+        sys.stdout.flush()
+        self._width = len(text)
+
+
+def _time(seconds):
+    """Seconds as text, such as 1:02:03."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{seconds:02}"
+    return f"{minutes}:{seconds:02}"
 
 
 class EpochLog(keras.callbacks.Callback):

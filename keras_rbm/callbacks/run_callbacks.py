@@ -1,6 +1,7 @@
 """Lists of callbacks for a training run."""
 
 import logging
+import math
 
 import keras
 
@@ -15,6 +16,12 @@ from keras_rbm.models import MachineModel
 from keras_rbm.typing import Array, ImageShape, Path, PictureLike
 
 _LOG = logging.getLogger("keras_rbm")
+# Points of the likelihood's curve, and their share of the time of a run.
+_POINTS, _SHARE = 20, 0.1
+_LEAST_BETAS, _MOST_BETAS = 300, 1000
+_HEALTH_SWEEPS = 300
+# A row of AIS takes longer than one of an update: it has weights and draws.
+_OVERHEAD = 1.5
 
 
 def measurement_callbacks(
@@ -23,6 +30,7 @@ def measurement_callbacks(
     v: Array | None,
     v_train: Array,
     every: int,
+    num_betas: int = 1000,
 ) -> list[keras.callbacks.Callback]:
     """Returns `ChainHealth` and `LogLikelihood` for a model.
 
@@ -36,6 +44,7 @@ def measurement_callbacks(
             `None` to measure `v_train` instead.
         v_train: Training data of the same form.
         every: Number of epochs from one time to the next; 0 for never.
+        num_betas: Number of steps of the annealing, of `LogLikelihood`.
 
     Returns:
         List of callbacks, to stand before those that use the logs.
@@ -54,8 +63,47 @@ def measurement_callbacks(
     except ValueError:
         _LOG.info("no log-likelihood: the %s data are not binarized", split)
     else:
-        found.append(LogLikelihood(log_dir, v, every, split=split))
+        found.append(
+            LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split)
+        )
     return found
+
+
+def affordable(
+    model: MachineModel, examples: int, batch_size: int, steps: int, epochs: int
+) -> tuple[int, int]:
+    """How often to measure: about 20 times a run, in a tenth of its time.
+
+    The times are not measured but estimated, in rows of products with the
+    kernel, so that a run that is resumed measures after the same epochs.
+
+    Args:
+        model: A `MachineModel`.
+        examples: Number of examples that are measured.
+        batch_size: Number of examples in a batch.
+        steps: Number of updates in an epoch.
+        epochs: Number of epochs.
+
+    Returns:
+        Tuple `(every, num_betas)` for `measurement_callbacks`.
+    """
+    chains = model.chain.num_chains or batch_size
+    sampler = getattr(model.chain, "sampler", None)
+    rows = chains * (getattr(sampler, "num_betas", None) or 1)
+    sweeps = int(
+        keras.ops.convert_to_numpy(getattr(model.chain, "num_sweeps", 1))
+    )
+    # Each product for the statistics, and two for each sweep.
+    epoch = steps * (3 * batch_size + rows * (2 * sweeps + 1))
+    budget = _SHARE * epoch * epochs / _POINTS
+    # Sweeps of `ChainHealth`, and the sweeps that reverse AIS starts from.
+    fixed = 2 * _HEALTH_SWEEPS * chains + 2 * 100 * 100 + 4 * examples
+    # AIS, its reverse, and half of it, by 100 chains of two products a beta.
+    each = _OVERHEAD * 2.5 * 2 * 100
+    betas = int(min(max((budget - fixed) / each, _LEAST_BETAS), _MOST_BETAS))
+    cost = _OVERHEAD * fixed + each * betas
+    every = max(math.ceil(epochs / _POINTS), math.ceil(cost / (_SHARE * epoch)))
+    return min(every, epochs), betas
 
 
 def picture_callbacks(

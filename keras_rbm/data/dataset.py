@@ -1,6 +1,7 @@
 """A data set in memory: arrays of examples, split for training and testing."""
 
 import dataclasses
+import html
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from keras_rbm.typing import Array
 _SPLITS = ("train", "validation", "test")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Data:
     """Examples to train on, and those held out.
 
@@ -81,6 +82,31 @@ class Data:
     def width(self) -> int:
         """Number of columns of every array."""
         return self.train.shape[1]
+
+    def __repr__(self):
+        splits = ", ".join(
+            f"{name}=<{x.dtype.name} {x.shape[0]} x {x.shape[1]}>"
+            for name, x in self._splits().items()
+        )
+        return f"Data({self.name!r}, {splits})"
+
+    def _repr_html_(self):
+        """A small table, which notebooks show."""
+        rows = "".join(
+            f"<tr><th>{name}</th><td>{x.shape[0]}</td><td>{x.shape[1]}</td>"
+            f"<td>{x.dtype.name}</td></tr>"
+            for name, x in self._splits().items()
+        )
+        return (
+            f"<table><caption>{html.escape(str(self.name))}</caption>"
+            "<tr><th>split</th><th>examples</th><th>columns</th>"
+            f"<th>dtype</th></tr>{rows}</table>"
+        )
+
+    def _splits(self):
+        """The splits that there are, by their names."""
+        found = {name: getattr(self, name) for name in _SPLITS}
+        return {name: x for name, x in found.items() if x is not None}
 
     def intensities(self, x: Array) -> np.ndarray:
         """Examples as intensities of pixels, 0 for black and 1 for white.

@@ -1,6 +1,7 @@
 """The evaluation of a trained model: likelihoods with their uncertainty."""
 
 import logging
+import math
 import os
 import time
 from typing import Any
@@ -46,6 +47,12 @@ def evaluate(
         - `examples`: how many there are, all in the log-likelihood;
         - `log_likelihood`: `lower`, `upper`, `standard_error`, in nats an
           example, the last of the examples and of log Z together;
+        - `baseline`: `log_likelihood`, that of the same examples under
+          independent units with the moments of the data that the model was
+          trained on, `gain` of the model's lower end over it, its
+          `standard_error`, in nats an example, `bits_per_column`, and
+          `warning`, a sentence where the model does not beat the baseline by
+          more than that error;
         - `pseudo_log_likelihood`: `mean`, `standard_error`, `examples`, in
           nats an example, over all sites;
         - `reconstruction_error`: mean squared error of a value;
@@ -195,6 +202,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
     return {
         "examples": len(x),
         "log_likelihood": ours and _attributes(ours),
+        "baseline": ours and _baseline(ours),
         "pseudo_log_likelihood": pseudo and _mean(np.concatenate(pseudo)),
         "reconstruction_error": float(np.concatenate(errors).mean()),
         **classification(model, x),
@@ -262,6 +270,20 @@ def _log_partition(log_partition):
 def _attributes(bounds):
     names = ("lower", "upper", "standard_error")
     return {name: float(getattr(bounds, name)) for name in names}
+
+
+def _baseline(ours):
+    """A `LogLikelihood` beside independent units, or `None`."""
+    if ours.baseline is None:
+        return None
+    no_better = not ours.beats_baseline and math.isfinite(ours.gain)
+    return {
+        "log_likelihood": ours.baseline,
+        "gain": ours.gain,
+        "standard_error": ours.gain_standard_error,
+        "bits_per_column": ours.gain_in_bits,
+        "warning": ours.warnings[-1] if no_better else None,
+    }
 
 
 def _mean(values):

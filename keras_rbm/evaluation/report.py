@@ -87,6 +87,7 @@ def table(results: dict[str, Any]) -> str:
     below = [f"Nats an example of {results['data']}, {how}.", *results["notes"]]
     if results["log_partition"]:
         below.append(results["log_partition"]["summary"])
+    below += _baseline_lines(results["splits"])
     below += _classification_lines(results["splits"])
     return "\n".join([*lines, "", *below])
 
@@ -101,6 +102,32 @@ def _finite(x):
 
 def _number(x, digits=3):
     return "-" if x is None else f"{x:.{digits}f}"
+
+
+def _baseline_lines(splits):
+    """The gain over independent units in words, a line for each split.
+
+    Args:
+        splits: `splits` of an evaluation.
+
+    Returns:
+        List of strings, none where there is no baseline.
+    """
+    lines = []
+    for split, row in splits.items():
+        found = row.get("baseline")
+        if not found or found["gain"] is None:
+            continue
+        bits = found["bits_per_column"]
+        lines.append(
+            f"Independent units on {split}: "
+            f"{_number(found['log_likelihood'])} nats; gain of the model "
+            f"{found['gain']:+.3f} +- {_number(found['standard_error'])}"
+            + (f", {bits:+.4f} bits a column." if bits is not None else ".")
+        )
+        if found["warning"]:
+            lines.append(f"Warning, {split}: {found['warning']}.")
+    return lines
 
 
 def _classification_lines(splits):

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import keras
 
@@ -37,7 +38,7 @@ def run(
     pictures_every: int = 5,
     describe: Callable[[], str] | None = None,
     num_sweeps: Mapping[float, int] | Callable[[int], int] | None = None,
-    log_likelihood_every: int = 20,
+    log_likelihood_every: int | Literal["auto"] = "auto",
     checkpoint_minutes: float | None = 1.0,
     checkpoint_updates: int | None = None,
     resume: bool = False,
@@ -79,7 +80,9 @@ def run(
             has.
         log_likelihood_every: The log-likelihood of the validation examples
             (where there are none, of training examples) and the health of the
-            chains are measured after so many epochs; 0 for never.
+            chains are measured after so many epochs; 0 for never. `"auto"`
+            for about 20 times in a run, or fewer that take about a tenth of
+            its time.
         checkpoint_minutes: A checkpoint is written after so many minutes, and
             at the end; `None` for only the latter.
         checkpoint_updates: The same, in updates.
@@ -102,7 +105,10 @@ def run(
     """
     epochs = checks.positive_integer("epochs", epochs)
     checks.positive_integer("pictures_every", pictures_every)
-    checks.positive_integer("log_likelihood_every", log_likelihood_every or 1)
+    if log_likelihood_every != "auto":
+        checks.positive_integer(
+            "log_likelihood_every", log_likelihood_every or 1
+        )
     _check_checkpoints(checkpoint_minutes, checkpoint_updates)
     _check_model(model, optimizer, learning_rate)
     source = DataSource(data, batch_size, binarize, seed)
@@ -115,7 +121,9 @@ def run(
     steps = checks.positive_integer("steps_per_epoch", steps_per_epoch)
     _compile(model, optimizer, learning_rate, steps, epochs)
     figures_lib.check(figures, model, source.figure_data)
-    measures = _measures(model, source, folder, log_likelihood_every)
+    measures = _measures(
+        model, source, folder, log_likelihood_every, batch_size, steps, epochs
+    )
     checkpoint = callbacks.Checkpoint(
         folder.checkpoints,
         run_folder.settings(
@@ -149,7 +157,7 @@ def run(
                 callbacks.StopOnDivergence(checkpoint.describe_latest),
                 *sweeps,  # Before those that its logs are for.
                 *measures,  # These too.
-                *_reports(source, folder, pictures_every, done),
+                *_reports(source, folder, pictures_every, done, measures),
                 checkpoint,  # After those whose work it takes for done.
             ],
             verbose=0,
@@ -190,8 +198,17 @@ def _compile(model, optimizer, learning_rate, steps, epochs):
         )
 
 
-def _measures(model, source, folder, every):
+def _measures(model, source, folder, every, batch_size, steps, epochs):
     """Callbacks that measure the model, and are saved in checkpoints."""
+    num_betas = {}
+    if every == "auto":
+        measured = source.validation_examples
+        if measured is None:
+            measured = source.training_examples
+        every, betas = callbacks.affordable(
+            model, len(measured), batch_size, steps, epochs
+        )
+        num_betas = {"num_betas": betas}
     return [
         *callbacks.measurement_callbacks(
             model,
@@ -199,13 +216,18 @@ def _measures(model, source, folder, every):
             source.validation_examples,
             source.training_examples,
             every,
+            **num_betas,
         ),
         callbacks.UpdateLog(folder.path("updates.csv")),
     ]
 
 
-def _reports(source, folder, pictures_every, done):
+def _reports(source, folder, pictures_every, done, measures):
     """Callbacks that write TensorBoard's events, files and lines of text."""
+    health = next(
+        (c for c in measures if isinstance(c, callbacks.ChainHealth)), None
+    )
+    progress = callbacks.Progress(done=done.updates, chain_health=health)
     on_screen = devices.is_chief() and sys.stdout.isatty()
     return [
         callbacks.Scalars(folder.log_dir),
@@ -220,7 +242,7 @@ def _reports(source, folder, pictures_every, done):
         ),
         *callbacks.on_chief(folder.history_logger()),
         callbacks.EpochLog(),
-        *([callbacks.Progress(done=done.updates)] if on_screen else []),
+        *([progress] if on_screen else []),
     ]
 
 

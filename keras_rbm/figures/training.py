@@ -15,7 +15,10 @@ _SMOOTH = 0.02
 
 @dataclasses.dataclass(frozen=True)
 class Curves(Figure):
-    """Reconstruction error and size of the updates, by updates.
+    """Log-likelihood, reconstruction error and size of updates, by updates.
+
+    The log-likelihood is what `history.csv` has of it, with the baseline of
+    independent units as a dashed line; it is left out where there is none.
 
     Drawn to `curves.png` from the `updates.csv` that `callbacks.UpdateLog`
     leaves; nothing is drawn where there is none.
@@ -28,14 +31,18 @@ class Curves(Figure):
         updates, errors, norms = read_updates(folder / "updates.csv")
         if not len(updates):
             return
-        figure = sheet.plot((900, 340))
+        likelihood = read_likelihood(folder / "history.csv", updates[-1])
+        columns = 2 + (likelihood is not None)
+        figure = sheet.plot((450 * columns, 340))
+        if likelihood is not None:
+            _draw_likelihood(figure.add_subplot(1, columns, 1), *likelihood)
         for number, (values, name) in enumerate(
             (
                 (errors, "reconstruction error"),
                 (norms, "norm of an update of the weights"),
             )
         ):
-            axes = figure.add_subplot(1, 2, number + 1)
+            axes = figure.add_subplot(1, columns, columns - 1 + number)
             axes.plot(updates, values, color="0.75", linewidth=0.8)
             axes.plot(updates, _smooth(values), color="C0")
             axes.set(xlabel="update", ylabel=name, xlim=(0, updates[-1]))
@@ -102,6 +109,57 @@ def read_updates(path):
             for row in csv.DictReader(file)
         ]
     return np.reshape(rows, (-1, 3)).T
+
+
+def read_likelihood(path, last_update):
+    """The log-likelihoods in a `history.csv`, or `None` without any.
+
+    Args:
+        path: Path of the file.
+        last_update: Number of the run's last update.
+
+    Returns:
+        Tuple `(updates, values, baseline, name)`: two arrays, the number of
+        the baseline (NaN without one), and what to call the values.
+    """
+    if not path.is_file():
+        return None
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    for prefix, split in (("val_", "validation"), ("", "training")):
+        name = f"{prefix}log_likelihood"
+        points, baseline = {}, np.nan
+        for row in rows:
+            value = float(row.get(name) or "nan")
+            if np.isfinite(value):
+                points[float(row[f"{name}_epoch"])] = value
+                baseline = float(row.get(f"{name}_baseline") or "nan")
+        if points:
+            scale = last_update / len(rows)
+            epochs = np.array(sorted(points))
+            values = np.array([points[epoch] for epoch in epochs])
+            return scale * epochs, values, baseline, f"log p(v), {split} data"
+    return None
+
+
+def _draw_likelihood(axes, updates, values, baseline, name):
+    axes.plot(updates, values, color="C0", marker=".")
+    if np.isfinite(baseline):
+        axes.axhline(baseline, color="0.5", linestyle="--", linewidth=1)
+        axes.text(
+            0.98,
+            baseline,
+            "independent units",
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="bottom",
+            color="0.4",
+            fontsize="small",
+        )
+    axes.set(xlabel="update", ylabel=f"{name} (nats)")
+    axes.set_xlim(left=0)
+    axes.grid(color="0.92")
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _smooth(values):

@@ -946,7 +946,9 @@ class MachineModel(Trainer):
 
         Returns:
             A `LogLikelihood`: `float(it)` and `it.lower` are the pessimistic
-            end, `it.upper` is the other one, `print(it)` shows all.
+            end, `it.upper` is the other one, `it.baseline` is the
+            log-likelihood under independent units, `it.gain` what the model
+            gains over them, and `print(it)` shows all.
 
         Raises:
             ValueError: If the data are not states of the visible units, or
@@ -955,11 +957,17 @@ class MachineModel(Trainer):
         self._warn_if_it_cannot_sample("likelihoods")
         log_likelihood_lib.check_arguments(method, log_partition, kwargs)
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
-        scores = self.layout.scores(machine, v)
+        baseline = self._baseline()
+        watch = None if baseline is None else baseline.add
+        scores = self.layout.scores(machine, v, watch)
         if log_partition is None:
             log_partition = self.log_partition(method, v=v, **kwargs)
         return log_likelihood_lib.LogLikelihood(
-            scores, log_partition, self.layout.is_bound
+            scores,
+            log_partition,
+            self.layout.is_bound,
+            None if baseline is None else baseline.scores,
+            self.example_units.size,
         )
 
     def pseudo_log_likelihood(self, v: Examples) -> np.ndarray:
@@ -1089,6 +1097,21 @@ class MachineModel(Trainer):
         if self.offsets is not None and ops.convert_to_numpy(self.updates):
             mean = self.layout.base_mean(mean, self.offsets.visible.value)
         return machine_lib.decouple(machine, mean, self.data_variance.value)
+
+    def _baseline(self):
+        """Independent units with the moments of the examples.
+
+        `None` where no data have been seen: the moments are then as they are
+        built.
+        """
+        width = self.example_units.width
+        mean, variance = (
+            ops.convert_to_numpy(moment)[:width]
+            for moment in (self.data_mean, self.data_variance)
+        )
+        if np.all(mean == 0.5) and np.all(variance == 1.0):
+            return None
+        return log_likelihood_lib.Baseline(self.example_units, mean, variance)
 
     def _machine_to_sample(self, inverse_temperature=1.0):
         """The machine at an inverse temperature, fit to be sampled from.

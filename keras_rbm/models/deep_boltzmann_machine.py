@@ -6,6 +6,7 @@ be asked of every model (`sample`, `log_likelihood`, ...) is in `base.py`,
 `fit` in `trainer.py`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -231,9 +232,14 @@ class BesideTopLayer(Layout):
         machine = machine_lib.cast(machine, machine_lib.dtype(machine))
         return -_measured_bound(machine, v)
 
-    def scores(self, machine: Machine, v: Examples) -> np.ndarray:
+    def scores(
+        self,
+        machine: Machine,
+        v: Examples,
+        watch: Callable[[np.ndarray], None] | None = None,
+    ) -> np.ndarray:
         bounds = log_likelihood.by_batch(
-            _measured_bound, machine, v, self.features
+            _measured_bound, machine, v, self.features, watch
         )
         return bounds.astype("float64")
 

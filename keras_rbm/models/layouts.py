@@ -5,6 +5,7 @@ What a model draws, predicts, measures and exports is written once, in
 """
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -108,12 +109,18 @@ class Layout(abc.ABC):
         """-log p(v) - log Z, or a bound on it, of shape `(batch,)`."""
 
     @abc.abstractmethod
-    def scores(self, machine: Machine, v: Examples) -> np.ndarray:
+    def scores(
+        self,
+        machine: Machine,
+        v: Examples,
+        watch: Callable[[np.ndarray], None] | None = None,
+    ) -> np.ndarray:
         """-`free_energy` of all examples, in `float64`, batch by batch.
 
         Args:
             machine: A `Machine`, in the dtype of the variables.
             v: Array, or a finite `tf.data.Dataset` of batches.
+            watch: Function that is called with each batch of examples.
 
         Raises:
             ValueError: If the data are not states of the units.
@@ -182,8 +189,13 @@ class Direct(Layout):
     def free_energy(self, machine: Machine, v: Tensor) -> Tensor:
         return machine_lib.free_energy(machine, v)
 
-    def scores(self, machine: Machine, v: Examples) -> np.ndarray:
-        return log_likelihood.scores(machine, v)
+    def scores(
+        self,
+        machine: Machine,
+        v: Examples,
+        watch: Callable[[np.ndarray], None] | None = None,
+    ) -> np.ndarray:
+        return log_likelihood.scores(machine, v, watch)
 
     def moments(
         self, mean: np.ndarray, variance: np.ndarray

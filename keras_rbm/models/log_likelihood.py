@@ -1,5 +1,7 @@
 """Log-likelihood of data, with its uncertainty; log Z of a model."""
 
+import html
+import math
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,6 +14,8 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.models import examples
 from keras_rbm.random import Use
+from keras_rbm.typing import Array
+from keras_rbm.units import Units
 
 # Examples whose free energy is taken at once, and that AIS looks at.
 _BATCH, _EXAMPLES = 1000, 10_000
@@ -20,16 +24,27 @@ _BATCH, _EXAMPLES = 1000, 10_000
 class LogLikelihood(NamedTuple):
     """mean log p(v) = -mean F(v) - log Z, from below and from above.
 
+    Beside it stands the baseline: the log-likelihood of the same examples
+    under independent units with the moments of the training data. A model that
+    has learned anything beats it.
+
     Attributes:
         scores: -F(v), `float64` array of shape `(examples,)`, in nats.
         log_partition: `likelihood.Exact` or `likelihood.Bracket`: log Z.
         is_bound: Whether the scores are variational bounds from below, of
             which log p(v) may be above `upper` too.
+        baseline_scores: log p(v) under independent units, `float64` array of
+            shape `(examples,)`, in nats; `None` for a model that has seen no
+            data (`adapt`, which `fit` calls, was never called).
+        columns: Number of columns of an example, of which a site of `Softmax`
+            units is one; `None` if it is not known.
     """
 
     scores: np.ndarray
     log_partition: likelihood.Exact | likelihood.Bracket
     is_bound: bool = False
+    baseline_scores: np.ndarray | None = None
+    columns: int | None = None
 
     @property
     def lower(self) -> float:
@@ -44,35 +59,182 @@ class LogLikelihood(NamedTuple):
     @property
     def standard_error(self) -> float:
         """That of the mean over examples and that of log Z, in quadrature."""
-        spread = self.scores.std() / np.sqrt(max(len(self.scores) - 1, 1))
-        return float(np.hypot(spread, self.log_partition.standard_error))
+        error = _standard_error(self.scores)
+        return float(np.hypot(error, self.log_partition.standard_error))
+
+    @property
+    def baseline(self) -> float | None:
+        """Mean log p(v) under independent units, in nats, or `None`."""
+        if self.baseline_scores is None:
+            return None
+        return float(self.baseline_scores.mean())
+
+    @property
+    def gain(self) -> float | None:
+        """`lower - baseline`, in nats an example, or `None`."""
+        if self.baseline_scores is None:
+            return None
+        return self.lower - self.baseline
+
+    @property
+    def gain_standard_error(self) -> float | None:
+        """The standard error of the gain, or `None`.
+
+        That of the mean difference over the examples, in which what makes an
+        example improbable under both laws cancels, and that of log Z.
+        """
+        if self.baseline_scores is None:
+            return None
+        error = _standard_error(self.scores - self.baseline_scores)
+        return float(np.hypot(error, self.log_partition.standard_error))
+
+    @property
+    def gain_in_bits(self) -> float | None:
+        """The gain in bits per column, or `None`."""
+        if self.baseline_scores is None or not self.columns:
+            return None
+        return self.gain / (math.log(2) * self.columns)
+
+    @property
+    def beats_baseline(self) -> bool | None:
+        """Whether the gain is larger than its standard error, or `None`."""
+        if self.baseline_scores is None:
+            return None
+        return self.gain > self.gain_standard_error
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Reasons not to trust the estimate, as a tuple of sentences."""
-        return self.log_partition.warnings
+        """Reasons to look again, as a tuple of sentences.
+
+        Those not to trust the estimate of log Z, and whether the model is no
+        better than independent units.
+        """
+        found = self.log_partition.warnings
+        if self.beats_baseline is False and math.isfinite(self.gain):
+            found = (*found, no_better(self.gain, self.gain_standard_error))
+        return found
 
     @property
     def trusted(self) -> bool:
-        """Whether there are no warnings."""
+        """Whether log Z is to be trusted: `log_partition.trusted`."""
         return self.log_partition.trusted
 
     def __float__(self):
         return self.lower
 
-    def __str__(self):
-        ends = f"{self.lower:.3f}"
-        if self.lower != self.upper:
-            ends += f" to {self.upper:.3f}"
-        name = (
-            "bound on the log-likelihood"
-            if self.is_bound
-            else ("log-likelihood")
-        )
+    def __repr__(self):
+        ends = ", ".join(f"{end:.3f}" for end in self._ends())
+        beside = ""
+        if self.baseline_scores is not None:
+            beside = f", baseline={self.baseline:.3f}"
         return (
-            f"{name} {ends} nats, +- {self.standard_error:.3f} "
-            f"({len(self.scores)} examples)\n{self.log_partition}"
+            f"LogLikelihood({ends}{beside}, "
+            f"standard_error={self.standard_error:.3f}, "
+            f"examples={len(self.scores)})"
         )
+
+    def __str__(self):
+        lines = [
+            f"{self._name()} {self._range()} nats, "
+            f"+- {self.standard_error:.3f} ({len(self.scores)} examples)"
+        ]
+        if self.baseline_scores is not None:
+            lines.append(
+                f"  independent units {self.baseline:.3f} nats; gain "
+                f"{self._gain()}"
+            )
+            if self.beats_baseline is False and math.isfinite(self.gain):
+                lines.append(f"  warning: {self.warnings[-1]}")
+        return "\n".join([*lines, str(self.log_partition)])
+
+    def _repr_html_(self):
+        """A small table, which notebooks show."""
+        rows = [(self._name(), f"{self._range()} nats")]
+        if self.baseline_scores is not None:
+            rows += [
+                ("independent units", f"{self.baseline:.3f} nats"),
+                ("gain", self._gain()),
+            ]
+        rows += [
+            ("standard error", f"{self.standard_error:.3f} nats"),
+            ("examples", f"{len(self.scores)}"),
+            *(("warning", text) for text in self.warnings),
+        ]
+        cells = "".join(
+            f"<tr><th style='text-align: left'>{html.escape(name)}</th>"
+            f"<td style='text-align: left'>{html.escape(text)}</td></tr>"
+            for name, text in rows
+        )
+        return f"<table>{cells}</table>"
+
+    def _name(self):
+        bound = "bound on the log-likelihood"
+        return bound if self.is_bound else "log-likelihood"
+
+    def _ends(self):
+        return dict.fromkeys((self.lower, self.upper))
+
+    def _range(self):
+        return " to ".join(f"{end:.3f}" for end in self._ends())
+
+    def _gain(self):
+        text = f"{self.gain:+.3f} +- {self.gain_standard_error:.3f} nats"
+        if self.columns:
+            text += f", {self.gain_in_bits:+.4f} bits a column"
+        return text
+
+
+def no_better(gain: float, error: float) -> str:
+    """The warning of a model that does not beat independent units.
+
+    Args:
+        gain: Its gain over them, in nats.
+        error: The standard error of the gain.
+    """
+    return (
+        f"the model is no better than independent units: its gain is "
+        f"{gain:+.3f} +- {error:.3f} nats. Likely causes: too few updates "
+        "(most data need 2,000 or more), a kernel that starts too small (try "
+        "kernel_initializer=RandomNormal(stddev=0.1)), or a step size that is "
+        "too small, or so large that training diverges"
+    )
+
+
+class Baseline:
+    """log p(v) under independent units, of examples that come in batches.
+
+    The units are those of the model's examples. Their parameters are those
+    that give the moments of the training data (`Units.fit_parameters`), which
+    keep away from probabilities of 0, so that all numbers are finite.
+
+    Args:
+        units: `Units` of the examples.
+        mean: Mean of the training data, of shape `(units.width,)`.
+        variance: The same of their variance.
+    """
+
+    def __init__(self, units: Units, mean: Array, variance: Array):
+        self._units = units
+        fitted = units.fit_parameters(mean, variance)
+        self._params = {k: ops.cast(p, "float64") for k, p in fitted.items()}
+        no_inputs = ops.zeros((1, units.width), "float64")
+        self._log_partition = units.log_partition(no_inputs, self._params)
+        self._batches = []
+
+    def add(self, v: Array) -> None:
+        """Takes a batch of examples, of shape `(batch, units.width)`."""
+        v = ops.cast(v, "float64")
+        energy = self._units.energy(v, self._params)
+        self._batches.append(np.asarray(-energy - self._log_partition))
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Those of all examples so far, in nats."""
+        return np.concatenate(self._batches)
+
+
+def _standard_error(values):
+    return values.std() / np.sqrt(max(len(values) - 1, 1))
 
 
 def check_arguments(method, log_partition, others):
@@ -119,13 +281,14 @@ def is_exact(method, machine):
     )
 
 
-def scores(machine, v):
+def scores(machine, v, watch=None):
     """-F(v) of all examples.
 
     Args:
         machine: A `Machine`.
         v: Array of shape `(examples, visible.width)`, or a finite
             `tf.data.Dataset` of batches of them.
+        watch: Function that is called with each batch of examples, or `None`.
 
     Returns:
         `float64` array of shape `(examples,)`, in nats.
@@ -133,7 +296,8 @@ def scores(machine, v):
     Raises:
         ValueError: If the data are not states of the visible units.
     """
-    return -by_batch(_free_energy, machine_lib.cast(machine, "float64"), v)
+    machine = machine_lib.cast(machine, "float64")
+    return -by_batch(_free_energy, machine, v, watch=watch)
 
 
 def pseudo_log_likelihood(machine, v):
@@ -229,7 +393,7 @@ def bracket(
     )
 
 
-def by_batch(function, machine, v, units=None):
+def by_batch(function, machine, v, units=None, watch=None):
     """`function(machine, batch)` of all examples, joined.
 
     Args:
@@ -237,12 +401,15 @@ def by_batch(function, machine, v, units=None):
         machine: A `Machine`.
         v: Data as for `scores`.
         units: `Units` that they are states of; `None` for the visible ones.
+        watch: As for `scores`.
 
     Returns:
         Array of shape `(examples,)`.
     """
     results = []
     for batch in examples.states(v, units or machine.visible, _BATCH):
+        if watch is not None:
+            watch(batch)
         # The last batch is filled up: another shape would be compiled anew.
         rows = np.resize(batch, (_BATCH, batch.shape[1]))
         result = function(machine, ops.cast(rows, machine_lib.dtype(machine)))

@@ -1,4 +1,5 @@
 import csv
+import json
 import logging
 import math
 
@@ -16,6 +17,7 @@ NAMES = (
     "val_log_likelihood",
     "val_log_likelihood_upper",
     "val_log_likelihood_epoch",
+    "val_log_likelihood_baseline",
 )
 X, V = machines.data(64), machines.data(40, seed=1)
 
@@ -105,6 +107,7 @@ def test_tensorboard_has_what_was_measured_once(fitted):
         for name in (
             "log_likelihood_lower",
             "log_likelihood_upper",
+            "log_likelihood_baseline",
             "log_partition_lower",
             "log_partition_upper",
             "standard_error",
@@ -217,7 +220,12 @@ def test_a_bracket_has_two_ends(tmp_path):
     again = ours.log_likelihood(
         V, "ais", num_betas=50, num_chains=40, num_sweeps=100, seed=1
     )
-    assert [logs[name] for name in NAMES] == [again.lower, again.upper, 1]
+    assert [logs[name] for name in NAMES] == [
+        again.lower,
+        again.upper,
+        1,
+        -math.inf,  # A machine that has seen no data.
+    ]
     assert again.lower < again.upper
     # Half a dozen standard errors beyond each end.
     margin = 6 * again.log_partition.standard_error
@@ -289,7 +297,7 @@ def test_each_kind_of_doubt_is_reported_once_a_fit(tmp_path, caplog):
 def test_an_exact_one_raises_no_doubt(fitted, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "keras_rbm"):
         fit(model(), 1, callbacks.LogLikelihood(tmp_path, V))
-    assert not caplog.records
+    assert "a rough one" not in caplog.text
 
 
 def test_training_examples_have_names_of_their_own(tmp_path):
@@ -318,7 +326,12 @@ def test_a_diverged_model_has_none(tmp_path):
     ours = model()
     ours.kernel.assign(np.full((5, 4), np.nan))
     logs = measure(ours, callbacks.LogLikelihood(tmp_path, V), 4)
-    assert [logs[name] for name in NAMES] == [-math.inf, -math.inf, 0]
+    assert [logs[name] for name in NAMES] == [
+        -math.inf,
+        -math.inf,
+        0,
+        -math.inf,
+    ]
     assert events.read(tmp_path / "validation") == {}
 
 
@@ -348,3 +361,33 @@ def test_bad_arguments(tmp_path, argument):
     message = f"`{name}` must be .* Received: {name}={value!r}"
     with pytest.raises(ValueError, match=message):
         callbacks.LogLikelihood(tmp_path, V, **argument)
+
+
+def test_the_baseline_stands_beside_it(fitted):
+    _, ours, history, _ = fitted
+    baseline = history["val_log_likelihood_baseline"]
+    assert len(set(baseline)) == 1
+    p = X.mean(axis=0)
+    expected = (V * np.log(p) + (1 - V) * np.log1p(-p)).sum(axis=1).mean()
+    assert baseline[0] == pytest.approx(expected, abs=1e-5)
+    assert baseline[0] == ours.log_likelihood(V).baseline
+
+
+def test_a_model_that_has_learned_nothing_is_reported(tmp_path, caplog):
+    ours = model()
+    ours.optimizer.learning_rate = 1e-6
+    callback = callbacks.LogLikelihood(tmp_path, X, split="train")
+    with caplog.at_level(logging.WARNING, "keras_rbm"):
+        fit(ours, 2, callback)
+    assert "train data: the model is no better than independent" in caplog.text
+    assert "too few updates" in caplog.text
+    state = json.loads(json.dumps(callback.get_state()))
+    other = callbacks.LogLikelihood(tmp_path, X, split="train")
+    other.set_model(ours)
+    other.on_train_begin()
+    other.set_state(state)
+    assert other.get_state() == callback.get_state()
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "keras_rbm"):
+        other.on_train_end()
+    assert "no better than independent" in caplog.text

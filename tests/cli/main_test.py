@@ -8,10 +8,16 @@ from tests.cli import command
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--config", "no_such"), "no config 'no_such'; a path, or one of"),
+        (
+            ("--config", "no_such"),
+            "no config 'no_such'. Give a path, or one of",
+        ),
         (("--set", "RBM.hiden = 3"), "hiden"),
-        (("--set", "runn.epochs = 3"), "No configurable matching 'runn'"),
-        (("--set", "RBM.hidden"), "parse"),
+        (
+            ("--set", "runn.epochs = 3"),
+            "there is no 'runn'; did you mean run.epochs?",
+        ),
+        (("--set", "RBM.hidden"), "--set wants a binding"),
         (("--set", "RBM.hidden = -3"), "`hidden` must be a positive integer"),
         (("surplus",), "unknown argument 'surplus'"),
         (
@@ -26,7 +32,7 @@ from tests.cli import command
         (("--config",), "config"),
         (("--seed", "-1"), "seed"),
         (("--epochs", "0"), "epochs"),
-        (("--set", "\0"), "Unexpected token"),
+        (("--set", "\0"), "--set wants a binding"),
     ],
 )
 def test_a_user_error_is_one_line(tmp_path, arguments, complaint):

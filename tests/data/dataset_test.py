@@ -158,3 +158,16 @@ def test_the_image_shape_must_fit_the_picture():
     picture = Picture(np.ones((3, 2)))
     with pytest.raises(ValueError, match="image_shape"):
         Data("mine", np.ones((4, 3)), image_shape=(1, 3), picture=picture)
+
+
+def test_it_is_short_in_a_notebook():
+    x = np.zeros((1000, 7), "float32")
+    found = Data("a <name>", x, test=x[:4])
+    assert repr(found) == (
+        "Data('a <name>', train=<float32 1000 x 7>, test=<float32 4 x 7>)"
+    )
+    page = found._repr_html_()
+    assert "a &lt;name&gt;" in page
+    assert "<td>1000</td><td>7</td>" in page
+    assert "validation" not in page
+    assert len(page) < 500

@@ -296,3 +296,29 @@ def test_without_a_generative_part_there_are_no_likelihoods(tmp_path):
 
 def test_models_without_classes_have_none():
     assert classification(keras.Model(), labelled()) == {}
+
+
+def test_the_baseline_stands_beside_each_split(tmp_path):
+    model = machines.rbm(ORACLE)
+    model.data_mean.assign(np.full(5, 0.25))
+    results = evaluate(model, data(), tmp_path)
+    text = table(results)
+    for name, row in results["splits"].items():
+        ours = model.log_likelihood(getattr(data(), name))
+        assert row["baseline"] == {
+            "log_likelihood": ours.baseline,
+            "gain": ours.gain,
+            "standard_error": ours.gain_standard_error,
+            "bits_per_column": ours.gain_in_bits,
+            "warning": None if ours.beats_baseline else ours.warnings[-1],
+        }
+        assert f"Independent units on {name}: {ours.baseline:.3f} nats" in text
+        assert f"gain of the model {ours.gain:+.3f} +- " in text
+        warned = f"Warning, {name}: the model is no better" in text
+        assert warned == (not ours.beats_baseline)
+
+
+def test_a_model_that_has_seen_no_data_has_no_baseline(tmp_path):
+    results = evaluate(machines.rbm(ORACLE), data(["train"]), tmp_path)
+    assert results["splits"]["train"]["baseline"] is None
+    assert "Independent units" not in table(results)

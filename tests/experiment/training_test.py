@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import data, experiment, figures
+from keras_rbm.callbacks import log_likelihood
 from tests.callbacks import events
 
 FILES = {
@@ -25,7 +26,7 @@ FILES = {
     "tensorboard",
     "updates.csv",
 }
-LIKELIHOOD = ("log_likelihood", "log_likelihood_upper", "log_likelihood_epoch")
+LIKELIHOOD = log_likelihood.NAMES
 # More in the last of three epochs.
 SWEEPS = {0: 1, 0.6: 3}
 

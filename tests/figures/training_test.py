@@ -60,3 +60,41 @@ def test_one_epoch_is_no_figure(tmp_path):
     )
     figures.FiltersByEpoch()(None, None, str(tmp_path))
     assert not (tmp_path / "filters_by_epoch.png").exists()
+
+
+def test_the_likelihoods_are_read_with_their_baseline(tmp_path):
+    path = tmp_path / "history.csv"
+    assert training.read_likelihood(path, 400) is None
+    path.write_text("epoch,loss\n0,1\n")
+    assert training.read_likelihood(path, 400) is None
+    names = ["val_log_likelihood", "val_log_likelihood_epoch"]
+    header = ["epoch", *names, "val_log_likelihood_baseline"]
+    rows = [
+        (0, "-20", 1, "-19.5"),
+        (1, "-20", 1, "-19.5"),
+        (2, "-18", 3, "-19.5"),
+        (3, "-17.5", 4, "-19.5"),
+    ]
+    path.write_text(
+        "\n".join(",".join(map(str, row)) for row in [header, *rows])
+    )
+    updates, values, baseline, name = training.read_likelihood(path, 400)
+    assert list(updates) == [100, 300, 400]
+    assert list(values) == [-20, -18, -17.5]
+    assert baseline == -19.5
+    assert name == "log p(v), validation data"
+
+
+def test_curves_with_and_without_a_likelihood(tmp_path):
+    (tmp_path / "updates.csv").write_text(
+        "update,reconstruction_error,update_norm\n10,0.5,1\n20,0.25,1\n"
+    )
+    figures.Curves()(None, None, str(tmp_path))
+    without = image.imread(tmp_path / "curves.png")
+    (tmp_path / "history.csv").write_text(
+        "epoch,log_likelihood,log_likelihood_epoch,log_likelihood_baseline\n"
+        "0,-20,1,-21\n"
+    )
+    figures.Curves()(None, None, str(tmp_path))
+    beside = image.imread(tmp_path / "curves.png")
+    assert beside.shape[1] == 1.5 * without.shape[1]

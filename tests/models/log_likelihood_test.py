@@ -2,11 +2,24 @@
 
 import importlib
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.stats import binom
 
-from keras_rbm import RBM, PersistentChain
+from keras_rbm import (
+    RBM,
+    Bernoulli,
+    Binomial,
+    ClassRBM,
+    Composite,
+    DeepBoltzmannMachine,
+    Gaussian,
+    PersistentChain,
+    Softmax,
+    Spin,
+)
 from keras_rbm.likelihood import Bracket, Estimate, Exact
 from keras_rbm.models import log_likelihood as module
 from keras_rbm.models.log_likelihood import LogLikelihood
@@ -53,7 +66,6 @@ def test_it_is_exact_where_it_can_be(model, method):
     error = expected.std(ddof=1) / np.sqrt(len(expected))
     assert result.standard_error == pytest.approx(error, abs=ERROR)
     assert result.trusted
-    assert result.warnings == ()
 
 
 @pytest.mark.parametrize("beta", [0.5, 2.0])
@@ -89,7 +101,8 @@ def test_by_ais_it_is_bracketed(model, by_ais):
     assert by_ais.lower < exact + error
     assert by_ais.upper > exact - error
     assert by_ais.upper - by_ais.lower == pytest.approx(bracket.gap)
-    assert by_ais.warnings == bracket.warnings
+    assert by_ais.warnings[: len(bracket.warnings)] == bracket.warnings
+    assert by_ais.trusted == bracket.trusted
     energies = ORACLE.free_energy(data())
     gap = energies.mean() - ORACLE.free_energy(bracket.forward.particles).mean()
     assert bracket.free_energy_gap[0] == pytest.approx(gap, abs=10 * ERROR)
@@ -340,3 +353,161 @@ def test_over_all_sites_the_pseudo_likelihood_is_exact(model):
     np.testing.assert_allclose(
         values, ORACLE.pseudo_log_likelihood(data()), atol=10 * ERROR
     )
+
+
+GAINED = np.array([0.5, 1.0, 3.0])
+BASELINE = np.array([-1.0, -2.0, 1.0])
+
+
+def test_the_gain_is_over_the_baseline():
+    result = LogLikelihood(GAINED, Exact(1.0), False, BASELINE, 4)
+    difference = GAINED - 1.0 - BASELINE
+    assert result.baseline == pytest.approx(BASELINE.mean())
+    assert result.gain == pytest.approx(difference.mean())
+    error = difference.std(ddof=1) / np.sqrt(3)
+    assert result.gain_standard_error == pytest.approx(error)
+    bits = difference.mean() / np.log(2) / 4
+    assert result.gain_in_bits == pytest.approx(bits)
+    assert result.beats_baseline
+    assert result.warnings == ()
+    assert str(result) == (
+        "log-likelihood 0.500 nats, +- 0.764 (3 examples)\n"
+        f"  independent units -0.667 nats; gain +1.167 +- {error:.3f} nats, "
+        f"{bits:+.4f} bits a column\n"
+        "log Z = 1.0000 nats (exact)"
+    )
+
+
+def test_a_model_that_does_not_beat_the_baseline_is_reported():
+    close = LogLikelihood(BASELINE + np.array([1.5, 0.5, 1.2]), Exact(1.0))
+    result = close._replace(baseline_scores=BASELINE, columns=4)
+    assert 0 < result.gain < result.gain_standard_error
+    assert not result.beats_baseline
+    assert result.trusted  # Its number is right.
+    (warning,) = result.warnings
+    assert warning.startswith("the model is no better than independent units")
+    for cause in ("too few updates", "kernel_initializer", "step size"):
+        assert cause in warning
+    assert f"  warning: {warning}" in str(result)
+    assert "no better than independent" in result._repr_html_()
+
+
+def test_it_is_short_in_a_notebook():
+    scores = np.zeros(10_000)
+    result = LogLikelihood(scores, brackets(2.0, 2.5), False, scores - 4, 4)
+    assert repr(result) == (
+        "LogLikelihood(-2.500, -2.000, baseline=-4.000, "
+        "standard_error=0.300, examples=10000)"
+    )
+    page = result._repr_html_()
+    assert page.startswith("<table>")
+    for text in ("-2.500 to -2.000 nats", "-4.000 nats", "+1.500 +- 0.300"):
+        assert text in page
+    assert len(page) < 1500
+
+
+def test_without_data_there_is_no_baseline():
+    result = rbm(ORACLE).log_likelihood(data())
+    assert result.baseline is result.gain is result.gain_in_bits is None
+    assert result.gain_standard_error is result.beats_baseline is None
+    assert "independent units" not in str(result)
+    assert "independent units" not in result._repr_html_()
+    assert "baseline" not in repr(result)
+
+
+def normal(x, mean, variance):
+    return -0.5 * ((x - mean) ** 2 / variance + np.log(2 * np.pi * variance))
+
+
+def bits(x, p):
+    return x * np.log(p) + (1 - x) * np.log1p(-p)
+
+
+RNG = np.random.default_rng(0)
+BITS = RNG.integers(0, 2, (60, 3)).astype("float32")
+REAL = RNG.normal([1.0, -2.0], [0.5, 2.0], (60, 2)).astype("float32")
+COUNTS = RNG.integers(0, 4, (60, 2)).astype("float32")
+KINDS = np.eye(3, dtype="float32")[RNG.integers(0, 3, 60)]
+# Units, rows, and log p(v) of each under the law of independent columns.
+LAWS = {
+    "bernoulli": (
+        Bernoulli(3),
+        BITS,
+        lambda: bits(BITS, BITS.mean(axis=0)).sum(axis=1),
+    ),
+    "spin": (
+        Spin(3),
+        2 * BITS - 1,
+        lambda: bits(BITS, BITS.mean(axis=0)).sum(axis=1),
+    ),
+    "gaussian": (
+        Gaussian(2),
+        REAL,
+        lambda: normal(REAL, REAL.mean(axis=0), REAL.var(axis=0)).sum(axis=1),
+    ),
+    "binomial": (
+        Binomial(2, 3),
+        COUNTS,
+        lambda: binom(3, COUNTS.mean(axis=0) / 3).logpmf(COUNTS).sum(axis=1),
+    ),
+    "softmax": (
+        Softmax(1, 3),
+        KINDS,
+        lambda: KINDS @ np.log(KINDS.mean(axis=0)),
+    ),
+    "composite": (
+        Composite(Bernoulli(3), Gaussian(2)),
+        np.hstack([BITS, REAL]),
+        lambda: LAWS["bernoulli"][2]() + LAWS["gaussian"][2](),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_baseline_is_the_law_of_independent_columns(name):
+    units, v, expected = LAWS[name]
+    model = RBM(units, 2, seed=0)
+    model.adapt(v)
+    result = model.log_likelihood(v)
+    np.testing.assert_allclose(result.baseline_scores, expected(), atol=1e-4)
+    assert result.columns == units.size
+    streamed = model.log_likelihood(batches(v, size=7))
+    np.testing.assert_allclose(streamed.baseline_scores, result.baseline_scores)
+
+
+def test_the_baseline_of_a_class_rbm_is_of_features_and_labels():
+    v = np.hstack([BITS, KINDS])
+    model = ClassRBM(3, 3, hidden=2, seed=0)
+    model.adapt(v)
+    result = model.log_likelihood(v)
+    expected = LAWS["bernoulli"][2]() + LAWS["softmax"][2]()
+    np.testing.assert_allclose(result.baseline_scores, expected, atol=1e-4)
+    assert result.columns == 4
+
+
+def test_the_baseline_of_a_deep_machine_is_of_its_examples():
+    model = DeepBoltzmannMachine(3, 2, 2, seed=0)
+    model.adapt(BITS)
+    result = model.log_likelihood(BITS)
+    expected = LAWS["bernoulli"][2]()
+    np.testing.assert_allclose(result.baseline_scores, expected, atol=1e-4)
+    assert result.columns == 3
+
+
+def test_a_column_that_never_changes_has_a_finite_baseline():
+    model = RBM(3, 2, seed=0)
+    model.adapt(BITS * [1, 1, 0])
+    v = np.ones((2, 3))
+    expected = bits(v, np.array([*BITS.mean(axis=0)[:2], 1e-3])).sum(axis=1)
+    np.testing.assert_allclose(
+        model.log_likelihood(v).baseline_scores, expected, atol=1e-4
+    )
+
+
+def test_the_baseline_is_saved_with_the_model(tmp_path):
+    model = RBM(3, 2, seed=0)
+    model.adapt(BITS)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    expected = model.log_likelihood(BITS).baseline
+    assert loaded.log_likelihood(BITS).baseline == expected

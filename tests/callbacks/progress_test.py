@@ -1,0 +1,112 @@
+"""The line on the screen, on a clock that the tests set."""
+
+import types
+
+import pytest
+
+from keras_rbm.callbacks import Progress
+from keras_rbm.callbacks import progress as module
+
+EPOCHS, STEPS = 4, 100
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds, to be set."""
+    seconds = [0.0]
+    monkeypatch.setattr(
+        module, "time", types.SimpleNamespace(perf_counter=lambda: seconds[0])
+    )
+    return seconds
+
+
+def begun(**kwargs):
+    progress = Progress(**kwargs)
+    progress.set_params({"epochs": EPOCHS, "steps": STEPS})
+    progress.on_train_begin()
+    return progress
+
+
+def call(progress, clock, batch, seconds, logs=None):
+    """A compiled call of 50 updates, which ends with this batch."""
+    progress.on_train_batch_begin(batch - 49)
+    clock[0] += seconds
+    progress.on_train_batch_end(batch, logs)
+
+
+def last_line(capsys):
+    return capsys.readouterr().out.split("\r")[-1].strip()
+
+
+def test_compilation_and_measurement_are_no_steps(clock, capsys):
+    progress = begun()
+    assert last_line(capsys) == "waiting for the compiler"
+    progress.on_epoch_begin(0)
+    call(progress, clock, 49, 30.0, {"pseudo_log_likelihood": -12.5})
+    assert last_line(capsys) == (
+        "epoch 1/4 | 50 of 400 updates | pseudo-log-likelihood -12.5"
+    )
+    call(progress, clock, 99, 0.5, {"pseudo_log_likelihood": -12.25})
+    clock[0] += 60.0  # Of a measurement.
+    progress.on_epoch_end(0, {"pseudo_log_likelihood": -12.25})
+    # 300 updates are left, at 100 a second.
+    assert last_line(capsys) == (
+        "epoch 1/4 | 100 of 400 updates | 100/s | 0:03 left | "
+        "pseudo-log-likelihood -12.25"
+    )
+
+
+def test_the_newest_likelihood_stays(clock, capsys):
+    progress = begun()
+    progress.on_epoch_begin(0)
+    call(progress, clock, 99, 1.0, {"pseudo_log_likelihood": -12.5})
+    progress.on_epoch_end(
+        0, {"pseudo_log_likelihood": -12.5, "val_log_likelihood": -20.0}
+    )
+    progress.on_epoch_begin(1)
+    call(progress, clock, 49, 1.0, {"pseudo_log_likelihood": -11.5})
+    assert last_line(capsys).endswith("| log p(v) -20")
+
+
+def test_one_that_is_not_finite_is_not_shown(clock, capsys):
+    progress = begun()
+    progress.on_epoch_begin(0)
+    progress.on_epoch_end(0, {"val_log_likelihood": float("-inf")})
+    assert "log p(v)" not in last_line(capsys)
+
+
+def test_the_health_of_the_chains_is_shown(clock, capsys):
+    health = types.SimpleNamespace(health=None)
+    progress = begun(chain_health=health)
+    progress.on_epoch_begin(0)
+    progress.on_epoch_end(0, {})
+    assert "chains" not in last_line(capsys)
+    health.health = "ok"
+    progress.on_epoch_end(0, {})
+    assert last_line(capsys).endswith("| chains ok")
+    health.health = "take more sweeps"
+    progress.on_epoch_end(1, {})
+    shown = capsys.readouterr().out
+    assert "the chains do not mix: take more sweeps" in shown
+    assert shown.strip().endswith("| chains do not mix")
+    progress.on_epoch_end(2, {})
+    assert "take more sweeps" not in last_line(capsys)
+
+
+def test_updates_before_a_resumption_are_not_counted(clock, capsys):
+    progress = begun(done=150)
+    progress.on_epoch_begin(1)
+    call(progress, clock, 49, 0.0)
+    call(progress, clock, 99, 9.0)  # Compiles.
+    progress.on_epoch_begin(2)
+    call(progress, clock, 49, 0.5)
+    assert last_line(capsys) == (
+        "epoch 3/4 | 250 of 400 updates | 100/s | 0:02 left"
+    )
+
+
+def test_another_metric(clock, capsys):
+    progress = begun(metric="error", label="error")
+    progress.on_epoch_begin(0)
+    call(progress, clock, 49, 1.0, {"error": 0.125})
+    assert last_line(capsys).endswith("| error 0.125")

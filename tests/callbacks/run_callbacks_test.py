@@ -1,0 +1,37 @@
+"""How often a run is measured."""
+
+import pytest
+
+from keras_rbm import RBM, ExactChain, PersistentChain, Tempered
+from keras_rbm.callbacks import affordable
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        None,
+        PersistentChain(100),
+        PersistentChain(100, num_sweeps=15),
+        PersistentChain(20, sampler=Tempered(5)),
+        ExactChain(),
+    ],
+)
+@pytest.mark.parametrize(("steps", "epochs"), [(500, 60), (5, 1), (10**5, 400)])
+def test_it_is_about_twenty_times_where_it_can_be(chain, steps, epochs):
+    model = RBM(8, 4, chain, seed=0)
+    every, betas = affordable(model, 1000, 100, steps, epochs)
+    assert -(-epochs // 20) <= every <= epochs
+    assert 300 <= betas <= 1000
+    assert affordable(model, 1000, 100, steps, epochs) == (every, betas)
+
+
+def test_long_runs_are_measured_well_and_twenty_times():
+    model = RBM(784, 500, PersistentChain(100), seed=0)
+    assert affordable(model, 5000, 100, 10**5, 400) == (20, 1000)
+
+
+def test_short_ones_are_measured_less():
+    model = RBM(784, 500, PersistentChain(100), seed=0)
+    every, betas = affordable(model, 5000, 100, 550, 100)
+    assert 5 < every < 20
+    assert betas < 1000
