@@ -30,17 +30,19 @@ class AutoSGD(keras.optimizers.Optimizer):
       for hidden units without bound), at most 0.5. Along the first principal
       component the data pull the weights at a rate that is proportional to
       this eigenvalue;
-    - N, the number of examples. The penalty, of the kernel alone, is that of
-      an elastic-net prior, sum_ij l1 |W_ij| + l2 / 2 W_ij^2 in nats. For fewer
-      than 400 examples it is multiplied by (N / 400)^2; without a known number
-      of them (a data set without an end) there is none.
+    - N, the number of examples, and the penalty of the kernel, that of an
+      elastic-net prior, sum_ij l1 |W_ij| + l2 / 2 W_ij^2 in nats. It is the
+      stronger, the more columns D there are for an example: l1 = 20 D / N, at
+      most 2, and l2 = 30 D / N, at most 10. For fewer than 400 examples both
+      are multiplied by (N / 400)^2: they would hold all weights at 0. Without
+      a known number of examples (a data set without an end) there is none.
 
     Another call of `fit` begins anew.
 
     Args:
         learning_rate: The rate, a positive number, or `None` for `fit`'s.
-        l1: Number, 0 or more.
-        l2: Number, 0 or more.
+        l1: Number, 0 or more, or `None` for `fit`'s.
+        l2: The same.
         **kwargs: Further arguments of a Keras optimizer.
 
     Raises:
@@ -54,8 +56,8 @@ class AutoSGD(keras.optimizers.Optimizer):
     def __init__(
         self,
         learning_rate: float | None = None,
-        l1: float = 2.0,
-        l2: float = 3.0,
+        l1: float | None = None,
+        l2: float | None = None,
         name: str = "auto_sgd",
         **kwargs,
     ):
@@ -67,22 +69,29 @@ class AutoSGD(keras.optimizers.Optimizer):
             **kwargs,
         )
         self._given_rate = learning_rate
-        self.l1 = checks.number_from_0("l1", l1)
-        self.l2 = checks.number_from_0("l2", l2)
+        for argument, value in (("l1", l1), ("l2", l2)):
+            if value is not None:
+                checks.number_from_0(argument, value)
+        self._given_penalties = l1, l2
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        # First update of this call of `fit`, number of its updates, and what
-        # the penalty is multiplied by.
-        self.first, self.span, self.penalty = (
+        # First update of this call of `fit`, number of its updates, and the
+        # penalties of an example.
+        self.first, self.span, self.l1, self.l2 = (
             self.add_variable((), initializer="zeros", name=name)
-            for name in ("first", "span", "penalty")
+            for name in ("first", "span", "l1", "l2")
         )
 
     def begin(
-        self, done: int, updates: int, rate: float, examples: int
+        self,
+        done: int,
+        updates: int,
+        rate: float,
+        examples: int,
+        width: int,
     ) -> None:
         """Sets what a call of `fit` needs.
 
@@ -92,13 +101,25 @@ class AutoSGD(keras.optimizers.Optimizer):
                 then the rate stays as it is.
             rate: The first learning rate, where none was given.
             examples: Number of examples, or 0 if nobody knows.
+            width: Number of their columns.
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
         self.span.assign(updates)
         if self._given_rate is None:
             self.learning_rate = rate
-        share = min(1.0, examples / _FEW_EXAMPLES) ** 2
-        self.penalty.assign(share / examples if examples else 0.0)
+        n = max(examples, 1)
+        few = min(1.0, examples / _FEW_EXAMPLES) ** 2
+        for variable, given, factor, most in zip(
+            (self.l1, self.l2),
+            self._given_penalties,
+            (20.0, 30.0),
+            (2.0, 10.0),
+            strict=True,
+        ):
+            chosen = (
+                few * min(most, factor * width / n) if given is None else given
+            )
+            variable.assign(chosen / n if examples else 0.0)
 
     def update_step(self, gradient, variable, learning_rate):
         dtype = variable.dtype
@@ -108,16 +129,16 @@ class AutoSGD(keras.optimizers.Optimizer):
         gradient = ops.cast(gradient, dtype)
         # A variable of TensorFlow, `.../kernel:0`.
         if variable.name.rpartition("/")[2].partition(":")[0] == "kernel":
-            pull = self.l1 * ops.sign(variable) + self.l2 * variable
-            gradient += ops.cast(self.penalty, dtype) * pull
+            l1, l2 = ops.cast(self.l1, dtype), ops.cast(self.l2, dtype)
+            gradient += l1 * ops.sign(variable) + l2 * variable
         self.assign_sub(variable, ops.cast(rate, dtype) * gradient)
 
     def get_config(self) -> Config:
         return {
             **super().get_config(),
             "learning_rate": self._given_rate,
-            "l1": self.l1,
-            "l2": self.l2,
+            "l1": self._given_penalties[0],
+            "l2": self._given_penalties[1],
         }
 
 

@@ -356,7 +356,8 @@ class Trainer(keras.Model, abc.ABC):
         rate = learning_rate(np.asarray(x)[:_RATE_EXAMPLES], is_bounded)
         with devices.scope(self.distribute_strategy):
             self.optimizer.build(self.trainable_variables)
-        self.optimizer.begin(done, updates, rate, rows)
+        width = self.example_units.width
+        self.optimizer.begin(done, updates, rate, rows, width)
 
     def _array_batches(self, given, initial_step):
         """Arrays to learn from, and the `batches.Passes` over them.
