@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_rbm import checks
-from keras_rbm.typing import Config
+from keras_rbm.typing import Config, Tensor
 
 # Rate times the largest variance of the data, by whether the hidden units'
 # means are bounded.
@@ -21,7 +21,7 @@ _FEW_EXAMPLES = 400
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class AutoSGD(keras.optimizers.Optimizer):
-    """theta <- theta - rate (1 - t / T) (gradient + d/dtheta penalty / N).
+    """theta <- theta - rate (1 - t / T) gradient, of objective + penalty / N.
 
     t counts the updates of a call of `fit`, and T is their number: far travel
     first, while the noise of the last part averages out. `fit` sets
@@ -121,16 +121,32 @@ class AutoSGD(keras.optimizers.Optimizer):
             )
             variable.assign(chosen / n if examples else 0.0)
 
+    def penalty_of(self, kernel: Tensor) -> Tensor:
+        """The penalty for an example, a scalar in nats.
+
+        The model adds it to its objective, so that the penalty's gradient is
+        centred with the other: a weight that shrinks leaves the units' mean
+        inputs as they are.
+
+        Args:
+            kernel: W, of any shape.
+        """
+        l1, l2 = (
+            ops.cast(self.l1, kernel.dtype),
+            ops.cast(self.l2, kernel.dtype),
+        )
+        absolute, squares = (
+            ops.sum(ops.abs(kernel)),
+            ops.sum(ops.square(kernel)),
+        )
+        return l1 * absolute + l2 / 2 * squares
+
     def update_step(self, gradient, variable, learning_rate):
         dtype = variable.dtype
         done = ops.cast(self.iterations, "float32") - self.first
         left = 1 - ops.where(self.span > 0, done / self.span, 0.0)
         rate = ops.cast(learning_rate, "float32") * ops.clip(left, 0.0, 1.0)
         gradient = ops.cast(gradient, dtype)
-        # A variable of TensorFlow, `.../kernel:0`.
-        if variable.name.rpartition("/")[2].partition(":")[0] == "kernel":
-            l1, l2 = ops.cast(self.l1, dtype), ops.cast(self.l2, dtype)
-            gradient += l1 * ops.sign(variable) + l2 * variable
         self.assign_sub(variable, ops.cast(rate, dtype) * gradient)
 
     def get_config(self) -> Config:

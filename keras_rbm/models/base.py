@@ -36,6 +36,7 @@ from keras_rbm.models.parameters import (
 )
 from keras_rbm.models.trainer import Trainer
 from keras_rbm.models.weights import check_path_to_save
+from keras_rbm.optimizers import AutoSGD
 from keras_rbm.random import Use
 from keras_rbm.typing import (
     Array,
@@ -379,7 +380,10 @@ class MachineModel(Trainer):
         """
         penalty = self.parameters.activity_penalty(machine, inputs, batch)
         # Those of the weights count once, however many replicas add them.
-        penalties = sum(self.losses) / replicas.count()
+        penalties = sum(self.losses)
+        if isinstance(self.optimizer, AutoSGD):
+            penalties += self.optimizer.penalty_of(self.kernel.value)
+        penalties /= replicas.count()
         return self.optimizer.scale_loss(objective + penalty + penalties)
 
     def centered_gradient(
