@@ -212,7 +212,10 @@ def refusals(scope):
     x, _ = data()
     for name, function in (
         ("chains", lambda: in_scope(lambda: make(PersistentChain(CHAINS + 1)))),
-        ("in_scope", lambda: in_scope(lambda: model.fit(x, verbose=0))),
+        (
+            "in_scope",
+            lambda: in_scope(lambda: model.fit(x, epochs=1, verbose=0)),
+        ),
         ("one_batch", lambda: model.train_on_batch(x)),
         ("xla", lambda: model.compile("sgd", jit_compile=True)),
         ("outside", lambda: model.compile(keras.optimizers.SGD(0.1))),

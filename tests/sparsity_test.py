@@ -108,7 +108,12 @@ def test_an_update_follows_the_penalty_too(cls, weight, beta):
         oracle, hidden_activity_regularizer=regularizer, dtype="float64"
     )
     model.fit(
-        data(), batch_size=48, sample_weight=weight, verbose=0, shuffle=False
+        data(),
+        batch_size=48,
+        sample_weight=weight,
+        epochs=1,
+        verbose=0,
+        shuffle=False,
     )
 
     def objective(*parameters):
@@ -133,7 +138,12 @@ def test_an_update_follows_the_penalty_too(cls, weight, beta):
         np.testing.assert_allclose(x, y - 0.1 * slope, rtol=0, atol=error)
     plain = given(oracle, dtype="float64")
     plain.fit(
-        data(), batch_size=48, sample_weight=weight, verbose=0, shuffle=False
+        data(),
+        batch_size=48,
+        sample_weight=weight,
+        epochs=1,
+        verbose=0,
+        shuffle=False,
     )
     assert np.abs(plain.kernel - model.kernel).max() > 10 * error
 
@@ -224,7 +234,7 @@ def test_mixed_precision(cls, dtype):
     ]
     for model in models:
         model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
-        model.fit(data(), batch_size=48, verbose=0, shuffle=False)
+        model.fit(data(), batch_size=48, epochs=1, verbose=0, shuffle=False)
     for x, y in zip(*map(weights, models), strict=True):
         # Slopes up to 3, at activities and energies of bfloat16.
         np.testing.assert_allclose(

@@ -139,7 +139,7 @@ def test_averaged_weights_are_for_the_machine_alone(tmp_path):
         keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.9),
         run_eagerly=True,
     )
-    ours.fit(X, batch_size=32, verbose=0)
+    ours.fit(X, batch_size=32, epochs=1, verbose=0)
     # `fit` has put the average into the weights: go on from there.
     ours.train_on_batch(X)
     now = machines.oracle_of(ours)

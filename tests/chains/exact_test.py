@@ -70,7 +70,7 @@ def test_an_update_follows_the_likelihood(options):
     model = rbm(ORACLE, chain=ExactChain(), centered=False)
     model.compile(keras.optimizers.SGD(0.1), **options)
     weight = np.linspace(0, 2, 48)
-    model.fit(data(), batch_size=48, sample_weight=weight, verbose=0)
+    model.fit(data(), batch_size=48, sample_weight=weight, epochs=1, verbose=0)
     start = ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias
     slopes = ORACLE.gradient(data(), weight / 48)
     for x, y, slope in zip(weights(model), start, slopes, strict=True):

@@ -165,7 +165,7 @@ def test_frozen_it_stays_as_it_is():
     model = keras.Sequential([first, keras.layers.Dense(1)])
     model.compile("sgd", "mse", run_eagerly=True)
     before = [variable.numpy() for variable in first.variables]
-    model.fit(data(), data()[:, :1], batch_size=16, verbose=0)
+    model.fit(data(), data()[:, :1], batch_size=16, epochs=1, verbose=0)
     for variable, value in zip(first.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
     assert len(model.trainable_variables) == 2
@@ -222,7 +222,7 @@ def trained(**kwargs):
         },
     )
     rbm.compile(keras.optimizers.SGD(0.5), run_eagerly=True)
-    rbm.fit(X, batch_size=16, verbose=0)
+    rbm.fit(X, batch_size=16, epochs=1, verbose=0)
     return rbm
 
 
@@ -283,7 +283,7 @@ def test_frozen_and_thawed_again():
     assert len(model.trainable_variables) == 2
     assert model.losses == []
     before = values(rbm)
-    model.fit(X, Y, verbose=0)
+    model.fit(X, Y, epochs=1, verbose=0)
     for path, value in values(rbm).items():
         np.testing.assert_array_equal(value, before[path])
     rbm.trainable = True
@@ -299,7 +299,7 @@ def test_frozen_it_is_loaded_frozen(tmp_path):
     rbm = trained()
     rbm.trainable = False
     model = compiled(sequential(rbm), run_eagerly=True)
-    model.fit(X, Y, verbose=0)
+    model.fit(X, Y, epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert len(loaded.trainable_variables) == 2
@@ -311,9 +311,9 @@ def test_frozen_it_is_loaded_frozen(tmp_path):
 def test_its_own_fit_goes_on_after_that_of_the_other_model():
     rbm = trained()
     model = compiled(sequential(rbm), run_eagerly=True)
-    model.fit(X, Y, verbose=0)
+    model.fit(X, Y, epochs=1, verbose=0)
     before = values(rbm)
-    rbm.fit(X, batch_size=16, verbose=0)
+    rbm.fit(X, batch_size=16, epochs=1, verbose=0)
     for path, value in values(rbm).items():
         fixed = path.endswith(("mean", "variance", "sweeps"))
         assert np.array_equal(value, before[path]) == fixed, path
@@ -322,7 +322,7 @@ def test_its_own_fit_goes_on_after_that_of_the_other_model():
 @pytest.mark.parametrize("make", [sequential, functional])
 def test_the_other_model_is_saved_loaded_and_cloned(make, tmp_path):
     model = compiled(make(trained()), run_eagerly=True)
-    model.fit(X, Y, verbose=0)
+    model.fit(X, Y, epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_same_states(loaded, model)
@@ -354,7 +354,7 @@ def test_mixed_precision(policy):
     model = keras.Sequential([rbm, keras.layers.Dense(2, dtype=policy)])
     model.compile("sgd", "mse", run_eagerly=True)
     before = rbm.kernel.numpy()
-    model.fit(X, X[:, :2], verbose=0)
+    model.fit(X, X[:, :2], epochs=1, verbose=0)
     assert model(X).dtype == policy.removeprefix("mixed_")
     assert (rbm.kernel.numpy() != before).any()
 

@@ -150,7 +150,13 @@ def test_an_update_follows_the_moments(generative, discriminative, weighted):
     model = model_of(ORACLE, generative, discriminative)
     weight = np.linspace(0, 2, 24) if weighted else np.ones(24)
     model.fit(
-        X, Y, batch_size=24, sample_weight=weight, verbose=0, shuffle=False
+        X,
+        Y,
+        batch_size=24,
+        sample_weight=weight,
+        epochs=1,
+        verbose=0,
+        shuffle=False,
     )
     share = weight / 24
     d = ORACLE.moments(ROWS, share)
@@ -205,14 +211,14 @@ def test_the_generative_one_is_an_rbm_of_joined_rows():
     rbm = RBM(visible, HIDDEN, chain=PersistentChain(10), **kwargs)
     for one in (model, rbm):
         one.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
-        one.fit(ROWS, batch_size=8, verbose=0, shuffle=False)
+        one.fit(ROWS, batch_size=8, epochs=1, verbose=0, shuffle=False)
     assert_same_states(model, rbm)
 
 
 def test_without_samples_no_chain_is_run():
     model = model_of(chain=None, centered=True)
     assert model.fantasy_particles is None
-    model.fit(X, Y, batch_size=8, verbose=0)
+    model.fit(X, Y, batch_size=8, epochs=1, verbose=0)
     assert np.isfinite(weights(model)[0]).all()
     with pytest.raises(ValueError, match=r"`chain` must be left out"):
         model_of(chain=PersistentChain(10))
@@ -244,7 +250,7 @@ def test_what_the_objective_does_not_depend_on_stays(blocks):
 def fitted(*args, **kwargs):
     model = ClassRBM(FEATURES, CLASSES, HIDDEN, seed=3)
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
-    history = model.fit(*args, verbose=0, shuffle=False, **kwargs)
+    history = model.fit(*args, epochs=1, verbose=0, shuffle=False, **kwargs)
     return model, history.history
 
 
@@ -378,7 +384,7 @@ def test_a_later_batch_of_bad_labels_is_refused():
     model = model_of()
     model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
     with pytest.raises(ValueError, match=r"`x` must have, .* labels from 0"):
-        model.fit(dataset, verbose=0)
+        model.fit(dataset, epochs=1, verbose=0)
 
 
 def test_features_alone_are_refused():
@@ -409,12 +415,12 @@ def test_bad_arguments_are_refused(kwargs, message):
 def test_saved_and_loaded_it_goes_on_to_the_bit(generative, tmp_path):
     chain = PersistentChain(10) if generative else None
     model = model_of(ORACLE, generative, chain=chain, centered=True)
-    model.fit(X, Y, batch_size=8, verbose=0)
+    model.fit(X, Y, batch_size=8, epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     loaded.run_eagerly = True
     for one in (model, loaded):
-        one.fit(X, Y, batch_size=8, verbose=0, shuffle=False)
+        one.fit(X, Y, batch_size=8, epochs=1, verbose=0, shuffle=False)
     assert_same_states(model, loaded)
     np.testing.assert_array_equal(
         model.class_probabilities(X), loaded.class_probabilities(X)
@@ -479,7 +485,9 @@ FACTORS = np.array([1.0, 5.0, 1.0], "float32")[Y]
 
 def _fitted(x, y=None, **kwargs):
     model = model_of()
-    history = model.fit(x, y, batch_size=8, shuffle=False, verbose=0, **kwargs)
+    history = model.fit(
+        x, y, batch_size=8, shuffle=False, epochs=1, verbose=0, **kwargs
+    )
     return [v.numpy() for v in model.trainable_variables], history.history
 
 
@@ -499,7 +507,7 @@ def test_class_weights_of_data_sets():
     expected, _ = _fitted(ROWS, sample_weight=FACTORS)
     for dataset in (batches(X, Y, size=8), batches(ROWS, size=8)):
         model = model_of()
-        model.fit(dataset, class_weight=CLASS_WEIGHT, verbose=0)
+        model.fit(dataset, class_weight=CLASS_WEIGHT, epochs=1, verbose=0)
         for a, b in zip(model.trainable_variables, expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
 
@@ -523,4 +531,4 @@ def test_validation_data_have_no_class_weights():
 )
 def test_other_class_weights_are_refused(value):
     with pytest.raises(ValueError, match=r"`class_weight` must be a dict"):
-        model_of().fit(X, Y, class_weight=value, verbose=0)
+        model_of().fit(X, Y, class_weight=value, epochs=1, verbose=0)

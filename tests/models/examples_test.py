@@ -318,7 +318,7 @@ def fresh():
 def assert_refused(model, *args, **kwargs):
     before = states_of(model)
     with pytest.raises(ValueError, match=r"`[\w ]+` must "):
-        model.fit(*args, verbose=0, **kwargs)
+        model.fit(*args, epochs=1, verbose=0, **kwargs)
     assert int(model.updates) == 0
     for x, y in zip(before, states_of(model), strict=True):
         np.testing.assert_array_equal(x, y)
@@ -396,7 +396,13 @@ def test_a_callback_is_refused_bad_data_by_evaluate(with_validation):
     seen, model = [], RBM(5, 4, seed=0)
     model.compile("sgd", run_eagerly=True)
     validation = (data(),) if with_validation else None
-    model.fit(data(), callbacks=[Look()], validation_data=validation, verbose=0)
+    model.fit(
+        data(),
+        callbacks=[Look()],
+        validation_data=validation,
+        epochs=1,
+        verbose=0,
+    )
     assert seen == [0]
 
 

@@ -38,9 +38,9 @@ def untouched(model):
 
 
 TAKERS = {
-    "fit": lambda model, x: model.fit(x, verbose=0),
+    "fit": lambda model, x: model.fit(x, epochs=1, verbose=0),
     "validation": lambda model, x: model.fit(
-        data(), validation_data=(x, None), verbose=0
+        data(), validation_data=(x, None), epochs=1, verbose=0
     ),
     "evaluate": lambda model, x: model.evaluate(x, verbose=0),
     "predict": lambda model, x: model.predict(x, verbose=0),
@@ -105,7 +105,7 @@ def started():
     """A model that has seen updates does not look at the data's mean."""
     model = RBM(hostile.WIDTH, 4, PersistentChain(7), seed=0)
     model.compile("sgd", run_eagerly=True)
-    model.fit(data(), verbose=0)
+    model.fit(data(), epochs=1, verbose=0)
     return model
 
 
@@ -113,7 +113,8 @@ def started():
 def test_no_update_sees_a_wrong_later_batch(started, kind):
     updates = int(started.updates)
     text = hostile.told(
-        lambda: started.fit(hostile.LATER[kind], verbose=0), "x|sample_weight"
+        lambda: started.fit(hostile.LATER[kind], epochs=1, verbose=0),
+        "x|sample_weight",
     )
     assert ("the disk of the user" in text) == (kind == "an_error")
     # Keras fetches a batch ahead, and so stops before the good one too.
@@ -142,8 +143,8 @@ def test_no_update_of_a_block_sees_a_wrong_later_batch():
 def test_data_without_an_end_are_refused(model):
     endless = batches(data()).repeat()
     for action in (
-        lambda: model.fit(endless, verbose=0),
-        lambda: model.fit(data(), validation_data=endless, verbose=0),
+        lambda: model.fit(endless, epochs=1, verbose=0),
+        lambda: model.fit(data(), validation_data=endless, epochs=1, verbose=0),
         lambda: model.evaluate(endless, verbose=0),
         lambda: model.predict(endless, verbose=0),
         lambda: model.log_likelihood(endless),
@@ -168,7 +169,7 @@ ASKED = {
     "num_chains": lambda model, n: model.log_partition("ais", None, 2, n, 1),
     "epochs": lambda model, n: model.fit(data(), epochs=n, verbose=0),
     "validation_freq": lambda model, n: model.fit(
-        data(), validation_data=data(), validation_freq=n, verbose=0
+        data(), validation_data=data(), validation_freq=n, epochs=1, verbose=0
     ),
     "steps_per_execution": lambda model, n: model.compile(
         steps_per_execution=n
@@ -197,7 +198,9 @@ def test_wrong_numbers_are_refused(model, name, n):
 @given(n=SIZES.filter(lambda n: n is not None))
 def test_wrong_batches_are_refused(model, name, n):
     with untouched(model):
-        hostile.told(lambda: model.fit(data(), verbose=0, **{name: n}), name)
+        hostile.told(
+            lambda: model.fit(data(), epochs=1, verbose=0, **{name: n}), name
+        )
 
 
 @settings(max_examples=20)
@@ -258,7 +261,8 @@ def test_wrong_weights_are_refused(model, weight, row):
 def test_wrong_arguments_of_fit_are_refused(model, name, value):
     with untouched(model):
         hostile.told(
-            lambda: model.fit(data(), verbose=0, **{name: value}), name
+            lambda: model.fit(data(), epochs=1, verbose=0, **{name: value}),
+            name,
         )
 
 

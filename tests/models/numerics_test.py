@@ -179,7 +179,7 @@ def test_a_scaled_loss_makes_the_same_update():
         start = model.kernel.numpy()
         optimizer = keras.optimizers.SGD(1.0, clipnorm=0.2)
         model.compile(optimizer, run_eagerly=True)
-        model.fit(data(16), batch_size=16, verbose=0)
+        model.fit(data(16), batch_size=16, epochs=1, verbose=0)
         changes.append(model.kernel.numpy() - start)
     np.testing.assert_allclose(
         np.linalg.norm(changes[0]), 0.2, rtol=rounding("float32", 1.0, 100)
@@ -194,6 +194,6 @@ def test_an_overflow_in_float16_skips_the_update():
     model = extreme(6e4, "mixed_float16")
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     with contextlib.suppress(ValueError):
-        model.fit(data(16), batch_size=16, verbose=0)
+        model.fit(data(16), batch_size=16, epochs=1, verbose=0)
     for variable in model.trainable_variables:
         assert np.isfinite(tf.cast(variable.value, "float64")).all()

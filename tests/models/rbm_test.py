@@ -387,7 +387,7 @@ def assert_differ(first, second):
 
 def test_an_update_follows_the_moments():
     model = given(ORACLE)
-    model.fit(data(), batch_size=48, verbose=0)
+    model.fit(data(), batch_size=48, epochs=1, verbose=0)
     d = ORACLE.moments(data(), np.full(48, 1 / 48))
     m = ORACLE.moments(Given.v_model, np.full(20, 1 / 20))
     start = ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias
@@ -433,7 +433,7 @@ def test_a_schedule_gives_each_update_its_learning_rate():
 
 def test_the_inverse_temperature_scales_the_gradient():
     model = given(ORACLE, inverse_temperature=0.5)
-    model.fit(data(), batch_size=48, verbose=0)
+    model.fit(data(), batch_size=48, epochs=1, verbose=0)
     warm = Oracle(ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias, 0.5)
     d = warm.moments(data(), np.full(48, 1 / 48))
     m = warm.moments(Given.v_model, np.full(20, 1 / 20))
@@ -452,7 +452,7 @@ def test_the_inverse_temperature_scales_the_gradient():
 def test_the_last_batch_may_be_smaller():
     model, by_hand = given(ORACLE), given(ORACLE)
     x = data(43)
-    model.fit(x, batch_size=10, verbose=0, shuffle=False)
+    model.fit(x, batch_size=10, epochs=1, verbose=0, shuffle=False)
     for start in range(0, 43, 10):
         by_hand.train_on_batch(x[start : start + 10])
     assert int(model.updates) == 5
@@ -463,7 +463,7 @@ def test_the_last_batch_may_be_smaller_in_a_graph():
     model, by_hand = given(ORACLE), given(ORACLE)
     model.compile(keras.optimizers.SGD(0.1))
     x = data(23)
-    model.fit(x, batch_size=10, verbose=0, shuffle=False)
+    model.fit(x, batch_size=10, epochs=1, verbose=0, shuffle=False)
     for start in (0, 10, 20):
         by_hand.train_on_batch(x[start : start + 10])
     assert_close(weights(model), weights(by_hand))
@@ -477,8 +477,10 @@ def test_data_sets_are_arrays():
         ({"sample_weight": weight}, batches(x, np.zeros(48), weight)),
     ):
         first, second = given(ORACLE), given(ORACLE)
-        first.fit(x, batch_size=16, verbose=0, shuffle=False, **arguments)
-        second.fit(dataset, verbose=0)
+        first.fit(
+            x, batch_size=16, epochs=1, verbose=0, shuffle=False, **arguments
+        )
+        second.fit(dataset, epochs=1, verbose=0)
         assert int(second.updates) == 3
         assert_close(weights(first), weights(second))
 
@@ -493,18 +495,19 @@ def test_a_data_set_without_end_needs_a_number_of_steps():
 def test_kinds_of_arrays(kind):
     first, second = given(ORACLE), given(ORACLE)
     x = tf.constant(data()) if kind == "tensor" else data().astype(kind)
-    first.fit(x, batch_size=16, verbose=0, shuffle=False)
-    second.fit(data(), batch_size=16, verbose=0, shuffle=False)
+    first.fit(x, batch_size=16, epochs=1, verbose=0, shuffle=False)
+    second.fit(data(), batch_size=16, epochs=1, verbose=0, shuffle=False)
     assert_close(weights(first), weights(second))
 
 
 @pytest.mark.parametrize("centered", [False, True])
 def test_equal_weights_are_no_weights(centered):
     first, second = given(ORACLE, centered), given(ORACLE, centered)
-    first.fit(data(), batch_size=16, verbose=0, shuffle=False)
+    first.fit(data(), batch_size=16, epochs=1, verbose=0, shuffle=False)
     second.fit(
         data(),
         batch_size=16,
+        epochs=1,
         verbose=0,
         shuffle=False,
         sample_weight=np.ones(48),

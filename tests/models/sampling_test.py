@@ -989,7 +989,7 @@ def test_what_is_not_normalizable_is_not_sampled_from(tmp_path):
         lambda: rbm.predict_missing(v, mask, 10),
         lambda: rbm.log_partition("ais"),
         lambda: rbm.evaluate(v, verbose=0),
-        lambda: rbm.fit(v, verbose=0),
+        lambda: rbm.fit(v, epochs=1, verbose=0),
         lambda: rbm.export(tmp_path / "model"),
     ):
         with pytest.raises(ValueError, match=r"normalizable.*value.* is 2;"):

@@ -193,7 +193,12 @@ def test_metrics_are_those_of_the_first_examples_after_the_update():
     v = data()
     for weight in (None, np.linspace(0, 2, 48)):
         history = model.fit(
-            v, batch_size=48, sample_weight=weight, verbose=0, shuffle=False
+            v,
+            batch_size=48,
+            sample_weight=weight,
+            epochs=1,
+            verbose=0,
+            shuffle=False,
         ).history
         if weight is not None:
             weight = weight[:32]
@@ -325,7 +330,7 @@ def test_clipping_bounds_the_step():
         ORACLE, optimizer=keras.optimizers.SGD(1.0, global_clipnorm=0.01)
     )
     start = weights(model)
-    model.fit(data(), batch_size=48, verbose=0)
+    model.fit(data(), batch_size=48, epochs=1, verbose=0)
     step = np.concatenate(
         [(x - y).ravel() for x, y in zip(weights(model), start, strict=True)]
     )
@@ -392,7 +397,7 @@ def test_frozen_it_stays_as_it_is_but_for_its_chain():
     model.compile("adam", run_eagerly=True)
     start = [variable.numpy() for variable in model.parameters.variables]
     particles = model.chain.particles.numpy()
-    model.fit(data(), batch_size=16, verbose=0)
+    model.fit(data(), batch_size=16, epochs=1, verbose=0)
     for variable, value in zip(model.parameters.variables, start, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
     assert (model.chain.particles.numpy() != particles).any()
@@ -522,7 +527,7 @@ def test_fit_reports_every_metric():
 def test_validation_data(x):
     model = given(ORACLE)
     history = model.fit(
-        data(), batch_size=16, verbose=0, validation_data=x
+        data(), batch_size=16, epochs=1, verbose=0, validation_data=x
     ).history
     assert history["val_loss"] == [
         pytest.approx(expected_figures(model, data())["loss"], abs=ERROR)
@@ -536,6 +541,7 @@ def test_weights_of_validation_data(targets):
     history = model.fit(
         data(),
         batch_size=16,
+        epochs=1,
         verbose=0,
         validation_data=(data(), targets, weight),
     ).history
@@ -548,7 +554,7 @@ def test_weights_of_validation_data(targets):
 def test_validation_split():
     model = given(ORACLE)
     history = model.fit(
-        data(), batch_size=12, verbose=0, validation_split=0.25
+        data(), batch_size=12, epochs=1, verbose=0, validation_split=0.25
     ).history
     assert int(model.updates) == 3
     figures = expected_figures(model, data()[36:])
@@ -568,5 +574,6 @@ def test_weights_may_be_lists():
         data(),
         sample_weight=weight,
         validation_data=(data(), None, weight),
+        epochs=1,
         verbose=0,
     )

@@ -125,7 +125,7 @@ def test_draws_of_layers_are_apart():
 def test_saved_and_loaded_all_layers_are_as_they_were(tmp_path):
     rbm = RBM(4, 3, seed=1)
     rbm.compile("adam", run_eagerly=True)
-    rbm.fit(V, verbose=0)
+    rbm.fit(V, epochs=1, verbose=0)
     model = DeepBeliefNetwork([rbm, RBM(3, Gaussian(2), seed=2)], name="deep")
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -149,7 +149,7 @@ def test_it_is_a_keras_model_and_a_layer():
     outer = keras.Sequential([model, keras.layers.Dense(2)])
     outer.compile(keras.optimizers.AdamW(0.1), "mse", run_eagerly=True)
     before = model.rbms[0].kernel.numpy()
-    outer.fit(V, V[:, :2], verbose=0)
+    outer.fit(V, V[:, :2], epochs=1, verbose=0)
     assert (model.rbms[0].kernel.numpy() != before).any()
     assert len(outer.trainable_variables) == 6
     for rbm, bias in zip(model.rbms, biases, strict=True):

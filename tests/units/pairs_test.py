@@ -481,7 +481,7 @@ def test_a_learned_precision_stays_above_its_bound():
     x = 100 * DATA.normal(size=(40, 2)).astype("float32")
     model = RBM(Gaussian(2, minimum_precision=0.5), 3, seed=0)
     model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
-    model.fit(x, batch_size=20, verbose=0)
+    model.fit(x, batch_size=20, epochs=1, verbose=0)
     np.testing.assert_array_equal(model.visible_params["precision"], [0.5, 0.5])
 
 

@@ -137,7 +137,7 @@ def test_a_later_batch_that_is_no_distribution_is_refused():
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     data = tf.data.Dataset.from_tensor_slices(x).batch(3)
     with pytest.raises(ValueError, match="one-hot rows, or probabilities"):
-        model.fit(data, verbose=0)
+        model.fit(data, epochs=1, verbose=0)
 
 
 def test_fitted_biases_are_finite_and_centred():
@@ -166,6 +166,6 @@ def test_integer_categories_are_refused_with_the_way_out(dtype):
     model = RBM(Softmax(4, 3), 2, seed=0)
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     with pytest.raises(ValueError, match=r"keras_rbm.data.one_hot\(x, 3\)"):
-        model.fit(x, verbose=0)
+        model.fit(x, epochs=1, verbose=0)
     with pytest.raises(ValueError, match=r"must have shape \(examples, 12\)"):
-        model.fit(x + 0.5, verbose=0)
+        model.fit(x + 0.5, epochs=1, verbose=0)
