@@ -10,7 +10,7 @@ import re
 
 from absl import logging as absl_logging
 
-from keras_rbm_cli import names, options, screen
+from keras_rbm_cli import folders, names, options, screen
 from keras_rbm_cli.errors import UserError
 from keras_rbm_cli.folders import CONFIGS
 
@@ -145,6 +145,9 @@ def check_data_dir(gin, config, data_dir):
 def bindings():
     """The bindings of the flags, as lines of a .gin file."""
     found = list(options.SET.value)
+    if options.DATA.value is not None:
+        path, width = folders.table(options.DATA.value)
+        found[:0] = [f"arrays.path = {path!r}", f"RBM.visible = {width}"]
     # The seed of a run may be that of its data, which must stay the same.
     seed_of = {"train": "seed", "evaluate": "evaluate.seed"}.get(
         options.MODE.value, "draw.seed"

@@ -3,12 +3,17 @@
 import contextlib
 import datetime
 import difflib
+import gzip
 import json
 import logging
+import math
 import os
 import pathlib
 import shutil
 import tempfile
+import zipfile
+
+import numpy as np
 
 from keras_rbm_cli import options
 from keras_rbm_cli.errors import UserError
@@ -39,6 +44,54 @@ def find(name):
     raise UserError(
         f"no config {name!r}.{meant} Give a path, or one of {', '.join(known)}"
     )
+
+
+def config_to_train():
+    """The path of the config to train by: that of --config, or for --data."""
+    if options.DATA.value is None:
+        return find(options.CONFIG.value)
+    table(options.DATA.value)
+    return find(options.CONFIG.value if options.CONFIG.present else "table.gin")
+
+
+def table(name):
+    """Path and number of columns of the file of --data.
+
+    Args:
+        name: What the flag says.
+
+    Returns:
+        Tuple of the absolute path, as text, and the number of columns.
+
+    Raises:
+        UserError: If there is no such file, or it is of another kind.
+    """
+    path = pathlib.Path(name).resolve()
+    if not path.is_file():
+        raise UserError(f"--data {name}: there is no such file")
+    try:
+        if path.name.endswith((".csv", ".csv.gz")):
+            opened = gzip.open if path.suffix == ".gz" else open
+            with opened(path, "rt", encoding="utf-8") as file:
+                return str(path), len(file.readline().split(","))
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            with found as archive:
+                keys = [k for k in archive.files if not k.startswith("y_")]
+                keys.sort(key=lambda key: not key.endswith("train"))
+                found = archive[keys[0]]
+        return str(path), math.prod(found.shape[1:])
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        IndexError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise UserError(
+            f"--data {name}: it must be a .npy, .npz, .csv or .csv.gz file: "
+            f"{error}"
+        ) from error
 
 
 def process(chief):

@@ -22,13 +22,14 @@ _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
 
     {program}                       the 8 x 8 digits, no download
     {program} --config mnist.gin    MNIST
+    {program} --data mine.csv       your own table of zeros and ones
     {program} --resume runs/mnist/2026-01-31-120000
     {program} --mode evaluate --output runs/mnist/2026-01-31-120000
     {program} --mode figures --output runs/mnist/2026-01-31-120000
     {program} --config mnist.gin --sweep "RBM.hidden=[128, 256, 512]"
     {program} --self_test           whether the installation is sound
 
-The third goes on with a run that was stopped, as if it had not been; the next
+The fourth goes on with a run that was stopped, as if it had not been; the next
 one says how probable a finished run makes the data; the one after draws the
 figures of its config, or of another --config, anew. A sweep has a run for each
 value, and a table of them.
@@ -114,7 +115,7 @@ def _do(mode):
     elif options.SWEEP.value:
         if resuming:
             raise UserError(f"no sweep in {options.RESUME.value} to resume")
-        config = folders.find(options.CONFIG.value)
+        config = folders.config_to_train()
         names.check_flags(config, options)
         sys.exit(0 if sweep.begin(config) else 1)
     elif resuming:
@@ -123,7 +124,7 @@ def _do(mode):
         print(f"Resuming {output} as {config} says", flush=True)
         modes.train(config, output, resume=True)
     else:
-        config = folders.find(options.CONFIG.value)
+        config = folders.config_to_train()
         names.check_flags(config, options)
         with folders.begin(config) as output:
             print(f"Training as {config.name} says, into {output}", flush=True)

@@ -21,6 +21,12 @@ SET = flags.DEFINE_multi_string(
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where the data's files are, such as MNIST's IDX files."
 )
+DATA = flags.DEFINE_string(
+    "data",
+    None,
+    "Your own table: a .npy, .npz, .csv or .csv.gz file of zeros and ones, a "
+    "row for each example. Trains by table.gin unless --config says otherwise.",
+)
 OUTPUT = flags.DEFINE_string(
     "output", None, "The run's folder; default: runs/<config>/<time>."
 )

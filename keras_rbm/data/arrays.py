@@ -1,11 +1,14 @@
-"""A user's own data, from NumPy's files."""
+"""A user's own data, from NumPy's files and tables of bits."""
 
+import gzip
+import itertools
 import tokenize
 import zipfile
 import zlib
 
 import numpy as np
 
+from keras_rbm import checks
 from keras_rbm.data.checks import check_path
 from keras_rbm.data.dataset import Data, split
 from keras_rbm.typing import ImageShape, Path
@@ -38,12 +41,15 @@ _DAMAGE = (
 def arrays(
     path: Path,
     image_shape: ImageShape | None = None,
-    validation_size: int = 0,
-    test_size: int = 0,
+    validation_size: int | float = 0,
+    test_size: int | float = 0,
     seed: int = 0,
     name: str | None = None,
 ) -> Data:
-    """Returns the data in a `.npy` or `.npz` file.
+    """Returns the data in a `.npy`, `.npz`, `.csv` or `.csv.gz` file.
+
+    A text file has a row for each example: zeros and ones, separated by
+    commas, after a line of names or without one.
 
     A `.npz` file holds either one array, under any key, or several under the
     keys `train`, `validation` and `test`, or `x_train`, `x_validation` (also
@@ -60,7 +66,9 @@ def arrays(
             flattened; `None` for 3-D arrays, which say so themselves, and for
             data that are not images.
         validation_size: Number of examples to cut from the training data,
-            shuffled, where the file has no validation data. 0 for none.
+            shuffled, where the file has no validation data. 0 for none. A
+            number between 0 and 1 is a share of them, and cuts nothing from a
+            file that has validation data.
         test_size: The same, for the test data.
         seed: Integer; decides which examples are cut. Without any cut the
             examples stay in their order.
@@ -82,6 +90,9 @@ def arrays(
         image_shape = _image_shape(shapes, splits, image_shape)
         width = image_shape[0] * image_shape[1]
         splits = {key: x.reshape(len(x), width) for key, x in splits.items()}
+    count = len(splits["train"])
+    validation_size = _number("validation", validation_size, splits, count)
+    test_size = _number("test", test_size, splits, count)
     if validation_size or test_size:
         _refuse_second("validation", validation_size, splits)
         _refuse_second("test", test_size, splits)
@@ -91,13 +102,23 @@ def arrays(
     return Data(name or path.stem, **splits, image_shape=image_shape)
 
 
+def _number(key, size, splits, count):
+    """The number of examples to cut, of a number or a share."""
+    if isinstance(size, float):
+        checks.fraction(f"{key}_size", size)
+        size = 0 if key in splits else round(size * count)
+    return size
+
+
 def _load(path):
     """Returns a dict from splits to the arrays in the file."""
     if not path.is_file():
         raise FileNotFoundError(
-            "Argument `path` must be a file of the kind that `numpy.save` or "
-            f"`numpy.savez` writes. Received: path={str(path)!r}"
+            "Argument `path` must be a file: .npy, .npz, .csv or .csv.gz. "
+            f"Received: path={str(path)!r}"
         )
+    if path.name.endswith((".csv", ".csv.gz")):
+        return {"train": _load_text(path)}
     try:
         with open(path, "rb") as file:
             head = file.read(6)
@@ -115,10 +136,40 @@ def _load(path):
             f"Received: {type(error).__name__}: {error}"
         ) from error
     raise ValueError(
-        f"The file {path} must be in NumPy's format (.npy or .npz; no pickle, "
-        "no text). Write it with `numpy.save` or `numpy.savez`. "
+        f"The file {path} must be in NumPy's format (.npy or .npz; no "
+        "pickle), or text in a .csv. Write it with `numpy.save` or `numpy.savez`. "
         f"Received: a file that begins with {head!r}"
     )
+
+
+def _load_text(path):
+    """Zeros and ones from a text file, without its line of names."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8") as file:
+            first = file.readline()
+            names = set(first.strip().split(",")) - {"0", "1", "0.0", "1.0"}
+            rows = np.loadtxt(
+                itertools.chain([] if names else [first], file),
+                delimiter=",",
+                dtype="float32",
+                ndmin=2,
+            )
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        raise ValueError(
+            f"The file {path} must hold rows of zeros and ones, separated by "
+            f"commas, as many in each. Received: {error}"
+        ) from error
+    wrong = np.argwhere((rows != 0) & (rows != 1))
+    if rows.size == 0 or len(wrong):
+        row, column = wrong[0] if len(wrong) else (0, 0)
+        value = rows[row, column] if rows.size else "no rows"
+        raise ValueError(
+            f"The file {path} must hold zeros and ones alone. Encode other "
+            f"columns first, and save them with `numpy.save`. Received: "
+            f"{value} in row {row}, column {column}"
+        )
+    return rows
 
 
 def _load_archive(file, path):

@@ -82,7 +82,8 @@ def batches(
     rows = tf.data.Dataset.counter(block).map(shuffle).unbatch().skip(offset)
     dataset = rows.enumerate(first_step).map(gather).prefetch(2)
     dataset = dataset.with_options(_options())
-    # What `fit` need not look for again in each batch.
+    # What `fit` cannot see, and need not look for again in each batch.
+    dataset.num_examples = num_examples
     dataset.bounds = _bounds(x, binarize)
     return dataset
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import keras
 
-from keras_rbm import callbacks, checks, devices, networks
+from keras_rbm import budget, callbacks, checks, devices, networks
 from keras_rbm import figures as figures_lib
 from keras_rbm.data import Data, some
 from keras_rbm.experiment import run_folder
@@ -29,10 +29,11 @@ def run(
     data: Data | UpperLayerData,
     output: Path,
     optimizer: MakeOptimizer = keras.optimizers.SGD,
-    learning_rate: LearningRate = 0.05,
-    epochs: int = 10,
+    learning_rate: LearningRate | None = 0.05,
+    epochs: int | None = None,
     batch_size: int = 100,
     steps_per_epoch: int | None = None,
+    updates: int | None = None,
     binarize: Binarize = "none",
     seed: int = 0,
     pictures_every: int = 5,
@@ -62,11 +63,15 @@ def run(
         optimizer: Function of a `learning_rate` that returns a Keras
             optimizer, such as its class.
         learning_rate: Number, Keras schedule, or function of the number of
-            updates of the run that returns one, such as `linear_decay`.
-        epochs: Number of epochs.
+            updates of the run that returns one, such as `linear_decay`; or
+            `None`, for an optimizer such as `AutoSGD` that has its own.
+        epochs: Number of epochs; `None` for 20 (or what divides `updates`).
         batch_size: Number of examples in a batch.
         steps_per_epoch: Number of updates in an epoch; `None` for a pass over
-            the training examples.
+            the training examples, or for what `updates` are an epoch.
+        updates: Number of updates of the run, in place of `epochs` and
+            `steps_per_epoch`. `None` for 20,000, or for 30 passes where those
+            are more, if neither is given.
         binarize: `"stochastic"`, `"threshold"` or `"none"` (see
             `data.batches`).
         seed: Integer from 0 to 2**63 - 1, for the order and the binarization
@@ -103,7 +108,6 @@ def run(
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
     """
-    epochs = checks.positive_integer("epochs", epochs)
     checks.positive_integer("pictures_every", pictures_every)
     if log_likelihood_every != "auto":
         checks.positive_integer(
@@ -116,9 +120,9 @@ def run(
     folder = RunFolder(output, resume)
     folder.refuse_begun_run()
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
-    if steps_per_epoch is None:
-        steps_per_epoch = source.steps_per_epoch
-    steps = checks.positive_integer("steps_per_epoch", steps_per_epoch)
+    epochs, steps = _length(
+        epochs, steps_per_epoch, updates, source.steps_per_epoch
+    )
     _compile(model, optimizer, learning_rate, steps, epochs)
     figures_lib.check(figures, model, source.figure_data)
     measures = _measures(
@@ -167,6 +171,27 @@ def run(
     return checkpoint.history()
 
 
+def _length(epochs, steps_per_epoch, updates, steps_of_pass):
+    """Number of epochs, and of updates in each."""
+    if updates is None and epochs is None and steps_per_epoch is None:
+        updates = budget.default_updates(steps_of_pass)
+    if updates is None:
+        return (
+            checks.positive_integer("epochs", 20 if epochs is None else epochs),
+            checks.positive_integer(
+                "steps_per_epoch",
+                steps_of_pass if steps_per_epoch is None else steps_per_epoch,
+            ),
+        )
+    if epochs is not None or steps_per_epoch is not None:
+        raise ValueError(
+            "`updates` must be left out beside `epochs` and "
+            f"`steps_per_epoch`. Received: updates={updates}, "
+            f"epochs={epochs}, steps_per_epoch={steps_per_epoch}"
+        )
+    return budget.epochs_of(updates)
+
+
 def _check_checkpoints(minutes, updates):
     if updates is not None:
         checks.positive_integer("checkpoint_updates", updates)
@@ -193,7 +218,9 @@ def _compile(model, optimizer, learning_rate, steps, epochs):
     learning_rate = of_run(learning_rate, steps * epochs)
     with devices.scope(model.distribute_strategy):
         model.compile(
-            optimizer(learning_rate=learning_rate),
+            optimizer()
+            if learning_rate is None
+            else optimizer(learning_rate=learning_rate),
             steps_per_execution=networks.steps_per_execution(steps),
         )
 

@@ -17,7 +17,7 @@ from keras.src.trainers.data_adapters.array_slicing import (
     train_validation_split,
 )
 
-from keras_rbm import checks, devices, units
+from keras_rbm import budget, checks, devices, units
 from keras_rbm.models import batches, compiled_loop, distributed_loop, examples
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.weights import averaged_weights, check_finite, constrain
@@ -26,8 +26,6 @@ from keras_rbm.typing import Array, Config, Examples, Tensor
 
 # Examples of a batch that the metrics of a training step look at.
 _METRIC_EXAMPLES = 32
-# Updates of `fit` where nothing says how many, and epochs that they make.
-_DEFAULT_UPDATES, _EPOCHS = 20_000, 20
 # Examples that the learning rate is chosen by, at most.
 _RATE_EXAMPLES, _RATE_BATCHES = 2000, 20
 _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
@@ -235,7 +233,7 @@ class Trainer(keras.Model, abc.ABC):
 
         With `updates` in place of `epochs`, `fit` makes this many updates, in
         epochs of a twentieth of them (or of what divides them). This is the
-        default for arrays, with 20,000 updates.
+        default for arrays: 20,000 updates, or 30 passes where those are more.
 
         With `initial_step`, a multiple of `steps_per_execution`, this many
         updates of the epoch `initial_epoch` have been made before: the epoch
@@ -317,7 +315,9 @@ class Trainer(keras.Model, abc.ABC):
         epochs = given.get("initial_epoch", 0), given.get("epochs", 1)
         if isinstance(self.optimizer, AutoSGD):
             done = epochs[0] * planned + initial_step
-            rows = 0 if is_dataset else passes.num_examples
+            rows = getattr(x, "num_examples", 0)
+            if not is_dataset:
+                rows = passes.num_examples
             self._begin_auto(x, rows, epochs[1] * planned, done)
         if not is_dataset:
             given["x"] = batches.of_arrays(
@@ -518,9 +518,10 @@ def _set_budget(given, updates):
         "initial_epoch",
     }:
         return
-    updates = updates or _DEFAULT_UPDATES
-    epochs = next(n for n in range(_EPOCHS, 0, -1) if updates % n == 0)
-    given |= {"epochs": epochs, "steps_per_epoch": updates // epochs}
+    if updates is None:
+        batch_size = min(given.get("batch_size") or 32, len(x))
+        updates = budget.default_updates(len(x) // batch_size)
+    given["epochs"], given["steps_per_epoch"] = budget.epochs_of(updates)
 
 
 _BATCH_HOOKS = (
