@@ -137,7 +137,8 @@ def _load(path):
         ) from error
     raise ValueError(
         f"The file {path} must be in NumPy's format (.npy or .npz; no "
-        "pickle), or text in a .csv. Write it with `numpy.save` or `numpy.savez`. "
+        "pickle), or text in a .csv. Write it with `numpy.save` or "
+        "`numpy.savez`. "
         f"Received: a file that begins with {head!r}"
     )
 
