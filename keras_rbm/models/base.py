@@ -1110,7 +1110,7 @@ class MachineModel(Trainer):
         """
         width = self.example_units.width
         mean, variance = (
-            ops.convert_to_numpy(moment)[:width]
+            moment.numpy()[:width]
             for moment in (self.data_mean, self.data_variance)
         )
         if np.all(mean == 0.5) and np.all(variance == 1.0):

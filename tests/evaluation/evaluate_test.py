@@ -70,16 +70,18 @@ def test_results_are_those_of_enumeration(tmp_path):
         )
 
 
-def test_real_values_have_a_likelihood_and_no_pseudo_likelihood(tmp_path):
+def test_real_values_have_a_likelihood_and_a_pseudo_likelihood(tmp_path):
     x = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
-    model = RBM(Gaussian(3), 4, seed=0)
+    model = RBM(Gaussian(3), 4, kernel_initializer="zeros", seed=0)
     results = evaluate(model, Data("real", x), tmp_path)
     row = results["splits"]["train"]
-    assert row["pseudo_log_likelihood"] is None
-    # The weights are small: nearly a normal law of variance 1.
+    # Normal laws of variance 1, each by itself.
     expected = -0.5 * (np.square(x).sum(axis=1) + 3 * np.log(2 * np.pi))
     assert row["log_likelihood"]["lower"] == pytest.approx(
-        expected.mean(), abs=0.01
+        expected.mean(), abs=1e-5
+    )
+    assert row["pseudo_log_likelihood"] == pytest.approx(
+        expected.mean(), abs=1e-5
     )
 
 

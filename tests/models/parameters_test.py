@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, Bernoulli, Gaussian, NoisyReLU, SpectralBound
+from keras_rbm import (
+    RBM,
+    Bernoulli,
+    ContrastiveDivergence,
+    Gaussian,
+    NoisyReLU,
+    SpectralBound,
+)
 from keras_rbm.models.parameters import check_normalizable
 from tests.machines import data, oracle_of, rbm, rounding
 from tests.oracle import Oracle
@@ -125,7 +132,7 @@ def test_centred_learning_does_not_care_which_state_is_1():
     flipped = Oracle(-kernel, -b, c + kernel.sum(axis=0))
     slopes = []
     for oracle, sign in ((ORACLE, 1.0), (flipped, -1.0)):
-        model = rbm(oracle)
+        model = rbm(oracle, chain=ContrastiveDivergence())
 
         def side(v, sign=sign):
             return v if sign > 0 else 1.0 - v

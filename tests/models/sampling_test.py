@@ -11,6 +11,7 @@ import keras_rbm
 from keras_rbm import (
     RBM,
     Bernoulli,
+    ContrastiveDivergence,
     Gaussian,
     Gibbs,
     NoisyReLU,
@@ -293,7 +294,8 @@ def test_chains_start_from_the_fantasy_particles(chain):
         model.sample(7, start="chains")
 
 
-def test_where_no_particles_are_kept_the_error_says_so(model):
+def test_where_no_particles_are_kept_the_error_says_so():
+    model = rbm(ORACLE, chain=ContrastiveDivergence())
     with pytest.raises(ValueError, match="chain=ContrastiveDivergence"):
         model.sample(start="chains")
     with pytest.raises(ValueError, match=r"`start` .* start='data'"):
@@ -960,7 +962,7 @@ def test_draws_that_grow_without_bound_are_refused():
         lambda: model.sample(3, 200, seed=1),
         lambda: model.denoise(np.ones((3, 2)), 200, seed=1),
     ):
-        with pytest.raises(ValueError, match="chains must stay finite"):
+        with pytest.raises(ValueError, match="normalizable"):
             draw()
 
 

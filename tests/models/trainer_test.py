@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, ContrastiveDivergence, PersistentChain
+from keras_rbm import RBM, AutoSGD, ContrastiveDivergence, PersistentChain
 from keras_rbm import machine as machine_lib
 from tests.machines import (
     METRICS,
@@ -29,7 +29,13 @@ ORACLE = Oracle.draw(5, 4, seed=1)
 
 
 def fit(model, x, **kwargs):
-    options = {"batch_size": 16, "verbose": 0, "shuffle": False, **kwargs}
+    options = {
+        "batch_size": 16,
+        "epochs": 1,
+        "verbose": 0,
+        "shuffle": False,
+        **kwargs,
+    }
     return model.fit(x, **options)
 
 
@@ -49,13 +55,13 @@ def trained(*args, epochs=2, **kwargs):
 def compiled():
     """A model that XLA compiled, after six updates; and its traces."""
     model = built()
-    step, traces = model.train_step, []
+    step, traces = model.update_step, []
 
-    def train_step(data):
+    def update_step(data, seed=None):
         traces.append(None)
-        return step(data)
+        return step(data, seed)
 
-    model.train_step = train_step
+    model.update_step = update_step
     fit(model, data())
     after_one_epoch = len(traces)
     fit(model, data())
@@ -295,7 +301,7 @@ def test_it_is_compiled_by_xla():
     model = RBM(5, 4, seed=0)
     model.compile()
     assert model.jit_compile is True
-    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    assert isinstance(model.optimizer, AutoSGD)
     model.compile("adam", jit_compile=False)
     assert model.jit_compile is False
     model.compile("adam", run_eagerly=True)

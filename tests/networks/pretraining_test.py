@@ -211,7 +211,7 @@ def test_one_bar_goes_over_all_layers(capsys):
     ],
 )
 def test_bad_arguments_are_refused(kwargs, message):
-    arguments = {"x": X, "batch_size": 16, "verbose": 0, **kwargs}
+    arguments = {"x": X, "batch_size": 16, "epochs": 1, "verbose": 0, **kwargs}
     with pytest.raises(ValueError, match=message):
         network().pretrain(**arguments)
 
