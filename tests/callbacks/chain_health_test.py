@@ -105,7 +105,7 @@ def test_hidden_units_and_gap(tmp_path):
     last = V[:, 4].astype(bool)
     assert last.any()
     assert not last.all()
-    ours = machines.rbm(oracle, chain=ContrastiveDivergence())
+    ours = machines.rbm(oracle, chain=keras_rbm.ContrastiveDivergence())
     values = measured(tmp_path, ours)
     # Contrastive divergence keeps no chains.
     assert set(values) == MACHINE
