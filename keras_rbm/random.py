@@ -159,6 +159,26 @@ def _folded(key, data):
     return tf.stack(threefry_2x32((key[0], key[1]), _words(data)))
 
 
+# A function of its own, traced once for all shapes. Otherwise each draw would
+# add a hundred operations to its graph, or run them one by one without a graph.
+@tf.function(
+    autograph=False,
+    input_signature=[
+        tf.TensorSpec([2], tf.uint32),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None], tf.int32),
+    ],
+)
+def _bits(key, row, column):
+    counter = (
+        tf.cast(row, tf.uint32)[:, None],
+        tf.cast(column, tf.uint32)[None, :],
+    )
+    # One word of the two is used. Using both would need a concatenation,
+    # which XLA does not vectorise: the draw would cost more, not less.
+    return threefry_2x32((key[0], key[1]), counter)[0]
+
+
 def bits(stream: Stream, shape: Rows) -> Tensor:
     """Uniform random words.
 
@@ -172,13 +192,11 @@ def bits(stream: Stream, shape: Rows) -> Tensor:
     """
     rows, columns = shape
     row = tf.range(rows, dtype=tf.int32) + tf.cast(stream.first_row, tf.int32)
-    counter = (
-        tf.cast(row, tf.uint32)[:, None],
-        tf.cast(tf.range(columns, dtype=tf.int32), tf.uint32)[None, :],
-    )
-    # One word of the two is used. Using both would need a concatenation,
-    # which XLA does not vectorise: the draw would cost more, not less.
-    return threefry_2x32((stream.key[0], stream.key[1]), counter)[0]
+    column = tf.range(columns, dtype=tf.int32)
+    words = _bits(stream.key, row, column)
+    # One trace serves all shapes, so that its result has no static shape.
+    words.set_shape([x if isinstance(x, int) else None for x in shape])
+    return words
 
 
 def uniform(stream: Stream, shape: Rows) -> Tensor:
