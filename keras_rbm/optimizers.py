@@ -74,7 +74,8 @@ class AutoSGD(keras.optimizers.Optimizer):
                 checks.number_from_0(argument, value)
         self._given_penalties = l1, l2
 
-    def build(self, variables):
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Creates the state, for the variables that are trained."""
         if self.built:
             return
         super().build(variables)
@@ -141,7 +142,10 @@ class AutoSGD(keras.optimizers.Optimizer):
         )
         return l1 * absolute + l2 / 2 * squares
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: Tensor, variable: Tensor, learning_rate: Tensor
+    ) -> None:
+        """Moves one variable against its gradient."""
         dtype = variable.dtype
         done = ops.cast(self.iterations, "float32") - self.first
         left = 1 - ops.where(self.span > 0, done / self.span, 0.0)

@@ -13,8 +13,6 @@ import shutil
 import tempfile
 import zipfile
 
-import numpy as np
-
 from keras_rbm_cli import options
 from keras_rbm_cli.errors import UserError
 
@@ -66,6 +64,8 @@ def table(name):
     Raises:
         UserError: If there is no such file, or it is of another kind.
     """
+    import numpy as np  # Here: other commands need it later, or never.
+
     path = pathlib.Path(name).resolve()
     if not path.is_file():
         raise UserError(f"--data {name}: there is no such file")

@@ -8,6 +8,7 @@ scripts the names of the options are looked for.
 import pathlib
 import re
 import shlex
+from unittest import mock
 
 import gin
 import keras
@@ -80,9 +81,13 @@ def registered():
 def read(arguments, config=None):
     """Reads arguments as `train.py` does; anything unknown is an error."""
     gin.clear_config()
-    with flagsaver.flagsaver():
+    # The files of --data are the reader's own.
+    table = mock.patch.object(folders, "table", return_value=("x.npz", 4))
+    with flagsaver.flagsaver(), table:
         words = shlex.split(arguments, comments=True)
         assert flags.FLAGS(["train.py", *words]) == ["train.py"]
+        if options.DATA.value and not options.CONFIG.present:
+            config = "table.gin"
         given = options.CONFIG.present or config is None
         wanted = options.CONFIG.value if given else config
         path = folders.find(WRITTEN.get(wanted, wanted))

@@ -40,6 +40,7 @@ def test_flags_are_read_before_tensorflow_is_imported():
     for flag in (
         "mode",
         "config",
+        "data",
         "set",
         "data_dir",
         "output",

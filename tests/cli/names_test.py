@@ -84,7 +84,11 @@ def test_the_nearest_is_suggested(name, words):
     ("name", "text", "words"),
     [
         ("run.epochs", "many", "of type int | None; text needs quotes"),
-        ("run.epochs", '"many"', "run.epochs wants a value, of type int | None"),
+        (
+            "run.epochs",
+            '"many"',
+            "run.epochs wants a value, of type int | None",
+        ),
         ("run.resume", "3", "run.resume wants a value, of type bool"),
         ("run.optimizer", "Adam", "run.optimizer=@Adam"),
         ("RBM.hidden", "[1,", "a Python literal, of type units.Units | int"),

@@ -80,7 +80,7 @@ def test_real_values_have_a_likelihood_and_a_pseudo_likelihood(tmp_path):
     assert row["log_likelihood"]["lower"] == pytest.approx(
         expected.mean(), abs=1e-5
     )
-    assert row["pseudo_log_likelihood"] == pytest.approx(
+    assert row["pseudo_log_likelihood"]["mean"] == pytest.approx(
         expected.mean(), abs=1e-5
     )
 

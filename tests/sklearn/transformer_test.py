@@ -34,6 +34,7 @@ def fitted():
 
 # Random numbers of any range are what the checks bring.
 @pytest.mark.filterwarnings("ignore:`X` should hold values:UserWarning")
+@pytest.mark.filterwarnings("ignore:The hidden means of:UserWarning")
 @parametrize_with_checks([RBMTransformer(n_components=3, n_iter=2)])
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)

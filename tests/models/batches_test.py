@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm.models import batches
+
+X = np.arange(23, dtype="float32")[:, None] * np.ones((1, 2), "float32")
+
+
+def rows_of(dataset):
+    return [x[:, 0].astype(int) for x in dataset.as_numpy_iterator()]
+
+
+def test_an_epoch_is_a_pass_whose_last_batch_is_smaller():
+    passes = batches.passes(23, 5, None, seed=0, first_update=0)
+    assert passes.updates == 5
+    found = rows_of(batches.of_arrays(X, passes, (0, 2)))
+    assert [len(rows) for rows in found] == [5, 5, 5, 5, 3] * 2
+    first, second = (np.concatenate(found[i : i + 5]) for i in (0, 5))
+    for rows in (first, second):
+        assert sorted(rows) == list(range(23))
+    assert (first != second).any()
+
+
+def test_the_order_follows_from_the_seed_and_the_updates():
+    def order(seed, first_update, epochs):
+        passes = batches.passes(23, 5, None, seed, first_update)
+        return np.concatenate(rows_of(batches.of_arrays(X, passes, epochs)))
+
+    np.testing.assert_array_equal(order(0, 0, (1, 2)), order(0, 5, (0, 1)))
+    assert (order(0, 0, (0, 1)) != order(1, 0, (0, 1))).any()
+    np.testing.assert_array_equal(order(None, 0, (0, 1)), np.arange(23))
+    # The largest seed of a model.
+    assert sorted(order(2**64 - 1, 0, (0, 1))) == list(range(23))
+
+
+@pytest.mark.parametrize("steps_per_epoch", [3, 4, 9])
+def test_passes_go_on_over_the_ends_of_epochs(steps_per_epoch):
+    passes = batches.passes(23, 5, steps_per_epoch, seed=0, first_update=0)
+    found = rows_of(batches.of_arrays(X, passes, (0, 4)))
+    assert len(found) == 4 * steps_per_epoch
+    for first in range(0, len(found) - 3, 4):
+        a_pass = np.concatenate(found[first : first + 4])
+        assert len(set(a_pass)) == 20
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5])
+@pytest.mark.parametrize("size", [5, 23])
+def test_blocks_hold_the_batches(steps, size):
+    passes = batches.passes(23, size, None, seed=0, first_update=0)
+    arrays = (X, np.zeros(23), np.arange(23.0))
+    plain = batches.of_arrays(arrays, passes, (0, 2))
+    blocks = batches.of_arrays(arrays, passes, (0, 2), steps)
+    found = []
+    for block in blocks:
+        assert tf.nest.flatten(block.batches)[0].shape == (steps, size, 2)
+        x, _, weight = block.batches
+        for i in range(int(block.count)):
+            found.append((x[i].numpy(), weight[i].numpy()))
+        if bool(block.with_rest):
+            x, _, weight = block.rest
+            found.append((x.numpy(), weight.numpy()))
+    expected = [(x, weight) for x, _, weight in plain.as_numpy_iterator()]
+    assert len(found) == len(expected) == 2 * passes.updates
+    for one, other in zip(found, expected, strict=True):
+        for x, y in zip(one, other, strict=True):
+            np.testing.assert_array_equal(x, y)
+    rest = batches.of_arrays(arrays, passes, (0, 2), steps, skip=1)
+    calls = -(-passes.updates // steps)
+    assert len(list(rest)) == 2 * calls - 1
+
+
+def test_a_data_set_with_an_end_comes_again_in_blocks():
+    dataset = tf.data.Dataset.from_tensor_slices(X[:20]).batch(
+        4, drop_remainder=True
+    )
+    blocks = list(batches.of_finite(dataset, 2).take(6))
+    assert [int(block.count) for block in blocks] == [2, 2, 1] * 2
+    rows = [
+        block.batches[i, :, 0].numpy()
+        for block in blocks
+        for i in range(int(block.count))
+    ]
+    np.testing.assert_array_equal(np.concatenate(rows), [*range(20)] * 2)
+
+
+def test_blocks_are_bounded():
+    assert batches.block_size(100, 1000) == 50
+    assert batches.block_size(100, 7) == 7
+    assert batches.block_size(2**24, 1000) == 4
+    assert batches.block_size(100, 1020, whole=True) == 34
+    assert batches.block_size(100, 1009, whole=True) == 1
