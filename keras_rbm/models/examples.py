@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import types
 from numbers import Real
 
 import keras
@@ -27,6 +28,49 @@ _MARKS = itertools.count()
 def is_dataset(x):
     """Whether `x` is a `tf.data.Dataset` of batches."""
     return isinstance(x, tf.data.Dataset)
+
+
+def from_batches(x):
+    """A `tf.data.Dataset` of what gives batches one by one, as Keras takes it.
+
+    Args:
+        x: A `keras.utils.PyDataset`, a generator of batches, or anything
+            else, which is returned as it is.
+    """
+    if isinstance(x, keras.utils.PyDataset):
+        count = x.num_batches
+
+        def batches():
+            x.on_epoch_begin()
+            for number in range(count) if count else itertools.count():
+                yield _as_batch(x[number])
+            x.on_epoch_end()
+
+        first = _as_batch(x[0])
+    elif isinstance(x, types.GeneratorType):
+        first = _as_batch(next(x))
+        rest, count = itertools.chain([first], map(_as_batch, x)), None
+
+        def batches():
+            return rest
+    else:
+        return x
+    signature = tf.nest.map_structure(
+        lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), first
+    )
+    dataset = tf.data.Dataset.from_generator(
+        batches, output_signature=signature
+    )
+    cardinality = count or tf.data.INFINITE_CARDINALITY
+    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
+
+
+def _as_batch(batch):
+    """The arrays of a batch, without what is `None`."""
+    if not isinstance(batch, tuple | list):
+        return np.asarray(batch)
+    parts = [np.asarray(part) for part in batch if part is not None]
+    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 def check(x, units, name):

@@ -8,6 +8,7 @@ import abc
 import inspect
 import numbers
 import types
+import warnings
 from typing import Any, Literal
 
 import keras
@@ -224,7 +225,10 @@ class Trainer(keras.Model, abc.ABC):
         """Trains the model: `keras.Model.fit`, with the data checked first.
 
         `x` is an array or a `tf.data.Dataset`, which should be shuffled
-        already. `y` are the labels of a `ClassRBM`; other models have none.
+        already; a `keras.utils.PyDataset` and a generator of batches stand
+        where such a data set does (a generator without an end: some of its
+        batches are looked at before training). `y` are the labels of a
+        `ClassRBM`; other models have none.
         The order of an array's examples follows from the model's seed and from
         the number of its updates. With `steps_per_epoch`, passes over an array
         follow each other without regard to epochs, and each leaves out what
@@ -248,9 +252,11 @@ class Trainer(keras.Model, abc.ABC):
                 stops at once). Each batch of a data set is checked before it
                 is used.
         """
-        x, y = self.layout.joined(checks.from_frame("x", x), y)
+        x = examples.from_batches(checks.from_frame("x", x))
+        x, y = self.layout.joined(x, y)
         given = _arguments(super().fit, x, y, *args, **kwargs)
         _set_budget(given, updates)
+        self._settle_monitors(given.get("callbacks"))
         if given.get("validation_data") is not None:
             given["validation_data"] = self.layout.joined_validation(
                 given["validation_data"]
@@ -444,6 +450,38 @@ class Trainer(keras.Model, abc.ABC):
             return examples.guarded(x, self.example_units)
         return x
 
+    def _settle_monitors(self, callbacks):
+        """Tells callbacks whether more or less of a metric is better.
+
+        And warns of those that choose by the loss, which says nothing.
+        """
+        for callback in tf.nest.flatten(callbacks or []):
+            monitor = getattr(callback, "monitor", None)
+            if isinstance(monitor, str) and (
+                getattr(callback, "mode", None) == "auto"
+            ):
+                is_up = monitor.endswith("likelihood")
+                callback.mode = "max" if is_up else "min"
+            chooses = getattr(callback, "save_best_only", True)
+            if chooses and monitor in ("loss", "val_loss"):
+                names = [metric.name for metric in self.metrics]
+                better = next(
+                    name
+                    for name in (
+                        "pseudo_log_likelihood",
+                        "reconstruction_error",
+                    )
+                    if name in names
+                )
+                warnings.warn(
+                    f"{type(callback).__name__} monitors "
+                    f"{callback.monitor!r}. The loss of a {type(self).__name__}"
+                    " is a free-energy gap, which does not say how good the "
+                    f"model is: pass monitor='val_{better}', or the "
+                    "'val_log_likelihood' of callbacks.LogLikelihood.",
+                    stacklevel=3,
+                )
+
     def _check_initial_step(self, initial_step, steps_per_epoch):
         """Refuses updates of an epoch that no call can have made before."""
         if initial_step:
@@ -519,8 +557,9 @@ def _set_budget(given, updates):
     }:
         return
     if updates is None:
-        batch_size = min(given.get("batch_size") or 32, len(x))
-        updates = budget.default_updates(len(x) // batch_size)
+        count = len(x) if hasattr(x, "__array__") else 1
+        batch_size = max(1, min(given.get("batch_size") or 32, count))
+        updates = budget.default_updates(count // batch_size)
     given["epochs"], given["steps_per_epoch"] = budget.epochs_of(updates)
 
 

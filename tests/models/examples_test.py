@@ -457,3 +457,34 @@ def test_evaluate_refuses_weights_that_leave_no_example(fresh):
     with pytest.raises(ValueError, match=r"of `x` must be positive for some"):
         fresh.evaluate(batches(data(), zeros, zeros), verbose=0)
     assert_refused(fresh, data(), validation_data=(data(), None, zeros))
+
+
+class Batches(keras.utils.PyDataset):
+    """Three batches of 16, and how often each was taken."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        return data()[16 * number : 16 * (number + 1)]
+
+
+def test_batches_of_a_sequence_are_those_of_a_data_set():
+    models = [RBM(5, 4, seed=0) for _ in range(2)]
+    for model, x in zip(models, (Batches(), batches(data())), strict=True):
+        model.compile("sgd", run_eagerly=True)
+        model.fit(x, epochs=2, verbose=0)
+        assert int(model.updates) == 6
+    for x, y in zip(*map(states_of, models), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_a_generator_gives_batches():
+    def endless():
+        while True:
+            yield data()[:16]
+
+    model = RBM(5, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    model.fit(endless(), steps_per_epoch=2, epochs=2, verbose=0)
+    assert int(model.updates) == 4

@@ -1,8 +1,9 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import Bernoulli, random
+from keras_rbm import RBM, Bernoulli, random
 from keras_rbm.models.rbm import RBMMetrics
 from tests.machines import data, machine, rounding
 from tests.oracle import Oracle
@@ -134,3 +135,35 @@ def test_figures_in_float64():
     assert list(actual) == NAMES
     for name, value in expected(data()).items():
         assert actual[name] == pytest.approx(value.mean(), abs=ERROR)
+
+
+def test_a_callback_knows_the_direction_of_a_metric():
+    model = RBM(5, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    for name, is_better in (
+        ("pseudo_log_likelihood", 1.0),
+        ("cross_entropy", -1.0),
+    ):
+        stop = keras.callbacks.EarlyStopping(f"val_{name}")
+        model.fit(
+            data(),
+            epochs=1,
+            verbose=0,
+            validation_data=(data(),),
+            callbacks=[stop],
+        )
+        assert bool(stop.monitor_op(is_better, 0.0))
+
+
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+def test_a_callback_that_monitors_the_loss_is_warned_of():
+    model = RBM(5, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    with pytest.warns(UserWarning, match="val_pseudo_log_likelihood"):
+        model.fit(
+            data(),
+            epochs=1,
+            verbose=0,
+            validation_data=(data(),),
+            callbacks=[keras.callbacks.EarlyStopping()],
+        )
