@@ -270,3 +270,19 @@ def test_the_import_adds_nothing_heavy():
     assert packages <= {"keras_rbm", "tensorboard"}
     assert "keras_rbm.sklearn" not in found["added"]
     assert 0 < found["extra"][1] < found["base"][1]
+
+
+def test_defaults_are_measured_on_sets_of_a_folder(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 300), ("test", 100)):
+        pairs = np.repeat(rng.random((count, 3)) < 0.5, 2, axis=1)
+        path = tmp_path / f"pairs.{split}.csv.gz"
+        np.savetxt(path, pairs, fmt="%d", delimiter=",")
+    defaults = load("defaults")
+    defaults.main(["pairs", "--data_dir", str(tmp_path), "--hidden", "4"])
+    *_, row = capsys.readouterr().out.splitlines()
+    name, hidden, _, independent, lower, *_ = row.strip("| ").split(" | ")
+    assert (name, hidden) == ("pairs", "4")
+    # Three fair coins; independent columns see six.
+    assert float(independent) == pytest.approx(-6 * np.log(2), abs=0.05)
+    assert float(lower) == pytest.approx(-3 * np.log(2), abs=0.2)
