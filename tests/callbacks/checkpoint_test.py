@@ -135,7 +135,7 @@ def test_a_folder_of_another_run_is_left_alone(whole):
 def test_a_run_that_a_callback_has_ended_is_finished(tmp_path):
     model = machine()
     stopping = keras.callbacks.EarlyStopping(
-        "loss", mode="max", min_delta=1e9, patience=1
+        "reconstruction_error", mode="max", min_delta=1e9, patience=1
     )
     checkpoint = callbacks.Checkpoint(tmp_path)
     model.fit(
