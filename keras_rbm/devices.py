@@ -205,6 +205,21 @@ def by_rows(
     return _over_workers(strategy, found, num_rows)
 
 
+def one_thread() -> tf.data.Options:
+    """Options that give a data set one thread, and each worker its share.
+
+    More threads would compete with the matrix products.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    options.threading.max_intra_op_parallelism = 1
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.DATA
+    )
+    return options
+
+
 def _joined(parts):
     if len(parts) == 1:
         return parts[0]

@@ -9,7 +9,7 @@ from keras_rbm.typing import Config, Tensor
 
 # Rate times the largest variance of the data, by whether the hidden units'
 # means are bounded.
-_RATE_BOUNDED, _RATE_UNBOUNDED = 0.3, 0.03
+_RATE_BOUNDED, _RATE_UNBOUNDED = 0.3, 0.003
 _LARGEST_RATE = 0.5
 _POWER_STEPS = 30
 
@@ -26,7 +26,7 @@ class AutoSGD(keras.optimizers.Optimizer):
     t counts the updates of a call of `fit`, and T is their number: far travel
     first, while the noise of the last part averages out. `fit` sets
 
-    - the rate: 0.3 over the largest eigenvalue of the data's covariance (0.03
+    - the rate: 0.3 over the largest eigenvalue of the data's covariance (0.003
       for hidden units without bound), at most 0.5. Along the first principal
       component the data pull the weights at a rate that is proportional to
       this eigenvalue;
@@ -37,7 +37,8 @@ class AutoSGD(keras.optimizers.Optimizer):
       are multiplied by (N / 400)^2: they would hold all weights at 0. Without
       a known number of examples (a data set without an end) there is none.
 
-    Another call of `fit` begins anew.
+    Another call of `fit` begins anew; a run that is resumed (`initial_epoch`,
+    `initial_step`) goes on.
 
     Args:
         learning_rate: The rate, a positive number, or `None` for `fit`'s.
@@ -47,6 +48,12 @@ class AutoSGD(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Reference: Decelle, Fissore and Furtlehner (2017), "Spectral dynamics of
+        learning in restricted Boltzmann machines", for the rate along a
+        principal component; Zou and Hastie (2005), "Regularization and
+        variable selection via the elastic net". The numbers were chosen by
+        measurement: docs/results.md, "With nothing given".
 
     Example:
         rbm = keras_rbm.RBM(30, 16, seed=0)
@@ -106,7 +113,9 @@ class AutoSGD(keras.optimizers.Optimizer):
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
         self.span.assign(updates)
-        if self._given_rate is None:
+        # A run that is resumed goes on with the rate that it began with.
+        is_resumed = 0 < done <= int(self.iterations)
+        if self._given_rate is None and not is_resumed:
             self.learning_rate = rate
         n = max(examples, 1)
         few = min(1.0, examples / _FEW_EXAMPLES) ** 2

@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import tempfile
 import zipfile
+import zlib
 
 from keras_rbm_cli import options
 from keras_rbm_cli.errors import UserError
@@ -77,7 +78,11 @@ def table(name):
         found = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(found, np.ndarray):
             with found as archive:
-                keys = [k for k in archive.files if not k.startswith("y_")]
+                keys = [
+                    key
+                    for key in archive.files
+                    if not key.startswith(("y_", "label"))
+                ]
                 keys.sort(key=lambda key: not key.endswith("train"))
                 found = archive[keys[0]]
         return str(path), math.prod(found.shape[1:])
@@ -87,6 +92,7 @@ def table(name):
         EOFError,
         IndexError,
         zipfile.BadZipFile,
+        zlib.error,
     ) as error:
         raise UserError(
             f"--data {name}: it must be a .npy, .npz, .csv or .csv.gz file: "

@@ -127,3 +127,38 @@ def test_with_nothing_given_it_leaves_the_plateau():
     found = model.log_likelihood(fresh, method="exact")
     assert found.lower > -15.5
     assert found.baseline == pytest.approx(-20.8, abs=0.2)
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_run_that_is_stopped_and_resumed_ends_alike(is_stream):
+    """Also where a data set begins with other batches than it did."""
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    def fit(model, first_epoch, callbacks=()):
+        x = data()
+        if is_stream:
+            x = data_lib.batches(x, 16, first_step=3 * first_epoch)
+        model.fit(
+            x,
+            batch_size=None if is_stream else 16,
+            epochs=3,
+            steps_per_epoch=3,
+            initial_epoch=first_epoch,
+            callbacks=list(callbacks),
+            verbose=0,
+        )
+
+    whole, stopped = RBM(5, 4, seed=0), RBM(5, 4, seed=0)
+    for model in (whole, stopped):
+        model.compile(run_eagerly=True)
+    fit(whole, 0)
+    fit(stopped, 0, [Stop()])
+    assert int(stopped.updates) == 3
+    fit(stopped, 1)
+    np.testing.assert_array_equal(whole.kernel, stopped.kernel)
+    assert float(whole.optimizer.learning_rate) == float(
+        stopped.optimizer.learning_rate
+    )

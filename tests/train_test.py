@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import keras
+import numpy as np
 import pytest
 
 from keras_rbm import data
@@ -211,3 +212,24 @@ def test_a_process_reports_an_error_of_training_in_one_line(tmp_path):
         assert line.startswith("train.py: error: ")
         assert complaint in line
         assert "Traceback" not in done.stdout
+
+
+def test_a_table_of_bits_trains_and_is_evaluated(tmp_path):
+    pairs = np.random.default_rng(0).integers(0, 2, (300, 2)).repeat(2, axis=1)
+    np.savetxt(tmp_path / "mine.csv", pairs, fmt="%d", delimiter=",")
+    run = str(tmp_path / "run")
+    done = call(
+        *("--data", "mine.csv", "--output", run),
+        *("--set", "RBM.hidden=4", "--set", "run.updates=400"),
+        directory=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Log-likelihood of the validation data" in done.stdout
+    assert "independent units" in done.stdout
+    # The run knows its data, from whatever directory.
+    done = call("--mode", "evaluate", "--output", run)
+    assert done.returncode == 0, done.stderr
+    with open(os.path.join(run, "evaluation.json")) as file:
+        splits = json.load(file)["splits"]
+    assert splits["train"]["examples"] == 270
+    assert splits["validation"]["examples"] == 30

@@ -149,7 +149,7 @@ def _load_text(path):
     try:
         with opened(path, "rt", encoding="utf-8") as file:
             first = file.readline()
-            names = set(first.strip().split(",")) - {"0", "1", "0.0", "1.0"}
+            names = not _are_numbers(first.split(","))
             rows = np.loadtxt(
                 itertools.chain([] if names else [first], file),
                 delimiter=",",
@@ -171,6 +171,13 @@ def _load_text(path):
             f"{value} in row {row}, column {column}"
         )
     return rows
+
+
+def _are_numbers(fields):
+    try:
+        return bool([float(field) for field in fields])
+    except ValueError:
+        return False
 
 
 def _load_archive(file, path):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import random
+from keras_rbm import devices, random
 from keras_rbm.data.checks import check_examples, check_integer
 from keras_rbm.random import Use
 from keras_rbm.typing import Array, Binarize
@@ -81,7 +81,7 @@ def batches(
 
     rows = tf.data.Dataset.counter(block).map(shuffle).unbatch().skip(offset)
     dataset = rows.enumerate(first_step).map(gather).prefetch(2)
-    dataset = dataset.with_options(_options())
+    dataset = dataset.with_options(devices.one_thread())
     # What `fit` cannot see, and need not look for again in each batch.
     dataset.num_examples = num_examples
     dataset.bounds = _bounds(x, binarize)
@@ -122,7 +122,7 @@ def in_order(
         return _finish(batch, binarize, bits._replace(first_row=first))
 
     dataset = tf.data.Dataset.range(0, len(x), batch_size).map(gather)
-    return dataset.prefetch(1).with_options(_options())
+    return dataset.prefetch(1).with_options(devices.one_thread())
 
 
 def binarized(x: Array, how: Binarize, seed: int = 0) -> np.ndarray:
@@ -204,15 +204,3 @@ def _sort_keys(size, seed, block):
         dtype=tf.int64,
         alg="philox",
     )
-
-
-def _options():
-    """Gives the input one thread: more would fight the matrix products."""
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1
-    options.threading.max_intra_op_parallelism = 1
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.DATA
-    )
-    return options

@@ -2,8 +2,9 @@
 
 An epoch is a number of batches of one size, and perhaps a last one that is
 smaller. The order of the examples in a pass follows from the model's seed and
-from the number of updates before the pass: two calls of `fit` of one epoch
-each see what one call of two epochs sees, and so does a run that is resumed.
+from the number of updates before the pass. A run that is resumed therefore sees
+what it would have seen without a stop; and where epochs are passes, two calls
+of `fit` of one epoch each see what one call of two epochs sees.
 """
 
 from typing import NamedTuple
@@ -11,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import random
+from keras_rbm import devices, random
 from keras_rbm.random import Use
 
-# At most so many updates in one compiled call, chosen by `block_size`; more
-# of them save nothing, but hold up callbacks.
+# The most updates in one compiled call. More would save no time, and would hold
+# up callbacks.
 _MOST_STEPS = 50
 # Bytes of a block at most.
 _MOST_BYTES = 2**26
@@ -194,7 +195,7 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
 
     dataset = tf.data.Dataset.range(*epochs).map(rows)
     dataset = dataset.flat_map(batches if steps is None else blocks)
-    return dataset.skip(skip).prefetch(1).with_options(_options())
+    return dataset.skip(skip).prefetch(1).with_options(devices.one_thread())
 
 
 def of_finite(dataset, steps):
@@ -253,15 +254,3 @@ def _floating(x):
         if x.dtype.is_floating and x.dtype.size <= 4
         else tf.cast(x, "float32")
     )
-
-
-def _options():
-    """Gives the input one thread: more would fight the matrix products."""
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1
-    options.threading.max_intra_op_parallelism = 1
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.DATA
-    )
-    return options

@@ -48,7 +48,13 @@ def from_batches(x):
 
         first = _as_batch(x[0])
     elif isinstance(x, types.GeneratorType):
-        first = _as_batch(next(x))
+        first = next(x, None)
+        if first is None:
+            raise ValueError(
+                "`x` must give at least one batch. Received a generator that "
+                "gives none."
+            )
+        first = _as_batch(first)
         rest, count = itertools.chain([first], map(_as_batch, x)), None
 
         def batches():

@@ -228,12 +228,11 @@ class Trainer(keras.Model, abc.ABC):
         already; a `keras.utils.PyDataset` and a generator of batches stand
         where such a data set does (a generator without an end: some of its
         batches are looked at before training). `y` are the labels of a
-        `ClassRBM`; other models have none.
-        The order of an array's examples follows from the model's seed and from
-        the number of its updates. With `steps_per_epoch`, passes over an array
-        follow each other without regard to epochs, and each leaves out what
-        does not fill a batch. Validation uses the averaged weights where the
-        optimizer keeps them.
+        `ClassRBM`; other models have none. The order of an array's examples
+        follows from the model's seed and the number of its updates. With
+        `steps_per_epoch`, passes over an array follow each other without regard
+        to epochs, and each leaves out what does not fill a batch. Validation
+        uses the averaged weights where the optimizer keeps them.
 
         With `updates` in place of `epochs`, `fit` makes this many updates, in
         epochs of a twentieth of them (or of what divides them). This is the
@@ -259,7 +258,7 @@ class Trainer(keras.Model, abc.ABC):
         self._settle_monitors(given.get("callbacks"))
         if given.get("validation_data") is not None:
             given["validation_data"] = self.layout.joined_validation(
-                given["validation_data"]
+                _sequence(given["validation_data"])
             )
         _check_data(given, self.example_units)
         self.prepare(x, given.get("sample_weight"))
@@ -416,7 +415,7 @@ class Trainer(keras.Model, abc.ABC):
                 found = super().evaluate(**given)
             examples.check_seen(self._weight_seen(), "validation_data")
             return found
-        x, y = self.layout.joined(checks.from_frame("x", x), y)
+        x, y = self.layout.joined(_sequence(checks.from_frame("x", x)), y)
         given = _arguments(super().evaluate, x, y, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
         _check_weight(given, x)
@@ -432,7 +431,7 @@ class Trainer(keras.Model, abc.ABC):
         Raises:
             ValueError: If the data cannot be states of the visible units.
         """
-        x = checks.from_frame("x", x)
+        x = _sequence(checks.from_frame("x", x))
         given = _arguments(super().predict, x, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
         with examples.reported("x"):
@@ -455,12 +454,12 @@ class Trainer(keras.Model, abc.ABC):
 
         And warns of those that choose by the loss, which says nothing.
         """
-        for callback in tf.nest.flatten(callbacks or []):
+        for callback in _each(callbacks):
             monitor = getattr(callback, "monitor", None)
             if isinstance(monitor, str) and (
                 getattr(callback, "mode", None) == "auto"
             ):
-                is_up = monitor.endswith("likelihood")
+                is_up = "likelihood" in monitor
                 callback.mode = "max" if is_up else "min"
             chooses = getattr(callback, "save_best_only", True)
             if chooses and monitor in ("loss", "val_loss"):
@@ -579,15 +578,20 @@ def _needs_each_batch(callbacks):
     """
     return any(
         getattr(callback, frequency, "epoch") != "epoch"
-        for callback in tf.nest.flatten(callbacks or [])
+        for callback in _each(callbacks)
         for frequency in ("save_freq", "_save_freq", "update_freq")
     ) or any(
         hook in vars(callback)
         or _module_that_defines(type(callback), hook)
         not in ("keras", "keras_rbm")
-        for callback in tf.nest.flatten(callbacks or [])
+        for callback in _each(callbacks)
         for hook in _BATCH_HOOKS
     )
+
+
+def _each(callbacks):
+    """The callbacks of `fit`, one by one: a list, a `CallbackList`, or one."""
+    return tf.nest.flatten(getattr(callbacks, "callbacks", callbacks) or [])
 
 
 def _module_that_defines(kind, name):
@@ -674,6 +678,12 @@ def _check_weight(given, x):
     if not examples.is_dataset(x) and given.get("sample_weight") is not None:
         weight = examples.check_weight(given["sample_weight"], len(x))
         given["sample_weight"] = weight
+
+
+def _sequence(x):
+    """A data set of what Keras takes a `PyDataset` of; else `x` itself."""
+    is_sequence = isinstance(x, keras.utils.PyDataset)
+    return examples.from_batches(x) if is_sequence else x
 
 
 def _no_targets(x):

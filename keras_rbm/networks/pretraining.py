@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_rbm import callbacks as callbacks_lib
 from keras_rbm import checks, data, schedules
-from keras_rbm.models import RBM
+from keras_rbm.models import RBM, batches
 from keras_rbm.models.weights import warn_of_dead_units
 from keras_rbm.networks.lower_layers import LowerLayers
 from keras_rbm.typing import (
@@ -27,8 +27,6 @@ from keras_rbm.typing import (
 _VALIDATION_BATCH = 1000
 # How long each layer learns where nothing else is said.
 _LEAST_EPOCHS, _LEAST_UPDATES = 10, 5000
-# Updates in one call of the compiled function, at most.
-_MOST_STEPS_PER_EXECUTION = 50
 
 
 def pretrain(
@@ -218,8 +216,7 @@ def steps_per_execution(steps: int) -> int:
     Returns:
         The largest divisor of `steps` up to 50.
     """
-    most = range(1, _MOST_STEPS_PER_EXECUTION + 1)
-    return max(number for number in most if steps % number == 0)
+    return batches.block_size(0, steps, whole=True)
 
 
 def one_per_layer(name, value, count):

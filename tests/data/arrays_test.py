@@ -1,3 +1,4 @@
+import gzip
 import pickle
 import zipfile
 
@@ -208,3 +209,46 @@ def test_an_archive_of_other_things_is_refused(tmp_path):
         archive.writestr("train.txt", "1 2 3")
     with pytest.raises(ValueError, match=r"a\.npz must "):
         arrays(path)
+
+
+BITS = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+TEXT = "0,1,1\n1, 0,1\n1,1,0\n"
+
+
+@pytest.mark.parametrize("names", ["", "a,b,c\n", "0,b,1\n"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_a_table_of_bits(tmp_path, names, suffix):
+    path = tmp_path / f"mine{suffix}"
+    opened = gzip.open if suffix.endswith("gz") else open
+    with opened(path, "wt") as file:
+        file.write(names + TEXT)
+    np.testing.assert_array_equal(arrays(path).train, BITS)
+    assert arrays(path).train.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("0,1\n2,1\n", "2.0 in row 1, column 0"),
+        ("2,1\n0,1\n", "2.0 in row 0, column 0"),  # No line of names.
+        ("0,1\n0\n", "as many in each"),
+        ("a,b\n0,x\n", "as many in each"),
+        ("a,b\n0,nan\n", "nan in row 0"),
+    ],
+)
+def test_other_text_is_refused(tmp_path, text, complaint):
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=complaint):
+        arrays(path)
+
+
+def test_a_share_is_cut_where_the_file_has_none(tmp_path, x):
+    path = save(tmp_path / "a.npy", x)
+    data = arrays(path, validation_size=0.25)
+    assert (len(data.train), len(data.validation)) == (15, 5)
+    path = save(tmp_path / "b.npz", train=x, validation=x[:3])
+    data = arrays(path, validation_size=0.25)
+    assert (len(data.train), len(data.validation)) == (20, 3)
+    with pytest.raises(ValueError, match="`validation_size` must"):
+        arrays(path, validation_size=1.5)

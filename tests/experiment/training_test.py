@@ -10,6 +10,7 @@ import tensorflow as tf
 import keras_rbm
 from keras_rbm import data, experiment, figures
 from keras_rbm.callbacks import log_likelihood
+from keras_rbm.experiment import training
 from tests.callbacks import events
 
 FILES = {
@@ -325,3 +326,16 @@ def test_epochs_count_where_the_sweeps_depend_on_them(tmp_path):
     short(tmp_path, num_sweeps={0: 1, 0.5: 2})
     with pytest.raises(ValueError, match="epochs was 1 and is 2"):
         short(tmp_path, num_sweeps={0: 1, 0.5: 2}, epochs=2, resume=True)
+
+
+def test_the_length_of_a_run():
+    def length(epochs=None, steps_per_epoch=None, updates=None):
+        return training._length(epochs, steps_per_epoch, updates, 13)
+
+    assert length() == (20, 1000)
+    assert length(updates=70) == (14, 5)
+    assert length(epochs=3) == (3, 13)
+    assert length(3, 50) == (3, 50)
+    assert length(steps_per_epoch=50) == (20, 50)
+    with pytest.raises(ValueError, match="`updates` must be left out"):
+        length(epochs=3, updates=70)

@@ -488,3 +488,20 @@ def test_a_generator_gives_batches():
     model.compile("sgd", run_eagerly=True)
     model.fit(endless(), steps_per_epoch=2, epochs=2, verbose=0)
     assert int(model.updates) == 4
+
+
+def test_sequences_are_evaluated_and_validated():
+    model = RBM(5, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    options = {"verbose": 0, "return_dict": True}
+    assert model.evaluate(Batches(), **options) == model.evaluate(
+        batches(data()), **options
+    )
+    assert model.predict(Batches(), verbose=0).shape == (48, 4)
+    history = model.fit(data(), epochs=1, verbose=0, validation_data=Batches())
+    assert "val_loss" in history.history
+
+
+def test_a_generator_that_gives_nothing_is_refused():
+    with pytest.raises(ValueError, match="at least one batch"):
+        examples.from_batches(x for x in ())
