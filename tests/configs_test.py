@@ -4,6 +4,7 @@ The updates are made eagerly, which takes less time than a compilation does.
 The slow tests make them as a user's run does, compiled.
 """
 
+import contextlib
 import math
 import pathlib
 
@@ -15,6 +16,7 @@ import pytest
 from keras_rbm import RBM, ClassRBM, DeepBoltzmannMachine, data
 from keras_rbm_cli import configuration
 from keras_rbm_cli.folders import CONFIGS
+from tests import eager
 
 ROOT = pathlib.Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.gin"))
@@ -50,17 +52,11 @@ def clear():
 @pytest.fixture(
     params=["eagerly", pytest.param("by_xla", marks=pytest.mark.slow)]
 )
-def trained(request, monkeypatch):
+def trained(request):
     """How the updates are made."""
-    if request.param == "by_xla":
-        return request.param
-    for model in (RBM, ClassRBM, DeepBoltzmannMachine):
-
-        def compile_model(self, *args, original=model.compile, **kwargs):
-            original(self, *args, **{"run_eagerly": True, **kwargs})
-
-        monkeypatch.setattr(model, "compile", compile_model)
-    return request.param
+    eagerly = request.param == "eagerly"
+    with eager.updates() if eagerly else contextlib.nullcontext():
+        yield request.param
 
 
 # What they are for, and where the runs of their layers are.

@@ -11,6 +11,7 @@ import keras_rbm
 from keras_rbm import data, experiment, figures
 from keras_rbm.callbacks import log_likelihood
 from keras_rbm.experiment import training
+from tests import eager
 from tests.callbacks import events
 
 FILES = {
@@ -53,18 +54,19 @@ def machine(seed=0, width=12):
 def finished(tmp_path_factory):
     output = tmp_path_factory.mktemp("run")
     model = machine()
-    history = experiment.run(
-        model,
-        tiny(),
-        str(output),
-        learning_rate=experiment.linear_decay,
-        epochs=3,
-        batch_size=10,
-        num_sweeps=SWEEPS,
-        pictures_every=2,
-        checkpoint_minutes=None,  # However slow the machine.
-        describe=lambda: "run.epochs = 3\n",
-    )
+    with eager.compiled_updates():
+        history = experiment.run(
+            model,
+            tiny(),
+            str(output),
+            learning_rate=experiment.linear_decay,
+            epochs=3,
+            batch_size=10,
+            num_sweeps=SWEEPS,
+            pictures_every=2,
+            checkpoint_minutes=None,  # However slow the machine.
+            describe=lambda: "run.epochs = 3\n",
+        )
     return model, history, output
 
 
@@ -135,15 +137,16 @@ def test_the_learning_rate_falls_to_zero_over_the_run(finished):
 def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
     model, _, _ = finished
     again = machine()
-    experiment.run(
-        again,
-        tiny(),
-        str(tmp_path),
-        learning_rate=experiment.linear_decay,
-        epochs=3,
-        batch_size=10,
-        num_sweeps=SWEEPS,
-    )
+    with eager.compiled_updates():
+        experiment.run(
+            again,
+            tiny(),
+            str(tmp_path),
+            learning_rate=experiment.linear_decay,
+            epochs=3,
+            batch_size=10,
+            num_sweeps=SWEEPS,
+        )
     np.testing.assert_array_equal(model.kernel, again.kernel)
     np.testing.assert_array_equal(model.chain.particles, again.chain.particles)
 

@@ -1,0 +1,36 @@
+"""Updates made eagerly, for tests of what stands around them.
+
+XLA takes seconds for a program that a test runs a few times. The updates are
+the same, but for rounding: tests of models compare the two.
+"""
+
+import contextlib
+
+import pytest
+
+from keras_rbm.models.trainer import Trainer
+
+_COMPILE = Trainer.compile
+
+
+def _compile_eagerly(self, *args, jit_compile="auto", **kwargs):
+    """`Trainer.compile`, but eager where a caller does not choose."""
+    if jit_compile == "auto":
+        kwargs = {"run_eagerly": True, **kwargs}
+    _COMPILE(self, *args, jit_compile=jit_compile, **kwargs)
+
+
+@contextlib.contextmanager
+def updates():
+    """Makes the updates of all models eagerly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "compile", _compile_eagerly)
+        yield
+
+
+@contextlib.contextmanager
+def compiled_updates():
+    """Compiles them, as a user's program does, within `updates`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "compile", _COMPILE)
+        yield

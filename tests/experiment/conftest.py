@@ -1,0 +1,17 @@
+import contextlib
+
+import pytest
+
+from tests import eager
+
+
+@pytest.fixture(
+    scope="package",
+    autouse=True,
+    params=["eagerly", pytest.param("by_xla", marks=pytest.mark.slow)],
+)
+def how_updates_are_made(request):
+    """Runs are about folders, files and order more than about XLA."""
+    eagerly = request.param == "eagerly"
+    with eager.updates() if eagerly else contextlib.nullcontext():
+        yield
