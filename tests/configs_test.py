@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, ClassRBM, DeepBoltzmannMachine, data
+from keras_rbm import data
 from keras_rbm_cli import configuration
 from keras_rbm_cli.folders import CONFIGS
 from tests import eager

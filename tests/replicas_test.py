@@ -1,9 +1,11 @@
-"""What several replicas compute, beside one: in processes of their own.
+"""What several replicas compute, beside one.
 
-A process has so many logical CPU devices, or is one of two workers; it runs
-`tests/distributed.py` and writes what it found.
+They run `tests/distributed.py` in processes of their own, with so many logical
+CPU devices or as one of two workers. Each process writes what it found.
 """
 
+import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -12,6 +14,7 @@ import socket
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -57,9 +60,11 @@ def finish(process, path):
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
-    path = tmp_path_factory.mktemp("one") / "found.npz"
-    found = finish(start(path, 1, "training", "updates"), path)
-    return found | {"file": f"{path}.keras"}
+    """What one device finds, which needs no process of its own."""
+    scope, path = contextlib.nullcontext, tmp_path_factory.mktemp("one")
+    file = str(path / "model.keras")
+    parts = distributed.training(scope, file), distributed.updates(scope, path)
+    return dict(itertools.chain(*parts)) | {"file": file}
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +128,10 @@ def test_what_is_asked_of_a_model(one, two):
     assert_alike(two, one, ["evaluated", "drawn"], WEIGHTS)
 
 
-def test_a_model_goes_on_with_more_or_fewer_replicas(one, two, tmp_path):
+def test_a_model_goes_on_with_more_or_fewer_replicas(one, two):
     assert_alike(two, {"loaded": one["gone_on"]}, ["loaded"], ERROR)
-    path = tmp_path / "found.npz"
-    back = finish(start(path, 1, LOAD=two["file"]), path)
-    assert_alike(back, {"loaded": two["gone_on"]}, ["loaded"], ERROR)
+    back = distributed.go_on(keras.models.load_model(two["file"]))
+    assert_alike({"back": back}, {"back": two["gone_on"]}, ["back"], ERROR)
 
 
 @pytest.mark.parametrize(

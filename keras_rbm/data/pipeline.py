@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import devices, random
+from keras_rbm.compiled import without_autograph
 from keras_rbm.data.checks import check_examples, check_integer
 from keras_rbm.random import Use
 from keras_rbm.typing import Array, Binarize
@@ -66,6 +67,7 @@ def batches(
     block, offset = divmod(first_step, num_epochs * num_batches)
     values = _on_cpu(x)
 
+    @without_autograph
     def shuffle(block):
         keys = _sort_keys(num_epochs * num_examples, seed, block)
         keys = tf.reshape(keys, (num_epochs, num_examples))
@@ -75,6 +77,7 @@ def batches(
 
     bits = random.fold_in(random.stream(seed), Use.TRAINING_BATCHES)
 
+    @without_autograph
     def gather(step, rows):
         batch = tf.ensure_shape(tf.gather(values, rows), (batch_size, width))
         return _finish(batch, binarize, random.fold_in(bits, step))
@@ -117,6 +120,7 @@ def in_order(
 
     bits = random.fold_in(random.stream(seed), Use.BATCHES_IN_ORDER)
 
+    @without_autograph
     def gather(first):
         batch = values[first : first + batch_size]
         return _finish(batch, binarize, bits._replace(first_row=first))

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import devices, random
+from keras_rbm.compiled import without_autograph
 from keras_rbm.random import Use
 
 # The most updates in one compiled call. More would save no time, and would hold
@@ -153,6 +154,7 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
         arrays = tf.nest.map_structure(_tensor, arrays)
     size = passes.full * passes.batch_size
 
+    @without_autograph
     def rows(epoch):
         return tf.ensure_shape(passes.rows(epoch), [size + passes.rest])
 
@@ -163,6 +165,7 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
 
         return tf.nest.map_structure(one, arrays)
 
+    @without_autograph
     def batches(order):
         full = tf.reshape(order[:size], [passes.full, passes.batch_size])
         of_epoch = tf.data.Dataset.from_tensor_slices(full)
@@ -173,10 +176,12 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
         rest = rest.map(lambda rows: take(rows, [passes.rest]))
         return of_epoch.concatenate(rest)
 
+    @without_autograph
     def blocks(order):
         full = tf.reshape(order[:size], [passes.full, passes.batch_size])
         calls = -(-passes.updates // steps)
 
+        @without_autograph
         def block(call):
             first = call * steps
             numbers = (first + tf.range(steps, dtype=tf.int64)) % passes.full
@@ -209,6 +214,7 @@ def of_finite(dataset, steps):
         An endless `tf.data.Dataset` of `Block`s.
     """
 
+    @without_autograph
     def padded(*batches):
         batches = (
             batches if isinstance(dataset.element_spec, tuple) else batches[0]
@@ -237,6 +243,7 @@ def of_endless(dataset, steps):
     """
     is_tuple = isinstance(dataset.element_spec, tuple)
 
+    @without_autograph
     def block(*batches):
         batches = batches if is_tuple else batches[0]
         return Block(batches, tf.constant(steps), (), tf.constant(False))

@@ -22,7 +22,7 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain, ContrastiveDivergence, NoChain
-from keras_rbm.compiled import compiled
+from keras_rbm.compiled import compiled, without_autograph
 from keras_rbm.models import examples, metrics, serving
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.layouts import Direct
@@ -491,6 +491,7 @@ def _weighted_dataset(dataset, factors, width):
     """
     examples.check_structure(dataset, "x")
 
+    @without_autograph
     def multiplied(*batch):
         v = batch[0]
         rows = tf.cast(v, tf.float32)
@@ -637,6 +638,7 @@ def _joined_dataset(dataset, num_classes, name="x"):
             f"{name}.element_spec={dataset.element_spec}"
         )
 
+    @without_autograph
     def join(x, y, *weight):
         kind = x.dtype if x.dtype.is_floating else tf.float32
         y = tf.cast(y, tf.float64 if one_hot else tf.int64)

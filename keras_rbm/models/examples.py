@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import checks
+from keras_rbm.compiled import without_autograph
 from keras_rbm.units.domain import Columns, Domain
 
 # Batches of a data set that `moments` looks at.
@@ -420,6 +421,7 @@ def guarded(dataset, units):
         A `tf.data.Dataset` of the same elements.
     """
 
+    @without_autograph
     def look(*batch):
         v, weight = batch[0], batch[2] if len(batch) == 3 else None
         checks = [_look_at_states(v, units)]

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_rbm import gibbs, random
 from keras_rbm import machine as machine_lib
-from keras_rbm.compiled import compiled
+from keras_rbm.compiled import compiled, without_autograph
 from keras_rbm.data.checks import check_examples, scaled
 from keras_rbm.machine import Machine
 from keras_rbm.models import RBM
@@ -79,6 +79,7 @@ class LowerLayers:
             return dataset
         stream = random.fold_in(self._stream, Use.LAYER_BATCHES)
 
+        @without_autograph
         def up(step, batch):
             v, *others = batch if isinstance(batch, tuple) else (batch,)
             own = random.fold_in(stream, step)

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 
+import numpy as np
 import pytest
 
 import keras_rbm
@@ -91,3 +92,24 @@ def test_what_cannot_be_evaluated_is_reported_in_one_line(
     line = command.refused("--mode", "evaluate", *arguments)
     assert complaint in line
     assert not (run / "evaluation.json").exists()
+
+
+def test_a_table_of_bits_trains_and_is_evaluated(tmp_path, monkeypatch):
+    pairs = np.random.default_rng(0).integers(0, 2, (300, 2)).repeat(2, axis=1)
+    np.savetxt(tmp_path / "mine.csv", pairs, fmt="%d", delimiter=",")
+    monkeypatch.chdir(tmp_path)
+    done = command.call(
+        *("--data", "mine.csv", "--output", "run"),
+        *("--set", "RBM.hidden=4", "--set", "run.updates=400"),
+    )
+    assert done.code == 0, done.errors
+    assert "Log-likelihood of the validation data" in done.screen
+    assert "independent units" in done.screen
+    # The run knows its data, from whatever directory.
+    monkeypatch.chdir("/")
+    run = tmp_path / "run"
+    done = command.call("--mode", "evaluate", "--output", run)
+    assert done.code == 0, done.errors
+    splits = json.loads((run / "evaluation.json").read_text())["splits"]
+    assert splits["train"]["examples"] == 270
+    assert splits["validation"]["examples"] == 30
