@@ -225,8 +225,7 @@ def test_a_layer_is_not_put_on_one_that_it_has_not_learned_from(tmp_path):
 
 
 def test_compiled_with_a_rate_of_the_run_and_a_smaller_last_batch(monkeypatch):
-    """As a user calls it: batches of 16, 16 and 8."""
-    monkeypatch.setattr(pretraining, "_compile", COMPILE)
+    """As a user calls it, and eagerly: batches of 16, 16 and 8."""
     rates = []
 
     def rate(updates):
@@ -236,10 +235,11 @@ def test_compiled_with_a_rate_of_the_run_and_a_smaller_last_batch(monkeypatch):
     model, same = network(), network()
     x = tf.data.Dataset.from_tensor_slices(X[:40]).batch(16)
     arguments = {**ARGUMENTS, "epochs": [2, 1], "learning_rate": rate}
-    model.pretrain(x, **arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(pretraining, "_compile", COMPILE)
+        model.pretrain(x, **arguments)
     assert rates == [6, 3]
     assert [int(rbm.updates) for rbm in model.rbms] == [6, 3]
-    monkeypatch.undo()
     same.pretrain(x, **arguments)
     for rbm, other in zip(model.rbms, same.rbms, strict=True):
         # Updates of size 0.5 and less, with sums of up to 16 terms.
