@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from keras_rbm import RBM, PersistentChain, data
+from tests import eager
 from tests.machines import rounding
 
 FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
@@ -196,9 +197,10 @@ def test_all_patterns_of_a_set_are_no_sample(tmp_path):
 def test_few_labels_compares_two_starts(tmp_path):
     benchmark = load("few_labels")
     rows = data.digits(num_classes=10)
-    found = benchmark.compare(
-        rows, [60], [0, 1], [8], epochs=1, updates=2, directory=tmp_path
-    )
+    with eager.updates():
+        found = benchmark.compare(
+            rows, [60], [0, 1], [8], epochs=1, updates=2, directory=tmp_path
+        )
     assert set(found) == {"svm", "network"}
     for accuracies in found.values():
         assert accuracies[60].shape == (2, 2)
@@ -214,9 +216,10 @@ def test_few_labels_compares_two_starts(tmp_path):
 def test_an_autoencoder_stands_beside_pca():
     benchmark = load("autoencoder")
     digits = data.digits()
-    found = benchmark.compare(
-        digits.train, digits.test, [8, 4], epochs=1, finetune_epochs=1
-    )
+    with eager.updates():
+        found = benchmark.compare(
+            digits.train, digits.test, [8, 4], epochs=1, finetune_epochs=1
+        )
     assert set(found) == {"test images", "autoencoder", "PCA"}
     assert {x.shape for x in found.values()} == {(180, 64)}
     # Of the mean alone, which a code can but improve on.
