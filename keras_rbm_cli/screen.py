@@ -57,6 +57,30 @@ def log_to(path):
         logger.addHandler(handler)
 
 
+@contextlib.contextmanager
+def own_log():
+    """Within this context the log is another one, which is closed at the end.
+
+    `log_to` says which.
+    """
+    logger = logging.getLogger("keras_rbm")
+    before = logger.propagate, logger.level, list(logger.handlers)
+    logger.handlers.clear()
+    try:
+        yield
+    finally:
+        for handler in logger.handlers:
+            handler.close()
+        logger.propagate, logger.level, logger.handlers[:] = before
+
+
+@contextlib.contextmanager
+def hidden():
+    """Within this context nothing is printed."""
+    with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+        yield
+
+
 def tensorboard(folder):
     """The command that shows the runs in a folder, in backquotes.
 
