@@ -104,14 +104,15 @@ def _train_alone(config, output, log, resume):
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         name = configuration.experiment_of(gin)
         run, several = gin.get_configurable(name), name != "run"
-        found = run(
-            output=str(output),
-            # What later parts of a run will use is not operative yet.
-            describe=gin.config_str
-            if several
-            else lambda: configuration.describe(gin),
-            resume=resume,
-        )
+        with screen.warnings_logged():
+            found = run(
+                output=str(output),
+                # What later parts of a run will use is not operative yet.
+                describe=gin.config_str
+                if several
+                else lambda: configuration.describe(gin),
+                resume=resume,
+            )
     except callbacks.Interrupted as interrupted:
         raise Stopped(interrupted.reason, output) from None
     except Exception as error:

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import sys
+import warnings
 
 COMMAND = "keras-rbm"
 
@@ -72,6 +73,18 @@ def own_log():
         for handler in logger.handlers:
             handler.close()
         logger.propagate, logger.level, logger.handlers[:] = before
+
+
+@contextlib.contextmanager
+def warnings_logged():
+    """Within this context Python's warnings are lines of the log."""
+
+    def log(message, *_, **__):
+        logging.getLogger("keras_rbm").warning("%s", message)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = log
+        yield
 
 
 @contextlib.contextmanager

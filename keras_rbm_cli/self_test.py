@@ -326,9 +326,7 @@ def _variables(model):
 
 
 def _values(model):
-    import numpy as np
-
-    return [np.array(variable) for variable in _variables(model)]
+    return [variable.numpy() for variable in _variables(model)]
 
 
 def _same(ours, theirs):
