@@ -68,6 +68,7 @@ class Use(enum.Enum):
     # Of the evaluation of a batch.
     MODEL_SAMPLES = "evaluation", 0
     SITES = "evaluation", 1
+    BINARIZE = "evaluation", 2
     # Of a bracket of log Z.
     FORWARD = "bracket", 0
     REVERSE = "bracket", 1

@@ -25,6 +25,8 @@ _STATE = "sweep.json"
 _EXAMPLE = '--sweep "RBM.hidden=[128, 256]"'
 # Bytes in the name of a folder; file systems have 255.
 _LONGEST = 120
+# Runs that a process trains one after the other.
+_MOST_IN_PROCESS = 30
 # Flags that all runs share, beside --set.
 _SHARED = (
     options.DATA,
@@ -267,7 +269,9 @@ class Sweep:
         - where the config imports modules: their code may change anything in
           the process, and runs a single time in each;
         - where a run has killed the process of the sweep, as one that takes
-          all memory does: it must not do so at each `--resume`.
+          all memory does: it must not do so at each `--resume`;
+        - of more than 30 runs: TensorFlow keeps what it has compiled for a
+          model, about 70 MB a run, until the process ends.
         """
         prefix = f"--{options.STRATEGY.name}="
         (strategy,) = (
@@ -279,6 +283,7 @@ class Sweep:
             configuration.has_replicas(strategy)
             or names.imports_modules(self.config)
             or any(e["status"] == "running" for e in self.runs.values())
+            or len(self.runs) > _MOST_IN_PROCESS
         )
         return runs.OwnProcess() if apart else runs.ThisProcess()
 

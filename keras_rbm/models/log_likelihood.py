@@ -223,14 +223,14 @@ def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
     columns = visible.width + machine.hidden.width
     rows = rows[: max(_NUMBERS // (_SITES * columns), 2)]
     if isinstance(visible, Bernoulli):
-        u = random.uniform(random.fold_in(stream, 1), rows.shape)
+        u = random.uniform(random.fold_in(stream, Use.BINARIZE), rows.shape)
         rows = ops.cast(ops.cast(u, rows.dtype) < rows, rows.dtype)
     elif np.any(visible.nearest(rows) != rows):
         return
     ours, theirs = (
         np.asarray(
             likelihood.stochastic_pseudo_log_likelihood(
-                each, rows, stream, _SITES
+                each, rows, random.fold_in(stream, Use.SITES), _SITES
             ),
             "float64",
         )

@@ -268,8 +268,11 @@ def test_runs_are_processes_where_their_settings_need_it(
         "sweep": ["RBM.hidden=[3]"],
         "runs": {"RBM.hidden=3": {"status": status}},
     }
-    found = sweep.Sweep(tmp_path, state)._runner()
-    assert type(found) is getattr(runs, kind)
+    swept = sweep.Sweep(tmp_path, state)
+    assert type(swept._runner()) is getattr(runs, kind)
+    # What is compiled for so many models would take all memory.
+    swept.runs |= {str(n): {"status": "waiting"} for n in range(30)}
+    assert type(swept._runner()) is runs.OwnProcess
 
 
 @pytest.mark.slow
