@@ -41,6 +41,7 @@ class Use(enum.Enum):
     START_CHAINS = "seed", 2
     FANTASY_PARTICLES = "seed", 3
     EXAMPLE_ORDER = "seed", 4
+    SHORT_RUN = "seed", 5
     # Of the seed of a data set.
     TRAINING_BATCHES = "seed", 2**32
     BATCHES_IN_ORDER = "seed", 2**32 + 1
@@ -67,6 +68,7 @@ class Use(enum.Enum):
     # Of the evaluation of a batch.
     MODEL_SAMPLES = "evaluation", 0
     SITES = "evaluation", 1
+    BINARIZE = "evaluation", 2
     # Of a bracket of log Z.
     FORWARD = "bracket", 0
     REVERSE = "bracket", 1

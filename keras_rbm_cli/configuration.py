@@ -44,10 +44,36 @@ def libraries(log, strategy="none"):
     return gin, keras
 
 
+def clear():
+    """Forgets the config of a run, and what Keras keeps of its models.
+
+    Names of layers are counted anew, and the memory of the models is freed.
+    """
+    import gin
+    import keras
+
+    gin.clear_config()
+    keras.utils.clear_session()
+
+
+def has_replicas(strategy):
+    """Whether a strategy has several replicas.
+
+    Args:
+        strategy: What `--strategy` says.
+    """
+    import tensorflow as tf
+
+    several = len(tf.config.list_physical_devices("GPU")) > 1
+    return strategy != "none" and (strategy != "auto" or several)
+
+
+@functools.cache
 def register(gin, keras, strategy=None):
     """Registers the names for .gin files from outside the package.
 
     A decorator, as gin has it, would break the construction of Keras's classes.
+    Calling this again with the same arguments changes nothing.
     """
     things = []
     for module in names.MODULES:

@@ -101,31 +101,12 @@ def _do(mode):
     resuming = options.RESUME.value is not None
     if options.SWEEP.value and mode != "train":
         raise UserError(f"--sweep trains; it cannot --mode {mode}")
-    if mode != "train":
-        if resuming:
-            raise UserError(f"--mode {mode} takes --output, not --resume")
-        config, output = folders.finished(mode)
-        names.check_flags(config, options)
-        evaluating = mode == "evaluate"
-        doing = "Evaluating" if evaluating else "Drawing figures of"
-        print(f"{doing} {output} as {config} says", flush=True)
-        (modes.evaluate if evaluating else modes.draw)(config, output)
-    elif resuming and sweep.holds_sweep(options.RESUME.value):
+    if mode == "train" and resuming and sweep.holds_sweep(options.RESUME.value):
         sys.exit(0 if sweep.resume(options.RESUME.value) else 1)
-    elif options.SWEEP.value:
+    if options.SWEEP.value:
         if resuming:
             raise UserError(f"no sweep in {options.RESUME.value} to resume")
         config = folders.config_to_train()
         names.check_flags(config, options)
         sys.exit(0 if sweep.begin(config) else 1)
-    elif resuming:
-        config, output = folders.begun()
-        names.check_flags(config, options)
-        print(f"Resuming {output} as {config} says", flush=True)
-        modes.train(config, output, resume=True)
-    else:
-        config = folders.config_to_train()
-        names.check_flags(config, options)
-        with folders.begin(config) as output:
-            print(f"Training as {config.name} says, into {output}", flush=True)
-            modes.train(config, output)
+    modes.run()

@@ -3,8 +3,38 @@
 import math
 import textwrap
 
-from keras_rbm_cli import configuration, folders, options, screen
-from keras_rbm_cli.errors import Stopped, fail
+from keras_rbm_cli import configuration, folders, names, options, screen
+from keras_rbm_cli.errors import Stopped, UserError, fail
+
+
+def run():
+    """Trains, evaluates or draws figures of one run, as the flags say.
+
+    Raises:
+        UserError: If the flags or the config do not fit.
+        Stopped: After a signal, if the run has been saved.
+    """
+    mode, resuming = options.MODE.value, options.RESUME.value is not None
+    if mode != "train":
+        if resuming:
+            raise UserError(f"--mode {mode} takes --output, not --resume")
+        config, output = folders.finished(mode)
+        names.check_flags(config, options)
+        evaluating = mode == "evaluate"
+        doing = "Evaluating" if evaluating else "Drawing figures of"
+        print(f"{doing} {output} as {config} says", flush=True)
+        (evaluate if evaluating else draw)(config, output)
+    elif resuming:
+        config, output = folders.begun()
+        names.check_flags(config, options)
+        print(f"Resuming {output} as {config} says", flush=True)
+        train(config, output, resume=True)
+    else:
+        config = folders.config_to_train()
+        names.check_flags(config, options)
+        with folders.begin(config) as output:
+            print(f"Training as {config.name} says, into {output}", flush=True)
+            train(config, output)
 
 
 def evaluate(config, output):
@@ -74,14 +104,15 @@ def _train_alone(config, output, log, resume):
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         name = configuration.experiment_of(gin)
         run, several = gin.get_configurable(name), name != "run"
-        found = run(
-            output=str(output),
-            # What later parts of a run will use is not operative yet.
-            describe=gin.config_str
-            if several
-            else lambda: configuration.describe(gin),
-            resume=resume,
-        )
+        with screen.warnings_logged():
+            found = run(
+                output=str(output),
+                # What later parts of a run will use is not operative yet.
+                describe=gin.config_str
+                if several
+                else lambda: configuration.describe(gin),
+                resume=resume,
+            )
     except callbacks.Interrupted as interrupted:
         raise Stopped(interrupted.reason, output) from None
     except Exception as error:

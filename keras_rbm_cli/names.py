@@ -191,6 +191,15 @@ def check_value(flag, name, text, wanted):
         raise UserError(f"{flag} {name} wants a value{of}. Received: {text}")
 
 
+def imports_modules(config):
+    """Whether a config, or one that it includes, imports Python modules.
+
+    Args:
+        config: Path of the config.
+    """
+    return _macros(pathlib.Path(config))[1]
+
+
 @functools.cache
 def known():
     """The `Arguments` of everything that has a name for .gin files."""

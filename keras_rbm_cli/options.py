@@ -1,6 +1,9 @@
 """The flags of the command."""
 
+import contextlib
+
 from absl import flags
+from absl.testing import flagsaver
 
 MODE = flags.DEFINE_enum(
     "mode",
@@ -61,3 +64,20 @@ SELF_TEST = flags.DEFINE_boolean(
     "installation is sound; files go to a temporary folder, or to --output.",
 )
 HELP = flags.DEFINE_boolean("help", False, "Say what there is.", short_name="h")
+
+
+@contextlib.contextmanager
+def of(words):
+    """Within this context the flags are those of another command line.
+
+    Args:
+        words: List of its arguments.
+
+    Raises:
+        absl.flags.Error: If an argument is no such flag.
+    """
+    with flagsaver.flagsaver():
+        for flag in flags.FLAGS.flags_by_module_dict()[__name__]:
+            flag.unparse()
+        flags.FLAGS([__name__, *words])
+        yield

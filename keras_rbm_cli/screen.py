@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import sys
+import warnings
 
 COMMAND = "keras-rbm"
 
@@ -55,6 +56,42 @@ def log_to(path):
             logging.Formatter("%(asctime)s %(levelname)s %(message)s")
         )
         logger.addHandler(handler)
+
+
+@contextlib.contextmanager
+def own_log():
+    """Within this context the log is another one, which is closed at the end.
+
+    `log_to` says which.
+    """
+    logger = logging.getLogger("keras_rbm")
+    before = logger.propagate, logger.level, list(logger.handlers)
+    logger.handlers.clear()
+    try:
+        yield
+    finally:
+        for handler in logger.handlers:
+            handler.close()
+        logger.propagate, logger.level, logger.handlers[:] = before
+
+
+@contextlib.contextmanager
+def warnings_logged():
+    """Within this context Python's warnings are lines of the log."""
+
+    def log(message, *_, **__):
+        logging.getLogger("keras_rbm").warning("%s", message)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = log
+        yield
+
+
+@contextlib.contextmanager
+def hidden():
+    """Within this context nothing is printed."""
+    with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
+        yield
 
 
 def tensorboard(folder):

@@ -9,21 +9,32 @@ import json
 import os
 import pathlib
 import re
-import signal
-import subprocess
-import sys
-import time
 
-from keras_rbm_cli import configuration, folders, options, screen, sweep_table
+from keras_rbm_cli import (
+    configuration,
+    folders,
+    names,
+    options,
+    runs,
+    screen,
+    sweep_table,
+)
 from keras_rbm_cli.errors import Stopped, UserError, fail
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
 _STATE = "sweep.json"
 _EXAMPLE = '--sweep "RBM.hidden=[128, 256]"'
 # Bytes in the name of a folder; file systems have 255.
 _LONGEST = 120
+# Runs that a process trains one after the other.
+_MOST_IN_PROCESS = 30
 # Flags that all runs share, beside --set.
-_SHARED = (options.EPOCHS, options.SEED, options.DATA_DIR, options.STRATEGY)
+_SHARED = (
+    options.DATA,
+    options.EPOCHS,
+    options.SEED,
+    options.DATA_DIR,
+    options.STRATEGY,
+)
 # Bindings of flags, which a sweep cannot bind too.
 _BOUND = {
     "run.epochs": options.EPOCHS,
@@ -200,14 +211,13 @@ class Sweep:
     def run(self):
         """Trains what is not finished; returns whether all runs are."""
         self._check_bindings()
-        sweep_table.write_columns(self.output, self.axes)
-        self._write()
-        with Process() as process:
+        with self._runner() as runner:
+            sweep_table.write_columns(self.output, self.axes)
             for number, (name, entry) in enumerate(self.runs.items(), 1):
                 if entry["status"] != "finished":
                     heading = f"\n{name} ({number} of {len(self.runs)})"
                     print(heading, flush=True)
-                    self._train(process, name)
+                    self._train(runner, name)
         print(f"\n{(self.output / 'sweep.md').read_text('utf-8')}")
         failed = [e for e in self.runs.values() if e["status"] == "failed"]
         if failed:
@@ -225,7 +235,6 @@ class Sweep:
         """Refuses what gin does not know, before any training."""
         log = self.output / "train.log"
         gin, _ = configuration.libraries(log)
-        sweep_table.hide_gpus()
         shared = [
             flag.removeprefix("--set=")
             for flag in self.state["flags"]
@@ -233,9 +242,8 @@ class Sweep:
         ]
 
         def read(lines):
-            with gin.unlock_config():
-                gin.clear_config()
-                configuration.read(gin, self.config, lines)
+            gin.clear_config()
+            configuration.read(gin, self.config, lines)
 
         try:
             read(shared)
@@ -251,21 +259,51 @@ class Sweep:
         except Exception as error:
             fail(error, log)
 
-    def _train(self, process, name):
+    def _runner(self):
+        """The `runs.Runner` of all runs: this process, where that is sound.
+
+        Each run is a process of its own
+
+        - under a strategy of several replicas: a process trains under one
+          strategy alone, and the evaluation is on one device;
+        - where the config imports modules: their code may change anything in
+          the process, and runs a single time in each;
+        - where a run has killed the process of the sweep, as one that takes
+          all memory does: it must not do so at each `--resume`;
+        - of more than 30 runs: TensorFlow keeps what it has compiled for a
+          model, about 70 MB a run, until the process ends.
+        """
+        prefix = f"--{options.STRATEGY.name}="
+        (strategy,) = (
+            flag.removeprefix(prefix)
+            for flag in self.state["flags"]
+            if flag.startswith(prefix)
+        )
+        apart = (
+            configuration.has_replicas(strategy)
+            or names.imports_modules(self.config)
+            or any(e["status"] == "running" for e in self.runs.values())
+            or len(self.runs) > _MOST_IN_PROCESS
+        )
+        return runs.OwnProcess() if apart else runs.ThisProcess()
+
+    def _train(self, runner, name):
         """Trains and evaluates a run, as far as it has not been done."""
         entry, folder = self.runs[name], self.output / name
-        entry.update(status="waiting", error="")
+        entry.update(status="running", error="")
+        self._write()
         error = None
         if not (folder / "model.keras").is_file():
-            seconds, error = process.run(self._flags(name))
+            seconds, error = runner.run(self._flags(name))
             entry["seconds"] += seconds
-        if error is None and not process.stopped:
-            _, error = process.run(
+        if error is None and not runner.stopped:
+            _, error = runner.run(
                 ["--mode=evaluate", f"--output={folder}"], silent=True
             )
-        if process.stopped:
+        if runner.stopped:
+            entry.update(status="waiting")
             self._write()
-            raise Stopped(process.stopped, self.output)
+            raise Stopped(runner.stopped, self.output)
         if error:
             entry.update(status="failed", error=error)
             print(f"{name} failed: {error}", flush=True)
@@ -307,66 +345,3 @@ class Sweep:
             part.write_text(text, "utf-8")
             os.replace(part, self.output / file)
         return rows
-
-
-class Process:
-    """Runs the command in processes, one after the other.
-
-    Within its context SIGTERM and SIGINT are sent on to the process that runs,
-    which saves its work; `stopped` is the name of the signal.
-    """
-
-    def __init__(self):
-        self.stopped = None
-        self._child = None
-
-    def __enter__(self):
-        self._before = {
-            number: signal.signal(number, self._stop)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def run(self, words, silent=False):
-        """Runs the command to its end.
-
-        Args:
-            words: List of its arguments.
-            silent: Whether to hide what it prints.
-
-        Returns:
-            Tuple `(seconds, error)` of the time that it took and of a line
-            about an error, or `None`.
-        """
-        begin = time.perf_counter()
-        paths = [str(_ROOT), os.environ.get("PYTHONPATH")]
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "keras_rbm_cli", *words],
-            stdout=subprocess.DEVNULL if silent else None,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            # Ctrl-C on the keyboard is for this process, which sends it on.
-            process_group=0,
-        )
-        if self.stopped:  # Just before it began.
-            self._child.terminate()
-        _, errors = self._child.communicate()
-        seconds = time.perf_counter() - begin
-        code = self._child.returncode
-        if code == 0:
-            return seconds, None
-        lines = [line for line in errors.split("\n") if line.strip()]
-        last = lines[-1] if lines else f"exit code {code}"
-        return seconds, last.partition("error: ")[2] or last
-
-    def _stop(self, number, frame):
-        self.stopped = signal.Signals(number).name
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(number)

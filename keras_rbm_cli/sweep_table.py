@@ -124,13 +124,6 @@ def comma_separated(rows):
     return file.getvalue()
 
 
-def hide_gpus():
-    """Leaves all memory of the GPUs to the runs, which are other processes."""
-    import tensorflow as tf
-
-    tf.config.set_visible_devices([], "GPU")
-
-
 def write_columns(folder, axes):
     """Writes the columns of TensorBoard's HParams tab.
 

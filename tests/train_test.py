@@ -110,6 +110,7 @@ def test_a_run_from_another_directory(finished):
     assert "seed = 3" in config
     log = (run / "train.log").read_text()
     assert "epoch 2/2" in log
+    assert "WARNING After 10 updates the model does not predict" in log
     assert (run / "samples.png").stat().st_size > 0
 
 

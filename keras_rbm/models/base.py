@@ -6,7 +6,6 @@ The models are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`;
 
 import abc
 import warnings
-from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -25,7 +24,7 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain
-from keras_rbm.models import examples, missing, sampling, serving, summary
+from keras_rbm.models import examples, missing, sampling, serving, weights
 from keras_rbm.models import log_likelihood as log_likelihood_lib
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.metrics import Metrics
@@ -35,7 +34,6 @@ from keras_rbm.models.parameters import (
     check_normalizable,
 )
 from keras_rbm.models.trainer import Trainer
-from keras_rbm.models.weights import check_path_to_save
 from keras_rbm.optimizers import AutoSGD
 from keras_rbm.random import Use
 from keras_rbm.typing import (
@@ -53,6 +51,9 @@ from keras_rbm.typing import (
     Tensor,
     Verbose,
 )
+
+# Runs of fewer updates are looked at: whether they have led anywhere.
+_FEW_UPDATES = 2000
 
 
 class MachineModel(Trainer):
@@ -184,25 +185,8 @@ class MachineModel(Trainer):
 
     # What the model is made of.
 
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: list[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
-        **kwargs,
-    ) -> None:
-        """Prints a row for each weight, with its shape and its size.
-
-        Args:
-            line_length: Not used, as are `positions` and all others but
-                `print_fn`: they are those of `keras.Model.summary`.
-            positions: Not used.
-            print_fn: Function that is called with the text in place of
-                `print`.
-            **kwargs: Not used.
-        """
-        text = "\n".join(summary.lines(self))
-        (print_fn or print)(text)
+    #: `rbm.summary()` prints a row for each weight, see `keras.Model.summary`.
+    summary = weights.summary
 
     @property
     def kernel(self) -> keras.Variable:
@@ -339,6 +323,31 @@ class MachineModel(Trainer):
             self.adapt(x, sample_weight)
         else:
             self._keep_moments(x, sample_weight)
+
+    def finish(self, v: Array, sample_weight: Array) -> None:
+        """Warns of hidden units that say nothing, and of too few updates."""
+        # Of examples that are all the same there is nothing to say.
+        if self.layout.is_bound or not np.any(v != v[:1]):
+            return
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        rows = self.machine_states(v)
+        means = machine_lib.hidden_mean(machine, rows)
+        updates = int(ops.convert_to_numpy(self.updates))
+        names = [metric.name for metric in self.metrics]
+        if weights.warn_of_dead_units(means, self.name) or (
+            updates >= _FEW_UPDATES
+            or not (self.can_sample and self.trainable_variables)
+            or "pseudo_log_likelihood" not in names
+        ):
+            return
+        log_likelihood_lib.warn_of_short_run(
+            updates,
+            machine,
+            self._base(machine),
+            rows,
+            sample_weight,
+            sampling.stream(self.seed, Use.SHORT_RUN),
+        )
 
     def start_chain(self) -> None:
         """Draws the persistent chains afresh, from units without inputs."""
@@ -1021,7 +1030,7 @@ class MachineModel(Trainer):
         Raises:
             ValueError: If the name of the file ends otherwise.
         """
-        check_path_to_save(filepath, zipped)
+        weights.check_path_to_save(filepath, zipped)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     # Serving.

@@ -17,6 +17,8 @@ from keras_rbm.units.domain import Columns, Domain
 _MEAN_BATCHES = 100
 # Rows that are converted to float64 at once.
 _ROWS = 1000
+# Batches that `some` looks at, at most.
+_BATCHES_OF_SOME = 20
 _NO_WEIGHT = (
     "`{name}` must be positive for some of the examples. Received: weights "
     "that are 0 for all"
@@ -255,6 +257,43 @@ def batches_of(dataset, units, name):
                 weight = batch[2].numpy()
                 _batch_weight(weight, len(v))
             yield v, weight
+
+
+def some(x, sample_weight, units, count):
+    """Some examples of data that were checked, and their weights.
+
+    Args:
+        x: Array, of all parts of which examples are taken, or a
+            `tf.data.Dataset` of batches, of which the first ones are.
+        sample_weight: Weights of the examples of an array, or `None`.
+        units: `Units` that the examples are states of.
+        count: How many to take, about; at most 20 batches.
+
+    Returns:
+        Tuple of an array of shape `(up to count, units.width)` and of one of
+        shape `(up to count,)`; both are empty where a data set can be read
+        only once.
+    """
+    if not is_dataset(x):
+        step = -(-len(x) // count)
+        v = np.asarray(x[::step])
+        weight = None if sample_weight is None else sample_weight[::step]
+        found = [(v, weight)]
+    else:
+        found, rows = [], 0
+        batches = batches_of(x.take(_BATCHES_OF_SOME), units, "x")
+        # A data set that fails when it is read again has done its work.
+        with contextlib.suppress(ValueError, tf.errors.OpError):
+            for v, weight in batches:
+                found.append((v, weight))
+                rows += len(v)
+                if rows >= count:
+                    break
+    if not found:
+        return np.zeros((0, units.width)), np.zeros(0)
+    weights = [np.ones(len(v)) if w is None else w for v, w in found]
+    v = np.concatenate([v for v, _ in found])
+    return v[:count], np.concatenate(weights)[:count]
 
 
 def array(x, units, name):

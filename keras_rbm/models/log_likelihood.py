@@ -2,6 +2,7 @@
 
 import html
 import math
+import warnings
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,10 +16,12 @@ from keras_rbm.compiled import compiled
 from keras_rbm.models import examples
 from keras_rbm.random import Use
 from keras_rbm.typing import Array
-from keras_rbm.units import Units
+from keras_rbm.units import Bernoulli, Units
 
 # Examples whose free energy is taken at once, and that AIS looks at.
 _BATCH, _EXAMPLES = 1000, 10_000
+# Sites of an example that `warn_of_short_run` looks at, and numbers in memory.
+_SITES, _NUMBERS = 10, 2**24
 
 
 class LogLikelihood(NamedTuple):
@@ -197,6 +200,63 @@ def no_better(gain: float, error: float) -> str:
         "(most data need 2,000 or more), a kernel that starts too small (try "
         "kernel_initializer=RandomNormal(stddev=0.1)), or a step size that is "
         "too small, or so large that training diverges"
+    )
+
+
+def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
+    """Warns of a machine that does not beat independent units yet.
+
+    Both predict the same random sites of the same examples, so that little
+    noise is left in the difference of their pseudo-log-likelihoods. Binary
+    units get a draw of data between 0 and 1; other data that are no states
+    are passed over.
+
+    Args:
+        updates: Number of updates that were made.
+        machine: A `Machine` whose visible units have a list of states.
+        base: The same without coupling, with the moments of the data.
+        rows: Tensor of shape `(examples, visible.width)`.
+        sample_weight: Array of shape `(examples,)`.
+        stream: A `Stream`.
+    """
+    visible = machine.visible
+    columns = visible.width + machine.hidden.width
+    rows = rows[: max(_NUMBERS // (_SITES * columns), 2)]
+    if isinstance(visible, Bernoulli):
+        u = random.uniform(random.fold_in(stream, Use.BINARIZE), rows.shape)
+        rows = ops.cast(ops.cast(u, rows.dtype) < rows, rows.dtype)
+    elif np.any(visible.nearest(rows) != rows):
+        return
+    ours, theirs = (
+        np.asarray(
+            likelihood.stochastic_pseudo_log_likelihood(
+                each, rows, random.fold_in(stream, Use.SITES), _SITES
+            ),
+            "float64",
+        )
+        for each in (machine, base)
+    )
+    weight = np.asarray(sample_weight, "float64")[: len(ours)]
+    if not weight.any():
+        return
+    ours, theirs, gain, square = (
+        float(np.average(x, weights=weight))
+        for x in (ours, theirs, ours - theirs, (ours - theirs) ** 2)
+    )
+    count = weight.sum() ** 2 / (weight**2).sum()
+    error = math.sqrt(max(square - gain**2, 0.0) / max(count - 1, 1))
+    if gain > error:
+        return
+    warnings.warn(
+        f"After {updates:,} updates the model does not predict the data better "
+        "than independent units: its pseudo-log-likelihood is "
+        f"{ours:.3f} nats an example, theirs {theirs:.3f} (difference "
+        f"{gain:+.3f} +- {error:.3f}, {len(rows)} examples). Most data need "
+        "2,000 updates or more: call `fit(x, updates=20_000)`, or set "
+        "`run.updates`. If the columns of the data are independent of each "
+        "other, no model is better.",
+        UserWarning,
+        stacklevel=4,
     )
 
 

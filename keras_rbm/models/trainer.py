@@ -29,6 +29,8 @@ from keras_rbm.typing import Array, Config, Examples, Tensor
 _METRIC_EXAMPLES = 32
 # Examples that the learning rate is chosen by, at most.
 _RATE_EXAMPLES, _RATE_BATCHES = 2000, 20
+# Examples that the model is looked at with in the end.
+_LAST_EXAMPLES = 500
 _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
 
 
@@ -62,6 +64,16 @@ class Trainer(keras.Model, abc.ABC):
         Args:
             x: Array or `tf.data.Dataset` of batches, checked.
             sample_weight: Array of shape `(examples,)`, checked, or `None`.
+        """
+
+    @abc.abstractmethod
+    def finish(self, v: Array, sample_weight: Array) -> None:
+        """Looks at what was learned, after the last update.
+
+        Args:
+            v: Array of shape `(examples, example_units.width)`, some of the
+                examples that were learned from.
+            sample_weight: Array of shape `(examples,)`.
         """
 
     @abc.abstractmethod
@@ -243,6 +255,11 @@ class Trainer(keras.Model, abc.ABC):
         makes the remaining ones, a data set `x` begins with them, and the
         metrics go on from what they are (see `callbacks.Checkpoint`).
 
+        At the end `fit` warns of hidden units that hardly vary over the
+        examples, and, if the model has made fewer than 2,000 updates, where it
+        does not predict the units of a few hundred examples better than
+        independent units do (not where `x` is a generator).
+
         Raises:
             ValueError: If the data cannot be states of the visible units or
                 have no end, if labels or weights are not as described, if
@@ -251,6 +268,7 @@ class Trainer(keras.Model, abc.ABC):
                 stops at once). Each batch of a data set is checked before it
                 is used.
         """
+        is_read_once = isinstance(x, types.GeneratorType)
         x = examples.from_batches(checks.from_frame("x", x))
         x, y = self.layout.joined(x, y)
         given = _arguments(super().fit, x, y, *args, **kwargs)
@@ -261,7 +279,8 @@ class Trainer(keras.Model, abc.ABC):
                 _sequence(given["validation_data"])
             )
         _check_data(given, self.example_units)
-        self.prepare(x, given.get("sample_weight"))
+        weight = given.get("sample_weight")
+        self.prepare(x, weight)
         steps = self.steps_per_execution
         try:
             self._plan(given, initial_step)
@@ -274,6 +293,9 @@ class Trainer(keras.Model, abc.ABC):
                 history = super().fit(**given)
             constrain(self.trainable_variables)  # They are averages.
             check_finite(self)
+            if not is_read_once:
+                units = self.example_units
+                self.finish(*examples.some(x, weight, units, _LAST_EXAMPLES))
             return history
         finally:
             # The next call makes a choice of its own.

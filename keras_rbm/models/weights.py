@@ -1,17 +1,77 @@
-"""Weights of a model: the optimizer's average of them, and divergence."""
+"""Weights of a model: their table, average, divergence, and dead units."""
 
 import contextlib
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 # Hidden means hardly vary where nearly all of them have a smaller standard
 # deviation over so many examples at least.
 _LEAST_DEVIATION, _MOST_DEAD, _FEWEST_ROWS = 1e-3, 0.99, 20
+
+
+def summary(
+    model: keras.Model,
+    line_length: int | None = None,
+    positions: list[float] | None = None,
+    print_fn: Callable[[str], Any] | None = None,
+    **kwargs,
+) -> None:
+    """Prints a row for each weight, with its shape and its size.
+
+    Args:
+        model: A Keras model that is built: this is a method of models.
+        line_length: Not used, as are `positions` and all others but
+            `print_fn`: they are those of `keras.Model.summary`.
+        positions: Not used.
+        print_fn: Function that is called with the text in place of `print`.
+        **kwargs: Not used.
+    """
+    learned = {id(variable) for variable in model.trainable_weights}
+    rows = [("Weight", "Shape", "Param #", "Learned")]
+    for variable in model.weights:
+        name = variable.path.removeprefix(f"{model.name}/")
+        shape, count = tuple(variable.shape), math.prod(variable.shape)
+        yes = "yes" if id(variable) in learned else "no"
+        rows.append((name, str(shape), f"{count:,}", yes))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    table = [
+        f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}  "
+        f"{yes}"
+        for name, shape, count, yes in rows
+    ]
+    table.insert(1, "-" * max(map(len, table)))
+    kinds = {
+        "Total": model.weights,
+        "Trainable": model.trainable_weights,
+        "Non-trainable": model.non_trainable_weights,
+    }
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and optimizer.built:
+        kinds["Optimizer"] = optimizer.variables
+    totals = [
+        f"{kind} params: {_numbers(variables):,} ({_bytes(variables):,} bytes)"
+        for kind, variables in kinds.items()
+    ]
+    lines = [f'Model: "{model.name}"', "", *table, "", *totals]
+    (print_fn or print)("\n".join(lines))
+
+
+def _numbers(variables):
+    return sum(math.prod(variable.shape) for variable in variables)
+
+
+def _bytes(variables):
+    return sum(
+        math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
+        for variable in variables
+    )
 
 
 def constrain(variables):
@@ -59,20 +119,23 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def warn_of_dead_units(means: Any, name: str) -> None:
+def warn_of_dead_units(means: Any, name: str) -> bool:
     """Warns where hidden units say hardly anything of the examples.
 
     Args:
         means: Array of shape `(examples, hidden.width)`, E[h | v] of some
             examples that differ.
         name: What to call the model.
+
+    Returns:
+        Whether it has warned.
     """
     means = ops.convert_to_numpy(ops.cast(means, "float64"))
     if len(means) < _FEWEST_ROWS or not np.isfinite(means).all():
-        return
+        return False
     deviations = means.std(axis=0)
     if (deviations < _LEAST_DEVIATION).mean() < _MOST_DEAD:
-        return
+        return False
     size = np.abs(means).mean()
     cause = (
         "they are near 0 or 1 for all of them, as after steps that were too "
@@ -90,6 +153,7 @@ def warn_of_dead_units(means: Any, name: str) -> None:
         UserWarning,
         stacklevel=3,
     )
+    return True
 
 
 def check_path_to_save(path, zipped=None):

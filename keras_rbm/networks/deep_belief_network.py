@@ -15,9 +15,8 @@ from keras_rbm.models import (
     examples,
     sampling,
     serving,
-    summary,
+    weights,
 )
-from keras_rbm.models.weights import check_path_to_save
 from keras_rbm.networks import pretraining
 from keras_rbm.random import Use
 from keras_rbm.typing import Array, Config, Path, Shape, Tensor
@@ -93,25 +92,8 @@ class DeepBeliefNetwork(keras.Model):
         """`Units` of the topmost layer."""
         return self.rbms[-1].hidden
 
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: list[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
-        **kwargs,
-    ) -> None:
-        """Prints a row for each weight, with its shape and its size.
-
-        Args:
-            line_length: Not used, as are `positions` and all others but
-                `print_fn`: they are those of `keras.Model.summary`.
-            positions: Not used.
-            print_fn: Function that is called with the text in place of
-                `print`.
-            **kwargs: Not used.
-        """
-        text = "\n".join(summary.lines(self))
-        (print_fn or print)(text)
+    #: `network.summary()` prints a row for each weight of all layers.
+    summary = weights.summary
 
     # Training.
 
@@ -378,7 +360,7 @@ class DeepBeliefNetwork(keras.Model):
         **kwargs,
     ) -> None:
         """Writes the network to a `.keras` file: see `RBM.save`."""
-        check_path_to_save(filepath, zipped)
+        weights.check_path_to_save(filepath, zipped)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def export(

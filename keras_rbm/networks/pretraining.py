@@ -12,7 +12,6 @@ import tensorflow as tf
 from keras_rbm import callbacks as callbacks_lib
 from keras_rbm import checks, data, schedules
 from keras_rbm.models import RBM, batches
-from keras_rbm.models.weights import warn_of_dead_units
 from keras_rbm.networks.lower_layers import LowerLayers
 from keras_rbm.typing import (
     Binarize,
@@ -162,9 +161,6 @@ def pretrain(
             verbose=0,
         )
         histories.append(history)
-        for batch in batches.take(1):
-            batch = batch[0] if isinstance(batch, tuple) else batch
-            warn_of_dead_units(rbm.predict_hidden(batch), layer)
         if path:
             _save(rbm, path)
     return histories

@@ -5,7 +5,6 @@ It does not import TensorFlow anew, which takes seconds.
 
 import contextlib
 import io
-import logging
 import pathlib
 import tempfile
 from typing import NamedTuple
@@ -26,20 +25,6 @@ class Done(NamedTuple):
     errors: str
 
 
-@contextlib.contextmanager
-def unchanged_logger():
-    """Closes what the command logs to, at the end."""
-    logger = logging.getLogger("keras_rbm")
-    before = logger.propagate, logger.level, list(logger.handlers)
-    try:
-        yield
-    finally:
-        for handler in logger.handlers:
-            if handler not in before[2]:
-                handler.close()
-        logger.propagate, logger.level, logger.handlers[:] = before
-
-
 def libraries(log, strategy="none"):
     """In place of `configuration.libraries`, after `register`."""
     screen.log_to(log)
@@ -48,7 +33,7 @@ def libraries(log, strategy="none"):
 
 def register():
     """Registers the names for .gin files, as the first call would."""
-    with unchanged_logger(), tempfile.TemporaryDirectory() as folder:
+    with screen.own_log(), tempfile.TemporaryDirectory() as folder:
         configuration.libraries(pathlib.Path(folder) / "log")
 
 
@@ -59,7 +44,7 @@ def call(*arguments):
     with (
         gin.unlock_config(),
         flagsaver.flagsaver(),
-        unchanged_logger(),
+        screen.own_log(),
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(errors),
         pytest.MonkeyPatch.context() as patch,

@@ -1,4 +1,4 @@
-"""Sweeps whose runs are made up, and one that is real."""
+"""Sweeps whose runs are made up, and two that are real."""
 
 import json
 import pathlib
@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
 from absl.testing import flagsaver
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from keras_rbm_cli import folders, sweep, sweep_table
+from keras_rbm_cli import folders, runs, sweep
 from keras_rbm_cli.errors import UserError
 from tests.callbacks import events
 from tests.cli import command
@@ -21,7 +23,7 @@ BEGIN = ("--config", "digits", "--sweep", "RBM.hidden=[8,16,32]")
 
 
 class MadeUp:
-    """In place of `Process`: a machine of 16 units fails, once."""
+    """In place of a `runs.Runner`: a machine of 16 units fails, once."""
 
     stopped = None
     broken = True
@@ -63,10 +65,9 @@ class MadeUp:
 
 @pytest.fixture
 def made_up(monkeypatch):
-    """The class of the made-up processes of a test."""
+    """The class of the made-up runs of a test."""
     made_up = type("MadeUp", (MadeUp,), {})
-    monkeypatch.setattr(sweep, "Process", made_up)
-    monkeypatch.setattr(sweep_table, "hide_gpus", lambda: None)
+    monkeypatch.setattr(runs, "ThisProcess", made_up)
     return made_up
 
 
@@ -159,6 +160,16 @@ def test_a_run_that_fails_does_not_lose_the_others(made_up, tmp_path):
     }
 
 
+def test_a_sweep_over_ones_own_table(made_up, tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("0,1\n1,0\n")
+    output = tmp_path / "sweep"
+    command.call(
+        *("--data", table, "--sweep", "RBM.hidden=[8]", "--output", output)
+    )
+    assert f"--data={table}" in made_up.calls[0]
+
+
 def test_a_run_that_failed_early_is_begun_again(made_up, tmp_path):
     made_up.early = True
     code, _, _ = command.call(*BEGIN, "--output", tmp_path)
@@ -236,12 +247,32 @@ def test_a_sweep_is_resumed_as_it_was_begun(made_up, tmp_path):
     assert "cannot read" in command.refused("--resume", tmp_path)
 
 
-def test_what_a_process_complains_of(tmp_path):
-    with sweep.Process() as process:
-        seconds, error = process.run(["--no_such_flag"])
-        assert seconds > 0
-        assert error == "Unknown command line flag 'no_such_flag'"
-        assert process.run(["--help"], silent=True)[1] is None
+@pytest.mark.parametrize(
+    ("strategy", "text", "status", "kind"),
+    [
+        ("auto", "", "waiting", "ThisProcess"),
+        ("none", "", "failed", "ThisProcess"),
+        ("mirrored", "", "waiting", "OwnProcess"),
+        ("auto", "import math\n", "waiting", "OwnProcess"),
+        ("auto", "", "running", "OwnProcess"),
+    ],
+)
+def test_runs_are_processes_where_their_settings_need_it(
+    tmp_path, strategy, text, status, kind
+):
+    config = tmp_path / "mine.gin"
+    config.write_text(text + 'include "digits.gin"\n')
+    state = {
+        "config": str(config),
+        "flags": [f"--strategy={strategy}"],
+        "sweep": ["RBM.hidden=[3]"],
+        "runs": {"RBM.hidden=3": {"status": status}},
+    }
+    swept = sweep.Sweep(tmp_path, state)
+    assert type(swept._runner()) is getattr(runs, kind)
+    # What is compiled for so many models would take all memory.
+    swept.runs |= {str(n): {"status": "waiting"} for n in range(30)}
+    assert type(swept._runner()) is runs.OwnProcess
 
 
 @pytest.mark.slow
@@ -280,3 +311,39 @@ def test_a_sweep_that_is_terminated_goes_on(tmp_path):
     assert (tmp_path / "sweep" / "sweep.md").read_text() in again.stdout
     state = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
     assert state["runs"]["RBM.hidden=7"]["status"] == "finished"
+
+
+@pytest.mark.slow
+def test_a_run_gives_the_same_alone_to_the_bit(tmp_path):
+    shared = (
+        *("--config", "digits", "--epochs", "2"),
+        *("--set", "run.steps_per_epoch = 20"),
+        *("--set", "run.log_likelihood_every = 0"),
+        *("--set", 'evaluate.method = "exact"'),
+    )
+    # The second one fails, after the first one has left its traces.
+    code, screen, _ = command.call(
+        *(*shared, "--sweep", "RBM.hidden = [3, -1, 4]"),
+        *("--output", tmp_path / "sweep"),
+    )
+    assert code == 1
+    assert "RBM.hidden=-1 failed: `hidden` must be a positive" in screen
+    subprocess.run(
+        [
+            *(sys.executable, str(ROOT / "train.py"), *shared),
+            *("--set", "RBM.hidden = 4", "--output", str(tmp_path / "alone")),
+        ],
+        capture_output=True,
+        timeout=600,
+        check=True,
+    )
+    swept, alone = tmp_path / "sweep" / "RBM.hidden=4", tmp_path / "alone"
+    for name in ("history.csv", "operative_config.gin"):
+        assert (swept / name).read_text() == (alone / name).read_text()
+    ours, theirs = (
+        keras.models.load_model(folder / "model.keras")
+        for folder in (swept, alone)
+    )
+    assert len(ours.variables) == len(theirs.variables)
+    for x, y in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_array_equal(x, y)

@@ -1,6 +1,9 @@
 """Compiling, fitting and evaluating a model, against enumeration."""
 
 import csv
+import itertools
+import re
+import warnings
 
 import keras
 import numpy as np
@@ -13,6 +16,7 @@ from tests.machines import (
     METRICS,
     Given,
     assert_same_states,
+    batches,
     data,
     given,
     machine,
@@ -583,3 +587,89 @@ def test_weights_may_be_lists():
         epochs=1,
         verbose=0,
     )
+
+
+def brief(x, oracle=ORACLE, **kwargs):
+    """A model that has made one update, eagerly."""
+    model = rbm(oracle)
+    model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
+    with warnings.catch_warnings():
+        # Of Keras, on its own variables.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model.fit(x, epochs=1, steps_per_epoch=1, verbose=0, **kwargs)
+    return model
+
+
+@pytest.mark.parametrize("as_data_set", [False, True])
+def test_a_short_run_that_has_learned_nothing_says_so(as_data_set):
+    x = data(200)
+    given = batches(x, size=20) if as_data_set else x
+    with pytest.warns(UserWarning, match="After 1 updates") as found:
+        model = brief(given)
+    (warning,) = found
+    text = str(warning.message)
+    assert warning.filename == __file__ or "trainer" in warning.filename
+    assert "fit(x, updates=20_000)" in text
+    assert "run.updates" in text
+    assert "200 examples" in text
+    ours, theirs, gain, error = (
+        float(number)
+        for number in re.search(
+            r"is (\S+) nats an example, theirs (\S+) \(difference (\S+) \+- "
+            r"(\S+),",
+            text,
+        ).groups()
+    )
+    sites = model.pseudo_log_likelihood(x)
+    mean = x.mean(axis=0)
+    apart = x * np.log(mean) + (1 - x) * np.log(1 - mean)
+    # Of 10 of the 5 sites of each example, drawn with replacement.
+    noise = 5 * 5 * apart.std() / np.sqrt(10 * len(x))
+    assert abs(theirs - apart.sum(axis=1).mean()) < noise
+    assert abs(ours - sites.mean()) < noise
+    assert gain == pytest.approx(ours - theirs, abs=2e-3)
+    assert gain < error < noise
+
+
+def test_a_run_that_has_learned_says_nothing():
+    x = data(200)
+    # Columns that are all the same, and weights that know it.
+    same = np.repeat(x[:, :1], 5, axis=1)
+    knows = Oracle(np.full((5, 4), 2.0), np.full(5, -4.0), np.full(4, -5.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        brief(same, knows)
+        # Data that can be read only once, and examples that are all the same.
+        brief(x for _ in itertools.count())
+        brief(np.ones_like(x))
+    model = brief_after(2000)
+    assert int(model.updates.numpy()) == 2001
+
+
+def brief_after(updates):
+    """A model that makes one more update, without a warning."""
+    model = rbm(ORACLE)
+    model.updates.assign(updates)
+    model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.fit(data(), epochs=1, steps_per_epoch=1, verbose=0)
+    return model
+
+
+def test_grey_values_are_drawn_and_weights_count():
+    x = np.repeat(data(200), 2, axis=0)
+    weight = np.ones(len(x))
+    with pytest.warns(UserWarning, match="After 1 updates"):
+        brief(0.9 * x + 0.05)
+    # Examples without weight are as good as absent.
+    x[::2], weight[::2] = 1.0, 0.0
+    with pytest.warns(UserWarning, match=r"theirs -[23]\."):
+        brief(x, sample_weight=weight)
+
+
+def test_hidden_units_that_say_nothing_are_warned_of():
+    nothing = Oracle(np.zeros((5, 4)), np.zeros(5), np.zeros(4))
+    with pytest.warns(UserWarning, match="hardly vary") as found:
+        brief(data(), nothing)
+    assert len(found) == 1
