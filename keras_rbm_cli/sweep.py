@@ -23,7 +23,13 @@ _EXAMPLE = '--sweep "RBM.hidden=[128, 256]"'
 # Bytes in the name of a folder; file systems have 255.
 _LONGEST = 120
 # Flags that all runs share, beside --set.
-_SHARED = (options.EPOCHS, options.SEED, options.DATA_DIR, options.STRATEGY)
+_SHARED = (
+    options.EPOCHS,
+    options.SEED,
+    options.DATA,
+    options.DATA_DIR,
+    options.STRATEGY,
+)
 # Bindings of flags, which a sweep cannot bind too.
 _BOUND = {
     "run.epochs": options.EPOCHS,
