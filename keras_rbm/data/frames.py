@@ -134,7 +134,9 @@ def build(
         name = next(filter(_is_installed, _OF_FILES))
         table = build(columns, dtypes, "pyarrow", levels)
         if name == "polars":
-            return importlib.import_module(name).from_arrow(table)
+            return _to_polars(
+                dict(zip(columns, table.columns, strict=True)), {}, {}
+            )
         return table.to_pandas() if name == "pandas" else table
     make = {
         "pandas": _to_pandas,
@@ -235,7 +237,6 @@ def _read_text(path, zipped, separator):
             f"there is one column, {first[0]!r}: pass the `separator` of its "
             "fields"
         )
-    check_names(first)
     named = not all(map(_is_number, first))
     with pa.input_stream(path, compression="gzip" if zipped else None) as file:
         table = text.read_csv(
@@ -302,12 +303,13 @@ def _of_numpy(x):
 def _of_frame(source):
     """A pandas or Polars data frame."""
     pa, nw = library("pyarrow"), library("narwhals")
-    if hasattr(source, "columns") and hasattr(source, "dtypes"):
-        check_names(source.columns)
     try:
         frame = nw.from_native(source, eager_only=True)
     except TypeError:
         frame = None
+    except nw.exceptions.DuplicateError:
+        check_names(source.columns)
+        raise
     name = "" if frame is None else str(frame.implementation)
     if name not in ("pandas", "polars"):
         raise ValueError(
@@ -315,6 +317,7 @@ def _of_frame(source):
             "a pyarrow Table or a structured array. Collect a lazy frame, and "
             f"convert others. Received: source of type {type(source).__name__}"
         )
+    check_names(frame.columns)
     dtype = _pandas_dtype if name == "pandas" else str
 
     series = list(frame.iter_columns())
@@ -434,7 +437,10 @@ def _to_polars(columns, dtypes, levels):
         kind = getattr(polars, dtype, None) if dtype else None
         return values if kind is None else values.cast(kind)
 
-    return polars.DataFrame([series(*pair) for pair in columns.items()])
+    # By a dict: a series without a name would be renamed in a list.
+    return polars.DataFrame(
+        {name: series(name, column) for name, column in columns.items()}
+    )
 
 
 def _to_numpy(columns, dtypes, levels):

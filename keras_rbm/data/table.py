@@ -38,9 +38,7 @@ _MOST_COUNTS = 100
 _HEAVY_KURTOSIS = 10.0
 # A mean of so many deviations keeps a normal law above 0.
 _FAR_FROM_0 = 3.0
-_NAME_OF_ID = re.compile(
-    r"(^|[\W_])(id|uuid|index)$|[a-z]I[dD]$", re.IGNORECASE
-)
+_NAME_OF_ID = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|index)$)|[a-z]I[dD]$")
 _HEAVY_TAILS = ("quantiles", "logarithm", "standardize")
 
 
@@ -276,10 +274,10 @@ def _number(name, values, count, missing, training, heavy_tails):
     if whole and most - least <= _MOST_COUNTS:
         return Count(int(most), int(least))
     v = v if training is None else v[training]
-    deviation = v.std() if np.isfinite(v).all() else np.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = v.mean(), v.std()
     if not deviation > 0 or not np.isfinite(deviation):
         return Real()
-    mean = v.mean()
     if (((v - mean) / deviation) ** 4).mean() > _HEAVY_KURTOSIS:
         if heavy_tails == "quantiles":
             return Quantiles()
