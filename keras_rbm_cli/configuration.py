@@ -113,6 +113,7 @@ def read(gin, config, bindings, schema=None):
     gin.parse_config_files_and_bindings(
         [str(config)], [], finalize_config=False
     )
+    gin.parse_config(bindings)
     gin.parse_config([*_data_bindings(gin), *bindings])
     if takes_table(gin):
         if schema is not None and schema.is_file():
