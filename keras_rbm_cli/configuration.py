@@ -96,7 +96,7 @@ def _classes(module):
     ]
 
 
-def read(gin, config, bindings, schema=None):
+def read(gin, config, bindings, data=None, schema=None):
     """Reads a .gin file, the binding of --data, and then bindings, which win.
 
     Where the config takes a `table` and does not say `RBM.visible`, those are
@@ -106,6 +106,7 @@ def read(gin, config, bindings, schema=None):
         gin: The module.
         config: Path of the config.
         bindings: Lines of a .gin file.
+        data: What --data says, or `None`.
         schema: Path of the schema of a run that has begun. A table is read by
             it, if it is there.
     """
@@ -114,7 +115,7 @@ def read(gin, config, bindings, schema=None):
         [str(config)], [], finalize_config=False
     )
     gin.parse_config(bindings)
-    gin.parse_config([*_data_bindings(gin), *bindings])
+    gin.parse_config([*_data_bindings(gin, data), *bindings])
     if takes_table(gin):
         if schema is not None and schema.is_file():
             gin.bind_parameter("table.schema", str(schema))
@@ -134,11 +135,11 @@ def takes_table(gin):
     return bool(re.fullmatch(r"@(?:[\w.]+[./])?table\(\)", repr(data)))
 
 
-def _data_bindings(gin):
+def _data_bindings(gin, data):
     """The bindings of --data, for the reader that the config and file want."""
-    if options.DATA.value is None:
+    if data is None:
         return []
-    path, width = folders.table(options.DATA.value)
+    path, width = folders.table(data)
     if width is None or takes_table(gin):
         return ["run.data = @table()", f"table.path = {path!r}"]
     return [f"arrays.path = {path!r}", f"RBM.visible = {width}"]
@@ -155,7 +156,8 @@ def parse(gin, config, function, shared, output):
             not bind them for the function.
         output: Path of the run's folder.
     """
-    read(gin, config, bindings(), output / folders.SCHEMA)
+    schema = output / folders.SCHEMA
+    read(gin, config, bindings(), options.DATA.value, schema)
     check_data_dir(gin, config, options.DATA_DIR.value)
     trained = gin.get_bindings("run", resolve_references=False)
     own = gin.get_bindings(function, resolve_references=False)

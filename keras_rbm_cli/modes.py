@@ -77,7 +77,9 @@ def _train_alone(config, output, log, resume):
 
     try:
         schema = output / folders.SCHEMA if resume else None
-        configuration.read(gin, config, configuration.bindings(), schema)
+        configuration.read(
+            gin, config, configuration.bindings(), options.DATA.value, schema
+        )
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         if configuration.takes_table(gin):
             table = gin.get_configurable("table")()

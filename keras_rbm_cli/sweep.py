@@ -241,7 +241,7 @@ class Sweep:
         def read(lines):
             with gin.unlock_config():
                 gin.clear_config()
-                configuration.read(gin, self.config, lines)
+                configuration.read(gin, self.config, lines, options.DATA.value)
 
         try:
             read(shared)

@@ -5,7 +5,6 @@ import gin
 import numpy as np
 import pandas
 import pytest
-from absl.testing import flagsaver
 
 from keras_rbm import data, units
 from keras_rbm_cli import configuration, folders, tables
@@ -29,12 +28,11 @@ def frame():
 
 @pytest.fixture
 def parsed():
-    """Reads a config as the command does, with flags; then forgets it."""
+    """Reads a config as the command does; then forgets it."""
 
-    def read(config, *bindings, schema=None, **flags):
+    def read(config, *bindings, **options):
         gin.clear_config()
-        with flagsaver.flagsaver(**flags):
-            configuration.read(gin, config, list(bindings), schema)
+        configuration.read(gin, config, list(bindings), **options)
 
     with gin.unlock_config():
         yield read
