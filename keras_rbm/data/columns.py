@@ -666,12 +666,16 @@ KINDS = {
 
 
 def plain(values):
-    """A column without a dictionary, text always of the same type."""
+    """A column without a dictionary, text and numbers always of one type."""
     pa = frames.library("pyarrow")
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if family(values) == "text":
         values = values.cast(pa.large_string())
+    if pa.types.is_floating(values.type):
+        values = values.cast(pa.float64())
+        # So that -0.0 is 0.0.
+        values = frames.library("pyarrow.compute").add(values, 0.0)
     return values
 
 

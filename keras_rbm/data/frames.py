@@ -48,7 +48,7 @@ class Frame(NamedTuple):
         num_rows: Number of rows.
         dtypes: The type of each column, as the library writes it, by names.
         columns: Functions that return the columns, as `pyarrow.ChunkedArray`,
-            by names. They raise a `MixedTypesError` where there is no one
+            by names. They raise a `MixedTypesError` where there is no such
             type.
     """
 
@@ -59,7 +59,7 @@ class Frame(NamedTuple):
 
 
 class MixedTypesError(ValueError):
-    """A column holds values of several types."""
+    """A column holds values of several types, or of one that Arrow lacks."""
 
 
 def library(name: str) -> Any:
@@ -333,10 +333,15 @@ def _chunked(pa, name, convert):
     """What a function converts a column to, as `pyarrow.ChunkedArray`."""
     try:
         return pa.chunked_array([convert()])
-    except (pa.ArrowException, TypeError) as error:
+    except (
+        pa.ArrowException,
+        TypeError,
+        OverflowError,
+        UnicodeError,
+    ) as error:
         raise MixedTypesError(
-            f"Column {name!r} must hold values of one type. Convert them, for "
-            f"example to text. Received: {error}"
+            f"Column {name!r} must hold values of one type, which pyarrow has. "
+            f"Convert them, for example to text. Received: {error}"
         ) from error
 
 

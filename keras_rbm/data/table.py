@@ -215,7 +215,7 @@ def _inferred(name, frame, training, heavy_tails):
     try:
         values = frame.columns[name]()
     except frames.MixedTypesError:
-        return Dropped("values of several types")
+        return Dropped("values of several types, or of an unknown one")
     kind = family(values)
     if kind == "other":
         return Dropped(
@@ -271,7 +271,8 @@ def _number(name, values, count, missing, training, heavy_tails):
             return Dropped("an identifier: consecutive numbers")
         if _NAME_OF_ID.search(str(name)):
             return Dropped("an identifier: another number in each row")
-    if whole and most - least <= _MOST_COUNTS:
+    # Integers beyond 2**53 are not all floating numbers.
+    if whole and 0 < most - least <= _MOST_COUNTS and abs(most) < 2**53:
         return Count(int(most), int(least))
     v = v if training is None else v[training]
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,6 +1,7 @@
 import builtins
 import importlib
 import math
+import tracemalloc
 
 import numpy as np
 import pandas
@@ -130,7 +131,21 @@ def test_the_kinds_that_are_inferred():
         ([True, False, None] * 20, data.Category((False, True), True)),
         ([3.0, 4.0, 9.0] * 20, data.Count(9, 3)),
         ([None] * 20, data.Dropped("no values")),
-        ([1, "a"] * 20, data.Dropped("values of several types")),
+        (
+            [1, "a"] * 20,
+            data.Dropped("values of several types, or of an unknown one"),
+        ),
+        (
+            [2**70, 1] * 20,
+            data.Dropped("values of several types, or of an unknown one"),
+        ),
+        ([0.0, -0.0] * 20, data.Dropped("constant: 0.0 in all rows")),
+        (
+            [[1]] * 20,
+            data.Dropped(
+                "values of type list<item: int64>, which no units stand for"
+            ),
+        ),
         (
             [f"{i % 12}" for i in range(20)],
             data.Dropped(
@@ -632,6 +647,24 @@ def test_decode_takes_states_of_the_units():
     assert rows["age"][0] <= schema["age"].most
     rows = schema.decode(np.full((1, schema.width), -9.0))
     assert rows["wait"][0] == 0
+
+
+def test_memory_holds_the_rows_once():
+    """NumPy's part of it: two columns at work beside the arrays."""
+    rng = np.random.default_rng(0)
+    rows = 200_000
+    arrow = pyarrow.table(
+        {f"column {i}": rng.normal(size=rows) for i in range(20)}
+    )
+    tracemalloc.start()
+    table = data.table(arrow, test_size=0.1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    held = table.train.nbytes + table.test.nbytes
+    assert held == 4 * 20 * rows
+    # A column at work takes some arrays of float64; the check for finite
+    # values takes a quarter of what is held.
+    assert peak < 1.25 * held + 8 * 8 * rows
 
 
 # Likelihood.
