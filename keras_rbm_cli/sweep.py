@@ -26,7 +26,6 @@ _LONGEST = 120
 _SHARED = (
     options.EPOCHS,
     options.SEED,
-    options.DATA,
     options.DATA_DIR,
     options.STRATEGY,
 )
@@ -135,6 +134,7 @@ def begin(config):
         "flags": [
             *(f"--set={binding}" for binding in options.SET.value),
             *(f"--{f.name}={f.value}" for f in _SHARED if f.value is not None),
+            *_data_flag(),
         ],
         "sweep": options.SWEEP.value,
         "runs": {
@@ -151,6 +151,14 @@ def begin(config):
             return Sweep(output, state).run()
 
 
+def _data_flag():
+    """The flag --data with an absolute path, for runs begun from anywhere."""
+    if options.DATA.value is None:
+        return []
+    path, _ = folders.table(options.DATA.value)
+    return [f"--{options.DATA.name}={path}"]
+
+
 def resume(output):
     """Goes on with a sweep: trains the runs that wait or that have failed.
 
@@ -164,7 +172,13 @@ def resume(output):
         UserError: If there is another flag, or the sweep cannot be read.
         Stopped: After SIGTERM or SIGINT.
     """
-    for flag in (options.CONFIG, options.SET, options.SWEEP, *_SHARED):
+    for flag in (
+        options.CONFIG,
+        options.DATA,
+        options.SET,
+        options.SWEEP,
+        *_SHARED,
+    ):
         if flag.present:
             raise UserError(
                 f"a sweep is resumed as it was begun, without --{flag.name}"

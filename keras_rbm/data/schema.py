@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import types
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
 
@@ -50,11 +49,10 @@ class Schema:
     library: str = "file"
 
     def __post_init__(self):
-        columns, dtypes = dict(self.columns), dict(self.dtypes)
-        object.__setattr__(self, "columns", types.MappingProxyType(columns))
-        object.__setattr__(self, "dtypes", types.MappingProxyType(dtypes))
-        frames.check_names(columns)
-        for name, column in columns.items():
+        for name in ("columns", "dtypes"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
+        frames.check_names(self.columns)
+        for name, column in self.columns.items():
             if not isinstance(column, Column):
                 raise ValueError(
                     "`columns` must be kinds of columns, such as "

@@ -1,6 +1,7 @@
 import builtins
 import importlib
 import math
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -221,6 +222,7 @@ def test_a_schema_overrides_and_is_saved(tmp_path):
     changed.save(path)
     loaded = data.Schema.load(path)
     assert loaded == changed
+    assert pickle.loads(pickle.dumps(changed)) == changed
     again = data.table(frame, path)
     assert again.schema == changed
     assert again.schema.units.parts[1] == units.Binomial(1, 120)
