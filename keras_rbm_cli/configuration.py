@@ -122,13 +122,56 @@ def _classes(module):
     ]
 
 
-def read(gin, config, bindings):
-    """Reads a .gin file, and then bindings, which win."""
+def read(gin, config, bindings, data=None, schema=None):
+    """Reads a .gin file, the binding of --data, and then bindings, which win.
+
+    Where the config takes a `table` and does not say `RBM.visible`, those are
+    the units of its schema.
+
+    Args:
+        gin: The module.
+        config: Path of the config.
+        bindings: Lines of a .gin file.
+        data: What --data says, or `None`.
+        schema: Path of the schema of a run that has begun. A table is read by
+            it, if it is there.
+    """
     gin.add_config_file_search_path(str(CONFIGS))
-    gin.parse_config_files_and_bindings([str(config)], bindings)
+    gin.parse_config_files_and_bindings(
+        [str(config)], [], finalize_config=False
+    )
+    gin.parse_config(bindings)
+    gin.parse_config([*_data_bindings(gin, data), *bindings])
+    if takes_table(gin):
+        if schema is not None and schema.is_file():
+            gin.bind_parameter("table.schema", str(schema))
+        if "visible" not in gin.get_bindings("RBM", resolve_references=False):
+            gin.parse_config(
+                [
+                    "RBM.visible = @visible_units()",
+                    "visible_units.data = @table()",
+                ]
+            )
+    gin.finalize()
 
 
-def parse(gin, config, function, shared):
+def takes_table(gin):
+    """Whether a config that has been read trains on a `table`."""
+    data = gin.get_bindings("run", resolve_references=False).get("data")
+    return bool(re.fullmatch(r"@(?:[\w.]+[./])?table\(\)", repr(data)))
+
+
+def _data_bindings(gin, data):
+    """The bindings of --data, for the reader that the config and file want."""
+    if data is None:
+        return []
+    path, width = folders.table(data)
+    if width is None or takes_table(gin):
+        return ["run.data = @table()", f"table.path = {path!r}"]
+    return [f"arrays.path = {path!r}", f"RBM.visible = {width}"]
+
+
+def parse(gin, config, function, shared, output):
     """Reads the config of a run, for a function that is called afterwards.
 
     Args:
@@ -137,8 +180,10 @@ def parse(gin, config, function, shared):
         function: Name of the function.
         shared: Set of arguments that are those of `run` where the config does
             not bind them for the function.
+        output: Path of the run's folder.
     """
-    read(gin, config, bindings())
+    schema = output / folders.SCHEMA
+    read(gin, config, bindings(), options.DATA.value, schema)
     check_data_dir(gin, config, options.DATA_DIR.value)
     trained = gin.get_bindings("run", resolve_references=False)
     own = gin.get_bindings(function, resolve_references=False)
@@ -171,9 +216,6 @@ def check_data_dir(gin, config, data_dir):
 def bindings():
     """The bindings of the flags, as lines of a .gin file."""
     found = list(options.SET.value)
-    if options.DATA.value is not None:
-        path, width = folders.table(options.DATA.value)
-        found[:0] = [f"arrays.path = {path!r}", f"RBM.visible = {width}"]
     # The seed of a run may be that of its data, which must stay the same.
     seed_of = {"train": "seed", "evaluate": "evaluate.seed"}.get(
         options.MODE.value, "draw.seed"

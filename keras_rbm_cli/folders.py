@@ -3,12 +3,14 @@
 import contextlib
 import datetime
 import difflib
+import functools
 import gzip
 import json
 import logging
 import math
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 import zipfile
@@ -22,6 +24,12 @@ _HERE = pathlib.Path(__file__).resolve().parent
 CONFIGS = _HERE / "configs"
 if not CONFIGS.is_dir():
     CONFIGS = _HERE.parent / "configs"
+#: What the schema of a table is called, in the folder of a run.
+SCHEMA = "schema.json"
+# Files that `data.table` alone reads, and lines of zeros and ones.
+_COLUMNS = (".tsv", ".tsv.gz", ".parquet", ".pq", ".feather", ".arrow")
+_BIT = rb"[ \t]*[01](?:\.0*)?(?:e[+-]?0+)?[ \t]*"
+_BITS = re.compile(rb"(?:%s(?:,%s)*)?\r?\n?" % (_BIT, _BIT))
 
 
 def find(name):
@@ -53,6 +61,7 @@ def config_to_train():
     return find(options.CONFIG.value if options.CONFIG.present else "table.gin")
 
 
+@functools.lru_cache(maxsize=1)
 def table(name):
     """Path and number of columns of the file of --data.
 
@@ -60,7 +69,8 @@ def table(name):
         name: What the flag says.
 
     Returns:
-        Tuple of the absolute path, as text, and the number of columns.
+        Tuple of the absolute path, as text, and the number of columns;
+        `None` for a table of others than zeros and ones, whose schema says it.
 
     Raises:
         UserError: If there is no such file, or it is of another kind.
@@ -73,8 +83,10 @@ def table(name):
     try:
         if path.name.endswith((".csv", ".csv.gz")):
             opened = gzip.open if path.suffix == ".gz" else open
-            with opened(path, "rt", encoding="utf-8") as file:
-                return str(path), len(file.readline().split(","))
+            with opened(path, "rb") as file:
+                return str(path), _width_of_bits(file)
+        if path.name.endswith(_COLUMNS):
+            return str(path), None
         found = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(found, np.ndarray):
             with found as archive:
@@ -95,9 +107,23 @@ def table(name):
         zlib.error,
     ) as error:
         raise UserError(
-            f"--data {name}: it must be a .npy, .npz, .csv or .csv.gz file: "
-            f"{error}"
+            f"--data {name}: it must be a .npy, .npz, .csv, .tsv, .parquet or "
+            f".feather file, of which .csv and .tsv may end in .gz: {error}"
         ) from error
+
+
+def _width_of_bits(file):
+    """Number of columns of a text of zeros and ones; `None` for another text.
+
+    The first line may have names.
+    """
+    first = file.readline()
+    names = first.decode("utf-8").split(",")
+    line = None
+    for line in file:
+        if not _BITS.fullmatch(line):
+            return None
+    return len(names) if line is not None or _BITS.fullmatch(first) else None
 
 
 def process(chief):

@@ -22,7 +22,7 @@ _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
 
     {program}                       the 8 x 8 digits, no download
     {program} --config mnist.gin    MNIST
-    {program} --data mine.csv       your own table of zeros and ones
+    {program} --data mine.csv       your own table, of any columns
     {program} --resume runs/mnist/2026-01-31-120000
     {program} --mode evaluate --output runs/mnist/2026-01-31-120000
     {program} --mode figures --output runs/mnist/2026-01-31-120000

@@ -45,7 +45,9 @@ def evaluate(config, output):
     from keras_rbm import evaluation
 
     try:
-        configuration.parse(gin, config, "evaluate", {"data", "binarize"})
+        configuration.parse(
+            gin, config, "evaluate", {"data", "binarize"}, output
+        )
         results = gin.get_configurable("evaluate")(
             model=_load(keras, output / "model.keras"),
             output=str(output),
@@ -67,7 +69,11 @@ def draw(config, output):
 
     try:
         configuration.parse(
-            gin, config, "draw", {"data", "binarize", "figures", "seed"}
+            gin,
+            config,
+            "draw",
+            {"data", "binarize", "figures", "seed"},
+            output,
         )
         names = gin.get_configurable("draw")(
             model=_load(keras, output / "model.keras"), output=str(output)
@@ -100,8 +106,14 @@ def _train_alone(config, output, log, resume):
     from keras_rbm import callbacks, experiment
 
     try:
-        configuration.read(gin, config, configuration.bindings())
+        schema = output / folders.SCHEMA if resume else None
+        configuration.read(
+            gin, config, configuration.bindings(), options.DATA.value, schema
+        )
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
+        if configuration.takes_table(gin):
+            table = gin.get_configurable("table")()
+            print(f"{table}\n{table.schema}", flush=True)
         name = configuration.experiment_of(gin)
         run, several = gin.get_configurable(name), name != "run"
         with screen.warnings_logged():
@@ -122,6 +134,8 @@ def _train_alone(config, output, log, resume):
     elif not several:
         print(_likelihood(found.history))
         print(f"Pictures: {', '.join(_pictures(output))}.")
+        if (output / "samples.csv").is_file():
+            print(f"Rows that the model draws: {output / 'samples.csv'}.")
         print(
             f"Measure it: `{screen.command()} --mode evaluate --output "
             f"{output}`."

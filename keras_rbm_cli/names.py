@@ -45,7 +45,9 @@ THINGS = {
         "categorical",
         "counts",
         "whitened",
+        "visible_units",
     ),
+    "keras_rbm_cli.tables": ("table",),
 }
 #: Modules all of whose public classes have names.
 MODULES = (

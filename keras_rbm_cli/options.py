@@ -27,8 +27,9 @@ DATA_DIR = flags.DEFINE_string(
 DATA = flags.DEFINE_string(
     "data",
     None,
-    "Your own table: a .npy, .npz, .csv or .csv.gz file of zeros and ones, a "
-    "row for each example. Trains by table.gin unless --config says otherwise.",
+    "Your own table, a row for each example: a .csv, .tsv (also .gz), .parquet "
+    "or .feather file of any columns; or a .npy or .npz file of zeros and "
+    "ones. Trains by table.gin unless --config says otherwise.",
 )
 OUTPUT = flags.DEFINE_string(
     "output", None, "The run's folder; default: runs/<config>/<time>."

@@ -29,7 +29,6 @@ _LONGEST = 120
 _MOST_IN_PROCESS = 30
 # Flags that all runs share, beside --set.
 _SHARED = (
-    options.DATA,
     options.EPOCHS,
     options.SEED,
     options.DATA_DIR,
@@ -140,6 +139,7 @@ def begin(config):
         "flags": [
             *(f"--set={binding}" for binding in options.SET.value),
             *(f"--{f.name}={f.value}" for f in _SHARED if f.value is not None),
+            *_data_flag(),
         ],
         "sweep": options.SWEEP.value,
         "runs": {
@@ -156,6 +156,14 @@ def begin(config):
             return Sweep(output, state).run()
 
 
+def _data_flag():
+    """The flag --data with an absolute path, for runs begun from anywhere."""
+    if options.DATA.value is None:
+        return []
+    path, _ = folders.table(options.DATA.value)
+    return [f"--{options.DATA.name}={path}"]
+
+
 def resume(output):
     """Goes on with a sweep: trains the runs that wait or that have failed.
 
@@ -169,7 +177,13 @@ def resume(output):
         UserError: If there is another flag, or the sweep cannot be read.
         Stopped: After SIGTERM or SIGINT.
     """
-    for flag in (options.CONFIG, options.SET, options.SWEEP, *_SHARED):
+    for flag in (
+        options.CONFIG,
+        options.DATA,
+        options.SET,
+        options.SWEEP,
+        *_SHARED,
+    ):
         if flag.present:
             raise UserError(
                 f"a sweep is resumed as it was begun, without --{flag.name}"
@@ -241,9 +255,11 @@ class Sweep:
             if flag.startswith("--set=")
         ]
 
+        data = self._flag(options.DATA)
+
         def read(lines):
             gin.clear_config()
-            configuration.read(gin, self.config, lines)
+            configuration.read(gin, self.config, lines, data)
 
         try:
             read(shared)
@@ -273,19 +289,23 @@ class Sweep:
         - of more than 30 runs: TensorFlow keeps what it has compiled for a
           model, about 70 MB a run, until the process ends.
         """
-        prefix = f"--{options.STRATEGY.name}="
-        (strategy,) = (
-            flag.removeprefix(prefix)
-            for flag in self.state["flags"]
-            if flag.startswith(prefix)
-        )
         apart = (
-            configuration.has_replicas(strategy)
+            configuration.has_replicas(self._flag(options.STRATEGY))
             or names.imports_modules(self.config)
             or any(e["status"] == "running" for e in self.runs.values())
             or len(self.runs) > _MOST_IN_PROCESS
         )
         return runs.OwnProcess() if apart else runs.ThisProcess()
+
+    def _flag(self, flag):
+        """What all runs are given for a flag, or `None`."""
+        prefix = f"--{flag.name}="
+        values = (
+            each.removeprefix(prefix)
+            for each in self.state["flags"]
+            if each.startswith(prefix)
+        )
+        return next(values, None)
 
     def _train(self, runner, name):
         """Trains and evaluates a run, as far as it has not been done."""

@@ -82,7 +82,9 @@ def read(arguments, config=None):
     """Reads arguments as `train.py` does; anything unknown is an error."""
     gin.clear_config()
     # The files of --data are the reader's own.
-    table = mock.patch.object(folders, "table", return_value=("x.npz", 4))
+    table = mock.patch.object(
+        folders, "table", lambda name: (name, 4 if ".npz" in name else None)
+    )
     with flagsaver.flagsaver(), table:
         words = shlex.split(arguments, comments=True)
         assert flags.FLAGS(["train.py", *words]) == ["train.py"]
@@ -99,7 +101,12 @@ def read(arguments, config=None):
         ]
         for point in sweep.points(axes):
             gin.clear_config()
-            configuration.read(gin, path, [*bindings, *sweep.bindings(point)])
+            configuration.read(
+                gin,
+                path,
+                [*bindings, *sweep.bindings(point)],
+                options.DATA.value,
+            )
         for parameter in bound:
             configuration.check_name(gin, parameter)
     gin.clear_config()

@@ -4,6 +4,17 @@ from keras_rbm.data.arrays import arrays
 from keras_rbm.data.bars_and_stripes import bars_and_stripes
 from keras_rbm.data.categorical import categorical, one_hot
 from keras_rbm.data.checks import to_float
+from keras_rbm.data.columns import (
+    Binary,
+    Category,
+    Column,
+    Count,
+    Dropped,
+    Logarithm,
+    Positive,
+    Quantiles,
+    Real,
+)
 from keras_rbm.data.counts import counts
 from keras_rbm.data.dataset import Data, check_data, some, split
 from keras_rbm.data.digits import digits
@@ -11,11 +22,23 @@ from keras_rbm.data.labels import with_labels
 from keras_rbm.data.mnist import mnist
 from keras_rbm.data.picture import Picture
 from keras_rbm.data.pipeline import batches, binarized, in_order
+from keras_rbm.data.schema import Schema
+from keras_rbm.data.table import table, visible_units
 from keras_rbm.data.whitened import whitened
 
 __all__ = [
+    "Binary",
+    "Category",
+    "Column",
+    "Count",
     "Data",
+    "Dropped",
+    "Logarithm",
     "Picture",
+    "Positive",
+    "Quantiles",
+    "Real",
+    "Schema",
     "arrays",
     "bars_and_stripes",
     "batches",
@@ -29,7 +52,9 @@ __all__ = [
     "one_hot",
     "some",
     "split",
+    "table",
     "to_float",
+    "visible_units",
     "whitened",
     "with_labels",
 ]

@@ -166,8 +166,8 @@ def _load_text(path):
         row, column = wrong[0] if len(wrong) else (0, 0)
         value = rows[row, column] if rows.size else "no rows"
         raise ValueError(
-            f"The file {path} must hold zeros and ones alone. Encode other "
-            f"columns first, and save them with `numpy.save`. Received: "
+            f"The file {path} must hold zeros and ones alone. Read other "
+            "columns by `keras_rbm.data.table`. Received: "
             f"{value} in row {row}, column {column}"
         )
     return rows

@@ -14,6 +14,7 @@ from keras_rbm.data.checks import (
     to_float,
 )
 from keras_rbm.data.picture import Picture, check_picture
+from keras_rbm.data.schema import Schema
 from keras_rbm.typing import Array
 
 _SPLITS = ("train", "validation", "test")
@@ -38,11 +39,13 @@ class Data:
             that are not images.
         picture: A `Picture` that turns examples into intensities of pixels,
             or `None` where they are such.
+        schema: The `Schema` by which examples are rows of a table, or `None`
+            where they are no such rows.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
             uint8, nor floating, holds NaN or infinity, is of another width
-            than `train`, or does not fit `image_shape` or `picture`.
+            than `train`, or does not fit `image_shape`, `picture` or `schema`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Data:
     test: np.ndarray | None = None
     image_shape: tuple[int, int] | None = None
     picture: Picture | None = None
+    schema: Schema | None = None
 
     def __post_init__(self):
         """Checks every array and brings it to uint8 or float32."""
@@ -69,6 +73,12 @@ class Data:
                     f"{self.width} columns. Use the same columns in every "
                     f"split. Received: {split_name}.shape={x.shape}"
                 )
+        if self.schema is not None and self.schema.width != self.width:
+            raise ValueError(
+                "Argument `schema` must be of the width of `train`, "
+                f"{self.width} columns. Received: schema.width="
+                f"{self.schema.width}"
+            )
         pixels = self.width
         if self.picture is not None:
             picture = check_picture(self.picture, self.width)

@@ -53,6 +53,9 @@ def evaluate(
           `standard_error`, in nats an example, `bits_per_column`, and
           `warning`, a sentence where the model does not beat the baseline by
           more than that error;
+        - `log_jacobian`, of a table with a schema: `mean` over the examples,
+          in nats; added to a log-likelihood, it gives that of the rows in
+          their own units, a density (see `Schema.log_jacobian`);
         - `pseudo_log_likelihood`: `mean`, `standard_error`, `examples`, in
           nats an example, over all sites;
         - `reconstruction_error`: mean squared error of a value;
@@ -132,7 +135,10 @@ def evaluate(
         "num_sweeps": num_sweeps,
         "max_examples": max_examples,
         "splits": {
-            split: _split(model, split, x, log_partition, max_examples, verbose)
+            split: {
+                **_split(model, split, x, log_partition, max_examples, verbose),
+                **_log_jacobian(data.schema, x),
+            }
             for split, x in splits.items()
         },
         "log_partition": _log_partition(log_partition),
@@ -207,6 +213,13 @@ def _split(model, split, x, log_partition, max_examples, verbose):
         "reconstruction_error": float(np.concatenate(errors).mean()),
         **classification(model, x),
     }
+
+
+def _log_jacobian(schema, x):
+    """The mean log of the Jacobian, for a table that has a schema."""
+    if schema is None:
+        return {}
+    return {"log_jacobian": {"mean": float(schema.log_jacobian(x).mean())}}
 
 
 def classification(model, v):

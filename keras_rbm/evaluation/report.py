@@ -88,6 +88,7 @@ def table(results: dict[str, Any]) -> str:
     if results["log_partition"]:
         below.append(results["log_partition"]["summary"])
     below += _baseline_lines(results["splits"])
+    below += _own_units_lines(results["splits"])
     below += _classification_lines(results["splits"])
     return "\n".join([*lines, "", *below])
 
@@ -128,6 +129,24 @@ def _baseline_lines(splits):
         if found["warning"]:
             lines.append(f"Warning, {split}: {found['warning']}.")
     return lines
+
+
+def _own_units_lines(splits):
+    """The log-likelihood of rows in their own units, a line for each split.
+
+    Args:
+        splits: `splits` of an evaluation.
+
+    Returns:
+        List of strings, none for data without a schema or a likelihood.
+    """
+    return [
+        f"In the table's own units, {split}: "
+        f"{row['log_likelihood']['lower'] + row['log_jacobian']['mean']:.3f} "
+        f"nats, with a log Jacobian of {row['log_jacobian']['mean']:+.3f}."
+        for split, row in splits.items()
+        if row.get("log_jacobian") and row["log_likelihood"]
+    ]
 
 
 def _classification_lines(splits):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_rbm.data import (
     Data,
+    Schema,
     batches,
     binarized,
     check_data,
@@ -150,6 +151,11 @@ class DataSource:
     def picture(self) -> PictureLike | None:
         """`data.Picture`, or a value with its methods, of the examples."""
         return self._lower_layers.picture(self.data.picture)
+
+    @property
+    def schema(self) -> Schema | None:
+        """The schema by which examples are rows of a table, or `None`."""
+        return None if self._lower_layers.machines else self.data.schema
 
     @property
     def figure_data(self) -> Data:

@@ -22,6 +22,8 @@ from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
 _LOG = logging.getLogger("keras_rbm")
 # Training examples that samples are drawn beside.
 _MOST_BESIDE_SAMPLES = 2000
+# Rows in `samples.csv`.
+_ROWS_OF_SAMPLES = 1000
 
 
 def run(
@@ -52,7 +54,8 @@ def run(
     TensorBoard's events in `tensorboard/`, `filters.png`, `samples.png` and
     `reconstructions.png` of the final model, the course of training in
     `updates.csv`, `curves.png`, `filters/` and `filters_by_epoch.png`, and
-    what `figures` draw.
+    what `figures` draw. Of a table with a schema there are `schema.json`, and
+    rows that the final model draws, in `samples.csv`.
 
     Args:
         model: An `RBM`.
@@ -147,6 +150,8 @@ def run(
     model.prepare(source.training_examples)
     done = folder.restore(checkpoint, model, epochs, steps * epochs)
     _write_config(folder, describe)
+    if source.schema is not None and devices.is_chief():
+        source.schema.save(folder.path("schema.json"))
     _log_begin(model, source, steps * epochs - done.updates)
     begin = time.perf_counter()
     with run_folder.stop_on_signals(checkpoint):
@@ -295,6 +300,7 @@ def _log_begin(model, source, updates):
 def _finish(model, source, folder, figures):
     """Draws the final model and saves it, by which a run is finished."""
     _write_pictures(model, source, folder)
+    _write_rows(model, source, folder)
     figures_lib.draw(model, source.figure_data, folder.output)
     if devices.is_chief():
         folder.save_model(model, "model.keras")
@@ -307,6 +313,14 @@ def _finish(model, source, folder, figures):
             source.binarize,
             source.seed,
         )
+
+
+def _write_rows(model, source, folder):
+    """Writes samples as rows of the table, where the data are such."""
+    if source.schema is not None and model.can_sample:
+        x = model.sample(_ROWS_OF_SAMPLES, seed=source.seed, verbose=0)
+        if devices.is_chief():
+            source.schema.write_csv(x, folder.path("samples.csv"))
 
 
 def _write_pictures(model, source, folder):

@@ -125,6 +125,16 @@ def session(folder):
     return found
 
 
+def test_the_runs_know_the_data(made_up, tmp_path, monkeypatch):
+    made_up.broken = False
+    (tmp_path / "mine.csv").write_text("a,b\n1,x\n2,y\n1,y\n")
+    monkeypatch.chdir(tmp_path)
+    output = tmp_path / "sweep"
+    done = command.call("--data", "mine.csv", *BEGIN[2:], "--output", output)
+    assert done.code == 0, done.errors
+    assert f"--data={tmp_path / 'mine.csv'}" in made_up.calls[0]
+
+
 def test_a_run_that_fails_does_not_lose_the_others(made_up, tmp_path):
     output = tmp_path / "sweep"
     flags = ("--epochs", 3, "--strategy", "none")

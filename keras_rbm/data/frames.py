@@ -1,0 +1,464 @@
+"""Tables from files and data frames, as columns of Arrow, and back."""
+
+import csv
+import gzip
+import importlib
+import re
+import zlib
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_rbm.data.checks import check_path
+
+#: Libraries that a file's rows are given by, the first that is installed.
+_OF_FILES = ("polars", "pandas", "pyarrow")
+_FORMATS = {
+    ".csv": "text",
+    ".tsv": "text",
+    ".parquet": "Parquet",
+    ".pq": "Parquet",
+    ".feather": "Feather",
+    ".arrow": "Feather",
+}
+#: How files of other kinds than text begin, which may have a wrong ending.
+_BEGINNINGS = {
+    b"PAR1": "Parquet",
+    b"ARROW1": "Feather",
+    b"FEA1": "Feather",
+    b"\x1f\x8b": "gzip",
+    b"\x89HDF": "HDF5",
+    b"\x93NUMPY": "NumPy",
+    b"PK": "zip",
+}
+_INTEGER = re.compile(r"(u?)int(8|16|32|64)(\[pyarrow\])?", re.IGNORECASE)
+_DICTIONARY = re.compile(
+    r"dictionary<values=(\w+), indices=(\w+), ordered=([01])>"
+)
+_DECIMAL = re.compile(r"decimal(\d*)\((?:precision=)?(\d+), (?:scale=)?(\d+)\)")
+_PANDAS_CATEGORY = re.compile(r"category\[(.*?)(, ordered)?\]")
+
+
+class Frame(NamedTuple):
+    """A table, whatever it came as.
+
+    Attributes:
+        library: `"pandas"`, `"polars"`, `"pyarrow"`, `"numpy"` or `"file"`.
+        num_rows: Number of rows.
+        dtypes: The type of each column, as the library writes it, by names.
+        columns: Functions that return the columns, as `pyarrow.ChunkedArray`,
+            by names. They raise a `MixedTypesError` where there is no such
+            type.
+    """
+
+    library: str
+    num_rows: int
+    dtypes: dict[Hashable, str]
+    columns: dict[Hashable, Callable[[], Any]]
+
+
+class MixedTypesError(ValueError):
+    """A column holds values of several types, or of one that Arrow lacks."""
+
+
+def library(name: str) -> Any:
+    """Returns a module that tables are read by.
+
+    Args:
+        name: `"pyarrow"` or one of its modules, or `"narwhals"`.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"Tables need {name.partition('.')[0]}. Install it with `pip "
+            'install "keras_rbm[table]"`.'
+        ) from error
+
+
+def read(source: Any, separator: str | None = None) -> Frame:
+    """Returns the table in a file, a data frame or a structured array.
+
+    Args:
+        source: Path of a CSV, TSV (either may end in `.gz`), Parquet or
+            Feather file; a pandas or Polars `DataFrame`, a pyarrow `Table`;
+            or a NumPy structured array of shape `(rows,)`.
+        separator: The character between the fields of a text file; `None`
+            for a comma, or the tab of a `.tsv`.
+
+    Returns:
+        A `Frame`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If a library is not installed.
+        ValueError: If the source is of another kind or damaged, or columns
+            have the same name.
+    """
+    if isinstance(source, str) or hasattr(source, "__fspath__"):
+        return _of_arrow(_read_file(source, separator), "file")
+    if isinstance(source, np.ndarray):
+        return _of_numpy(source)
+    pa = library("pyarrow")
+    if isinstance(source, pa.Table):
+        return _of_arrow(source, "pyarrow")
+    return _of_frame(source)
+
+
+def build(
+    columns: Mapping[Hashable, Any],
+    dtypes: Mapping[Hashable, str],
+    library: str,
+    levels: Mapping[Hashable, tuple],
+) -> Any:
+    """Returns columns as a data frame of the library that they came from.
+
+    Args:
+        columns: `pyarrow.Array`s by names: values, or floating numbers.
+        dtypes: As in `Frame`; a name may be missing.
+        library: As in `Frame`.
+        levels: The categories of those columns that have such, by names.
+
+    Returns:
+        A pandas or Polars `DataFrame`, a pyarrow `Table` or a NumPy
+        structured array.
+
+    Raises:
+        ImportError: If the library is not installed.
+    """
+    if library == "file":
+        name = next(filter(_is_installed, _OF_FILES))
+        table = build(columns, dtypes, "pyarrow", levels)
+        if name == "polars":
+            return _to_polars(
+                dict(zip(columns, table.columns, strict=True)), {}, {}
+            )
+        return table.to_pandas() if name == "pandas" else table
+    make = {
+        "pandas": _to_pandas,
+        "polars": _to_polars,
+        "pyarrow": _to_arrow,
+        "numpy": _to_numpy,
+    }[library]
+    return make(
+        {
+            name: _whole(column, dtypes.get(name, ""))
+            for name, column in columns.items()
+        },
+        dtypes,
+        levels,
+    )
+
+
+def check_names(names: Iterable[Hashable]) -> None:
+    """Raises a `ValueError` unless names are text or integers, each once."""
+    names = list(names)
+    wrong = [
+        name
+        for name in names
+        if isinstance(name, bool) or not isinstance(name, str | int)
+    ]
+    if wrong:
+        raise ValueError(
+            "Names of columns must be text or integers. Rename the columns. "
+            f"Received: {wrong[0]!r}"
+        )
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            "Each column must have a name of its own. Rename or remove the "
+            f"others of the same name. Received: {', '.join(map(repr, twice))} "
+            "more than once"
+        )
+
+
+def _read_file(source, separator):
+    """The `pyarrow.Table` in a file."""
+    path = check_path(source, "source")
+    if not path.is_file():
+        raise FileNotFoundError(
+            "Argument `source` must be a file: .csv, .csv.gz, .tsv, .tsv.gz, "
+            f".parquet or .feather. Received: source={str(path)!r}"
+        )
+    zipped = path.suffix == ".gz"
+    form = _FORMATS.get(path.with_suffix("").suffix if zipped else path.suffix)
+    if form is None or (zipped and form != "text"):
+        raise ValueError(
+            "Argument `source` must be a .csv, .csv.gz, .tsv, .tsv.gz, "
+            ".parquet or .feather file; keras_rbm.data.arrays reads .npy and "
+            f".npz. Received: source={str(path)!r}"
+        )
+    pa = library("pyarrow")
+    with open(path, "rb") as file:
+        head = file.read(8)
+    found = next((f for b, f in _BEGINNINGS.items() if head.startswith(b)), "")
+    # Two letters may begin a text, too.
+    wanted = "gzip" if zipped else form
+    plain = found == "zip" and head[2:4] != b"\x03\x04"
+    if found and found != wanted and not plain:
+        raise ValueError(
+            f"The file {path} must be what its name says, {wanted}. Rename it, "
+            f"or write it again. Received: a file that begins as {found}"
+        )
+    try:
+        if form == "Parquet":
+            return library("pyarrow.parquet").read_table(path)
+        if form == "Feather":
+            return library("pyarrow.feather").read_table(path)
+        return _read_text(path, zipped, separator)
+    except (pa.ArrowException, csv.Error, *_DAMAGE) as error:
+        raise ValueError(
+            f"The file {path} must be a whole {form} file. Write it again. "
+            f"Received: {type(error).__name__}: {error}"
+        ) from error
+
+
+_DAMAGE = (OSError, EOFError, ValueError, zlib.error)
+
+
+def _read_text(path, zipped, separator):
+    """A CSV or TSV file, with a line of names or without one."""
+    pa, text = library("pyarrow"), library("pyarrow.csv")
+    if separator is None:
+        separator = "\t" if ".tsv" in path.suffixes else ","
+    opened = gzip.open if zipped else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        first = next(csv.reader(file, delimiter=separator), [])
+    if not first:
+        raise ValueError("there is no line of names")
+    if "\0" in "".join(first):
+        raise ValueError("there are zero bytes, which no text has")
+    if len(first) == 1 and any(mark in first[0] for mark in ",;\t|"):
+        raise ValueError(
+            f"there is one column, {first[0]!r}: pass the `separator` of its "
+            "fields"
+        )
+    named = not all(map(_is_number, first))
+    with pa.input_stream(path, compression="gzip" if zipped else None) as file:
+        table = text.read_csv(
+            file,
+            text.ReadOptions(autogenerate_column_names=not named),
+            text.ParseOptions(delimiter=separator, newlines_in_values=True),
+            text.ConvertOptions(strings_can_be_null=True),
+        )
+    if named:
+        return table
+    return table.rename_columns([f"column_{i}" for i in range(len(first))])
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _of_arrow(table, library):
+    check_names(table.column_names)
+    return Frame(
+        library,
+        table.num_rows,
+        {field.name: str(field.type) for field in table.schema},
+        {
+            name: lambda name=name: table.column(name)
+            for name in table.column_names
+        },
+    )
+
+
+def _of_numpy(x):
+    if x.dtype.names is None or x.ndim != 1:
+        raise ValueError(
+            "Argument `source` must be a structured array of shape (rows,), "
+            "which has names. `keras_rbm.RBM.fit` takes plain arrays as they "
+            f"are. Received: source.dtype={x.dtype}, source.shape={x.shape}"
+        )
+    pa = library("pyarrow")
+
+    def column(name):
+        part = np.ascontiguousarray(x[name])
+        if part.dtype.kind == "S":
+            part = np.char.decode(part, "utf-8")
+        return _chunked(pa, name, lambda: pa.array(part))
+
+    for name in x.dtype.names:
+        if x.dtype[name].kind not in "biufUSO":
+            raise ValueError(
+                "Fields of a structured array must be numbers or text. "
+                f"Received: {name!r} of type {x.dtype[name]}"
+            )
+    return Frame(
+        "numpy",
+        len(x),
+        {name: x.dtype[name].str for name in x.dtype.names},
+        {name: lambda name=name: column(name) for name in x.dtype.names},
+    )
+
+
+def _of_frame(source):
+    """A pandas or Polars data frame."""
+    pa, nw = library("pyarrow"), library("narwhals")
+    try:
+        frame = nw.from_native(source, eager_only=True)
+    except TypeError:
+        frame = None
+    except nw.exceptions.DuplicateError:
+        check_names(source.columns)
+        raise
+    name = "" if frame is None else str(frame.implementation)
+    if name not in ("pandas", "polars"):
+        raise ValueError(
+            "Argument `source` must be a path, a pandas or Polars DataFrame, "
+            "a pyarrow Table or a structured array. Collect a lazy frame, and "
+            f"convert others. Received: source of type {type(source).__name__}"
+        )
+    check_names(frame.columns)
+    dtype = _pandas_dtype if name == "pandas" else str
+
+    series = list(frame.iter_columns())
+    return Frame(
+        name,
+        len(frame),
+        {s.name: dtype(s.to_native().dtype) for s in series},
+        {s.name: lambda s=s: _chunked(pa, s.name, s.to_arrow) for s in series},
+    )
+
+
+def _chunked(pa, name, convert):
+    """What a function converts a column to, as `pyarrow.ChunkedArray`."""
+    try:
+        return pa.chunked_array([convert()])
+    except (
+        pa.ArrowException,
+        TypeError,
+        OverflowError,
+        UnicodeError,
+    ) as error:
+        raise MixedTypesError(
+            f"Column {name!r} must hold values of one type, which pyarrow has. "
+            f"Convert them, for example to text. Received: {error}"
+        ) from error
+
+
+def _pandas_dtype(dtype):
+    categories = getattr(dtype, "categories", None)
+    if categories is None:
+        return str(dtype)
+    ordered = ", ordered" if dtype.ordered else ""
+    return f"category[{categories.dtype}{ordered}]"
+
+
+def _is_installed(name):
+    return importlib.util.find_spec(name) is not None
+
+
+def _whole(column, dtype):
+    """Floating numbers as the integers that a type holds, rounded."""
+    pa = library("pyarrow")
+    found = _INTEGER.fullmatch(dtype) or (
+        _INTEGER.fullmatch(np.dtype(dtype).name)
+        if re.fullmatch(r"[<>|=][iu]\d", dtype)
+        else None
+    )
+    if not found or not pa.types.is_floating(column.type):
+        return column
+    bounds = np.iinfo(f"{found[1].lower()}int{found[2]}")
+    values = np.rint(column.to_numpy(zero_copy_only=False))
+    # The largest int64 has no float64: the one below it has.
+    high = np.nextafter(np.float64(bounds.max), 0)
+    high = bounds.max if bounds.max < 2**53 else high
+    values = np.clip(values, bounds.min, high)
+    return pa.array(values.astype(bounds.dtype))
+
+
+def _to_arrow(columns, dtypes, levels):
+    pa = library("pyarrow")
+    arrays = [
+        _cast_arrow(pa, column, dtypes.get(name, ""), levels.get(name))
+        for name, column in columns.items()
+    ]
+    return pa.Table.from_arrays(arrays, [str(name) for name in columns])
+
+
+def _cast_arrow(pa, column, dtype, levels):
+    if found := _DICTIONARY.fullmatch(dtype):
+        values = pa.type_for_alias(found[1])
+        index = pa.type_for_alias(found[2])
+        column = column.cast(values)
+        if levels is None:
+            levels = column.unique().drop_null()
+        levels = pa.array(levels, values)
+        codes = library("pyarrow.compute").index_in(column, levels)
+        return pa.DictionaryArray.from_arrays(
+            codes.cast(index), levels, ordered=found[3] == "1"
+        )
+    if found := _DECIMAL.fullmatch(dtype):
+        make = pa.decimal256 if found[1] == "256" else pa.decimal128
+        return column.cast(make(int(found[2]), int(found[3])))
+    try:
+        return column.cast(pa.type_for_alias(dtype), safe=False)
+    except (ValueError, pa.ArrowException):  # Of another library.
+        return column
+
+
+def _to_pandas(columns, dtypes, levels):
+    pandas = importlib.import_module("pandas")
+
+    def series(name, column):
+        dtype = dtypes.get(name, "")
+        if dtype == "object":
+            return pandas.Series(column.to_pylist(), dtype=object)
+        values = column.to_pandas()
+        if found := _PANDAS_CATEGORY.fullmatch(dtype):
+            if name not in levels:
+                return values
+            index = pandas.Index(levels[name], dtype=found[1])
+            ordered = found[2] is not None
+            return values.astype(pandas.CategoricalDtype(index, ordered))
+        return values.astype(dtype) if dtype else values
+
+    frame = {i: series(*pair) for i, pair in enumerate(columns.items())}
+    frame = pandas.DataFrame(frame)
+    frame.columns = list(columns)
+    return frame
+
+
+def _to_polars(columns, dtypes, levels):
+    polars = importlib.import_module("polars")
+
+    def series(name, column):
+        dtype = dtypes.get(name, "")
+        values = polars.Series(name, polars.from_arrow(column))
+        if dtype.startswith("Enum"):
+            known = levels.get(name)
+            return values if known is None else values.cast(polars.Enum(known))
+        if found := _DECIMAL.fullmatch(dtype.lower()):
+            return values.cast(polars.Decimal(int(found[2]), int(found[3])))
+        kind = getattr(polars, dtype, None) if dtype else None
+        return values if kind is None else values.cast(kind)
+
+    # By a dict: a series without a name would be renamed in a list.
+    return polars.DataFrame(
+        {name: series(name, column) for name, column in columns.items()}
+    )
+
+
+def _to_numpy(columns, dtypes, levels):
+    fields = {
+        name: column.to_numpy(zero_copy_only=False)
+        for name, column in columns.items()
+    }
+    rows = np.empty(
+        len(next(iter(fields.values()))),
+        [(name, dtypes.get(name, x.dtype.str)) for name, x in fields.items()],
+    )
+    for name, x in fields.items():
+        if rows.dtype[name].kind == "S":
+            x = np.char.encode(x.astype("U"), "utf-8")
+        rows[name] = x
+    return rows

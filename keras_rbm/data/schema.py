@@ -1,0 +1,381 @@
+"""`Schema`: the columns of a table, and the units that stand for them."""
+
+import dataclasses
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.data import frames
+from keras_rbm.data.checks import check_path
+from keras_rbm.data.columns import KINDS, Column, Discrete, Dropped
+from keras_rbm.typing import Array, Path
+from keras_rbm.units import Composite, Units
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Schema:
+    """The columns of a table: which units stand for them, and how.
+
+    `data.table` infers one. `print` shows it, `schema["age"]` is a column,
+    `replace` changes some, `save` and `load` keep it as JSON.
+
+    Columns of the same units are adjacent in the array that `encode` returns,
+    in the order in which the first of each is in the table; `slices` says
+    where each column is.
+
+    Args:
+        columns: Dict from the names of the columns to their kinds.
+        dtypes: The types of the columns, as their library writes them, by
+            names; `decode` gives the values in these.
+        library: Where the rows came from, and what `decode` returns:
+            `"pandas"`, `"polars"`, `"pyarrow"`, `"numpy"`, or `"file"` for
+            whichever of the first three is installed (Polars, pandas, pyarrow).
+
+    Raises:
+        ValueError: If a name is neither text nor an integer, a column is none,
+            or the library is another.
+
+    Example:
+        table = keras_rbm.data.table("people.csv", test_size=0.1)
+        print(table.schema)
+        rbm = keras_rbm.RBM(table.schema.units, 64)
+    """
+
+    columns: Mapping[Hashable, Column]
+    dtypes: Mapping[Hashable, str] = dataclasses.field(default_factory=dict)
+    library: str = "file"
+
+    def __post_init__(self):
+        for name in ("columns", "dtypes"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
+        frames.check_names(self.columns)
+        for name, column in self.columns.items():
+            if not isinstance(column, Column):
+                raise ValueError(
+                    "`columns` must be kinds of columns, such as "
+                    f"keras_rbm.data.Real(). Received: columns[{name!r}]="
+                    f"{column!r}"
+                )
+        known = ("pandas", "polars", "pyarrow", "numpy", "file")
+        if self.library not in known:
+            raise ValueError(
+                f"`library` must be one of {', '.join(known)}. Received: "
+                f"library={self.library!r}"
+            )
+
+    def __getitem__(self, name: Hashable) -> Column:
+        if name not in self.columns:
+            raise KeyError(
+                f"The schema has no column {name!r}. It has "
+                f"{', '.join(map(repr, self.columns))}."
+            )
+        return self.columns[name]
+
+    def replace(self, columns: Mapping[Hashable, Column]) -> Self:
+        """Returns a schema in which some columns are of other kinds.
+
+        Pass it to `data.table` as `schema`, which fits what the new columns
+        do not say.
+
+        Args:
+            columns: Dict from names to the new columns.
+
+        Raises:
+            ValueError: If the schema has no column of that name.
+
+        Example:
+            schema = table.schema.replace({"zip": keras_rbm.data.Dropped()})
+            table = keras_rbm.data.table("people.csv", schema)
+        """
+        if not isinstance(columns, Mapping) or not columns.keys() <= set(
+            self.columns
+        ):
+            raise ValueError(
+                "`columns` must be a dict from names of the schema to "
+                f"columns. It has {', '.join(map(repr, self.columns))}. "
+                f"Received: columns={columns!r}"
+            )
+        return dataclasses.replace(self, columns={**self.columns, **columns})
+
+    @property
+    def units(self) -> Units:
+        """The units that rows are states of.
+
+        A `Composite`; the units themselves where they are all of one type.
+
+        Raises:
+            ValueError: If all columns are dropped, or one is not fitted.
+        """
+        parts = [
+            self.columns[names[0]].units(len(names)) for names in self._groups()
+        ]
+        return parts[0] if len(parts) == 1 else Composite(parts=parts)
+
+    @property
+    def width(self) -> int:
+        """Number of columns of the array that `encode` returns."""
+        return sum(column.width for column in self.columns.values())
+
+    @property
+    def slices(self) -> dict[Hashable, slice]:
+        """Where each column is in the array, by the names of those kept."""
+        names = [name for group in self._groups() for name in group]
+        ends = np.cumsum([self.columns[name].width for name in names]).tolist()
+        return dict(zip(names, map(slice, [0, *ends[:-1]], ends), strict=True))
+
+    def encode(self, rows: Any) -> np.ndarray:
+        """Returns rows of a table as states of `units`.
+
+        Columns are found by their names, in any order. Those that are dropped
+        may be missing.
+
+        Args:
+            rows: A data frame, a structured array or the path of a file, as
+                for `data.table`.
+
+        Returns:
+            `float32` array of shape `(rows, width)`.
+
+        Raises:
+            ValueError: If a column is missing or unknown, or holds a value
+                that the schema does not allow: a category that it does not
+                have, a count out of its bounds, a missing number.
+        """
+        frame = frames.read(rows)
+        (x,) = encoded(self, frame, [None])
+        return x
+
+    def decode(self, x: Array) -> Any:
+        """Returns states of `units`, such as samples, as rows of a table.
+
+        The columns have the names, the types and the order of the table that
+        the schema was inferred from; those that are dropped are left out.
+        Numbers of an integer type are rounded. Of means, a category is the
+        most probable one.
+
+        Args:
+            x: Array of shape `(rows, width)`.
+
+        Returns:
+            What the table came as: a pandas or Polars `DataFrame`, a pyarrow
+            `Table` or a structured array; of a file, a `DataFrame` of Polars
+            or pandas, or a `Table`, by what is installed, in this order.
+
+        Raises:
+            ValueError: If `x` is of another shape, or not finite.
+        """
+        return self._built(x, self.library)
+
+    def write_csv(self, x: Array, path: Path) -> None:
+        """Writes states of `units` as rows of a CSV file.
+
+        Args:
+            x: Array of shape `(rows, width)`, as for `decode`.
+            path: Where to.
+        """
+        rows = self._built(x, "pyarrow")
+        frames.library("pyarrow.csv").write_csv(rows, path)
+
+    def log_jacobian(self, x: Array) -> np.ndarray:
+        """Returns log |dx / drow|, the log of the Jacobian of `encode`.
+
+            log p(row) = log p(x) + log_jacobian(x)
+
+        The log-likelihood of a model is that of its units: of standardized
+        columns, for example. This is what is to be added for a density in the
+        table's own units, such as 1 / dollar; only such densities can be
+        compared between schemas, or with other models. Columns of discrete
+        values add nothing. Integers that are taken as real numbers have a
+        density, too, and not a probability.
+
+        Args:
+            x: Array of shape `(rows, width)`, from `encode` or a `Data`.
+
+        Returns:
+            `float64` array of shape `(rows,)`, in nats.
+
+        Example:
+            density = rbm.log_likelihood(table.test).lower
+            density += table.schema.log_jacobian(table.test).mean()
+        """
+        x = self._checked(x)
+        total = np.zeros(len(x))
+        for name, columns in self.slices.items():
+            total += self.columns[name].log_jacobian(x[:, columns])
+        return total
+
+    def save(self, path: Path) -> None:
+        """Writes the schema as JSON.
+
+        Args:
+            path: Where to.
+        """
+        text = json.dumps(self.get_config(), indent=2, ensure_ascii=False)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Returns the schema in a file that `save` wrote.
+
+        Args:
+            path: Path of the file.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it holds no schema.
+        """
+        path = check_path(path, "path")
+        try:
+            with open(path, encoding="utf-8") as file:
+                return cls.from_config(json.load(file))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                "Argument `path` must be a file that `Schema.save` wrote. "
+                f"Received: path={str(path)!r}"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+            raise ValueError(
+                f"The file {path} must hold a schema, as `Schema.save` writes "
+                f"it. Received: {type(e).__name__}: {e}"
+            ) from e
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the schema as JSON has it."""
+        return {
+            "library": self.library,
+            "columns": [
+                {
+                    "name": name,
+                    "kind": column.kind,
+                    "dtype": self.dtypes.get(name, ""),
+                    **column.get_config(),
+                }
+                for name, column in self.columns.items()
+            ],
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Returns a schema from what `get_config` returned."""
+        columns, dtypes = {}, {}
+        for entry in config["columns"]:
+            entry = dict(entry)
+            name, kind = entry.pop("name"), entry.pop("kind")
+            if dtype := entry.pop("dtype", ""):
+                dtypes[name] = dtype
+            if name in columns:
+                raise ValueError(f"there are two columns {name!r}")
+            columns[name] = KINDS[kind].from_config(entry)
+        return cls(columns, dtypes, config["library"])
+
+    def __str__(self):
+        """A line for each column: its name, its kind and its values."""
+        lines = [("column", "kind", "values")] + [
+            (
+                name if str(name).isprintable() and name else repr(name),
+                column.kind,
+                column.description if column.is_fitted else "not fitted",
+            )
+            for name, column in self.columns.items()
+        ]
+        widths = [max(len(str(line[i])) for line in lines) for i in (0, 1)]
+        return "\n".join(
+            f"{line[0]!s:{widths[0]}}  {line[1]:{widths[1]}}  {line[2]}"
+            for line in lines
+        )
+
+    def __repr__(self):
+        return f"Schema({dict(self.columns)!r})"
+
+    def _groups(self):
+        """Names of the columns kept, in lists of those of the same units."""
+        groups = {}
+        for name, column in self.columns.items():
+            if not column.is_fitted:
+                raise ValueError(
+                    f"Column {name!r} must be fitted to data first: pass the "
+                    "schema to keras_rbm.data.table. Received: "
+                    f"{column!r}"
+                )
+            if not isinstance(column, Dropped):
+                groups.setdefault(column.units(1), []).append(name)
+        if not groups:
+            raise ValueError(
+                "A schema must keep at least one column. Name the kinds of "
+                "those that are to be kept by `schema`. Received:\n" + str(self)
+            )
+        return list(groups.values())
+
+    def _checked(self, x):
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != self.width:
+            raise ValueError(
+                f"`x` must have shape (rows, {self.width}), as `encode` "
+                f"returns it. Received: x.shape={x.shape}"
+            )
+        if not np.isfinite(x).all():
+            raise ValueError("`x` must be finite. Received: NaN or infinity")
+        return x
+
+    def _built(self, x, library):
+        x = self._checked(x)
+        slices = self.slices
+        columns = {
+            name: self.columns[name].decode(x[:, slices[name]])
+            for name in self.columns
+            if name in slices
+        }
+        levels = {
+            name: self.columns[name].values
+            for name in columns
+            if isinstance(self.columns[name], Discrete)
+        }
+        return frames.build(columns, self.dtypes, library, levels)
+
+
+def encoded(
+    schema: Schema, frame: frames.Frame, splits: Sequence[Array | None]
+) -> list[np.ndarray]:
+    """Returns the rows of a table as arrays, a column at a time.
+
+    Args:
+        schema: The `Schema`.
+        frame: The table.
+        splits: For each array, the numbers of its rows, or `None` for all.
+
+    Returns:
+        A list of `float32` arrays.
+
+    Raises:
+        ValueError: As `Schema.encode` does.
+    """
+    check_columns(schema.columns, frame)
+    counts = [frame.num_rows if rows is None else len(rows) for rows in splits]
+    checks.in_memory("rows", (sum(counts), schema.width))
+    arrays = [np.empty((count, schema.width), "float32") for count in counts]
+    for name, columns in schema.slices.items():
+        x = schema.columns[name].encode(name, frame.columns[name]())
+        for array, rows in zip(arrays, splits, strict=True):
+            array[:, columns] = x if rows is None else x[rows]
+    return arrays
+
+
+def check_columns(columns: Mapping[Hashable, Column], frame: frames.Frame):
+    """Raises a `ValueError` unless a table has the columns of a schema."""
+    known = {n for n, c in columns.items() if not isinstance(c, Dropped)}
+    absent = [name for name in columns if name in known - set(frame.columns)]
+    strange = [name for name in frame.columns if name not in columns]
+    if absent or strange:
+        raise ValueError(
+            "The rows must have the columns of the schema, in any order. "
+            "Rename, add or remove columns. Received: "
+            + " and ".join(
+                f"{what} {', '.join(map(repr, names))}"
+                for what, names in (("no", absent), ("unknown", strange))
+                if names
+            )
+        )

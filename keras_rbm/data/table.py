@@ -1,0 +1,290 @@
+"""Tables of mixed columns, as data to train on."""
+
+import pathlib
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.data import frames
+from keras_rbm.data.columns import (
+    Binary,
+    Category,
+    Column,
+    Count,
+    Dropped,
+    Logarithm,
+    Positive,
+    Quantiles,
+    Real,
+    distinct,
+    family,
+    num_distinct,
+    num_missing,
+    numbers,
+)
+from keras_rbm.data.dataset import Data, check_is_data, split
+from keras_rbm.data.schema import Schema, check_columns, encoded
+from keras_rbm.typing import Path
+from keras_rbm.units import Bernoulli, Units
+
+# So many categories are never taken for free text, and more than so many are.
+_FEW_CATEGORIES, _MOST_CATEGORIES = 10, 100
+# Most steps between the bounds of a count.
+_MOST_COUNTS = 100
+# Kurtosis from which on tails are heavy: that of an exponential law is 9.
+_HEAVY_KURTOSIS = 10.0
+# A mean of so many deviations keeps a normal law above 0.
+_FAR_FROM_0 = 3.0
+_NAME_OF_ID = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|index)$)|[a-z]I[dD]$")
+_HEAVY_TAILS = ("quantiles", "logarithm", "standardize")
+
+
+def table(
+    source: Any,
+    schema: Schema | Mapping[Hashable, Column] | Path | None = None,
+    validation_size: int | float = 0,
+    test_size: int | float = 0,
+    seed: int = 0,
+    name: str | None = None,
+    heavy_tails: Literal["quantiles", "logarithm", "standardize"] = "quantiles",
+    separator: str | None = None,
+) -> Data:
+    """Returns a table of mixed columns, with the schema that it infers.
+
+    | a column of | is | units |
+    |---|---|---|
+    | two values | `Binary` | `Bernoulli` |
+    | text or categories, up to 100 values | `Category` | `Softmax` |
+    | integers, of a range of up to 100 | `Count` | `Binomial` |
+    | numbers of heavy tails | as `heavy_tails` says | `Gaussian` |
+    | numbers of 0 or more, if that matters | `Positive` | `ReLU` |
+    | other numbers | `Real`, standardized | `Gaussian` |
+
+    Tails are heavy where the kurtosis exceeds 10 (a normal law has 3, an
+    exponential one 9), and a bound at 0 matters where the mean is less than 3
+    deviations. Dropped, with the reason in the schema, are columns of one
+    value, identifiers (text or integers that are different in each row), free
+    text (more than 100 values, or more than 10 in less than twice as many
+    rows), dates, and values of several types. `schema` overrides all this.
+
+    Which values and which bounds there are is taken from all rows; means,
+    deviations and quantiles from the training rows alone. A missing value is a
+    category of its own in columns of categories or of two values; elsewhere it
+    is an error.
+
+    Args:
+        source: Path of a CSV or TSV file (also `.gz`), a Parquet or a Feather
+            file; a pandas or Polars `DataFrame` or a pyarrow `Table`; or a
+            NumPy structured array. In a text file empty fields, `NA`, `NaN`,
+            `null` and the like are missing values; its first line has the
+            names, unless it holds numbers alone.
+        schema: A `Schema`, or the path of one that was saved, which says it
+            all; or a dict from names to columns, such as
+            `{"zip": Category()}`, for these alone. What a column does not say
+            is taken from the data.
+        validation_size: Number of rows to cut from the training rows,
+            shuffled, or a share of them, between 0 and 1. 0 for none.
+        test_size: The same, for the test data.
+        seed: Integer; decides which rows are cut. Without any cut the rows
+            stay in their order.
+        name: What to call the data; by default, the file's name.
+        heavy_tails: How columns with heavy tails become normal:
+            `"quantiles"`; `"logarithm"`, which takes those with values of 0
+            or less by quantiles, too; or `"standardize"`, as others.
+        separator: The character between the fields of a text file; `None`
+            for a comma, or the tab of a `.tsv`.
+
+    Returns:
+        A `Data` of float32 arrays of shape `(rows, schema.width)`, with a
+        `schema`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If a library is not installed; the error names the
+            command that installs it.
+        ValueError: If the source is of another kind or damaged, columns have
+            the same name, there are no rows, no column is kept, or a column
+            does not fit the schema; or if another argument is not as described.
+
+    Example:
+        table = keras_rbm.data.table("people.csv", test_size=0.1)
+        rbm = keras_rbm.RBM(table.schema.units, 64)
+        rbm.compile()
+        rbm.fit(table.train)
+        people = table.schema.decode(rbm.sample(10))
+    """
+    if heavy_tails not in _HEAVY_TAILS:
+        raise ValueError(
+            f"`heavy_tails` must be one of {_HEAVY_TAILS}. Received: "
+            f"heavy_tails={heavy_tails!r}"
+        )
+    frame = frames.read(source, separator)
+    name = name or _name_of(source)
+    if not frame.num_rows or not frame.columns:
+        raise ValueError(
+            "Argument `source` must have at least one row and one column. "
+            f"Received: {name} with {frame.num_rows} rows and "
+            f"{len(frame.columns)} columns"
+        )
+    rows = _rows(frame.num_rows, validation_size, test_size, seed)
+    schema = _fitted(schema, frame, rows[0], heavy_tails)
+    used = [part for part in rows if part is not None] or [None]
+    arrays = iter(encoded(schema, frame, used))
+    train, validation, test = (
+        next(arrays) if number == 0 or part is not None else None
+        for number, part in enumerate(rows)
+    )
+    return Data(name, train, validation, test, schema=schema)
+
+
+def visible_units(data: Data) -> Units:
+    """Returns the units that examples of the data are states of.
+
+    Those of the schema; of data without one, a `Bernoulli` unit for each
+    column.
+
+    Args:
+        data: A `Data`.
+
+    Raises:
+        ValueError: If `data` are no `Data`.
+
+    Example:
+        rbm = keras_rbm.RBM(keras_rbm.data.visible_units(data), 64)
+    """
+    check_is_data(data)
+    if data.schema is None:
+        return Bernoulli(data.width)
+    return data.schema.units
+
+
+def _name_of(source):
+    if not isinstance(source, str | pathlib.PurePath):
+        return "table"
+    return pathlib.Path(str(source).removesuffix(".gz")).stem
+
+
+def _rows(count, validation_size, test_size, seed):
+    """The rows of each split; `None` where all rows are training rows."""
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    for key, size in sizes.items():
+        if isinstance(size, float):
+            sizes[key] = round(checks.fraction(key, size) * count)
+    if not any(sizes.values()):
+        return None, None, None
+    return split(np.arange(count), seed=seed, **sizes)
+
+
+def _fitted(schema, frame, training, heavy_tails):
+    """A schema all of whose columns are fitted to a table."""
+    if isinstance(schema, str | pathlib.PurePath):
+        schema = Schema.load(schema)
+    if isinstance(schema, Schema):
+        check_columns(schema.columns, frame)
+        columns = schema.columns
+    elif schema is None or isinstance(schema, Mapping):
+        named = Schema(schema or {}).columns
+        strange = [repr(name) for name in named if name not in frame.columns]
+        if strange:
+            raise ValueError(
+                "`schema` must name columns of the table, "
+                f"{', '.join(map(repr, frame.columns))}. Received: "
+                + ", ".join(strange)
+            )
+        columns = {name: named.get(name) for name in frame.columns}
+    else:
+        raise ValueError(
+            "`schema` must be a Schema, the path of one, or a dict from names "
+            f"to columns. Received: schema={schema!r}"
+        )
+    found = {}
+    for name, column in columns.items():
+        if column is None:
+            column = _inferred(name, frame, training, heavy_tails)
+        if not column.is_fitted:
+            column = column.fitted(name, frame.columns[name](), training)
+        found[name] = column
+    return Schema(found, frame.dtypes, frame.library)
+
+
+def _inferred(name, frame, training, heavy_tails):
+    """The kind of a column, fitted as far as need be."""
+    try:
+        values = frame.columns[name]()
+    except frames.MixedTypesError:
+        return Dropped("values of several types, or of an unknown one")
+    kind = family(values)
+    if kind == "other":
+        return Dropped(
+            f"values of type {values.type}, which no units stand for"
+        )
+    missing = num_missing(values)
+    if missing == len(values):
+        return Dropped("no values")
+    count = num_distinct(values)
+    if count + bool(missing) == 1:
+        return Dropped(f"constant: {distinct(values)[0]!r} in all rows")
+    declared = _declared(values, frame.dtypes[name])
+    if declared or count <= 2 or kind in ("bool", "text"):
+        return _discrete(values, count, missing, declared)
+    return _number(name, values, count, missing, training, heavy_tails)
+
+
+def _declared(values, dtype):
+    """The categories that a column's type lists, those without rows too."""
+    if not dtype.startswith(("category", "Enum")):
+        return ()
+    listed = values.chunk(0).dictionary.to_pylist()
+    return tuple(listed) if len({type(x) for x in listed}) == 1 else ()
+
+
+def _discrete(values, count, missing, declared):
+    """The kind of a column of so many distinct values without an order."""
+    count = len(declared) or count
+    if not declared and count == len(values) > 2:
+        return Dropped("an identifier: another text in each row")
+    if count > _MOST_CATEGORIES or (
+        not declared and count > _FEW_CATEGORIES and len(values) < 2 * count
+    ):
+        return Dropped(
+            f"free text, or too many categories: {count} values in "
+            f"{len(values)} rows"
+        )
+    found = declared or distinct(values)
+    if count == 2 and not missing:
+        return Binary(found)
+    return Category(found, missing > 0)
+
+
+def _number(name, values, count, missing, training, heavy_tails):
+    """The kind of a column of three numbers or more."""
+    v = numbers(name, values)
+    if missing:
+        return Real()  # Which says, with the name, what is missing.
+    least, most = v.min(), v.max()
+    whole = bool(np.isfinite(v).all() and (v == np.rint(v)).all())
+    if whole and count == len(v):
+        if most - least == len(v) - 1:
+            return Dropped("an identifier: consecutive numbers")
+        if _NAME_OF_ID.search(str(name)):
+            return Dropped("an identifier: another number in each row")
+    # Integers beyond 2**53 are not all floating numbers.
+    if whole and 0 < most - least <= _MOST_COUNTS and abs(most) < 2**53:
+        return Count(int(most), int(least))
+    v = v if training is None else v[training]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = v.mean(), v.std()
+    if not deviation > 0 or not np.isfinite(deviation):
+        return Real()
+    if (((v - mean) / deviation) ** 4).mean() > _HEAVY_KURTOSIS:
+        if heavy_tails == "quantiles":
+            return Quantiles()
+        if heavy_tails == "logarithm":
+            return Logarithm() if least > 0 else Quantiles()
+        return Real()
+    if least >= 0 and mean < _FAR_FROM_0 * deviation:
+        return Positive()
+    return Real()

@@ -1,0 +1,50 @@
+"""`table`, for .gin files: a table of mixed columns, read once by a process."""
+
+import functools
+from typing import Literal
+
+
+def table(
+    path: str,
+    schema: str | None = None,
+    validation_size: int | float = 0,
+    test_size: int | float = 0,
+    seed: int = 0,
+    name: str | None = None,
+    heavy_tails: Literal["quantiles", "logarithm", "standardize"] = "quantiles",
+    separator: str | None = None,
+):
+    """Returns `keras_rbm.data.table` of a file.
+
+    A config refers to a table twice: for its examples and for its units.
+
+    Args:
+        path: Path of the file.
+        schema: Path of a schema that was saved, or `None` to infer it.
+        validation_size: As for `keras_rbm.data.table`.
+        test_size: As for `keras_rbm.data.table`.
+        seed: As for `keras_rbm.data.table`.
+        name: As for `keras_rbm.data.table`.
+        heavy_tails: As for `keras_rbm.data.table`.
+        separator: As for `keras_rbm.data.table`.
+
+    Returns:
+        A `keras_rbm.data.Data` with a schema.
+    """
+    return _read(
+        path,
+        schema,
+        validation_size,
+        test_size,
+        seed,
+        name,
+        heavy_tails,
+        separator,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _read(*arguments):
+    from keras_rbm import data  # Here: it imports TensorFlow.
+
+    return data.table(*arguments)

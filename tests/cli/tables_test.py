@@ -1,0 +1,165 @@
+import inspect
+import json
+
+import gin
+import numpy as np
+import pandas
+import pytest
+
+from keras_rbm import data, units
+from keras_rbm_cli import configuration, folders, tables
+from tests.cli import command
+
+ROWS = 120
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    return pandas.DataFrame(
+        {
+            "id": np.arange(ROWS),
+            "job": rng.choice(["a", "b", None], ROWS),
+            "on": rng.integers(0, 2, ROWS),
+            "height": rng.normal(170, 8, ROWS),
+        }
+    )
+
+
+@pytest.fixture
+def parsed():
+    """Reads a config as the command does; then forgets it."""
+
+    def read(config, *bindings, **options):
+        gin.clear_config()
+        configuration.read(gin, config, list(bindings), **options)
+
+    with gin.unlock_config():
+        yield read
+        gin.clear_config()
+
+
+def test_a_table_trains_and_is_evaluated(tmp_path, frame):
+    frame.to_parquet(tmp_path / "mine.parquet")
+    run = tmp_path / "run"
+    done = command.call(
+        *("--data", tmp_path / "mine.parquet", "--output", run),
+        *("--set", "RBM.hidden=2", "--set", "run.updates=4"),
+        *("--set", "run.log_likelihood_every=0"),
+    )
+    assert done.code == 0, done.errors
+    for line in (
+        "id      dropped   an identifier: consecutive numbers",
+        "job     category  'a', 'b', missing",
+        "train=<float32 96 x 5>, validation=<float32 12 x 5>, test=<float32 12",
+        f"Rows that the model draws: {run / 'samples.csv'}.",
+    ):
+        assert line in done.screen
+    schema = data.Schema.load(run / "schema.json")
+    assert list(schema.slices) == ["job", "on", "height"]
+    samples = pandas.read_csv(run / "samples.csv")
+    assert len(samples) == 1000
+    assert list(samples.columns) == ["job", "on", "height"]
+    assert set(samples["on"]) == {0, 1}
+    # Rows of the table: they are data of the same schema.
+    assert len(data.table(run / "samples.csv", schema).train) == 1000
+    done = command.call("--mode", "evaluate", "--output", run)
+    assert done.code == 0, done.errors
+    row = json.loads((run / "evaluation.json").read_text())["splits"]["test"]
+    jacobian = row["log_jacobian"]["mean"]
+    assert jacobian == pytest.approx(-np.log(schema["height"].deviation))
+    own = row["log_likelihood"]["lower"] + jacobian
+    assert f"In the table's own units, test: {own:.3f} nats" in done.screen
+
+
+def test_the_units_are_those_of_the_schema(tmp_path, frame, parsed):
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    schema = data.table(frame, {"job": data.Dropped()}).schema
+    schema.save(tmp_path / "schema.json")
+    config = tmp_path / "mine.gin"
+    config.write_text(
+        'include "base.gin"\nrun.data = @table()\nRBM.hidden = 3\n'
+        f"table.path = {str(tmp_path / 'mine.csv')!r}\n"
+        f"table.schema = {str(tmp_path / 'schema.json')!r}\n"
+    )
+    parsed(config)
+    assert configuration.takes_table(gin)
+    rbm = gin.get_configurable("RBM")()
+    assert rbm.visible == schema.units
+    # It is read once.
+    table = gin.get_configurable("table")
+    assert table() is table()
+    parsed(config, "RBM.visible = 5")
+    assert gin.get_configurable("RBM")().visible.width == 5
+    # The schema of a run that has begun wins.
+    whole = tmp_path / "whole.json"
+    data.table(frame).schema.save(whole)
+    parsed(config, schema=whole)
+    assert gin.get_configurable("RBM")().visible.width == 5
+    assert gin.query_parameter("table.schema") == str(whole)
+
+
+def test_the_reader_of_a_file(tmp_path, frame, parsed):
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "bits.csv").write_text("a,b\n0,1\n1,0\n")
+    config = folders.find("table.gin")
+    parsed(config, data=str(tmp_path / "bits.csv"))
+    assert not configuration.takes_table(gin)
+    assert gin.query_parameter("RBM.visible") == 2
+    parsed(config, data=str(tmp_path / "mine.csv"))
+    assert configuration.takes_table(gin)
+    assert gin.query_parameter("table.path") == str(tmp_path / "mine.csv")
+    assert gin.query_parameter("table.test_size") == 0.1
+    # A config that asks for it gets a table of bits, too.
+    parsed(config, "run.data = @table()", data=str(tmp_path / "bits.csv"))
+    assert configuration.takes_table(gin)
+    assert gin.query_parameter("table.path") == str(tmp_path / "bits.csv")
+    assert gin.get_configurable("RBM")().visible == units.Bernoulli(2)
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        ("0,1,1\n", 3),
+        ("x,y\n0,1\n", 2),
+        ("x,y\r\n0,1\r\n1,0", 2),
+        ("0.000e+00,1.000000e+00\n 1.0, 0.\n", 2),
+        ("x,y\n", None),
+        ("x,y\n0,2\n", None),
+        ("x,y\n0,10\n", None),
+        ("x,y\n0,a\n", None),
+        ("x,y\n0,\n", None),
+        ("x;y\n0;1\n", None),
+    ],
+)
+def test_which_text_is_one_of_bits(tmp_path, text, width):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    assert folders.table(str(path)) == (str(path), width)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.tsv", "a.tsv.gz", "a.parquet", "a.feather"]
+)
+def test_files_that_a_schema_describes(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    assert folders.table(str(tmp_path / name)) == (str(tmp_path / name), None)
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"junk")
+    line = command.refused(
+        "--data", tmp_path / "a.parquet", "--output", tmp_path / "run"
+    )
+    assert "must be a whole Parquet file" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_arguments_are_those_of_the_library():
+    own, theirs = (
+        dict(inspect.signature(function).parameters)
+        for function in (tables.table, data.table)
+    )
+    assert list(own)[1:] == list(theirs)[1:]
+    for name in list(own)[1:]:
+        assert own[name].default == theirs[name].default
