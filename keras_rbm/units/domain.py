@@ -173,6 +173,15 @@ class Domain:
         """Returns units from what `get_config` returned."""
         return cls(**config)
 
+    # As samplers do: TensorFlow would trace units by a weak reference, and
+    # compile anew for equal units of another model once the first is gone.
+    def __tf_flatten__(self):
+        return (self,), ()
+
+    @classmethod
+    def __tf_unflatten__(cls, metadata, components):
+        return metadata[0]
+
     def __eq__(self, other):
         return (
             type(self) is type(other)
