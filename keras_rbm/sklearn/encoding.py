@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_rbm import data, units
-from keras_rbm.data import Schema
+from keras_rbm.data import Schema, frames
 from keras_rbm.sklearn import rows
 from keras_rbm.units import Units
 
@@ -286,12 +286,10 @@ def _is_frame(X):
 
 
 def _holds_numbers(frame):
-    """Whether all columns of a data frame are numbers, or bits."""
-    return all(
-        (dtype.is_numeric() if hasattr(dtype, "is_numeric") else False)
-        or getattr(dtype, "kind", "O") in "fbui"
-        for dtype in frame.dtypes
-    )
+    """Whether all columns of a data frame are numbers, or booleans."""
+    nw = frames.library("narwhals")
+    types = nw.from_native(frame, eager_only=True).schema.values()
+    return all(kind.is_numeric() or kind == nw.Boolean for kind in types)
 
 
 def _not_as_described(visible_units):
