@@ -289,3 +289,22 @@ def test_defaults_are_measured_on_sets_of_a_folder(tmp_path, capsys):
     # Three fair coins; independent columns see six.
     assert float(independent) == pytest.approx(-6 * np.log(2), abs=0.05)
     assert float(lower) == pytest.approx(-3 * np.log(2), abs=0.2)
+
+
+def test_outliers_are_told_from_what_is_normal():
+    outliers = load("outliers")
+    names = [name for name, _ in outliers.problems(2)]
+    assert len(names) == len(set(names)) == 6
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=(90, 2)), 5 + rng.normal(size=(9, 2))])
+    normal = np.arange(99) < 90
+    train, test, is_normal = outliers.new(x, normal, 0)
+    assert (len(train), len(test), sum(~is_normal)) == (45, 54, 9)
+    train, test, is_normal = outliers.among(x, normal, 0)
+    assert len(train) == len(test) == 95
+    assert sum(~is_normal) == 5
+    detector = outliers.DETECTORS["IsolationForest"](0)
+    assert outliers.area(detector, train, test, is_normal) > 0.95
+    detector = outliers.DETECTORS["RBMOutlierDetector"](0)
+    detector.set_params(n_components=2, updates=100)
+    assert outliers.area(detector, train, test, is_normal) > 0.9

@@ -1,3 +1,7 @@
 """Estimators for scikit-learn."""
 
+from keras_rbm.sklearn.outlier_detector import (
+    RBMOutlierDetector as RBMOutlierDetector,
+)
+from keras_rbm.sklearn.sampler import RBMSampler as RBMSampler
 from keras_rbm.sklearn.transformer import RBMTransformer as RBMTransformer

@@ -14,11 +14,33 @@ Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
 _ROWS, _NUMBERS = 1000, 2**22
 
 
+class Encoded:
+    """Rows as states of visible units, which are made when they are taken.
+
+    It stands where an array or a CSR matrix of states does.
+
+    Args:
+        x: Array or CSR matrix of shape `(examples, features)`.
+        encode: Function of a dense array of some rows that returns their
+            states.
+        width: Number of columns of the states.
+    """
+
+    def __init__(self, x, encode, width):
+        self._x = x
+        self._encode = encode
+        self.shape = (x.shape[0], width)
+        self.dtype = x.dtype
+
+    def __getitem__(self, rows):
+        return self._encode(dense(self._x, rows))
+
+
 def dense(x, rows):
     """Returns some rows as a dense array.
 
     Args:
-        x: Array or CSR matrix of shape `(examples, features)`.
+        x: Array, CSR matrix or `Encoded` of shape `(examples, features)`.
         rows: Slice, or array of indices.
     """
     part = x[rows]

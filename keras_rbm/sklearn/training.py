@@ -30,28 +30,50 @@ def passes(model, x, batch_size, rng):
 
     Args:
         model: A compiled `RBM` whose optimizer is built.
-        x: Array or CSR matrix of shape `(examples, visible.width)`.
+        x: Array, CSR matrix or `rows.Encoded` of shape `(examples,
+            visible.width)`.
         batch_size: Number of examples in a batch; all of them, if fewer.
         rng: `numpy.random.RandomState`, which gives the order.
 
     Yields:
         Seconds that it took.
     """
-    examples, width = x.shape
-    batch_size = min(batch_size, examples)
-    updates, run = -(-examples // batch_size), _updates_of(model)
-    steps = min(max(1, _BLOCK // (batch_size * width)), _MOST)
-    # Less for few examples, but one shape for the folds of a cross-validation.
-    steps = min(steps, 2 ** (updates - 1).bit_length())
-    block = np.zeros((steps, batch_size, width), "float32")
-    fill = rows.batches(x, batch_size, rng)
+    updates = -(-x.shape[0] // min(batch_size, x.shape[0]))
+    advance = updater(model, x, batch_size, rng, updates)
     while True:
         begin = time.perf_counter()
+        advance(updates)
+        yield time.perf_counter() - begin
+
+
+def updater(model, x, batch_size, rng, most):
+    """Returns the function that makes the next updates of a model.
+
+    Args:
+        model: As for `passes`.
+        x: As for `passes`.
+        batch_size: As for `passes`.
+        rng: As for `passes`.
+        most: Number of updates that it is asked for at once, about.
+
+    Returns:
+        Function of the number of updates.
+    """
+    examples, width = x.shape
+    batch_size, run = min(batch_size, examples), _updates_of(model)
+    steps = min(max(1, _BLOCK // (batch_size * width)), _MOST)
+    # Less for few examples, but one shape for the folds of a cross-validation.
+    steps = min(steps, 2 ** (most - 1).bit_length())
+    block = np.zeros((steps, batch_size, width), "float32")
+    fill = rows.batches(x, batch_size, rng)
+
+    def advance(updates):
         for first in range(0, updates, steps):
             count = min(steps, updates - first)
             fill(block, count)
             run(model, block, count)
-        yield time.perf_counter() - begin
+
+    return advance
 
 
 def update(model, x):
@@ -59,7 +81,7 @@ def update(model, x):
 
     Args:
         model: A compiled `RBM` whose optimizer is built.
-        x: Array or CSR matrix of shape `(examples, visible.width)`.
+        x: As for `passes`.
     """
     v = rows.dense(x, slice(None)).astype("float32")
     # Those whose samples do not depend on the rows of the batch.
@@ -88,8 +110,8 @@ def _updates_of(model):
     compiled program: that of a cross-validation is compiled once.
     """
     config = {k: v for k, v in model.get_config().items() if k not in _FREE}
-    optimizer = model.optimizer.get_config() | {"learning_rate": 1.0}
-    optimizer.pop("name")
+    optimizer = keras.optimizers.serialize(model.optimizer)
+    optimizer["config"] |= {"learning_rate": 1.0, "name": "optimizer"}
     settings = [json.dumps(x, sort_keys=True) for x in (config, optimizer)]
     kept = np.prod(model.kernel.shape) <= _KEPT
     return (_updates if kept else _updates.__wrapped__)(*settings)
@@ -133,7 +155,7 @@ class _Updates:
 @functools.lru_cache(maxsize=8)
 def _updates(config, optimizer):
     template = RBM.from_config(json.loads(config))
-    template.compile(keras.optimizers.SGD(**json.loads(optimizer)))
+    template.compile(keras.optimizers.deserialize(json.loads(optimizer)))
     template.optimizer.build(template.trainable_variables)
     return _Updates(template)
 

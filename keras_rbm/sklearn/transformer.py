@@ -7,26 +7,22 @@ from typing import Any, Self
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from keras_rbm import checks, gibbs, likelihood, random, units
+from keras_rbm import checks, gibbs, likelihood, random
 from keras_rbm import machine as machine_lib
-from keras_rbm.chains import Chain, PersistentChain
+from keras_rbm.chains import Chain
 from keras_rbm.compiled import compiled
 from keras_rbm.models import RBM
 from keras_rbm.models.weights import check_finite, warn_of_dead_units
-from keras_rbm.sklearn import rows, training
+from keras_rbm.sklearn import encoding, rows, training
+from keras_rbm.sklearn import model as model_lib
 from keras_rbm.units import Units
-
-# How many parts of the data `RBM.adapt` looks at.
-_PARTS = 100
 
 
 def _parameter(name, key=None, transposed=False):
@@ -101,15 +97,23 @@ class RBMTransformer(
             ones.
         visible_units: Function of the number of features that returns
             `Units`, such as `keras_rbm.units.Gaussian`, which takes any
-            numbers. `None` for `Bernoulli`. With one, examples that the units
-            cannot stand for are refused.
-        hidden_units: The same of `n_components`.
+            numbers; examples that the units cannot stand for are refused.
+            `None` for `Bernoulli`; a data frame that holds anything but
+            numbers then goes by the schema that `keras_rbm.data.table`
+            infers. `"auto"` as for `RBMOutlierDetector`: any data frame goes
+            by a schema, and real columns of an array are standardized. A
+            `keras_rbm.data.Schema`, or a dict from names to columns, for a
+            data frame.
+        hidden_units: Function of `n_components` that returns `Units`; `None`
+            for `Bernoulli`.
 
     Attributes:
         components_: W, array of shape `(n_components, n_features)`.
         intercept_hidden_: Bias of the hidden units.
         intercept_visible_: Bias of the visible units.
         model_: The `RBM`, compiled, with its chains and its optimizer.
+        encoder_: The map of rows to states of the visible units:
+            `encoder_.encode(X)`.
         n_features_in_: Number of features.
         feature_names_in_: Their names, if they had some in `fit`.
 
@@ -130,7 +134,7 @@ class RBMTransformer(
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         centered: bool = False,
-        visible_units: Callable[[int], Units] | None = None,
+        visible_units: encoding.VisibleUnits = None,
         hidden_units: Callable[[int], Units] | None = None,
     ):
         self.n_components = n_components
@@ -154,7 +158,8 @@ class RBMTransformer(
         """Learns from `n_iter` iterations over the examples.
 
         Args:
-            X: Array or sparse matrix of shape `(examples, features)`.
+            X: Array, sparse matrix or data frame, of shape `(examples,
+                features)`.
             y: Not used.
 
         Returns:
@@ -164,7 +169,7 @@ class RBMTransformer(
             ValueError: If an argument is not as described, or training
                 diverged.
         """
-        X = self._validated(X, reset=True)
+        self.encoder_, X = encoding.fitted(self, X, self.visible_units)
         self._check_examples(X)
         self._start(X, X.shape[0])
         passes = training.passes(
@@ -195,7 +200,8 @@ class RBMTransformer(
         its own.
 
         Args:
-            X: Array or sparse matrix of shape `(examples, features)`.
+            X: Array, sparse matrix or data frame, of shape `(examples,
+                features)`.
             y: Not used.
 
         Returns:
@@ -205,7 +211,10 @@ class RBMTransformer(
             ValueError: As for `fit`.
         """
         first = not hasattr(self, "model_")
-        X = self._validated(X, reset=first)
+        if first:
+            self.encoder_, X = encoding.fitted(self, X, self.visible_units)
+        else:
+            X = encoding.encoded(self, X)
         self._check_examples(X)
         if first:
             self._start(X)
@@ -218,12 +227,13 @@ class RBMTransformer(
         """E[h | v], for binary units p(h = 1 | v).
 
         Args:
-            X: Array or sparse matrix of shape `(examples, features)`.
+            X: Array, sparse matrix or data frame, of shape `(examples,
+                features)`.
 
         Returns:
             Array of shape `(examples, n_components)`, of the dtype of `X`.
         """
-        X = self._validated(X)
+        X = encoding.encoded(self, X)
         machine = self._machine(X)
         h = np.empty((X.shape[0], self.model_.hidden.width), X.dtype)
         for first, v in rows.parts(X):
@@ -239,7 +249,8 @@ class RBMTransformer(
         between 0 and 1 are rounded.
 
         Args:
-            X: Array or sparse matrix of shape `(examples, features)`.
+            X: Array, sparse matrix or data frame, of shape `(examples,
+                features)`.
 
         Returns:
             Array of shape `(examples,)`, in nats.
@@ -247,7 +258,7 @@ class RBMTransformer(
         Raises:
             ValueError: If the visible units have no list of states.
         """
-        X = self._validated(X)
+        X = encoding.encoded(self, X)
         rng = check_random_state(self.random_state)
         return self._scores(X, rng.randint(2**31 - 1))
 
@@ -258,20 +269,22 @@ class RBMTransformer(
         `random_state` alone.
 
         Args:
-            v: Array or sparse matrix of shape `(examples, features)`.
+            v: Array, sparse matrix or data frame, of shape `(examples,
+                features)`.
 
         Returns:
-            Array of the shape of `v`, of states.
+            Rows of the shape of `v`: states, or what they stand for.
         """
-        v = self._validated(v)
+        v = encoding.encoded(self, v)
         seed = self.random_state_.randint(2**31 - 1)
         machine, stream = self._machine(v), random.stream(seed)
-        return np.concatenate(
+        states = np.concatenate(
             [
                 _sweep(machine, part, stream._replace(first_row=first))
                 for first, part in rows.parts(v)
             ]
         )
+        return self.encoder_.decode(states)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -279,20 +292,13 @@ class RBMTransformer(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _validated(self, X, reset=False):
-        if not reset:
-            check_is_fitted(self)
-        return validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            reset=reset,
-            dtype=(np.float64, np.float32),
-        )
-
     def _check_examples(self, X):
         """Refuses examples that the visible units cannot stand for."""
-        if self.visible_units is None:
+        if isinstance(self.encoder_, encoding.States):
+            if self.visible_units is not None:
+                for _, part in rows.parts(X):
+                    self.encoder_.units.check(part, "X")
+                return
             low, high = X.min(), X.max()
             if low < 0 or high > 1:
                 warnings.warn(
@@ -302,10 +308,6 @@ class RBMTransformer(
                     f"Received: X from {low:g} to {high:g}",
                     stacklevel=3,
                 )
-            return
-        visible = self._visible(X.shape[1])
-        for _, part in rows.parts(X):
-            visible.check(part, "X")
 
     def _start(self, X, most_chains=np.inf):
         """Gives the estimator a compiled model that has seen the data's mean.
@@ -317,9 +319,13 @@ class RBMTransformer(
         seed = self.random_state_.randint(2**31 - 1)
         self._check_arguments()
         rbm = RBM(
-            self._visible(X.shape[1]),
-            _units("hidden_units", self.hidden_units, self.n_components),
-            chain=_chain(self.chain, min(self.batch_size, most_chains)),
+            self.encoder_.units,
+            encoding.units_of(
+                "hidden_units", self.hidden_units, self.n_components
+            ),
+            chain=model_lib.chain_of(
+                self.chain, min(self.batch_size, most_chains)
+            ),
             centered=self.centered,
             kernel_initializer=keras.initializers.LecunNormal(seed),
             kernel_regularizer=keras.regularizers.L2(self.weight_decay / 2)
@@ -327,11 +333,12 @@ class RBMTransformer(
             else None,
             seed=seed,
         )
-        rbm.compile(
-            keras.optimizers.SGD(float(self.learning_rate), self.momentum)
+        model_lib.start(
+            rbm,
+            keras.optimizers.SGD(float(self.learning_rate), self.momentum),
+            X,
+            clipped=self.visible_units is None,
         )
-        rbm.optimizer.build(rbm.trainable_variables)
-        rbm.adapt(_dataset(X, clipped=self.visible_units is None))
         self.model_ = rbm
         self._n_features_out = rbm.hidden.width
 
@@ -353,16 +360,6 @@ class RBMTransformer(
                 raise ValueError(
                     f"`{name}` must be {what}. Received: {name}={value!r}"
                 )
-
-    def _visible(self, features):
-        visible = _units("visible_units", self.visible_units, features)
-        if visible.width != features:
-            raise ValueError(
-                "`visible_units` must give units of as many columns as there "
-                f"are features, {features}. Received: visible_units="
-                f"{self.visible_units!r}, of width {visible.width}"
-            )
-        return visible
 
     def _machine(self, X):
         """The machine in the dtype of the examples."""
@@ -392,42 +389,3 @@ class RBMTransformer(
 
 
 _sweep = compiled(gibbs.sweep)
-
-
-def _units(name, function, size):
-    if function is None:
-        return units.Bernoulli(size)
-    found = function(size) if callable(function) else None
-    if not isinstance(found, units.Units):
-        raise ValueError(
-            f"`{name}` must be a function of the number of units that returns "
-            f"Units, such as keras_rbm.units.Gaussian. Received: {name}="
-            f"{function!r}"
-        )
-    return found
-
-
-def _chain(chain, num_chains):
-    """A chain of the estimator's own; that of the user stays as it is."""
-    if chain is None:
-        return PersistentChain(num_chains, name="chain")
-    if not isinstance(chain, Chain):
-        raise ValueError(
-            "`chain` must be a Chain, such as PersistentChain(100), or None. "
-            f"Received: chain={chain!r}"
-        )
-    return type(chain).from_config(chain.get_config() | {"name": "chain"})
-
-
-def _dataset(x, clipped):
-    """The examples in so few batches that all of them are looked at."""
-    size = max(rows.in_part(x), -(-x.shape[0] // _PARTS))
-
-    def parts():
-        for _, part in rows.parts(x, size):
-            yield np.clip(part, 0, 1) if clipped else part
-
-    shape = (None, x.shape[1])
-    return tf.data.Dataset.from_generator(
-        parts, output_signature=tf.TensorSpec(shape, x.dtype.name)
-    )

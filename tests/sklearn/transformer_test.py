@@ -368,3 +368,26 @@ def test_features_that_have_died_are_warned_of():
     x = (np.random.default_rng(0).random((60, 400)) < 0.5).astype(float)
     with pytest.warns(UserWarning, match=r"RBMTransformer hardly vary.*lower"):
         RBMTransformer(4, learning_rate=1000.0, random_state=0, n_iter=2).fit(x)
+
+
+def test_a_data_frame_of_mixed_columns():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame(
+        {
+            "kind": rng.choice(["a", "b", "c"], 40),
+            "size": 100 + 10 * rng.normal(size=40),
+        }
+    )
+    estimator = RBMTransformer(**SMALL, learning_rate=0.01).fit(frame)
+    assert estimator.encoder_.units == units.Composite(
+        units.Softmax(1, 3), units.Gaussian(1)
+    )
+    assert estimator.transform(frame).shape == (40, HIDDEN)
+    drawn = estimator.gibbs(frame)
+    assert list(drawn.columns) == ["kind", "size"]
+    # Real columns of an array are standardized if that is asked for.
+    auto = clone(estimator).set_params(visible_units="auto")
+    h = auto.fit(frame[["size"]].to_numpy()).transform([[100.0], [120.0]])
+    assert auto.encoder_.units == units.Gaussian(1)
+    assert h.shape == (2, HIDDEN)

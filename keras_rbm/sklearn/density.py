@@ -1,0 +1,145 @@
+"""What the estimators of a density share: their arguments and their `fit`."""
+
+import abc
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from keras_rbm import checks
+from keras_rbm.chains import Chain
+from keras_rbm.models import RBM
+from keras_rbm.models.weights import check_finite
+from keras_rbm.optimizers import AutoSGD, learning_rate
+from keras_rbm.progress_bar import ProgressBar
+from keras_rbm.sklearn import encoding, rows, training
+from keras_rbm.sklearn import model as model_lib
+from keras_rbm.typing import Verbose
+from keras_rbm.units import Units
+
+# Examples that the learning rate is chosen by, and updates between two moves
+# of the progress bar, at most.
+_RATE_EXAMPLES, _UPDATES = 2000, 500
+# Persistent chains, where no chain is given.
+_CHAINS = 100
+
+
+class DensityEstimator(BaseEstimator, abc.ABC):
+    """An `RBM` of rows of any kind, which learns by `AutoSGD`.
+
+    Abstract: `RBMOutlierDetector` and `RBMSampler` document the arguments,
+    and have the methods `fit`.
+    """
+
+    def __init__(
+        self,
+        n_components: int = 64,
+        *,
+        updates: int = 5000,
+        batch_size: int = 32,
+        learning_rate: float | None = None,
+        visible_units: encoding.VisibleUnits = "auto",
+        hidden_units: Callable[[int], Units] | None = None,
+        chain: Chain | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: Verbose = 0,
+    ):
+        self.n_components = n_components
+        self.updates = updates
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.visible_units = visible_units
+        self.hidden_units = hidden_units
+        self.chain = chain
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @abc.abstractmethod
+    def fit(self, X: rows.Rows, y: Any = None) -> "DensityEstimator":
+        """Learns from rows.
+
+        Args:
+            X: Array, sparse matrix or data frame, of shape `(examples,
+                features)`.
+            y: Not used.
+        """
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _learn(self, X):
+        """Trains a new model, and returns the rows as states."""
+        x = self._start(X)
+        examples, width = x.shape
+        model = self.model_
+        model.optimizer.begin(0, self.updates, self._rate(x), examples, width)
+        advance = training.updater(
+            model, x, self.batch_size, self.random_state_, self.updates
+        )
+        bar = ProgressBar(
+            self.updates, f"{type(self).__name__} (updates)", self.verbose
+        )
+        for done in range(0, self.updates, _UPDATES):
+            count = min(_UPDATES, self.updates - done)
+            advance(count)
+            bar.add(count)
+        check_finite(model)
+        return x
+
+    def _learn_batch(self, X):
+        """Makes one update, and returns the rows as states."""
+        if hasattr(self, "model_"):
+            x = encoding.encoded(self, X)
+        else:
+            x = self._start(X)
+        # Nobody knows how many examples and updates there will be.
+        self.model_.optimizer.begin(0, 0, self._rate(x), 0, x.shape[1])
+        training.update(self.model_, x)
+        check_finite(self.model_)
+        return x
+
+    def _start(self, X):
+        """Gives the estimator a model that has seen the mean of the data."""
+        self._check_arguments()
+        self.encoder_, x = encoding.fitted(self, X, self.visible_units)
+        for _, part in rows.parts(x):
+            self.encoder_.units.check(part, "X")
+        self.random_state_ = check_random_state(self.random_state)
+        self.model_ = RBM(
+            self.encoder_.units,
+            encoding.units_of(
+                "hidden_units", self.hidden_units, self.n_components
+            ),
+            chain=model_lib.chain_of(self.chain, _CHAINS),
+            seed=self.random_state_.randint(2**31 - 1),
+        )
+        model_lib.start(self.model_, AutoSGD(self.learning_rate), x)
+        return x
+
+    def _check_arguments(self):
+        checks.positive_integer("n_components", self.n_components)
+        checks.positive_integer("batch_size", self.batch_size)
+        if self.learning_rate is not None:
+            checks.positive_number("learning_rate", self.learning_rate)
+        if (
+            isinstance(self.updates, bool)
+            or not isinstance(self.updates, numbers.Integral)
+            or self.updates < 0
+        ):
+            raise ValueError(
+                "`updates` must be an integer, 0 or more. Received: "
+                f"updates={self.updates!r}"
+            )
+
+    def _rate(self, x):
+        """The learning rate that the rows ask for, if none is given."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        some = rows.dense(x, slice(0, _RATE_EXAMPLES))
+        bounded = np.isinf(self.model_.hidden.least_curvature())
+        return learning_rate(some, bounded)

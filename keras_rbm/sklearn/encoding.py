@@ -1,0 +1,300 @@
+"""What stands between the rows of a user and the states of visible units.
+
+`fitted` chooses, by the rows and by the argument `visible_units`, how both are
+mapped to one another.
+"""
+
+import abc
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from keras_rbm import data, units
+from keras_rbm.data import Schema, frames
+from keras_rbm.sklearn import rows
+from keras_rbm.units import Units
+
+#: The argument `visible_units` of the estimators.
+VisibleUnits: TypeAlias = (
+    Callable[[int], Units] | Schema | Mapping[str, Any] | Literal["auto"] | None
+)
+
+
+def fitted(
+    estimator: Any, X: Any, visible_units: VisibleUnits
+) -> tuple["Encoder", Any]:
+    """Chooses how rows to learn from are mapped to states.
+
+    Args:
+        estimator: The estimator, which notes the number of the features and
+            their names.
+        X: Array, sparse matrix or data frame.
+        visible_units: The argument of that name.
+
+    Returns:
+        Tuple of an `Encoder` and of the rows as states, an array, a CSR
+        matrix or `rows.Encoded` of shape `(examples, encoder.units.width)`.
+
+    Raises:
+        ValueError: If the rows, or the argument, are not as described.
+    """
+    given = isinstance(visible_units, Schema | Mapping)
+    if isinstance(visible_units, str) and visible_units != "auto":
+        raise _not_as_described(visible_units)
+    if given and not _is_frame(X):
+        raise ValueError(
+            "`visible_units` can be a schema where `X` is a data frame. "
+            f"Received: visible_units={visible_units!r}, X of type "
+            f"{type(X).__name__}"
+        )
+    if _is_frame(X) and (
+        given
+        or visible_units == "auto"
+        or (visible_units is None and not _holds_numbers(X))
+    ):
+        validate_data(estimator, X, skip_check_array=True)
+        table = data.table(X, visible_units if given else None)
+        return Table(table.schema), table.train
+    x = _matrix(estimator, X, reset=True)
+    found = (
+        Columns(x)
+        if visible_units == "auto"
+        else States(units_of("visible_units", visible_units, x.shape[1]))
+    )
+    if isinstance(found, States) and found.units.width != x.shape[1]:
+        raise ValueError(
+            "`visible_units` must give units of as many columns as there "
+            f"are features, {x.shape[1]}. Received: visible_units="
+            f"{visible_units!r}, of width {found.units.width}"
+        )
+    return found, found.encode(x)
+
+
+def encoded(estimator: Any, X: Any) -> Any:
+    """Rows as states, by the `encoder_` of an estimator that was fitted.
+
+    Args:
+        estimator: The estimator.
+        X: Array, sparse matrix or data frame.
+
+    Returns:
+        The rows as states, as for `fitted`.
+
+    Raises:
+        ValueError: If the rows are not of the kind that was learned from.
+    """
+    check_is_fitted(estimator)
+    if isinstance(estimator.encoder_, Table) and _is_frame(X):
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        return estimator.encoder_.encode(X)
+    return estimator.encoder_.encode(_matrix(estimator, X, reset=False))
+
+
+class Encoder(abc.ABC):
+    """A map of rows to states of visible units, and back."""
+
+    #: `Units` of the states.
+    units: Units
+
+    @abc.abstractmethod
+    def encode(self, X: Any) -> Any:
+        """Rows as states of `units`.
+
+        Args:
+            X: Array or sparse matrix of shape `(examples, features)`; where
+                the encoder was fitted to a data frame, such a frame.
+
+        Returns:
+            The states, as an array, a CSR matrix or `rows.Encoded`, of shape
+            `(examples, units.width)`.
+        """
+
+    @abc.abstractmethod
+    def decode(self, states: np.ndarray) -> Any:
+        """States as rows of the kind that the encoder was fitted to.
+
+        Args:
+            states: Array of shape `(examples, units.width)`.
+        """
+
+
+class States(Encoder):
+    """Rows that are states already.
+
+    Args:
+        units: `Units` of the states.
+    """
+
+    def __init__(self, units: Units):
+        self.units = units
+
+    def encode(self, X: rows.Rows) -> Any:
+        return X
+
+    def decode(self, states: np.ndarray) -> np.ndarray:
+        return np.asarray(states)
+
+
+class Columns(Encoder):
+    """Bits as they are, and real columns standardized.
+
+    A column that holds 0 and 1 alone is one of `Bernoulli` units; any other
+    is (x - mean) / deviation, one of `Gaussian` units. A column that is
+    constant is left out, unless all columns hold 0 and 1 alone.
+
+    Args:
+        x: Array or CSR matrix of shape `(examples, features)`.
+
+    Raises:
+        ValueError: If all rows are alike.
+    """
+
+    def __init__(self, x: rows.Rows):
+        self._dtype = x.dtype
+        total, low, high, are_bits = 0.0, np.inf, -np.inf, True
+        for _, part in rows.parts(x):
+            total = total + part.sum(axis=0, dtype="float64")
+            low = np.minimum(low, part.min(axis=0))
+            high = np.maximum(high, part.max(axis=0))
+            are_bits = are_bits & ((part == 0) | (part == 1)).all(axis=0)
+        varies = low < high
+        if not varies.any():
+            raise ValueError(
+                "`X` must have rows that differ, for there is nothing to learn "
+                f"from others. Received: X with n_samples = {x.shape[0]}, of "
+                f"{x.shape[1]} columns that are constant"
+            )
+        mean, squares = total / x.shape[0], 0.0
+        for _, part in rows.parts(x):
+            squares = squares + np.square(part - mean).sum(axis=0)
+        bits = are_bits if are_bits.all() else are_bits & varies
+        self._bits = np.flatnonzero(bits)
+        self._real = np.flatnonzero(varies & ~bits)
+        self._mean = mean
+        self._deviation = np.sqrt(squares / x.shape[0])
+        parts = [
+            kind(len(columns))
+            for kind, columns in (
+                (units.Bernoulli, self._bits),
+                (units.Gaussian, self._real),
+            )
+            if len(columns)
+        ]
+        self.units = parts[0] if len(parts) == 1 else units.Composite(*parts)
+
+    def encode(self, X: rows.Rows) -> rows.Encoded:
+        return rows.Encoded(X, self._encoded, self.units.width)
+
+    def decode(self, states: np.ndarray) -> np.ndarray:
+        real = self._real
+        found = np.tile(self._mean, (len(states), 1))
+        found[:, self._bits] = states[:, : len(self._bits)]
+        found[:, real] += self._deviation[real] * states[:, len(self._bits) :]
+        return found.astype(self._dtype)
+
+    def _encoded(self, part):
+        bits = part[:, self._bits]
+        inside = np.clip(bits, 0, 1)
+        if np.any(inside != bits):
+            column = self._bits[(inside != bits).any(axis=0)][0]
+            warnings.warn(
+                "`X` should hold values from 0 to 1 in the columns that held "
+                "0 and 1 alone when the estimator was fitted; others count as "
+                f"the nearer of the two. Received: X[:, {column}] from "
+                f"{part[:, column].min():g} to {part[:, column].max():g}",
+                stacklevel=2,
+            )
+        real = part[:, self._real] - self._mean[self._real]
+        real = real / self._deviation[self._real]
+        return np.concatenate([inside, real], axis=1).astype(part.dtype)
+
+
+class Table(Encoder):
+    """Rows of a data frame, by a schema.
+
+    Args:
+        schema: A `keras_rbm.data.Schema`.
+    """
+
+    def __init__(self, schema: Schema):
+        self.schema = schema
+        self.units = schema.units
+
+    def encode(self, X: Any) -> np.ndarray:
+        if not _is_frame(X):
+            # Numbers without names, in the order of the columns.
+            x = X.toarray() if sparse.issparse(X) else X
+            X = self._named(x)
+        return self.schema.encode(X)
+
+    def decode(self, states: np.ndarray) -> Any:
+        return self.schema.decode(states)
+
+    def _named(self, x):
+        names = list(self.schema.columns)
+        if self.schema.library == "pandas":
+            import pandas
+
+            return pandas.DataFrame(x, columns=names)
+        return np.rec.fromarrays(x.T, names=names)
+
+
+def units_of(
+    name: str, function: Callable[[int], Units] | None, size: int
+) -> Units:
+    """The units that an argument asks for.
+
+    Args:
+        name: The argument's name, for the error.
+        function: A function of the number of units, or `None` for
+            `Bernoulli`.
+        size: Number of units.
+
+    Raises:
+        ValueError: If it is no such function.
+    """
+    if function is None:
+        return units.Bernoulli(size)
+    found = function(size) if callable(function) else None
+    if not isinstance(found, Units):
+        raise ValueError(
+            f"`{name}` must be a function of the number of units that returns "
+            f"Units, such as keras_rbm.units.Gaussian. Received: {name}="
+            f"{function!r}"
+        )
+    return found
+
+
+def _matrix(estimator, X, reset):
+    """Rows as an array or a CSR matrix of finite floating numbers."""
+    return validate_data(
+        estimator,
+        X,
+        accept_sparse="csr",
+        reset=reset,
+        dtype=(np.float64, np.float32),
+    )
+
+
+def _is_frame(X):
+    """Whether rows are a data frame, of pandas or of Polars."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def _holds_numbers(frame):
+    """Whether all columns of a data frame are numbers, or booleans."""
+    nw = frames.library("narwhals")
+    types = nw.from_native(frame, eager_only=True).schema.values()
+    return all(kind.is_numeric() or kind == nw.Boolean for kind in types)
+
+
+def _not_as_described(visible_units):
+    return ValueError(
+        '`visible_units` must be "auto", a schema, a function of the number '
+        "of features that returns Units, such as keras_rbm.units.Gaussian, or "
+        f"None. Received: visible_units={visible_units!r}"
+    )

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from keras_rbm import units
+from keras_rbm.sklearn import encoding, rows
+
+# A bit, real columns of size 100, and a constant.
+X = np.array(
+    [[1.0, 100.0, 7.0, -3.0], [0.0, 130.0, 7.0, 1.0], [1.0, 160.0, 7.0, 2.0]]
+)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_columns_are_bits_or_standardized(kind, dtype):
+    x = kind(X.astype(dtype))
+    encoder = encoding.Columns(x)
+    assert encoder.units == units.Composite(
+        units.Bernoulli(1), units.Gaussian(2)
+    )
+    encoded = encoder.encode(x)
+    assert encoded.shape == (3, 3)
+    states = rows.dense(encoded, slice(None))
+    assert states.dtype == dtype
+    np.testing.assert_array_equal(states[:, 0], X[:, 0])
+    # Sums of three numbers of size 1.
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(states[:, 1:].mean(axis=0), 0, atol=3 * eps)
+    np.testing.assert_allclose(states[:, 1:].std(axis=0), 1, atol=3 * eps)
+    found = encoder.decode(states)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, X, rtol=3 * eps, atol=9 * eps)
+
+
+def test_moments_do_not_depend_on_the_parts(monkeypatch):
+    x = 1e6 + np.random.default_rng(0).normal(size=(500, 2))
+    whole = encoding.Columns(x)
+    monkeypatch.setattr(rows, "_ROWS", 7)
+    parts = encoding.Columns(x)
+    for encoder in (whole, parts):
+        states = rows.dense(encoder.encode(x), slice(None))
+        # Means of size 1e6 in float64.
+        np.testing.assert_allclose(states.std(axis=0), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_of_numbers_is_an_array_unless_it_is_asked_for(library):
+    library = pytest.importorskip(library)
+    estimator = BaseEstimator()
+    numbers = library.DataFrame({"a": [True, False], "b": [0.5, 0.25]})
+    mixed = library.DataFrame({"a": ["x", "y", "x"], "b": [0.5, 0.25, 1.5]})
+    found, x = encoding.fitted(estimator, numbers, None)
+    assert found.units == units.Bernoulli(2)
+    np.testing.assert_array_equal(x, [[1, 0.5], [0, 0.25]])
+    for visible_units in (None, "auto"):
+        found, x = encoding.fitted(estimator, mixed, visible_units)
+        assert isinstance(found, encoding.Table)
+        assert x.shape == (3, 2)
+        assert list(found.decode(x)["a"]) == ["x", "y", "x"]
+    with pytest.raises(ValueError, match="could not convert"):
+        encoding.fitted(estimator, mixed, units.Bernoulli)
+
+
+def test_columns_without_names_are_in_the_order_of_the_schema():
+    pandas = pytest.importorskip("pandas")
+    numbers = np.random.default_rng(0).normal(size=(20, 2))
+    frame = pandas.DataFrame(numbers)  # Named 0 and 1.
+    found, x = encoding.fitted(BaseEstimator(), frame, "auto")
+    for same in (numbers, sparse.csr_array(numbers)):
+        np.testing.assert_array_equal(found.encode(same), x)
