@@ -54,6 +54,7 @@ class Use(enum.Enum):
     LOG_PARTITION_START = "seed", 2**33 + 8
     LOG_PARTITION_SWEEPS = "seed", 2**33 + 9
     LOG_PARTITION_BRACKET = "seed", 2**33 + 10
+    LOG_PARTITION_PATTERNS = "seed", 2**33 + 11
     LAYER_BATCHES = "seed", 2**33 + 16
     LAYER_ARRAYS = "seed", 2**33 + 17
     TOP_LAYER = "seed", 2**33 + 100
@@ -73,6 +74,7 @@ class Use(enum.Enum):
     FORWARD = "bracket", 0
     REVERSE = "bracket", 1
     HALF = "bracket", 2
+    VISITED = "bracket", 3
 
 
 class Stream(NamedTuple):

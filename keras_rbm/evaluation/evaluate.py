@@ -66,9 +66,12 @@ def evaluate(
     - `log_partition`: `method` (`"exact"` or `"ais"`), `lower`, `upper`,
       `standard_error`, `trusted`, `warnings`, `summary` (the same in words),
       and for AIS `forward`, `reverse`, `half_betas` (`forward` with half the
-      betas), each with `log_z`, `standard_error`, `effective_sample_size`,
-      `chains` (of `reverse`, the samples that they start from), and
-      `free_energy_gap` with `value` and `standard_error`;
+      betas) and `from_data` (`reverse` from examples), each with `log_z`,
+      `standard_error`, `effective_sample_size` and `chains` (of `reverse`,
+      the samples that they start from), and `visited`, a lower bound on log Z;
+    - `fit`, with AIS: how the examples and samples of the model differ.
+      `free_energy_gap` with `value` and `standard_error`, `free_energy` and
+      `projection` with `distance` and `p_value`, and `warnings`;
     - `notes`: sentences on what is missing, and what numbers mean;
     - `seconds`: how long it took.
 
@@ -142,6 +145,7 @@ def evaluate(
             for split, x in splits.items()
         },
         "log_partition": _log_partition(log_partition),
+        "fit": _fit(log_partition),
         "notes": [note] if note else _notes(model),
     }
     results["seconds"] = time.perf_counter() - begin
@@ -268,6 +272,7 @@ def _log_partition(log_partition):
             ("forward", log_partition.forward),
             ("reverse", log_partition.reverse),
             ("half_betas", log_partition.half),
+            ("from_data", log_partition.from_data),
         ):
             found[name] = {
                 "log_z": estimate.log_z,
@@ -275,9 +280,27 @@ def _log_partition(log_partition):
                 "effective_sample_size": estimate.effective_sample_size,
                 "chains": len(estimate.log_weights),
             }
-        value, error = log_partition.free_energy_gap
-        found["free_energy_gap"] = {"value": value, "standard_error": error}
+        found["visited"] = log_partition.visited
     return found
+
+
+def _fit(log_partition):
+    """A `likelihood.Fit` as a dict, or `None`."""
+    fit = getattr(log_partition, "fit", None)
+    if fit is None:
+        return None
+    value, error = fit.free_energy_gap
+    return {
+        "free_energy_gap": {"value": value, "standard_error": error},
+        **{
+            name: dict(zip(("distance", "p_value"), distance, strict=True))
+            for name, distance in (
+                ("free_energy", fit.free_energy),
+                ("projection", fit.projection),
+            )
+        },
+        "warnings": list(fit.warnings),
+    }
 
 
 def _attributes(bounds):

@@ -7,6 +7,7 @@ from keras_rbm.likelihood.bennett import BennettEstimate as BennettEstimate
 from keras_rbm.likelihood.bennett import bennett as bennett
 from keras_rbm.likelihood.bracket import Bracket as Bracket
 from keras_rbm.likelihood.bracket import bracket as bracket
+from keras_rbm.likelihood.bracket import spaced as spaced
 from keras_rbm.likelihood.classes import class_inputs as class_inputs
 from keras_rbm.likelihood.classes import feature_inputs as feature_inputs
 from keras_rbm.likelihood.classes import (
@@ -16,6 +17,8 @@ from keras_rbm.likelihood.estimate import Estimate as Estimate
 from keras_rbm.likelihood.exact import Exact as Exact
 from keras_rbm.likelihood.exact import can_be_exact as can_be_exact
 from keras_rbm.likelihood.exact import exact as exact
+from keras_rbm.likelihood.fit import Fit as Fit
+from keras_rbm.likelihood.fit import compare as compare
 from keras_rbm.likelihood.pseudo import has_density as has_density
 from keras_rbm.likelihood.pseudo import (
     pseudo_likelihood_is_defined as pseudo_likelihood_is_defined,
@@ -29,3 +32,4 @@ from keras_rbm.likelihood.pseudo import (
 from keras_rbm.likelihood.pseudo import (
     stochastic_pseudo_log_likelihood as stochastic_pseudo_log_likelihood,
 )
+from keras_rbm.likelihood.visited import visited_states as visited_states

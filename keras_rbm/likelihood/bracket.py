@@ -1,60 +1,82 @@
 """Log Z from both sides, and whether to believe it."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_rbm import checks, random
-from keras_rbm import machine as machine_lib
 from keras_rbm.likelihood.ais import ais, reverse_ais
-from keras_rbm.likelihood.estimate import Estimate
+from keras_rbm.likelihood.estimate import Estimate, estimate
+from keras_rbm.likelihood.fit import Fit, compare
+from keras_rbm.likelihood.visited import visited_states
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Verbose
 
 #: Below this effective sample size a few chains carry all the weight.
 MIN_EFFECTIVE_SAMPLE_SIZE = 50
+#: The same of the reverse, half of whose chains start from data.
+MIN_REVERSE_EFFECTIVE_SAMPLE_SIZE = 25
 #: The largest distance of both estimates, in nats.
 MAX_GAP = 1.0
-#: The largest change when the betas are doubled, in nats.
+#: The largest change when the betas are doubled, in nats, beyond two standard
+#: errors of it.
 MAX_CHANGE = 0.2
-#: The largest distance of the mean free energies of the data and of the
-#: particles that annealing ends with, in nats, beyond twice its standard error:
-#: with 100 particles of an MNIST machine that error alone is 2 nats.
-MAX_FREE_ENERGY_GAP = 4.0
+#: Without data, the last two are multiplied by this: nothing else would show a
+#: mode that no chain has met.
+STRICTER = 0.5
+# Examples whose states count as visited.
+_VISITED = 1000
 
 
 class Bracket(NamedTuple):
     """Log Z between annealed importance sampling and its reverse.
 
-    On average the first is below log Z and the second above it. That holds
-    for honest samples at the start of the reverse: a mode that both miss is
-    not seen, which the other checks may notice.
+    On average `forward` is below log Z and `reverse` above it. That holds
+    for honest samples at the start of the reverse. Chains that miss a mode
+    miss it in both directions, so that two further values look for modes:
+
+    - `from_data`, a reverse that starts from data. Where the data are in modes
+      S of probability P(S), it is on average not below log Z + log P(S): a
+      mode that holds data and that no chain has found puts `from_data` above
+      the others.
+    - `visited`, the sum of exp(-F) over all distinct states that any chain or
+      example has visited. No sampling error can put `visited` above log Z.
+
+    Whether an estimate is right is one question; whether the model fits the
+    data is another, which `fit` answers.
 
     Attributes:
         forward: `Estimate` by `ais`.
         reverse: `Estimate` by `reverse_ais`.
         half: `Estimate` by `ais` with half the betas.
-        free_energy_gap: Mean F of the data less that of the particles that
-            `forward` ended with, and its standard error, in nats; `None`
-            where there are no data.
+        from_data: `Estimate` by `reverse_ais` from data that sweeps have
+            moved, or `None` without data.
+        visited: log Z of the visited states alone, or `None` where neither
+            side has a list of states.
+        fit: `Fit` of the model to the data, or `None` without data.
     """
 
     forward: Estimate
     reverse: Estimate
     half: Estimate
-    free_energy_gap: tuple[float, float] | None = None
+    from_data: Estimate | None = None
+    visited: float | None = None
+    fit: Fit | None = None
 
     @property
     def lower(self) -> float:
-        """The smaller estimate of log Z, the optimistic one."""
-        return float(np.minimum(self.forward.log_z, self.reverse.log_z))
+        """The smallest value of log Z that stands, the optimistic one."""
+        lowest = np.minimum(self.forward.log_z, self.reverse.log_z)
+        return float(np.maximum(lowest, self._visited))
 
     @property
     def upper(self) -> float:
-        """The larger estimate of log Z, the pessimistic one."""
-        return float(np.maximum(self.forward.log_z, self.reverse.log_z))
+        """The largest value of log Z, the pessimistic one."""
+        values = [e.log_z for e in self._estimates().values()]
+        return float(np.max([*values, self._visited]))
 
     @property
     def gap(self) -> float:
@@ -63,49 +85,62 @@ class Bracket(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """The larger standard error of the two, in nats."""
+        """The larger standard error of AIS and reverse AIS, in nats."""
         return max(self.forward.standard_error, self.reverse.standard_error)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Reasons not to trust the bracket, as a tuple of sentences."""
         reasons = []
-        for name, estimate in (
-            ("AIS", self.forward),
-            ("reverse AIS", self.reverse),
+        forward, reverse = self.forward, self.reverse
+        strict = STRICTER if self.from_data is None else 1.0
+        for name, found, least in (
+            ("AIS", forward, MIN_EFFECTIVE_SAMPLE_SIZE),
+            ("reverse AIS", reverse, MIN_REVERSE_EFFECTIVE_SAMPLE_SIZE),
         ):
-            size = estimate.effective_sample_size
-            if not size >= MIN_EFFECTIVE_SAMPLE_SIZE:
+            size = found.effective_sample_size
+            if not size >= least:
                 reasons.append(
                     f"the effective sample size of {name} is {size:.1f} of "
-                    f"{len(estimate.log_weights)}, below "
-                    f"{MIN_EFFECTIVE_SAMPLE_SIZE}: take more chains or betas"
+                    f"{len(found.log_weights)}, below {least}: take more "
+                    "chains or betas"
                 )
-        if not self.gap <= MAX_GAP:
+        gap = abs(forward.log_z - reverse.log_z)
+        if not gap <= strict * MAX_GAP:
             reasons.append(
-                f"AIS and reverse AIS are {self.gap:.2f} nats apart, more "
-                f"than {MAX_GAP:g}: take more betas"
+                f"AIS and reverse AIS are {gap:.2f} nats apart, more "
+                f"than {strict * MAX_GAP:g}: take more betas"
             )
-        inverted = self.forward.log_z - self.reverse.log_z
-        errors = (e.standard_error for e in (self.forward, self.reverse))
+        inverted = forward.log_z - reverse.log_z
+        errors = (e.standard_error for e in (forward, reverse))
         if inverted > 3 * math.hypot(*errors):
             reasons.append(
                 f"reverse AIS is {inverted:.2f} nats below AIS: its samples "
                 "miss a part of the model; take more sweeps"
             )
-        change = self.forward.log_z - self.half.log_z
-        if not abs(change) <= MAX_CHANGE:
+        change = forward.log_z - self.half.log_z
+        errors = (e.standard_error for e in (forward, self.half))
+        if not abs(change) - 2 * math.hypot(*errors) <= strict * MAX_CHANGE:
             reasons.append(
                 f"doubling the betas changed AIS by {change:+.2f} nats, more "
-                f"than {MAX_CHANGE:g}: take more betas"
+                f"than {strict * MAX_CHANGE:g}: take more betas"
             )
-        gap, error = self.free_energy_gap or (0.0, 0.0)
-        if not abs(gap) <= MAX_FREE_ENERGY_GAP + 2 * error:
+        highest = max(forward.log_z, reverse.log_z)
+        if self.from_data is not None:
+            above = self.from_data.log_z - highest
+            if not above <= MAX_GAP:
+                reasons.append(
+                    f"reverse AIS from the data is {above:.2f} nats above AIS "
+                    f"and its reverse, more than {MAX_GAP:g}: the data are in "
+                    "modes that the chains have not found; take more betas"
+                )
+        above = self._visited - highest
+        # In float64, up to the errors of the estimates.
+        if above > 3 * self.standard_error:
             reasons.append(
-                f"the mean free energy of the data is {gap:+.2f} +- "
-                f"{error:.2f} nats from that of the final particles, more "
-                f"than {MAX_FREE_ENERGY_GAP:g}: the annealed chains are not "
-                "where the data are"
+                f"the states that were visited alone have a log Z that is "
+                f"{above:.2f} nats above AIS and its reverse, which have "
+                "missed a mode: take more betas"
             )
         return tuple(reasons)
 
@@ -115,21 +150,34 @@ class Bracket(NamedTuple):
         return not self.warnings
 
     def __str__(self):
-        def told(estimate):
-            return (
-                f"{estimate.log_z:.3f} +- {estimate.standard_error:.3f} "
-                f"(effective sample size "
-                f"{estimate.effective_sample_size:.0f} of "
-                f"{len(estimate.log_weights)})"
+        lines = [f"log Z from {self.lower:.3f} to {self.upper:.3f} nats"]
+        for name, found in self._estimates().items():
+            lines.append(
+                f"  {name:<22} {found.log_z:.3f} +- "
+                f"{found.standard_error:.3f} (effective sample size "
+                f"{found.effective_sample_size:.0f} of "
+                f"{len(found.log_weights)})"
             )
-
-        lines = [
-            f"log Z from {self.lower:.3f} to {self.upper:.3f} nats",
-            f"  AIS          {told(self.forward)}",
-            f"  reverse AIS  {told(self.reverse)}",
-            *(f"  not to be trusted: {reason}" for reason in self.warnings),
-        ]
+        lines += [f"  not to be trusted: {each}" for each in self.warnings]
+        if self.from_data is None:
+            lines.append(
+                "  no data were given: a mode that no chain has met would not "
+                "show"
+            )
+        # Particles that miss a mode say nothing of the model.
+        if self.fit is not None and self.trusted:
+            lines += [f"  {each}" for each in self.fit.warnings]
         return "\n".join(lines)
+
+    @property
+    def _visited(self):
+        return -np.inf if self.visited is None else self.visited
+
+    def _estimates(self):
+        found = {"AIS": self.forward, "reverse AIS": self.reverse}
+        if self.from_data is not None:
+            found["reverse AIS from data"] = self.from_data
+        return found
 
 
 def bracket(
@@ -141,6 +189,8 @@ def bracket(
     num_betas: int = 10_000,
     num_chains: int = 100,
     verbose: Verbose = "auto",
+    v_moved: Array | None = None,
+    visited: Sequence[Array] = (),
 ) -> Bracket:
     """`ais` and `reverse_ais`, and `ais` again with half the betas.
 
@@ -148,14 +198,20 @@ def bracket(
         machine: A `Machine`.
         base: A `Machine` without coupling, as `machine.decouple` returns.
         v_model: Independent samples of the machine, where the reverse
-            starts, of shape `(samples, visible.width)`. From each start as
-            many chains as it takes for `num_chains`.
+            starts, of shape `(samples, visible.width)`. From these and from
+            the data as many chains each as it takes for `num_chains`.
         stream: A `keras_rbm.random.Stream`.
-        v: Data of shape `(examples, visible.width)`, whose mean free energy
-            is held against that of the particles, or `None`.
+        v: Data of shape `(examples, visible.width)`, which `fit` compares the
+            particles with, or `None`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains of `ais`.
         verbose: As for `ais`.
+        v_moved: Data from which another reverse starts, of shape `(starts,
+            visible.width)`: held-out examples that some sweeps have moved.
+            `None` for `v` as they are, of which evenly spaced ones are taken,
+            as many as there are samples of the machine.
+        visited: Further arrays of rows as those of `v`, whose states count
+            as visited too.
 
     Returns:
         A `Bracket`.
@@ -164,44 +220,64 @@ def bracket(
         ValueError: If a number is not a positive integer.
     """
     num_betas = checks.positive_integer("num_betas", num_betas)
-    half = ais(
-        machine,
-        base,
-        random.fold_in(stream, Use.HALF),
-        (num_betas + 1) // 2,
-        num_chains,
-        verbose,
+    half, forward = (
+        ais(
+            machine,
+            base,
+            random.fold_in(stream, use),
+            betas,
+            num_chains,
+            verbose,
+        )
+        for use, betas in (
+            (Use.HALF, (num_betas + 1) // 2),
+            (Use.FORWARD, num_betas),
+        )
     )
-    forward = ais(
+
+    starts, fit = [v_model], None
+    rows = [forward.particles, v_model, *visited]
+    if v is not None:
+        if v_moved is None:
+            v_moved = spaced(v, len(v_model))
+        fit = compare(machine, v, forward.particles)
+        starts.append(v_moved)
+        rows += [v_moved, spaced(v, _VISITED)]
+    starts = np.concatenate([np.asarray(x) for x in starts])
+    both = reverse_ais(
         machine,
         base,
-        random.fold_in(stream, Use.FORWARD),
-        num_betas,
-        num_chains,
-        verbose,
-    )
-    reverse = reverse_ais(
-        machine,
-        base,
-        v_model,
+        starts,
         random.fold_in(stream, Use.REVERSE),
         num_betas,
-        -(-num_chains // max(len(v_model), 1)),
+        -(-num_chains // max(len(starts), 1)),
         verbose,
     )
-    if v is None:
-        return Bracket(forward, reverse, half)
-    return Bracket(
-        forward, reverse, half, _free_energy_gap(machine, v, forward.particles)
+    from_model = _part(base, both, slice(None, len(v_model)))
+    from_data = None
+    if v is not None:
+        from_data = _part(base, both, slice(len(v_model), None))
+    bound = visited_states(
+        machine,
+        np.concatenate([np.asarray(x) for x in rows]),
+        random.fold_in(stream, Use.VISITED),
     )
+    return Bracket(forward, from_model, half, from_data, bound, fit)
 
 
-def _free_energy_gap(machine, v, particles):
-    """Difference of the mean free energies, and its standard error."""
-    energies = [
-        np.asarray(machine_lib.free_energy(machine, x), "float64")
-        for x in (v, particles)
-    ]
-    errors = [e.std() / np.sqrt(max(len(e) - 1, 1)) for e in energies]
-    means = [e.mean() for e in energies]
-    return float(means[0] - means[1]), float(np.hypot(*errors))
+def _part(base, both, rows):
+    """The estimate of some of the starts of `reverse_ais`."""
+    repeats = len(both.particles) // len(both.log_weights)
+    particles = both.particles.reshape(-1, repeats, both.particles.shape[1])
+    particles = particles[rows].reshape(-1, both.particles.shape[1])
+    return estimate(base, both.log_weights[rows], particles, reverse=True)
+
+
+def spaced(v: Array, count: int) -> Array:
+    """Up to `count` rows of an array, evenly spaced.
+
+    Args:
+        v: Array of shape `(rows, width)`.
+        count: A positive integer.
+    """
+    return v[:: -(-len(v) // count)]

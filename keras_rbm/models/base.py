@@ -924,7 +924,7 @@ class MachineModel(Trainer):
         with devices.scope(self.distribute_strategy):
             return log_likelihood_lib.bracket(
                 machine,
-                self._base(machine),
+                self._base(machine) if self._has_moments() else None,
                 self.machine_particles,
                 rows,
                 num_betas,
@@ -1111,19 +1111,24 @@ class MachineModel(Trainer):
             mean = self.layout.base_mean(mean, self.offsets.visible.value)
         return machine_lib.decouple(machine, mean, self.data_variance.value)
 
+    def _has_moments(self):
+        """Whether moments of data have taken the place of what is built."""
+        mean, variance = self.data_mean.numpy(), self.data_variance.numpy()
+        return not (np.all(mean == 0.5) and np.all(variance == 1.0))
+
     def _baseline(self):
         """Independent units with the moments of the examples.
 
         `None` where no data have been seen: the moments are then as they are
         built.
         """
+        if not self._has_moments():
+            return None
         width = self.example_units.width
         mean, variance = (
             moment.numpy()[:width]
             for moment in (self.data_mean, self.data_variance)
         )
-        if np.all(mean == 0.5) and np.all(variance == 1.0):
-            return None
         return log_likelihood_lib.Baseline(self.example_units, mean, variance)
 
     def _machine_to_sample(self, inverse_temperature=1.0):

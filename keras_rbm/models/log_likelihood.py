@@ -401,12 +401,19 @@ def bracket(
 ):
     """`likelihood.bracket`, with samples that the reverse starts from.
 
+    Half of the chains of the reverse start from data. Without data as many
+    rows are swept from patterns, visible states under hidden states that are
+    far from each other: their states count as visited.
+
     Args:
         machine: A `Machine`.
-        base: A `Machine` without coupling.
-        start: Tensor of shape `(particles, visible.width)`, cut to the number
-            of chains, from which `num_sweeps` sweeps lead to the samples that
-            the reverse starts from; `None` for draws from the base.
+        base: A `Machine` without coupling, with the moments of data; `None`
+            where there are none: its moments are then those of a short run of
+            the machine from these patterns.
+        start: Tensor of shape `(particles, visible.width)`, taken as often as
+            it takes for half of the chains, from which `num_sweeps` sweeps
+            lead to the samples that the reverse starts from; `None` for draws
+            from the base.
         v: Rows of the data, array of shape `(rows, visible.width)`, or
             `None`.
         num_betas: Number of steps of the annealing.
@@ -427,30 +434,74 @@ def bracket(
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     checks.in_memory("num_chains", (num_chains, machine.visible.width))
     stream = random.stream(seed)
-    if v is not None:
-        v = ops.cast(v, machine_lib.dtype(machine))
+    dtype = machine_lib.dtype(machine)
+    count = max(num_chains // 2, 1)
+    patterns = _from_patterns(
+        machine, count, random.fold_in(stream, Use.LOG_PARTITION_PATTERNS)
+    )
+    if v is None:
+        others = patterns
+    else:
+        v = ops.cast(v, dtype)
+        others = likelihood.spaced(v, count)
+    sweeps = random.fold_in(stream, Use.LOG_PARTITION_SWEEPS)
+    if base is None:
+        mean, variance = (
+            ops.mean(others, axis=0),
+            ops.var(others, axis=0),
+        )
+        base = machine_lib.decouple(machine, mean, variance)
+    number = max(num_chains - len(others), 1)
     if start is None:
         start = gibbs.sample_without_inputs(
-            base, num_chains, random.fold_in(stream, Use.LOG_PARTITION_START)
+            base, number, random.fold_in(stream, Use.LOG_PARTITION_START)
         )
-    start = ops.cast(start[:num_chains], machine_lib.dtype(machine))
-    sweeps = random.fold_in(stream, Use.LOG_PARTITION_SWEEPS)
+    rows = np.arange(number) % len(start)
+    start = ops.take(ops.cast(start, dtype), rows, axis=0)
+    start = ops.concatenate([start, others])
 
     def run(first, count):
         state = sampler.init(machine, start[first : first + count], base)
         own = sweeps._replace(first_row=first)
         return _run(sampler, machine, state, own, tf.constant(num_sweeps))
 
+    found = devices.by_rows(run, len(start))
+    samples, moved = found[:number], found[number:]
     return likelihood.bracket(
         machine,
         base,
-        devices.by_rows(run, len(start)),
+        samples,
         random.fold_in(stream, Use.LOG_PARTITION_BRACKET),
         v,
         num_betas,
         num_chains,
         verbose,
+        v_moved=None if v is None else moved,
+        visited=[patterns, moved],
     )
+
+
+def _from_patterns(machine, count, stream):
+    """Visible states under hidden states that are far from each other.
+
+    Half of the hidden states are draws from units without inputs and bias,
+    of which all states of bounded units are about as likely; the others are
+    those in which one unit alone is on, where units have bounds.
+    """
+    hidden = machine.hidden
+    bias = ops.zeros_like(machine.hidden_params["bias"])
+    h = hidden.sample(
+        ops.zeros((count, hidden.width), machine_lib.dtype(machine)),
+        {**machine.hidden_params, "bias": bias},
+        random.fold_in(stream, Use.HIDDEN),
+    )
+    low, high = (np.broadcast_to(x, hidden.width) for x in hidden.support)
+    if np.isfinite([low, high]).all():
+        alone = np.where(np.eye(hidden.width, dtype=bool), high, low)
+        alone = likelihood.spaced(alone, max(count // 2, 1))
+        alone = hidden.nearest(ops.cast(alone, h.dtype))
+        h = ops.concatenate([alone, h])[:count]
+    return gibbs.sample_visible(machine, h, stream)
 
 
 def by_batch(function, machine, v, units=None, watch=None):

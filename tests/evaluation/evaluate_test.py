@@ -114,16 +114,22 @@ def test_annealing_is_done_once_and_reported_in_full(tmp_path, monkeypatch):
         ("forward", bracket.forward),
         ("reverse", bracket.reverse),
         ("half_betas", bracket.half),
+        ("from_data", bracket.from_data),
     ):
         assert found[name] == {
             "log_z": estimate.log_z,
             "standard_error": estimate.standard_error,
             "effective_sample_size": estimate.effective_sample_size,
-            # Chains of the reverse count by the particles they start from.
-            "chains": 6 if name == "reverse" else 30,
+            "chains": len(estimate.log_weights),
         }
-    gap = found["free_energy_gap"]
-    assert (gap["value"], gap["standard_error"]) == bracket.free_energy_gap
+    assert found["visited"] == bracket.visited
+    fit = results["fit"]
+    gap = fit["free_energy_gap"]
+    assert (gap["value"], gap["standard_error"]) == bracket.fit.free_energy_gap
+    for name in ("free_energy", "projection"):
+        pair = fit[name]["distance"], fit[name]["p_value"]
+        assert pair == getattr(bracket.fit, name)
+    assert fit["warnings"] == list(bracket.fit.warnings)
     for name, row in results["splits"].items():
         ours = model.log_likelihood(
             getattr(data(), name), log_partition=bracket

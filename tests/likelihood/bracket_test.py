@@ -2,11 +2,10 @@ import importlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_rbm import machine as machine_lib
 from keras_rbm import random
-from keras_rbm.likelihood import Bracket, Estimate, bracket
+from keras_rbm.likelihood import Bracket, Estimate, Fit, bracket
 from tests.machines import exact_draws, machine
 from tests.oracle import Oracle
 
@@ -22,13 +21,21 @@ def estimate(log_z=10.0, size=60.0, error=0.1):
 
 
 def brackets(
-    forward=10.0, reverse=10.1, half=9.95, sizes=(60.0, 60.0), gap=None
+    forward=10.0,
+    reverse=10.1,
+    half=9.95,
+    sizes=(60.0, 60.0),
+    from_data=10.05,
+    visited=9.0,
+    fit=None,
 ):
     return Bracket(
         estimate(forward, sizes[0]),
         estimate(reverse, sizes[1], error=0.3),
         estimate(half),
-        gap,
+        None if from_data is None else estimate(from_data),
+        visited,
+        fit,
     )
 
 
@@ -40,16 +47,32 @@ def test_it_lies_between_both_estimates(forward, reverse):
     assert result.standard_error == 0.3
 
 
+def test_data_and_visited_states_move_its_ends():
+    assert brackets(from_data=10.7).upper == 10.7
+    # Data whose modes are improbable say nothing of the lower end.
+    assert brackets(from_data=3.0).lower == 10.0
+    assert brackets(visited=10.06).lower == 10.06
+    result = brackets(visited=11.0)
+    assert (result.lower, result.upper) == (11.0, 11.0)
+    assert brackets(visited=None, from_data=None)[3:5] == (None, None)
+    assert brackets(visited=None).lower == 10.0
+
+
 GOOD = [
     brackets(),
-    brackets(sizes=(50.0, 50.0)),
+    brackets(sizes=(50.0, 25.0)),
     brackets(reverse=11.0),
     brackets(reverse=9.1),
-    brackets(forward=0.0, half=0.2, reverse=0.0),
-    brackets(forward=0.0, half=-0.2, reverse=0.0),
-    brackets(gap=(4.0, 0.0)),
-    brackets(gap=(-4.0, 0.0)),
-    brackets(gap=(6.0, 1.0)),
+    # Twice the error of a change is hypot(0.2, 0.2).
+    brackets(forward=0.0, half=0.48, reverse=0.0, from_data=0.0, visited=None),
+    brackets(forward=0.0, half=-0.48, reverse=0.0, from_data=0.0, visited=None),
+    brackets(from_data=11.1),
+    brackets(from_data=-50.0),
+    brackets(visited=10.9),
+    brackets(visited=None),
+    # Without data the limits are half as wide.
+    brackets(reverse=10.5, from_data=None),
+    brackets(half=9.62, from_data=None),
     # What has few chains of its own is not judged: half the betas.
     brackets()._replace(half=estimate(9.95, size=3.0)),
 ]
@@ -64,16 +87,20 @@ def test_nothing_to_warn_of(result):
 
 BAD = [
     (brackets(sizes=(49.9, 60.0)), "sample size of AIS is 49.9 of 100"),
-    (brackets(sizes=(60.0, 1.0)), "sample size of reverse AIS is 1.0 of 100"),
+    (brackets(sizes=(60.0, 24.9)), "size of reverse AIS is 24.9 of 100"),
     (brackets(reverse=11.01), "AIS and reverse AIS are 1.01 nats apart"),
     (brackets(reverse=9.03), "reverse AIS is 0.97 nats below AIS: its samples"),
-    (brackets(half=9.79), r"doubling the betas changed AIS by \+0.21 nats"),
-    (brackets(half=10.21), "doubling the betas changed AIS by -0.21 nats"),
-    (brackets(gap=(4.01, 0.0)), r"the data is \+4.01 \+- 0.00 nats from"),
-    (brackets(gap=(-4.01, 0.0)), r"the data is -4.01 \+- 0.00 nats from"),
-    (brackets(gap=(6.1, 1.0)), r"the data is \+6.10 \+- 1.00 nats from"),
+    (brackets(half=9.51), r"doubling the betas changed AIS by \+0.49 nats"),
+    (brackets(half=10.49), "doubling the betas changed AIS by -0.49 nats"),
+    (brackets(from_data=11.11), "from the data is 1.01 nats above AIS"),
+    (brackets(from_data=np.nan), "from the data is nan nats above AIS"),
+    (brackets(visited=11.01), "alone have a log Z that is 0.91 nats above AIS"),
+    (
+        brackets(reverse=10.51, from_data=None),
+        "are 0.51 nats apart, more than 0.5",
+    ),
+    (brackets(half=9.61, from_data=None), r"by \+0.39 nats, more than 0.1"),
     (brackets(sizes=(np.nan, 60.0)), "sample size of AIS is nan of 100"),
-    (brackets(gap=(np.nan, 1.0)), "mean free energy of the data is"),
     (brackets(half=np.nan), "doubling the betas"),
     (brackets(reverse=np.nan), "AIS and reverse AIS are nan nats apart"),
 ]
@@ -89,9 +116,9 @@ def test_each_reason_is_given_alone(result, words):
 
 
 def test_several_reasons():
-    result = brackets(10.0, 13.0, 8.0, (3.0, 2.0), (20.0, 1.0))
-    assert len(result.warnings) == 5
-    assert str(result).count("not to be trusted") == 5
+    result = brackets(10.0, 13.0, 8.0, (3.0, 2.0), 20.0, 30.0)
+    assert len(result.warnings) == 6
+    assert str(result).count("not to be trusted") == 6
 
 
 def test_what_is_not_a_number_is_not_hidden():
@@ -100,12 +127,26 @@ def test_what_is_not_a_number_is_not_hidden():
         assert not result.trusted
 
 
-def test_it_prints_both_ends_and_their_uncertainty():
+def test_it_prints_all_values_and_their_uncertainty():
     assert str(brackets()) == (
         "log Z from 10.000 to 10.100 nats\n"
-        "  AIS          10.000 +- 0.100 (effective sample size 60 of 100)\n"
-        "  reverse AIS  10.100 +- 0.300 (effective sample size 60 of 100)"
+        "  AIS                    10.000 +- 0.100 (effective sample size 60 of "
+        "100)\n"
+        "  reverse AIS            10.100 +- 0.300 (effective sample size 60 of "
+        "100)\n"
+        "  reverse AIS from data  10.050 +- 0.100 (effective sample size 60 of "
+        "100)"
     )
+    assert "no data were given" in str(brackets(from_data=None))
+
+
+def test_whether_the_model_fits_is_another_question():
+    fit = Fit((20.0, 1.0), (0.9, 0.0), (0.1, 1.0))
+    result = brackets(fit=fit)
+    assert result.trusted
+    assert fit.warnings[0] in str(result)
+    # Particles that miss a mode are none of the model.
+    assert fit.warnings[0] not in str(brackets(reverse=20.0, fit=fit))
 
 
 @pytest.fixture(scope="module")
@@ -119,25 +160,16 @@ def test_it_brackets_the_exact_value(v_model):
         MACHINE, BASE, v_model, STREAM, v_model, num_betas=100, num_chains=400
     )
     assert result.trusted
-    for estimate_ in result[:3]:
+    for estimate_ in result[:4]:
         error = 4 * estimate_.standard_error
         assert abs(estimate_.log_z - ORACLE.log_z) < error
-    energies = (
-        ORACLE.free_energy(v_model),
-        ORACLE.free_energy(result.forward.particles),
-    )
-    gap, error = result.free_energy_gap
-    assert gap == pytest.approx(
-        energies[0].mean() - energies[1].mean(), abs=1e-5
-    )
-    assert error == pytest.approx(
-        np.hypot(*(e.std(ddof=1) / np.sqrt(400) for e in energies)), rel=1e-5
-    )
+    # Most of the 32 visible and of the 16 hidden states were visited.
+    assert ORACLE.log_z - 0.1 < result.visited <= ORACLE.log_z + 1e-6
     # Particles that weigh alike are in the law of the machine, as the data.
-    assert abs(gap) < 4 * error
-    # The three are different draws.
-    logs = [e.log_weights for e in result[:3]]
-    assert len(np.unique(np.concatenate(logs))) == 1200
+    assert result.fit.warnings == ()
+    # The four are different draws.
+    logs = [e.log_weights for e in result[:4]]
+    assert len(np.unique(np.concatenate(logs))) == 1600
 
 
 def test_what_is_asked_of_the_estimates(monkeypatch, v_model):
@@ -150,7 +182,8 @@ def test_what_is_asked_of_the_estimates(monkeypatch, v_model):
     def reverse_ais(machine, base, v, stream, num_betas, repeats, verbose):
         asked.append((num_betas, len(v), verbose, stream.key.numpy()))
         assert repeats == 1  # There are more samples than chains.
-        return estimate()
+        zeros = np.zeros((len(v), 5))
+        return Estimate(10.0, 0.1, 60.0, np.zeros(len(v)), zeros)
 
     monkeypatch.setattr(module, "ais", ais)
     monkeypatch.setattr(module, "reverse_ais", reverse_ais)
@@ -159,22 +192,14 @@ def test_what_is_asked_of_the_estimates(monkeypatch, v_model):
         result = bracket(
             MACHINE, BASE, v_model, STREAM, None, num_betas, 7, verbose=0
         )
-        assert result.free_energy_gap is None
+        assert result.from_data is None
+        assert result.fit is None
         assert [a[:3] for a in asked] == [
             (half, 7, 0),
             (num_betas, 7, 0),
             (num_betas, 400, 0),
         ]
         assert len({tuple(a[3]) for a in asked}) == 3
-
-
-def test_one_example_has_no_error_of_its_own(v_model):
-    gap, error = module._free_energy_gap(
-        MACHINE, tf.constant(v_model[:1]), v_model
-    )
-    energies = ORACLE.free_energy(v_model)
-    assert gap == pytest.approx(energies[0] - energies.mean(), abs=1e-5)
-    assert error == pytest.approx(energies.std(ddof=1) / np.sqrt(400), rel=1e-5)
 
 
 @pytest.mark.parametrize("value", [0, -3, 2.5, "3", None])

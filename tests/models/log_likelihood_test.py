@@ -105,7 +105,11 @@ def test_by_ais_it_is_bracketed(model, by_ais):
     assert by_ais.trusted == bracket.trusted
     energies = ORACLE.free_energy(data())
     gap = energies.mean() - ORACLE.free_energy(bracket.forward.particles).mean()
-    assert bracket.free_energy_gap[0] == pytest.approx(gap, abs=10 * ERROR)
+    assert bracket.fit.free_energy_gap[0] == pytest.approx(gap, abs=10 * ERROR)
+    for estimate in (bracket.reverse, bracket.from_data):
+        error = 4 * estimate.standard_error
+        assert abs(estimate.log_z - ORACLE.log_z) < error
+    assert ORACLE.log_z - 0.5 < bracket.visited < ORACLE.log_z + ERROR
 
 
 def test_a_seed_gives_the_same_again(model, by_ais):
@@ -189,7 +193,7 @@ def test_more_examples_than_a_batch_has(monkeypatch, model):
 def test_ais_looks_at_the_first_examples(monkeypatch, model, size):
     seen = []
 
-    def bracket(machine, base, v_model, stream, v, *arguments):
+    def bracket(machine, base, v_model, stream, v, *arguments, **rows):
         seen.append(v.numpy())
         return brackets(3.0, 3.5)
 
@@ -217,20 +221,23 @@ def test_the_reverse_starts_from_the_persistent_chains(monkeypatch, count):
     monkeypatch.setattr(
         module.likelihood,
         "bracket",
-        lambda machine, base, v_model, *_: v_model,
+        lambda machine, base, v_model, *_, **rows: (v_model, rows["v_moved"]),
     )
-    v_model = model.log_partition(**AIS, seed=0)
-    particles = model.fantasy_particles.numpy()
-    expected = particles[:60]  # Not repeated: they are the starts there are.
-    np.testing.assert_array_equal(starts[0], expected)
+    v_model, v_moved = model.log_partition(**AIS, v=data(70), seed=0)
+    # As often as it takes: sweeps make other samples of the same start.
+    expected = np.resize(model.fantasy_particles, (60 - 24, 5))
+    np.testing.assert_array_equal(starts[0][:36], expected)
     np.testing.assert_array_equal(v_model, expected)
+    # Behind them stand examples, evenly spaced: half of the chains at most.
+    np.testing.assert_array_equal(starts[0][36:], data(70)[::3])
+    np.testing.assert_array_equal(v_moved, data(70)[::3])
 
 
 def test_the_reverse_starts_from_samples_of_the_machine(monkeypatch, model):
     monkeypatch.setattr(
         module.likelihood,
         "bracket",
-        lambda machine, base, v_model, *_: v_model,
+        lambda machine, base, v_model, *_, **rows: v_model,
     )
     v_model = model.log_partition(
         method="ais", num_chains=20_000, num_sweeps=50, seed=0
@@ -307,7 +314,7 @@ def test_auto_takes_ais_where_there_are_too_many_states(monkeypatch):
     with pytest.raises(ValueError, match=r'use AIS \(method="ais"\)'):
         model.log_partition("exact")
     monkeypatch.setattr(
-        module.likelihood, "bracket", lambda *_: brackets(3.0, 3.5)
+        module.likelihood, "bracket", lambda *_, **__: brackets(3.0, 3.5)
     )
     monkeypatch.setattr(module, "_run", lambda machine, v, *_: v)
     assert isinstance(model.log_partition(), Bracket)
@@ -511,3 +518,88 @@ def test_the_baseline_is_saved_with_the_model(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     expected = model.log_likelihood(BITS).baseline
     assert loaded.log_likelihood(BITS).baseline == expected
+
+
+def put_in_by_hand(visible, hidden, kernel, b, c):
+    """A machine that has never seen data."""
+    model = RBM(visible, hidden, seed=0)
+    model.kernel.assign(kernel)
+    model.visible_params["bias"].assign(b)
+    model.hidden_params["bias"].assign(c)
+    return model
+
+
+def test_without_data_modes_are_looked_for_by_the_hidden_units():
+    """A flat state of e^-15 of the mass, and ten clusters that hide from it."""
+    rng = np.random.default_rng(0)
+    odds = np.zeros((10, 200))
+    odds[0] = np.where(rng.random(200) < 0.5, 2.09, -2.09)
+    for row in odds[1:]:
+        on = rng.permutation(200) < 100
+        row[on] = np.where(rng.random(100) < 0.5, 6.2, -6.2)
+    c = 15 + np.log(0.1) - (np.logaddexp(0, odds) - np.log(2)).sum(axis=1)
+    model = put_in_by_hand(200, 10, odds.T, np.zeros(200), c)
+    exact = model.log_partition("exact").log_z
+    found = model.log_partition("ais", num_betas=200, seed=0)
+    # Annealing alone finds 138.6 of 153.6 nats.
+    assert found.forward.log_z < exact - 10
+    assert found.lower == pytest.approx(exact, abs=0.1)
+    assert found.upper > exact - 0.1
+    assert not found.trusted
+    assert "no data were given" in str(found)
+
+
+def test_without_data_the_base_is_that_of_the_machine():
+    """Spins with a mean of 0, where 0.5 stands in what is built."""
+    kernel = np.full((10, 1), 0.8)
+    bias = np.full(10, 0.03)
+    gaussian = Gaussian(1, precision=1.0)
+    model = put_in_by_hand(Spin(10), gaussian, kernel, bias, [0.0])
+    exact = model.log_partition("exact").log_z
+    found = model.log_partition("ais", num_betas=200, seed=0)
+    for estimate in (found.forward, found.reverse):
+        error = 4 * estimate.standard_error
+        assert abs(estimate.log_z - exact) < error
+    assert found.visited <= exact + ERROR
+
+
+def test_a_mode_that_the_chains_miss_shows_by_the_data():
+    """A mixture of a broad component and nineteen sharp ones."""
+    rng = np.random.default_rng(0)
+    columns, components = 200, 20
+    p = np.full((components, columns), 0.5)
+    p[0] = rng.choice([0.11, 0.89], columns)
+    for row in p[1:]:
+        sharp = rng.permutation(columns) < columns // 2
+        row[sharp] = rng.choice([0.002, 0.998], sharp.sum())
+    weight = np.r_[0.1, np.full(components - 1, 0.9 / (components - 1))]
+    k = rng.choice(components, 400, p=weight)
+    x = (rng.random((400, columns)) < p[k]).astype("float32")
+    model = RBM(columns, Softmax(1, components), seed=0)
+    model.adapt(x)
+    logits = np.log(p / (1 - p))
+    b = logits.mean(axis=0)
+    c = np.log(weight) - np.logaddexp(0, logits).sum(axis=1)
+    model.kernel.assign((logits - b).T)
+    model.visible_params["bias"].assign(b)
+    model.hidden_params["bias"].assign(c - c.mean())
+    exact = model.log_partition("exact").log_z
+    found = model.log_partition("ais", x, num_betas=500, seed=0)
+    assert found.forward.log_z < exact - 2
+    assert not found.trusted
+    assert found.lower == pytest.approx(exact, abs=1e-3)
+    assert found.upper > exact - 0.1
+
+
+def test_a_model_that_does_not_fit_has_a_log_z_all_the_same():
+    rng = np.random.default_rng(0)
+    model = RBM(30, 10, seed=0)
+    kernel = rng.normal(size=(30, 10)) * 0.3
+    model = put_in_by_hand(30, 10, kernel, np.full(30, -1.0), np.zeros(10))
+    exact = model.log_partition("exact").log_z
+    v = np.repeat(np.arange(30)[None] < 20, 100, axis=0).astype("float32")
+    found = model.log_partition("ais", v, num_betas=500, seed=0)
+    assert found.trusted
+    assert "the model does not fit the data" in str(found)
+    assert abs(found.lower - exact) < 0.1
+    assert abs(found.upper - exact) < 0.1

@@ -1,0 +1,105 @@
+"""Whether a model fits its data: laws of both, side by side."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
+from keras_rbm.typing import Array
+
+#: The largest distance of the mean free energies of the data and of the
+#: particles, in nats, beyond twice its standard error.
+MAX_FREE_ENERGY_GAP = 4.0
+#: The smallest probability of a distance as large as the one of two laws, if
+#: they were the same: of free energies, and of projections.
+MIN_P_VALUE = 1e-4
+# Principal axes that are looked at, and examples that give them.
+_AXES, _EXAMPLES = 2, 2000
+
+
+class Fit(NamedTuple):
+    """How data and particles of a model differ.
+
+    This says something of the model, and nothing of an estimate of log Z.
+
+    Attributes:
+        free_energy_gap: Mean F of the data less that of the particles, and
+            its standard error, in nats.
+        free_energy: Kolmogorov-Smirnov distance of the laws of F, from 0 to
+            1, and its p-value.
+        projection: The same of the projections on the first two principal
+            axes of the data: the larger distance, and the smaller p-value
+            times their number.
+    """
+
+    free_energy_gap: tuple[float, float]
+    free_energy: tuple[float, float]
+    projection: tuple[float, float]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Signs that the model does not fit, as a tuple of sentences."""
+        reasons = []
+        gap, error = self.free_energy_gap
+        if not abs(gap) <= MAX_FREE_ENERGY_GAP + 2 * error:
+            reasons.append(
+                "the model does not fit the data: their mean free energy is "
+                f"{gap:+.2f} +- {error:.2f} nats from that of its samples"
+            )
+        elif not self.free_energy[1] >= MIN_P_VALUE:
+            reasons.append(
+                "the model does not fit the data: the laws of their free "
+                "energies and of those of its samples are "
+                f"{self.free_energy[0]:.2f} apart (Kolmogorov-Smirnov)"
+            )
+        if not self.projection[1] >= MIN_P_VALUE:
+            reasons.append(
+                "the model does not fit the data: on their principal axes "
+                f"data and samples are {self.projection[0]:.2f} apart "
+                "(Kolmogorov-Smirnov); their shares of the modes differ"
+            )
+        return tuple(reasons)
+
+
+def compare(machine: Machine, v: Array, particles: Array) -> Fit:
+    """Data beside particles: laws of free energies and of projections.
+
+    Args:
+        machine: A `Machine`.
+        v: Data of shape `(examples, visible.width)`.
+        particles: Samples of the machine, of shape `(samples,
+            visible.width)`.
+
+    Returns:
+        A `Fit`.
+    """
+    energies = [
+        np.asarray(machine_lib.free_energy(machine, x), "float64")
+        for x in (v, particles)
+    ]
+    errors = [e.std() / np.sqrt(max(len(e) - 1, 1)) for e in energies]
+    gap = float(energies[0].mean() - energies[1].mean())
+    data, samples = (np.asarray(x, "float64") for x in (v, particles))
+    mean = data.mean(axis=0)
+    few = data[:: -(-len(data) // _EXAMPLES)] - mean
+    axes = np.linalg.svd(few, full_matrices=False)[2][:_AXES]
+    distances = [
+        _distance((data - mean) @ axis, (samples - mean) @ axis)
+        for axis in axes
+    ]
+    largest = max(distance for distance, _ in distances)
+    least = min(p for _, p in distances)
+    return Fit(
+        (gap, float(np.hypot(*errors))),
+        _distance(*energies),
+        (largest, min(1.0, len(distances) * least)),
+    )
+
+
+def _distance(x, y):
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return float("nan"), float("nan")
+    found = stats.ks_2samp(x, y, method="asymp")
+    return float(found.statistic), float(found.pvalue)

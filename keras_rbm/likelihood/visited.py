@@ -1,0 +1,48 @@
+"""A lower bound on log Z: the sum over states that were visited."""
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import gibbs
+from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream
+from keras_rbm.typing import Array
+
+
+def visited_states(machine: Machine, v: Array, stream: Stream) -> float | None:
+    """Log sum_x exp(-F(x)) over distinct states x, never above log Z.
+
+    Once over the states of v, once over states of h that are drawn for them;
+    the larger sum counts. Where few states of one side carry most of the
+    probability, as in a mixture, the bound is close to log Z. In float64.
+
+    Args:
+        machine: A `Machine`.
+        v: Array of shape `(rows, visible.width)`.
+        stream: A `keras_rbm.random.Stream`, for the draws of h.
+
+    Returns:
+        The bound, in nats; `None` where neither side has a list of states.
+    """
+    sides = []
+    machine = machine_lib.cast(machine, "float64")
+    v = ops.convert_to_tensor(v, "float64")
+    if machine.visible.num_joint_states is not None:
+        sides.append((machine, machine.visible.nearest(v)))
+    if machine.hidden.num_joint_states is not None:
+        means = machine_lib.hidden_mean(machine, v)
+        h = ops.concatenate(
+            [
+                gibbs.sample_hidden(machine, v, stream),
+                machine.hidden.nearest(means),
+            ]
+        )
+        sides.append((machine_lib.flip(machine), h))
+    return max((_log_sum(*side) for side in sides), default=None)
+
+
+def _log_sum(machine, x):
+    distinct = np.unique(ops.convert_to_numpy(x), axis=0)
+    log_p = -machine_lib.free_energy(machine, ops.convert_to_tensor(distinct))
+    return float(ops.logsumexp(log_p))
