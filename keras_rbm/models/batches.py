@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from keras_rbm import devices, random
 from keras_rbm.random import Use
+from keras_rbm.rows import Rows
 
 # The most updates in one compiled call. More would save no time, and would hold
 # up callbacks.
@@ -139,7 +140,7 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
     """Batches of arrays, or blocks of them.
 
     Args:
-        arrays: Array of shape `(examples, ...)`, or a tuple of such.
+        arrays: Array of shape `(examples, ...)`, `Rows`, or a tuple of such.
         passes: The `Passes`.
         epochs: The first epoch, and the one to stop before.
         steps: Number of batches in a block, or `None` for batches alone.
@@ -158,7 +159,7 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
 
     def take(rows, shape):
         def one(x):
-            x = tf.gather(x, tf.reshape(rows, [-1]))
+            x = _gather(x, tf.reshape(rows, [-1]))
             return _floating(tf.reshape(x, [*shape, *x.shape[1:]]))
 
         return tf.nest.map_structure(one, arrays)
@@ -245,7 +246,17 @@ def of_endless(dataset, steps):
 
 
 def _tensor(x):
-    return tf.constant(np.asarray(x))
+    return x if isinstance(x, Rows) else tf.constant(np.asarray(x))
+
+
+def _gather(x, rows):
+    """These rows of a tensor, or of what is dense by parts alone."""
+    if not isinstance(x, Rows):
+        return tf.gather(x, rows)
+    small = x.dtype.kind == "f" and x.dtype.itemsize <= 4
+    kind = x.dtype.name if small else "float32"
+    found = tf.numpy_function(lambda rows: x.floats(rows, kind), [rows], kind)
+    return tf.ensure_shape(found, [*rows.shape, x.shape[1]])
 
 
 def _floating(x):

@@ -7,43 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from keras_rbm.rows import dense, in_part, parts
+
+__all__ = ["Rows", "batches", "checksums", "dense", "in_part", "parts"]
+
 #: What scikit-learn calls X.
 Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
-
-# Rows that are looked at together, and the numbers in them, at most.
-_ROWS, _NUMBERS = 1000, 2**22
-
-
-def dense(x, rows):
-    """Returns some rows as a dense array.
-
-    Args:
-        x: Array or CSR matrix of shape `(examples, features)`.
-        rows: Slice, or array of indices.
-    """
-    part = x[rows]
-    return part.toarray() if sparse.issparse(part) else np.asarray(part)
-
-
-def in_part(x):
-    """How many rows a part has: so many that it takes some 32 MiB."""
-    return max(1, min(_ROWS, _NUMBERS // max(x.shape[1], 1)))
-
-
-def parts(x, rows=None):
-    """All rows in order, as dense arrays of bounded size.
-
-    Args:
-        x: As for `dense`.
-        rows: Number of rows in each part but the last; `None` for as many as
-            take some 32 MiB.
-
-    Yields:
-        Tuples of the number of the first row, and a part.
-    """
-    rows = rows or in_part(x)
-    for first in range(0, x.shape[0], rows):
-        yield first, dense(x, slice(first, first + rows))
 
 
 def batches(x, batch_size, rng):

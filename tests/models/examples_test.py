@@ -59,7 +59,7 @@ def test_the_first_batch_of_a_data_set_is_looked_at(value):
             examples.check(dataset(*columns), UNITS, "x")
 
 
-@pytest.mark.parametrize("shape", [(48, 4), (48, 6), (48,), (48, 5, 1), (0, 5)])
+@pytest.mark.parametrize("shape", [(48, 4), (48, 6), (48,), (48, 5, 2), (0, 5)])
 def test_wrong_shapes(shape):
     with pytest.raises(ValueError, match=r"Received: x\.shape="):
         examples.check(np.zeros(shape), UNITS, "x")
