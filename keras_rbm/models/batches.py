@@ -159,7 +159,7 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
 
     def take(rows, shape):
         def one(x):
-            x = _gather(x, tf.reshape(rows, [-1]))
+            x = gather(x, tf.reshape(rows, [-1]))
             return _floating(tf.reshape(x, [*shape, *x.shape[1:]]))
 
         return tf.nest.map_structure(one, arrays)
@@ -249,8 +249,17 @@ def _tensor(x):
     return x if isinstance(x, Rows) else tf.constant(np.asarray(x))
 
 
-def _gather(x, rows):
-    """These rows of a tensor, or of what is dense by parts alone."""
+def gather(x, rows):
+    """These rows of a tensor, or of `Rows`, within a `tf.data.Dataset`.
+
+    Args:
+        x: Tensor, or `Rows`.
+        rows: Integer tensor of shape `(count,)`.
+
+    Returns:
+        Tensor of shape `(count, ...)`; of `Rows`, float32, or float16 where
+        they are such.
+    """
     if not isinstance(x, Rows):
         return tf.gather(x, rows)
     small = x.dtype.kind == "f" and x.dtype.itemsize <= 4
