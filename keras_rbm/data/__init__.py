@@ -7,6 +7,7 @@ from keras_rbm.data.checks import to_float
 from keras_rbm.data.counts import counts
 from keras_rbm.data.dataset import Data, check_data, some, split
 from keras_rbm.data.digits import digits
+from keras_rbm.data.images import images
 from keras_rbm.data.labels import with_labels
 from keras_rbm.data.mnist import mnist
 from keras_rbm.data.picture import Picture
@@ -24,6 +25,7 @@ __all__ = [
     "check_data",
     "counts",
     "digits",
+    "images",
     "in_order",
     "mnist",
     "one_hot",

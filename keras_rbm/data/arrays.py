@@ -147,18 +147,13 @@ def arrays(
     """
     path = check_path(path, "path")
     splits, kind = _load(path, key)
-    splits = {
-        split_name: rows_lib.of(split_name, _without_last(x))
-        for split_name, x in splits.items()
-    }
+    splits = {k: _without_last(x) for k, x in splits.items()}
     shapes = {k: x.shape[1:] for k, x in splits.items() if x.ndim == 3}
     if shapes:
         image_shape = _image_shape(shapes, splits, image_shape)
         width = image_shape[0] * image_shape[1]
-        splits = {
-            k: rows_lib.of(k, x.reshape(len(x), width))
-            for k, x in splits.items()
-        }
+        splits = {k: x.reshape(len(x), width) for k, x in splits.items()}
+    splits = {k: rows_lib.of(k, x) for k, x in splits.items()}
     if kind == "categorical" and categories is None:
         categories = 1 + max(int(bounds(x)[1]) for x in splits.values())
     if categories is not None:
@@ -334,10 +329,14 @@ def _are_numbers(fields):
 
 
 def _load_archive(path, key):
-    with np.load(path, allow_pickle=False) as archive:
+    with (
+        open(path, "rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
         if {"format", "shape", "data"} <= set(archive.files):
             _refuse_key(key, path)
-            return {"train": sparse.load_npz(path)}
+            file.seek(0)
+            return {"train": sparse.load_npz(file)}
         keys = _splits_of(archive.files, path, key)
         splits = {split: archive[key] for key, split in keys.items()}
     if not all(isinstance(x, np.ndarray) for x in splits.values()):

@@ -100,8 +100,8 @@ def check_examples(x, argument, bits=True):
 
     Raises:
         ValueError: If `x` is not 2-D, is empty, is neither bits, nor spins,
-            nor uint8, nor floating, holds NaN or infinity (also after the conversion),
-            or would not fit into memory.
+            nor uint8, nor floating, holds NaN or infinity (also after the
+            conversion), or would not fit into memory.
     """
     x = _array(x, argument)
     if x.ndim != 2:

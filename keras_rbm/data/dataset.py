@@ -32,9 +32,9 @@ class Data:
     47 MB; any other array is held as float32 and taken as it is. `to_float`
     turns either into float32. Booleans and integers, `uint8` included, are
     bits where all splits of such types hold 0 and 1 alone, and spins where an
-    array holds -1 and 1 alone. Sparse matrices and memory-mapped arrays are held
-    as `keras_rbm.rows.Rows`, which are never dense as a whole: `train[:100]`
-    is an array.
+    array holds -1 and 1 alone. Sparse matrices and memory-mapped arrays are
+    held as `keras_rbm.rows.Rows`, which are never dense as a whole:
+    `train[:100]` is an array.
 
     Args:
         name: What to call the data, for example `"mnist"`.
