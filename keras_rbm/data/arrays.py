@@ -212,7 +212,7 @@ def _without_last(x):
 
 
 def _hot(x, categories):
-    """Integer categories as one-hot rows, part by part where they are `Rows`."""
+    """Integer categories as one-hot rows, `Rows` part by part."""
     if not isinstance(x, Rows):
         return one_hot(x, categories)
     return x.map(
@@ -351,7 +351,7 @@ def _load_hdf5(path, key, head):
         h5py.File(path, "r") as file,
     ):
         found = {}
-        file.visititems(lambda name, item: found.setdefault(name, item))
+        file.visititems(found.__setitem__)
         chosen = _choose(found, _describe_hdf5, path, key)
         kind = None
         if list(chosen) == ["samples"] and "variable_type" in file:
