@@ -100,6 +100,51 @@ def read(gin, config, bindings):
     """Reads a .gin file, and then bindings, which win."""
     gin.add_config_file_search_path(str(CONFIGS))
     gin.parse_config_files_and_bindings([str(config)], bindings)
+    if options.DATA.value is not None:
+        _fit_to_data(gin, options.DATA.value)
+
+
+def _fit_to_data(gin, name):
+    """Binds what follows from the data of --data, unless it is bound.
+
+    The visible units; and, of grey values, that bits are drawn from them.
+
+    Args:
+        gin: The module, which has read the config and the flags.
+        name: What the flag says.
+
+    Raises:
+        UserError: If the data cannot be read.
+    """
+    from keras_rbm import data as data_lib
+
+    reader = _reader(folders.own_data(name))
+    try:
+        found = gin.get_configurable(reader)()
+    except (ValueError, OSError) as error:
+        raise UserError(f"--data {name}: {error}") from error
+    lines = []
+    if "visible" not in gin.get_bindings("RBM", resolve_references=False):
+        visible = found.visible
+        kind = type(visible).__name__
+        lines += [f"RBM.visible = @visible/{kind}()"]
+        lines += [
+            f"visible/{kind}.{key} = {value!r}"
+            for key, value in visible.get_config().items()
+            if kind != "Gaussian" or key == "size"
+        ]
+        if kind == "Bernoulli":
+            lines = [f"RBM.visible = {visible.size}"]
+    own = gin.get_bindings("run", resolve_references=False)
+    if "binarize" not in own and data_lib.is_grey(found):
+        lines += ['run.binarize = "stochastic"']
+    with gin.unlock_config():
+        gin.parse_config(lines)
+
+
+def _reader(path):
+    """Name of the function that reads the data of --data."""
+    return "images" if path.is_dir() else "arrays"
 
 
 def parse(gin, config, function, shared):
@@ -146,8 +191,13 @@ def bindings():
     """The bindings of the flags, as lines of a .gin file."""
     found = list(options.SET.value)
     if options.DATA.value is not None:
-        path, width = folders.table(options.DATA.value)
-        found[:0] = [f"arrays.path = {path!r}", f"RBM.visible = {width}"]
+        path = folders.own_data(options.DATA.value)
+        reader = _reader(path)
+        argument = "folder" if reader == "images" else "path"
+        found[:0] = [
+            f"run.data = @{reader}()",
+            f"{reader}.{argument} = {str(path)!r}",
+        ]
     # The seed of a run may be that of its data, which must stay the same.
     seed_of = {"train": "seed", "evaluate": "evaluate.seed"}.get(
         options.MODE.value, "draw.seed"

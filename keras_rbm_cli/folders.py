@@ -3,16 +3,12 @@
 import contextlib
 import datetime
 import difflib
-import gzip
 import json
 import logging
-import math
 import os
 import pathlib
 import shutil
 import tempfile
-import zipfile
-import zlib
 
 from keras_rbm_cli import options
 from keras_rbm_cli.errors import UserError
@@ -49,55 +45,29 @@ def config_to_train():
     """The path of the config to train by: that of --config, or for --data."""
     if options.DATA.value is None:
         return find(options.CONFIG.value)
-    table(options.DATA.value)
+    own_data(options.DATA.value)
     return find(options.CONFIG.value if options.CONFIG.present else "table.gin")
 
 
-def table(name):
-    """Path and number of columns of the file of --data.
+def own_data(name):
+    """Path of the file, or of the folder of pictures, of --data.
 
     Args:
         name: What the flag says.
 
     Returns:
-        Tuple of the absolute path, as text, and the number of columns.
+        The absolute `pathlib.Path`.
 
     Raises:
-        UserError: If there is no such file, or it is of another kind.
+        UserError: If there is no such file or folder.
     """
-    import numpy as np  # Here: other commands need it later, or never.
-
-    path = pathlib.Path(name).resolve()
-    if not path.is_file():
-        raise UserError(f"--data {name}: there is no such file")
     try:
-        if path.name.endswith((".csv", ".csv.gz")):
-            opened = gzip.open if path.suffix == ".gz" else open
-            with opened(path, "rt", encoding="utf-8") as file:
-                return str(path), len(file.readline().split(","))
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(found, np.ndarray):
-            with found as archive:
-                keys = [
-                    key
-                    for key in archive.files
-                    if not key.startswith(("y_", "label"))
-                ]
-                keys.sort(key=lambda key: not key.endswith("train"))
-                found = archive[keys[0]]
-        return str(path), math.prod(found.shape[1:])
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        IndexError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise UserError(
-            f"--data {name}: it must be a .npy, .npz, .csv or .csv.gz file: "
-            f"{error}"
-        ) from error
+        path = pathlib.Path(name).resolve()
+        if path.exists():
+            return path
+    except (OSError, ValueError):  # No path at all.
+        pass
+    raise UserError(f"--data {name}: there is no such file or folder")
 
 
 def process(chief):

@@ -24,8 +24,9 @@ DATA_DIR = flags.DEFINE_string(
 DATA = flags.DEFINE_string(
     "data",
     None,
-    "Your own table: a .npy, .npz, .csv or .csv.gz file of zeros and ones, a "
-    "row for each example. Trains by table.gin unless --config says otherwise.",
+    "Your own data: a file of arrays (.npy, .npz, .h5, .mat), sparse ones "
+    "included, a .csv or .csv.gz of zeros and ones, a row for each example; or "
+    "a folder of pictures. Trains by table.gin unless --config says otherwise.",
 )
 OUTPUT = flags.DEFINE_string(
     "output", None, "The run's folder; default: runs/<config>/<time>."

@@ -5,7 +5,7 @@ from keras_rbm.data.bars_and_stripes import bars_and_stripes
 from keras_rbm.data.categorical import categorical, one_hot
 from keras_rbm.data.checks import to_float
 from keras_rbm.data.counts import counts
-from keras_rbm.data.dataset import Data, check_data, some, split
+from keras_rbm.data.dataset import Data, check_data, is_grey, some, split
 from keras_rbm.data.digits import digits
 from keras_rbm.data.images import images
 from keras_rbm.data.labels import with_labels
@@ -27,6 +27,7 @@ __all__ = [
     "digits",
     "images",
     "in_order",
+    "is_grey",
     "mnist",
     "one_hot",
     "some",

@@ -159,6 +159,26 @@ class Data:
         return self.picture.intensities(x)
 
 
+def is_grey(data: Data) -> bool:
+    """Whether examples have values between 0 and 1, which are no bits.
+
+    Args:
+        data: A `Data`.
+
+    Returns:
+        Whether the visible units are `Bernoulli`, and some values are neither
+        0 nor 1. Intensities of type uint8 are such.
+    """
+    check_is_data(data)
+    if type(data.visible) is not units.Bernoulli:
+        return False
+    return any(
+        x.dtype == np.uint8 or not np.isin(part, (0, 1)).all()
+        for x in data._splits().values()
+        for _, part in rows_lib.parts(x)
+    )
+
+
 def check_is_data(data):
     """Raises a `ValueError` where `data` are no `Data`."""
     if not isinstance(data, Data):
