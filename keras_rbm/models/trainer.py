@@ -224,14 +224,20 @@ class Trainer(keras.Model, abc.ABC):
         """Trains the model: `keras.Model.fit`, with the data checked first.
 
         `x` is an array or a `tf.data.Dataset`, which should be shuffled
-        already; a `keras.utils.PyDataset` and a generator of batches stand
-        where such a data set does (a generator without an end: some of its
-        batches are looked at before training). `y` are the labels of a
-        `ClassRBM`; other models have none. The order of an array's examples
-        follows from the model's seed and the number of its updates. With
-        `steps_per_epoch`, passes over an array follow each other without regard
-        to epochs, and each leaves out what does not fill a batch. Validation
-        uses the averaged weights where the optimizer keeps them.
+        already.
+        For an array there may also stand a data frame, a sparse matrix or a
+        memory-mapped array, which are made dense batch by batch, pictures of
+        shape `(examples, rows, columns)`, with a fourth axis of 1 or without
+        it, and, of `Softmax` units, integer categories.
+
+        A `keras.utils.PyDataset` and a generator of batches stand where such a
+        data set does (a generator without an end: some of its batches are
+        looked at before training). `y` are the labels of a `ClassRBM`; other
+        models have none. The order of an array's examples follows from the
+        model's seed and the number of its updates. With `steps_per_epoch`,
+        passes over an array follow each other without regard to epochs, and
+        each leaves out what does not fill a batch. Validation uses the averaged
+        weights where the optimizer keeps them.
 
         With `updates` in place of `epochs`, `fit` makes this many updates, in
         epochs of a twentieth of them (or of what divides them). This is the
