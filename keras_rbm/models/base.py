@@ -939,8 +939,9 @@ class MachineModel(Trainer):
 
         Args:
             v: Array of shape `(examples, example_units.width)` of states, or
-                what `fit` takes in its place; or a finite `tf.data.Dataset` of batches of them. Grey values are
-                refused: they have no probability under binary units.
+                what `fit` takes in its place; or a finite `tf.data.Dataset` of
+                batches of them. Grey values are refused: they have no
+                probability under binary units.
             method: As for `log_partition`.
             log_partition: The result of `log_partition` for the same weights,
                 or `None` to compute it; with it, no other argument is of use.

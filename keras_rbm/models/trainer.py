@@ -225,6 +225,7 @@ class Trainer(keras.Model, abc.ABC):
 
         `x` is an array or a `tf.data.Dataset`, which should be shuffled
         already.
+
         For an array there may also stand a data frame, a sparse matrix or a
         memory-mapped array, which are made dense batch by batch, pictures of
         shape `(examples, rows, columns)`, with a fourth axis of 1 or without
