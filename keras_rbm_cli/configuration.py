@@ -100,22 +100,22 @@ def read(gin, config, bindings):
     """Reads a .gin file, and then bindings, which win."""
     gin.add_config_file_search_path(str(CONFIGS))
     gin.parse_config_files_and_bindings([str(config)], bindings)
-    if options.DATA.value is not None:
-        _fit_to_data(gin, options.DATA.value)
 
 
-def _fit_to_data(gin, name):
+def fit_to_data(gin):
     """Binds what follows from the data of --data, unless it is bound.
 
     The visible units; and, of grey values, that bits are drawn from them.
 
     Args:
         gin: The module, which has read the config and the flags.
-        name: What the flag says.
 
     Raises:
         UserError: If the data cannot be read.
     """
+    name = options.DATA.value
+    if name is None:
+        return
     from keras_rbm import data as data_lib
 
     reader = _reader(folders.own_data(name))

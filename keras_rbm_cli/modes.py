@@ -71,6 +71,7 @@ def _train_alone(config, output, log, resume):
 
     try:
         configuration.read(gin, config, configuration.bindings())
+        configuration.fit_to_data(gin)
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         name = configuration.experiment_of(gin)
         run, several = gin.get_configurable(name), name != "run"

@@ -82,7 +82,7 @@ def read(arguments, config=None):
     """Reads arguments as `train.py` does; anything unknown is an error."""
     gin.clear_config()
     # The files of --data are the reader's own.
-    table = mock.patch.object(folders, "table", return_value=("x.npz", 4))
+    table = mock.patch.object(folders, "own_data", return_value=ROOT / "x.npz")
     with flagsaver.flagsaver(), table:
         words = shlex.split(arguments, comments=True)
         assert flags.FLAGS(["train.py", *words]) == ["train.py"]

@@ -71,6 +71,7 @@ _DAMAGE_OF_OTHERS = (
     RuntimeError,
     LookupError,
     AttributeError,
+    NameError,
     OverflowError,
     scipy.io.matlab.MatReadError,
 )
