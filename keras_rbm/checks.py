@@ -140,26 +140,6 @@ def in_memory(name, shape):
         )
 
 
-def dense(name, x):
-    """Refuses a sparse matrix, and says how to make it dense.
-
-    Args:
-        name: The argument's name, for the error.
-        x: What came.
-
-    Raises:
-        ValueError: If it is a matrix or an array of `scipy.sparse`.
-    """
-    if type(x).__module__.startswith("scipy.sparse"):
-        raise ValueError(
-            f"`{name}` must be dense. Pass `{name}.toarray()`, or, where that "
-            "does not fit into memory, a tf.data.Dataset of dense batches; "
-            "keras_rbm.sklearn.RBMTransformer takes sparse matrices as they "
-            f"are. Received: type({name})={type(x).__name__}, "
-            f"{name}.shape={x.shape}"
-        )
-
-
 def from_frame(name, x):
     """Returns a data frame or a series of numbers as an array.
 

@@ -10,7 +10,10 @@ import tensorflow as tf
 
 
 class Array(Protocol):
-    """An array or tensor: of NumPy, TensorFlow, Keras, or a data frame."""
+    """An array or tensor: of NumPy, TensorFlow, Keras, or a data frame.
+
+    Where examples are wanted, a matrix or an array of `scipy.sparse`, too.
+    """
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray: ...
 

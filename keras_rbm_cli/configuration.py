@@ -165,10 +165,55 @@ def _data_bindings(gin, data):
     """The bindings of --data, for the reader that the config and file want."""
     if data is None:
         return []
-    path, width = folders.table(data)
-    if width is None or takes_table(gin):
-        return ["run.data = @table()", f"table.path = {path!r}"]
-    return [f"arrays.path = {path!r}", f"RBM.visible = {width}"]
+    path, reader = folders.own_data(data)
+    if takes_table(gin):
+        reader = "table"
+    argument = "folder" if reader == "images" else "path"
+    return [
+        f"run.data = @{reader}()",
+        f"{reader}.{argument} = {str(path)!r}",
+    ]
+
+
+def fit_to_data(gin):
+    """Binds what follows from the arrays of --data, unless it is bound.
+
+    The visible units; and, of grey values, that bits are drawn from them. (The
+    units of a table follow from its schema, as `read` binds them.)
+
+    Args:
+        gin: The module, which has read the config and the flags.
+
+    Raises:
+        UserError: If the data cannot be read.
+    """
+    name = options.DATA.value
+    if name is None or takes_table(gin):
+        return
+    from keras_rbm import data as data_lib
+
+    _, reader = folders.own_data(name)
+    try:
+        found = gin.get_configurable(reader)()
+    except (ValueError, OSError) as error:
+        raise UserError(f"--data {name}: {error}") from error
+    lines = []
+    if "visible" not in gin.get_bindings("RBM", resolve_references=False):
+        visible = found.visible
+        kind = type(visible).__name__
+        lines += [f"RBM.visible = @visible/{kind}()"]
+        lines += [
+            f"visible/{kind}.{key} = {value!r}"
+            for key, value in visible.get_config().items()
+            if kind != "Gaussian" or key == "size"
+        ]
+        if kind == "Bernoulli":
+            lines = [f"RBM.visible = {visible.size}"]
+    own = gin.get_bindings("run", resolve_references=False)
+    if "binarize" not in own and data_lib.is_grey(found):
+        lines += ['run.binarize = "stochastic"']
+    with gin.unlock_config():
+        gin.parse_config(lines)
 
 
 def parse(gin, config, function, shared, output):

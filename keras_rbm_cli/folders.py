@@ -7,13 +7,11 @@ import functools
 import gzip
 import json
 import logging
-import math
 import os
 import pathlib
 import re
 import shutil
 import tempfile
-import zipfile
 import zlib
 
 from keras_rbm_cli import options
@@ -57,73 +55,49 @@ def config_to_train():
     """The path of the config to train by: that of --config, or for --data."""
     if options.DATA.value is None:
         return find(options.CONFIG.value)
-    table(options.DATA.value)
+    own_data(options.DATA.value)
     return find(options.CONFIG.value if options.CONFIG.present else "table.gin")
 
 
 @functools.lru_cache(maxsize=1)
-def table(name):
-    """Path and number of columns of the file of --data.
+def own_data(name):
+    """Path of the file, or of the folder of pictures, of --data.
 
     Args:
         name: What the flag says.
 
     Returns:
-        Tuple of the absolute path, as text, and the number of columns;
-        `None` for a table of others than zeros and ones, whose schema says it.
+        Tuple of the absolute `pathlib.Path` and of the name of the reader in
+        `keras_rbm.data`: `"images"` of a folder, `"table"` of a table of
+        other columns than zeros and ones alone, else `"arrays"`.
 
     Raises:
-        UserError: If there is no such file, or it is of another kind.
+        UserError: If there is no such file or folder.
     """
-    import numpy as np  # Here: other commands need it later, or never.
-
-    path = pathlib.Path(name).resolve()
-    if not path.is_file():
-        raise UserError(f"--data {name}: there is no such file")
     try:
-        if path.name.endswith((".csv", ".csv.gz")):
-            opened = gzip.open if path.suffix == ".gz" else open
-            with opened(path, "rb") as file:
-                return str(path), _width_of_bits(file)
-        if path.name.endswith(_COLUMNS):
-            return str(path), None
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(found, np.ndarray):
-            with found as archive:
-                keys = [
-                    key
-                    for key in archive.files
-                    if not key.startswith(("y_", "label"))
-                ]
-                keys.sort(key=lambda key: not key.endswith("train"))
-                found = archive[keys[0]]
-        return str(path), math.prod(found.shape[1:])
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        IndexError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise UserError(
-            f"--data {name}: it must be a .npy, .npz, .csv, .tsv, .parquet or "
-            f".feather file, of which .csv and .tsv may end in .gz: {error}"
-        ) from error
+        path = pathlib.Path(name).resolve()
+        if path.is_dir():
+            return path, "images"
+        if path.is_file():
+            is_text = path.name.endswith((".csv", ".csv.gz"))
+            is_table = path.name.endswith(_COLUMNS) or (
+                is_text and not _holds_bits(path)
+            )
+            return path, "table" if is_table else "arrays"
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        raise UserError(f"--data {name}: {error}") from error
+    raise UserError(f"--data {name}: there is no such file or folder")
 
 
-def _width_of_bits(file):
-    """Number of columns of a text of zeros and ones; `None` for another text.
-
-    The first line may have names.
-    """
-    first = file.readline()
-    names = first.decode("utf-8").split(",")
-    line = None
-    for line in file:
-        if not _BITS.fullmatch(line):
-            return None
-    return len(names) if line is not None or _BITS.fullmatch(first) else None
+def _holds_bits(path):
+    """Whether a text holds zeros and ones alone, but for a line of names."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rb") as file:
+        first, line = file.readline(), None
+        for line in file:
+            if not _BITS.fullmatch(line):
+                return False
+    return line is not None or bool(_BITS.fullmatch(first))
 
 
 def process(chief):

@@ -110,6 +110,7 @@ def _train_alone(config, output, log, resume):
         configuration.read(
             gin, config, configuration.bindings(), options.DATA.value, schema
         )
+        configuration.fit_to_data(gin)
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         if configuration.takes_table(gin):
             table = gin.get_configurable("table")()

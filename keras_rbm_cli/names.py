@@ -42,6 +42,7 @@ THINGS = {
         "digits",
         "bars_and_stripes",
         "arrays",
+        "images",
         "categorical",
         "counts",
         "whitened",

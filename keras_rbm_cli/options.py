@@ -27,9 +27,10 @@ DATA_DIR = flags.DEFINE_string(
 DATA = flags.DEFINE_string(
     "data",
     None,
-    "Your own table, a row for each example: a .csv, .tsv (also .gz), .parquet "
-    "or .feather file of any columns; or a .npy or .npz file of zeros and "
-    "ones. Trains by table.gin unless --config says otherwise.",
+    "Your own data: a table of columns of any kinds (.csv, .tsv, also .gz, "
+    ".parquet, .feather), a row for each example; a file of arrays (.npy, "
+    ".npz, .h5, .mat), sparse ones included; or a folder of pictures. Trains "
+    "by table.gin unless --config says otherwise.",
 )
 OUTPUT = flags.DEFINE_string(
     "output", None, "The run's folder; default: runs/<config>/<time>."

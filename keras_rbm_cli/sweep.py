@@ -160,7 +160,7 @@ def _data_flag():
     """The flag --data with an absolute path, for runs begun from anywhere."""
     if options.DATA.value is None:
         return []
-    path, _ = folders.table(options.DATA.value)
+    path, _ = folders.own_data(options.DATA.value)
     return [f"--{options.DATA.name}={path}"]
 
 

@@ -2,7 +2,6 @@ import os
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 from keras_rbm import checks
 
@@ -127,10 +126,3 @@ def test_pandas():
 @pytest.mark.parametrize("x", [[1, 2], np.ones(3), None, "x"])
 def test_all_else_is_left_alone(x):
     assert checks.from_frame("x", x) is x
-
-
-def test_sparse_matrices_are_refused():
-    for kind in (sparse.csr_array, sparse.coo_matrix):
-        with pytest.raises(ValueError, match=r"`x` must be dense.*toarray"):
-            checks.dense("x", kind(np.eye(3)))
-    checks.dense("x", np.eye(3))

@@ -81,10 +81,13 @@ def registered():
 def read(arguments, config=None):
     """Reads arguments as `train.py` does; anything unknown is an error."""
     gin.clear_config()
+
     # The files of --data are the reader's own.
-    table = mock.patch.object(
-        folders, "table", lambda name: (name, 4 if ".npz" in name else None)
-    )
+    def own_data(name):
+        bits = name.endswith((".npz", ".npy", ".h5", ".mat"))
+        return pathlib.Path(name), "arrays" if bits else "table"
+
+    table = mock.patch.object(folders, "own_data", own_data)
     with flagsaver.flagsaver(), table:
         words = shlex.split(arguments, comments=True)
         assert flags.FLAGS(["train.py", *words]) == ["train.py"]

@@ -67,7 +67,7 @@ def wrong_shapes(draw):
     """Arrays that are no batch of examples."""
     shape = draw(
         st.lists(st.integers(0, 7), max_size=4).filter(
-            lambda s: len(s) != 2 or s[0] == 0 or s[1] != WIDTH
+            lambda s: s[:1] == [0] or len(s) < 2 or np.prod(s[1:]) != WIDTH
         )
     )
     dtype = draw(st.sampled_from(["float32", "uint8", "bool", "float64"]))

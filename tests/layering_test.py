@@ -32,6 +32,7 @@ LAYERS = (
         "constraints",
         "optimizers",
         "random",
+        "rows",
         "schedules",
         "sparsity",
         "tiles",

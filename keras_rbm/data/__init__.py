@@ -16,8 +16,9 @@ from keras_rbm.data.columns import (
     Real,
 )
 from keras_rbm.data.counts import counts
-from keras_rbm.data.dataset import Data, check_data, some, split
+from keras_rbm.data.dataset import Data, check_data, is_grey, some, split
 from keras_rbm.data.digits import digits
+from keras_rbm.data.images import images
 from keras_rbm.data.labels import with_labels
 from keras_rbm.data.mnist import mnist
 from keras_rbm.data.picture import Picture
@@ -47,7 +48,9 @@ __all__ = [
     "check_data",
     "counts",
     "digits",
+    "images",
     "in_order",
+    "is_grey",
     "mnist",
     "one_hot",
     "some",

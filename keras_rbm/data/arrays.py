@@ -1,16 +1,32 @@
-"""A user's own data, from NumPy's files and tables of bits."""
+"""A user's own data, from files of arrays: NumPy, HDF5, MATLAB, text."""
 
+import contextlib
+import dataclasses
 import gzip
 import itertools
+import os
 import tokenize
 import zipfile
 import zlib
 
+import h5py
 import numpy as np
+import scipy.io
+from scipy import sparse
 
 from keras_rbm import checks
-from keras_rbm.data.checks import check_path
+from keras_rbm import rows as rows_lib
+from keras_rbm.data.categorical import one_hot
+from keras_rbm.data.checks import (
+    are_bits,
+    are_spins,
+    as_floats,
+    bounds,
+    check_integer,
+    check_path,
+)
 from keras_rbm.data.dataset import Data, split
+from keras_rbm.rows import Rows
 from keras_rbm.typing import ImageShape, Path
 
 _KEYS = {
@@ -22,6 +38,19 @@ _KEYS = {
     "x_val": "validation",
     "x_test": "test",
 }
+# The formats, by the endings of files.
+_ENDINGS = {
+    ".npy": "NumPy",
+    ".npz": "NumPy",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".mat": "MATLAB",
+    ".csv": "text",
+    ".csv.gz": "text",
+}
+_KINDS = ".npy, .npz, .h5, .hdf5, .mat, .csv or .csv.gz"
+# Bytes, as float32, from which on an array of a `.npy` file stays on the disk.
+_LARGE = 2**30
 # What NumPy raises, by sort of damage: a header that is nonsense, a file cut
 # short, one that asks for more memory than there is, a bad archive.
 _DAMAGE = (
@@ -36,6 +65,16 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+# And what h5py and SciPy raise besides.
+_DAMAGE_OF_OTHERS = (
+    *_DAMAGE,
+    RuntimeError,
+    LookupError,
+    AttributeError,
+    NameError,
+    OverflowError,
+    scipy.io.matlab.MatReadError,
+)
 
 
 def arrays(
@@ -45,20 +84,33 @@ def arrays(
     test_size: int | float = 0,
     seed: int = 0,
     name: str | None = None,
+    key: str | None = None,
+    categories: int | None = None,
 ) -> Data:
-    """Returns the data in a `.npy`, `.npz`, `.csv` or `.csv.gz` file.
+    """Returns the data in a file of arrays.
 
-    A text file has a row for each example: zeros and ones, separated by
-    commas, after a line of names or without one.
+    The file may be
 
-    A `.npz` file holds either one array, under any key, or several under the
-    keys `train`, `validation` and `test`, or `x_train`, `x_validation` (also
-    `x_val`) and `x_test`. Keys that begin with `y_` or `label` are left
-    alone. Pickled objects are never loaded.
+    - `.npy`. An array of more than 1 GiB, as float32, stays on the disk: it is
+      mapped into memory, and its batches are copied as they are used;
+    - `.npz` of `numpy.savez`, or of `scipy.sparse.save_npz`;
+    - `.h5` or `.hdf5`, HDF5. The files of the package rbms are such: a dataset
+      `samples`, and `variable_type`, which says what these are;
+    - `.mat` of MATLAB, of any version;
+    - `.csv` or `.csv.gz`: a row for each example, zeros and ones, separated by
+      commas, after a line of names or without one.
+
+    Without a `key`, the file holds either one array of two axes or more, under
+    any key, or several under the keys `train`, `validation` and `test`, or
+    `x_train`, `x_validation` (also `x_val`) and `x_test`. Keys that begin with
+    `y_` or `label` are left alone, and so are, but in `.npz` files, vectors and
+    what are no numbers. Pickled objects are never loaded.
 
     Floating arrays are taken as they are; uint8 arrays are intensities in
-    units of 1/255. Boolean arrays, and integers that are all 0 or 1, become
-    float32. Arrays of shape `(examples, rows, columns)` are flattened.
+    units of 1/255. Boolean arrays, and integers that are all 0 or 1, or all -1
+    or 1, become float32. Arrays of shape `(examples, rows, columns)` or
+    `(examples, rows, columns, 1)` are flattened. Sparse matrices stay sparse:
+    see `Data`.
 
     Args:
         path: Path of the file.
@@ -73,33 +125,102 @@ def arrays(
         seed: Integer; decides which examples are cut. Without any cut the
             examples stay in their order.
         name: What to call the data; by default, the file's name.
+        key: Name of the array, of a file that has several; in HDF5 the path
+            of a dataset, such as `"run/samples"`.
+        categories: Number of categories, of integers from 0 on, which become
+            one-hot; `None` for data that are no categories. The file of rbms
+            that says so itself needs none.
 
     Returns:
         A `Data` of uint8 or float32 arrays of shape `(examples, width)`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged, holds pickled objects or other
-            keys, an array is of the wrong type or shape, or a size is asked
-            for of which the file has its own data.
+        ValueError: If the file is damaged or of another kind than its ending
+            says, holds pickled objects, other keys or no array, an array is of
+            the wrong type or shape, or a size is asked for of which the file
+            has its own data.
+
+    Example:
+        np.save("spins.npy", np.where(np.eye(20) > 0, 1, -1))
+        spins = keras_rbm.data.arrays("spins.npy", test_size=5)
+        rbm = keras_rbm.RBM(spins.visible, 8)  # Of Spin units.
     """
     path = check_path(path, "path")
-    splits = _convert(_load(path))
-    shapes = {key: x.shape[1:] for key, x in splits.items() if x.ndim == 3}
+    splits, kind = _load(path, key)
+    splits = {k: _without_last(x) for k, x in splits.items()}
+    shapes = {k: x.shape[1:] for k, x in splits.items() if x.ndim == 3}
     if shapes:
         image_shape = _image_shape(shapes, splits, image_shape)
         width = image_shape[0] * image_shape[1]
-        splits = {key: x.reshape(len(x), width) for key, x in splits.items()}
-    count = len(splits["train"])
+        splits = {k: x.reshape(len(x), width) for k, x in splits.items()}
+    splits = {k: rows_lib.of(k, x) for k, x in splits.items()}
+    if kind == "categorical" and categories is None:
+        categories = 1 + max(int(bounds(x)[1]) for x in splits.values())
+    if categories is not None:
+        categories = check_integer(categories, "categories", 2)
+        splits = {k: _hot(x, categories) for k, x in splits.items()}
+    splits = _convert(splits)
+    return cut(
+        Data(
+            name or path.name.removesuffix(".gz").rpartition(".")[0],
+            **splits,
+            image_shape=image_shape,
+            categories=categories,
+        ),
+        validation_size,
+        test_size,
+        seed,
+    )
+
+
+def cut(
+    data: Data,
+    validation_size: int | float,
+    test_size: int | float,
+    seed: int,
+) -> Data:
+    """The data of a reader, with splits cut from the training data.
+
+    Args:
+        data: A `Data`.
+        validation_size: As for `arrays`, as are the others.
+        test_size: Number of examples, or a share of them.
+        seed: Integer.
+
+    Returns:
+        A `Data`.
+    """
+    names = ("train", "validation", "test")
+    splits = {
+        k: getattr(data, k) for k in names if getattr(data, k) is not None
+    }
+    count = len(data.train)
     validation_size = _number("validation", validation_size, splits, count)
     test_size = _number("test", test_size, splits, count)
-    if validation_size or test_size:
-        _refuse_second("validation", validation_size, splits)
-        _refuse_second("test", test_size, splits)
-        cut = split(splits["train"], validation_size, test_size, seed)
-        parts = zip(("train", "validation", "test"), cut, strict=True)
-        splits |= {key: x for key, x in parts if x is not None}
-    return Data(name or path.stem, **splits, image_shape=image_shape)
+    if not validation_size and not test_size:
+        return data
+    _refuse_second("validation", validation_size, splits)
+    _refuse_second("test", test_size, splits)
+    parts = split(data.train, validation_size, test_size, seed)
+    parts = {k: x for k, x in zip(names, parts, strict=True) if x is not None}
+    return dataclasses.replace(data, **(splits | parts))
+
+
+def _without_last(x):
+    """Pictures of shape (examples, rows, columns, 1) without the last axis."""
+    return x.reshape(x.shape[:3]) if x.ndim == 4 and x.shape[3] == 1 else x
+
+
+def _hot(x, categories):
+    """Integer categories as one-hot rows, `Rows` part by part."""
+    if not isinstance(x, Rows):
+        return one_hot(x, categories)
+    return x.map(
+        lambda part: one_hot(part, categories),
+        x.shape[1] * categories,
+        "float32",
+    )
 
 
 def _number(key, size, splits, count):
@@ -110,23 +231,44 @@ def _number(key, size, splits, count):
     return size
 
 
-def _load(path):
-    """Returns a dict from splits to the arrays in the file."""
+def _load(path, key):
+    """Returns a dict from splits to the arrays in the file, and what they are.
+
+    The latter is `None` where the file does not say it.
+    """
     if not path.is_file():
         raise FileNotFoundError(
-            "Argument `path` must be a file: .npy, .npz, .csv or .csv.gz. "
+            f"Argument `path` must be a file: {_KINDS}. "
             f"Received: path={str(path)!r}"
         )
-    if path.name.endswith((".csv", ".csv.gz")):
-        return {"train": _load_text(path)}
+    with open(path, "rb") as file:
+        head = file.read(128)
+    ending = next((e for e in _ENDINGS if path.name.lower().endswith(e)), None)
+    form = _ENDINGS.get(ending) or _form(head)
+    if form == "text":
+        _refuse_key(key, path)
+        return {"train": _load_text(path)}, None
+    if form == "HDF5":
+        return _load_hdf5(path, key, head)
+    if form == "MATLAB":
+        return _load_matlab(path, key, head), None
+    return _load_numpy(path, key, head), None
+
+
+def _form(head):
+    """The format of a file whose name does not say it."""
+    if head.startswith(b"\x89HDF"):
+        return "HDF5"
+    return "MATLAB" if head.startswith(b"MATLAB") else "NumPy"
+
+
+def _load_numpy(path, key, head):
     try:
-        with open(path, "rb") as file:
-            head = file.read(6)
-            file.seek(0)
-            if head == b"\x93NUMPY":
-                return {"train": np.load(file, allow_pickle=False)}
-            if head[:2] == b"PK":
-                return _load_archive(file, path)
+        if head[:6] == b"\x93NUMPY":
+            _refuse_key(key, path)
+            return {"train": _load_npy(path)}
+        if head[:2] == b"PK":
+            return _load_archive(path, key)
     except _WrongKeysError:
         raise
     except _DAMAGE as error:
@@ -137,10 +279,17 @@ def _load(path):
         ) from error
     raise ValueError(
         f"The file {path} must be in NumPy's format (.npy or .npz; no "
-        "pickle), or text in a .csv. Write it with `numpy.save` or "
-        "`numpy.savez`. "
-        f"Received: a file that begins with {head!r}"
+        f"pickle). Write it with `numpy.save` or `numpy.savez`, or name it by "
+        f"its kind, {_KINDS}. Received: a file that begins with {head[:6]!r}"
     )
+
+
+def _load_npy(path):
+    # A number takes a bit of the file at least, and 4 bytes as float32.
+    if 4 * os.path.getsize(path) <= _LARGE:
+        return np.load(path, allow_pickle=False)
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found if 4 * found.size > _LARGE else np.array(found)
 
 
 def _load_text(path):
@@ -180,21 +329,171 @@ def _are_numbers(fields):
         return False
 
 
-def _load_archive(file, path):
-    with np.load(file, allow_pickle=False) as archive:
-        keys = _splits_of(archive.files, path)
+def _load_archive(path, key):
+    with (
+        open(path, "rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        if {"format", "shape", "data"} <= set(archive.files):
+            _refuse_key(key, path)
+            file.seek(0)
+            return {"train": sparse.load_npz(file)}
+        keys = _splits_of(archive.files, path, key)
         splits = {split: archive[key] for key, split in keys.items()}
     if not all(isinstance(x, np.ndarray) for x in splits.values()):
         raise ValueError("a member of the archive is no array")
     return splits
 
 
+def _load_hdf5(path, key, head):
+    """Arrays of an HDF5 file, and what a file of rbms says that they are."""
+    with (
+        _whole(path, "HDF5", "h5py or rbms", head),
+        h5py.File(path, "r") as file,
+    ):
+        found = {}
+        file.visititems(found.__setitem__)
+        chosen = _choose(found, _describe_hdf5, path, key)
+        kind = None
+        if list(chosen) == ["samples"] and "variable_type" in file:
+            kind = file["variable_type"][()]
+            kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+        return {k: _read_hdf5(found[n]) for n, k in chosen.items()}, kind
+
+
+def _describe_hdf5(item):
+    """Shape and dtype of what can be examples in an HDF5 file, or `None`."""
+    if isinstance(item, h5py.Group):
+        if "MATLAB_sparse" in item.attrs and "data" in item:
+            width = len(item["jc"]) - 1
+            return (int(item.attrs["MATLAB_sparse"]), width), item["data"].dtype
+        return None
+    # The parts of a sparse matrix are none themselves.
+    if "MATLAB_sparse" in item.parent.attrs or "MATLAB_empty" in item.attrs:
+        return None
+    shape = item.shape or ()
+    return shape[::-1] if "MATLAB_class" in item.attrs else shape, item.dtype
+
+
+def _read_hdf5(item):
+    """The examples; MATLAB writes its matrices column by column."""
+    if isinstance(item, h5py.Group):
+        shape, _ = _describe_hdf5(item)
+        parts = (
+            item[name][()] if name in item else np.zeros(0)
+            for name in ("data", "ir", "jc")
+        )
+        return sparse.csc_array(tuple(parts), shape=shape)
+    checks.in_memory(item.name, item.shape)
+    x = item[()]
+    return x.T if "MATLAB_class" in item.attrs else x
+
+
+def _load_matlab(path, key, head):
+    """Arrays of a MATLAB file; of version 7.3, which is HDF5, by h5py."""
+    if head.startswith(b"MATLAB 7.3") or h5py.is_hdf5(path):
+        return _load_hdf5(path, key, head)[0]
+    with _whole(path, "MATLAB", "MATLAB's `save`", head):
+        found = {
+            name: x
+            for name, x in scipy.io.loadmat(path).items()
+            if not name.startswith("__")
+        }
+        chosen = _choose(
+            found, lambda x: (np.shape(x), np.dtype(x.dtype)), path, key
+        )
+        return {k: found[name] for name, k in chosen.items()}
+
+
+@contextlib.contextmanager
+def _whole(path, form, writer, head):
+    """Within this context a damaged file is an error that names it."""
+    try:
+        yield
+    except _WrongKeysError:
+        raise
+    except _DAMAGE_OF_OTHERS as error:
+        raise ValueError(
+            f"The file {path} must be a whole {form} file. Write it again, for "
+            f"example with {writer}. Received: a file that begins with "
+            f"{head[:10]!r}; {type(error).__name__}: {error}"
+        ) from error
+
+
+def _choose(found, describe, path, key):
+    """Returns a dict from the keys that hold examples to their splits.
+
+    Args:
+        found: Dict of all that the file holds.
+        describe: Function that gives shape and dtype of an array, or `None`
+            of what is none.
+        path: Path of the file, for errors.
+        key: The key that the user has chosen, or `None`.
+    """
+    described = {name: describe(item) for name, item in found.items()}
+    arrays = {
+        name: about
+        for name, about in described.items()
+        if about is not None and about[1].kind in "fbui"
+    }
+    if key is not None:
+        if key.strip("/") not in arrays:
+            _refuse_keys(f"an array of numbers {key!r}", arrays, path, key)
+        return {key.strip("/"): "train"}
+    examples = {
+        name: about
+        for name, about in arrays.items()
+        if sum(side != 1 for side in about[0]) >= 2
+        and not name.rpartition("/")[2].startswith(("y_", "label"))
+    }
+    splits = {name: _KEYS[name] for name in examples if name in _KEYS}
+    if "train" in splits.values():
+        if len(set(splits.values())) == len(splits):
+            return splits
+    elif "samples" in examples:  # Of rbms.
+        return {"samples": "train"}
+    elif len(examples) == 1:
+        return dict.fromkeys(examples, "train")
+    _refuse_keys(
+        "one array of examples, or those of train, validation and test",
+        arrays,
+        path,
+        key,
+    )
+
+
+def _refuse_keys(wanted, arrays, path, key):
+    listed = ", ".join(
+        f"{name} ({'x'.join(map(str, shape))}, {dtype.name})"
+        for name, (shape, dtype) in arrays.items()
+    )
+    raise _WrongKeysError(
+        f"The file {path} must hold {wanted}. Choose one by `key`. It holds: "
+        f"{listed or 'no array of numbers'}. Received: key={key!r}"
+    )
+
+
+def _refuse_key(key, path):
+    if key is not None:
+        raise _WrongKeysError(
+            f"`key` must be left out for a file of one array, {path}. "
+            f"Received: key={key!r}"
+        )
+
+
 class _WrongKeysError(ValueError):
-    """The archive is whole, but its keys do not say what is what."""
+    """The file is whole, but its keys do not say what is what."""
 
 
-def _splits_of(keys, path):
+def _splits_of(keys, path, key):
     """Returns a dict from the keys that hold examples to their splits."""
+    if key is not None:
+        if key not in keys:
+            raise _WrongKeysError(
+                f"The file {path} must hold an array {key!r}. It holds: "
+                f"{', '.join(keys) or 'nothing'}. Received: key={key!r}"
+            )
+        return {key: "train"}
     keys = [key for key in keys if not key.startswith(("y_", "label"))]
     if len(keys) == 1:
         return {keys[0]: "train"}
@@ -211,18 +510,21 @@ def _splits_of(keys, path):
 
 
 def _convert(splits):
-    """Brings binary arrays to float32 and refuses other integers."""
+    """Brings bits and spins to float32, and refuses other integers."""
     if not all(x.dtype.kind in "biu" and x.size for x in splits.values()):
         return splits
-    if all(0 <= x.min() and x.max() <= 1 for x in splits.values()):
-        return {key: x.astype(np.float32) for key, x in splits.items()}
+    for same in (are_bits, are_spins):
+        if all(same(x) for x in splits.values()):
+            return {key: as_floats(x) for key, x in splits.items()}
     for key, x in splits.items():
-        if x.dtype != np.uint8:
+        if x.dtype != np.uint8 and not are_spins(x):
+            low, high = bounds(x)
             raise ValueError(
-                f"Argument `path` must lead to integers that are all 0 or 1, "
-                "or to uint8 intensities in units of 1/255. Convert the array "
-                "to uint8, or scale it to floating. Received: "
-                f"{key}.dtype={x.dtype}, from {x.min()} to {x.max()}"
+                "Argument `path` must lead to integers that are all 0 or 1, or "
+                "all -1 or 1, or to uint8 intensities in units of 1/255. "
+                "Convert the array to uint8, or scale it to floating; for "
+                f"categories pass `categories={high + 1}`. Received: "
+                f"{key}.dtype={x.dtype}, from {low} to {high}"
             )
     return splits
 

@@ -5,7 +5,8 @@ import pathlib
 
 import numpy as np
 
-from keras_rbm import checks
+from keras_rbm import checks, rows
+from keras_rbm.rows import Rows
 from keras_rbm.typing import Array
 
 
@@ -13,20 +14,21 @@ def to_float(x: Array) -> np.ndarray:
     """Returns intensities as float32: uint8 divided by 255, others as is.
 
     Booleans, and integers that are all 0 or 1, are bits: they become 0.0 and
-    1.0, also where they are of type uint8.
+    1.0, also where they are of type uint8. Integers that are all -1 or 1 are
+    spins: they become -1.0 and 1.0.
 
     Args:
-        x: Array of any shape: bits, uint8 (units of 1/255) or floating.
+        x: Array of any shape: bits, spins, uint8 (units of 1/255) or floating.
 
     Returns:
         A float32 array of the same shape; `x` itself where it is float32.
 
     Raises:
-        ValueError: If `x` is neither bits, nor uint8, nor floating.
+        ValueError: If `x` is neither bits, nor spins, nor uint8, nor floating.
     """
     x = _array(x, "x")
-    if are_bits(x):
-        return x.astype(np.float32)
+    if are_bits(x) or are_spins(x):
+        return as_floats(x)
     _check_dtype(x, "x")
     return scaled(x)
 
@@ -36,6 +38,8 @@ def scaled(x):
 
     Whether an array is of bits is a question to the whole of it.
     """
+    if isinstance(x, Rows):
+        return x.map(scaled, x.shape[1], np.float32)
     if x.dtype == np.uint8:
         return x.astype(np.float32) / np.float32(255.0)
     with np.errstate(over="ignore"):  # infinity is for the caller to refuse
@@ -44,27 +48,60 @@ def scaled(x):
 
 def are_bits(x):
     """Whether an array is of booleans, or of integers that are all 0 or 1."""
-    return x.dtype == bool or (
-        x.dtype.kind in "iu" and x.size > 0 and 0 <= x.min() and x.max() <= 1
-    )
+    if x.dtype.kind not in "iu" or not x.size:
+        return x.dtype == bool
+    low, high = bounds(x)
+    return 0 <= low and high <= 1
+
+
+def are_spins(x):
+    """Whether an array is of integers that are all -1 or 1."""
+    if (
+        x.dtype.kind != "i"
+        or not x.size
+        or bounds(x) not in ((-1, 1), (-1, -1))
+    ):
+        return False
+    return all((part != 0).all() for _, part in _parts(x))
+
+
+def bounds(x):
+    """The least and the largest number of an array or of `Rows`."""
+    ends = [(part.min(), part.max()) for _, part in _parts(x)]
+    lows, highs = zip(*ends, strict=True)
+    return min(lows), max(highs)
+
+
+def as_floats(x):
+    """An array or `Rows` as float32, value by value."""
+    if isinstance(x, Rows):
+        return x.map(
+            lambda part: part.astype(np.float32), x.shape[1], "float32"
+        )
+    return x.astype(np.float32)
+
+
+def _parts(x):
+    return rows.parts(x) if isinstance(x, Rows) else [(0, x)]
 
 
 def check_examples(x, argument, bits=True):
     """Returns `x` as a uint8 or float32 array that is fit to train on.
 
     Args:
-        x: Array of shape `(examples, width)`.
+        x: Array of shape `(examples, width)`, sparse matrix or `Rows`.
         argument: The name of the array, for the error.
         bits: Whether a uint8 array that holds nothing above 1 is one of bits,
             and not of intensities in units of 1/255.
 
     Returns:
-        `x` if it is uint8 and no bits, else `x` as float32.
+        `x` if it is uint8 and no bits, else `x` as float32; `Rows` of a sparse
+        matrix or a memory-mapped array.
 
     Raises:
-        ValueError: If `x` is not 2-D, is empty, is neither bits, nor uint8,
-            nor floating, holds NaN or infinity (also after the conversion),
-            or would not fit into memory.
+        ValueError: If `x` is not 2-D, is empty, is neither bits, nor spins,
+            nor uint8, nor floating, holds NaN or infinity (also after the
+            conversion), or would not fit into memory.
     """
     x = _array(x, argument)
     if x.ndim != 2:
@@ -79,15 +116,20 @@ def check_examples(x, argument, bits=True):
             "example of at least one column. "
             f"Received: {argument}.shape={x.shape}"
         )
-    if are_bits(x) and (bits or x.dtype != np.uint8):
-        return x.astype(np.float32)
+    if are_spins(x) or (are_bits(x) and (bits or x.dtype != np.uint8)):
+        return as_floats(x)
     _check_dtype(x, argument)
     if x.dtype == np.uint8:
         return x
     x = scaled(x)
-    bad_rows = np.flatnonzero(~np.isfinite(x).all(axis=1))
-    if bad_rows.size:
-        values = x[~np.isfinite(x)]
+    bad_rows, values = [], []
+    for first, part in _parts(x):
+        bad = ~np.isfinite(part)
+        if bad.any():
+            bad_rows.append(first + np.flatnonzero(bad.any(axis=1)))
+            values.append(part[bad])
+    if bad_rows:
+        bad_rows, values = np.concatenate(bad_rows), np.concatenate(values)
         raise ValueError(
             f"Argument `{argument}` must be finite (as float32). Remove or "
             "fill in such examples. Received: "
@@ -184,12 +226,14 @@ def check_image_shape(image_shape, width):
 
 
 def _array(x, argument):
+    x = rows.of(argument, x)
+    if isinstance(x, Rows):
+        return x
     try:
         if hasattr(x, "shape"):
             checks.in_memory(argument, x.shape)
         if np.ma.is_masked(x):
             raise TypeError("masked values")
-        checks.dense(argument, x)
         return np.asarray(checks.from_frame(argument, x))
     except (TypeError, RuntimeError, NotImplementedError) as error:
         reason = str(error)
@@ -207,8 +251,10 @@ def _check_dtype(x, argument):
     if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
         raise ValueError(
             f"Argument `{argument}` must be of type uint8 (intensities in "
-            "units of 1/255) or floating; of other integers 0 and 1 alone are "
-            'taken. Scale others, and convert them with `x.astype("float32")`. '
+            "units of 1/255) or floating; of other integers 0 and 1, or -1 and "
+            "1, alone are taken. Make categories one-hot by "
+            "keras_rbm.data.one_hot; scale other integers, and convert them "
+            'with `x.astype("float32")`. '
             f"Received: {argument}.dtype={x.dtype}" + _range(x)
         )
 
@@ -216,4 +262,5 @@ def _check_dtype(x, argument):
 def _range(x):
     if x.dtype.kind not in "iu" or not x.size:
         return ""
-    return f", from {x.min()} to {x.max()}"
+    low, high = bounds(x)
+    return f", from {low} to {high}"

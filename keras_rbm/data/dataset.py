@@ -1,12 +1,16 @@
 """A data set in memory: arrays of examples, split for training and testing."""
 
 import dataclasses
+import functools
 import html
 
 import numpy as np
 
-from keras_rbm import checks
+from keras_rbm import checks, units
+from keras_rbm import rows as rows_lib
 from keras_rbm.data.checks import (
+    as_floats,
+    bounds,
     check_examples,
     check_image_shape,
     check_integer,
@@ -15,6 +19,7 @@ from keras_rbm.data.checks import (
 )
 from keras_rbm.data.picture import Picture, check_picture
 from keras_rbm.data.schema import Schema
+from keras_rbm.rows import Rows
 from keras_rbm.typing import Array
 
 _SPLITS = ("train", "validation", "test")
@@ -27,11 +32,15 @@ class Data:
     A `uint8` array holds intensities in units of 1/255, which keeps MNIST at
     47 MB; any other array is held as float32 and taken as it is. `to_float`
     turns either into float32. Booleans and integers, `uint8` included, are
-    bits where all splits of such types hold 0 and 1 alone.
+    bits where all splits of such types hold 0 and 1 alone, and spins where an
+    array holds -1 and 1 alone. Sparse matrices and memory-mapped arrays are
+    held as `keras_rbm.rows.Rows`, which are never dense as a whole:
+    `train[:100]` is an array.
 
     Args:
         name: What to call the data, for example `"mnist"`.
-        train: Array of shape `(examples, width)`: bits, uint8 or floating.
+        train: Array or sparse matrix of shape `(examples, width)`: bits, spins,
+            uint8 or floating.
         validation: Array of the same width, or `None`.
         test: Array of the same width, or `None`.
         image_shape: `(rows, columns)` in pixels, with `rows * columns` equal
@@ -41,6 +50,8 @@ class Data:
             or `None` where they are such.
         schema: The `Schema` by which examples are rows of a table, or `None`
             where they are no such rows.
+        categories: Number of categories of each site, where the rows are
+            one-hot categories, side by side; else `None`.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
@@ -55,6 +66,7 @@ class Data:
     image_shape: tuple[int, int] | None = None
     picture: Picture | None = None
     schema: Schema | None = None
+    categories: int | None = None
 
     def __post_init__(self):
         """Checks every array and brings it to uint8 or float32."""
@@ -92,6 +104,28 @@ class Data:
     def width(self) -> int:
         """Number of columns of every array."""
         return self.train.shape[1]
+
+    @functools.cached_property
+    def visible(self) -> units.Units:
+        """Visible units of a model of these examples.
+
+        `Softmax` for categories, `Bernoulli` for values from 0 to 1 (and
+        uint8), `Spin` for -1 and 1, `Gaussian` for other numbers, which you
+        standardize first.
+        """
+        if self.categories is not None:
+            return units.Softmax(self.width // self.categories, self.categories)
+        splits = self._splits().values()
+        low = min(bounds(x)[0] for x in splits)
+        high = max(1 if x.dtype == np.uint8 else bounds(x)[1] for x in splits)
+        if 0 <= low and high <= 1:
+            return units.Bernoulli(self.width)
+        is_spin = all(
+            (np.abs(part) == 1).all()
+            for x in splits
+            for _, part in rows_lib.parts(x)
+        )
+        return (units.Spin if is_spin else units.Gaussian)(self.width)
 
     def __repr__(self):
         splits = ", ".join(
@@ -133,6 +167,26 @@ class Data:
             part = getattr(x, "dtype", None) == self.train.dtype == np.uint8
             return scaled(x) if part else to_float(x)
         return self.picture.intensities(x)
+
+
+def is_grey(data: Data) -> bool:
+    """Whether examples have values between 0 and 1, which are no bits.
+
+    Args:
+        data: A `Data`.
+
+    Returns:
+        Whether the visible units are `Bernoulli`, and some values are neither
+        0 nor 1. Intensities of type uint8 are such.
+    """
+    check_is_data(data)
+    if type(data.visible) is not units.Bernoulli:
+        return False
+    return any(
+        x.dtype == np.uint8 or not np.isin(part, (0, 1)).all()
+        for x in data._splits().values()
+        for _, part in rows_lib.parts(x)
+    )
 
 
 def check_is_data(data):
@@ -202,7 +256,7 @@ def split(
     """Cuts examples into train, validation and test, from first to last.
 
     Args:
-        x: Array of shape `(examples, ...)`.
+        x: Array of shape `(examples, ...)`, or a sparse matrix.
         validation_size: Number of examples, 0 for no such split.
         test_size: Number of examples, 0 for no such split.
         seed: Integer; the examples are shuffled with it before the cut, the
@@ -210,14 +264,14 @@ def split(
 
     Returns:
         A tuple `(train, validation, test)` of arrays of shape
-        `(examples, ...)`; `None` stands for a split of size 0.
+        `(examples, ...)`, or of `keras_rbm.rows.Rows` of sparse matrices and
+        memory-mapped arrays; `None` stands for a split of size 0.
 
     Raises:
         ValueError: If a size is not an integer of 0 or more, the sizes leave
             nothing to train on, or `seed` is negative.
     """
-    checks.dense("x", x)
-    x = checks.from_frame("x", x)
+    x = rows_lib.of("x", checks.from_frame("x", x))
     validation_size = check_integer(validation_size, "validation_size", 0)
     test_size = check_integer(test_size, "test_size", 0)
     num_train = len(x) - validation_size - test_size
@@ -231,14 +285,19 @@ def split(
     if seed is not None:
         # The raw bits are stable across NumPy versions; `permutation` is not.
         bits = np.random.PCG64(check_integer(seed, "seed", 0))
-        x = x[np.argsort(bits.random_raw(len(x)), kind="stable")]
-    held_out = x[num_train:]
-    validation, test = held_out[:validation_size], held_out[validation_size:]
+        x = _part(x, np.argsort(bits.random_raw(len(x)), kind="stable"))
+    held_out = _part(x, slice(num_train, None))
+    validation = _part(held_out, slice(validation_size))
+    test = _part(held_out, slice(validation_size, None))
     return (
-        x[:num_train],
+        _part(x, slice(num_train)),
         validation if validation_size else None,
         test if test_size else None,
     )
+
+
+def _part(x, rows):
+    return x.subset(rows) if isinstance(x, Rows) else x[rows]
 
 
 def _with_bits(splits):
@@ -247,12 +306,14 @@ def _with_bits(splits):
     They are bits if all uint8 splits are. Beside one of intensities they are
     very dark intensities, and are held in a type that cannot be mistaken.
     """
-    dark = {k: x.dtype == np.uint8 and x.max() <= 1 for k, x in splits.items()}
+    dark = {
+        k: x.dtype == np.uint8 and bounds(x)[1] <= 1 for k, x in splits.items()
+    }
     bits = all(dark[k] for k, x in splits.items() if x.dtype == np.uint8)
-    if not any(x.max() for k, x in splits.items() if dark[k]):
+    if not any(bounds(x)[1] for k, x in splits.items() if dark[k]):
         return splits  # All black, which bits and intensities call 0.
     return {
-        k: (x.astype(np.float32) if bits else scaled(x)) if dark[k] else x
+        k: (as_floats(x) if bits else scaled(x)) if dark[k] else x
         for k, x in splits.items()
     }
 

@@ -5,8 +5,10 @@ import tensorflow as tf
 
 from keras_rbm import devices, random
 from keras_rbm.compiled import without_autograph
-from keras_rbm.data.checks import check_examples, check_integer
+from keras_rbm.data.checks import bounds, check_examples, check_integer, scaled
+from keras_rbm.models.batches import gather as gather_rows
 from keras_rbm.random import Use
+from keras_rbm.rows import Rows
 from keras_rbm.typing import Array, Binarize
 
 _METHODS = ("none", "stochastic", "threshold")
@@ -36,8 +38,10 @@ def batches(
     Args:
         x: Array of shape `(examples, width)`: uint8, in units of 1/255, or
             floating, in [0, 1] if it is to be binarized; or booleans or
-            integers, uint8 too, that are all 0 or 1: bits, which are taken as
-            they are. It stays in memory, bits as float32.
+            integers, uint8 too, that are all 0 or 1 (bits) or -1 or 1 (spins),
+            which are taken as they are. It stays in memory, bits as float32.
+            Pictures of shape `(examples, rows, columns[, 1])` are flattened; a
+            sparse matrix or a memory-mapped array is made dense batch by batch.
         batch_size: Examples in a batch, at most as many as there are.
         binarize: `"stochastic"`, `"threshold"` or `"none"`.
         seed: Integer from 0 to 2**63 - 1.
@@ -79,7 +83,7 @@ def batches(
 
     @without_autograph
     def gather(step, rows):
-        batch = tf.ensure_shape(tf.gather(values, rows), (batch_size, width))
+        batch = tf.ensure_shape(gather_rows(values, rows), (batch_size, width))
         return _finish(batch, binarize, random.fold_in(bits, step))
 
     rows = tf.data.Dataset.counter(block).map(shuffle).unbatch().skip(offset)
@@ -116,13 +120,14 @@ def in_order(
     x = _check(x, binarize)
     batch_size = check_integer(batch_size, "batch_size", 1)
     seed = check_integer(seed, "seed", 0)
-    values = _on_cpu(x)
+    values, count = _on_cpu(x), len(x)
 
     bits = random.fold_in(random.stream(seed), Use.BATCHES_IN_ORDER)
 
     @without_autograph
     def gather(first):
-        batch = values[first : first + batch_size]
+        last = tf.minimum(first + batch_size, count)
+        batch = gather_rows(values, tf.range(first, last))
         return _finish(batch, binarize, bits._replace(first_row=first))
 
     dataset = tf.data.Dataset.range(0, len(x), batch_size).map(gather)
@@ -154,14 +159,18 @@ def _check(x, binarize):
             f"Argument `binarize` must be one of {_METHODS}. "
             f"Received: binarize={binarize!r}"
         )
+    shape = getattr(x, "shape", ())
+    if len(shape) == 3 or (len(shape) == 4 and shape[3] == 1):
+        x = np.reshape(x, (shape[0], shape[1] * shape[2]))
     x = check_examples(x, "x")
-    if binarize != "none" and (
-        x.min() < 0 or (x.max() > 1 and x.dtype != np.uint8)
-    ):
+    if isinstance(x, Rows):
+        x = scaled(x)
+    low, high = (0, 1) if binarize == "none" else bounds(x)
+    if low < 0 or (high > 1 and x.dtype != np.uint8):
         raise ValueError(
             "Argument `x` must hold intensities from 0 to 1, or uint8, to be "
             'binarized. Scale it, or pass binarize="none". Received: '
-            f"binarize={binarize!r}, x from {x.min()} to {x.max()}"
+            f"binarize={binarize!r}, x from {low} to {high}"
         )
     return x
 
@@ -170,10 +179,13 @@ def _bounds(x, binarize):
     """The least and the largest value that batches can hold."""
     if binarize != "none" or x.dtype == np.uint8:
         return 0.0, 1.0
-    return float(x.min()), float(x.max())
+    low, high = bounds(x)
+    return float(low), float(high)
 
 
 def _on_cpu(x):
+    if isinstance(x, Rows):
+        return x
     with tf.device("CPU"):
         return tf.constant(x)
 

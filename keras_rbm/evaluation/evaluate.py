@@ -11,14 +11,18 @@ import numpy as np
 
 from keras_rbm import checks, likelihood
 from keras_rbm.data import Data, binarized, check_data, some
+from keras_rbm.data.checks import scaled
 from keras_rbm.evaluation import report
 from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.progress_bar import ProgressBar
+from keras_rbm.rows import Rows, of_width, parts
 from keras_rbm.typing import Binarize, Method, Path, Verbose
 
 _LOG = logging.getLogger("keras_rbm")
 _SPLITS = ("train", "validation", "test")
-_BATCH = 1000
+# Examples that are measured at once; numbers in all examples of a measure that
+# takes some.
+_BATCH, _NUMBERS = 1000, 2**25
 
 
 def evaluate(
@@ -109,7 +113,7 @@ def evaluate(
     max_examples = checks.positive_integer("max_examples", max_examples)
     _check(model, data)
     splits = {
-        split: binarized(x, binarize, seed)
+        split: _examples(x, binarize, seed)
         for split in _SPLITS
         if (x := getattr(data, split)) is not None
     }
@@ -120,7 +124,7 @@ def evaluate(
         held_out = splits.get("validation", splits["train"])
         log_partition = model.log_partition(
             method,
-            some(held_out, max_examples),
+            some(held_out, _most(held_out, max_examples)),
             num_betas,
             num_chains,
             num_sweeps,
@@ -150,6 +154,18 @@ def evaluate(
     }
     results["seconds"] = time.perf_counter() - begin
     return report.write(results, os.path.join(output, "evaluation.json"))
+
+
+def _examples(x, binarize, seed):
+    """The examples of a split, as they are measured."""
+    if isinstance(x, Rows) and binarize == "none":
+        return scaled(x)
+    return binarized(x, binarize, seed)
+
+
+def _most(x, count):
+    """At most so many examples, and fewer of wide ones."""
+    return of_width(x.shape[1], count, _NUMBERS)
 
 
 def _check(model, data):
@@ -193,7 +209,7 @@ def _notes(model):
 
 def _split(model, split, x, log_partition, max_examples, verbose):
     """The results of a split."""
-    part = some(x, max_examples)
+    part = some(x, _most(x, max_examples))
     _LOG.info("%s: %d examples", split, len(x))
     ours = pseudo = None
     bar = ProgressBar(len(part), f"Pseudo-likelihood of {split}", verbose)
@@ -202,8 +218,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
         ours = model.log_likelihood(x, log_partition=log_partition)
         if model.has_pseudo_likelihood:
             pseudo = []
-    for first in range(0, len(part), _BATCH):
-        batch = part[first : first + _BATCH]
+    for _, batch in parts(part, of_width(part.shape[1], _BATCH)):
         again = keras.ops.cast(model.predict_reconstruction(batch), "float64")
         errors.append(np.square(batch - np.asarray(again)).mean(axis=1))
         if pseudo is not None:

@@ -18,11 +18,14 @@ from keras_rbm.data import (
 )
 from keras_rbm.models import MachineModel
 from keras_rbm.networks import LowerLayers
+from keras_rbm.rows import Rows, of_width, parts
 from keras_rbm.typing import Binarize, ImageShape, PictureLike
 
 _VALIDATION_BATCH = 1000
 # Examples for the data's mean, and of an upper layer for all measures, at most.
 _MOST_EXAMPLES = 10_000
+# Numbers in these.
+_MOST_NUMBERS = 2**25
 # Examples that are reconstructed in pictures.
 _DRAWN_EXAMPLES = 100
 _SPLITS = ("train", "validation", "test")
@@ -120,7 +123,7 @@ class DataSource:
     @functools.cached_property
     def training_examples(self) -> np.ndarray:
         """Some training examples, for the data's mean and for measures."""
-        return self._examples(some(self.data.train, _MOST_EXAMPLES))
+        return self._examples(some(self.data.train, self._most_examples))
 
     @functools.cached_property
     def validation_examples(self) -> np.ndarray | None:
@@ -128,8 +131,8 @@ class DataSource:
         x = self.data.validation
         if x is None:
             return None
-        if self._lower_layers.machines:
-            x = some(x, _MOST_EXAMPLES)
+        if self._lower_layers.machines or isinstance(x, Rows):
+            x = some(x, self._most_examples)
         return self._examples(x)
 
     @functools.cached_property
@@ -177,6 +180,10 @@ class DataSource:
             **self._lower_layers.settings(),
         }
 
+    @property
+    def _most_examples(self):
+        return of_width(self.data.width, _MOST_EXAMPLES, _MOST_NUMBERS)
+
     def _examples(self, x):
         return self._lower_layers.array(binarized(x, self.binarize, self.seed))
 
@@ -192,5 +199,7 @@ def digests(data: Data) -> dict[str, str | None]:
 def _digest(x):
     if x is None:
         return None
-    sum_ = hashlib.sha256(np.ascontiguousarray(x)).hexdigest()
-    return f"{x.dtype} {'x'.join(map(str, x.shape))} {sum_[:16]}"
+    sum_ = hashlib.sha256()
+    for _, part in parts(x):
+        sum_.update(np.ascontiguousarray(part))
+    return f"{x.dtype} {'x'.join(map(str, x.shape))} {sum_.hexdigest()[:16]}"

@@ -517,8 +517,7 @@ class MachineModel(Trainer):
         Args:
             v: Array of shape `(batch, example_units.width)`.
         """
-        v = self._states(self._checked_states(v))
-        return self.layout.hidden_mean(self.machine(), v)
+        return self._by_part(self.layout.hidden_mean, v)
 
     def predict_visible(self, h: Array) -> Tensor:
         """E[v | h], of shape `(batch, example_units.width)`.
@@ -865,8 +864,7 @@ class MachineModel(Trainer):
         Args:
             v: Array of shape `(batch, example_units.width)`.
         """
-        v = self._states(self._checked_states(v))
-        return self.layout.free_energy(self.machine(), v)
+        return self._by_part(self.layout.free_energy, v)
 
     def log_partition(
         self,
@@ -950,8 +948,9 @@ class MachineModel(Trainer):
 
         Args:
             v: Array of shape `(examples, example_units.width)` of states, or
-                a finite `tf.data.Dataset` of batches of them. Grey values are
-                refused: they have no probability under binary units.
+                what `fit` takes in its place; or a finite `tf.data.Dataset` of
+                batches of them. Grey values are refused: they have no
+                probability under binary units.
             method: As for `log_partition`.
             log_partition: The result of `log_partition` for the same weights,
                 or `None` to compute it; with it, no other argument is of use.
@@ -1095,6 +1094,15 @@ class MachineModel(Trainer):
 
     def _checked_states(self, v):
         return examples.checked(v, self.example_units, "v")
+
+    def _by_part(self, function, v):
+        """`function(machine, v)` of all examples, joined."""
+        machine = self.machine()
+        found = [
+            function(machine, self._states(part))
+            for part in examples.in_parts(v, self.example_units, "v")
+        ]
+        return found[0] if len(found) == 1 else ops.concatenate(found)
 
     def _keep_moments(self, x, sample_weight):
         """Keeps the moments of the data, as rows, and returns them."""

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_rbm import devices, random
 from keras_rbm.compiled import without_autograph
 from keras_rbm.random import Use
+from keras_rbm.rows import Rows
 
 # The most updates in one compiled call. More would save no time, and would hold
 # up callbacks.
@@ -140,7 +141,7 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
     """Batches of arrays, or blocks of them.
 
     Args:
-        arrays: Array of shape `(examples, ...)`, or a tuple of such.
+        arrays: Array of shape `(examples, ...)`, `Rows`, or a tuple of such.
         passes: The `Passes`.
         epochs: The first epoch, and the one to stop before.
         steps: Number of batches in a block, or `None` for batches alone.
@@ -160,7 +161,7 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
 
     def take(rows, shape):
         def one(x):
-            x = tf.gather(x, tf.reshape(rows, [-1]))
+            x = gather(x, tf.reshape(rows, [-1]))
             return _floating(tf.reshape(x, [*shape, *x.shape[1:]]))
 
         return tf.nest.map_structure(one, arrays)
@@ -252,7 +253,26 @@ def of_endless(dataset, steps):
 
 
 def _tensor(x):
-    return tf.constant(np.asarray(x))
+    return x if isinstance(x, Rows) else tf.constant(np.asarray(x))
+
+
+def gather(x, rows):
+    """These rows of a tensor, or of `Rows`, within a `tf.data.Dataset`.
+
+    Args:
+        x: Tensor, or `Rows`.
+        rows: Integer tensor of shape `(count,)`.
+
+    Returns:
+        Tensor of shape `(count, ...)`; of `Rows`, float32, or float16 where
+        they are such.
+    """
+    if not isinstance(x, Rows):
+        return tf.gather(x, rows)
+    small = x.dtype.kind == "f" and x.dtype.itemsize <= 4
+    kind = x.dtype.name if small else "float32"
+    found = tf.numpy_function(lambda rows: x.floats(rows, kind), [rows], kind)
+    return tf.ensure_shape(found, [*rows.shape, x.shape[1]])
 
 
 def _floating(x):

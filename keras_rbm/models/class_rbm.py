@@ -27,6 +27,7 @@ from keras_rbm.models import examples, metrics, serving
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.layouts import Direct
 from keras_rbm.random import Use
+from keras_rbm.rows import Rows, parts
 from keras_rbm.samplers import Sampler
 from keras_rbm.typing import Array, Config, Examples, Labels, Tensor, Verbose
 
@@ -153,12 +154,12 @@ class ClassRBM(MachineModel):
         if class_weight is None:
             return super().fit(x, y, *args, **kwargs)
         factors = _class_factors(class_weight, self.num_classes)
-        x, y = self.layout.joined(checks.from_frame("x", x), y)
+        x, y = self.layout.joined(x, y)
         if examples.is_dataset(x):
             x = _weighted_dataset(x, factors, self.visible.width)
             return super().fit(x, y, *args, **kwargs)
+        x = examples.resolved(x, self.visible, "x")
         examples.check(x, self.visible, "x")
-        x = examples.array(x, self.visible, "x")
         weight = examples.check_weight(
             kwargs.pop("sample_weight", None), len(x)
         )
@@ -169,9 +170,13 @@ class ClassRBM(MachineModel):
                 len(x) * (1.0 - checks.fraction("validation_split", split))
             )
             held_out = None if weight is None else weight[count:]
-            kwargs["validation_data"] = (x[count:], None, held_out)
-            x, weight = x[:count], None if weight is None else weight[:count]
-        own = x[:, -self.num_classes :] @ factors
+            held_out_rows = examples.subset(x, slice(count, None))
+            kwargs["validation_data"] = (held_out_rows, None, held_out)
+            x = examples.subset(x, slice(count))
+            weight = None if weight is None else weight[:count]
+        own = np.concatenate(
+            [part[:, -self.num_classes :] @ factors for _, part in parts(x)]
+        )
         weight = own if weight is None else own * weight
         return super().fit(x, None, *args, sample_weight=weight, **kwargs)
 
@@ -273,19 +278,19 @@ class ClassRBM(MachineModel):
         Raises:
             ValueError: If they cannot be states of the features' units.
         """
-        x = examples.checked(x, self.features, "x")
-        x = ops.cast(ops.convert_to_tensor(x), self.variable_dtype)
-        machine, x = self.machine(), ops.convert_to_numpy(x)
+        x = examples.array(x, self.features, "x")
+        examples.check(x, self.features, "x")
+        machine = self.machine()
         numbers = self.num_classes * self.hidden.width
         count = min(max(_NUMBERS // numbers, 1), _MOST_ROWS)
-        parts = []
-        for first in range(0, len(x), count):
-            block = x[first : first + count]
+        found = []
+        for _, block in parts(x, count):
             # The last one is filled up: another shape would be compiled anew.
-            whole = ops.convert_to_tensor(np.resize(block, (count, x.shape[1])))
+            whole = np.resize(block, (count, x.shape[1]))
+            whole = ops.cast(whole, self.variable_dtype)
             part = _compiled_law(machine, whole, self.num_classes)
-            parts.append(ops.convert_to_numpy(part)[: len(block)])
-        return np.concatenate(parts)
+            found.append(ops.convert_to_numpy(part)[: len(block)])
+        return np.concatenate(found)
 
     def classify(self, x: Array) -> np.ndarray:
         """The most probable class of each example, `(examples,)`."""
@@ -594,16 +599,18 @@ def _joined(x, y, features, num_classes, name="x", label_name="y"):
         label_name: The name of `y`, for errors.
 
     Returns:
-        Array of shape `(examples, features.width + num_classes)`.
+        Array or `Rows` of shape `(examples, features.width + num_classes)`.
 
     Raises:
         ValueError: If the features cannot be states of the units, or the
             labels are not such.
     """
-    examples.check(x, features, name)
     x = examples.array(x, features, name)
+    examples.check(x, features, name)
     y = checks.from_frame(label_name, y)
     y = class_labels.one_hot(y, num_classes, len(x), label_name)
+    if isinstance(x, Rows):
+        return x.beside(y)
     kind = x.dtype if x.dtype.kind == "f" else "float32"
     return np.concatenate([x.astype(kind), y.astype(kind)], axis=1)
 

@@ -205,6 +205,7 @@ class BesideTopLayer(Layout):
     def with_missing(self, v: Array, mask: Any) -> tuple[Array, Any]:
         """The top layer is missing, too."""
         v = examples.array(v, self.features, "v")
+        v = examples.dense(v, "v")
         if v.ndim != 2:
             self.features.check(v, "v")
         top = np.full((len(v), self.top.width), np.nan, "float32")

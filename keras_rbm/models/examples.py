@@ -9,14 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import checks
+from keras_rbm import checks, devices, rows
 from keras_rbm.compiled import without_autograph
+from keras_rbm.rows import Rows
 from keras_rbm.units.domain import Columns, Domain
 
 # Batches of a data set that `moments` looks at.
 _MEAN_BATCHES = 100
-# Rows that are converted to float64 at once.
-_ROWS = 1000
 # Batches that `some` looks at, at most.
 _BATCHES_OF_SOME = 20
 _NO_WEIGHT = (
@@ -89,8 +88,8 @@ def check(x, units, name):
     `tf.data.Dataset`.
 
     Args:
-        x: Array of shape `(examples, units.width)`, or a `tf.data.Dataset` of
-            batches of them, alone or as (x, y) or (x, y, sample_weight).
+        x: Array as for `array`, or a `tf.data.Dataset` of batches, alone or as
+            (x, y) or (x, y, sample_weight).
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
 
@@ -124,8 +123,7 @@ def checked(x, units, name):
     Raises:
         ValueError: If the data cannot be states of the units.
     """
-    symbolic = isinstance(x, tf.Tensor) and not hasattr(x, "numpy")
-    if symbolic or isinstance(x, keras.KerasTensor):
+    if _is_symbolic(x):
         if not len(x.shape) or x.shape[-1] not in (None, units.width):
             raise ValueError(
                 f"`{name}` must have shape (examples, {units.width}), one "
@@ -134,7 +132,28 @@ def checked(x, units, name):
             )
         return x
     array = _array(x, units, name)
-    return x if keras.ops.is_tensor(x) else array
+    if keras.ops.is_tensor(x) and x.shape == array.shape:
+        return x
+    return dense(array, name)
+
+
+def in_parts(x, units, name):
+    """`checked`, part by part where `x` is never dense as a whole.
+
+    Args:
+        x: Array or tensor, as for `array`.
+        units: `Units` that the examples must be states of.
+        name: The argument's name, for errors.
+
+    Yields:
+        Arrays or tensors of shape `(part, units.width)`.
+    """
+    found = x if _is_symbolic(x) else _array(x, units, name)
+    if not isinstance(found, Rows):
+        yield checked(x, units, name)
+        return
+    for _, part in rows.parts(found):
+        yield part
 
 
 def called(x, units, name):
@@ -218,8 +237,7 @@ def states(x, units, batch_size, name="v"):
     """Batches of examples that are states of the units, and not means.
 
     Args:
-        x: Array of shape `(examples, units.width)`, or a finite
-            `tf.data.Dataset` of batches of them.
+        x: Array as for `array`, or a finite `tf.data.Dataset` of batches.
         units: `Units` that the examples must be states of.
         batch_size: The largest number of examples in a batch.
         name: The argument's name, for errors.
@@ -230,9 +248,9 @@ def states(x, units, batch_size, name="v"):
     Raises:
         ValueError: If the data are not states, or have no end.
     """
+    x = resolved(x, units, name)
     check(x, units, name)
     if not is_dataset(x):
-        x = array(x, units, name)
         units.check_states(x, name)
         batches = [x]
     elif x.cardinality() == tf.data.INFINITE_CARDINALITY:
@@ -296,9 +314,107 @@ def some(x, sample_weight, units, count):
     return v[:count], np.concatenate(weights)[:count]
 
 
+def resolved(x, units, name):
+    """Examples as `fit` works on them; a data set stays as it is.
+
+    Args:
+        x: Array as for `array`, or a `tf.data.Dataset`.
+        units: `Units` that the examples shall be states of.
+        name: The argument's name, for errors.
+
+    Returns:
+        Array, `Rows` or data set.
+    """
+    return x if is_dataset(x) else array(x, units, name)
+
+
+def in_order(x, batch_size, y=None, weight=None):
+    """Batches of rows that are never dense as a whole, for Keras.
+
+    Args:
+        x: `Rows`.
+        batch_size: Number of rows in each batch but the last.
+        y: Targets for Keras, array of shape `(rows,)`, or `None`.
+        weight: Weights of the rows, array of shape `(rows,)`, or `None`.
+
+    Returns:
+        A finite `tf.data.Dataset` of v, or of (v, y, weight), in float32.
+    """
+
+    def take(first):
+        rows = slice(first, first + batch_size)
+        return [x.floats(rows, "float32")] + [
+            np.asarray(part[rows], "float32")
+            for part in (y, weight)
+            if weight is not None
+        ]
+
+    kinds = ["float32"] * (1 if weight is None else 3)
+
+    def batch(first):
+        found = tf.numpy_function(take, [first], kinds)
+        found[0].set_shape((None, x.shape[1]))
+        for part in found[1:]:
+            part.set_shape((None,))
+        return found[0] if weight is None else tuple(found)
+
+    if weight is not None and y is None:
+        y = np.zeros(len(x), "float32")
+    dataset = tf.data.Dataset.range(0, len(x), batch_size).map(batch)
+    return dataset.prefetch(1).with_options(devices.one_thread())
+
+
+def dense(x, name):
+    """Rows as one array, if these fit into memory.
+
+    Args:
+        x: Array or `Rows`.
+        name: The argument's name, for the error.
+    """
+    if isinstance(x, Rows):
+        checks.in_memory(name, x.shape)
+        return x[:]
+    return x
+
+
+def subset(x, part):
+    """Some rows of an array or of `Rows`; those of `Rows` are `Rows`."""
+    return x.subset(part) if isinstance(x, Rows) else x[part]
+
+
 def array(x, units, name):
-    """Examples as an array whose shape and values are not checked yet."""
-    checks.dense(name, x)
+    """Examples as an array, or `Rows`, that is not checked yet.
+
+    Args:
+        x: Array or data frame of shape `(examples, units.width)`; pictures,
+            or one-hot categories, of shape `(examples, rows, columns)` or
+            `(examples, rows, columns, 1)`; a sparse matrix or a memory-mapped
+            array; or what `units.as_rows` takes, such as integer categories.
+        units: `Units` that the examples shall be states of.
+        name: The argument's name, for errors.
+
+    Returns:
+        Array of one or more axes; `Rows`, of what would become larger.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    x = rows.of(name, x)
+    if not isinstance(x, Rows):
+        x = _flat(_dense(x, units, name), units)
+    return units.as_rows(x, name)
+
+
+def _flat(x, units):
+    """Pictures of one grey value for each pixel, as rows."""
+    if x.ndim == 3 or (x.ndim == 4 and x.shape[3] == 1):
+        width = x.shape[1] * x.shape[2]
+        if len(x) and width in (units.width, units.size):
+            return x.reshape(len(x), width)
+    return x
+
+
+def _dense(x, units, name):
     x = checks.from_frame(name, x)
     try:
         if not hasattr(x, "__array__"):
@@ -346,23 +462,25 @@ def moments(x, units, name="x", sample_weight=None):
         ValueError: If the data cannot be states of the units, or their
             weights cannot be such.
     """
+    x = resolved(x, units, name)
     check(x, units, name)
     if is_dataset(x):
         batches = batches_of(x.take(_MEAN_BATCHES), units, name)
     else:
-        sample_weight = check_weight(sample_weight, len(x))
-        batches = [(array(x, units, name), sample_weight)]
+        batches = [(x, check_weight(sample_weight, len(x)))]
     total, squares, count, are_bits = 0.0, 0.0, 0.0, True
     for v, weight in batches:
         weight = (
             np.ones(len(v)) if weight is None else np.asarray(weight, "float64")
         )
-        for first in range(0, len(v), _ROWS):
-            part = slice(first, first + _ROWS)
-            rows = v[part].astype("float64")
-            total = total + weight[part] @ rows
-            squares = squares + weight[part] @ np.square(rows)
-            are_bits = are_bits & ((rows == 0) | (rows == 1)).all(axis=0)
+        for first, part in rows.parts(v):
+            own, part = (
+                weight[first : first + len(part)],
+                part.astype("float64"),
+            )
+            total = total + own @ part
+            squares = squares + own @ np.square(part)
+            are_bits = are_bits & ((part == 0) | (part == 1)).all(axis=0)
         count += weight.sum()
     if not count:
         raise ValueError(_NO_WEIGHT.format(name="sample_weight"))
@@ -549,6 +667,13 @@ def _examples(batch):
     return batch[0] if isinstance(batch, tuple) else batch
 
 
+def _is_symbolic(x):
+    """Whether a value is known when a graph runs alone."""
+    return isinstance(x, keras.KerasTensor) or (
+        isinstance(x, tf.Tensor) and not hasattr(x, "numpy")
+    )
+
+
 def _numbers(values):
     """Numbers as an array; of what is none, `check_weight` says so."""
     try:
@@ -559,7 +684,11 @@ def _numbers(values):
 
 def _array(x, units, name):
     x = array(x, units, name)
-    units.check(x, name)
+    if not isinstance(x, Rows):
+        units.check(x, name)
+    elif x.known is not units:  # Reading all rows may take long.
+        units.check(x, name)
+        x.known = units
     return x
 
 

@@ -12,16 +12,18 @@ from keras import ops
 
 from keras_rbm import checks, devices, gibbs, likelihood, random, samplers
 from keras_rbm import machine as machine_lib
+from keras_rbm import rows as rows_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.models import examples
 from keras_rbm.random import Use
 from keras_rbm.typing import Array
 from keras_rbm.units import Bernoulli, Units
 
-# Examples whose free energy is taken at once, and that AIS looks at.
-_BATCH, _EXAMPLES = 1000, 10_000
-# Sites of an example that `warn_of_short_run` looks at, and numbers in memory.
-_SITES, _NUMBERS = 10, 2**24
+# Examples whose free energy is taken at once, and that AIS looks at, and
+# numbers in these.
+_BATCH, _EXAMPLES, _NUMBERS = 1000, 10_000, 2**24
+# Sites of an example that `warn_of_short_run` looks at.
+_SITES = 10
 
 
 class LogLikelihood(NamedTuple):
@@ -372,7 +374,7 @@ def pseudo_log_likelihood(machine, v):
 
 
 def first_examples(v, units):
-    """The first 10,000 examples, as an array, or `None` of `None`.
+    """The first 10,000 examples or fewer wide ones; `None` of `None`.
 
     Args:
         v: Data as for `scores`, or `None`.
@@ -383,8 +385,10 @@ def first_examples(v, units):
     """
     if v is None:
         return None
-    batches = examples.states(v, units, _BATCH)
-    return np.concatenate(list(islice(batches, _EXAMPLES // _BATCH)))
+    size = rows_lib.of_width(units.width, _BATCH)
+    count = rows_lib.of_width(units.width, _EXAMPLES, _NUMBERS)
+    batches = examples.states(v, units, size)
+    return np.concatenate(list(islice(batches, count // size)))
 
 
 def bracket(
@@ -508,7 +512,8 @@ def by_batch(function, machine, v, units=None, watch=None):
     """`function(machine, batch)` of all examples, joined.
 
     Args:
-        function: Compiled function of a machine and 1,000 examples.
+        function: Compiled function of a machine and 1,000 examples, or
+            fewer wide ones.
         machine: A `Machine`.
         v: Data as for `scores`.
         units: `Units` that they are states of; `None` for the visible ones.
@@ -517,12 +522,13 @@ def by_batch(function, machine, v, units=None, watch=None):
     Returns:
         Array of shape `(examples,)`.
     """
-    results = []
-    for batch in examples.states(v, units or machine.visible, _BATCH):
+    units = units or machine.visible
+    results, size = [], rows_lib.of_width(units.width, _BATCH)
+    for batch in examples.states(v, units, size):
         if watch is not None:
             watch(batch)
         # The last batch is filled up: another shape would be compiled anew.
-        rows = np.resize(batch, (_BATCH, batch.shape[1]))
+        rows = np.resize(batch, (size, batch.shape[1]))
         result = function(machine, ops.cast(rows, machine_lib.dtype(machine)))
         results.append(result[: len(batch)].numpy())
     return np.concatenate(results)

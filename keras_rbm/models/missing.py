@@ -82,7 +82,7 @@ def filled(v, mask, units, fill, name="v"):
         ValueError: If the examples cannot be states of the units, or the mask
             is not one of their shape.
     """
-    x = examples.array(v, units, name)
+    x = examples.dense(examples.array(v, units, name), name)
     if (
         x.shape[1:] != (units.width,)
         or not len(x)

@@ -6,6 +6,7 @@ or `distributed_loop`.
 
 import abc
 import inspect
+import math
 import numbers
 import types
 import warnings
@@ -14,21 +15,19 @@ from typing import Any, Literal
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.trainers.data_adapters.array_slicing import (
-    train_validation_split,
-)
 
 from keras_rbm import budget, checks, devices, units
 from keras_rbm.models import batches, compiled_loop, distributed_loop, examples
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.weights import averaged_weights, check_finite, constrain
 from keras_rbm.optimizers import AutoSGD, learning_rate
+from keras_rbm.rows import Rows, of_width
 from keras_rbm.typing import Array, Config, Examples, Tensor
 
 # Examples of a batch that the metrics of a training step look at.
 _METRIC_EXAMPLES = 32
-# Examples that the learning rate is chosen by, at most.
-_RATE_EXAMPLES, _RATE_BATCHES = 2000, 20
+# Examples that the learning rate is chosen by, at most, and numbers in them.
+_RATE_EXAMPLES, _RATE_NUMBERS, _RATE_BATCHES = 2000, 2**23, 20
 # Examples that the model is looked at with in the end.
 _LAST_EXAMPLES = 500
 _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
@@ -237,14 +236,21 @@ class Trainer(keras.Model, abc.ABC):
         """Trains the model: `keras.Model.fit`, with the data checked first.
 
         `x` is an array or a `tf.data.Dataset`, which should be shuffled
-        already; a `keras.utils.PyDataset` and a generator of batches stand
-        where such a data set does (a generator without an end: some of its
-        batches are looked at before training). `y` are the labels of a
-        `ClassRBM`; other models have none. The order of an array's examples
-        follows from the model's seed and the number of its updates. With
-        `steps_per_epoch`, passes over an array follow each other without regard
-        to epochs, and each leaves out what does not fill a batch. Validation
-        uses the averaged weights where the optimizer keeps them.
+        already.
+
+        For an array there may also stand a data frame, a sparse matrix or a
+        memory-mapped array, which are made dense batch by batch, pictures of
+        shape `(examples, rows, columns)`, with a fourth axis of 1 or without
+        it, and, of `Softmax` units, integer categories.
+
+        A `keras.utils.PyDataset` and a generator of batches stand where such a
+        data set does (a generator without an end: some of its batches are
+        looked at before training). `y` are the labels of a `ClassRBM`; other
+        models have none. The order of an array's examples follows from the
+        model's seed and the number of its updates. With `steps_per_epoch`,
+        passes over an array follow each other without regard to epochs, and
+        each leaves out what does not fill a batch. Validation uses the averaged
+        weights where the optimizer keeps them.
 
         With `updates` in place of `epochs`, `fit` makes this many updates, in
         epochs of a twentieth of them (or of what divides them). This is the
@@ -269,8 +275,8 @@ class Trainer(keras.Model, abc.ABC):
                 is used.
         """
         is_read_once = isinstance(x, types.GeneratorType)
-        x = examples.from_batches(checks.from_frame("x", x))
-        x, y = self.layout.joined(x, y)
+        x, y = self.layout.joined(examples.from_batches(x), y)
+        x = examples.resolved(x, self.example_units, "x")
         given = _arguments(super().fit, x, y, *args, **kwargs)
         _set_budget(given, updates)
         self._settle_monitors(given.get("callbacks"))
@@ -380,10 +386,11 @@ class Trainer(keras.Model, abc.ABC):
             some = examples.batches_of(some, self.example_units, "x")
             x = np.concatenate([v for v, _ in some])
         is_bounded = np.isinf(self.hidden.least_curvature())
-        rate = learning_rate(np.asarray(x)[:_RATE_EXAMPLES], is_bounded)
+        width = self.example_units.width
+        count = of_width(width, _RATE_EXAMPLES, _RATE_NUMBERS)
+        rate = learning_rate(np.asarray(x[:count]), is_bounded)
         with devices.scope(self.distribute_strategy):
             self.optimizer.build(self.trainable_variables)
-        width = self.example_units.width
         self.optimizer.begin(done, updates, rate, rows, width)
 
     def _array_batches(self, given, initial_step):
@@ -396,8 +403,7 @@ class Trainer(keras.Model, abc.ABC):
         given.pop("y", None)
         split = given.pop("validation_split", 0.0)
         if split and given.get("validation_data") is None:
-            arrays, validation = train_validation_split(arrays, split)
-            given["validation_data"] = validation
+            arrays, given["validation_data"] = _cut(arrays, split)
         count = len(tf.nest.flatten(arrays)[0])
         batch_size = min(given.pop("batch_size", None) or 32, count)
         if given.get("validation_batch_size") is None:
@@ -409,6 +415,7 @@ class Trainer(keras.Model, abc.ABC):
             self.seed if given.pop("shuffle", True) else None,
             int(self.updates.numpy()),
         )
+        given["validation_data"] = _streamed_validation(given)
         done = given.get("initial_epoch", 0) * passes.updates + initial_step
         passes = passes._replace(first_update=passes.first_update - done)
         return arrays, passes
@@ -437,10 +444,12 @@ class Trainer(keras.Model, abc.ABC):
                 found = super().evaluate(**given)
             examples.check_seen(self._weight_seen(), "validation_data")
             return found
-        x, y = self.layout.joined(_sequence(checks.from_frame("x", x)), y)
+        x, y = self.layout.joined(_sequence(x), y)
+        x = examples.resolved(x, self.example_units, "x")
         given = _arguments(super().evaluate, x, y, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
         _check_weight(given, x)
+        _stream(given)
         self.check_to_sample()
         with examples.reported("x"):
             found = super().evaluate(**given)
@@ -453,9 +462,10 @@ class Trainer(keras.Model, abc.ABC):
         Raises:
             ValueError: If the data cannot be states of the visible units.
         """
-        x = _sequence(checks.from_frame("x", x))
+        x = examples.resolved(_sequence(x), self.example_units, "x")
         given = _arguments(super().predict, x, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
+        _stream(given)
         with examples.reported("x"):
             return super().predict(**given)
 
@@ -533,7 +543,7 @@ class Trainer(keras.Model, abc.ABC):
 
 def _row_bytes(x):
     """Bytes of a row of an array, as float32."""
-    return 4 * int(np.prod(np.shape(x)[1:]))
+    return 4 * int(np.prod(x.shape[1:]))
 
 
 def _batches_of_epoch(dataset, steps_per_epoch):
@@ -673,7 +683,7 @@ def _check_data(given, units):
     _check_weight(given, x)
     if isinstance(validation, tuple | list):
         v, *rest = validation
-        v = checks.from_frame("validation_data", v)
+        v = examples.resolved(v, units, "validation_data")
         examples.check(v, units, "validation_data")
         if len(rest) == 2:
             y, weight = rest
@@ -688,7 +698,7 @@ def _check_data(given, units):
             given.get("validation_steps"),
             "validation_steps",
         )
-        validation = checks.from_frame("validation_data", validation)
+        validation = examples.resolved(validation, units, "validation_data")
         given["validation_data"] = validation
         examples.check(validation, units, "validation_data")
         if examples.is_dataset(validation):
@@ -700,6 +710,53 @@ def _check_weight(given, x):
     if not examples.is_dataset(x) and given.get("sample_weight") is not None:
         weight = examples.check_weight(given["sample_weight"], len(x))
         given["sample_weight"] = weight
+
+
+def _cut(arrays, split):
+    """Arrays to learn from, and the last ones of them, to validate.
+
+    Args:
+        arrays: Array or `Rows`, or a tuple of such.
+        split: The share of the examples to validate by.
+    """
+    count = len(tf.nest.flatten(arrays)[0])
+    first = math.floor(count * (1.0 - split))
+    if not 0 < first < count:
+        raise ValueError(
+            "`validation_split` must leave examples to learn from and some to "
+            f"validate by. Received: validation_split={split}, with {count} "
+            "examples"
+        )
+
+    return tuple(
+        tf.nest.map_structure(
+            lambda x, part=part: examples.subset(x, part), arrays
+        )
+        for part in (slice(first), slice(first, None))
+    )
+
+
+def _stream(given):
+    """Makes batches for Keras of `Rows`, which are never dense as a whole.
+
+    Args:
+        given: `{name: argument}` of `evaluate` or `predict`, which is changed.
+    """
+    if isinstance(given["x"], Rows):
+        size = given.pop("batch_size", None) or 32
+        arrays = given.pop("y", None), given.pop("sample_weight", None)
+        given["x"] = examples.in_order(given["x"], size, *arrays)
+
+
+def _streamed_validation(given):
+    """The same of the `validation_data` of `fit`, whose batch size is set."""
+    validation = given.get("validation_data")
+    v, *rest = (
+        validation if isinstance(validation, tuple | list) else (validation,)
+    )
+    if not isinstance(v, Rows):
+        return validation
+    return examples.in_order(v, given["validation_batch_size"], *rest[:2])
 
 
 def _sequence(x):

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_rbm import data, units
+from keras_rbm import rows as lazy_rows
 from keras_rbm.data import Schema, frames
 from keras_rbm.sklearn import rows
 from keras_rbm.units import Units
@@ -37,7 +38,8 @@ def fitted(
 
     Returns:
         Tuple of an `Encoder` and of the rows as states, an array, a CSR
-        matrix or `rows.Encoded` of shape `(examples, encoder.units.width)`.
+        matrix or `keras_rbm.rows.Rows` of shape `(examples,
+        encoder.units.width)`.
 
     Raises:
         ValueError: If the rows, or the argument, are not as described.
@@ -109,8 +111,8 @@ class Encoder(abc.ABC):
                 the encoder was fitted to a data frame, such a frame.
 
         Returns:
-            The states, as an array, a CSR matrix or `rows.Encoded`, of shape
-            `(examples, units.width)`.
+            The states, as an array, a CSR matrix or `keras_rbm.rows.Rows`, of
+            shape `(examples, units.width)`.
         """
 
     @abc.abstractmethod
@@ -186,8 +188,13 @@ class Columns(Encoder):
         ]
         self.units = parts[0] if len(parts) == 1 else units.Composite(*parts)
 
-    def encode(self, X: rows.Rows) -> rows.Encoded:
-        return rows.Encoded(X, self._encoded, self.units.width)
+    def encode(self, X: rows.Rows) -> lazy_rows.Rows:
+        return lazy_rows.Rows(
+            lambda part: self._encoded(rows.dense(X, part)),
+            X.shape[0],
+            self.units.width,
+            X.dtype,
+        )
 
     def decode(self, states: np.ndarray) -> np.ndarray:
         real = self._real

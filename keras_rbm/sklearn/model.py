@@ -40,7 +40,7 @@ def start(
     Args:
         model: The `RBM`.
         optimizer: A Keras optimizer.
-        x: Array, CSR matrix or `rows.Encoded` of shape `(examples,
+        x: Array, CSR matrix or `keras_rbm.rows.Rows` of shape `(examples,
             visible.width)`.
         clipped: Whether values below 0 count as 0, and above 1 as 1.
     """

@@ -1,71 +1,17 @@
 """Rows of a matrix, dense or sparse, a part at a time."""
 
-import zlib
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from keras_rbm.rows import dense, in_part, parts
+
+__all__ = ["Rows", "batches", "checksums", "dense", "in_part", "parts"]
+
 #: What scikit-learn calls X.
 Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
-
-# Rows that are looked at together, and the numbers in them, at most.
-_ROWS, _NUMBERS = 1000, 2**22
-
-
-class Encoded:
-    """Rows as states of visible units, which are made when they are taken.
-
-    It stands where an array or a CSR matrix of states does.
-
-    Args:
-        x: Array or CSR matrix of shape `(examples, features)`.
-        encode: Function of a dense array of some rows that returns their
-            states.
-        width: Number of columns of the states.
-    """
-
-    def __init__(self, x, encode, width):
-        self._x = x
-        self._encode = encode
-        self.shape = (x.shape[0], width)
-        self.dtype = x.dtype
-
-    def __getitem__(self, rows):
-        return self._encode(dense(self._x, rows))
-
-
-def dense(x, rows):
-    """Returns some rows as a dense array.
-
-    Args:
-        x: Array, CSR matrix or `Encoded` of shape `(examples, features)`.
-        rows: Slice, or array of indices.
-    """
-    part = x[rows]
-    return part.toarray() if sparse.issparse(part) else np.asarray(part)
-
-
-def in_part(x):
-    """How many rows a part has: so many that it takes some 32 MiB."""
-    return max(1, min(_ROWS, _NUMBERS // max(x.shape[1], 1)))
-
-
-def parts(x, rows=None):
-    """All rows in order, as dense arrays of bounded size.
-
-    Args:
-        x: As for `dense`.
-        rows: Number of rows in each part but the last; `None` for as many as
-            take some 32 MiB.
-
-    Yields:
-        Tuples of the number of the first row, and a part.
-    """
-    rows = rows or in_part(x)
-    for first in range(0, x.shape[0], rows):
-        yield first, dense(x, slice(first, first + rows))
 
 
 def batches(x, batch_size, rng):
@@ -98,11 +44,25 @@ def batches(x, batch_size, rng):
 def checksums(x):
     """A number for each row, which depends on its values alone.
 
+    The sum of a hash of each entry that is not 0 and of its column, so that a
+    sparse row takes work in proportion to its entries.
+
     Args:
-        x: Dense array of shape `(examples, features)`.
+        x: Array or CSR matrix of shape `(examples, features)`.
 
     Returns:
         `uint32` array of shape `(examples,)`.
     """
-    values = np.ascontiguousarray(x, "float32") + 0.0  # -0 is 0.
-    return np.array([zlib.crc32(row) for row in values], "uint32")
+    x = sparse.csr_array(x, copy=True)
+    x.sum_duplicates()
+    bits = x.data.astype("float32").view("uint32").astype("uint64")
+    mixed = (x.indices.astype("uint64") << np.uint64(32)) | bits
+    # The finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    mixed ^= mixed >> np.uint64(31)
+    mixed[bits & np.uint64(0x7FFFFFFF) == 0] = 0  # 0 and -0.
+    # Sums modulo 2**64, of which differences are exact.
+    sums = np.concatenate([np.zeros(1, "uint64"), np.cumsum(mixed)])
+    found = sums[x.indptr[1:]] - sums[x.indptr[:-1]]
+    return (found ^ (found >> np.uint64(32))).astype("uint32")

@@ -30,7 +30,7 @@ def passes(model, x, batch_size, rng):
 
     Args:
         model: A compiled `RBM` whose optimizer is built.
-        x: Array, CSR matrix or `rows.Encoded` of shape `(examples,
+        x: Array, CSR matrix or `keras_rbm.rows.Rows` of shape `(examples,
             visible.width)`.
         batch_size: Number of examples in a batch; all of them, if fewer.
         rng: `numpy.random.RandomState`, which gives the order.

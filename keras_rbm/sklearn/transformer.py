@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import keras
 import numpy as np
+from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -20,7 +21,7 @@ from keras_rbm.chains import Chain
 from keras_rbm.compiled import compiled
 from keras_rbm.models import RBM
 from keras_rbm.models.weights import check_finite, warn_of_dead_units
-from keras_rbm.sklearn import encoding, rows, training
+from keras_rbm.sklearn import encoding, rows, sparse_scores, training
 from keras_rbm.sklearn import model as model_lib
 from keras_rbm.units import Units
 
@@ -368,6 +369,10 @@ class RBMTransformer(
     def _scores(self, X, seed):
         """n_features log p(v_i | v_-i) of each row, at a site of its own."""
         machine, stream = self._machine(X), random.stream(seed)
+        if sparse.issparse(X) and sparse_scores.is_possible(machine):
+            own = rows.checksums(X) - np.arange(X.shape[0], dtype="uint32")
+            own = stream._replace(first_row=own.view("int32"))
+            return sparse_scores.scores(machine, X, own)
         found = np.empty(X.shape[0], X.dtype)
         for first, v in rows.parts(X):
             # The address of the draw is the row itself, not its number.

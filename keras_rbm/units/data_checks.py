@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from keras_rbm import rows
+
 
 def check(units, x, name):
     """`Units.check`."""
-    x = np.asarray(x)
+    x = _rows(x)
     if x.ndim != 2 or x.shape[1] != units.width:
         raise ValueError(
             f"`{name}` must have shape (examples, {units.width}), one "
@@ -21,36 +23,52 @@ def check(units, x, name):
         raise ValueError(
             f"`{name}` must hold real numbers. Received: {name}.dtype={x.dtype}"
         )
-    wrong = ~units.fits(x)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
+    count, offender = 0, None
+    for first, part in rows.parts(x):
+        wrong = ~units.fits(part)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            offender = offender or (first + row, column, part[row, column])
+            count += wrong.sum()
+    if count:
+        row, column, value = offender
         raise ValueError(
             f"`{name}` must hold {units.description}, which is what "
-            f"{type(units).__name__} units can stand for; {wrong.sum()} of "
-            f"{wrong.size} do not. Rescale or clean the data. Received: "
-            f"{name}[{row}, {column}]={x[row, column]}"
+            f"{type(units).__name__} units can stand for; {count} of "
+            f"{x.size} do not. Rescale or clean the data. Received: "
+            f"{name}[{row}, {column}]={value}"
         )
 
 
 def check_states(units, x, name):
     """`Units.check_states`, of data that `check` has accepted."""
-    x = np.asarray(x)
+    x = _rows(x)
     for sites in units.sites:
-        blocks = sites.blocks(x)
-        between = np.ones(blocks.shape[:2], bool)
-        for state in sites.states:
-            between &= (blocks != state).any(axis=2)
-        if between.any():
-            row, site = np.argwhere(between)[0]
-            column = sites.first + site * sites.columns
+        count, offender = 0, None
+        for first, part in rows.parts(x):
+            blocks = sites.blocks(part)
+            between = np.ones(blocks.shape[:2], bool)
+            for state in sites.states:
+                between &= (blocks != state).any(axis=2)
+            if between.any():
+                row, site = np.argwhere(between)[0]
+                column = sites.first + site * sites.columns
+                offender = offender or (first + row, column, part[row, column])
+                count += between.sum()
+        if count:
+            row, column, value = offender
             raise ValueError(
                 f"`{name}` must hold {_listed(sites.states)} alone: a machine "
                 f"of {type(units).__name__} units gives no likelihood to the "
-                f"values in between ({between.sum()} of {between.size}). "
+                f"values in between ({count} of {len(x) * sites.size}). "
                 "Binarize the data first, for example by "
                 f"keras_rbm.data.binarized. Received: {name}[{row}, {column}]"
-                f"={x[row, column]}"
+                f"={value}"
             )
+
+
+def _rows(x):
+    return x if isinstance(x, rows.Rows) else np.asarray(x)
 
 
 def _listed(states):

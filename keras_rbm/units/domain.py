@@ -114,6 +114,20 @@ class Domain:
             end = sites.end
         return ops.concatenate([*parts, x[:, end:]], axis=1)
 
+    def as_rows(self, x: Any, name: str = "x") -> Any:
+        """Data as rows of states, if these have another form.
+
+        Args:
+            x: Array, or `keras_rbm.rows.Rows`.
+            name: What to call it in an error.
+
+        Returns:
+            `Rows` of shape `(examples, width)` of data in a form that these
+            units have besides rows of states, such as integer categories;
+            `x` itself of other data.
+        """
+        return x
+
     def check(self, x: Array, name: str = "x") -> None:
         """Checks that data can be states of these units.
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_rbm import checks, random
+from keras_rbm import checks, random, rows
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter
@@ -81,19 +81,48 @@ class Softmax(Termwise):
         whole = (distance <= _TOLERANCE) | ~all_inside
         return inside & xp.repeat(whole[:, :, 0], self.categories, axis=1)
 
+    def as_rows(self, x: Any, name: str = "x") -> Any:
+        """Integer categories, one column for each site, as one-hot rows."""
+        if (
+            x.ndim != 2
+            or x.shape[1] != self.size
+            or x.dtype.kind not in "iu"
+            or not len(x)
+        ):
+            return x
+        for first, part in rows.parts(x):
+            wrong = (part < 0) | (part >= self.categories)
+            if wrong.any():
+                row, column = np.argwhere(wrong)[0]
+                raise ValueError(
+                    f"`{name}` must hold integers from 0 to "
+                    f"{self.categories - 1}, the categories of each site, or "
+                    f"{self.description}. Received: {name}[{first + row}, "
+                    f"{column}]={part[row, column]}"
+                )
+
+        def hot(part):
+            part = part[:, :, None] == np.arange(self.categories)
+            return part.reshape(len(part), -1).astype("float32")
+
+        def take(index):
+            return hot(np.asarray(x[index]))
+
+        return rows.Rows(take, len(x), self.width, "float32")
+
     def check(self, x: Array, name: str = "x") -> None:
-        """`Units.check`, with the way from integer categories to one-hot."""
-        x = np.asarray(x)
-        shape = x.shape[1:] == (self.size,)
-        if shape and len(x) and x.dtype.kind in "fui":
-            whole = (x >= 0) & (x < self.categories) & (x == np.floor(x))
-            if whole.all():
+        """`Units.check`, with the way from categories to one-hot."""
+        x = x if isinstance(x, rows.Rows) else np.asarray(x)
+        if x.shape[1:] == (self.size,) and len(x) and x.dtype.kind in "fui":
+            some = x[: rows.in_part(x)]
+            whole = (some >= 0) & (some < self.categories)
+            if (whole & (some == np.floor(some))).all():
                 raise ValueError(
                     f"`{name}` must be one-hot, {self.categories} columns for "
                     "each site. Integer categories become so by "
                     f"keras_rbm.data.one_hot({name}, {self.categories}). "
                     f"Received: {name}.shape={x.shape}, with integers from "
-                    f"{x.min()} to {x.max()}"
+                    f"{some.min()} to {some.max()}"
                 )
         super().check(x, name)
 

@@ -2,10 +2,8 @@
 
 import os
 
-import numpy as np
 import pytest
 
-from keras_rbm_cli import folders
 from tests.cli import command
 
 
@@ -49,30 +47,16 @@ def test_no_files_where_files_are_wanted(tmp_path):
         command.refused("--config", "digits", "--output", tmp_path / "closed")
 
 
-def test_the_width_of_a_table(tmp_path):
-    (tmp_path / "a.csv").write_text("x,y,z\n0,1,1\n")
-    np.save(tmp_path / "b.npy", np.zeros((4, 5)))
-    np.save(tmp_path / "images.npy", np.zeros((4, 2, 3)))
-    np.savez(
-        tmp_path / "c.npz",
-        label_train=np.zeros(4),
-        test=np.zeros((2, 7)),
-        train=np.zeros((4, 7)),
-    )
-    for name, width in (
-        ("a.csv", 3),
-        ("b.npy", 5),
-        ("images.npy", 6),
-        ("c.npz", 7),
-    ):
-        path = tmp_path / name
-        assert folders.table(str(path)) == (str(path.resolve()), width)
-
-
 def test_a_table_that_cannot_be_read_is_refused(tmp_path):
-    assert "no such file" in command.refused("--data", tmp_path / "none.csv")
+    assert "no such file or folder" in command.refused(
+        "--data", tmp_path / "none.csv"
+    )
     (tmp_path / "a.npz").write_text("no archive")
-    assert "it must be a .npy" in command.refused("--data", tmp_path / "a.npz")
+    line = command.refused("--data", tmp_path / "a.npz")
+    assert "must be in NumPy's format" in line
     (tmp_path / "b.csv.gz").write_text("not compressed")
     line = command.refused("--data", tmp_path / "b.csv.gz")
-    assert "it must be a .npy" in line
+    assert "rows of zeros and ones" in line
+    (tmp_path / "empty").mkdir()
+    line = command.refused("--data", tmp_path / "empty")
+    assert "must hold pictures" in line

@@ -118,32 +118,41 @@ def test_the_reader_of_a_file(tmp_path, frame, parsed):
 
 
 @pytest.mark.parametrize(
-    ("text", "width"),
+    ("text", "reader"),
     [
-        ("0,1,1\n", 3),
-        ("x,y\n0,1\n", 2),
-        ("x,y\r\n0,1\r\n1,0", 2),
-        ("0.000e+00,1.000000e+00\n 1.0, 0.\n", 2),
-        ("x,y\n", None),
-        ("x,y\n0,2\n", None),
-        ("x,y\n0,10\n", None),
-        ("x,y\n0,a\n", None),
-        ("x,y\n0,\n", None),
-        ("x;y\n0;1\n", None),
+        ("0,1,1\n", "arrays"),
+        ("x,y\n0,1\n", "arrays"),
+        ("x,y\r\n0,1\r\n1,0", "arrays"),
+        ("0.000e+00,1.000000e+00\n 1.0, 0.\n", "arrays"),
+        ("x,y\n", "table"),
+        ("x,y\n0,2\n", "table"),
+        ("x,y\n0,10\n", "table"),
+        ("x,y\n0,a\n", "table"),
+        ("x,y\n0,\n", "table"),
+        ("x;y\n0;1\n", "table"),
     ],
 )
-def test_which_text_is_one_of_bits(tmp_path, text, width):
+def test_which_text_is_one_of_bits(tmp_path, text, reader):
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode())
-    assert folders.table(str(path)) == (str(path), width)
+    assert folders.own_data(str(path)) == (path, reader)
 
 
 @pytest.mark.parametrize(
-    "name", ["a.tsv", "a.tsv.gz", "a.parquet", "a.feather"]
+    ("name", "reader"),
+    [
+        *((f"a.{end}", "table") for end in ("tsv", "parquet", "feather")),
+        *((f"a.{end}", "arrays") for end in ("npy", "h5", "mat", "npz")),
+        ("a", "arrays"),
+    ],
 )
-def test_files_that_a_schema_describes(tmp_path, name):
+def test_files_have_a_reader_by_their_names(tmp_path, name, reader):
     (tmp_path / name).write_bytes(b"")
-    assert folders.table(str(tmp_path / name)) == (str(tmp_path / name), None)
+    assert folders.own_data(str(tmp_path / name))[1] == reader
+
+
+def test_a_folder_is_one_of_pictures(tmp_path):
+    assert folders.own_data(str(tmp_path)) == (tmp_path, "images")
 
 
 def test_what_is_no_table_is_refused(tmp_path):

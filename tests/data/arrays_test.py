@@ -2,10 +2,15 @@ import gzip
 import pickle
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
+from scipy import sparse
 
+from keras_rbm import Bernoulli, Softmax, Spin
 from keras_rbm.data import arrays
+from keras_rbm.rows import Rows
 
 
 @pytest.fixture
@@ -252,3 +257,173 @@ def test_a_share_is_cut_where_the_file_has_none(tmp_path, x):
     assert (len(data.train), len(data.validation)) == (20, 3)
     with pytest.raises(ValueError, match="`validation_size` must"):
         arrays(path, validation_size=1.5)
+
+
+SPINS = np.where(np.random.default_rng(0).random((20, 6)) < 0.5, -1, 1)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "float32"])
+def test_spins_of_any_type(tmp_path, dtype):
+    data = arrays(save(tmp_path / "a.npy", SPINS.astype(dtype)))
+    np.testing.assert_array_equal(data.train, SPINS)
+    assert data.train.dtype == "float32"
+    assert data.visible == Spin(6)
+
+
+def test_categories_become_one_hot(tmp_path):
+    x = np.random.default_rng(0).integers(0, 3, (20, 4))
+    path = save(tmp_path / "a.npy", x)
+    data = arrays(path, categories=3, test_size=5)
+    assert data.train.shape == (15, 12)
+    assert data.visible == Softmax(4, 3)
+    with pytest.raises(ValueError, match=r"pass `categories=3`"):
+        arrays(path)
+    with pytest.raises(ValueError, match=r"integers from 0 to 1"):
+        arrays(path, categories=2)
+
+
+def hdf5(path, **datasets):
+    with h5py.File(path, "w") as file:
+        for name, value in datasets.items():
+            file[name.replace(".", "/")] = value
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.hdf5", "a.of_any_name"])
+def test_the_only_dataset_of_hdf5_is_taken(tmp_path, x, name):
+    path = hdf5(tmp_path / name, **{"run.spins": x, "labels": x, "n": 3})
+    np.testing.assert_array_equal(arrays(path).train, x)
+    np.testing.assert_array_equal(arrays(path, key="labels").train, x)
+    np.testing.assert_array_equal(arrays(path, key="/run/spins").train, x)
+
+
+def test_keys_of_hdf5_name_the_splits(tmp_path, x):
+    path = hdf5(
+        tmp_path / "a.h5", x_train=x > 0, x_test=x[:3] > 0, y_train=x[:, 0]
+    )
+    data = arrays(path)
+    assert (len(data.train), len(data.test)) == (20, 3)
+    np.testing.assert_array_equal(data.train, x > 0)
+
+
+def test_several_datasets_are_listed(tmp_path, x):
+    path = hdf5(tmp_path / "a.h5", a=x, **{"b.c": x[:3], "text": b"words"})
+    with pytest.raises(
+        ValueError, match=r"a \(20x6, float32\), b/c \(3x6, float32\)\. Rec"
+    ):
+        arrays(path)
+    for key in ("text", "b", "none"):
+        with pytest.raises(ValueError, match=rf"Received: key='{key}'"):
+            arrays(path, key=key)
+    with pytest.raises(ValueError, match="no array of numbers"):
+        arrays(hdf5(tmp_path / "b.h5", text=b"words"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "x", "units"),
+    [
+        ("bernoulli", SPINS > 0, Bernoulli(6)),
+        ("ising", SPINS, Spin(6)),
+        ("categorical", SPINS + 1, Softmax(6, 3)),
+        (None, SPINS > 0, Bernoulli(6)),
+    ],
+)
+def test_files_of_rbms(tmp_path, kind, x, units):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["samples"], file["labels"] = x, np.ones((len(x), 2))
+        if kind is not None:
+            file["variable_type"] = kind
+    assert arrays(path).visible == units
+
+
+def test_matlab_files(tmp_path, x):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"x": x, "n": 3, "label": x, "s": "text"})
+    np.testing.assert_array_equal(arrays(path).train, x)
+    entries = sparse.csc_array(np.eye(20, 6))
+    scipy.io.savemat(path, {"x": x, "entries": entries})
+    data = arrays(path, key="entries")
+    assert isinstance(data.train, Rows)
+    np.testing.assert_array_equal(data.train, np.eye(20, 6))
+    with pytest.raises(ValueError, match=r"x \(20x6, float32\), entries"):
+        arrays(path)
+
+
+def test_matlab_files_of_version_7_3(tmp_path, x):
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["x"] = x.T
+        file["x"].attrs["MATLAB_class"] = np.bytes_("single")
+        entries = sparse.csc_array(np.eye(20, 6))
+        group = file.create_group("entries")
+        group.attrs["MATLAB_sparse"] = 20
+        group["data"] = entries.data
+        group["ir"], group["jc"] = entries.indices, entries.indptr
+    content = path.read_bytes()
+    path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(512) + content[512:])
+    np.testing.assert_array_equal(arrays(path, key="x").train, x)
+    data = arrays(path, key="entries")
+    np.testing.assert_array_equal(data.train, np.eye(20, 6))
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_matrix])
+def test_sparse_archives(tmp_path, kind):
+    x = np.random.default_rng(0).random((20, 8)) < 0.2
+    path = tmp_path / "a.npz"
+    sparse.save_npz(path, kind(x.astype("int8")))
+    data = arrays(path, test_size=0.25)
+    assert isinstance(data.train, Rows)
+    assert (len(data.train), len(data.test)) == (15, 5)
+    assert data.train.dtype == "float32"
+    dense = arrays(save(tmp_path / "b.npz", x), test_size=0.25)
+    np.testing.assert_array_equal(data.train, dense.train)
+    np.testing.assert_array_equal(data.test, dense.test)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match="must be a whole NumPy file"):
+        arrays(path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int8", bool])
+def test_large_files_stay_on_the_disk(tmp_path, monkeypatch, dtype):
+    x = np.random.default_rng(0).integers(0, 2, (20, 2, 3)).astype(dtype)
+    path = save(tmp_path / "a.npy", x)
+    small = arrays(path, test_size=5)
+    module = arrays.__globals__
+    monkeypatch.setitem(module, "_LARGE", 100)
+    large = arrays(path, test_size=5)
+    assert isinstance(large.train, Rows)
+    assert large.image_shape == (2, 3)
+    assert large.train.dtype == small.train.dtype
+    np.testing.assert_array_equal(large.train, small.train)
+    np.testing.assert_array_equal(large.test, small.test)
+
+
+def test_pictures_with_an_axis_for_the_grey_value(tmp_path, x):
+    data = arrays(save(tmp_path / "a.npy", x.reshape(20, 2, 3, 1)))
+    assert data.image_shape == (2, 3)
+    np.testing.assert_array_equal(data.train, x)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.mat"])
+@pytest.mark.parametrize("kept", [0, 4, 100, 1000])
+def test_damaged_and_other_files(tmp_path, x, name, kept):
+    path = tmp_path / name
+    if name == "a.h5":
+        hdf5(path, x=x)
+    else:
+        scipy.io.savemat(path, {"x": x})
+    content = path.read_bytes()
+    for wrong in (content[: min(kept, len(content) - 300)], b"\x93NUMPY" * 30):
+        path.write_bytes(wrong)
+        with pytest.raises(ValueError, match=rf"{path} must (be a whole|hold)"):
+            arrays(path)
+
+
+def test_a_key_is_for_files_of_several(tmp_path, x):
+    path = save(tmp_path / "a.npz", a=x, b=x + 1)
+    np.testing.assert_array_equal(arrays(path, key="b").train, x + 1)
+    with pytest.raises(ValueError, match=r"It holds: a, b\. Received: key='c'"):
+        arrays(path, key="c")
+    with pytest.raises(ValueError, match="`key` must be left out"):
+        arrays(save(tmp_path / "a.npy", x), key="a")

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from keras_rbm.data import Data, Picture, split
+from keras_rbm import Bernoulli, Gaussian, Softmax, Spin
+from keras_rbm.data import Data, Picture, some, split
+from keras_rbm.rows import Rows
 
 
 def test_arrays_are_taken_as_they_are():
@@ -72,12 +74,31 @@ def test_uint8_beside_intensities_are_dark_intensities():
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_matrix])
-def test_sparse_matrices_are_refused_with_the_way_out(kind):
-    x = kind(np.eye(4))
-    with pytest.raises(ValueError, match=r"`x` must be dense.*x.toarray\(\)"):
-        split(x, 1)
-    with pytest.raises(ValueError, match=r"`train` must be dense.*RBMTransf"):
-        Data("mine", x)
+def test_sparse_matrices_stay_sparse(kind):
+    x = kind(np.eye(40, dtype="int16"))
+    data = Data("mine", x, test=x[:3])
+    assert "train=<float32 40 x 40>" in repr(data)
+    np.testing.assert_array_equal(data.test[:], np.eye(3, 40))
+    train, _, test = split(x, 0, 10, seed=0)
+    expected, _, expected_test = split(np.eye(40), 0, 10, seed=0)
+    np.testing.assert_array_equal(train, expected)
+    np.testing.assert_array_equal(test, expected_test)
+    assert isinstance(train, Rows)
+    np.testing.assert_array_equal(some(train, 4), some(expected, 4))
+
+
+@pytest.mark.parametrize(
+    ("x", "categories", "units"),
+    [
+        (np.eye(4), None, Bernoulli(4)),
+        (np.full((2, 4), 200, "uint8"), None, Bernoulli(4)),
+        (np.array([[-1, 1], [1, 1]]), None, Spin(2)),
+        (np.array([[-1.0, 1.0], [1.0, 0.5]]), None, Gaussian(2)),
+        (np.eye(4), 2, Softmax(2, 2)),
+    ],
+)
+def test_data_know_the_units_of_a_model(x, categories, units):
+    assert Data("mine", x, categories=categories).visible == units
 
 
 def test_split_keeps_the_order_without_a_seed():

@@ -6,8 +6,10 @@ import os
 import pickle
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,12 +43,28 @@ def npz(pack=np.savez, **members):
     return file.getvalue()
 
 
+def hdf5(**datasets):
+    file = io.BytesIO()
+    with h5py.File(file, "w") as opened:
+        for name, x in datasets.items():
+            opened[name] = x
+    return file.getvalue()
+
+
+def matlab(**variables):
+    file = io.BytesIO()
+    scipy.io.savemat(file, variables)
+    return file.getvalue()
+
+
 X = (IMAGES.reshape(7, 12) / 255).astype("float32")
 FILES = {
     "idx": IDX,
     "idx.gz": gzip.compress(IDX, mtime=0),
     "npy": npy(X),
     "npz": npz(train=X, test=X[:3]),
+    "h5": hdf5(train=X, test=X[:3]),
+    "mat": matlab(train=X, test=X[:3]),
     "npz packed": npz(np.savez_compressed, train=X, test=X[:3]),
 }
 
@@ -200,7 +218,10 @@ def test_an_unreadable_place_is_refused(tmp_path):
 ARRAYS = st.one_of(
     hostile.huge(),
     hostile.wrong_values().filter(lambda x: not np.isfinite(x).all()),
-    hostile.wrong_shapes().filter(lambda x: x.ndim != 2 or not x.size),
+    # Those of three or four axes may be pictures.
+    hostile.wrong_shapes().filter(
+        lambda x: x.ndim not in (2, 3, 4) or not x.size
+    ),
     st.sampled_from(
         [
             x

@@ -219,8 +219,8 @@ def test_batches_run_inside_a_compiled_loop(intensities):
         ({"x": np.zeros(4)}, "`x` must be a 2-D array"),
         ({"x": np.zeros((0, 4))}, "`x` must not be empty"),
         (
-            {"x": np.full((4, 4), -1)},
-            "`x` must be of type uint8.*from -1 to -1",
+            {"x": np.full((4, 4), -2)},
+            "`x` must be of type uint8.*from -2 to -2",
         ),
         ({"x": np.full((4, 4), np.nan)}, "`x` must be finite"),
         (
@@ -266,7 +266,54 @@ def test_bits_of_any_type_are_used_as_they_are(dtype):
         np.testing.assert_array_equal(found, wanted)
 
 
+def as_spins(x):
+    return 2 * x.astype("int8") - 1
+
+
+@pytest.mark.parametrize("how", ["none", "stochastic"])
+def test_all_forms_of_the_same_examples_give_the_same_batches(how, tmp_path):
+    x = np.random.default_rng(0).random((20, 12)).astype("float32")
+    x *= np.random.default_rng(1).random((20, 12)) < 0.5
+    np.save(tmp_path / "x.npy", x)
+    expected = take(batches(x, 5, how, seed=1), 5)
+    in_one = binarized(x, how, seed=2)
+    for same in (
+        sparse.csr_array(x),
+        sparse.coo_matrix(x),
+        np.load(tmp_path / "x.npy", mmap_mode="r"),
+        x.reshape(20, 3, 4),
+        x.reshape(20, 3, 4, 1),
+    ):
+        np.testing.assert_array_equal(
+            take(batches(same, 5, how, seed=1), 5), expected
+        )
+        np.testing.assert_array_equal(binarized(same, how, seed=2), in_one)
+
+
+def test_intensities_on_the_disk_are_scaled(tmp_path):
+    x = np.arange(24, dtype="uint8").reshape(4, 6)
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    np.testing.assert_array_equal(
+        binarized(mapped, "none"), binarized(x, "none")
+    )
+
+
+def test_spins_are_taken_as_they_are():
+    x = as_spins(np.random.default_rng(0).random((20, 8)) < 0.4)
+    np.testing.assert_array_equal(binarized(x, "none"), x)
+    assert batches(x, 4).bounds == (-1.0, 1.0)
+    with pytest.raises(ValueError, match="intensities from 0 to 1"):
+        batches(x, 4, "stochastic")
+    with pytest.raises(ValueError, match=r"-1 and 1.*data.one_hot"):
+        batches(x - 1, 4)
+
+
 @pytest.mark.parametrize("function", [batches, in_order])
-def test_sparse_matrices_are_refused(function):
-    with pytest.raises(ValueError, match=r"`x` must be dense.*csr_array"):
-        function(sparse.csr_array(np.eye(4)), 2)
+def test_sparse_matrices_are_checked(function):
+    x = sparse.csr_array(np.eye(4))
+    x.data[2] = np.nan
+    with pytest.raises(ValueError, match=r"1 such values in 1 of 4 rows"):
+        function(x, 2)
+    with pytest.raises(ValueError, match=r"must have two axes"):
+        function(sparse.coo_array(np.ones(4)), 2)

@@ -1,21 +1,27 @@
 """What data may be: arrays and streams, their means, and what is refused."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import sparse
 
 from keras_rbm import (
     RBM,
     Bernoulli,
+    ClassRBM,
     Composite,
     Gaussian,
     PersistentChain,
+    Softmax,
     Spin,
 )
 from keras_rbm import data as data_lib
 from keras_rbm.models import examples
 from keras_rbm.models.examples import moments
+from keras_rbm.rows import Rows
 from tests import hostile
 from tests.machines import batches, data, states_of
 
@@ -59,7 +65,7 @@ def test_the_first_batch_of_a_data_set_is_looked_at(value):
             examples.check(dataset(*columns), UNITS, "x")
 
 
-@pytest.mark.parametrize("shape", [(48, 4), (48, 6), (48,), (48, 5, 1), (0, 5)])
+@pytest.mark.parametrize("shape", [(48, 4), (48, 6), (48,), (48, 5, 2), (0, 5)])
 def test_wrong_shapes(shape):
     with pytest.raises(ValueError, match=r"Received: x\.shape="):
         examples.check(np.zeros(shape), UNITS, "x")
@@ -505,3 +511,189 @@ def test_sequences_are_evaluated_and_validated():
 def test_a_generator_that_gives_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one batch"):
         examples.from_batches(x for x in ())
+
+
+# Other forms of the same examples.
+
+
+@pytest.fixture
+def on_disk(tmp_path):
+    """Function that maps an array of a file into memory."""
+
+    def mapped(x):
+        np.save(tmp_path / "x.npy", x)
+        return np.load(tmp_path / "x.npy", mmap_mode="r")
+
+    return mapped
+
+
+FORMS = {
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_matrix,
+    "coo": lambda x: sparse.coo_array(x.astype("int8")),
+    "lil": sparse.lil_matrix,
+    "int8": lambda x: x.astype("int8"),
+    "uint64": lambda x: x.astype("uint64"),
+    "bool": lambda x: x.astype(bool),
+    "on_disk": None,
+    "pictures": lambda x: x.reshape(48, 5, 1),
+    "grey_pictures": lambda x: x.reshape(48, 1, 5, 1),
+}
+
+
+@pytest.fixture(scope="module")
+def looked_at():
+    """A model that has learned from dense examples, and what it says."""
+    model = RBM(5, 4, PersistentChain(7), seed=0)
+    model.compile("sgd")
+    model.fit(data(), epochs=1, batch_size=16, verbose=0)
+    return model, answers(model, data())
+
+
+def answers(model, x):
+    z = model.log_partition("exact")
+    return {
+        "predict": model.predict(x, verbose=0),
+        "evaluate": model.evaluate(x, verbose=0, batch_size=16),
+        "weighted": model.evaluate(
+            x, sample_weight=np.arange(48.0), verbose=0, batch_size=16
+        ),
+        "free_energy": model.free_energy(x),
+        "predict_hidden": model.predict_hidden(x),
+        "call": model(x) if not sparse.issparse(x) else model.predict_hidden(x),
+        "reconstruction": model.predict_reconstruction(x),
+        "log_likelihood": model.log_likelihood(x, log_partition=z).scores,
+        "pseudo": model.pseudo_log_likelihood(x),
+        "reconstruct": model.reconstruct(x, seed=0),
+        "inpaint": model.inpaint(x, np.eye(5, dtype=bool)[0], 3, seed=0),
+    }
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_forms_of_the_same_examples_are_measured_alike(
+    looked_at, on_disk, form
+):
+    model, expected = looked_at
+    x = (FORMS[form] or on_disk)(data())
+    for name, found in answers(model, x).items():
+        np.testing.assert_allclose(
+            found, expected[name], rtol=1e-6, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("form", ["csr", "on_disk", "pictures", "bool"])
+def test_all_forms_of_the_same_examples_teach_the_same(on_disk, form):
+    models = [RBM(5, 4, PersistentChain(7), seed=0) for _ in range(2)]
+    other = (FORMS[form] or on_disk)(data())
+    found = []
+    for model, x in zip(models, (data(), other), strict=True):
+        model.compile(run_eagerly=True)
+        history = model.fit(
+            x,
+            epochs=2,
+            batch_size=20,
+            validation_split=0.25,
+            sample_weight=np.linspace(0.5, 1.0, 48),
+            verbose=0,
+        )
+        found.append(history.history)
+    for x, y in zip(*map(states_of, models), strict=True):
+        np.testing.assert_array_equal(x, y)
+    for name in found[0]:
+        np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-6)
+
+
+def test_blocks_of_sparse_rows_are_those_of_dense_ones():
+    models = [RBM(5, 4, PersistentChain(7), seed=0) for _ in range(2)]
+    for model, x in zip(
+        models, (data(), sparse.csr_array(data())), strict=True
+    ):
+        model.compile("sgd")
+        model.fit(
+            x, epochs=1, batch_size=20, validation_data=(x[:9],), verbose=0
+        )
+    for x, y in zip(*map(states_of, models), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_integer_categories_of_softmax_units():
+    x = np.random.default_rng(0).integers(0, 3, (48, 2)).astype("uint8")
+    hot = data_lib.one_hot(x, 3)
+    models = [RBM(Softmax(2, 3), 4, seed=0) for _ in range(2)]
+    for model, v in zip(models, (x, hot), strict=True):
+        model.compile("sgd", run_eagerly=True)
+        model.fit(v, epochs=1, verbose=0)
+    for one, other in zip(*map(states_of, models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    model = models[0]
+    for same in (x, hot, hot.reshape(48, 2, 3), sparse.csr_array(x)):
+        np.testing.assert_allclose(
+            model.free_energy(same), model.free_energy(hot), rtol=1e-6
+        )
+    x[7, 1] = 3
+    with pytest.raises(ValueError, match=r"from 0 to 2, .*x\[7, 1\]=3"):
+        model.fit(x, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "float16"])
+def test_spins_of_any_type(dtype):
+    spins = (2 * data() - 1).astype(dtype)
+    found = moments(spins, Spin(5))[0]
+    np.testing.assert_allclose(found, 2 * moments(data(), UNITS)[0] - 1)
+
+
+def test_labels_stand_beside_sparse_features():
+    x, y = sparse.csr_array(data()), np.arange(48) % 2
+    models = [ClassRBM(5, 2, 4, seed=0) for _ in range(2)]
+    for model, v in zip(models, (x, data()), strict=True):
+        model.compile("sgd", run_eagerly=True)
+        model.fit(
+            v,
+            y,
+            epochs=1,
+            class_weight={0: 2.0},
+            validation_split=0.25,
+            verbose=0,
+        )
+    for one, other in zip(*map(states_of, models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    dense, other = (models[0].classify(v) for v in (data(), x))
+    np.testing.assert_array_equal(dense, other)
+
+
+def test_sparse_matrices_are_checked():
+    x = sparse.csr_array(data())
+    for value in (np.nan, 2.0):
+        x.data[-1] = value
+        row = np.flatnonzero(np.diff(x.indptr))[-1]
+        with pytest.raises(ValueError, match=rf"x\[{row}, \d\]={value}"):
+            examples.check(x, UNITS, "x")
+    with pytest.raises(ValueError, match=r"x\.shape=\(48, 4\)"):
+        examples.check(x[:, :4], UNITS, "x")
+    with pytest.raises(ValueError, match="must hold real numbers"):
+        examples.check(x.astype(complex), UNITS, "x")
+    with pytest.raises(ValueError, match="at least one example"):
+        examples.check(x[:0], UNITS, "x")
+
+
+def test_offenders_are_counted_over_all_parts():
+    x = np.zeros((2500, 5))
+    x[[1700, 2400], 3] = 7
+    with pytest.raises(ValueError, match=r"2 of 12500 .*x\[1700, 3\]=7"):
+        examples.check(x, UNITS, "x")
+    with pytest.raises(ValueError, match=r"x\[1700, 3\]=0.5 *$"):
+        list(examples.states(np.minimum(x, 0.5), UNITS, 100, "x"))
+
+
+def test_sparse_rows_are_never_dense_as_a_whole():
+    x = sparse.random_array((1000, 50_000), density=1e-3, rng=0, format="csr")
+    units = Bernoulli(50_000)
+    tracemalloc.start()
+    rows = examples.resolved(x, units, "x")
+    moments(rows, units)
+    for batch in examples.in_order(rows, 100):
+        assert batch.shape == (100, 50_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(rows, Rows)
+    assert peak < 150 * 2**20  # The dense matrix has 400 MB.

@@ -36,6 +36,7 @@ def test_checksums_are_those_of_values():
     np.testing.assert_array_equal(rows.checksums(x[order]), found[order])
     for same in (x.astype("float64"), np.asfortranarray(x)):
         np.testing.assert_array_equal(rows.checksums(same), found)
+    np.testing.assert_array_equal(rows.checksums(sparse.csr_array(x)), found)
     zero = np.zeros((1, 4))
     assert rows.checksums(zero) == rows.checksums(-zero)
 

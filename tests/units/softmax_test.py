@@ -160,9 +160,8 @@ def test_no_rows_have_no_draws():
     assert draws.shape == (0, 6)
 
 
-@pytest.mark.parametrize("dtype", ["int64", "uint8", "float32"])
-def test_integer_categories_are_refused_with_the_way_out(dtype):
-    x = np.random.default_rng(0).integers(0, 3, (10, 4)).astype(dtype)
+def test_floating_categories_are_refused_with_the_way_out():
+    x = np.random.default_rng(0).integers(0, 3, (10, 4)).astype("float32")
     model = RBM(Softmax(4, 3), 2, seed=0)
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     with pytest.raises(ValueError, match=r"keras_rbm.data.one_hot\(x, 3\)"):

@@ -1,0 +1,208 @@
+"""Folders of pictures, as grey values."""
+
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from keras_rbm import checks
+from keras_rbm.data.arrays import cut
+from keras_rbm.data.checks import check_integer, check_path
+from keras_rbm.data.dataset import Data
+from keras_rbm.data.labels import picture, with_labels
+from keras_rbm.typing import ImageShape, Path
+
+_SPLITS = ("train", "validation", "test")
+
+
+def images(
+    folder: Path,
+    image_shape: ImageShape | None = None,
+    num_classes: int = 0,
+    validation_size: int | float = 0,
+    test_size: int | float = 0,
+    seed: int = 0,
+    name: str | None = None,
+) -> Data:
+    """Returns the pictures in a folder, and in the folders within it, in grey.
+
+    All files are pictures that Pillow reads, such as PNG and JPEG, but those
+    whose names begin with a dot. Colours become luminance, (299 red + 587
+    green + 114 blue) / 1000. The pictures come in the order of their paths.
+    Folders `train`, `validation` and `test` are the splits, if there is a
+    `train`.
+
+    Args:
+        folder: Path of the folder.
+        image_shape: `(rows, columns)` in pixels that all pictures are scaled
+            to; `None` for pictures of one size, which stay as they are.
+        num_classes: Number of classes, which are the folders in the order of
+            their names. Examples are then rows (x, one-hot y), as a `ClassRBM`
+            has them. 0 for none: the names of folders mean nothing.
+        validation_size: Number of examples, or share of them, to cut from the
+            training data, as for `arrays`.
+        test_size: The same, for the test data.
+        seed: Integer; decides which examples are cut.
+        name: What to call the data; by default, the folder's name.
+
+    Returns:
+        A `Data` of uint8 arrays of shape `(examples, rows * columns)`, of
+        intensities in units of 1/255; of float32 arrays, where all pictures
+        are of black and white pixels alone.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there are no files, one of them is no picture, sizes
+            differ where no `image_shape` is given, or there are other classes.
+
+    Example:
+        digits = keras_rbm.data.images("digits", image_shape=(16, 16))
+        rbm = keras_rbm.RBM(digits.visible, 64)
+    """
+    folder = check_path(folder, "folder")
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            "Argument `folder` must be a folder of pictures. Received: folder="
+            f"{str(folder)!r}"
+        )
+    if image_shape is not None:
+        image_shape = _check_shape(image_shape)
+    num_classes = check_integer(num_classes, "num_classes", 0)
+    roots = {k: folder / k for k in _SPLITS if (folder / k).is_dir()}
+    if "train" not in roots:
+        roots = {"train": folder}
+    paths = {k: _files(root) for k, root in roots.items()}
+    splits, shape = {}, image_shape
+    for split, files in paths.items():
+        splits[split], shape = _read(files, image_shape, shape)
+    if all(np.isin(x, (0, 255)).all() for x in splits.values()):
+        splits = {k: (x > 0).astype("float32") for k, x in splits.items()}
+    if num_classes:
+        labels = _labels(paths, roots, num_classes)
+        splits = {
+            k: with_labels(x, labels[k], num_classes) for k, x in splits.items()
+        }
+    data = Data(
+        name or folder.resolve().name,
+        **splits,
+        image_shape=shape,
+        picture=picture(splits["train"], num_classes),
+    )
+    return cut(data, validation_size, test_size, seed)
+
+
+def _check_shape(image_shape):
+    """Returns `image_shape` as two positive integers."""
+    try:
+        rows, columns = image_shape
+    except (TypeError, ValueError):
+        raise ValueError(
+            "Argument `image_shape` must be (rows, columns), in pixels, or "
+            f"None. Received: image_shape={image_shape!r}"
+        ) from None
+    return tuple(
+        check_integer(side, "image_shape", 1, 2**15) for side in (rows, columns)
+    )
+
+
+def _files(root):
+    """Paths of the pictures in a folder, in order."""
+    found = [
+        pathlib.Path(place) / file
+        for place, _, files in os.walk(root)
+        for file in files
+        if not file.startswith(".")
+        and not any(
+            part.startswith(".")
+            for part in pathlib.Path(place).relative_to(root).parts
+        )
+    ]
+    if not found:
+        raise ValueError(
+            f"The folder {root} must hold pictures, such as PNG or JPEG files, "
+            "in it or in folders within it. Received: an empty folder"
+        )
+    return sorted(found, key=lambda path: path.relative_to(root).parts)
+
+
+def _read(files, image_shape, shape):
+    """The pictures as rows, and their shape.
+
+    Args:
+        files: List of paths.
+        image_shape: `(rows, columns)` to scale them to, or `None`.
+        shape: The shape that they must have, or `None` for that of the first.
+    """
+    x = None
+    for number, path in enumerate(files):
+        grey = _grey(path, image_shape)
+        shape = shape or grey.shape
+        if grey.shape != shape:
+            raise ValueError(
+                "`image_shape` must be given for pictures of different sizes, "
+                "(rows, columns) that all are scaled to. Received: image_shape"
+                f"=None, with {path} of {grey.shape[0]} x {grey.shape[1]} "
+                f"pixels after others of {shape[0]} x {shape[1]}"
+            )
+        if x is None:
+            checks.in_memory("folder", (len(files), *shape))
+            x = np.empty((len(files), grey.size), "uint8")
+        x[number] = grey.ravel()
+    return x, shape
+
+
+def _grey(path, image_shape):
+    """A picture as an array of uint8, of shape (rows, columns)."""
+    try:
+        with Image.open(path) as image:
+            grey = _eight_bits(image).convert("L")
+            if image_shape is not None and grey.size != image_shape[::-1]:
+                grey = grey.resize(image_shape[::-1], Image.Resampling.BOX)
+            return np.asarray(grey)
+    except (
+        OSError,  # Pillow's own errors are such.
+        ValueError,
+        SyntaxError,
+        EOFError,
+        Image.DecompressionBombError,
+    ) as error:
+        raise ValueError(
+            f"The file {path} must be a picture, such as a PNG or JPEG file. "
+            "Take it out of the folder, or write it again. Received: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _eight_bits(image):
+    """Grey values of 16 bits as such of 8, which Pillow would cut off."""
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype("float64") / 257.0
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype("uint8"))
+
+
+def _labels(paths, roots, num_classes):
+    """Labels of the pictures by split: numbers of folders, in order."""
+    names = {
+        split: [path.relative_to(roots[split]).parts[0] for path in files]
+        for split, files in paths.items()
+    }
+    nowhere = [
+        path
+        for split, files in paths.items()
+        for path in files
+        if path.parent == roots[split]
+    ]
+    classes = sorted(set().union(*names.values()))
+    if nowhere or len(classes) != num_classes:
+        raise ValueError(
+            "`num_classes` must be the number of folders that the pictures lie "
+            f"in. Received: num_classes={num_classes}, with "
+            + (
+                f"{nowhere[0]} in none"
+                if nowhere
+                else f"folders {', '.join(classes)}"
+            )
+        )
+    return {k: np.searchsorted(classes, found) for k, found in names.items()}

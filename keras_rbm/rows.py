@@ -1,0 +1,219 @@
+"""Rows of a matrix that is never dense as a whole: a part at a time."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from keras_rbm import checks
+
+# Rows that are looked at together, and the numbers in them, at most.
+_ROWS, _NUMBERS = 1000, 2**22
+
+
+class Rows:
+    """A matrix whose rows are made dense when you ask for them.
+
+    `rows[3:7]` and `rows[[5, 2, 2]]` are dense arrays of shape `(4, width)`
+    and `(3, width)`. Sparse matrices, memory-mapped files and categories that
+    become one-hot are such rows: the matrix may be larger than memory.
+
+    Args:
+        take: Function of a slice, or of an array of indices, that returns
+            these rows as a dense array.
+        count: Number of rows.
+        width: Number of columns.
+        dtype: The NumPy dtype of what `take` returns.
+
+    Example:
+        squares = Rows(lambda i: np.arange(9.0)[i, None] ** 2, 9, 1, "float64")
+        squares[[2, 3]]  # Of shape (2, 1).
+    """
+
+    ndim = 2
+    #: The units that all rows are known to be states, or means, of.
+    known: Any = None
+
+    def __init__(
+        self,
+        take: Callable[[Any], np.ndarray],
+        count: int,
+        width: int,
+        dtype: Any,
+    ):
+        self._take = take
+        self.shape = (int(count), int(width))
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return self.shape[0] * self.shape[1]
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        return np.asarray(self._take(rows))
+
+    def __array__(self, dtype=None, copy=None):
+        """All rows at once, if these fit into memory."""
+        checks.in_memory("x", self.shape)
+        return np.asarray(self[:], dtype)
+
+    def __repr__(self):
+        count, width = self.shape
+        return f"<Rows of {self.dtype.name}, {count} x {width}>"
+
+    def floats(self, rows: slice | np.ndarray, dtype: Any) -> np.ndarray:
+        """Some rows in another dtype, without all of them in their own.
+
+        Args:
+            rows: Slice, or array of indices.
+            dtype: The NumPy dtype of the result.
+
+        Returns:
+            Dense array of shape `(count, width)`.
+        """
+        index = np.arange(len(self))[rows]
+        found = np.empty((len(index), self.shape[1]), dtype)
+        size = of_width(self.shape[1], len(found))
+        for first in range(0, len(found), size):
+            part = slice(first, first + size)
+            found[part] = self[index[part]]
+        return found
+
+    def subset(self, rows: slice | np.ndarray) -> Self:
+        """Some of the rows, which are not made dense by that.
+
+        Args:
+            rows: Slice, or array of indices.
+
+        Returns:
+            `Rows`.
+        """
+        index = np.arange(len(self))[rows]
+        return Rows(
+            lambda own: self[index[own]], len(index), self.shape[1], self.dtype
+        )
+
+    def map(
+        self,
+        function: Callable[[np.ndarray], np.ndarray],
+        width: int,
+        dtype: Any,
+    ) -> Self:
+        """The rows as a function makes them, part by part.
+
+        Args:
+            function: From an array of shape `(count, columns)` to one of
+                shape `(count, width)`.
+            width: Number of columns of the new rows.
+            dtype: Their NumPy dtype.
+
+        Returns:
+            `Rows`.
+        """
+        return Rows(lambda rows: function(self[rows]), len(self), width, dtype)
+
+    def beside(self, y: np.ndarray) -> Self:
+        """The rows with further columns, as float32 or wider floats.
+
+        Args:
+            y: Array of shape `(len(self), columns)`.
+
+        Returns:
+            `Rows`.
+        """
+        kind = self.dtype if self.dtype.kind == "f" else np.dtype("float32")
+        return Rows(
+            lambda rows: np.concatenate(
+                [self[rows].astype(kind), y[rows].astype(kind)], axis=1
+            ),
+            len(self),
+            self.shape[1] + y.shape[1],
+            kind,
+        )
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether `x` is a matrix or an array of `scipy.sparse`."""
+    return type(x).__module__.startswith("scipy.sparse")
+
+
+def of(name: str, x: Any) -> Any:
+    """`Rows` of a sparse matrix or of a memory-mapped array.
+
+    Args:
+        name: The argument's name, for the error.
+        x: Anything. All but sparse matrices, and memory-mapped arrays of two
+            axes or more, is returned as it is.
+
+    Returns:
+        `Rows`, or `x`.
+
+    Raises:
+        ValueError: If a sparse array has another number of axes than two.
+    """
+    if is_sparse(x):
+        if len(x.shape) != 2:
+            raise ValueError(
+                f"`{name}` must have two axes, examples and columns. Received: "
+                f"type({name})={type(x).__name__}, {name}.shape={x.shape}"
+            )
+        matrix = x.tocsr()
+        return Rows(
+            lambda rows: matrix[rows].toarray(), *matrix.shape, matrix.dtype
+        )
+    if isinstance(x, np.memmap) and x.ndim >= 2:
+        width = int(np.prod(x.shape[1:]))
+
+        def take(rows):
+            part = np.asarray(x[rows])
+            return part.reshape(len(part), width)
+
+        return Rows(take, len(x), width, x.dtype)
+    return x
+
+
+def dense(x: Any, rows: slice | np.ndarray) -> np.ndarray:
+    """Returns some rows as a dense array.
+
+    Args:
+        x: Array, CSR matrix or `Rows` of shape `(examples, columns)`.
+        rows: Slice, or array of indices.
+    """
+    part = x[rows]
+    return part.toarray() if is_sparse(part) else np.asarray(part)
+
+
+def in_part(x: Any) -> int:
+    """How many rows a part has: so many that it takes some 32 MiB."""
+    return of_width(x.shape[1])
+
+
+def of_width(width: int, rows: int = _ROWS, numbers: int = _NUMBERS) -> int:
+    """How many rows of some width to look at together.
+
+    Args:
+        width: Number of columns.
+        rows: The most rows.
+        numbers: The most numbers in them, unless a single row has more.
+    """
+    return max(1, min(rows, numbers // max(width, 1)))
+
+
+def parts(x: Any, rows: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
+    """All rows in order, as dense arrays of bounded size.
+
+    Args:
+        x: As for `dense`.
+        rows: Number of rows in each part but the last; `None` for as many as
+            take some 32 MiB.
+
+    Yields:
+        Tuples of the number of the first row, and a part.
+    """
+    rows = rows or in_part(x)
+    for first in range(0, x.shape[0], rows):
+        yield first, dense(x, slice(first, first + rows))

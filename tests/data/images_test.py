@@ -1,0 +1,109 @@
+"""Folders of pictures: grey values, sizes, classes, and what is no picture."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_rbm import Bernoulli
+from keras_rbm.data import images
+
+GREY = np.random.default_rng(0).integers(2, 250, (6, 4, 3)).astype("uint8")
+
+
+def write(folder, pictures, ending="png"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{number}.{ending}")
+    return folder
+
+
+def test_pictures_of_one_size(tmp_path):
+    folder = write(tmp_path / "mine", GREY)
+    (folder / ".hidden").write_text("no picture")
+    data = images(folder)
+    assert data.name == "mine"
+    assert data.image_shape == (4, 3)
+    assert data.train.dtype == "uint8"
+    np.testing.assert_array_equal(data.train, GREY.reshape(6, 12))
+    assert data.visible == Bernoulli(12)
+
+
+def test_black_and_white_pixels_are_bits(tmp_path):
+    x = GREY > 100
+    data = images(write(tmp_path, x))
+    np.testing.assert_array_equal(data.train, x.reshape(6, 12))
+    assert data.train.dtype == "float32"
+
+
+def test_colours_become_luminance(tmp_path):
+    data = images(write(tmp_path, np.stack([GREY] * 3, axis=-1), "jpg"))
+    assert data.train.shape == (6, 12)
+    red = np.zeros((1, 4, 3, 3), "uint8")
+    red[..., 0] = 200
+    assert (images(write(tmp_path / "red", red)).train == 60).all()
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    x = GREY.astype("uint16") * 257
+    np.testing.assert_array_equal(
+        images(write(tmp_path, x)).train, GREY.reshape(6, 12)
+    )
+
+
+def test_sizes_must_be_one_or_given(tmp_path):
+    write(tmp_path, GREY)
+    Image.fromarray(np.full((8, 6), 7, "uint8")).save(tmp_path / "large.png")
+    with pytest.raises(ValueError, match=r"`image_shape`.*large.png of 8 x 6"):
+        images(tmp_path)
+    data = images(tmp_path, image_shape=(2, 5))
+    assert data.train.shape == (7, 10)
+    assert data.image_shape == (2, 5)
+    assert (data.train[-1] == 7).all()
+
+
+@pytest.mark.parametrize("shape", [3, (3,), (0, 2), (2.5, 2), (1, 2, 3)])
+def test_wrong_sizes(tmp_path, shape):
+    with pytest.raises(ValueError, match="Argument `image_shape` must"):
+        images(write(tmp_path, GREY), image_shape=shape)
+
+
+def test_folders_are_classes(tmp_path):
+    write(tmp_path / "cat", GREY[:2])
+    write(tmp_path / "dog" / "more", GREY[2:])
+    assert images(tmp_path).train.shape == (6, 12)
+    data = images(tmp_path, num_classes=2)
+    assert data.image_shape == (4, 3)
+    np.testing.assert_array_equal(data.train[:, 12] // 255, [1, 1, 0, 0, 0, 0])
+    with pytest.raises(ValueError, match=r"num_classes=3, with folders cat, d"):
+        images(tmp_path, num_classes=3)
+    write(tmp_path, GREY[:1])
+    with pytest.raises(ValueError, match=r"0.png in none"):
+        images(tmp_path, num_classes=2)
+
+
+def test_folders_of_splits(tmp_path):
+    write(tmp_path / "train", GREY[:4])
+    write(tmp_path / "test", GREY[4:])
+    data = images(tmp_path)
+    assert (len(data.train), len(data.test)) == (4, 2)
+    assert len(images(tmp_path, validation_size=0.25).validation) == 1
+
+
+@pytest.mark.parametrize("kept", [0, 20, 45])
+def test_what_is_no_picture_is_named(tmp_path, kept):
+    write(tmp_path, GREY)
+    content = (tmp_path / "3.png").read_bytes()
+    (tmp_path / "3.png").write_bytes(content[:kept])
+    with pytest.raises(ValueError, match=r"3\.png must be a picture"):
+        images(tmp_path)
+    (tmp_path / "3.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"3\.png must be a picture"):
+        images(tmp_path)
+
+
+def test_empty_and_missing_folders(tmp_path):
+    with pytest.raises(ValueError, match="must hold pictures"):
+        images(tmp_path)
+    for path in (tmp_path / "none", __file__):
+        with pytest.raises(FileNotFoundError, match="`folder` must"):
+            images(path)
