@@ -66,11 +66,6 @@ class Schema:
                 f"library={self.library!r}"
             )
 
-    def __reduce__(self):
-        # `copy.deepcopy` and pickle do not know mapping proxies.
-        arguments = dict(self.columns), dict(self.dtypes), self.library
-        return type(self), arguments
-
     def __getitem__(self, name: Hashable) -> Column:
         if name not in self.columns:
             raise KeyError(
