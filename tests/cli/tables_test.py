@@ -105,7 +105,7 @@ def test_the_reader_of_a_file(tmp_path, frame, parsed):
     config = folders.find("table.gin")
     parsed(config, data=str(tmp_path / "bits.csv"))
     assert not configuration.takes_table(gin)
-    assert gin.query_parameter("RBM.visible") == 2
+    assert gin.query_parameter("arrays.path") == str(tmp_path / "bits.csv")
     parsed(config, data=str(tmp_path / "mine.csv"))
     assert configuration.takes_table(gin)
     assert gin.query_parameter("table.path") == str(tmp_path / "mine.csv")
