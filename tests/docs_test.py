@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import pytest
 
+import keras_rbm
+
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [
@@ -170,6 +172,13 @@ def test_each_page_that_trains_is_looked_at():
         name(page) for page in PAGES if trains.search("".join(blocks(page)))
     }
     assert found == LEARNED.keys()
+
+
+def test_the_example_of_a_docstring_learns():
+    _, example = inspect.getdoc(keras_rbm.RBM).split("Example:\n")
+    names = {"keras_rbm": keras_rbm, "data": keras_rbm.data}
+    exec(inspect.cleandoc(example), names)
+    assert names["rbm"].log_likelihood(names["x"]).gain > 4
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
