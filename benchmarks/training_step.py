@@ -5,7 +5,9 @@ process of its own, which imports its own library alone: the threads of one slow
 down those of another, and PyTorch beside TensorFlow may crash.
 
 - `fit`: an update as `RBM.fit` runs it, with its data pipeline, metrics,
-  centring, optimizer and average of the weights;
+  centring, optimizer and average of the weights; from `data.batches`, with 50
+  updates in one compiled call;
+- `fit(array)`: the same from an array, with nothing given for speed;
 - `products`: the matrix products of that update alone, compiled by XLA;
 - `BernoulliRBM` of scikit-learn, which has PCD-1 alone;
 - `rbms`, a PyTorch package, where it is installed;
@@ -14,9 +16,11 @@ down those of another, and PyTorch beside TensorFlow may crash.
 - PyDeep, in NumPy, where its folder is on `PYTHONPATH` (the `pydeep` of PyPI
   is another package).
 
-Prints medians and the spread (10th to 90th percentile) as a Markdown table.
+Prints medians and the spread (10th to 90th percentile) as a Markdown table, and
+the seconds of each one's first call, of 50 updates, in which it compiles.
 
     python benchmarks/training_step.py [--rounds 9] [--updates 500]
+    python benchmarks/training_step.py --only "fit" "fit(array)"
 """
 
 import concurrent.futures
@@ -30,15 +34,16 @@ import time
 import contest
 import numpy as np
 
-# Name, sweeps, batch (and chains), hidden units.
+# Name, sweeps, batch (and chains), visible and hidden units.
 SHAPES = (
-    ("PCD-15, batch 20, 784 x 500", 15, 20, 500),
-    ("PCD-1, batch 100, 784 x 500", 1, 100, 500),
-    ("PCD-1, batch 128, 784 x 128", 1, 128, 128),
+    ("PCD-15, batch 20, 784 x 500", 15, 20, 784, 500),
+    ("PCD-1, batch 100, 784 x 500", 1, 100, 784, 500),
+    ("PCD-1, batch 128, 784 x 128", 1, 128, 784, 128),
+    ("PCD-1, batch 10, 64 x 64", 1, 10, 64, 64),
 )
-VISIBLE, EXAMPLES = 784, 10_000
-# Updates before the clock starts, in each round.
-WARM_UP = 20
+EXAMPLES = 10_000
+# Updates before the clock starts, in each round, and those of a first call.
+WARM_UP, FIRST = 20, 50
 
 
 def installed(*names):
@@ -46,12 +51,26 @@ def installed(*names):
     return all(importlib.util.find_spec(name) for name in names)
 
 
-def fit(sweeps, batch, hidden):
-    """`RBM.fit`, as a user calls it."""
+def fit(sweeps, batch, visible, hidden):
+    """`RBM.fit` of `data.batches`, with what makes it fast."""
+    from keras_rbm import data
+
+    pixels = np.uint8(255 * examples(EXAMPLES, visible))
+    stream = data.batches(pixels, batch, binarize="stochastic", seed=0)
+    return fitted(sweeps, batch, visible, hidden, stream, 50)
+
+
+def fit_array(sweeps, batch, visible, hidden):
+    """`RBM.fit` of an array, with nothing given for speed."""
+    x = examples(EXAMPLES, visible)
+    return fitted(sweeps, batch, visible, hidden, x, "auto", batch_size=batch)
+
+
+def fitted(sweeps, batch, visible, hidden, x, steps, **kwargs):
+    """Function of a number of updates that returns their seconds in `fit`."""
     import keras
 
     import keras_rbm
-    from keras_rbm import data
 
     class Timer(keras.callbacks.Callback):
         """Times the epochs of `fit`."""
@@ -62,28 +81,27 @@ def fit(sweeps, batch, hidden):
         def on_epoch_end(self, epoch, logs=None):
             self.seconds = time.perf_counter() - self.begin
 
-    pixels = np.uint8(255 * examples(EXAMPLES))
     chain = keras_rbm.PersistentChain(batch, num_sweeps=sweeps)
-    model = keras_rbm.RBM(VISIBLE, hidden, chain=chain, seed=0)
+    model = keras_rbm.RBM(visible, hidden, chain=chain, seed=0)
     model.compile(
         keras.optimizers.SGD(
             keras.optimizers.schedules.PolynomialDecay(0.05, 10**6, 0.0),
             use_ema=True,
             ema_momentum=0.999,
         ),
-        steps_per_execution=50,
+        steps_per_execution=steps,
     )
-    stream = data.batches(pixels, batch, binarize="stochastic", seed=0)
     timer = Timer()
 
     def seconds(updates):
         # The second epoch: what a fit has to set up is none of its updates.
         model.fit(
-            stream,
+            x,
             epochs=2,
             steps_per_epoch=updates,
             callbacks=[timer],
             verbose=0,
+            **kwargs,
         )
         return timer.seconds
 
@@ -106,15 +124,15 @@ def repeated(update):
     return seconds
 
 
-def products(sweeps, batch, hidden):
+def products(sweeps, batch, visible, hidden):
     """The products of one update, as few and as large as they can be.
 
     The chains start from hidden states, and both phases share the last two.
     """
     import tensorflow as tf
 
-    kernel = tf.Variable(0.01 * tf.random.normal((VISIBLE, hidden)))
-    v, h = tf.constant(examples(batch)), tf.ones((batch, hidden))
+    kernel = tf.Variable(0.01 * tf.random.normal((visible, hidden)))
+    v, h = tf.constant(examples(batch, visible)), tf.ones((batch, hidden))
 
     @tf.function(jit_compile=True)
     def update():
@@ -128,7 +146,7 @@ def products(sweeps, batch, hidden):
     return repeated(update)
 
 
-def scikit_learn(sweeps, batch, hidden):
+def scikit_learn(sweeps, batch, visible, hidden):
     """What its `fit` does with a batch: PCD-1, whatever `sweeps` is.
 
     `partial_fit` would compute in double precision.
@@ -137,7 +155,7 @@ def scikit_learn(sweeps, batch, hidden):
         return None
     from sklearn.neural_network import BernoulliRBM
 
-    x = batches(batch)
+    x = batches(batch, visible)
     model = BernoulliRBM(
         hidden, learning_rate=0.05, batch_size=batch, n_iter=1, random_state=0
     )
@@ -146,7 +164,7 @@ def scikit_learn(sweeps, batch, hidden):
     return repeated(lambda: model._fit(next(x), rng))
 
 
-def torch_rbms(sweeps, batch, hidden):
+def torch_rbms(sweeps, batch, visible, hidden):
     """The package's own training loop, without its writing of files."""
     if not installed("rbms", "torch"):
         return None
@@ -156,11 +174,14 @@ def torch_rbms(sweeps, batch, hidden):
 
     generator = torch.Generator().manual_seed(0)
     model = BBRBM(
-        0.01 * torch.randn(VISIBLE, hidden, generator=generator),
-        torch.zeros(VISIBLE),
+        0.01 * torch.randn(visible, hidden, generator=generator),
+        torch.zeros(visible),
         torch.zeros(hidden),
     )
-    x, weights = torch.tensor(examples(EXAMPLES)), torch.ones(EXAMPLES, 1)
+    x, weights = (
+        torch.tensor(examples(EXAMPLES, visible)),
+        torch.ones(EXAMPLES, 1),
+    )
     chains = [model.init_chains(batch)]
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -178,7 +199,7 @@ def torch_rbms(sweeps, batch, hidden):
     return repeated(update)
 
 
-def learnergy(sweeps, batch, hidden):
+def learnergy(sweeps, batch, visible, hidden):
     """The package's own `fit` of a batch, by CD, with its metrics.
 
     The batches lie in memory: its `DataLoader`, which takes examples one by one
@@ -189,17 +210,17 @@ def learnergy(sweeps, batch, hidden):
     import torch
     from learnergy.models.bernoulli import rbm
 
-    x = batches(batch)
+    x = batches(batch, visible)
 
     def loader(*args, **kwargs):
         return [(torch.tensor(next(x)), None)]
 
     rbm.DataLoader = loader
-    model = rbm.RBM(VISIBLE, hidden, sweeps, learning_rate=0.05)
+    model = rbm.RBM(visible, hidden, sweeps, learning_rate=0.05)
     return repeated(lambda: model.fit(None, batch, epochs=1))
 
 
-def pydeep(sweeps, batch, hidden):
+def pydeep(sweeps, batch, visible, hidden):
     """The package's own centred PCD, in the single precision of the others."""
     spec = importlib.util.find_spec("pydeep")
     folders = (spec and spec.submodule_search_locations) or ()
@@ -209,23 +230,23 @@ def pydeep(sweeps, batch, hidden):
     from pydeep.rbm import model as models
     from pydeep.rbm import trainer as trainers
 
-    x, first = batches(batch), examples(batch)
+    x, first = batches(batch, visible), examples(batch, visible)
     model = models.BinaryBinaryRBM(
-        VISIBLE, hidden, data=first, dtype=np.float32
+        visible, hidden, data=first, dtype=np.float32
     )
     trainer = trainers.PCD(model, batch, data=first)
     return repeated(lambda: trainer.train(next(x), epsilon=0.05, k=sweeps))
 
 
-def examples(count):
+def examples(count, visible):
     """Digits' statistics without digits: a fifth of the pixels are on."""
-    draws = np.random.default_rng(0).random((count, VISIBLE))
+    draws = np.random.default_rng(0).random((count, visible))
     return (draws < 0.2).astype("float32")
 
 
-def batches(size):
+def batches(size, visible):
     """Batches without end: on one alone those in NumPy take twice as long."""
-    x = examples(EXAMPLES)
+    x = examples(EXAMPLES, visible)
     return itertools.cycle(
         [x[i : i + size] for i in range(0, EXAMPLES - size + 1, size)]
     )
@@ -233,6 +254,7 @@ def batches(size):
 
 CONTESTANTS = {
     "fit": fit,
+    "fit(array)": fit_array,
     "products": products,
     "scikit-learn": scikit_learn,
     "rbms": torch_rbms,
@@ -244,12 +266,19 @@ _ready = {}
 
 
 def set_up(name, shape, updates):
-    """Prepares a contestant, if it is there and has this shape."""
+    """Prepares a contestant, if it is there and has this shape.
+
+    Returns:
+        The seconds of its first call, which compiles, or `None`.
+    """
     _ready["seconds"] = CONTESTANTS[name](*shape)
     if _ready["seconds"] is None:
-        return False
-    _ready["seconds"](updates)  # To compile.
-    return True
+        return None
+    begin = time.perf_counter()
+    _ready["seconds"](FIRST)
+    first = time.perf_counter() - begin
+    _ready["seconds"](updates)
+    return first
 
 
 def milliseconds(updates):
@@ -257,24 +286,30 @@ def milliseconds(updates):
     return 1e3 * _ready["seconds"](updates) / updates
 
 
-def race(sweeps, batch, hidden, rounds, updates):
-    """Returns `{contestant: milliseconds an update, a list by round}`."""
+def race(shape, rounds, updates, contestants=tuple(CONTESTANTS)):
+    """Lets contestants run in turns.
+
+    Returns:
+        `{contestant: milliseconds an update, a list by round}`, and
+        `{contestant: seconds of its first call}`.
+    """
     context = multiprocessing.get_context("spawn")
-    shape = sweeps, batch, hidden
-    times = {}
+    times, first = {}, {}
     with contextlib.ExitStack() as stack:
         processes = {}
-        for name in CONTESTANTS:
+        for name in contestants:
             process = stack.enter_context(
                 concurrent.futures.ProcessPoolExecutor(1, mp_context=context)
             )
-            if process.submit(set_up, name, shape, updates).result():
+            seconds = process.submit(set_up, name, shape, updates).result()
+            if seconds is not None:
                 processes[name], times[name] = process, []
+                first[name] = seconds
         for _ in range(rounds):
             for name, process in processes.items():
                 found = process.submit(milliseconds, updates).result()
                 times[name].append(found)
-    return times
+    return times, first
 
 
 def main():
@@ -282,13 +317,28 @@ def main():
     parser.add_argument(
         "--updates", type=int, default=500, help="a multiple of 50"
     )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=CONTESTANTS,
+        default=list(CONTESTANTS),
+        help="contestants, the first of which the others are compared with",
+    )
     options = parser.parse_args()
     contest.print_conditions(options.rounds, f"{options.updates} updates")
     print("| shape | contestant | ms an update | 10 % to 90 % | fit / it |")
     print("|---|---|---:|---:|---:|")
-    for name, sweeps, batch, hidden in SHAPES:
-        times = race(sweeps, batch, hidden, options.rounds, options.updates)
+    first_calls = {}
+    for name, *shape in SHAPES:
+        times, first_calls[name] = race(
+            shape, options.rounds, options.updates, options.only
+        )
         contest.print_rows(times, name)
+    print("\n| shape | contestant | first call, s |")
+    print("|---|---|---:|")
+    for name, first in first_calls.items():
+        for contestant, seconds in first.items():
+            print(f"| {name} | {contestant} | {seconds:.1f} |")
 
 
 if __name__ == "__main__":

@@ -30,10 +30,12 @@ def load(name):
     return benchmark
 
 
-@pytest.mark.parametrize("name", ["fit", "products", "scikit-learn"])
+@pytest.mark.parametrize(
+    "name", ["fit", "fit(array)", "products", "scikit-learn"]
+)
 def test_all_contestants_run(name):
     benchmark = load("training_step")
-    assert benchmark.set_up(name, (1, 20, 8), 50)
+    assert benchmark.set_up(name, (1, 20, 30, 8), 50)
     assert benchmark.milliseconds(50) > 0
 
 
@@ -42,8 +44,12 @@ def test_contestants_race_in_processes_of_their_own(monkeypatch):
     # A process finds what it calls by the name of its module.
     for name in ("training_step", "sklearn_pipeline"):
         monkeypatch.setitem(sys.modules, name, load(name))
-    times = sys.modules["training_step"].race(1, 20, 8, rounds=2, updates=50)
-    assert {"fit", "products", "scikit-learn"} <= set(times)
+    times, first = sys.modules["training_step"].race(
+        (1, 20, 30, 8), rounds=2, updates=50
+    )
+    assert {"fit", "fit(array)", "products", "scikit-learn"} <= set(times)
+    assert first.keys() == times.keys()
+    assert min(first.values()) > 0
     assert all(len(values) == 2 for values in times.values())
     assert all(min(values) > 0 for values in times.values())
     times = sys.modules["sklearn_pipeline"].race(1, 30, 10, hidden=4)
@@ -61,14 +67,14 @@ assert not heavy & set(sys.modules)
 assert training_step.installed("json", "numpy")
 assert not training_step.installed("json", "no_such_package")
 assert not training_step.installed("rbms") or training_step.installed("torch")
-training_step.set_up("scikit-learn", (1, 20, 8), 50)
+training_step.set_up("scikit-learn", (1, 20, 30, 8), 50)
 assert heavy & set(sys.modules) == {"sklearn"}
 """
     subprocess.run([sys.executable, "-c", code], cwd=FOLDER, check=True)
 
 
 def test_who_has_no_such_shape_does_not_take_part():
-    assert not load("training_step").set_up("scikit-learn", (15, 20, 8), 50)
+    assert not load("training_step").set_up("scikit-learn", (15, 20, 30, 8), 50)
 
 
 def test_ais_runs_beside_its_products():

@@ -8,7 +8,10 @@ import subprocess
 import sys
 
 import keras
+import numpy as np
 import pytest
+
+import keras_rbm
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -39,6 +42,65 @@ BLOCKS = [
         *("tempering", "diagnostics", "random"),
     )
 ]
+
+
+def apart(x):
+    """Mean log-likelihood of bits under independent units, in nats."""
+    mean = np.clip(np.mean(x, axis=0, dtype="float64"), 1e-3, 1 - 1e-3)
+    return np.sum(mean * np.log(mean) + (1 - mean) * np.log(1 - mean))
+
+
+def gain(rbm, x):
+    """What the pseudo-likelihood at the end of `fit` is above `apart(x)`.
+
+    For independent units both are the same. It costs no compilation.
+    """
+    return rbm.history.history["pseudo_log_likelihood"][-1] - apart(x)
+
+
+def rise(rbm):
+    """How much the pseudo-likelihood rose after the first epoch of `fit`."""
+    values = rbm.history.history["pseudo_log_likelihood"]
+    return values[-1] - values[0]
+
+
+def validation_gain(rbm):
+    """The gain of the log-likelihood that `LogLikelihood` measured last."""
+    logs = rbm.history.history
+    return (
+        logs["val_log_likelihood"][-1] - logs["val_log_likelihood_baseline"][-1]
+    )
+
+
+# By page, what only models that have learned something satisfy, in the names
+# that the page's blocks leave. A model that stays on the plateau where training
+# begins has a gain of about 0.
+LEARNED = {
+    "README.md": "result.gain > 4",
+    "docs/coming_from.md": "rbm.log_likelihood(x).gain > 4",
+    "docs/developer/new_chain.md": "share > 0.5",
+    "docs/developer/new_metric.md": "rbm.log_likelihood(x).gain > 1.5",
+    "docs/developer/new_sampler.md": "log_likelihood.gain > 6",
+    "docs/developer/new_unit_type.md": "log_likelihood.gain > 10",
+    "docs/guides/dashboards.md": "validation_gain(rbm) > 2",
+    "docs/guides/distributed.md": "gain(rbm, digits.train) > 3",
+    "docs/guides/hyper_parameters.md": "gain(rbm, digits.train) > 2.5",
+    "docs/guides/models.md": "error < 0.1 and "
+    "(model.classify(threes) == 3).mean() > 0.5",
+    "docs/guides/pretraining.md": "gain(network.rbms[0], x_train) > 4 and "
+    "rise(network.rbms[1]) > 4 and "
+    "((autoencoder(x_test) - x_test) ** 2).numpy().mean() "
+    "< 0.6 * x_test.var(axis=0).mean() and result.gain > 2",
+    "docs/guides/resume.md": "resumed.log_likelihood(patterns).gain > 4",
+    "docs/guides/runs.md": "validation_gain(rbm) > 2",
+    "docs/guides/sampling.md": "share > 0.5",
+    "docs/guides/scikit_learn.md": "accuracy > 0.9 and result.gain > 2 and "
+    "gaussian.model_.log_likelihood(standardized, num_betas=200).gain > 3",
+    "docs/guides/serving.md": "gain(rbm, digits.train) > 2.5",
+    "docs/guides/your_own_data.md": "learned.gain > 1",
+    "docs/index.md": "result.gain > 4",
+    "docs/tutorial.md": "result.gain > 6",
+}
 
 
 def blocks(page):
@@ -93,8 +155,30 @@ def test_the_blocks_of_a_page_run_one_after_the_other(
     names = {}
     for number, block in enumerate(blocks(page)):
         exec(compile(block, f"{page.name}, block {number}", "exec"), names)
+    if name(page) in LEARNED:
+        helpers = {
+            "gain": gain,
+            "rise": rise,
+            "validation_gain": validation_gain,
+        }
+        assert eval(LEARNED[name(page)], names | helpers), LEARNED[name(page)]
     if page.name == "README.md":
         assert names["samples"].shape == (16, 64)
+
+
+def test_each_page_that_trains_is_looked_at():
+    trains = re.compile(r"\.fit\(|pretrain")
+    found = {
+        name(page) for page in PAGES if trains.search("".join(blocks(page)))
+    }
+    assert found == LEARNED.keys()
+
+
+def test_the_example_of_a_docstring_learns():
+    _, example = inspect.getdoc(keras_rbm.RBM).split("Example:\n")
+    names = {"keras_rbm": keras_rbm, "data": keras_rbm.data}
+    exec(inspect.cleandoc(example), names)
+    assert names["rbm"].log_likelihood(names["x"]).gain > 4
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -46,6 +46,8 @@ def test_the_cells_run_one_after_the_other(
     )
     assert not list(tmp_path.iterdir())
     assert "log-likelihood -2" in capsys.readouterr().out
+    # Of independent pixels it is -27.1, as the log-likelihood.
+    assert names["history"]["pseudo_log_likelihood"][-1] > -24
     assert int(names["rbm"].updates) == steps
 
 

@@ -238,10 +238,10 @@ def _log_conditional(machine, sites, v, own, inputs, base, site):
             change[:, :, None] * rows, axis=1
         )
         where = ops.arange(machine.visible.width, dtype="int32")
-        spread = sum(
-            change[:, k : k + 1]
-            * ops.cast(columns[:, k : k + 1] == where, v.dtype)
-            for k in range(sites.columns)
+        spread = ops.sum(
+            change[:, :, None]
+            * ops.cast(columns[:, :, None] == where, v.dtype),
+            axis=1,
         )
         return base - machine_lib.free_energy(machine, v + spread, moved)
 

@@ -78,9 +78,10 @@ class RBM(MachineModel):
         machines: an introduction".
 
     Example:
-        rbm = keras_rbm.RBM(64, 32, keras_rbm.PersistentChain(100))
-        rbm.compile(keras.optimizers.SGD(0.1))
-        rbm.fit(x, batch_size=100, epochs=10)
+        x = data.bars_and_stripes(4).train
+        rbm = keras_rbm.RBM(16, 8, seed=0)
+        rbm.compile()
+        rbm.fit(x)
         print(rbm.log_likelihood(x))
     """
 

@@ -222,7 +222,11 @@ class Trainer(keras.Model, abc.ABC):
     def compile_from_config(self, config: Config) -> None:
         """Compiles a loaded model as the saved one was."""
         self.compile(**keras.saving.deserialize_keras_object(config))
+        # A frozen model keeps its optimizer, for when it is trained again.
+        is_trainable = self.trainable
+        self.trainable = True
         self.optimizer.build(self.trainable_variables)
+        self.trainable = is_trainable
 
     def fit(
         self,

@@ -54,7 +54,7 @@ class DeepBeliefNetwork(keras.Model):
         network = keras_rbm.DeepBeliefNetwork(
             [keras_rbm.RBM(784, 500), keras_rbm.RBM(500, 500)]
         )
-        network.pretrain(x_train, epochs=10)
+        network.pretrain(x_train)
         samples = network.sample(16, num_sweeps=1000, seed=0)
     """
 

@@ -186,6 +186,16 @@ def test_a_frozen_model_stays_frozen(tmp_path):
     assert copy.trainable_variables == []
 
 
+def test_a_frozen_model_keeps_its_optimizer(tmp_path):
+    model = trained(PersistentChain(7))
+    model.trainable = False
+    again = reload(model, tmp_path)  # Any warning is an error.
+    for one in (model, again):
+        one.trainable = True
+        train(one)
+    assert_same_states(model, again)
+
+
 def test_within_another_model(tmp_path):
     model = keras.Sequential([RBM(5, 4, seed=1), keras.layers.Dense(2)])
     model.layers[0].adapt(data())
