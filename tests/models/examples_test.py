@@ -545,7 +545,7 @@ FORMS = {
 def looked_at():
     """A model that has learned from dense examples, and what it says."""
     model = RBM(5, 4, PersistentChain(7), seed=0)
-    model.compile("sgd")
+    model.compile("sgd", run_eagerly=True)
     model.fit(data(), epochs=1, batch_size=16, verbose=0)
     return model, answers(model, data())
 
