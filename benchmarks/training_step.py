@@ -17,7 +17,7 @@ down those of another, and PyTorch beside TensorFlow may crash.
   is another package).
 
 Prints medians and the spread (10th to 90th percentile) as a Markdown table, and
-the seconds of each one's first call, of 50 updates, in which it compiles.
+the seconds of each one's first call, in which it compiles.
 
     python benchmarks/training_step.py [--rounds 9] [--updates 500]
     python benchmarks/training_step.py --only "fit" "fit(array)"
