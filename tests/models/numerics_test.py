@@ -1,6 +1,7 @@
 """Numbers at the edge: finite, or stopped; and the dtypes agree."""
 
 import contextlib
+import warnings
 
 import keras
 import numpy as np
@@ -61,20 +62,24 @@ def test_large_inputs_have_the_right_free_energy():
 def test_a_rate_far_too_high_is_finite_or_stopped(rate, centered):
     model = RBM(5, 4, PersistentChain(7), centered, seed=0)
     model.compile(keras.optimizers.SGD(rate), run_eagerly=True)
-    try:
-        model.fit(
-            data(),
-            batch_size=16,
-            epochs=5,
-            callbacks=[callbacks.StopOnDivergence()],
-            verbose=0,
-        )
-    except ValueError as error:
-        stopped = str(error)
-    else:
-        stopped = ""
+    stopped = ""
+    with warnings.catch_warnings(record=True) as given:
+        try:
+            model.fit(
+                data(),
+                batch_size=16,
+                epochs=5,
+                callbacks=[callbacks.StopOnDivergence()],
+                verbose=0,
+            )
+        except ValueError as error:
+            stopped = str(error)
+    if not stopped:
         for x in states_of(model):
             assert np.isfinite(x).all()
+    # Without centring all hidden units are on, or off, whatever they see.
+    is_warned = any("hardly vary" in str(each.message) for each in given)
+    assert is_warned == (not centered)
     # The gradient of binary units is bounded: only products overflow.
     assert ("diverged: by update" in stopped) == (rate > 1e30 and centered)
 
