@@ -64,6 +64,7 @@ def test_a_rate_far_too_high_is_finite_or_stopped(rate, centered):
     model.compile(keras.optimizers.SGD(rate), run_eagerly=True)
     stopped = ""
     with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
         try:
             model.fit(
                 data(),
