@@ -87,6 +87,7 @@ LEARNED = {
     "docs/guides/hyper_parameters.md": "gain(rbm, digits.train) > 2.5",
     "docs/guides/models.md": "error < 0.1 and "
     "(model.classify(threes) == 3).mean() > 0.5",
+    "docs/guides/outliers.md": "area > 0.85 and likelihood.gain > 1",
     "docs/guides/pretraining.md": "gain(network.rbms[0], x_train) > 4 and "
     "rise(network.rbms[1]) > 4 and "
     "((autoencoder(x_test) - x_test) ** 2).numpy().mean() "
