@@ -17,6 +17,8 @@ _POWER_STEPS = 30
 # From so few examples on the prior of the weights is weakened: it would hold
 # them at 0, where learning is slow.
 _FEW_EXAMPLES = 400
+# And for columns of a smaller variance: they say less of their weights.
+_SMALL_VARIANCE = 0.125
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -34,8 +36,10 @@ class AutoSGD(keras.optimizers.Optimizer):
       elastic-net prior, sum_ij l1 |W_ij| + l2 / 2 W_ij^2 in nats. It is the
       stronger, the more columns D there are for an example: l1 = 20 D / N, at
       most 2, and l2 = 30 D / N, at most 10. For fewer than 400 examples both
-      are multiplied by (N / 400)^2: they would hold all weights at 0. Without
-      a known number of examples (a data set without an end) there is none.
+      are multiplied by (N / 400)^2, and for columns whose variance is less
+      than 1/8 by the mean of 8 Var(v_i): they would hold all weights at 0.
+      Without a known number of examples (a data set without an end) there is
+      no penalty.
 
     Another call of `fit` begins anew; a run that is resumed (`initial_epoch`,
     `initial_step`) goes on.
@@ -100,6 +104,7 @@ class AutoSGD(keras.optimizers.Optimizer):
         rate: float,
         examples: int,
         width: int,
+        spread: float = 1.0,
     ) -> None:
         """Sets what a call of `fit` needs.
 
@@ -110,6 +115,8 @@ class AutoSGD(keras.optimizers.Optimizer):
             rate: The first learning rate, where none was given.
             examples: Number of examples, or 0 if nobody knows.
             width: Number of their columns.
+            spread: What the penalties are multiplied by, from 0 to 1:
+                `spread` of the examples.
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
         self.span.assign(updates)
@@ -118,7 +125,7 @@ class AutoSGD(keras.optimizers.Optimizer):
         if self._given_rate is None and not is_resumed:
             self.learning_rate = rate
         n = max(examples, 1)
-        few = min(1.0, examples / _FEW_EXAMPLES) ** 2
+        few = spread * min(1.0, examples / _FEW_EXAMPLES) ** 2
         for variable, given, factor, most in zip(
             (self.l1, self.l2),
             self._given_penalties,
@@ -180,6 +187,16 @@ def learning_rate(x, is_bounded):
     """
     target = _RATE_BOUNDED if is_bounded else _RATE_UNBOUNDED
     return min(_LARGEST_RATE, target / max(largest_variance(x), 1e-12))
+
+
+def spread(x):
+    """The mean over the columns of their variance times 8, of 1 at most.
+
+    Args:
+        x: Some examples, of shape `(examples, width)`.
+    """
+    variance = np.var(np.asarray(x, "float32"), axis=0)
+    return float(np.minimum(variance / _SMALL_VARIANCE, 1.0).mean())
 
 
 def largest_variance(x):

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
@@ -101,5 +100,7 @@ def compare(machine: Machine, v: Array, particles: Array) -> Fit:
 def _distance(x, y):
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return float("nan"), float("nan")
+    from scipy import stats  # Here: it takes a second to import.
+
     found = stats.ks_2samp(x, y, method="asymp")
     return float(found.statistic), float(found.pvalue)

@@ -20,7 +20,7 @@ from keras_rbm import budget, checks, devices, units
 from keras_rbm.models import batches, compiled_loop, distributed_loop, examples
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.weights import averaged_weights, check_finite, constrain
-from keras_rbm.optimizers import AutoSGD, learning_rate
+from keras_rbm.optimizers import AutoSGD, learning_rate, spread
 from keras_rbm.rows import Rows, of_width
 from keras_rbm.typing import Array, Config, Examples, Tensor
 
@@ -392,10 +392,11 @@ class Trainer(keras.Model, abc.ABC):
         is_bounded = np.isinf(self.hidden.least_curvature())
         width = self.example_units.width
         count = of_width(width, _RATE_EXAMPLES, _RATE_NUMBERS)
-        rate = learning_rate(np.asarray(x[:count]), is_bounded)
+        some = np.asarray(x[:count])
+        rate = learning_rate(some, is_bounded)
         with devices.scope(self.distribute_strategy):
             self.optimizer.build(self.trainable_variables)
-        self.optimizer.begin(done, updates, rate, rows, width)
+        self.optimizer.begin(done, updates, rate, rows, width, spread(some))
 
     def _array_batches(self, given, initial_step):
         """Arrays to learn from, and the `batches.Passes` over them.

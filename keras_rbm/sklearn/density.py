@@ -13,7 +13,7 @@ from keras_rbm import checks
 from keras_rbm.chains import Chain
 from keras_rbm.models import RBM
 from keras_rbm.models.weights import check_finite
-from keras_rbm.optimizers import AutoSGD, learning_rate
+from keras_rbm.optimizers import AutoSGD, learning_rate, spread
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.sklearn import encoding, rows, training
 from keras_rbm.sklearn import model as model_lib
@@ -77,7 +77,10 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         x = self._start(X)
         examples, width = x.shape
         model = self.model_
-        model.optimizer.begin(0, self.updates, self._rate(x), examples, width)
+        some = rows.dense(x, slice(0, _RATE_EXAMPLES))
+        model.optimizer.begin(
+            0, self.updates, self._rate(x), examples, width, spread(some)
+        )
         advance = training.updater(
             model, x, self.batch_size, self.random_state_, self.updates
         )
