@@ -135,12 +135,21 @@ def read(gin, config, bindings, data=None, schema=None):
         data: What --data says, or `None`.
         schema: Path of the schema of a run that has begun. A table is read by
             it, if it is there.
+
+    Raises:
+        UserError: If --data is given, and the config is for a network.
     """
     gin.add_config_file_search_path(str(CONFIGS))
     gin.parse_config_files_and_bindings(
         [str(config)], [], finalize_config=False
     )
     gin.parse_config(bindings)
+    if data is not None and (name := experiment_of(gin)) != "run":
+        raise UserError(
+            f"--data is for configs that train one RBM; {config} trains by "
+            f"`{name}`. Bind its data instead, such as --set "
+            f"'{name}.data=@arrays()' --set 'arrays.path=\"{data}\"'"
+        )
     gin.parse_config([*_data_bindings(gin, data), *bindings])
     if takes_table(gin):
         if schema is not None and schema.is_file():
@@ -229,6 +238,7 @@ def parse(gin, config, function, shared, output):
     """
     schema = output / folders.SCHEMA
     read(gin, config, bindings(), options.DATA.value, schema)
+    fit_to_data(gin)
     check_data_dir(gin, config, options.DATA_DIR.value)
     trained = gin.get_bindings("run", resolve_references=False)
     own = gin.get_bindings(function, resolve_references=False)

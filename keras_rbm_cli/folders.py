@@ -79,8 +79,9 @@ def own_data(name):
         if path.is_dir():
             return path, "images"
         if path.is_file():
-            is_text = path.name.endswith((".csv", ".csv.gz"))
-            is_table = path.name.endswith(_COLUMNS) or (
+            name = path.name.lower()
+            is_text = name.endswith((".csv", ".csv.gz"))
+            is_table = name.endswith(_COLUMNS) or (
                 is_text and not _holds_bits(path)
             )
             return path, "table" if is_table else "arrays"
@@ -91,7 +92,7 @@ def own_data(name):
 
 def _holds_bits(path):
     """Whether a text holds zeros and ones alone, but for a line of names."""
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
     with opened(path, "rb") as file:
         first, line = file.readline(), None
         for line in file:

@@ -46,9 +46,8 @@ THINGS = {
         "categorical",
         "counts",
         "whitened",
-        "visible_units",
     ),
-    "keras_rbm_cli.tables": ("table",),
+    "keras_rbm_cli.tables": ("table", "visible_units"),
 }
 #: Modules all of whose public classes have names.
 MODULES = (

@@ -1,4 +1,4 @@
-"""`table`, for .gin files: a table of mixed columns, read once by a process."""
+"""For .gin files: a table of mixed columns, read once, and its units."""
 
 import functools
 from typing import Literal
@@ -41,6 +41,15 @@ def table(
         heavy_tails,
         separator,
     )
+
+
+def visible_units(data):
+    """Returns `data.visible`, the units that examples are states of.
+
+    Args:
+        data: A `keras_rbm.data.Data`.
+    """
+    return data.visible
 
 
 @functools.lru_cache(maxsize=1)

@@ -24,7 +24,7 @@ from keras_rbm.data.mnist import mnist
 from keras_rbm.data.picture import Picture
 from keras_rbm.data.pipeline import batches, binarized, in_order
 from keras_rbm.data.schema import Schema
-from keras_rbm.data.table import table, visible_units
+from keras_rbm.data.table import table
 from keras_rbm.data.whitened import whitened
 
 __all__ = [
@@ -57,7 +57,6 @@ __all__ = [
     "split",
     "table",
     "to_float",
-    "visible_units",
     "whitened",
     "with_labels",
 ]

@@ -19,6 +19,7 @@ from keras_rbm import rows as rows_lib
 from keras_rbm.data.categorical import one_hot
 from keras_rbm.data.checks import (
     are_bits,
+    are_names,
     are_spins,
     as_floats,
     bounds,
@@ -98,7 +99,8 @@ def arrays(
       `samples`, and `variable_type`, which says what these are;
     - `.mat` of MATLAB, of any version;
     - `.csv` or `.csv.gz`: a row for each example, zeros and ones, separated by
-      commas, after a line of names or without one.
+      commas, after a line of names or without one. (0, 1, 2, ... are names, as
+      pandas writes them.)
 
     Without a `key`, the file holds either one array of two axes or more, under
     any key, or several under the keys `train`, `validation` and `test`, or
@@ -294,11 +296,11 @@ def _load_npy(path):
 
 def _load_text(path):
     """Zeros and ones from a text file, without its line of names."""
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8") as file:
+        with opened(path, "rt", encoding="utf-8-sig") as file:
             first = file.readline()
-            names = not _are_numbers(first.split(","))
+            names = are_names([x.strip(' "\n') for x in first.split(",")])
             rows = np.loadtxt(
                 itertools.chain([] if names else [first], file),
                 delimiter=",",
@@ -320,13 +322,6 @@ def _load_text(path):
             f"{value} in row {row}, column {column}"
         )
     return rows
-
-
-def _are_numbers(fields):
-    try:
-        return bool([float(field) for field in fields])
-    except ValueError:
-        return False
 
 
 def _load_archive(path, key):

@@ -91,4 +91,5 @@ def categorical(data: Data, levels: int = 4) -> Data:
         levels_of,
         f"{data.name}, {levels} levels",
         Picture(np.kron(np.eye(data.width), greys[:, None])),
+        levels,
     )

@@ -140,6 +140,26 @@ def check_examples(x, argument, bits=True):
     return x
 
 
+def are_names(fields):
+    """Whether the fields of the first line of a text are names of columns.
+
+    Numbers are values, but 0, 1, 2, ... over three columns or more: so pandas
+    writes the names of columns that have none.
+
+    Args:
+        fields: List of strings.
+
+    Returns:
+        A boolean.
+    """
+    if len(fields) > 2 and fields == [str(i) for i in range(len(fields))]:
+        return True
+    try:
+        return not [float(field) for field in fields]
+    except ValueError:
+        return True
+
+
 def check_path(path, argument):
     """Returns `path` as a `pathlib.Path`.
 

@@ -109,10 +109,12 @@ class Data:
     def visible(self) -> units.Units:
         """Visible units of a model of these examples.
 
-        `Softmax` for categories, `Bernoulli` for values from 0 to 1 (and
-        uint8), `Spin` for -1 and 1, `Gaussian` for other numbers, which you
-        standardize first.
+        Those of the schema, where there is one. Else `Softmax` for categories,
+        `Bernoulli` for values from 0 to 1 (and uint8), `Spin` for -1 and 1,
+        `Gaussian` for other numbers, which you standardize first.
         """
+        if self.schema is not None:
+            return self.schema.units
         if self.categories is not None:
             return units.Softmax(self.width // self.categories, self.categories)
         splits = self._splits().values()
@@ -218,7 +220,7 @@ def check_data(data: Data, width: int) -> None:
         )
 
 
-def mapped(data, function, name, picture):
+def mapped(data, function, name, picture, categories=None):
     """Data all of whose examples have gone through a function.
 
     Args:
@@ -226,6 +228,7 @@ def mapped(data, function, name, picture):
         function: From an array of examples to one of as many.
         name: What to call the new data.
         picture: Their `Picture`, in the pixels of the old ones.
+        categories: Number of categories, where the new examples are one-hot.
 
     Returns:
         A `Data`.
@@ -235,7 +238,13 @@ def mapped(data, function, name, picture):
         for split_name in _SPLITS
         for x in [getattr(data, split_name)]
     }
-    return Data(name, **splits, image_shape=data.image_shape, picture=picture)
+    return Data(
+        name,
+        **splits,
+        image_shape=data.image_shape,
+        picture=picture,
+        categories=categories,
+    )
 
 
 def check_no_picture(data):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_rbm.data.checks import check_path
+from keras_rbm.data.checks import are_names, check_path
 
 #: Libraries that a file's rows are given by, the first that is installed.
 _OF_FILES = ("polars", "pandas", "pyarrow")
@@ -184,13 +184,15 @@ def _read_file(source, separator):
             "Argument `source` must be a file: .csv, .csv.gz, .tsv, .tsv.gz, "
             f".parquet or .feather. Received: source={str(path)!r}"
         )
-    zipped = path.suffix == ".gz"
-    form = _FORMATS.get(path.with_suffix("").suffix if zipped else path.suffix)
+    endings = [ending.lower() for ending in path.suffixes]
+    zipped = endings[-1:] == [".gz"]
+    endings = endings[:-1] if zipped else endings
+    form = _FORMATS.get(endings[-1] if endings else "")
     if form is None or (zipped and form != "text"):
         raise ValueError(
             "Argument `source` must be a .csv, .csv.gz, .tsv, .tsv.gz, "
-            ".parquet or .feather file; keras_rbm.data.arrays reads .npy and "
-            f".npz. Received: source={str(path)!r}"
+            ".parquet or .feather file; keras_rbm.data.arrays reads .npy, "
+            f".npz, .h5 and .mat. Received: source={str(path)!r}"
         )
     pa = library("pyarrow")
     with open(path, "rb") as file:
@@ -209,7 +211,11 @@ def _read_file(source, separator):
             return library("pyarrow.parquet").read_table(path)
         if form == "Feather":
             return library("pyarrow.feather").read_table(path)
+        if separator is None:
+            separator = "\t" if endings[-1] == ".tsv" else ","
         return _read_text(path, zipped, separator)
+    except _SeparatorError:
+        raise
     except (pa.ArrowException, csv.Error, *_DAMAGE) as error:
         raise ValueError(
             f"The file {path} must be a whole {form} file. Write it again. "
@@ -220,11 +226,13 @@ def _read_file(source, separator):
 _DAMAGE = (OSError, EOFError, ValueError, zlib.error)
 
 
+class _SeparatorError(ValueError):
+    """The file is whole, but its fields are separated by another character."""
+
+
 def _read_text(path, zipped, separator):
     """A CSV or TSV file, with a line of names or without one."""
     pa, text = library("pyarrow"), library("pyarrow.csv")
-    if separator is None:
-        separator = "\t" if ".tsv" in path.suffixes else ","
     opened = gzip.open if zipped else open
     with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
         first = next(csv.reader(file, delimiter=separator), [])
@@ -233,11 +241,12 @@ def _read_text(path, zipped, separator):
     if "\0" in "".join(first):
         raise ValueError("there are zero bytes, which no text has")
     if len(first) == 1 and any(mark in first[0] for mark in ",;\t|"):
-        raise ValueError(
-            f"there is one column, {first[0]!r}: pass the `separator` of its "
-            "fields"
+        raise _SeparatorError(
+            "`separator` must be the character between the fields of the file "
+            f"{path}, such as ';'. Received: separator={separator!r}, which "
+            f"leaves one column, {first[0]!r}"
         )
-    named = not all(map(_is_number, first))
+    named = are_names(first)
     with pa.input_stream(path, compression="gzip" if zipped else None) as file:
         table = text.read_csv(
             file,
@@ -248,14 +257,6 @@ def _read_text(path, zipped, separator):
     if named:
         return table
     return table.rename_columns([f"column_{i}" for i in range(len(first))])
-
-
-def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _of_arrow(table, library):

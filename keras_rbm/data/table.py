@@ -25,10 +25,9 @@ from keras_rbm.data.columns import (
     num_missing,
     numbers,
 )
-from keras_rbm.data.dataset import Data, check_is_data, split
+from keras_rbm.data.dataset import Data, split
 from keras_rbm.data.schema import Schema, check_columns, encoded
 from keras_rbm.typing import Path
-from keras_rbm.units import Bernoulli, Units
 
 # So many categories are never taken for free text, and more than so many are.
 _FEW_CATEGORIES, _MOST_CATEGORIES = 10, 100
@@ -80,7 +79,8 @@ def table(
             file; a pandas or Polars `DataFrame` or a pyarrow `Table`; or a
             NumPy structured array. In a text file empty fields, `NA`, `NaN`,
             `null` and the like are missing values; its first line has the
-            names, unless it holds numbers alone.
+            names, unless it holds numbers alone. (0, 1, 2, ... are names, as
+            pandas writes them.)
         schema: A `Schema`, or the path of one that was saved, which says it
             all; or a dict from names to columns, such as
             `{"zip": Category()}`, for these alone. What a column does not say
@@ -138,27 +138,6 @@ def table(
         for number, part in enumerate(rows)
     )
     return Data(name, train, validation, test, schema=schema)
-
-
-def visible_units(data: Data) -> Units:
-    """Returns the units that examples of the data are states of.
-
-    Those of the schema; of data without one, a `Bernoulli` unit for each
-    column.
-
-    Args:
-        data: A `Data`.
-
-    Raises:
-        ValueError: If `data` are no `Data`.
-
-    Example:
-        rbm = keras_rbm.RBM(keras_rbm.data.visible_units(data), 64)
-    """
-    check_is_data(data)
-    if data.schema is None:
-        return Bernoulli(data.width)
-    return data.schema.units
 
 
 def _name_of(source):

@@ -8,6 +8,7 @@ import pytest
 
 from keras_rbm import data, units
 from keras_rbm_cli import configuration, folders, tables
+from keras_rbm_cli.errors import UserError
 from tests.cli import command
 
 ROWS = 120
@@ -130,6 +131,7 @@ def test_the_reader_of_a_file(tmp_path, frame, parsed):
         ("x,y\n0,a\n", "table"),
         ("x,y\n0,\n", "table"),
         ("x;y\n0;1\n", "table"),
+        ("0,1,2\n0,1,1\n", "arrays"),
     ],
 )
 def test_which_text_is_one_of_bits(tmp_path, text, reader):
@@ -141,7 +143,7 @@ def test_which_text_is_one_of_bits(tmp_path, text, reader):
 @pytest.mark.parametrize(
     ("name", "reader"),
     [
-        *((f"a.{end}", "table") for end in ("tsv", "parquet", "feather")),
+        *((f"a.{end}", "table") for end in ("tsv", "parquet", "FEATHER")),
         *((f"a.{end}", "arrays") for end in ("npy", "h5", "mat", "npz")),
         ("a", "arrays"),
     ],
@@ -149,6 +151,11 @@ def test_which_text_is_one_of_bits(tmp_path, text, reader):
 def test_files_have_a_reader_by_their_names(tmp_path, name, reader):
     (tmp_path / name).write_bytes(b"")
     assert folders.own_data(str(tmp_path / name))[1] == reader
+
+
+def test_networks_bind_their_own_data(tmp_path, parsed):
+    with pytest.raises(UserError, match=r"pretrain\.data=@arrays"):
+        parsed(folders.find("mnist_dbn.gin"), data=str(tmp_path))
 
 
 def test_a_folder_is_one_of_pictures(tmp_path):

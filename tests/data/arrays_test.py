@@ -220,12 +220,14 @@ BITS = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
 TEXT = "0,1,1\n1, 0,1\n1,1,0\n"
 
 
-@pytest.mark.parametrize("names", ["", "a,b,c\n", "0,b,1\n"])
+@pytest.mark.parametrize(
+    "names", ["", "\ufeff", "a,b,c\n", "\ufeffa,b,c\n", "0,b,1\n", "0,1,2\n"]
+)
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
 def test_a_table_of_bits(tmp_path, names, suffix):
     path = tmp_path / f"mine{suffix}"
     opened = gzip.open if suffix.endswith("gz") else open
-    with opened(path, "wt") as file:
+    with opened(path, "wt", encoding="utf-8") as file:
         file.write(names + TEXT)
     np.testing.assert_array_equal(arrays(path).train, BITS)
     assert arrays(path).train.dtype == np.float32

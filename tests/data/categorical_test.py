@@ -12,6 +12,7 @@ def test_levels_divide_the_intensities_evenly():
     hot = levels.train.reshape(6, 4)
     np.testing.assert_array_equal(hot.sum(axis=1), 255)
     np.testing.assert_array_equal(hot.argmax(axis=1), [0, 0, 1, 2, 3, 3])
+    assert levels.visible == Softmax(6, 4)
 
 
 def test_pictures_are_the_levels():

@@ -515,8 +515,16 @@ def test_a_text_file_may_be_of_many_forms(tmp_path):
     table = data.table(path, separator=";")
     assert list(table.schema.columns) == ["column_0", "column_1"]
     assert len(table.train) == 30
-    with pytest.raises(ValueError, match="pass the `separator`"):
+    with pytest.raises(ValueError, match="`separator` must be the character"):
         data.table(path)
+
+
+def test_names_that_are_positions(tmp_path):
+    frame = pandas.DataFrame(np.random.default_rng(0).normal(size=(20, 3)))
+    frame.to_csv(tmp_path / "A.CSV", index=False)
+    table = data.table(tmp_path / "A.CSV")
+    assert list(table.schema.columns) == ["0", "1", "2"]
+    assert len(table.train) == 20
 
 
 @pytest.mark.parametrize(
@@ -731,9 +739,11 @@ def test_quantiles_are_normal():
 
 def test_visible_units():
     bits = data.Data("bits", np.eye(4, dtype="float32"))
-    assert data.visible_units(bits) == units.Bernoulli(4)
+    assert bits.visible == units.Bernoulli(4)
     frame = pandas.DataFrame({"a": [0, 1] * 9, "b": ["x", "y", "y"] * 6})
-    table = data.table(frame)
-    assert data.visible_units(table) == units.Bernoulli(2)
+    assert data.table(frame).visible == units.Bernoulli(2)
+    table = data.table(frame.assign(c=["x", "y", "z"] * 6))
+    assert table.visible == table.schema.units
+    assert table.visible.width == 5
     with pytest.raises(ValueError, match="`schema` must be of the width"):
         data.Data("wrong", bits.train, schema=table.schema)
