@@ -1,21 +1,22 @@
-"""Outliers: RBMOutlierDetector beside the detectors of scikit-learn.
+"""Compares RBMOutlierDetector with the outlier detectors of scikit-learn.
 
-The area under the ROC curve of `score_samples`, all arguments at their
-defaults, on sets that scikit-learn ships:
+Computes the area under the ROC curve of `score_samples`, with all arguments at
+their defaults, on data sets that come with scikit-learn:
 
 - digits: one class is normal and all others are outliers, or the other way
-  round; as bits (grey values from 8 on are 1), or as grey values from 0 to 16;
+  round; as bits (1 for grey values of 8 or more), or as grey values from 0 to
+  16;
 - breast cancer: malignant tumours are outliers;
 - wine: the second class is normal.
 
-Either the detector learns from half of the normal rows, and tells the other
-half from all outliers ("new"), or it learns from all rows and scores the same
-rows, of which one in twenty is an outlier ("among").
+"new": the detector learns from half of the normal rows, and then scores the
+other half and all outliers. "among": the detector scores the rows from which it
+has learned; one in twenty of them is an outlier.
 
     python benchmarks/outliers.py [--seeds 5]
 
-Prints rows of a Markdown table: means over the seeds, of digits over the ten
-classes, a seed each.
+Prints a Markdown table of means: over the ten classes for digits, with one seed
+for each class, and over the seeds for the other sets.
 """
 
 import argparse
@@ -40,7 +41,7 @@ DETECTORS = {
 
 
 def problems(seeds):
-    """Yields names, and lists of rows with what is normal among them."""
+    """Yields names, and lists of `(rows, whether each row is normal)`."""
     x, y = datasets.load_digits(return_X_y=True)
     classes = range(10)
     for name, rows in (("bits", (x >= 8).astype(float)), ("grey", x)):
@@ -59,7 +60,7 @@ def problems(seeds):
 
 
 def new(x, normal, seed):
-    """Rows to learn from, and other rows with what is normal among them."""
+    """Training rows, test rows, and whether each test row is normal."""
     rng = np.random.default_rng(seed)
     own = rng.permutation(np.flatnonzero(normal))
     half = len(own) // 2
@@ -68,7 +69,7 @@ def new(x, normal, seed):
 
 
 def among(x, normal, seed):
-    """The same, where all are the same rows, few of which are outliers."""
+    """The same as `new`, with one set of rows for training and test."""
     rng = np.random.default_rng(seed)
     own, other = np.flatnonzero(normal), np.flatnonzero(~normal)
     count = max(2, round(len(own) * SHARE / (1 - SHARE)))
@@ -77,7 +78,7 @@ def among(x, normal, seed):
 
 
 def area(detector, train, test, normal):
-    """The area under the ROC curve, in which 1 is normal."""
+    """The area under the ROC curve, with normal rows as the positive class."""
     return roc_auc_score(normal, detector.fit(train).score_samples(test))
 
 

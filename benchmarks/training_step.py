@@ -5,9 +5,9 @@ process of its own, which imports its own library alone: the threads of one slow
 down those of another, and PyTorch beside TensorFlow may crash.
 
 - `fit`: an update as `RBM.fit` runs it, with its data pipeline, metrics,
-  centring, optimizer and average of the weights; from `data.batches`, with 50
+  centring, optimizer and average of the weights; on `data.batches`, with 50
   updates in one compiled call;
-- `fit(array)`: the same from an array, with nothing given for speed;
+- `fit(array)`: the same on an array, without any argument for speed;
 - `products`: the matrix products of that update alone, compiled by XLA;
 - `BernoulliRBM` of scikit-learn, which has PCD-1 alone;
 - `rbms`, a PyTorch package, where it is installed;
@@ -17,7 +17,7 @@ down those of another, and PyTorch beside TensorFlow may crash.
   is another package).
 
 Prints medians and the spread (10th to 90th percentile) as a Markdown table, and
-the seconds of each one's first call, in which it compiles.
+the seconds of the first call of each contestant: 50 updates and compilation.
 
     python benchmarks/training_step.py [--rounds 9] [--updates 500]
     python benchmarks/training_step.py --only "fit" "fit(array)"
@@ -42,7 +42,7 @@ SHAPES = (
     ("PCD-1, batch 10, 64 x 64", 1, 10, 64, 64),
 )
 EXAMPLES = 10_000
-# Updates before the clock starts, in each round, and those of a first call.
+# Updates before the clock starts, in each round, and updates of a first call.
 WARM_UP, FIRST = 20, 50
 
 
@@ -52,7 +52,7 @@ def installed(*names):
 
 
 def fit(sweeps, batch, visible, hidden):
-    """`RBM.fit` of `data.batches`, with what makes it fast."""
+    """`RBM.fit` of `data.batches`, with the arguments that make it fast."""
     from keras_rbm import data
 
     pixels = np.uint8(255 * examples(EXAMPLES, visible))
@@ -61,13 +61,13 @@ def fit(sweeps, batch, visible, hidden):
 
 
 def fit_array(sweeps, batch, visible, hidden):
-    """`RBM.fit` of an array, with nothing given for speed."""
+    """`RBM.fit` of an array, without any argument for speed."""
     x = examples(EXAMPLES, visible)
     return fitted(sweeps, batch, visible, hidden, x, "auto", batch_size=batch)
 
 
 def fitted(sweeps, batch, visible, hidden, x, steps, **kwargs):
-    """Function of a number of updates that returns their seconds in `fit`."""
+    """Returns a function that times a number of updates of `fit`."""
     import keras
 
     import keras_rbm
@@ -94,7 +94,7 @@ def fitted(sweeps, batch, visible, hidden, x, steps, **kwargs):
     timer = Timer()
 
     def seconds(updates):
-        # The second epoch: what a fit has to set up is none of its updates.
+        # Time the second epoch, after the set-up of `fit`.
         model.fit(
             x,
             epochs=2,
@@ -269,7 +269,7 @@ def set_up(name, shape, updates):
     """Prepares a contestant, if it is there and has this shape.
 
     Returns:
-        The seconds of its first call, which compiles, or `None`.
+        The seconds of its first call, which compiles; `None` if it is absent.
     """
     _ready["seconds"] = CONTESTANTS[name](*shape)
     if _ready["seconds"] is None:
@@ -287,7 +287,7 @@ def milliseconds(updates):
 
 
 def race(shape, rounds, updates, contestants=tuple(CONTESTANTS)):
-    """Lets contestants run in turns.
+    """Times the contestants in turns.
 
     Returns:
         `{contestant: milliseconds an update, a list by round}`, and
@@ -322,7 +322,7 @@ def main():
         nargs="+",
         choices=CONTESTANTS,
         default=list(CONTESTANTS),
-        help="contestants, the first of which the others are compared with",
+        help="contestants; the others are compared with the first",
     )
     options = parser.parse_args()
     contest.print_conditions(options.rounds, f"{options.updates} updates")

@@ -1,18 +1,20 @@
-"""Whether a bracket of log Z is right where it says so: machines with known Z.
+"""Whether trusted brackets of log Z are right, on machines of known log Z.
 
     python benchmarks/trust.py --seeds 10
 
 Draws machines of several families, estimates log Z by annealing, and compares
-with enumeration. Prints a row of a Markdown table for each family:
+the bracket with log Z by enumeration. Prints a Markdown table with a row for
+each family, and these numbers of brackets:
 
-- trusted, and how many of these are wrong: the exact value is more than three
-  standard errors outside the bracket;
-- not trusted though right: the exact value is within three standard errors of
-  the bracket, which is at most half a nat wide;
-- covered: trusted brackets that hold the exact value within two standard
-  errors.
+- trusted;
+- wrong: trusted, but the exact value is more than three standard errors outside
+  the bracket;
+- wary though right: not trusted, although the bracket is at most half a nat
+  wide and the exact value at most three standard errors outside;
+- covered: trusted, and the exact value is at most two standard errors outside
+  the bracket.
 
-The numbers of the seeds say which machines are drawn.
+Each seed draws one machine of each family.
 """
 
 import argparse
@@ -38,7 +40,7 @@ def set_weights(model, kernel, visible_bias, hidden_bias):
 
 
 def adapt(model, v):
-    """Shows data to a model, and leaves its weights as they are."""
+    """Lets a model take the moments of data, and restores its weights."""
     kept = [keras.ops.convert_to_numpy(w) for w in model.trainable_variables]
     model.adapt(v)
     for variable, value in zip(model.trainable_variables, kept, strict=True):
@@ -46,7 +48,7 @@ def adapt(model, v):
 
 
 def exact_samples(model, count, rng):
-    """Independent draws, by the law of an enumerated hidden side."""
+    """Independent draws, by enumeration of the hidden states."""
     flipped = machine_lib.flip(model.machine())
     total = flipped.visible.num_joint_states
     h = flipped.visible.joint_states(np.arange(total))
@@ -58,7 +60,7 @@ def exact_samples(model, count, rng):
 
 
 def random_weights(visible, hidden, scales):
-    """Gaussian weights of some scale."""
+    """A machine with Gaussian weights, of a scale drawn from `scales`."""
 
     def build(rng, seed):
         model = RBM(visible, hidden, seed=seed)
@@ -73,7 +75,7 @@ def random_weights(visible, hidden, scales):
 
 
 def mixture(width, components):
-    """Up to so many components, of even or uneven weights and sharpness."""
+    """A mixture of up to `components`, of random weights and sharpness."""
 
     def build(rng, seed):
         model = RBM(width, Softmax(1, components), seed=seed)
@@ -104,7 +106,7 @@ def clusters(rng, width, count):
 
 
 def trained(width, hidden):
-    """Trained on clusters, for a while or for long."""
+    """A machine trained on clusters, for 500 or 5,000 updates."""
 
     def build(rng, seed):
         model = RBM(width, hidden, seed=seed)
@@ -131,13 +133,13 @@ FAMILIES = {
 
 
 def measure(build, seed, num_betas):
-    """`(bracket, exact log Z)` of one machine, held against some data."""
+    """`(bracket, exact log Z)` of one machine, in most cases with data."""
     rng = np.random.default_rng(seed)
     model = build(rng, seed)
     if hasattr(model, "examples"):
         v = model.examples
     elif model.hidden.num_joint_states is None or rng.random() < 0.3:
-        # Data that the machine does not fit, if the units can hold them.
+        # After one sweep: data that the machine does not fit.
         v = model.sample(EXAMPLES, 1, seed=seed)
     else:
         v = exact_samples(model, EXAMPLES, rng)
@@ -158,7 +160,7 @@ def measure(build, seed, num_betas):
 
 
 def count(build, seeds, num_betas, watch):
-    """The four numbers of a row, beside the number of machines."""
+    """The numbers of a row: machines, then the four kinds of brackets."""
     trusted = wrong = wary = covered = 0
     for seed in seeds:
         found, exact = measure(build, seed, num_betas)

@@ -1,4 +1,4 @@
-"""Rows of a matrix that is never dense as a whole: a part at a time."""
+"""Rows of a matrix, made dense a part at a time."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_rbm import checks
 
-# Rows that are looked at together, and the numbers in them, at most.
+# The most rows of a part, and the most numbers in them.
 _ROWS, _NUMBERS = 1000, 2**22
 
 
@@ -15,15 +15,15 @@ class Rows:
     """A matrix whose rows are made dense when you ask for them.
 
     `rows[3:7]` and `rows[[5, 2, 2]]` are dense arrays of shape `(4, width)`
-    and `(3, width)`. Sparse matrices, memory-mapped files and categories that
-    become one-hot are such rows: the matrix may be larger than memory.
+    and `(3, width)`. The matrix may be larger than memory: a sparse matrix, a
+    memory-mapped file, or categories that become one-hot.
 
     Args:
         take: Function of a slice, or of an array of indices, that returns
-            these rows as a dense array.
+            the rows as a dense array.
         count: Number of rows.
         width: Number of columns.
-        dtype: The NumPy dtype of what `take` returns.
+        dtype: The NumPy dtype of the arrays that `take` returns.
 
     Example:
         squares = Rows(lambda i: np.arange(9.0)[i, None] ** 2, 9, 1, "float64")
@@ -31,7 +31,7 @@ class Rows:
     """
 
     ndim = 2
-    #: The units that all rows are known to be states, or means, of.
+    #: Units for which all rows have been found to be valid, or `None`.
     known: Any = None
 
     def __init__(
@@ -57,7 +57,7 @@ class Rows:
         return np.asarray(self._take(rows))
 
     def __array__(self, dtype=None, copy=None):
-        """All rows at once, if these fit into memory."""
+        """All rows as one dense array, if it fits into memory."""
         checks.in_memory("x", self.shape)
         return np.asarray(self[:], dtype)
 
@@ -66,7 +66,7 @@ class Rows:
         return f"<Rows of {self.dtype.name}, {count} x {width}>"
 
     def floats(self, rows: slice | np.ndarray, dtype: Any) -> np.ndarray:
-        """Some rows in another dtype, without all of them in their own.
+        """Some rows in another dtype, converted a part at a time.
 
         Args:
             rows: Slice, or array of indices.
@@ -84,7 +84,7 @@ class Rows:
         return found
 
     def subset(self, rows: slice | np.ndarray) -> Self:
-        """Some of the rows, which are not made dense by that.
+        """Some of the rows, without making them dense.
 
         Args:
             rows: Slice, or array of indices.
@@ -103,11 +103,11 @@ class Rows:
         width: int,
         dtype: Any,
     ) -> Self:
-        """The rows as a function makes them, part by part.
+        """The rows mapped by a function, part by part.
 
         Args:
-            function: From an array of shape `(count, columns)` to one of
-                shape `(count, width)`.
+            function: Function of an array of shape `(count, columns)` that
+                returns an array of shape `(count, width)`.
             width: Number of columns of the new rows.
             dtype: Their NumPy dtype.
 
@@ -146,14 +146,14 @@ def of(name: str, x: Any) -> Any:
 
     Args:
         name: The argument's name, for the error.
-        x: Anything. All but sparse matrices, and memory-mapped arrays of two
-            axes or more, is returned as it is.
+        x: Sparse matrix, or memory-mapped array of two or more axes. Any
+            other object is returned unchanged.
 
     Returns:
         `Rows`, or `x`.
 
     Raises:
-        ValueError: If a sparse array has another number of axes than two.
+        ValueError: If a sparse array does not have two axes.
     """
     if is_sparse(x):
         if len(x.shape) != 2:
@@ -188,17 +188,17 @@ def dense(x: Any, rows: slice | np.ndarray) -> np.ndarray:
 
 
 def in_part(x: Any) -> int:
-    """How many rows a part has: so many that it takes some 32 MiB."""
+    """Number of rows of a part, which takes at most about 32 MiB."""
     return of_width(x.shape[1])
 
 
 def of_width(width: int, rows: int = _ROWS, numbers: int = _NUMBERS) -> int:
-    """How many rows of some width to look at together.
+    """Number of rows of a part, by the number of columns.
 
     Args:
         width: Number of columns.
-        rows: The most rows.
-        numbers: The most numbers in them, unless a single row has more.
+        rows: The most rows of a part.
+        numbers: The most numbers in a part, unless a single row has more.
     """
     return max(1, min(rows, numbers // max(width, 1)))
 
@@ -208,11 +208,11 @@ def parts(x: Any, rows: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
 
     Args:
         x: As for `dense`.
-        rows: Number of rows in each part but the last; `None` for as many as
-            take some 32 MiB.
+        rows: Number of rows in each part but the last; `None` for parts of at
+            most about 32 MiB.
 
     Yields:
-        Tuples of the number of the first row, and a part.
+        Tuples of the index of the first row, and a part.
     """
     rows = rows or in_part(x)
     for first in range(0, x.shape[0], rows):

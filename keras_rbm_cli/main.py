@@ -20,19 +20,23 @@ from keras_rbm_cli.errors import LONGEST, Stopped, UserError
 
 _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
 
-    {program}                       the 8 x 8 digits, no download
-    {program} --config mnist.gin    MNIST
-    {program} --data mine.csv       your own table, of any columns
+    # Train on scikit-learn's 8 x 8 digits, which need no download.
+    {program}
+    # Train on MNIST.
+    {program} --config mnist.gin
+    # Train on your own table, with columns of any kinds.
+    {program} --data mine.csv
+    # Continue a run that was stopped, as if it had not been.
     {program} --resume runs/mnist/2026-01-31-120000
+    # Measure the likelihood of the data under a finished run.
     {program} --mode evaluate --output runs/mnist/2026-01-31-120000
+    # Draw the figures of a finished run's config, or of another --config.
     {program} --mode figures --output runs/mnist/2026-01-31-120000
+    # Train a run for each value, and compare the runs in a table.
     {program} --config mnist.gin --sweep "RBM.hidden=[128, 256, 512]"
-    {program} --self_test           whether the installation is sound
+    # Check the installation.
+    {program} --self_test
 
-The fourth goes on with a run that was stopped, as if it had not been; the next
-one says how probable a finished run makes the data; the one after draws the
-figures of its config, or of another --config, anew. A sweep has a run for each
-value, and a table of them.
 A .gin file can run code: use only files that you would run as programs.
 """
 

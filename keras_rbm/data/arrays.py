@@ -1,4 +1,4 @@
-"""A user's own data, from files of arrays: NumPy, HDF5, MATLAB, text."""
+"""Reads your own data from files of arrays: NumPy, HDF5, MATLAB, text."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,6 @@ import zlib
 
 import h5py
 import numpy as np
-import scipy.io
 from scipy import sparse
 
 from keras_rbm import checks
@@ -50,10 +49,10 @@ _ENDINGS = {
     ".csv.gz": "text",
 }
 _KINDS = ".npy, .npz, .h5, .hdf5, .mat, .csv or .csv.gz"
-# Bytes, as float32, from which on an array of a `.npy` file stays on the disk.
+# An array of a `.npy` file with more bytes, as float32, stays on the disk.
 _LARGE = 2**30
-# What NumPy raises, by sort of damage: a header that is nonsense, a file cut
-# short, one that asks for more memory than there is, a bad archive.
+# Errors of NumPy for damaged files: nonsense in the header, a file cut short, a
+# shape that exceeds memory, a bad archive.
 _DAMAGE = (
     ValueError,
     TypeError,
@@ -66,7 +65,7 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-# And what h5py and SciPy raise besides.
+# Further errors of h5py and SciPy for damaged files.
 _DAMAGE_OF_OTHERS = (
     *_DAMAGE,
     RuntimeError,
@@ -74,7 +73,6 @@ _DAMAGE_OF_OTHERS = (
     AttributeError,
     NameError,
     OverflowError,
-    scipy.io.matlab.MatReadError,
 )
 
 
@@ -93,22 +91,23 @@ def arrays(
     The file may be
 
     - `.npy`. An array of more than 1 GiB, as float32, stays on the disk: it is
-      mapped into memory, and its batches are copied as they are used;
-    - `.npz` of `numpy.savez`, or of `scipy.sparse.save_npz`;
-    - `.h5` or `.hdf5`, HDF5. The files of the package rbms are such: a dataset
-      `samples`, and `variable_type`, which says what these are;
-    - `.mat` of MATLAB, of any version;
-    - `.csv` or `.csv.gz`: a row for each example, zeros and ones, separated by
-      commas, after a line of names or without one. (0, 1, 2, ... are names, as
-      pandas writes them.)
+      mapped into memory, and batches are copied when they are used;
+    - `.npz`, written by `numpy.savez` or `scipy.sparse.save_npz`;
+    - `.h5` or `.hdf5`: HDF5. The package rbms writes such files, with a dataset
+      `samples`, and the type of its values in `variable_type`;
+    - `.mat`: MATLAB, of any version;
+    - `.csv` or `.csv.gz`: zeros and ones, separated by commas, with a row for
+      each example, and with or without a line of names (0, 1, 2, ... are
+      names, as pandas writes them).
 
-    Without a `key`, the file holds either one array of two axes or more, under
-    any key, or several under the keys `train`, `validation` and `test`, or
+    Without a `key`, the file must hold one array of two or more axes, under any
+    key, or several under the keys `train`, `validation` and `test`, or
     `x_train`, `x_validation` (also `x_val`) and `x_test`. Keys that begin with
-    `y_` or `label` are left alone, and so are, but in `.npz` files, vectors and
-    what are no numbers. Pickled objects are never loaded.
+    `y_` or `label` are ignored. HDF5 and MATLAB files may also hold vectors,
+    and values that are not numbers, which are ignored. Pickled objects are
+    never loaded.
 
-    Floating arrays are taken as they are; uint8 arrays are intensities in
+    Floating arrays are not changed; uint8 arrays are intensities in
     units of 1/255. Boolean arrays, and integers that are all 0 or 1, or all -1
     or 1, become float32. Arrays of shape `(examples, rows, columns)` or
     `(examples, rows, columns, 1)` are flattened. Sparse matrices stay sparse:
@@ -117,21 +116,21 @@ def arrays(
     Args:
         path: Path of the file.
         image_shape: `(rows, columns)` in pixels for images that are stored
-            flattened; `None` for 3-D arrays, which say so themselves, and for
-            data that are not images.
+            flattened; `None` for data that are not images, and for 3-D arrays,
+            whose shape is known.
         validation_size: Number of examples to cut from the training data,
-            shuffled, where the file has no validation data. 0 for none. A
-            number between 0 and 1 is a share of them, and cuts nothing from a
-            file that has validation data.
+            shuffled, if the file has no validation data. 0 for none. A number
+            between 0 and 1 is a share of the training data, and is ignored if
+            the file has validation data.
         test_size: The same, for the test data.
-        seed: Integer; decides which examples are cut. Without any cut the
+        seed: Integer; decides which examples are cut. If none are cut, the
             examples stay in their order.
-        name: What to call the data; by default, the file's name.
-        key: Name of the array, of a file that has several; in HDF5 the path
-            of a dataset, such as `"run/samples"`.
-        categories: Number of categories, of integers from 0 on, which become
-            one-hot; `None` for data that are no categories. The file of rbms
-            that says so itself needs none.
+        name: Name of the data; by default, the file's name.
+        key: Name of the array to read from a file with several; in HDF5, the
+            path of a dataset, such as `"run/samples"`.
+        categories: Number of categories, for integer categories from 0 on,
+            which become one-hot; `None` for other data, and for files of rbms,
+            which name the type of their values.
 
     Returns:
         A `Data` of uint8 or float32 arrays of shape `(examples, width)`.
@@ -139,9 +138,9 @@ def arrays(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or of another kind than its ending
-            says, holds pickled objects, other keys or no array, an array is of
-            the wrong type or shape, or a size is asked for of which the file
-            has its own data.
+            says, if it holds pickled objects, other keys or no array, if an
+            array is of the wrong type or shape, or if `validation_size` or
+            `test_size` is given although the file has such data.
 
     Example:
         np.save("spins.npy", np.where(np.eye(20) > 0, 1, -1))
@@ -186,9 +185,9 @@ def cut(
 
     Args:
         data: A `Data`.
-        validation_size: As for `arrays`, as are the others.
-        test_size: Number of examples, or a share of them.
-        seed: Integer.
+        validation_size: As for `arrays`.
+        test_size: As for `arrays`.
+        seed: As for `arrays`.
 
     Returns:
         A `Data`.
@@ -234,9 +233,9 @@ def _number(key, size, splits, count):
 
 
 def _load(path, key):
-    """Returns a dict from splits to the arrays in the file, and what they are.
+    """Returns a dict from splits to the arrays in the file, and their type.
 
-    The latter is `None` where the file does not say it.
+    The type is the `variable_type` of rbms, or `None` for other files.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -258,7 +257,7 @@ def _load(path, key):
 
 
 def _form(head):
-    """The format of a file whose name does not say it."""
+    """The format of a file by its first bytes."""
     if head.startswith(b"\x89HDF"):
         return "HDF5"
     return "MATLAB" if head.startswith(b"MATLAB") else "NumPy"
@@ -310,15 +309,15 @@ def _load_text(path):
     except (OSError, ValueError, EOFError, zlib.error) as error:
         raise ValueError(
             f"The file {path} must hold rows of zeros and ones, separated by "
-            f"commas, as many in each. Received: {error}"
+            f"commas, equally many in each row. Received: {error}"
         ) from error
     wrong = np.argwhere((rows != 0) & (rows != 1))
     if rows.size == 0 or len(wrong):
         row, column = wrong[0] if len(wrong) else (0, 0)
         value = rows[row, column] if rows.size else "no rows"
         raise ValueError(
-            f"The file {path} must hold zeros and ones alone. Read other "
-            "columns by `keras_rbm.data.table`. Received: "
+            f"The file {path} must hold only zeros and ones. Read other "
+            "columns with `keras_rbm.data.table`. Received: "
             f"{value} in row {row}, column {column}"
         )
     return rows
@@ -336,12 +335,12 @@ def _load_archive(path, key):
         keys = _splits_of(archive.files, path, key)
         splits = {split: archive[key] for key, split in keys.items()}
     if not all(isinstance(x, np.ndarray) for x in splits.values()):
-        raise ValueError("a member of the archive is no array")
+        raise ValueError("a member of the archive is not an array")
     return splits
 
 
 def _load_hdf5(path, key, head):
-    """Arrays of an HDF5 file, and what a file of rbms says that they are."""
+    """Arrays of an HDF5 file, and the `variable_type` of a file of rbms."""
     with (
         _whole(path, "HDF5", "h5py or rbms", head),
         h5py.File(path, "r") as file,
@@ -357,13 +356,13 @@ def _load_hdf5(path, key, head):
 
 
 def _describe_hdf5(item):
-    """Shape and dtype of what can be examples in an HDF5 file, or `None`."""
+    """Shape and dtype of an item that can hold examples, or `None`."""
     if isinstance(item, h5py.Group):
         if "MATLAB_sparse" in item.attrs and "data" in item:
             width = len(item["jc"]) - 1
             return (int(item.attrs["MATLAB_sparse"]), width), item["data"].dtype
         return None
-    # The parts of a sparse matrix are none themselves.
+    # The parts of a sparse matrix are not examples themselves.
     if "MATLAB_sparse" in item.parent.attrs or "MATLAB_empty" in item.attrs:
         return None
     shape = item.shape or ()
@@ -385,13 +384,19 @@ def _read_hdf5(item):
 
 
 def _load_matlab(path, key, head):
-    """Arrays of a MATLAB file; of version 7.3, which is HDF5, by h5py."""
+    """Arrays of a MATLAB file. Version 7.3 is HDF5, which h5py reads."""
     if head.startswith(b"MATLAB 7.3") or h5py.is_hdf5(path):
         return _load_hdf5(path, key, head)[0]
+    import scipy.io  # Here: few users need it.
+
     with _whole(path, "MATLAB", "MATLAB's `save`", head):
+        try:
+            everything = scipy.io.loadmat(path)
+        except scipy.io.matlab.MatReadError as error:
+            raise ValueError(str(error)) from error
         found = {
             name: x
-            for name, x in scipy.io.loadmat(path).items()
+            for name, x in everything.items()
             if not name.startswith("__")
         }
         chosen = _choose(
@@ -402,7 +407,7 @@ def _load_matlab(path, key, head):
 
 @contextlib.contextmanager
 def _whole(path, form, writer, head):
-    """Within this context a damaged file is an error that names it."""
+    """Turns errors of a damaged file into one that names the file."""
     try:
         yield
     except _WrongKeysError:
@@ -419,9 +424,9 @@ def _choose(found, describe, path, key):
     """Returns a dict from the keys that hold examples to their splits.
 
     Args:
-        found: Dict of all that the file holds.
-        describe: Function that gives shape and dtype of an array, or `None`
-            of what is none.
+        found: Dict of all items in the file.
+        describe: Function that returns the shape and dtype of an array, or
+            `None` for other items.
         path: Path of the file, for errors.
         key: The key that the user has chosen, or `None`.
     """
@@ -450,7 +455,7 @@ def _choose(found, describe, path, key):
     elif len(examples) == 1:
         return dict.fromkeys(examples, "train")
     _refuse_keys(
-        "one array of examples, or those of train, validation and test",
+        "one array of examples, or arrays train, validation and test",
         arrays,
         path,
         key,
@@ -463,8 +468,8 @@ def _refuse_keys(wanted, arrays, path, key):
         for name, (shape, dtype) in arrays.items()
     )
     raise _WrongKeysError(
-        f"The file {path} must hold {wanted}. Choose one by `key`. It holds: "
-        f"{listed or 'no array of numbers'}. Received: key={key!r}"
+        f"The file {path} must hold {wanted}. Pass the `key` of an array. It "
+        f"holds: {listed or 'no array of numbers'}. Received: key={key!r}"
     )
 
 
@@ -477,7 +482,7 @@ def _refuse_key(key, path):
 
 
 class _WrongKeysError(ValueError):
-    """The file is whole, but its keys do not say what is what."""
+    """The file is whole, but the arrays to read are unclear."""
 
 
 def _splits_of(keys, path, key):
@@ -505,7 +510,7 @@ def _splits_of(keys, path, key):
 
 
 def _convert(splits):
-    """Brings bits and spins to float32, and refuses other integers."""
+    """Converts bits and spins to float32, and refuses other integers."""
     if not all(x.dtype.kind in "biu" and x.size for x in splits.values()):
         return splits
     for same in (are_bits, are_spins):
@@ -515,25 +520,25 @@ def _convert(splits):
         if x.dtype != np.uint8 and not are_spins(x):
             low, high = bounds(x)
             raise ValueError(
-                "Argument `path` must lead to integers that are all 0 or 1, or "
-                "all -1 or 1, or to uint8 intensities in units of 1/255. "
-                "Convert the array to uint8, or scale it to floating; for "
-                f"categories pass `categories={high + 1}`. Received: "
+                "Integers in the file of `path` must be all 0 or 1, all -1 or "
+                "1, or uint8 intensities in units of 1/255. Convert the array "
+                "to uint8, or scale it and store floating numbers; for "
+                f"categories, pass `categories={high + 1}`. Received: "
                 f"{key}.dtype={x.dtype}, from {low} to {high}"
             )
     return splits
 
 
 def _image_shape(shapes, splits, image_shape):
-    """Returns the (rows, columns) that all the arrays agree upon."""
+    """Returns the (rows, columns) of all arrays, which must agree."""
     found = set(shapes.values())
     if image_shape is not None:
         found.add(tuple(np.ravel(np.asarray(image_shape, object))))
     if len(found) > 1 or len(shapes) < len(splits):
         raise ValueError(
             "Arrays of shape (examples, rows, columns) must have the same "
-            "rows and columns in every split, and as `image_shape` where it "
-            "is given. Received: image_shape="
+            "rows and columns in every split, equal to `image_shape` if you "
+            "give it. Received: image_shape="
             f"{image_shape}, " + _list_shapes(splits)
         )
     return found.pop()
@@ -546,6 +551,6 @@ def _list_shapes(splits):
 def _refuse_second(key, size, splits):
     if size and key in splits:
         raise ValueError(
-            f"Argument `{key}_size` must be 0 for a file that has {key} data "
-            f"of its own. Received: {key}_size={size}"
+            f"Argument `{key}_size` must be 0, because the file already has "
+            f"{key} data. Received: {key}_size={size}"
         )

@@ -1,4 +1,4 @@
-"""Kinds of columns: which units stand for their values, and how."""
+"""Kinds of columns: their units, and how their values are encoded."""
 
 import abc
 import dataclasses
@@ -24,19 +24,19 @@ _MOST_KNOTS, _LEAST_GAP = 65, 1e-9
 
 
 class Column(abc.ABC):
-    """One column of a table: its values as states of units, and back.
+    """One column of a table: converts its values to states of units, and back.
 
-    What a column does not say, such as the mean of a `Real()`, `fitted` takes
-    from data.
+    Arguments may be left out, such as the mean of a `Real()`; `fitted` computes
+    them from data.
     """
 
-    #: What the kind is called, in a schema.
+    #: The name of the kind in a schema.
     kind: str
 
     @property
     @abc.abstractmethod
     def width(self) -> int:
-        """Number of columns of the array that stand for this one."""
+        """Number of columns that encode this one in the array."""
 
     @property
     @abc.abstractmethod
@@ -50,7 +50,7 @@ class Column(abc.ABC):
 
     @abc.abstractmethod
     def units(self, count: int) -> Units | None:
-        """Units for so many columns that are the same in `units(1)`.
+        """Returns the units of `count` columns that have the same `units(1)`.
 
         Args:
             count: Number of columns.
@@ -67,10 +67,10 @@ class Column(abc.ABC):
 
         Args:
             name: Name of the column, for errors.
-            values: `pyarrow.ChunkedArray` of all rows, which say which values
-                there are.
-            training: Numbers of the rows that moments and quantiles are taken
-                from; `None` for all.
+            values: `pyarrow.ChunkedArray` of all rows, from which categories
+                and bounds are taken.
+            training: Indices of the rows from which moments and quantiles are
+                taken; `None` for all.
         """
 
     @abc.abstractmethod
@@ -85,7 +85,7 @@ class Column(abc.ABC):
             Array of shape `(rows, width)`.
 
         Raises:
-            ValueError: If a value is none that the column takes.
+            ValueError: If the column does not allow a value.
         """
 
     @abc.abstractmethod
@@ -111,7 +111,7 @@ class Column(abc.ABC):
         return 0.0
 
     def get_config(self) -> Config:
-        """Returns the constructor's arguments, as JSON has them."""
+        """Returns the constructor's arguments, as a dict that JSON can hold."""
         return {
             field.name: list(value) if isinstance(value, tuple) else value
             for field in dataclasses.fields(self)
@@ -134,7 +134,7 @@ class Dropped(Column):
     """A column that the model does not see.
 
     Args:
-        reason: Why it is left out, for whoever reads the schema.
+        reason: Why the column is dropped, for readers of the schema.
     """
 
     reason: str = "by choice"
@@ -184,7 +184,7 @@ class Discrete(Column):
             values: `pyarrow.ChunkedArray`.
 
         Raises:
-            ValueError: If a value is none of `self.values`.
+            ValueError: If a value is not in `self.values`.
         """
         pa = frames.library("pyarrow")
         compute = frames.library("pyarrow.compute")
@@ -228,8 +228,8 @@ class Binary(Discrete):
     """A column of two values, none of them missing: a `Bernoulli` unit.
 
     Args:
-        values: The two values: the first is 0, the second 1. `None` for those
-            that the data have, in order.
+        values: The two values: the first becomes 0, the second 1. `None` for
+            the values of the data, in order.
     """
 
     values: tuple | None = None
@@ -256,8 +256,8 @@ class Binary(Discrete):
         found = distinct(values)
         if len(found) != 2:
             raise ValueError(
-                f"Column {name!r} must hold two values to be `Binary`. Make it "
-                f"a `Category`. Received: {_listed(found)}"
+                f"Column {name!r} must hold two values to be `Binary`. Pass a "
+                f"`Category` instead. Received: {_listed(found)}"
             )
         return Binary(found)
 
@@ -272,13 +272,13 @@ class Binary(Discrete):
 
 @dataclasses.dataclass(frozen=True)
 class Category(Discrete):
-    """A column of some values without an order: a site of `Softmax`.
+    """A column of some values without an order: a `Softmax` unit.
 
     Args:
         values: The values: text, integers, booleans or numbers. `None` for
-            those that the data have, in order.
-        missing: Whether a missing value is one more category, the last one;
-            `None` for whether the data have any.
+            the values of the data, in order.
+        missing: Whether a missing value is one more category, the last one.
+            `None`: if the data have missing values.
     """
 
     values: tuple | None = None
@@ -290,8 +290,8 @@ class Category(Discrete):
         _check_values(self.values, 1)
         if self.values is not None and self.num_categories < 2:
             raise ValueError(
-                "`values` must be two or more categories, of which a missing "
-                f"value may be one. Received: values={self.values}, "
+                "`values` must be two or more categories, or one beside "
+                f"missing values. Received: values={self.values}, "
                 f"missing={self.missing}"
             )
 
@@ -301,7 +301,7 @@ class Category(Discrete):
 
     @property
     def num_categories(self) -> int:
-        """Number of categories, that of a missing value included."""
+        """Number of categories, including that of a missing value."""
         return len(self.values) + (self.missing is not False)
 
     @property
@@ -348,7 +348,7 @@ class Category(Discrete):
 
 
 class Number(Column):
-    """A column of numbers, each of which is one number for its unit."""
+    """A column of numbers, each encoded as one number."""
 
     @property
     def width(self) -> int:
@@ -356,7 +356,7 @@ class Number(Column):
 
     @abc.abstractmethod
     def forward(self, values: np.ndarray) -> np.ndarray:
-        """Values as states, of shape `(rows,)`; NaN where there is none."""
+        """Values as states, of shape `(rows,)`; NaN for invalid values."""
 
     @abc.abstractmethod
     def backward(self, x: np.ndarray) -> np.ndarray:
@@ -389,8 +389,8 @@ class Count(Number):
         x = value - least, from 0 to most - least trials
 
     Args:
-        most: The largest value that there may be; `None` for that of the data.
-        least: The smallest one; `None` for that of the data.
+        most: The largest allowed value; `None` for the largest of the data.
+        least: The smallest allowed value; `None` for the smallest of the data.
     """
 
     most: int | None = None
@@ -440,9 +440,9 @@ class Real(Number):
         x = (value - mean) / deviation
 
     Args:
-        mean: Mean of the training rows; `None` for that of the data.
-        deviation: Their standard deviation, positive; `None` for that of the
-            data.
+        mean: Mean of the values; `None` for the mean of the training rows.
+        deviation: Standard deviation of the values, positive; `None` for that
+            of the training rows.
     """
 
     mean: float | None = None
@@ -486,10 +486,9 @@ class Logarithm(Number):
         x = (log value - mean) / deviation
 
     Args:
-        mean: Mean of the logarithms of the training rows; `None` for that of
-            the data.
-        deviation: Their standard deviation, positive; `None` for that of the
-            data.
+        mean: Mean of the logarithms; `None` for that of the training rows.
+        deviation: Standard deviation of the logarithms, positive; `None` for
+            that of the training rows.
     """
 
     mean: float | None = None
@@ -519,8 +518,8 @@ class Logarithm(Number):
         v = _present(name, values, training)
         if v.min() <= 0:
             raise ValueError(
-                f"Column {name!r} must hold positive numbers to be taken by "
-                "their logarithms. Take it as `Real` or by `Quantiles`. "
+                f"Column {name!r} must hold positive numbers to be encoded by "
+                "their logarithms. Pass `Real()` or `Quantiles()` instead. "
                 f"Received: {v.min():g}"
             )
         return Logarithm(*_moments(name, np.log(v), self))
@@ -542,16 +541,16 @@ class Logarithm(Number):
 class Quantiles(Number):
     """A column of real numbers, by their quantiles: a `Gaussian` unit.
 
-    x is a piecewise linear function of the value that takes quantiles of the
-    training rows to those of the standard normal law. Beyond the least and the
-    greatest value it goes on in a straight line. For heavy tails, which
-    standardized values would have too.
+    x is a piecewise linear function of the value. It maps quantiles of the
+    training rows to quantiles of the standard normal law, and continues in
+    straight lines beyond the smallest and the largest value. Use `Quantiles`
+    for columns with heavy tails, which standardization would keep.
 
     Args:
-        values: Quantiles of the training rows, rising; `None` for those of
-            the data.
-        normal: The quantiles of the normal law that they become, rising;
-            `None` together with `values`.
+        values: Quantiles of the values, rising; `None` for those of the
+            training rows.
+        normal: Quantiles of the normal law to which `values` are mapped,
+            rising; `None` if `values` is.
     """
 
     values: tuple | None = None
@@ -564,8 +563,9 @@ class Quantiles(Number):
         knots = np.array([self.values or [0], self.normal or [0]], "float64")
         if knots.shape[1] < 2 or not (np.diff(knots) > 0).all():
             raise ValueError(
-                "`values` and `normal` must be as many rising numbers, two or "
-                f"more. Received: values={self.values}, normal={self.normal}"
+                "`values` and `normal` must be equally many rising numbers, "
+                "two or more. Received: "
+                f"values={self.values}, normal={self.normal}"
             )
 
     @property
@@ -609,8 +609,8 @@ class Positive(Number):
         x = value / scale
 
     Args:
-        scale: Root of the mean square of the training rows, positive; `None`
-            for that of the data.
+        scale: Root mean square of the values, positive; `None` for that of the
+            training rows.
     """
 
     scale: float | None = None
@@ -649,7 +649,7 @@ class Positive(Number):
         return -np.log(self.scale)
 
 
-#: The kinds, by what they are called.
+#: The kinds, by their names.
 KINDS = {
     kind.kind: kind
     for kind in (
@@ -666,7 +666,7 @@ KINDS = {
 
 
 def plain(values):
-    """A column without a dictionary, text and numbers always of one type."""
+    """A column without a dictionary, with one type for text and for floats."""
     pa = frames.library("pyarrow")
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -674,13 +674,13 @@ def plain(values):
         values = values.cast(pa.large_string())
     if pa.types.is_floating(values.type):
         values = values.cast(pa.float64())
-        # So that -0.0 is 0.0.
+        # This turns -0.0 into 0.0.
         values = frames.library("pyarrow.compute").add(values, 0.0)
     return values
 
 
 def family(values):
-    """What the values of a column are, as one of a few words.
+    """Returns the type of a column's values, as one of a few words.
 
     Args:
         values: `pyarrow.ChunkedArray`.
@@ -740,7 +740,7 @@ def numbers(name, values):
         values: `pyarrow.ChunkedArray`.
 
     Raises:
-        ValueError: If it does not hold numbers.
+        ValueError: If the column does not hold numbers.
     """
     pa = frames.library("pyarrow")
     values = plain(values)
@@ -751,7 +751,7 @@ def numbers(name, values):
     except pa.ArrowException as error:
         raise ValueError(
             f"Column {name!r} must hold numbers, as its schema says. Convert "
-            f"it. Received: {values.type}: {error}"
+            f"its values. Received: {values.type}: {error}"
         ) from error
 
 
@@ -763,7 +763,7 @@ def _present(name, values, training=None):
     if not len(v) or not np.isfinite(v).all():
         raise ValueError(
             f"Column {name!r} must hold finite numbers. Received: "
-            f"{v[~np.isfinite(v)][0] if len(v) else 'missing values alone'}"
+            f"{v[~np.isfinite(v)][0] if len(v) else 'only missing values'}"
         )
     return v
 
@@ -774,10 +774,11 @@ def _moments(name, v, known):
         mean, deviation = float(v.mean()), float(v.std())
     if not np.isfinite([mean, deviation]).all():
         raise ValueError(
-            f"Column {name!r} must hold numbers whose variance is a number "
-            f"too. Divide them. Received: {v.min():g} to {v.max():g}"
+            f"Column {name!r} must hold numbers whose variance is finite. "
+            "Divide them by a constant. Received: numbers from "
+            f"{v.min():g} to {v.max():g}"
         )
-    # What is left of the deviation of a constant is rounding.
+    # The deviation of a constant column is not 0, but a rounding error.
     if deviation <= 1e-12 * abs(mean):
         deviation = 1.0
     return (
@@ -804,12 +805,12 @@ def _knots(v):
 
 
 def _piece(x, knots):
-    """The number of the piece that each value is in."""
+    """The index of the piece in which each value lies."""
     return np.clip(np.searchsorted(knots, x) - 1, 0, len(knots) - 2)
 
 
 def _piecewise(x, knots, values):
-    """The piecewise linear function that takes knots to values."""
+    """The piecewise linear function that maps knots to values."""
     knots, values = np.asarray(knots), np.asarray(values)
     piece = _piece(x, knots)
     slopes = np.diff(values) / np.diff(knots)

@@ -1,4 +1,4 @@
-"""Tables from files and data frames, as columns of Arrow, and back."""
+"""Reads files and data frames as columns of Arrow, and converts back."""
 
 import csv
 import gzip
@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_rbm.data.checks import are_names, check_path
 
-#: Libraries that a file's rows are given by, the first that is installed.
+#: Rows of a file are returned by the first of these that is installed.
 _OF_FILES = ("polars", "pandas", "pyarrow")
 _FORMATS = {
     ".csv": "text",
@@ -22,7 +22,7 @@ _FORMATS = {
     ".feather": "Feather",
     ".arrow": "Feather",
 }
-#: How files of other kinds than text begin, which may have a wrong ending.
+#: First bytes of formats other than text, to detect wrong endings.
 _BEGINNINGS = {
     b"PAR1": "Parquet",
     b"ARROW1": "Feather",
@@ -41,15 +41,15 @@ _PANDAS_CATEGORY = re.compile(r"category\[(.*?)(, ordered)?\]")
 
 
 class Frame(NamedTuple):
-    """A table, whatever it came as.
+    """A table, read from a file, a data frame or an array.
 
     Attributes:
         library: `"pandas"`, `"polars"`, `"pyarrow"`, `"numpy"` or `"file"`.
         num_rows: Number of rows.
         dtypes: The type of each column, as the library writes it, by names.
         columns: Functions that return the columns, as `pyarrow.ChunkedArray`,
-            by names. They raise a `MixedTypesError` where there is no such
-            type.
+            by names. They raise a `MixedTypesError` if Arrow has no type for
+            the values.
     """
 
     library: str
@@ -59,11 +59,11 @@ class Frame(NamedTuple):
 
 
 class MixedTypesError(ValueError):
-    """A column holds values of several types, or of one that Arrow lacks."""
+    """A column holds values of several types, or of a type unknown to Arrow."""
 
 
 def library(name: str) -> Any:
-    """Returns a module that tables are read by.
+    """Returns a module of a library that reads tables.
 
     Args:
         name: `"pyarrow"` or one of its modules, or `"narwhals"`.
@@ -115,13 +115,13 @@ def build(
     library: str,
     levels: Mapping[Hashable, tuple],
 ) -> Any:
-    """Returns columns as a data frame of the library that they came from.
+    """Returns columns as a data frame of the library they were read from.
 
     Args:
         columns: `pyarrow.Array`s by names: values, or floating numbers.
         dtypes: As in `Frame`; a name may be missing.
         library: As in `Frame`.
-        levels: The categories of those columns that have such, by names.
+        levels: The categories of columns that have categories, by names.
 
     Returns:
         A pandas or Polars `DataFrame`, a pyarrow `Table` or a NumPy
@@ -155,7 +155,7 @@ def build(
 
 
 def check_names(names: Iterable[Hashable]) -> None:
-    """Raises a `ValueError` unless names are text or integers, each once."""
+    """Raises a `ValueError` unless names are unique, and text or integers."""
     names = list(names)
     wrong = [
         name
@@ -170,8 +170,8 @@ def check_names(names: Iterable[Hashable]) -> None:
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(
-            "Each column must have a name of its own. Rename or remove the "
-            f"others of the same name. Received: {', '.join(map(repr, twice))} "
+            "Columns must have different names. Rename or remove columns of "
+            f"the same name. Received: {', '.join(map(repr, twice))} "
             "more than once"
         )
 
@@ -198,13 +198,13 @@ def _read_file(source, separator):
     with open(path, "rb") as file:
         head = file.read(8)
     found = next((f for b, f in _BEGINNINGS.items() if head.startswith(b)), "")
-    # Two letters may begin a text, too.
+    # A text may begin with "PK", too.
     wanted = "gzip" if zipped else form
     plain = found == "zip" and head[2:4] != b"\x03\x04"
     if found and found != wanted and not plain:
         raise ValueError(
-            f"The file {path} must be what its name says, {wanted}. Rename it, "
-            f"or write it again. Received: a file that begins as {found}"
+            f"The file {path} must be {wanted}, as its name says. Rename or "
+            f"rewrite the file. Received: a file that begins like {found}"
         )
     try:
         if form == "Parquet":
@@ -237,9 +237,9 @@ def _read_text(path, zipped, separator):
     with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
         first = next(csv.reader(file, delimiter=separator), [])
     if not first:
-        raise ValueError("there is no line of names")
+        raise ValueError("the first line is empty or absent")
     if "\0" in "".join(first):
-        raise ValueError("there are zero bytes, which no text has")
+        raise ValueError("the file holds zero bytes, so it is not text")
     if len(first) == 1 and any(mark in first[0] for mark in ",;\t|"):
         raise _SeparatorError(
             "`separator` must be the character between the fields of the file "
@@ -276,8 +276,9 @@ def _of_numpy(x):
     if x.dtype.names is None or x.ndim != 1:
         raise ValueError(
             "Argument `source` must be a structured array of shape (rows,), "
-            "which has names. `keras_rbm.RBM.fit` takes plain arrays as they "
-            f"are. Received: source.dtype={x.dtype}, source.shape={x.shape}"
+            "with named fields. Pass plain arrays to `keras_rbm.RBM.fit` "
+            "directly. Received: "
+            f"source.dtype={x.dtype}, source.shape={x.shape}"
         )
     pa = library("pyarrow")
 
@@ -331,7 +332,7 @@ def _of_frame(source):
 
 
 def _chunked(pa, name, convert):
-    """What a function converts a column to, as `pyarrow.ChunkedArray`."""
+    """The column that `convert` returns, as `pyarrow.ChunkedArray`."""
     try:
         return pa.chunked_array([convert()])
     except (
@@ -341,7 +342,7 @@ def _chunked(pa, name, convert):
         UnicodeError,
     ) as error:
         raise MixedTypesError(
-            f"Column {name!r} must hold values of one type, which pyarrow has. "
+            f"Column {name!r} must hold values of one type, known to pyarrow. "
             f"Convert them, for example to text. Received: {error}"
         ) from error
 
@@ -359,7 +360,7 @@ def _is_installed(name):
 
 
 def _whole(column, dtype):
-    """Floating numbers as the integers that a type holds, rounded."""
+    """Floating numbers rounded to integers, if `dtype` is an integer type."""
     pa = library("pyarrow")
     found = _INTEGER.fullmatch(dtype) or (
         _INTEGER.fullmatch(np.dtype(dtype).name)
@@ -370,7 +371,7 @@ def _whole(column, dtype):
         return column
     bounds = np.iinfo(f"{found[1].lower()}int{found[2]}")
     values = np.rint(column.to_numpy(zero_copy_only=False))
-    # The largest int64 has no float64: the one below it has.
+    # float64 cannot hold the largest int64: take the float below.
     high = np.nextafter(np.float64(bounds.max), 0)
     high = bounds.max if bounds.max < 2**53 else high
     values = np.clip(values, bounds.min, high)
@@ -403,7 +404,7 @@ def _cast_arrow(pa, column, dtype, levels):
         return column.cast(make(int(found[2]), int(found[3])))
     try:
         return column.cast(pa.type_for_alias(dtype), safe=False)
-    except (ValueError, pa.ArrowException):  # Of another library.
+    except (ValueError, pa.ArrowException):  # A type of another library.
         return column
 
 

@@ -25,21 +25,22 @@ def images(
     seed: int = 0,
     name: str | None = None,
 ) -> Data:
-    """Returns the pictures in a folder, and in the folders within it, in grey.
+    """Returns the pictures in a folder and its subfolders, in grey.
 
-    All files are pictures that Pillow reads, such as PNG and JPEG, but those
-    whose names begin with a dot. Colours become luminance, (299 red + 587
-    green + 114 blue) / 1000. The pictures come in the order of their paths.
-    Folders `train`, `validation` and `test` are the splits, if there is a
-    `train`.
+    All files must be pictures that Pillow reads, such as PNG and JPEG. Files
+    and folders whose names begin with a dot are skipped. Colours become
+    luminance, (299 red + 587 green + 114 blue) / 1000. The pictures come in
+    the order of their paths. If there is a subfolder `train`, the subfolders
+    `train`, `validation` and `test` are the splits.
 
     Args:
         folder: Path of the folder.
-        image_shape: `(rows, columns)` in pixels that all pictures are scaled
-            to; `None` for pictures of one size, which stay as they are.
-        num_classes: Number of classes, which are the folders in the order of
-            their names. Examples are then rows (x, one-hot y), as a `ClassRBM`
-            has them. 0 for none: the names of folders mean nothing.
+        image_shape: `(rows, columns)` in pixels, to which all pictures are
+            scaled; `None` for pictures of one size, which stay as they are.
+        num_classes: Number of classes. Each subfolder is a class, in the order
+            of their names, and the examples are rows (x, one-hot y), for a
+            `ClassRBM`. 0 for no classes: names of subfolders then mean
+            nothing.
         validation_size: Number of examples, or share of them, to cut from the
             training data, as for `arrays`.
         test_size: The same, for the test data.
@@ -48,13 +49,14 @@ def images(
 
     Returns:
         A `Data` of uint8 arrays of shape `(examples, rows * columns)`, of
-        intensities in units of 1/255; of float32 arrays, where all pictures
-        are of black and white pixels alone.
+        intensities in units of 1/255. If all pixels are black or white, the
+        arrays are float32, of 0 and 1.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If there are no files, one of them is no picture, sizes
-            differ where no `image_shape` is given, or there are other classes.
+        ValueError: If there are no files, a file is not a picture, sizes
+            differ and no `image_shape` is given, or `num_classes` is not the
+            number of subfolders.
 
     Example:
         digits = keras_rbm.data.images("digits", image_shape=(16, 16))
@@ -121,7 +123,7 @@ def _files(root):
     if not found:
         raise ValueError(
             f"The folder {root} must hold pictures, such as PNG or JPEG files, "
-            "in it or in folders within it. Received: an empty folder"
+            "also in subfolders. Received: a folder without files"
         )
     return sorted(found, key=lambda path: path.relative_to(root).parts)
 
@@ -140,8 +142,8 @@ def _read(files, image_shape, shape):
         shape = shape or grey.shape
         if grey.shape != shape:
             raise ValueError(
-                "`image_shape` must be given for pictures of different sizes, "
-                "(rows, columns) that all are scaled to. Received: image_shape"
+                "`image_shape` must be (rows, columns) if pictures have "
+                "different sizes: all are scaled to it. Received: image_shape"
                 f"=None, with {path} of {grey.shape[0]} x {grey.shape[1]} "
                 f"pixels after others of {shape[0]} x {shape[1]}"
             )
@@ -175,7 +177,7 @@ def _grey(path, image_shape):
 
 
 def _eight_bits(image):
-    """Grey values of 16 bits as such of 8, which Pillow would cut off."""
+    """16-bit grey values scaled to 8 bits; Pillow would clip them."""
     if not image.mode.startswith("I"):
         return image
     values = np.asarray(image).astype("float64") / 257.0
@@ -197,8 +199,9 @@ def _labels(paths, roots, num_classes):
     classes = sorted(set().union(*names.values()))
     if nowhere or len(classes) != num_classes:
         raise ValueError(
-            "`num_classes` must be the number of folders that the pictures lie "
-            f"in. Received: num_classes={num_classes}, with "
+            "`num_classes` must be the number of subfolders, and each picture "
+            "must be in a subfolder. Received: "
+            f"num_classes={num_classes}, with "
             + (
                 f"{nowhere[0]} in none"
                 if nowhere

@@ -1,4 +1,4 @@
-"""`Schema`: the columns of a table, and the units that stand for them."""
+"""`Schema`: the kinds of the columns of a table, and their units."""
 
 import dataclasses
 import json
@@ -17,26 +17,27 @@ from keras_rbm.units import Composite, Units
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Schema:
-    """The columns of a table: which units stand for them, and how.
+    """The kinds of the columns of a table, and how they are encoded as units.
 
-    `data.table` infers one. `print` shows it, `schema["age"]` is a column,
-    `replace` changes some, `save` and `load` keep it as JSON.
+    `data.table` infers a schema. `print` shows the schema, `schema["age"]` is
+    a column, `replace` changes columns, and `save` and `load` write and read
+    the schema as JSON.
 
-    Columns of the same units are adjacent in the array that `encode` returns,
-    in the order in which the first of each is in the table; `slices` says
-    where each column is.
+    In the array that `encode` returns, columns of the same units are adjacent.
+    The groups come in the order of their first columns in the table. `slices`
+    gives the place of each column.
 
     Args:
         columns: Dict from the names of the columns to their kinds.
-        dtypes: The types of the columns, as their library writes them, by
-            names; `decode` gives the values in these.
-        library: Where the rows came from, and what `decode` returns:
-            `"pandas"`, `"polars"`, `"pyarrow"`, `"numpy"`, or `"file"` for
-            whichever of the first three is installed (Polars, pandas, pyarrow).
+        dtypes: Dict from the names of the columns to the types of their
+            values, as the library writes them; `decode` returns these types.
+        library: The library whose form `decode` returns: `"pandas"`,
+            `"polars"`, `"pyarrow"`, `"numpy"`, or `"file"` for the first of
+            Polars, pandas and pyarrow that is installed.
 
     Raises:
-        ValueError: If a name is neither text nor an integer, a column is none,
-            or the library is another.
+        ValueError: If a name is neither text nor an integer, a column is not a
+            `Column`, or the library is unknown.
 
     Example:
         table = keras_rbm.data.table("people.csv", test_size=0.1)
@@ -77,8 +78,8 @@ class Schema:
     def replace(self, columns: Mapping[Hashable, Column]) -> Self:
         """Returns a schema in which some columns are of other kinds.
 
-        Pass it to `data.table` as `schema`, which fits what the new columns
-        do not say.
+        Pass the new schema to `data.table`, which computes the arguments that
+        the new columns leave out.
 
         Args:
             columns: Dict from names to the new columns.
@@ -95,16 +96,17 @@ class Schema:
         ):
             raise ValueError(
                 "`columns` must be a dict from names of the schema to "
-                f"columns. It has {', '.join(map(repr, self.columns))}. "
+                "columns. The schema has "
+                f"{', '.join(map(repr, self.columns))}. "
                 f"Received: columns={columns!r}"
             )
         return dataclasses.replace(self, columns={**self.columns, **columns})
 
     @property
     def units(self) -> Units:
-        """The units that rows are states of.
+        """The visible units of encoded rows.
 
-        A `Composite`; the units themselves where they are all of one type.
+        A `Composite`, or the units themselves if all columns have the same.
 
         Raises:
             ValueError: If all columns are dropped, or one is not fitted.
@@ -121,7 +123,7 @@ class Schema:
 
     @property
     def slices(self) -> dict[Hashable, slice]:
-        """Where each column is in the array, by the names of those kept."""
+        """The place of each kept column in the array, by names."""
         names = [name for group in self._groups() for name in group]
         ends = np.cumsum([self.columns[name].width for name in names]).tolist()
         return dict(zip(names, map(slice, [0, *ends[:-1]], ends), strict=True))
@@ -129,8 +131,8 @@ class Schema:
     def encode(self, rows: Any) -> np.ndarray:
         """Returns rows of a table as states of `units`.
 
-        Columns are found by their names, in any order. Those that are dropped
-        may be missing.
+        Columns are found by their names, in any order. Columns that the schema
+        drops may be missing.
 
         Args:
             rows: A data frame, a structured array or the path of a file, as
@@ -141,8 +143,8 @@ class Schema:
 
         Raises:
             ValueError: If a column is missing or unknown, or holds a value
-                that the schema does not allow: a category that it does not
-                have, a count out of its bounds, a missing number.
+                that the schema does not allow: a new category, a count out of
+                bounds, a missing number.
         """
         frame = frames.read(rows)
         (x,) = encoded(self, frame, [None])
@@ -151,18 +153,19 @@ class Schema:
     def decode(self, x: Array) -> Any:
         """Returns states of `units`, such as samples, as rows of a table.
 
-        The columns have the names, the types and the order of the table that
-        the schema was inferred from; those that are dropped are left out.
-        Numbers of an integer type are rounded. Of means, a category is the
+        The columns have the names, the types and the order of the table from
+        which the schema was inferred. Dropped columns are left out. Numbers of
+        an integer type are rounded. If `x` holds means, each category is the
         most probable one.
 
         Args:
             x: Array of shape `(rows, width)`.
 
         Returns:
-            What the table came as: a pandas or Polars `DataFrame`, a pyarrow
-            `Table` or a structured array; of a file, a `DataFrame` of Polars
-            or pandas, or a `Table`, by what is installed, in this order.
+            The form of the table: a pandas or Polars `DataFrame`, a pyarrow
+            `Table` or a structured array. For a table from a file, the first
+            that is installed of a Polars `DataFrame`, a pandas `DataFrame` and
+            a pyarrow `Table`.
 
         Raises:
             ValueError: If `x` is of another shape, or not finite.
@@ -174,7 +177,7 @@ class Schema:
 
         Args:
             x: Array of shape `(rows, width)`, as for `decode`.
-            path: Where to.
+            path: Path of the file.
         """
         rows = self._built(x, "pyarrow")
         frames.library("pyarrow.csv").write_csv(rows, path)
@@ -184,12 +187,12 @@ class Schema:
 
             log p(row) = log p(x) + log_jacobian(x)
 
-        The log-likelihood of a model is that of its units: of standardized
-        columns, for example. This is what is to be added for a density in the
-        table's own units, such as 1 / dollar; only such densities can be
+        The log-likelihood of a model is a density of the encoded row x, for
+        example of standardized columns. Add `log_jacobian` to get a density in
+        the table's own units, such as 1 / dollar. Only such densities can be
         compared between schemas, or with other models. Columns of discrete
-        values add nothing. Integers that are taken as real numbers have a
-        density, too, and not a probability.
+        values add nothing. Integers that are encoded as real numbers have a
+        density, too, not a probability.
 
         Args:
             x: Array of shape `(rows, width)`, from `encode` or a `Data`.
@@ -211,7 +214,7 @@ class Schema:
         """Writes the schema as JSON.
 
         Args:
-            path: Where to.
+            path: Path of the file.
         """
         text = json.dumps(self.get_config(), indent=2, ensure_ascii=False)
         with open(path, "w", encoding="utf-8") as file:
@@ -219,14 +222,14 @@ class Schema:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Returns the schema in a file that `save` wrote.
+        """Returns the schema from a file that `save` wrote.
 
         Args:
             path: Path of the file.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it holds no schema.
+            ValueError: If the file holds no schema.
         """
         path = check_path(path, "path")
         try:
@@ -244,7 +247,7 @@ class Schema:
             ) from e
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the schema as JSON has it."""
+        """Returns the schema as a dict that JSON can hold."""
         return {
             "library": self.library,
             "columns": [
@@ -292,7 +295,7 @@ class Schema:
         return f"Schema({dict(self.columns)!r})"
 
     def _groups(self):
-        """Names of the columns kept, in lists of those of the same units."""
+        """Names of the kept columns, in a list for each type of unit."""
         groups = {}
         for name, column in self.columns.items():
             if not column.is_fitted:
@@ -305,8 +308,8 @@ class Schema:
                 groups.setdefault(column.units(1), []).append(name)
         if not groups:
             raise ValueError(
-                "A schema must keep at least one column. Name the kinds of "
-                "those that are to be kept by `schema`. Received:\n" + str(self)
+                "A schema must keep at least one column. Pass the kinds of "
+                "the columns to keep as `schema`. Received:\n" + str(self)
             )
         return list(groups.values())
 
@@ -345,7 +348,7 @@ def encoded(
     Args:
         schema: The `Schema`.
         frame: The table.
-        splits: For each array, the numbers of its rows, or `None` for all.
+        splits: For each array, the indices of its rows, or `None` for all.
 
     Returns:
         A list of `float32` arrays.

@@ -29,13 +29,13 @@ from keras_rbm.data.dataset import Data, split
 from keras_rbm.data.schema import Schema, check_columns, encoded
 from keras_rbm.typing import Path
 
-# So many categories are never taken for free text, and more than so many are.
+# Up to 10 categories are never free text, more than 100 always are.
 _FEW_CATEGORIES, _MOST_CATEGORIES = 10, 100
 # Most steps between the bounds of a count.
 _MOST_COUNTS = 100
 # Kurtosis from which on tails are heavy: that of an exponential law is 9.
 _HEAVY_KURTOSIS = 10.0
-# A mean of so many deviations keeps a normal law above 0.
+# With a mean of so many deviations, a normal law is almost never below 0.
 _FAR_FROM_0 = 3.0
 _NAME_OF_ID = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|index)$)|[a-z]I[dD]$")
 _HEAVY_TAILS = ("quantiles", "logarithm", "standardize")
@@ -51,49 +51,57 @@ def table(
     heavy_tails: Literal["quantiles", "logarithm", "standardize"] = "quantiles",
     separator: str | None = None,
 ) -> Data:
-    """Returns a table of mixed columns, with the schema that it infers.
+    """Returns a table of mixed columns as data, with an inferred schema.
 
-    | a column of | is | units |
+    | values of a column | kind | units |
     |---|---|---|
     | two values | `Binary` | `Bernoulli` |
     | text or categories, up to 100 values | `Category` | `Softmax` |
-    | integers, of a range of up to 100 | `Count` | `Binomial` |
-    | numbers of heavy tails | as `heavy_tails` says | `Gaussian` |
-    | numbers of 0 or more, if that matters | `Positive` | `ReLU` |
+    | integers in a range of up to 100 | `Count` | `Binomial` |
+    | numbers with heavy tails | by `heavy_tails` | `Gaussian` |
+    | numbers of 0 or more, with many near 0 | `Positive` | `ReLU` |
     | other numbers | `Real`, standardized | `Gaussian` |
 
-    Tails are heavy where the kurtosis exceeds 10 (a normal law has 3, an
-    exponential one 9), and a bound at 0 matters where the mean is less than 3
-    deviations. Dropped, with the reason in the schema, are columns of one
-    value, identifiers (text or integers that are different in each row), free
-    text (more than 100 values, or more than 10 in less than twice as many
-    rows), dates, and values of several types. `schema` overrides all this.
+    Tails are heavy if the kurtosis exceeds 10 (that of a normal law is 3, that
+    of an exponential law 9). Numbers of 0 or more are `Positive` if their mean
+    is less than 3 standard deviations.
 
-    Which values and which bounds there are is taken from all rows; means,
-    deviations and quantiles from the training rows alone. A missing value is a
-    category of its own in columns of categories or of two values; elsewhere it
-    is an error.
+    The table drops these columns, and the schema says why:
+
+    - columns of one value;
+    - identifiers: text that differs in each row; integers that differ in each
+      row and are consecutive, or have a name such as `id` or `user_id`;
+    - free text: more than 100 values, or more than 10 values in less than
+      twice as many rows;
+    - dates, and columns with values of several types.
+
+    Pass `schema` to override these rules.
+
+    The categories and bounds of a column are taken from all rows; means,
+    deviations and quantiles from the training rows alone. In columns of text,
+    categories or two values, a missing value is a category of its own; in
+    other columns it is an error.
 
     Args:
         source: Path of a CSV or TSV file (also `.gz`), a Parquet or a Feather
             file; a pandas or Polars `DataFrame` or a pyarrow `Table`; or a
-            NumPy structured array. In a text file empty fields, `NA`, `NaN`,
-            `null` and the like are missing values; its first line has the
-            names, unless it holds numbers alone. (0, 1, 2, ... are names, as
-            pandas writes them.)
-        schema: A `Schema`, or the path of one that was saved, which says it
-            all; or a dict from names to columns, such as
-            `{"zip": Category()}`, for these alone. What a column does not say
-            is taken from the data.
+            NumPy structured array. In a text file, empty fields, `NA`, `NaN`,
+            `null` and the like are missing values. The first line of a text
+            file holds the names, unless it holds only numbers. (0, 1, 2, ...
+            are names, as pandas writes them.)
+        schema: A `Schema`, or the path of a saved one, with all columns; or a
+            dict from names to columns, such as `{"zip": Category()}`, for
+            some of them. Arguments that a column leaves out are taken from
+            the data.
         validation_size: Number of rows to cut from the training rows,
             shuffled, or a share of them, between 0 and 1. 0 for none.
         test_size: The same, for the test data.
-        seed: Integer; decides which rows are cut. Without any cut the rows
+        seed: Integer; decides which rows are cut. If none are cut, the rows
             stay in their order.
         name: What to call the data; by default, the file's name.
-        heavy_tails: How columns with heavy tails become normal:
-            `"quantiles"`; `"logarithm"`, which takes those with values of 0
-            or less by quantiles, too; or `"standardize"`, as others.
+        heavy_tails: The kind of columns with heavy tails: `"quantiles"` for
+            `Quantiles`; `"logarithm"` for `Logarithm`, or `Quantiles` if
+            there are values of 0 or less; or `"standardize"` for `Real`.
         separator: The character between the fields of a text file; `None`
             for a comma, or the tab of a `.tsv`.
 
@@ -105,9 +113,10 @@ def table(
         FileNotFoundError: If there is no such file.
         ImportError: If a library is not installed; the error names the
             command that installs it.
-        ValueError: If the source is of another kind or damaged, columns have
-            the same name, there are no rows, no column is kept, or a column
-            does not fit the schema; or if another argument is not as described.
+        ValueError: If the source is of another kind or damaged, if two
+            columns have the same name, if there are no rows, if no column is
+            kept, if a column does not fit the schema, or if another argument
+            is not as described.
 
     Example:
         table = keras_rbm.data.table("people.csv", test_size=0.1)
@@ -147,7 +156,7 @@ def _name_of(source):
 
 
 def _rows(count, validation_size, test_size, seed):
-    """The rows of each split; `None` where all rows are training rows."""
+    """The rows of each split; three `None` if all rows are training rows."""
     sizes = {"validation_size": validation_size, "test_size": test_size}
     for key, size in sizes.items():
         if isinstance(size, float):
@@ -190,15 +199,15 @@ def _fitted(schema, frame, training, heavy_tails):
 
 
 def _inferred(name, frame, training, heavy_tails):
-    """The kind of a column, fitted as far as need be."""
+    """The inferred kind of a column, fitted or not."""
     try:
         values = frame.columns[name]()
     except frames.MixedTypesError:
-        return Dropped("values of several types, or of an unknown one")
+        return Dropped("values of several types, or of an unknown type")
     kind = family(values)
     if kind == "other":
         return Dropped(
-            f"values of type {values.type}, which no units stand for"
+            f"values of type {values.type}, for which there are no units"
         )
     missing = num_missing(values)
     if missing == len(values):
@@ -213,7 +222,7 @@ def _inferred(name, frame, training, heavy_tails):
 
 
 def _declared(values, dtype):
-    """The categories that a column's type lists, those without rows too."""
+    """The categories that a column's type lists, also those without rows."""
     if not dtype.startswith(("category", "Enum")):
         return ()
     listed = values.chunk(0).dictionary.to_pylist()
@@ -224,7 +233,7 @@ def _discrete(values, count, missing, declared):
     """The kind of a column of so many distinct values without an order."""
     count = len(declared) or count
     if not declared and count == len(values) > 2:
-        return Dropped("an identifier: another text in each row")
+        return Dropped("an identifier: a different text in each row")
     if count > _MOST_CATEGORIES or (
         not declared and count > _FEW_CATEGORIES and len(values) < 2 * count
     ):
@@ -242,15 +251,15 @@ def _number(name, values, count, missing, training, heavy_tails):
     """The kind of a column of three numbers or more."""
     v = numbers(name, values)
     if missing:
-        return Real()  # Which says, with the name, what is missing.
+        return Real()  # Its `encode` refuses the missing values by row.
     least, most = v.min(), v.max()
     whole = bool(np.isfinite(v).all() and (v == np.rint(v)).all())
     if whole and count == len(v):
         if most - least == len(v) - 1:
             return Dropped("an identifier: consecutive numbers")
         if _NAME_OF_ID.search(str(name)):
-            return Dropped("an identifier: another number in each row")
-    # Integers beyond 2**53 are not all floating numbers.
+            return Dropped("an identifier: a different number in each row")
+    # Beyond 2**53, float64 does not hold every integer.
     if whole and 0 < most - least <= _MOST_COUNTS and abs(most) < 2**53:
         return Count(int(most), int(least))
     v = v if training is None else v[training]

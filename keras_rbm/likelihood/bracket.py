@@ -1,4 +1,4 @@
-"""Log Z from both sides, and whether to believe it."""
+"""Log Z from both sides, and reasons not to trust it."""
 
 import math
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from keras_rbm.typing import Array, Verbose
 
 #: Below this effective sample size a few chains carry all the weight.
 MIN_EFFECTIVE_SAMPLE_SIZE = 50
-#: The same of the reverse, half of whose chains start from data.
+#: The same for the reverse, half of whose chains start from data.
 MIN_REVERSE_EFFECTIVE_SAMPLE_SIZE = 25
-#: The largest distance of both estimates, in nats.
+#: The largest distance between the two estimates, in nats.
 MAX_GAP = 1.0
 #: The largest change when the betas are doubled, in nats, beyond two standard
-#: errors of it.
+#: errors of the change.
 MAX_CHANGE = 0.2
-#: Without data, the last two are multiplied by this: nothing else would show a
-#: mode that no chain has met.
+#: Without data, `MAX_GAP` and `MAX_CHANGE` are multiplied by this factor: only
+#: data would show a mode that no chain has met.
 STRICTER = 0.5
 # Examples whose states count as visited.
 _VISITED = 1000
@@ -34,19 +34,21 @@ _VISITED = 1000
 class Bracket(NamedTuple):
     """Log Z between annealed importance sampling and its reverse.
 
-    On average `forward` is below log Z and `reverse` above it. That holds
-    for honest samples at the start of the reverse. Chains that miss a mode
-    miss it in both directions, so that two further values look for modes:
+    On average, `forward` is below log Z and `reverse` is above it, provided
+    that the reverse starts from true samples of the model. Chains that miss a
+    mode miss it in both directions. Two further values therefore look for
+    modes:
 
-    - `from_data`, a reverse that starts from data. Where the data are in modes
-      S of probability P(S), it is on average not below log Z + log P(S): a
-      mode that holds data and that no chain has found puts `from_data` above
-      the others.
-    - `visited`, the sum of exp(-F) over all distinct states that any chain or
-      example has visited. No sampling error can put `visited` above log Z.
+    - `from_data`, a reverse that starts from data. If the data lie in modes S
+      of probability P(S), `from_data` is on average at least log Z +
+      log P(S). A mode that holds data, and that no chain has found, puts
+      `from_data` above the other estimates.
+    - `visited`, the log of the sum of exp(-F) over all distinct states that
+      any chain has visited, or that are examples. No sampling error can put
+      `visited` above log Z.
 
-    Whether an estimate is right is one question; whether the model fits the
-    data is another, which `fit` answers.
+    `warnings` are about the estimates of log Z. Whether the model fits the
+    data is another question, which `fit` answers.
 
     Attributes:
         forward: `Estimate` by `ais`.
@@ -54,8 +56,8 @@ class Bracket(NamedTuple):
         half: `Estimate` by `ais` with half the betas.
         from_data: `Estimate` by `reverse_ais` from data that sweeps have
             moved, or `None` without data.
-        visited: log Z of the visited states alone, or `None` where neither
-            side has a list of states.
+        visited: log Z of the visited states alone, or `None` if the states of
+            neither side can be listed.
         fit: `Fit` of the model to the data, or `None` without data.
     """
 
@@ -68,13 +70,13 @@ class Bracket(NamedTuple):
 
     @property
     def lower(self) -> float:
-        """The smallest value of log Z that stands, the optimistic one."""
+        """The lower end of log Z, the optimistic one: at least `visited`."""
         lowest = np.minimum(self.forward.log_z, self.reverse.log_z)
         return float(np.maximum(lowest, self._visited))
 
     @property
     def upper(self) -> float:
-        """The largest value of log Z, the pessimistic one."""
+        """The upper end of log Z, the pessimistic one."""
         values = [e.log_z for e in self._estimates().values()]
         return float(np.max([*values, self._visited]))
 
@@ -131,14 +133,14 @@ class Bracket(NamedTuple):
             if not above <= MAX_GAP:
                 reasons.append(
                     f"reverse AIS from the data is {above:.2f} nats above AIS "
-                    f"and its reverse, more than {MAX_GAP:g}: the data are in "
+                    f"and its reverse, more than {MAX_GAP:g}: the data lie in "
                     "modes that the chains have not found; take more betas"
                 )
         above = self._visited - highest
         # In float64, up to the errors of the estimates.
         if above > 3 * self.standard_error:
             reasons.append(
-                f"the states that were visited alone have a log Z that is "
+                "the log Z of the visited states alone is "
                 f"{above:.2f} nats above AIS and its reverse, which have "
                 "missed a mode: take more betas"
             )
@@ -161,10 +163,10 @@ class Bracket(NamedTuple):
         lines += [f"  not to be trusted: {each}" for each in self.warnings]
         if self.from_data is None:
             lines.append(
-                "  no data were given: a mode that no chain has met would not "
-                "show"
+                "  no data were given: a mode that no chain has met remains "
+                "unnoticed"
             )
-        # Particles that miss a mode say nothing of the model.
+        # Particles that miss a mode say nothing about the model.
         if self.fit is not None and self.trusted:
             lines += [f"  {each}" for each in self.fit.warnings]
         return "\n".join(lines)
@@ -198,20 +200,21 @@ def bracket(
         machine: A `Machine`.
         base: A `Machine` without coupling, as `machine.decouple` returns.
         v_model: Independent samples of the machine, where the reverse
-            starts, of shape `(samples, visible.width)`. From these and from
-            the data as many chains each as it takes for `num_chains`.
+            starts, of shape `(samples, visible.width)`. Each of these, and
+            each start from data, begins equally many chains, at least
+            `num_chains` in all.
         stream: A `keras_rbm.random.Stream`.
-        v: Data of shape `(examples, visible.width)`, which `fit` compares the
-            particles with, or `None`.
+        v: Data of shape `(examples, visible.width)`, with which `fit` compares
+            the particles, or `None`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains of `ais`.
         verbose: As for `ais`.
-        v_moved: Data from which another reverse starts, of shape `(starts,
+        v_moved: Starts of the reverse from data, of shape `(starts,
             visible.width)`: held-out examples that some sweeps have moved.
-            `None` for `v` as they are, of which evenly spaced ones are taken,
-            as many as there are samples of the machine.
-        visited: Further arrays of rows as those of `v`, whose states count
-            as visited too.
+            `None` for evenly spaced examples of `v`, at most as many as there
+            are samples of the machine.
+        visited: Further arrays of visible states, of shape `(rows,
+            visible.width)`, that count as visited.
 
     Returns:
         A `Bracket`.

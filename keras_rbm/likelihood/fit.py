@@ -1,4 +1,4 @@
-"""Whether a model fits its data: laws of both, side by side."""
+"""Whether a model fits its data: compares data and samples."""
 
 from typing import NamedTuple
 
@@ -8,29 +8,29 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
 from keras_rbm.typing import Array
 
-#: The largest distance of the mean free energies of the data and of the
+#: The largest distance between the mean free energies of the data and of the
 #: particles, in nats, beyond twice its standard error.
 MAX_FREE_ENERGY_GAP = 4.0
-#: The smallest probability of a distance as large as the one of two laws, if
-#: they were the same: of free energies, and of projections.
+#: The smallest p-value of a Kolmogorov-Smirnov test, of free energies or of
+#: projections, for which the model counts as fitting.
 MIN_P_VALUE = 1e-4
-# Principal axes that are looked at, and examples that give them.
+# Number of principal axes, and of examples that determine them, at most.
 _AXES, _EXAMPLES = 2, 2000
 
 
 class Fit(NamedTuple):
     """How data and particles of a model differ.
 
-    This says something of the model, and nothing of an estimate of log Z.
+    A `Fit` judges the model, and not an estimate of log Z.
 
     Attributes:
-        free_energy_gap: Mean F of the data less that of the particles, and
-            its standard error, in nats.
-        free_energy: Kolmogorov-Smirnov distance of the laws of F, from 0 to
-            1, and its p-value.
-        projection: The same of the projections on the first two principal
+        free_energy_gap: Mean F of the data minus mean F of the particles, and
+            the standard error of the difference, in nats.
+        free_energy: Kolmogorov-Smirnov distance between the distributions of
+            F, from 0 to 1, and its p-value.
+        projection: The same for the projections on the first two principal
             axes of the data: the larger distance, and the smaller p-value
-            times their number.
+            times the number of axes.
     """
 
     free_energy_gap: tuple[float, float]
@@ -44,26 +44,28 @@ class Fit(NamedTuple):
         gap, error = self.free_energy_gap
         if not abs(gap) <= MAX_FREE_ENERGY_GAP + 2 * error:
             reasons.append(
-                "the model does not fit the data: their mean free energy is "
-                f"{gap:+.2f} +- {error:.2f} nats from that of its samples"
+                "the model does not fit the data: the mean free energy of the "
+                f"data is {gap:+.2f} +- {error:.2f} nats from that of the "
+                "model's samples"
             )
         elif not self.free_energy[1] >= MIN_P_VALUE:
             reasons.append(
-                "the model does not fit the data: the laws of their free "
-                "energies and of those of its samples are "
+                "the model does not fit the data: the distributions of the "
+                "free energies of the data and of the model's samples are "
                 f"{self.free_energy[0]:.2f} apart (Kolmogorov-Smirnov)"
             )
         if not self.projection[1] >= MIN_P_VALUE:
             reasons.append(
-                "the model does not fit the data: on their principal axes "
-                f"data and samples are {self.projection[0]:.2f} apart "
-                "(Kolmogorov-Smirnov); their shares of the modes differ"
+                "the model does not fit the data: on the principal axes of the "
+                "data, the distributions of data and samples are "
+                f"{self.projection[0]:.2f} apart (Kolmogorov-Smirnov); the "
+                "modes have different shares in the two"
             )
         return tuple(reasons)
 
 
 def compare(machine: Machine, v: Array, particles: Array) -> Fit:
-    """Data beside particles: laws of free energies and of projections.
+    """Compares data and particles, by free energies and by projections.
 
     Args:
         machine: A `Machine`.

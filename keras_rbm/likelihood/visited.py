@@ -13,9 +13,10 @@ from keras_rbm.typing import Array
 def visited_states(machine: Machine, v: Array, stream: Stream) -> float | None:
     """Log sum_x exp(-F(x)) over distinct states x, never above log Z.
 
-    Once over the states of v, once over states of h that are drawn for them;
-    the larger sum counts. Where few states of one side carry most of the
-    probability, as in a mixture, the bound is close to log Z. In float64.
+    The states x are the rows of v, or states of h drawn given v; the larger of
+    the two sums counts. If few states of one side carry most of the
+    probability, as in a mixture, the bound is close to log Z. Computed in
+    float64.
 
     Args:
         machine: A `Machine`.
@@ -23,7 +24,7 @@ def visited_states(machine: Machine, v: Array, stream: Stream) -> float | None:
         stream: A `keras_rbm.random.Stream`, for the draws of h.
 
     Returns:
-        The bound, in nats; `None` where neither side has a list of states.
+        The bound, in nats; `None` if the states of neither side can be listed.
     """
     sides = []
     machine = machine_lib.cast(machine, "float64")

@@ -1,4 +1,4 @@
-"""What the estimators of a density share: their arguments and their `fit`."""
+"""`DensityEstimator`: the shared base of detector and sampler."""
 
 import abc
 import numbers
@@ -20,18 +20,18 @@ from keras_rbm.sklearn import model as model_lib
 from keras_rbm.typing import Verbose
 from keras_rbm.units import Units
 
-# Examples that the learning rate is chosen by, and updates between two moves
-# of the progress bar, at most.
+# The most examples that choose the learning rate, and the most updates between
+# two moves of the progress bar.
 _RATE_EXAMPLES, _UPDATES = 2000, 500
-# Persistent chains, where no chain is given.
+# Number of persistent chains if no chain is given.
 _CHAINS = 100
 
 
 class DensityEstimator(BaseEstimator, abc.ABC):
-    """An `RBM` of rows of any kind, which learns by `AutoSGD`.
+    """Abstract base: an `RBM` of rows of any kind, trained with `AutoSGD`.
 
-    Abstract: `RBMOutlierDetector` and `RBMSampler` document the arguments,
-    and have the methods `fit`.
+    `RBMOutlierDetector` and `RBMSampler` document the arguments and implement
+    `fit`.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         return tags
 
     def _learn(self, X):
-        """Trains a new model, and returns the rows as states."""
+        """Trains a new model, and returns the encoded rows."""
         x = self._start(X)
         examples, width = x.shape
         model = self.model_
@@ -95,19 +95,19 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         return x
 
     def _learn_batch(self, X):
-        """Makes one update, and returns the rows as states."""
+        """Makes one update, and returns the encoded rows."""
         if hasattr(self, "model_"):
             x = encoding.encoded(self, X)
         else:
             x = self._start(X)
-        # Nobody knows how many examples and updates there will be.
+        # The numbers of examples and updates are unknown: 0.
         self.model_.optimizer.begin(0, 0, self._rate(x), 0, x.shape[1])
         training.update(self.model_, x)
         check_finite(self.model_)
         return x
 
     def _start(self, X):
-        """Gives the estimator a model that has seen the mean of the data."""
+        """Creates the model, starts it from the mean, and encodes the rows."""
         self._check_arguments()
         self.encoder_, x = encoding.fitted(self, X, self.visible_units)
         for _, part in rows.parts(x):
@@ -140,7 +140,7 @@ class DensityEstimator(BaseEstimator, abc.ABC):
             )
 
     def _rate(self, x):
-        """The learning rate that the rows ask for, if none is given."""
+        """The given learning rate, or the one that suits the rows."""
         if self.learning_rate is not None:
             return self.learning_rate
         some = rows.dense(x, slice(0, _RATE_EXAMPLES))

@@ -1,7 +1,6 @@
-"""What stands between the rows of a user and the states of visible units.
+"""Encoders: convert the rows of a user to states of visible units, and back.
 
-`fitted` chooses, by the rows and by the argument `visible_units`, how both are
-mapped to one another.
+`fitted` chooses an encoder by the rows and by the argument `visible_units`.
 """
 
 import abc
@@ -28,28 +27,27 @@ VisibleUnits: TypeAlias = (
 def fitted(
     estimator: Any, X: Any, visible_units: VisibleUnits
 ) -> tuple["Encoder", Any]:
-    """Chooses how rows to learn from are mapped to states.
+    """Fits an encoder to rows, and encodes the rows.
 
     Args:
-        estimator: The estimator, which notes the number of the features and
-            their names.
+        estimator: The estimator, which stores the number and the names of the
+            features.
         X: Array, sparse matrix or data frame.
-        visible_units: The argument of that name.
+        visible_units: The estimator's argument of that name.
 
     Returns:
-        Tuple of an `Encoder` and of the rows as states, an array, a CSR
-        matrix or `keras_rbm.rows.Rows` of shape `(examples,
-        encoder.units.width)`.
+        Tuple of an `Encoder` and of the encoded rows: an array, a CSR matrix
+        or `keras_rbm.rows.Rows` of shape `(examples, encoder.units.width)`.
 
     Raises:
-        ValueError: If the rows, or the argument, are not as described.
+        ValueError: If the rows, or `visible_units`, are not as described.
     """
     given = isinstance(visible_units, Schema | Mapping)
     if isinstance(visible_units, str) and visible_units != "auto":
         raise _not_as_described(visible_units)
     if given and not _is_frame(X):
         raise ValueError(
-            "`visible_units` can be a schema where `X` is a data frame. "
+            "`visible_units` can be a schema only where `X` is a data frame. "
             f"Received: visible_units={visible_units!r}, X of type "
             f"{type(X).__name__}"
         )
@@ -69,25 +67,25 @@ def fitted(
     )
     if isinstance(found, States) and found.units.width != x.shape[1]:
         raise ValueError(
-            "`visible_units` must give units of as many columns as there "
-            f"are features, {x.shape[1]}. Received: visible_units="
+            "`visible_units` must return units whose width is the number of "
+            f"features, {x.shape[1]}. Received: visible_units="
             f"{visible_units!r}, of width {found.units.width}"
         )
     return found, found.encode(x)
 
 
 def encoded(estimator: Any, X: Any) -> Any:
-    """Rows as states, by the `encoder_` of an estimator that was fitted.
+    """Encodes rows with the `encoder_` of a fitted estimator.
 
     Args:
         estimator: The estimator.
         X: Array, sparse matrix or data frame.
 
     Returns:
-        The rows as states, as for `fitted`.
+        The encoded rows, as for `fitted`.
 
     Raises:
-        ValueError: If the rows are not of the kind that was learned from.
+        ValueError: If the rows do not suit the encoder.
     """
     check_is_fitted(estimator)
     if isinstance(estimator.encoder_, Table) and _is_frame(X):
@@ -97,18 +95,18 @@ def encoded(estimator: Any, X: Any) -> Any:
 
 
 class Encoder(abc.ABC):
-    """A map of rows to states of visible units, and back."""
+    """Converts rows to states of visible units, and back."""
 
     #: `Units` of the states.
     units: Units
 
     @abc.abstractmethod
     def encode(self, X: Any) -> Any:
-        """Rows as states of `units`.
+        """Converts rows to states of `units`.
 
         Args:
-            X: Array or sparse matrix of shape `(examples, features)`; where
-                the encoder was fitted to a data frame, such a frame.
+            X: Array or sparse matrix of shape `(examples, features)`; a data
+                frame, if the encoder was fitted to one.
 
         Returns:
             The states, as an array, a CSR matrix or `keras_rbm.rows.Rows`, of
@@ -117,7 +115,7 @@ class Encoder(abc.ABC):
 
     @abc.abstractmethod
     def decode(self, states: np.ndarray) -> Any:
-        """States as rows of the kind that the encoder was fitted to.
+        """Converts states to rows like those to which the encoder was fitted.
 
         Args:
             states: Array of shape `(examples, units.width)`.
@@ -125,7 +123,7 @@ class Encoder(abc.ABC):
 
 
 class States(Encoder):
-    """Rows that are states already.
+    """Leaves rows as they are, which must be states of the units.
 
     Args:
         units: `Units` of the states.
@@ -142,17 +140,17 @@ class States(Encoder):
 
 
 class Columns(Encoder):
-    """Bits as they are, and real columns standardized.
+    """Keeps columns of bits, and standardizes real columns.
 
-    A column that holds 0 and 1 alone is one of `Bernoulli` units; any other
-    is (x - mean) / deviation, one of `Gaussian` units. A column that is
-    constant is left out, unless all columns hold 0 and 1 alone.
+    A column that holds only 0 and 1 becomes a `Bernoulli` unit. Any other
+    column becomes a `Gaussian` unit, with values (x - mean) / deviation.
+    Constant columns are left out, unless all columns hold only 0 and 1.
 
     Args:
         x: Array or CSR matrix of shape `(examples, features)`.
 
     Raises:
-        ValueError: If all rows are alike.
+        ValueError: If all rows are equal.
     """
 
     def __init__(self, x: rows.Rows):
@@ -166,9 +164,9 @@ class Columns(Encoder):
         varies = low < high
         if not varies.any():
             raise ValueError(
-                "`X` must have rows that differ, for there is nothing to learn "
-                f"from others. Received: X with n_samples = {x.shape[0]}, of "
-                f"{x.shape[1]} columns that are constant"
+                "`X` must have rows that differ: nothing can be learned from "
+                f"equal rows. Received: X with n_samples = {x.shape[0]} and "
+                f"{x.shape[1]} constant columns"
             )
         mean, squares = total / x.shape[0], 0.0
         for _, part in rows.parts(x):
@@ -209,9 +207,9 @@ class Columns(Encoder):
         if np.any(inside != bits):
             column = self._bits[(inside != bits).any(axis=0)][0]
             warnings.warn(
-                "`X` should hold values from 0 to 1 in the columns that held "
-                "0 and 1 alone when the estimator was fitted; others count as "
-                f"the nearer of the two. Received: X[:, {column}] from "
+                "`X` should hold values from 0 to 1 in columns that held only "
+                "0 and 1 in `fit`; other values count as the nearer of 0 and "
+                f"1. Received: X[:, {column}] from "
                 f"{part[:, column].min():g} to {part[:, column].max():g}",
                 stacklevel=2,
             )
@@ -221,7 +219,7 @@ class Columns(Encoder):
 
 
 class Table(Encoder):
-    """Rows of a data frame, by a schema.
+    """Encodes rows of a data frame by a schema.
 
     Args:
         schema: A `keras_rbm.data.Schema`.
@@ -233,7 +231,7 @@ class Table(Encoder):
 
     def encode(self, X: Any) -> np.ndarray:
         if not _is_frame(X):
-            # Numbers without names, in the order of the columns.
+            # Numbers without names, in the order of the schema's columns.
             x = X.toarray() if sparse.issparse(X) else X
             X = self._named(x)
         return self.schema.encode(X)
@@ -253,7 +251,7 @@ class Table(Encoder):
 def units_of(
     name: str, function: Callable[[int], Units] | None, size: int
 ) -> Units:
-    """The units that an argument asks for.
+    """Returns the units of an argument `visible_units` or `hidden_units`.
 
     Args:
         name: The argument's name, for the error.
@@ -262,7 +260,7 @@ def units_of(
         size: Number of units.
 
     Raises:
-        ValueError: If it is no such function.
+        ValueError: If `function` does not return units.
     """
     if function is None:
         return units.Bernoulli(size)
@@ -288,7 +286,7 @@ def _matrix(estimator, X, reset):
 
 
 def _is_frame(X):
-    """Whether rows are a data frame, of pandas or of Polars."""
+    """Whether rows are a data frame of pandas or Polars."""
     return hasattr(X, "columns") and hasattr(X, "dtypes")
 
 

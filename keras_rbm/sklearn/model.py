@@ -1,4 +1,4 @@
-"""The model of an estimator, and the arguments that make it."""
+"""Creates and starts the model of an estimator."""
 
 import keras
 import numpy as np
@@ -8,19 +8,19 @@ from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.models import RBM
 from keras_rbm.sklearn import rows
 
-# How many parts of the data `RBM.adapt` looks at.
+# Number of parts in which `RBM.adapt` reads the data.
 _PARTS = 100
 
 
 def chain_of(chain, num_chains):
-    """A chain of the estimator's own; that of the user stays as it is.
+    """Returns a copy of the user's chain, or a persistent chain.
 
     Args:
-        chain: The argument of that name: a `Chain`, or `None`.
-        num_chains: Number of persistent chains where there is none.
+        chain: The estimator's argument of that name: a `Chain`, or `None`.
+        num_chains: Number of persistent chains if `chain` is `None`.
 
     Raises:
-        ValueError: If it is no chain.
+        ValueError: If `chain` is neither a `Chain` nor `None`.
     """
     if chain is None:
         return PersistentChain(num_chains, name="chain")
@@ -50,7 +50,7 @@ def start(
 
 
 def _dataset(x, clipped):
-    """The examples in so few batches that all of them are looked at."""
+    """The examples in so few batches that `adapt` reads all of them."""
     size = max(rows.in_part(x), -(-x.shape[0] // _PARTS))
 
     def parts():

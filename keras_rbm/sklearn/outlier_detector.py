@@ -1,4 +1,4 @@
-"""`RBMOutlierDetector`: outliers, by the free energy."""
+"""`RBMOutlierDetector`: finds outliers by the free energy."""
 
 import numbers
 from collections.abc import Callable
@@ -18,46 +18,46 @@ from keras_rbm.units import Units
 class RBMOutlierDetector(OutlierMixin, DensityEstimator):
     """Outliers are rows of high free energy: log p(v) = -F(v) - log Z.
 
-    An estimator of scikit-learn that can stand where its `IsolationForest` or
-    `EllipticEnvelope` stands. A restricted Boltzmann machine learns the
-    density of the rows; `score_samples` is -F(v), which is log p(v) up to a
-    constant that no comparison of rows needs. Since the constant of another
-    fit is another one, scores of two estimators are not to be compared.
+    A scikit-learn estimator that can replace `IsolationForest` or
+    `EllipticEnvelope`. A restricted Boltzmann machine learns the density of
+    the rows. `score_samples` is -F(v), which is log p(v) up to the constant
+    log Z. The constant does not matter when you compare rows. It differs
+    between fits: do not compare scores of two estimators.
 
     Rows are arrays, sparse matrices, which are made dense by parts, or data
     frames. With `visible_units="auto"`
 
-    - a column of an array that holds 0 and 1 alone is one of binary units,
-      and any other is standardized, for Gaussian units. Columns that are
-      constant are left out, unless all columns hold 0 and 1 alone: whatever
-      they hold later, the score does not depend on it;
-    - a data frame goes by the schema that `keras_rbm.data.table` infers from
-      it: categories, counts, and so on. Values that the schema does not allow
-      are refused.
+    - a column of an array that holds only 0 and 1 becomes a binary unit, and
+      any other column is standardized, for a Gaussian unit. Constant columns
+      are left out, unless all columns hold only 0 and 1. The score does not
+      depend on columns that are left out, whatever they hold later;
+    - a data frame is encoded by the schema that `keras_rbm.data.table` infers:
+      categories, counts, and so on. Values that the schema does not allow are
+      refused.
 
-    scikit-learn's `check_estimator` passes without exceptions.
+    The estimator passes scikit-learn's `check_estimator` without exceptions.
 
     Args:
         n_components: Number of hidden units.
-        contamination: Share of outliers among the rows of `fit`, in
-            (0, 0.5]: so many of them are predicted to be outliers. `"auto"`
-            for Tukey's rule: an outlier is a row whose score is below the
-            first quartile of the scores of `fit` by more than 1.5 times the
-            distance of the quartiles.
-        updates: Number of updates of `fit`. More of them learn the outliers
-            that are among the rows too.
-        batch_size: Number of examples in a batch; all of them, if fewer.
-        learning_rate: The rate of the first update, a positive number, or
-            `None` for `AutoSGD`'s.
+        contamination: Share of the training rows that are predicted to be
+            outliers, in (0, 0.5]. `"auto"` for Tukey's rule: a row is an
+            outlier if its score lies more than 1.5 times the interquartile
+            range below the first quartile of the training scores.
+        updates: Number of updates of `fit`. With many updates, the machine
+            also learns outliers among the training rows.
+        batch_size: Number of examples in a batch; all examples, if there are
+            fewer.
+        learning_rate: The learning rate of the first update, a positive
+            number; or `None`, with which `AutoSGD` chooses it.
         visible_units: `"auto"`; a `keras_rbm.data.Schema`, or a dict from
             names to columns, for a data frame; a function of the number of
             features that returns `Units`, such as `keras_rbm.units.Gaussian`,
-            of which the rows then are states; or `None` for `Bernoulli`.
+            whose states the rows must be; or `None` for `Bernoulli`.
         hidden_units: Function of `n_components` that returns `Units`; `None`
             for `Bernoulli`.
         chain: A `keras_rbm.Chain`, of which a copy is used. `None` for
             `PersistentChain(100)`.
-        random_state: Integer, `RandomState`, or `None` for another at each
+        random_state: Integer, `RandomState`, or `None` for a new seed at each
             fit.
         verbose: `"auto"` for a progress bar on a screen if `fit` takes more
             than a few seconds, 1 or 0.
@@ -65,10 +65,10 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
     Attributes:
         offset_: The score below which a row is an outlier.
         model_: The `RBM`, compiled, with its chains and its optimizer.
-        encoder_: The map of rows to states of the visible units:
+        encoder_: Converts rows to states of the visible units:
             `encoder_.encode(X)`.
         n_features_in_: Number of features.
-        feature_names_in_: Their names, if they had some in `fit`.
+        feature_names_in_: Names of the features, if `fit` was given names.
 
     Reference: Fiore, Palmieri, Castiglione and De Santis (2013), "Network
         anomaly detection with the restricted Boltzmann machine"; Tukey
@@ -107,7 +107,7 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
         self.contamination = contamination
 
     def fit(self, X: rows.Rows, y: Any = None) -> Self:
-        """Learns the density of the rows, and the score of an outlier.
+        """Learns the density of the rows, and the threshold of the scores.
 
         Args:
             X: Array, sparse matrix or data frame, of shape `(examples,
@@ -118,8 +118,8 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
             The estimator.
 
         Raises:
-            ValueError: If an argument is not as described, all rows are
-                alike, or training diverged.
+            ValueError: If an argument is not as described, if all rows are
+                equal, or if training diverged.
         """
         self._check_contamination()
         x = self._learn(X)
@@ -129,9 +129,9 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
     def partial_fit(self, X: rows.Rows, y: Any = None) -> Self:
         """Makes one update, with all rows as its batch.
 
-        The first call starts the model from these rows, and fits what maps
-        rows to states: give it some hundreds. `offset_` follows from the rows
-        of the last call alone.
+        The first call creates the model and fits the encoding from its rows:
+        give it some hundreds. `offset_` is computed from the rows of the last
+        call alone.
 
         Args:
             X: As for `fit`.
@@ -149,9 +149,9 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
         return self
 
     def score_samples(self, X: rows.Rows) -> np.ndarray:
-        """-F(v), the log of the density up to a constant.
+        """-F(v), the log-density of the encoded rows up to a constant.
 
-        The higher, the more normal. The density is one of the encoded rows.
+        The higher the score, the more normal the row.
 
         Args:
             X: As for `fit`.
@@ -184,7 +184,7 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def _scores(self, x):
-        """-F of rows that are states, in float64."""
+        """-F of encoded rows, in float64."""
         machine = machine_lib.cast(self.model_.machine(), "float64")
         found = np.empty(x.shape[0])
         for first, v in rows.parts(x):

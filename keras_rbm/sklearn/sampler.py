@@ -1,4 +1,4 @@
-"""`RBMSampler`: synthetic rows of the kind that it has learned from."""
+"""`RBMSampler`: draws synthetic rows like those of `fit`."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -14,48 +14,51 @@ from keras_rbm.sklearn.density import DensityEstimator
 from keras_rbm.typing import Verbose
 from keras_rbm.units import Units
 
-# Rows that chains start from, at most.
+# The most rows from which chains start.
 _STARTS = 1000
 
 
 class RBMSampler(DensityEstimator):
     """Synthetic rows: draws v ~ p(v) of a restricted Boltzmann machine.
 
-    An estimator that can stand where scikit-learn's `KernelDensity` stands to
-    draw rows, of mixed columns too: fitted to a data frame, `sample` gives a
-    data frame of the same library, with its names, types and categories. (The
-    columns that its schema drops are left out.) Fitted to an array or to a
-    sparse matrix, it gives an array.
+    An estimator that can replace scikit-learn's `KernelDensity` to draw rows,
+    also of mixed columns. If you fit it to a data frame, `sample` returns a
+    data frame of the same library, with the same names, types and categories,
+    but without the columns that the schema drops. If you fit it to an array or
+    a sparse matrix, `sample` returns an array.
 
-    A chain that starts from noise may stay where it came first, so that the
-    rare kinds of rows are too frequent. `fit` therefore moves chains
-    `num_sweeps` sweeps from up to 1,000 training rows, and `sample` moves them
-    on by as many. What is kept, `chains_`, are draws, and no training rows;
-    but nothing guarantees that no draw is like a training row.
+    A chain that starts from noise may stay in the first mode that it reaches,
+    and the draws then contain rare kinds of rows too often. `fit` therefore
+    starts chains from up to 1,000 training rows and moves them by `num_sweeps`
+    sweeps; `sample` moves them by as many again. The estimator keeps these
+    draws, `chains_`, and no training rows. A draw may still resemble a
+    training row.
 
     Args:
         n_components: Number of hidden units.
         updates: Number of updates of `fit`.
-        batch_size: Number of examples in a batch; all of them, if fewer.
-        num_sweeps: Number of sweeps of a chain from a training row to what is
-            kept, and from there to a draw.
+        batch_size: Number of examples in a batch; all examples, if there are
+            fewer.
+        num_sweeps: Number of sweeps of a chain in `fit`, from a training row
+            to a state in `chains_`, and again in `sample`, from there to a
+            draw.
         sampler: A `keras_rbm.samplers.Sampler`; `None` for `Gibbs()`.
         learning_rate: As for `RBMOutlierDetector`.
         visible_units: As for `RBMOutlierDetector`.
         hidden_units: As for `RBMOutlierDetector`.
-        chain: The chain of the training, as for `RBMOutlierDetector`.
-        random_state: Integer, `RandomState`, or `None` for another at each
+        chain: The chain for training, as for `RBMOutlierDetector`.
+        random_state: Integer, `RandomState`, or `None` for a new seed at each
             fit.
-        verbose: `"auto"` for progress bars on a screen for what takes more
+        verbose: `"auto"` for progress bars on a screen if a method takes more
             than a few seconds, 1 or 0.
 
     Attributes:
-        chains_: States of the visible units that `sample` starts from.
+        chains_: States of the visible units from which `sample` starts.
         model_: The `RBM`, compiled, with its chains and its optimizer.
-        encoder_: The map of rows to states of the visible units:
+        encoder_: Converts rows to states of the visible units:
             `encoder_.encode(X)`.
         n_features_in_: Number of features.
-        feature_names_in_: Their names, if they had some in `fit`.
+        feature_names_in_: Names of the features, if `fit` was given names.
 
     Example:
         sampler = RBMSampler(random_state=0).fit(frame)
@@ -103,15 +106,15 @@ class RBMSampler(DensityEstimator):
             The estimator.
 
         Raises:
-            ValueError: If an argument is not as described, all rows are
-                alike, or training diverged.
+            ValueError: If an argument is not as described, if all rows are
+                equal, or if training diverged.
         """
         checks.positive_integer("num_sweeps", self.num_sweeps)
         samplers.get(self.sampler)
         x = self._learn(X)
         count = min(_STARTS, x.shape[0])
         own = self.random_state_.permutation(x.shape[0])[:count]
-        # In the order of the rows: which rows these are is all that is drawn.
+        # The choice of rows is random, and not their order.
         starts = rows.dense(x, np.sort(own))
         self.chains_ = self._moved(starts, self.random_state_)
         return self
@@ -121,18 +124,18 @@ class RBMSampler(DensityEstimator):
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> Any:
-        """Draws rows, each by a chain of its own.
+        """Draws rows, each with its own chain.
 
         Args:
             n_samples: Number of rows.
-            random_state: Integer or `RandomState`: the same gives the same
-                rows. `None` for the estimator's own generator: each call then
-                gives other rows, the first one after `fit` by the
-                `random_state` of the estimator alone.
+            random_state: Integer or `RandomState`; the same integer gives the
+                same rows. `None` for the estimator's own generator, with which
+                each call gives new rows. The rows of the first call after
+                `fit` then depend only on the estimator's `random_state`.
 
         Returns:
-            A data frame, or an array of shape `(n_samples, n_features)`, of
-            the kind that was given to `fit`.
+            A data frame of the same library as in `fit`, or an array of shape
+            `(n_samples, n_features)`.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -145,13 +148,13 @@ class RBMSampler(DensityEstimator):
             if random_state is None
             else check_random_state(random_state)
         )
-        # Each as often as any other, but for one.
+        # The numbers of draws from two chains differ by at most 1.
         order = rng.permutation(len(self.chains_))
         starts = self.chains_[np.resize(order, n_samples)]
         return self.encoder_.decode(self._moved(starts, rng))
 
     def _moved(self, starts, rng):
-        """States `num_sweeps` sweeps from others, a chain for each."""
+        """States after `num_sweeps` sweeps of chains that start at `starts`."""
         return self.model_.sample(
             start=starts,
             num_sweeps=self.num_sweeps,

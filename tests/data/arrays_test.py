@@ -109,7 +109,7 @@ def test_cuts_are_shuffled_by_the_seed(tmp_path, x):
 @pytest.mark.parametrize("key", ["validation", "test"])
 def test_a_split_is_not_cut_twice(tmp_path, x, key):
     path = save(tmp_path / "a.npz", **{"train": x, key: x[:5]})
-    with pytest.raises(ValueError, match=rf"`{key}_size` must be 0 .*_size=2"):
+    with pytest.raises(ValueError, match=rf"`{key}_size` must be 0, .*_size=2"):
         arrays(path, **{f"{key}_size": 2})
 
 
@@ -238,8 +238,8 @@ def test_a_table_of_bits(tmp_path, names, suffix):
     [
         ("0,1\n2,1\n", "2.0 in row 1, column 0"),
         ("2,1\n0,1\n", "2.0 in row 0, column 0"),  # No line of names.
-        ("0,1\n0\n", "as many in each"),
-        ("a,b\n0,x\n", "as many in each"),
+        ("0,1\n0\n", "equally many"),
+        ("a,b\n0,x\n", "equally many"),
         ("a,b\n0,nan\n", "nan in row 0"),
     ],
 )

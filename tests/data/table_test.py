@@ -134,17 +134,17 @@ def test_the_kinds_that_are_inferred():
         ([None] * 20, data.Dropped("no values")),
         (
             [1, "a"] * 20,
-            data.Dropped("values of several types, or of an unknown one"),
+            data.Dropped("values of several types, or of an unknown type"),
         ),
         (
             [2**70, 1] * 20,
-            data.Dropped("values of several types, or of an unknown one"),
+            data.Dropped("values of several types, or of an unknown type"),
         ),
         ([0.0, -0.0] * 20, data.Dropped("constant: 0.0 in all rows")),
         (
             [[1]] * 20,
             data.Dropped(
-                "values of type list<item: int64>, which no units stand for"
+                "values of type list<item: int64>, for which there are no units"
             ),
         ),
         (
@@ -530,21 +530,21 @@ def test_names_that_are_positions(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "match"),
     [
-        ("a.csv", b"", "no line of names"),
+        ("a.csv", b"", "first line is empty"),
         ("a.csv", b"x,y\n", "at least one row"),
         ("a.csv", b"x,y\n1,2\n3\n", "Expected 2 columns, got 1"),
-        ("a.csv", b"x,x\n1,2\n", "name of its own.*'x' more than once"),
+        ("a.csv", b"x,x\n1,2\n", "different names.*'x' more than once"),
         ("a.csv", b"x,y\n\xff\xfe,\xff\n" * 9, "must be a whole text file"),
         ("a.csv", b"\0\0\0,\0\n\0,\0", "zero bytes"),
-        ("a.csv", b"PAR1....", "begins as Parquet"),
-        ("a.csv", b"\x1f\x8b\x08\0junk", "begins as gzip"),
-        ("a.csv", b"PK\x03\x04junk", "begins as zip"),
+        ("a.csv", b"PAR1....", "begins like Parquet"),
+        ("a.csv", b"\x1f\x8b\x08\0junk", "begins like gzip"),
+        ("a.csv", b"PK\x03\x04junk", "begins like zip"),
         ("a.csv.gz", b"x,y\n1,2\n", "must be a whole text file"),
         ("a.csv.gz", b"\x1f\x8b\x08\0junkjunkjunk", "whole text file"),
         ("a.parquet", b"PAR1 cut short", "must be a whole Parquet file"),
         ("a.parquet", b"x,y\n1,2\n", "must be a whole Parquet file"),
         ("a.feather", b"ARROW1\0\0cut", "must be a whole Feather file"),
-        ("a.feather", b"PAR1", "begins as Parquet"),
+        ("a.feather", b"PAR1", "begins like Parquet"),
         ("a.xlsx", b"PK\x03\x04", "must be a .csv, .csv.gz, .tsv"),
     ],
 )

@@ -94,7 +94,10 @@ BAD = [
     (brackets(half=10.49), "doubling the betas changed AIS by -0.49 nats"),
     (brackets(from_data=11.11), "from the data is 1.01 nats above AIS"),
     (brackets(from_data=np.nan), "from the data is nan nats above AIS"),
-    (brackets(visited=11.01), "alone have a log Z that is 0.91 nats above AIS"),
+    (
+        brackets(visited=11.01),
+        "of the visited states alone is 0.91 nats above AIS",
+    ),
     (
         brackets(reverse=10.51, from_data=None),
         "are 0.51 nats apart, more than 0.5",
