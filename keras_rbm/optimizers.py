@@ -35,11 +35,12 @@ class AutoSGD(keras.optimizers.Optimizer):
     - N, the number of examples, and the penalty of the kernel, that of an
       elastic-net prior, sum_ij l1 |W_ij| + l2 / 2 W_ij^2 in nats. It is the
       stronger, the more columns D there are for an example: l1 = 20 D / N, at
-      most 2, and l2 = 30 D / N, at most 10. For fewer than 400 examples both
-      are multiplied by (N / 400)^2, and for columns whose variance is less
-      than 1/8 by the mean of 8 Var(v_i): they would hold all weights at 0.
-      Without a known number of examples (a data set without an end) there is
-      no penalty.
+      most 2 s, and l2 = 30 D / N, at most 10 s. Here s is the mean over the
+      columns of 8 Var(v_i), each at most 1: a column that hardly varies says
+      little of its weights, which a strong prior would hold at 0. So it would
+      where examples are few: for fewer than 400 both are multiplied by
+      (N / 400)^2. Without a known number of examples (a data set without an
+      end) there is no penalty.
 
     Another call of `fit` begins anew; a run that is resumed (`initial_epoch`,
     `initial_step`) goes on.
@@ -115,8 +116,8 @@ class AutoSGD(keras.optimizers.Optimizer):
             rate: The first learning rate, where none was given.
             examples: Number of examples, or 0 if nobody knows.
             width: Number of their columns.
-            spread: What the penalties are multiplied by, from 0 to 1:
-                `spread` of the examples.
+            spread: What the largest penalties are multiplied by, from 0 to
+                1: `spread` of the examples.
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
         self.span.assign(updates)
@@ -125,7 +126,7 @@ class AutoSGD(keras.optimizers.Optimizer):
         if self._given_rate is None and not is_resumed:
             self.learning_rate = rate
         n = max(examples, 1)
-        few = spread * min(1.0, examples / _FEW_EXAMPLES) ** 2
+        few = min(1.0, examples / _FEW_EXAMPLES) ** 2
         for variable, given, factor, most in zip(
             (self.l1, self.l2),
             self._given_penalties,
@@ -134,7 +135,9 @@ class AutoSGD(keras.optimizers.Optimizer):
             strict=True,
         ):
             chosen = (
-                few * min(most, factor * width / n) if given is None else given
+                few * min(most * spread, factor * width / n)
+                if given is None
+                else given
             )
             variable.assign(chosen / n if examples else 0.0)
 
