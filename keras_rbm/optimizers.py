@@ -121,9 +121,11 @@ class AutoSGD(keras.optimizers.Optimizer):
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
         self.span.assign(updates)
-        # A run that is resumed goes on with the rate that it began with.
-        is_resumed = 0 < done <= int(self.iterations)
-        if self._given_rate is None and not is_resumed:
+        # A run that is resumed goes on with what it began with: it may look at
+        # other examples.
+        if 0 < done <= int(self.iterations):
+            return
+        if self._given_rate is None:
             self.learning_rate = rate
         n = max(examples, 1)
         few = min(1.0, examples / _FEW_EXAMPLES) ** 2
