@@ -230,6 +230,8 @@ def test_chains_that_stay_in_their_modes_give_one_warning(tmp_path, caplog):
     assert len(warnings(caplog, ours, tmp_path, epochs=1)) == 1
 
 
+# A machine without a kernel, whose hidden means are all the same.
+@pytest.mark.filterwarnings("ignore:The hidden means:UserWarning")
 def test_chains_that_stand_still_in_one_place_give_one_too(tmp_path, caplog):
     oracle = Oracle(np.zeros((5, 4)), np.full(5, -40.0), np.zeros(4))
     (told,) = warnings(caplog, persistent(oracle), tmp_path)

@@ -79,6 +79,8 @@ def test_a_row_for_each_call(single):
     )
 
 
+# The callback drives all hidden units to 1.
+@pytest.mark.filterwarnings("ignore:The hidden means:UserWarning")
 def test_the_weights_are_copied_once_a_call(tmp_path, monkeypatch):
     read, kinds = callbacks.UpdateLog._read, []
 
