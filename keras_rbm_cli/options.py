@@ -77,7 +77,7 @@ HELP = flags.DEFINE_boolean(
 
 @contextlib.contextmanager
 def of(words):
-    """Within this context the flags are those of another command line.
+    """Within this context, the flags have the values of another command line.
 
     Args:
         words: List of its arguments.

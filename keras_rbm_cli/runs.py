@@ -71,8 +71,8 @@ class ThisProcess(Runner):
 
     TensorFlow is imported once, and what it has compiled for all machines
     stays. A run begins with flags, a config, names of layers and a log of its
-    own, and draws from its seeds alone: its results are those of a process of
-    its own, to the bit.
+    own, and draws from its seeds alone: a process of its own would give
+    the same results, to the bit.
     """
 
     _running = False

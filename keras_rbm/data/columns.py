@@ -547,8 +547,8 @@ class Quantiles(Number):
     for columns with heavy tails, which standardization would keep.
 
     Args:
-        values: Quantiles of the values, rising; `None` for those of the
-            training rows.
+        values: Quantiles of the values, rising; `None` to take them from
+            the training rows.
         normal: Quantiles of the normal law to which `values` are mapped,
             rising; `None` if `values` is.
     """

@@ -35,7 +35,7 @@ _FEW_CATEGORIES, _MOST_CATEGORIES = 10, 100
 _MOST_COUNTS = 100
 # Kurtosis from which on tails are heavy: that of an exponential law is 9.
 _HEAVY_KURTOSIS = 10.0
-# With a mean of so many deviations, a normal law is almost never below 0.
+# A normal law with its mean this many deviations above 0 is hardly ever below.
 _FAR_FROM_0 = 3.0
 _NAME_OF_ID = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|index)$)|[a-z]I[dD]$")
 _HEAVY_TAILS = ("quantiles", "logarithm", "standardize")
@@ -230,7 +230,7 @@ def _declared(values, dtype):
 
 
 def _discrete(values, count, missing, declared):
-    """The kind of a column of so many distinct values without an order."""
+    """The kind of a column whose values have no order, by their number."""
     count = len(declared) or count
     if not declared and count == len(values) > 2:
         return Dropped("an identifier: a different text in each row")

@@ -164,7 +164,7 @@ def _examples(x, binarize, seed):
 
 
 def _most(x, count):
-    """At most so many examples, and fewer of wide ones."""
+    """The largest number of examples to look at; fewer if they are wide."""
     return of_width(x.shape[1], count, _NUMBERS)
 
 

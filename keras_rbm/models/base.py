@@ -884,9 +884,10 @@ class MachineModel(Trainer):
                 states (or the closed form, of two sides of Gaussian units);
                 `"ais"` for annealed importance sampling and its
                 reverse; `"auto"` for the first where it is possible.
-            v: Data as for `log_likelihood`, or `None`: the mean free energy
-                of the first 10,000 examples is compared with that of the
-                particles of AIS.
+            v: Data as for `log_likelihood`, or `None`. Half of the chains of
+                the reverse start from the first 10,000 examples, and the
+                particles of AIS are compared with these. Without data a mode
+                may be missed more easily, and the limits are half as wide.
             num_betas: Number of steps of the annealing.
             num_chains: Number of chains of the annealing.
             num_sweeps: Number of sweeps that bring the fantasy particles (or,

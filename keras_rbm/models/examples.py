@@ -378,7 +378,7 @@ def dense(x, name):
 
 
 def subset(x, part):
-    """Some rows of an array or of `Rows`; those of `Rows` are `Rows`."""
+    """Some rows of an array, as an array; or of `Rows`, as `Rows`."""
     return x.subset(part) if isinstance(x, Rows) else x[part]
 
 
@@ -397,7 +397,7 @@ def array(x, units, name):
         Array of one or more axes; `Rows`, of what would become larger.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If `x` is of another kind.
     """
     x = rows.of(name, x)
     if not isinstance(x, Rows):

@@ -412,8 +412,7 @@ def bracket(
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling, with the moments of data; `None`
-            where there are none: its moments are then those of a short run of
-            the machine from these patterns.
+            where there are none: the patterns then give the moments.
         start: Tensor of shape `(particles, visible.width)`, taken as often as
             it takes for half of the chains, from which `num_sweeps` sweeps
             lead to the samples that the reverse starts from; `None` for draws

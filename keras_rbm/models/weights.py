@@ -28,7 +28,7 @@ def summary(
     Args:
         model: A Keras model that is built: this is a method of models.
         line_length: Not used, as are `positions` and all others but
-            `print_fn`: they are those of `keras.Model.summary`.
+            `print_fn`: `keras.Model.summary` has the same arguments.
         positions: Not used.
         print_fn: Function that is called with the text in place of `print`.
         **kwargs: Not used.

@@ -1,4 +1,4 @@
-"""`RBMSampler`: draws synthetic rows like those of `fit`."""
+"""`RBMSampler`: learns from rows, and draws synthetic ones like them."""
 
 from collections.abc import Callable
 from typing import Any, Self

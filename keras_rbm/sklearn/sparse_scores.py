@@ -24,7 +24,7 @@ def scores(machine: Machine, v: sparse.csr_array, stream: Stream) -> np.ndarray:
         log p(v_i | v_-i) = log sigmoid(F(v') - F(v)),
         F(v') - F(v) = (v_i - v'_i) b_i + log Z_h(v W) - log Z_h(v' W)
 
-    The sites are those of `likelihood.stochastic_pseudo_log_likelihood`, but
+    `likelihood.stochastic_pseudo_log_likelihood` draws the same sites, but here
     the work is proportional to the number of entries.
 
     Args:

@@ -280,7 +280,7 @@ def test_runs_are_processes_where_their_settings_need_it(
     }
     swept = sweep.Sweep(tmp_path, state)
     assert type(swept._runner()) is getattr(runs, kind)
-    # What is compiled for so many models would take all memory.
+    # The compiled programs of this many models would take all memory.
     swept.runs |= {str(n): {"status": "waiting"} for n in range(30)}
     assert type(swept._runner()) is runs.OwnProcess
 
