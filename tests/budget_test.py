@@ -20,3 +20,16 @@ def test_epochs_divide_the_updates(updates, expected):
 def test_wrong_numbers_are_refused(updates):
     with pytest.raises(ValueError, match="`updates` must"):
         budget.epochs_of(updates)
+
+
+def test_calls_fill_an_epoch():
+    assert budget.steps_per_execution(550) == 50
+    assert budget.steps_per_execution(1020) == 34
+    assert budget.steps_per_execution(7) == 7
+    assert budget.steps_per_execution(1009) == 1
+
+
+def test_the_last_call_of_an_epoch_may_be_smaller():
+    assert budget.done(49, 75) == 50
+    assert budget.done(99, 75) == 75
+    assert budget.done(49, None) == 50

@@ -64,7 +64,7 @@ def run(output):
         learning_rate=experiment.linear_decay,
         epochs=16,
         batch_size=6,
-        steps_per_epoch=75,  # Three compiled calls of 25.
+        steps_per_epoch=75,  # Compiled calls of 50 and of 25.
         binarize="stochastic",
         num_sweeps={0: 1, 0.5: 2},
         pictures_every=5,

@@ -168,7 +168,7 @@ def test_a_kill_before_the_final_model_is_written(whole, tmp_path):
 def test_the_folder_holds_the_last_three_checkpoints(whole):
     names = [path.name for path in sorted((whole / "checkpoints").iterdir())]
     assert names == [
-        f"update-{updates:010d}.keras" for updates in (1150, 1175, 1200)
+        f"update-{updates:010d}.keras" for updates in (1125, 1175, 1200)
     ]
     state = checkpoints.newest(whole / "checkpoints").state
     assert state["position"] == [16, 0, 1200]

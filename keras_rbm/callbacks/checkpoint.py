@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from keras_rbm import checkpoints, checks, devices
+from keras_rbm import budget, checkpoints, checks, devices
 from keras_rbm.models import MachineModel
 from keras_rbm.models.weights import check_finite, is_finite
 from keras_rbm.typing import Logs, Path
@@ -211,7 +211,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        step = batch + 1
+        step = budget.done(batch, self.params["steps"])
         # The first calls of an epoch that is resumed do nothing.
         if not self._within or (self._epoch, step) <= self._done[:2]:
             return

@@ -7,6 +7,7 @@ import time
 
 import keras
 
+from keras_rbm import budget
 from keras_rbm.callbacks.chain_health import ChainHealth
 from keras_rbm.typing import Logs
 
@@ -63,14 +64,15 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
-        self._last = -1  # The last batch of the epoch that is done.
+        self._done = 0  # Updates of the epoch.
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         self._begin = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self._updates = self._epoch * self.params["steps"] + batch + 1
-        steps, self._last = batch - self._last, batch
+        done = budget.done(batch, self.params["steps"])
+        self._updates = self._epoch * self.params["steps"] + done
+        steps, self._done = done - self._done, done
         if self._updates <= self.done:  # They were made before a resumption.
             return
         self._show(logs)  # Reading a metric waits for the updates.

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_rbm import budget
 from keras_rbm.callbacks import log_likelihood, tensorboard
 from keras_rbm.typing import Logs, Path
 
@@ -51,12 +52,13 @@ class Scalars(keras.callbacks.Callback):
         self._begin = self._end = 0, time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self._end = batch + 1, time.perf_counter()
+        done = budget.done(batch, self.params["steps"])
+        self._end = done, time.perf_counter()
         made = 0 if self._compiled else self._count() - self._updates
         if made:  # A resumed epoch begins with updates that are made already.
             self._compiled = True
-            last = batch + 1 == self.params["steps"]
-            begin = batch + 1 - made, self._begin[1]
+            last = done == self.params["steps"]
+            begin = done - made, self._begin[1]
             self._begin = begin if last else self._end
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

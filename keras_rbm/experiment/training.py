@@ -9,7 +9,7 @@ from typing import Literal
 
 import keras
 
-from keras_rbm import budget, callbacks, checks, devices, networks
+from keras_rbm import budget, callbacks, checks, devices
 from keras_rbm import figures as figures_lib
 from keras_rbm.data import Data, some
 from keras_rbm.experiment import run_folder
@@ -225,8 +225,7 @@ def _compile(model, optimizer, learning_rate, steps, epochs):
         model.compile(
             optimizer()
             if learning_rate is None
-            else optimizer(learning_rate=learning_rate),
-            steps_per_execution=networks.steps_per_execution(steps),
+            else optimizer(learning_rate=learning_rate)
         )
 
 

@@ -12,14 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import devices, random
+from keras_rbm import budget, devices, random
 from keras_rbm.compiled import without_autograph
 from keras_rbm.random import Use
 from keras_rbm.rows import Rows
 
-# The most updates in one compiled call. More would save no time, and would hold
-# up callbacks.
-_MOST_STEPS = 50
 # Bytes of a block at most.
 _MOST_BYTES = 2**26
 
@@ -123,18 +120,15 @@ def passes(num_examples, batch_size, steps_per_epoch, seed, first_update):
     return Passes(num_examples, batch_size, full, rest, seed, first_update)
 
 
-def block_size(batch_bytes, updates, whole=False):
+def block_size(batch_bytes, updates):
     """How many updates to make in one compiled call.
 
     Args:
         batch_bytes: Size of a batch in bytes.
         updates: Number of updates in an epoch.
-        whole: Whether the blocks must divide the epoch.
     """
-    most = max(1, min(_MOST_STEPS, updates, _MOST_BYTES // max(batch_bytes, 1)))
-    if not whole:
-        return most
-    return next(n for n in range(most, 0, -1) if updates % n == 0)
+    most = min(budget.MOST_STEPS, updates, _MOST_BYTES // max(batch_bytes, 1))
+    return max(1, most)
 
 
 def of_arrays(arrays, passes, epochs, steps=None, skip=0):
@@ -214,12 +208,61 @@ def of_finite(dataset, steps):
     Returns:
         An endless `tf.data.Dataset` of `Block`s.
     """
+    blocks = dataset.batch(steps).map(_padded(dataset, steps))
+    return blocks.repeat().prefetch(1)
+
+
+def of_endless(dataset, steps, updates, done=0):
+    """The batches of a data set without an end as blocks.
+
+    Args:
+        dataset: A `tf.data.Dataset` of batches of one shape.
+        steps: Number of batches in a block.
+        updates: Number of batches in an epoch. The last block of an epoch has
+            what remains.
+        done: Number of batches of the first epoch that are not in `dataset`, a
+            multiple of `steps`.
+
+    Returns:
+        A `tf.data.Dataset` of `Block`s.
+    """
+    padded = _padded(dataset, steps)
+    if updates % steps == 0:
+        return dataset.batch(steps, drop_remainder=True).map(padded).prefetch(1)
+    calls = -(-updates // steps)
+
+    @without_autograph
+    def number_of_block(number, batch):
+        epoch, update = number // updates, number % updates
+        return epoch * calls + update // steps
+
+    @without_autograph
+    def size(block):
+        is_last = block % calls == calls - 1
+        return tf.where(is_last, tf.cast(updates % steps, "int64"), steps)
+
+    @without_autograph
+    def joined(_, block):
+        return block.map(without_autograph(lambda _, batch: batch)).batch(steps)
+
+    blocks = dataset.enumerate(done).group_by_window(
+        number_of_block, joined, window_size_func=size
+    )
+    return blocks.map(padded).prefetch(1)
+
+
+def _padded(dataset, steps):
+    """Function that makes a `Block` of `steps` batches of at most as many.
+
+    Args:
+        dataset: The `tf.data.Dataset` that the batches are of.
+        steps: Number of batches in a block.
+    """
+    is_tuple = isinstance(dataset.element_spec, tuple)
 
     @without_autograph
     def padded(*batches):
-        batches = (
-            batches if isinstance(dataset.element_spec, tuple) else batches[0]
-        )
+        batches = batches if is_tuple else batches[0]
         count = tf.shape(tf.nest.flatten(batches)[0])[0]
         numbers = tf.range(steps) % count
 
@@ -229,27 +272,7 @@ def of_finite(dataset, steps):
         batches = tf.nest.map_structure(one, batches)
         return Block(batches, count, (), tf.constant(False))
 
-    return dataset.batch(steps).map(padded).repeat().prefetch(1)
-
-
-def of_endless(dataset, steps):
-    """The batches of a data set without an end as blocks.
-
-    Args:
-        dataset: A `tf.data.Dataset` of batches of one shape.
-        steps: Number of batches in a block.
-
-    Returns:
-        A `tf.data.Dataset` of `Block`s.
-    """
-    is_tuple = isinstance(dataset.element_spec, tuple)
-
-    @without_autograph
-    def block(*batches):
-        batches = batches if is_tuple else batches[0]
-        return Block(batches, tf.constant(steps), (), tf.constant(False))
-
-    return dataset.batch(steps, drop_remainder=True).map(block).prefetch(1)
+    return padded
 
 
 def _tensor(x):

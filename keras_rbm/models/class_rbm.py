@@ -292,6 +292,25 @@ class ClassRBM(MachineModel):
             found.append(ops.convert_to_numpy(part)[: len(block)])
         return np.concatenate(found)
 
+    def predict(self, x: Examples, *args, **kwargs) -> np.ndarray:
+        """The hidden means of rows (x, one-hot y): see `RBM.predict`.
+
+        The classes of features alone are `classify(x)`.
+
+        Raises:
+            ValueError: If `x` are features without labels, or cannot be states
+                of the visible units.
+        """
+        shape = getattr(x, "shape", ())
+        if len(shape) == 2 and shape[1] == self.features.width:
+            raise ValueError(
+                "`x` must have the columns of the features and of the one-hot "
+                "label. Call `classify(x)` or `class_probabilities(x)` for the "
+                "classes of features, or `predict(join(x, y))` for the means "
+                f"of the hidden units. Received: x.shape={tuple(shape)}"
+            )
+        return super().predict(x, *args, **kwargs)
+
     def classify(self, x: Array) -> np.ndarray:
         """The most probable class of each example, `(examples,)`."""
         return self.class_probabilities(x).argmax(axis=1)

@@ -333,11 +333,13 @@ class Trainer(keras.Model, abc.ABC):
             self, Trainer.train_step
         )
         is_endless = is_dataset and given.get("steps_per_epoch") is not None
-        if self._chooses_steps and is_compiled:
-            steps = batches.block_size(size, updates, whole=is_endless)
-            if _needs_each_batch(given.get("callbacks")):
-                steps = 1
-        if steps == 1 or (is_endless and updates and updates % steps):
+        if self._chooses_steps and _needs_each_batch(given.get("callbacks")):
+            steps = 1
+        elif self._chooses_steps and is_compiled:
+            steps = batches.block_size(size, updates)
+        elif self._chooses_steps and is_endless:
+            steps = budget.steps_per_execution(given["steps_per_epoch"])
+        if steps == 1:
             is_compiled = False
         if not is_compiled and not is_dataset:
             # Keras's loop makes whole calls: they must divide the epoch.
@@ -370,7 +372,7 @@ class Trainer(keras.Model, abc.ABC):
         if not known:
             x = examples.guarded(x, units)
         if is_compiled and is_endless:
-            x = batches.of_endless(x, steps)
+            x = batches.of_endless(x, steps, updates, initial_step)
         elif is_compiled:
             x = batches.of_finite(x, steps)
             given["steps_per_epoch"] = updates

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_rbm import budget, checks, data, schedules
 from keras_rbm import callbacks as callbacks_lib
-from keras_rbm import checks, data, schedules
-from keras_rbm.models import RBM, batches
+from keras_rbm.models import RBM
 from keras_rbm.networks.lower_layers import LowerLayers
 from keras_rbm.typing import (
     Binarize,
@@ -203,18 +203,6 @@ def tie(lower: RBM, upper: RBM) -> bool:
     return True
 
 
-def steps_per_execution(steps: int) -> int:
-    """Returns how many updates of an epoch to make in one compiled call.
-
-    Args:
-        steps: Number of updates in an epoch.
-
-    Returns:
-        The largest divisor of `steps` up to 50.
-    """
-    return batches.block_size(0, steps, whole=True)
-
-
 def one_per_layer(name, value, count):
     """Returns a list of one value for each layer.
 
@@ -298,10 +286,7 @@ def _steps(x, batch_size, steps_per_epoch):
 
 def _compile(rbm, optimizer, rate, steps, epochs):
     rate = schedules.of_run(rate, steps * epochs)
-    rbm.compile(
-        optimizer(learning_rate=rate),
-        steps_per_execution=steps_per_execution(steps),
-    )
+    rbm.compile(optimizer(learning_rate=rate))
 
 
 def _save(rbm, path):
@@ -360,7 +345,8 @@ class _LayerCallback(keras.callbacks.Callback):
         self._before = epoch * self.params["steps"]
 
     def on_train_batch_end(self, batch, logs=None):
-        self.progress.update(self.number, self._before + batch + 1, logs)
+        done = budget.done(batch, self.params["steps"])
+        self.progress.update(self.number, self._before + done, logs)
 
     def on_train_end(self, logs=None):
         if self.model.stop_training:  # Another callback has ended the layer.

@@ -84,9 +84,21 @@ def test_a_data_set_with_an_end_comes_again_in_blocks():
     np.testing.assert_array_equal(np.concatenate(rows), [*range(20)] * 2)
 
 
+@pytest.mark.parametrize("done", [0, 2, 4])
+def test_blocks_of_a_data_set_without_an_end_end_with_the_epoch(done):
+    dataset = tf.data.Dataset.range(done, 100).batch(1)
+    blocks = list(batches.of_endless(dataset, 2, updates=5, done=done).take(7))
+    counts = ([2, 2, 1] * 4)[done // 2 :][:7]
+    assert [int(block.count) for block in blocks] == counts
+    rows = [
+        block.batches[i, 0].numpy()
+        for block in blocks
+        for i in range(int(block.count))
+    ]
+    np.testing.assert_array_equal(rows, done + np.arange(sum(counts)))
+
+
 def test_blocks_are_bounded():
     assert batches.block_size(100, 1000) == 50
     assert batches.block_size(100, 7) == 7
     assert batches.block_size(2**24, 1000) == 4
-    assert batches.block_size(100, 1020, whole=True) == 34
-    assert batches.block_size(100, 1009, whole=True) == 1

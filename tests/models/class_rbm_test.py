@@ -532,3 +532,10 @@ def test_validation_data_have_no_class_weights():
 def test_other_class_weights_are_refused(value):
     with pytest.raises(ValueError, match=r"`class_weight` must be a dict"):
         model_of().fit(X, Y, class_weight=value, epochs=1, verbose=0)
+
+
+def test_prediction_of_features_says_how_to_classify_them():
+    model = model_of()
+    assert model.predict(ROWS, verbose=0).shape == (24, HIDDEN)
+    with pytest.raises(ValueError, match=r"classify\(x\).*join\(x, y\)"):
+        model.predict(X, verbose=0)

@@ -145,3 +145,11 @@ def test_keras_has_its_own_loop_back_afterwards(pair):
         model.fit(weighted(), steps_per_epoch=6, verbose=0, callbacks=[Fail()])
     assert int(model.updates) == 51
     assert model.train_function is None
+
+
+def test_an_epoch_may_end_with_a_smaller_block():
+    model, watch = built(steps_per_execution=5), Watch()
+    model.fit(
+        weighted(), steps_per_epoch=7, epochs=2, verbose=0, callbacks=[watch]
+    )
+    assert [updates for _, updates, *_ in watch.seen] == [5, 7, 12, 14]

@@ -10,7 +10,6 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.networks import (
     LowerLayers,
     pretraining,
-    steps_per_execution,
     tie,
 )
 from tests import machines
@@ -277,9 +276,3 @@ def test_other_shapes_and_temperatures_are_left_alone():
         before = upper.kernel.numpy()
         assert not tie(lower, upper)
         np.testing.assert_array_equal(upper.kernel, before)
-
-
-def test_steps_per_execution_divide_the_epoch():
-    assert steps_per_execution(550) == 50
-    assert steps_per_execution(1020) == 34
-    assert steps_per_execution(7) == 7
