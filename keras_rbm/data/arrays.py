@@ -26,7 +26,6 @@ from keras_rbm.data.checks import (
     check_path,
 )
 from keras_rbm.data.dataset import Data, split
-from keras_rbm.rows import Rows
 from keras_rbm.typing import ImageShape, Path
 
 _KEYS = {
@@ -160,7 +159,7 @@ def arrays(
         categories = 1 + max(int(bounds(x)[1]) for x in splits.values())
     if categories is not None:
         categories = check_integer(categories, "categories", 2)
-        splits = {k: _hot(x, categories) for k, x in splits.items()}
+        splits = {k: one_hot(x, categories) for k, x in splits.items()}
     splits = _convert(splits)
     return cut(
         Data(
@@ -211,17 +210,6 @@ def cut(
 def _without_last(x):
     """Pictures of shape (examples, rows, columns, 1) without the last axis."""
     return x.reshape(x.shape[:3]) if x.ndim == 4 and x.shape[3] == 1 else x
-
-
-def _hot(x, categories):
-    """Integer categories as one-hot rows, `Rows` part by part."""
-    if not isinstance(x, Rows):
-        return one_hot(x, categories)
-    return x.map(
-        lambda part: one_hot(part, categories),
-        x.shape[1] * categories,
-        "float32",
-    )
 
 
 def _number(key, size, splits, count):
