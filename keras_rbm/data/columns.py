@@ -48,6 +48,14 @@ class Column(abc.ABC):
     def description(self) -> str:
         """The values that the column takes, in a few words."""
 
+    def labels(self, name: str | int) -> list[str]:
+        """What each of the `width` columns of the array stands for.
+
+        Args:
+            name: Name of the column.
+        """
+        return [str(name)] * self.width
+
     @abc.abstractmethod
     def units(self, count: int) -> Units | None:
         """Returns the units of `count` columns that have the same `units(1)`.
@@ -311,6 +319,10 @@ class Category(Discrete):
     @property
     def description(self) -> str:
         return _listed(self.values) + (", missing" if self.missing else "")
+
+    def labels(self, name: str | int) -> list[str]:
+        words = [*map(str, self.values), *(["missing"] * bool(self.missing))]
+        return [f"{name}={word}" for word in words]
 
     def units(self, count: int) -> Units:
         return Softmax(count, self.num_categories)

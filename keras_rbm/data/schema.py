@@ -128,6 +128,15 @@ class Schema:
         ends = np.cumsum([self.columns[name].width for name in names]).tolist()
         return dict(zip(names, map(slice, [0, *ends[:-1]], ends), strict=True))
 
+    @property
+    def labels(self) -> list[str]:
+        """What each column of the array stands for: `species=setosa`."""
+        return [
+            label
+            for name in self.slices
+            for label in self.columns[name].labels(name)
+        ]
+
     def encode(self, rows: Any) -> np.ndarray:
         """Returns rows of a table as states of `units`.
 

@@ -504,6 +504,14 @@ def test_a_library_that_is_not_installed(tmp_path, monkeypatch, library):
         data.table(people())
 
 
+def test_the_columns_of_the_array_have_names():
+    schema = data.table(people()[["height", "job", "smokes", "wait"]]).schema
+    assert schema.labels == [
+        *("height", "job=a", "job=b", "job=missing", "smokes", "wait")
+    ]
+    assert len(schema.labels) == schema.width
+
+
 def test_a_text_file_may_be_of_many_forms(tmp_path):
     path = tmp_path / "a.csv"
     rows = "".join(f"{i % 7}.5,{'NA' if i % 3 else 'b'}\n" for i in range(30))
