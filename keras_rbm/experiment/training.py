@@ -126,7 +126,7 @@ def run(
             "log_likelihood_every", log_likelihood_every or 1
         )
     _check_checkpoints(checkpoint_minutes, checkpoint_updates)
-    checks.positive_integer("num_samples", num_samples or 1)
+    checks.non_negative_integer("num_samples", num_samples)
     if evaluation is not None and not callable(evaluation):
         raise ValueError(
             "`evaluation` must be a function, such as "

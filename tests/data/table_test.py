@@ -528,14 +528,14 @@ def test_a_text_file_may_be_of_many_forms(tmp_path):
         data.table(path)
 
 
-TEXT = "# From a shop.\npreis;köln\n1,5;ä\n-2;b\n# Later.\n3,5e1;ä\n4;b\n"
+GERMAN = "# From a shop.\npreis;köln\n1,5;ä\n-2;b\n# Later.\n3,5e1;ä\n4;b\n"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16"])
 @pytest.mark.parametrize("ending", ["csv", "csv.gz"])
 def test_decimal_commas_comments_and_encodings(tmp_path, encoding, ending):
     path = tmp_path / f"a.{ending}"
-    content = TEXT.encode(encoding)
+    content = GERMAN.encode(encoding)
     path.write_bytes(gzip.compress(content) if "gz" in ending else content)
     table = data.table(
         path, separator=";", decimal=",", encoding=encoding, comment="#"
@@ -548,7 +548,11 @@ def test_decimal_commas_comments_and_encodings(tmp_path, encoding, ending):
 @pytest.mark.parametrize(
     ("content", "options", "match"),
     [
-        (TEXT.encode(), {}, "`comment` must .*comment=None; a first line '# F"),
+        (
+            GERMAN.encode(),
+            {},
+            "`comment` must .*comment=None; a first line '# F",
+        ),
         (b"x,y\n1,2\n# Later.\n3,4\n", {}, "`comment` must .* got 1: # Later"),
         (b"x;y\n1,5;2\n2;3\n", {"separator": ";"}, "`decimal` .*with '1,5'"),
         (b"x,y\n1,\xe4\n2,b\n", {}, "`encoding` .*encoding='utf-8'; "),
