@@ -8,6 +8,28 @@ import random
 import numpy as np
 
 
+def non_negative_integer(name, value):
+    """Returns `value` as an `int`.
+
+    Args:
+        name: The argument's name, for the error.
+        value: An integer of 0 or more.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Integral)
+        or value < 0
+    ):
+        raise ValueError(
+            f"`{name}` must be an integer, 0 or more. Received: {name}="
+            f"{value!r}"
+        )
+    return int(value)
+
+
 def positive_integer(name, value):
     """Returns `value` as an `int`.
 

@@ -1,5 +1,6 @@
 """Rows of a matrix, made dense a part at a time."""
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -16,7 +17,8 @@ class Rows:
 
     `rows[3:7]` and `rows[[5, 2, 2]]` are dense arrays of shape `(4, width)`
     and `(3, width)`. The matrix may be larger than memory: a sparse matrix, a
-    memory-mapped file, or categories that become one-hot.
+    memory-mapped file, a dataset of an HDF5 file, or categories that become
+    one-hot.
 
     Args:
         take: Function of a slice, or of an array of indices, that returns
@@ -141,13 +143,18 @@ def is_sparse(x: Any) -> bool:
     return type(x).__module__.startswith("scipy.sparse")
 
 
+def is_hdf5(x: Any) -> bool:
+    """Whether `x` is a dataset of an HDF5 file."""
+    return type(x).__module__.startswith("h5py") and hasattr(x, "dtype")
+
+
 def of(name: str, x: Any) -> Any:
-    """`Rows` of a sparse matrix or of a memory-mapped array.
+    """`Rows` of a sparse matrix, a memory-mapped array or an HDF5 dataset.
 
     Args:
         name: The argument's name, for the error.
-        x: Sparse matrix, or memory-mapped array of two or more axes. Any
-            other object is returned unchanged.
+        x: Sparse matrix; or memory-mapped array, or dataset of an open file of
+            h5py, of two or more axes. Any other object is returned unchanged.
 
     Returns:
         `Rows`, or `x`.
@@ -165,15 +172,24 @@ def of(name: str, x: Any) -> Any:
         return Rows(
             lambda rows: matrix[rows].toarray(), *matrix.shape, matrix.dtype
         )
-    if isinstance(x, np.memmap) and x.ndim >= 2:
+    if (isinstance(x, np.memmap) or is_hdf5(x)) and x.ndim >= 2:
         width = int(np.prod(x.shape[1:]))
+        read = _of_dataset if is_hdf5(x) else operator.getitem
 
         def take(rows):
-            part = np.asarray(x[rows])
+            part = np.asarray(read(x, rows))
             return part.reshape(len(part), width)
 
         return Rows(take, len(x), width, x.dtype)
     return x
+
+
+def _of_dataset(x, rows):
+    """Rows of a dataset of h5py, which gives them in rising order alone."""
+    if isinstance(rows, slice) and (rows.step or 1) > 0:
+        return x[rows]
+    rising, places = np.unique(np.arange(len(x))[rows], return_inverse=True)
+    return x[rising][places]
 
 
 def dense(x: Any, rows: slice | np.ndarray) -> np.ndarray:

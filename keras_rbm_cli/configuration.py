@@ -193,12 +193,17 @@ def fit_to_data(gin):
     Args:
         gin: The module, which has read the config and the flags.
 
+    Returns:
+        The `keras_rbm.data.Data` of --data, or of any `table`; else `None`.
+
     Raises:
         UserError: If the data cannot be read.
     """
+    if takes_table(gin):
+        return gin.get_configurable("table")()
     name = options.DATA.value
-    if name is None or takes_table(gin):
-        return
+    if name is None:
+        return None
     from keras_rbm import data as data_lib
 
     _, reader = folders.own_data(name)
@@ -223,6 +228,25 @@ def fit_to_data(gin):
         lines += ['run.binarize = "stochastic"']
     with gin.unlock_config():
         gin.parse_config(lines)
+    return found
+
+
+def draws_bits(gin):
+    """Whether a config that has been read draws bits for each batch."""
+    own = gin.get_bindings("run", resolve_references=False)
+    return own.get("binarize") == "stochastic"
+
+
+def evaluates(gin):
+    """Whether a config that has been read measures the trained model."""
+    return _evaluation_of(gin) is not None
+
+
+def _evaluation_of(gin):
+    """Name of the function that measures a trained model, or `None`."""
+    own = gin.get_bindings("run", resolve_references=False)
+    found = own.get("evaluation")
+    return None if found is None else repr(found).removeprefix("@")
 
 
 def parse(gin, config, function, shared, output):
@@ -305,9 +329,15 @@ def seed(gin):
 
 
 def describe(gin):
-    """All settings that training uses, and those of the evaluation."""
-    later = gin.get_bindings("evaluate", resolve_references=False)
-    lines = (f"\nevaluate.{name} = {value!r}" for name, value in later.items())
+    """All settings that training uses, and those of the evaluations."""
+    own = _evaluation_of(gin)
+    lines = (
+        f"\n{function}.{name} = {value!r}"
+        for function in dict.fromkeys(("evaluate", own or "evaluate"))
+        for name, value in gin.get_bindings(
+            function, resolve_references=False
+        ).items()
+    )
     return gin.operative_config_str() + "".join(lines)
 
 

@@ -1,5 +1,6 @@
 """The modes of the command: training, evaluation and figures."""
 
+import json
 import math
 import textwrap
 
@@ -110,11 +111,13 @@ def _train_alone(config, output, log, resume):
         configuration.read(
             gin, config, configuration.bindings(), options.DATA.value, schema
         )
-        configuration.fit_to_data(gin)
+        data = configuration.fit_to_data(gin)
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
-        if configuration.takes_table(gin):
-            table = gin.get_configurable("table")()
-            print(f"{table}\n{table.schema}", flush=True)
+        if data is not None:
+            print(data, flush=True)
+            if configuration.draws_bits(gin):
+                print("Bits are drawn from the values anew for each batch.")
+            del data
         name = configuration.experiment_of(gin)
         run, several = gin.get_configurable(name), name != "run"
         with screen.warnings_logged():
@@ -133,17 +136,25 @@ def _train_alone(config, output, log, resume):
     if isinstance(found, dict):  # Of a fine-tuning.
         print(experiment.error_summary(found))
     elif not several:
-        print(_likelihood(found.history))
+        evaluated = configuration.evaluates(gin)
+        print(_evaluation(output) if evaluated else _likelihood(found.history))
         print(f"Pictures: {', '.join(_pictures(output))}.")
         if (output / "samples.csv").is_file():
             print(f"Rows that the model draws: {output / 'samples.csv'}.")
-        print(
-            f"Measure it: `{screen.command()} --mode evaluate --output "
-            f"{output}`."
-        )
+        command = f"{screen.command()} --mode evaluate --output {output}"
+        more = " more exactly" if evaluated else ""
+        print(f"Measure it{more}: `{command}`.")
     print(
         f"The run is in {output}; look at it with {screen.tensorboard(output)}."
     )
+
+
+def _evaluation(output):
+    """What has been measured of a run at its end, as a table."""
+    from keras_rbm import evaluation
+
+    results = json.loads((output / "evaluation.json").read_text("utf-8"))
+    return f"\n{evaluation.table(results)}\n"
 
 
 def _likelihood(history):

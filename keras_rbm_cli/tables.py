@@ -13,6 +13,9 @@ def table(
     name: str | None = None,
     heavy_tails: Literal["quantiles", "logarithm", "standardize"] = "quantiles",
     separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str = "utf-8",
+    comment: str | None = None,
 ):
     """Returns `keras_rbm.data.table` of a file.
 
@@ -27,6 +30,9 @@ def table(
         name: As for `keras_rbm.data.table`.
         heavy_tails: As for `keras_rbm.data.table`.
         separator: As for `keras_rbm.data.table`.
+        decimal: As for `keras_rbm.data.table`.
+        encoding: As for `keras_rbm.data.table`.
+        comment: As for `keras_rbm.data.table`.
 
     Returns:
         A `keras_rbm.data.Data` with a schema.
@@ -40,6 +46,9 @@ def table(
         name,
         heavy_tails,
         separator,
+        decimal,
+        encoding,
+        comment,
     )
 
 

@@ -126,3 +126,10 @@ def test_pandas():
 @pytest.mark.parametrize("x", [[1, 2], np.ones(3), None, "x"])
 def test_all_else_is_left_alone(x):
     assert checks.from_frame("x", x) is x
+
+
+@pytest.mark.parametrize("value", [-1, 0.0, True, None])
+def test_integers_of_0_or_more(value):
+    assert checks.non_negative_integer("n", np.int64(0)) == 0
+    with pytest.raises(ValueError, match="`n` must be an integer, 0 or more"):
+        checks.non_negative_integer("n", value)

@@ -1,5 +1,6 @@
 """Rows that are made dense a part at a time."""
 
+import h5py
 import numpy as np
 import pytest
 from scipy import sparse
@@ -9,10 +10,14 @@ from keras_rbm import rows
 X = np.random.default_rng(0).normal(size=(10, 3))
 
 
-@pytest.fixture(params=["sparse", "on_disk"])
+@pytest.fixture(params=["sparse", "on_disk", "hdf5"])
 def lazy(request, tmp_path):
     if request.param == "sparse":
         return rows.of("x", sparse.coo_matrix(X))
+    if request.param == "hdf5":
+        with h5py.File(tmp_path / "x.h5", "w") as file:
+            file["x"] = X
+        return rows.of("x", h5py.File(tmp_path / "x.h5")["x"])
     np.save(tmp_path / "x.npy", X)
     return rows.of("x", np.load(tmp_path / "x.npy", mmap_mode="r"))
 

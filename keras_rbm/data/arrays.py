@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import gzip
 import itertools
+import math
 import os
 import tokenize
 import zipfile
@@ -26,7 +27,6 @@ from keras_rbm.data.checks import (
     check_path,
 )
 from keras_rbm.data.dataset import Data, split
-from keras_rbm.rows import Rows
 from keras_rbm.typing import ImageShape, Path
 
 _KEYS = {
@@ -49,7 +49,7 @@ _ENDINGS = {
     ".csv.gz": "text",
 }
 _KINDS = ".npy, .npz, .h5, .hdf5, .mat, .csv or .csv.gz"
-# An array of a `.npy` file with more bytes, as float32, stays on the disk.
+# An array with more bytes, as float32, stays on the disk.
 _LARGE = 2**30
 # Errors of NumPy for damaged files: nonsense in the header, a file cut short, a
 # shape that exceeds memory, a bad archive.
@@ -93,9 +93,13 @@ def arrays(
     - `.npy`. An array of more than 1 GiB, as float32, stays on the disk: it is
       mapped into memory, and batches are copied when they are used;
     - `.npz`, written by `numpy.savez` or `scipy.sparse.save_npz`;
-    - `.h5` or `.hdf5`: HDF5. The package rbms writes such files, with a dataset
-      `samples`, and the type of its values in `variable_type`;
-    - `.mat`: MATLAB, of any version;
+    - `.h5` or `.hdf5`: HDF5. A dataset of more than 1 GiB, as float32, stays
+      on the disk, and batches are read when they are used: chunks of a few
+      rows, without compression, are the fastest. The package rbms writes such
+      files, with a dataset `samples`, and the type of its values in
+      `variable_type`;
+    - `.mat`: MATLAB, of any version. Its matrices are read as a whole, since
+      MATLAB stores them column by column;
     - `.csv` or `.csv.gz`: zeros and ones, separated by commas, with a row for
       each example, and with or without a line of names (0, 1, 2, ... are
       names, as pandas writes them).
@@ -149,18 +153,23 @@ def arrays(
     """
     path = check_path(path, "path")
     splits, kind = _load(path, key)
-    splits = {k: _without_last(x) for k, x in splits.items()}
-    shapes = {k: x.shape[1:] for k, x in splits.items() if x.ndim == 3}
+    shapes = {
+        k: x.shape[1:3] for k, x in splits.items() if _are_pictures(x.shape)
+    }
     if shapes:
         image_shape = _image_shape(shapes, splits, image_shape)
-        width = image_shape[0] * image_shape[1]
-        splits = {k: x.reshape(len(x), width) for k, x in splits.items()}
     splits = {k: rows_lib.of(k, x) for k, x in splits.items()}
+    splits = {
+        k: x.reshape(len(x), math.prod(image_shape))
+        if k in shapes and x.ndim > 2
+        else x
+        for k, x in splits.items()
+    }
     if kind == "categorical" and categories is None:
         categories = 1 + max(int(bounds(x)[1]) for x in splits.values())
     if categories is not None:
         categories = check_integer(categories, "categories", 2)
-        splits = {k: _hot(x, categories) for k, x in splits.items()}
+        splits = {k: one_hot(x, categories) for k, x in splits.items()}
     splits = _convert(splits)
     return cut(
         Data(
@@ -208,20 +217,9 @@ def cut(
     return dataclasses.replace(data, **(splits | parts))
 
 
-def _without_last(x):
-    """Pictures of shape (examples, rows, columns, 1) without the last axis."""
-    return x.reshape(x.shape[:3]) if x.ndim == 4 and x.shape[3] == 1 else x
-
-
-def _hot(x, categories):
-    """Integer categories as one-hot rows, `Rows` part by part."""
-    if not isinstance(x, Rows):
-        return one_hot(x, categories)
-    return x.map(
-        lambda part: one_hot(part, categories),
-        x.shape[1] * categories,
-        "float32",
-    )
+def _are_pictures(shape):
+    """Whether a shape is (examples, rows, columns) or has a 1 behind that."""
+    return len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)
 
 
 def _number(key, size, splits, count):
@@ -343,8 +341,9 @@ def _load_hdf5(path, key, head):
     """Arrays of an HDF5 file, and the `variable_type` of a file of rbms."""
     with (
         _whole(path, "HDF5", "h5py or rbms", head),
-        h5py.File(path, "r") as file,
+        contextlib.ExitStack() as stack,
     ):
+        file = stack.enter_context(h5py.File(path, "r"))
         found = {}
         file.visititems(found.__setitem__)
         chosen = _choose(found, _describe_hdf5, path, key)
@@ -352,7 +351,10 @@ def _load_hdf5(path, key, head):
         if list(chosen) == ["samples"] and "variable_type" in file:
             kind = file["variable_type"][()]
             kind = kind.decode() if isinstance(kind, bytes) else str(kind)
-        return {k: _read_hdf5(found[n]) for n, k in chosen.items()}, kind
+        splits = {k: _read_hdf5(found[n]) for n, k in chosen.items()}
+        if any(rows_lib.is_hdf5(x) for x in splits.values()):
+            stack.pop_all()  # The file stays open.
+        return splits, kind
 
 
 def _describe_hdf5(item):
@@ -378,9 +380,12 @@ def _read_hdf5(item):
             for name in ("data", "ir", "jc")
         )
         return sparse.csc_array(tuple(parts), shape=shape)
+    is_of_matlab = "MATLAB_class" in item.attrs
+    if 4 * item.size > _LARGE and not is_of_matlab:
+        return item
     checks.in_memory(item.name, item.shape)
     x = item[()]
-    return x.T if "MATLAB_class" in item.attrs else x
+    return x.T if is_of_matlab else x
 
 
 def _load_matlab(path, key, head):

@@ -3,13 +3,15 @@
 import numpy as np
 
 from keras_rbm import checks
+from keras_rbm import rows as rows_lib
 from keras_rbm.data.checks import check_integer, to_float
 from keras_rbm.data.dataset import Data, check_is_data, check_no_picture, mapped
 from keras_rbm.data.picture import Picture
+from keras_rbm.rows import Rows
 from keras_rbm.typing import Array
 
 
-def one_hot(x: Array, num_categories: int) -> np.ndarray:
+def one_hot(x: Array, num_categories: int) -> np.ndarray | Rows:
     """Returns integer categories as one-hot rows, side by side.
 
     Column k of site i is 1 where x_i = k: what `Softmax(sites,
@@ -17,11 +19,14 @@ def one_hot(x: Array, num_categories: int) -> np.ndarray:
 
     Args:
         x: Array of integers from 0 to `num_categories - 1`, of shape
-            `(examples, sites)`, or `(examples,)` for one site.
+            `(examples, sites)`, or `(examples,)` for one site; or a sparse
+            matrix, a memory-mapped array or `keras_rbm.rows.Rows`.
         num_categories: Number of categories of each site, 2 or more.
 
     Returns:
-        `float32` array of shape `(examples, sites * num_categories)`.
+        `float32` array of shape `(examples, sites * num_categories)`; `Rows`,
+        which are converted when you ask for them, of data that are never dense
+        as a whole.
 
     Raises:
         ValueError: If `x` holds anything else.
@@ -31,6 +36,13 @@ def one_hot(x: Array, num_categories: int) -> np.ndarray:
         rbm = keras_rbm.RBM(keras_rbm.Softmax(2, 3), 16)
     """
     num_categories = check_integer(num_categories, "num_categories", 2)
+    x = rows_lib.of("x", x)
+    if isinstance(x, Rows):
+        return x.map(
+            lambda part: one_hot(part, num_categories),
+            x.shape[1] * num_categories,
+            "float32",
+        )
     x = np.asarray(checks.from_frame("x", x))
     x = x[:, None] if x.ndim == 1 else x
     if x.ndim != 2 or x.dtype.kind not in "fbui":

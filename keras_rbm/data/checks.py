@@ -273,7 +273,8 @@ def _check_dtype(x, argument):
             f"Argument `{argument}` must be of type uint8 (intensities in "
             "units of 1/255) or floating; of other integers 0 and 1, or -1 and "
             "1, alone are taken. Make categories one-hot by "
-            "keras_rbm.data.one_hot; scale other integers, and convert them "
+            "keras_rbm.data.one_hot, or by `categories` of "
+            "keras_rbm.data.batches; scale other integers, and convert them "
             'with `x.astype("float32")`. '
             f"Received: {argument}.dtype={x.dtype}" + _range(x)
         )

@@ -48,6 +48,14 @@ class Column(abc.ABC):
     def description(self) -> str:
         """The values that the column takes, in a few words."""
 
+    def labels(self, name: str | int) -> list[str]:
+        """What each of the `width` columns of the array stands for.
+
+        Args:
+            name: Name of the column.
+        """
+        return [str(name)] * self.width
+
     @abc.abstractmethod
     def units(self, count: int) -> Units | None:
         """Returns the units of `count` columns that have the same `units(1)`.
@@ -312,6 +320,10 @@ class Category(Discrete):
     def description(self) -> str:
         return _listed(self.values) + (", missing" if self.missing else "")
 
+    def labels(self, name: str | int) -> list[str]:
+        words = [*map(str, self.values), *(["missing"] * bool(self.missing))]
+        return [f"{name}={word}" for word in words]
+
     def units(self, count: int) -> Units:
         return Softmax(count, self.num_categories)
 
@@ -434,7 +446,31 @@ class Count(Number):
 
 
 @dataclasses.dataclass(frozen=True)
-class Real(Number):
+class Standardized(Number):
+    """Abstract base: numbers, or functions of them, as `Gaussian` units.
+
+    Args:
+        mean: Mean; `None` for that of the training rows.
+        deviation: Standard deviation, positive; `None` for that of the
+            training rows.
+    """
+
+    mean: float | None = None
+    deviation: float | None = None
+
+    def __post_init__(self):
+        _check_positive("deviation", self.deviation)
+
+    @property
+    def is_fitted(self) -> bool:
+        return self.mean is not None and self.deviation is not None
+
+    def units(self, count: int) -> Units:
+        return Gaussian(count)
+
+
+@dataclasses.dataclass(frozen=True)
+class Real(Standardized):
     """A column of real numbers, standardized: a `Gaussian` unit.
 
         x = (value - mean) / deviation
@@ -445,23 +481,11 @@ class Real(Number):
             of the training rows.
     """
 
-    mean: float | None = None
-    deviation: float | None = None
     kind = "real"
-
-    def __post_init__(self):
-        _check_positive("deviation", self.deviation)
-
-    @property
-    def is_fitted(self) -> bool:
-        return self.mean is not None and self.deviation is not None
 
     @property
     def description(self) -> str:
         return f"numbers, mean {self.mean:.4g}, deviation {self.deviation:.4g}"
-
-    def units(self, count: int) -> Units:
-        return Gaussian(count)
 
     def fitted(
         self, name: str | int, values: Any, training: np.ndarray | None
@@ -480,7 +504,7 @@ class Real(Number):
 
 
 @dataclasses.dataclass(frozen=True)
-class Logarithm(Number):
+class Logarithm(Standardized):
     """A column of positive numbers, by their logarithms: a `Gaussian` unit.
 
         x = (log value - mean) / deviation
@@ -491,16 +515,7 @@ class Logarithm(Number):
             that of the training rows.
     """
 
-    mean: float | None = None
-    deviation: float | None = None
     kind = "logarithm"
-
-    def __post_init__(self):
-        _check_positive("deviation", self.deviation)
-
-    @property
-    def is_fitted(self) -> bool:
-        return self.mean is not None and self.deviation is not None
 
     @property
     def description(self) -> str:
@@ -508,9 +523,6 @@ class Logarithm(Number):
             f"positive numbers, logarithms of mean {self.mean:.4g} and "
             f"deviation {self.deviation:.4g}"
         )
-
-    def units(self, count: int) -> Units:
-        return Gaussian(count)
 
     def fitted(
         self, name: str | int, values: Any, training: np.ndarray | None

@@ -20,7 +20,7 @@ from keras_rbm.data.checks import (
 from keras_rbm.data.picture import Picture, check_picture
 from keras_rbm.data.schema import Schema
 from keras_rbm.rows import Rows
-from keras_rbm.typing import Array
+from keras_rbm.typing import Array, Path
 
 _SPLITS = ("train", "validation", "test")
 
@@ -136,6 +136,24 @@ class Data:
         )
         return f"Data({self.name!r}, {splits})"
 
+    def __str__(self):
+        """The number of examples in each split, and what their columns are."""
+        splits = self._splits()
+        uses = {"train": "to train on", "validation": "for validation"}
+        counts = ", ".join(
+            f"{len(x):,} {uses.get(name, 'for the test')}"
+            for name, x in splits.items()
+        )
+        total = sum(len(x) for x in splits.values())
+        first = f"{self.name}: {total:,} examples, {counts}"
+        if self.schema is not None:
+            return f"{first}\n{self.schema}"
+        columns = f"{self.width:,} columns"
+        if self.image_shape is not None:
+            rows, sides = self.image_shape
+            columns += f", pictures of {rows} x {sides} pixels"
+        return f"{first}\n{columns}, visible units {self.visible}"
+
     def _repr_html_(self):
         """A small table, which notebooks show."""
         rows = "".join(
@@ -153,6 +171,35 @@ class Data:
         """The splits that there are, by their names."""
         found = {name: getattr(self, name) for name in _SPLITS}
         return {name: x for name, x in found.items() if x is not None}
+
+    def write_csv(self, x: Array, path: Path) -> None:
+        """Writes examples, such as samples of a model, as rows of a CSV file.
+
+        Rows of a table have the names and values of its columns. Other columns
+        are called `column_0`, `column_1`, ...; of categories there is an
+        integer for each site.
+
+        Args:
+            x: Array of shape `(rows, width)`, of states of `visible`.
+            path: Path of the file.
+
+        Raises:
+            ValueError: If `x` is of another shape.
+        """
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != self.width:
+            raise ValueError(
+                f"`x` must have shape (rows, {self.width}), as the examples "
+                f"have. Received: x.shape={x.shape}"
+            )
+        if self.schema is not None:
+            self.schema.write_csv(x, path)
+            return
+        if self.categories is not None:
+            x = x.reshape(len(x), -1, self.categories).argmax(axis=2)
+        whole = (x == np.rint(x)).all()
+        names = ",".join(f"column_{i}" for i in range(x.shape[1]))
+        np.savetxt(path, x, "%d" if whole else "%.7g", ",", "\n", names, "", "")
 
     def intensities(self, x: Array) -> np.ndarray:
         """Examples as intensities of pixels, 0 for black and 1 for white.

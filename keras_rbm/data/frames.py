@@ -1,5 +1,6 @@
 """Reads files and data frames as columns of Arrow, and converts back."""
 
+import codecs
 import csv
 import gzip
 import importlib
@@ -80,15 +81,35 @@ def library(name: str) -> Any:
         ) from error
 
 
-def read(source: Any, separator: str | None = None) -> Frame:
+class TextOptions(NamedTuple):
+    """How a text file is written.
+
+    Attributes:
+        separator: The character between the fields; `None` for a comma, or
+            the tab of a `.tsv`.
+        decimal: The character before decimals; `None` for a point, with an
+            error for columns of numbers with a comma.
+        encoding: Name of the encoding.
+        comment: The characters with which lines to skip begin, or `None`.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str = "utf-8"
+    comment: str | None = None
+
+
+_PLAIN = TextOptions()
+
+
+def read(source: Any, text: TextOptions = _PLAIN) -> Frame:
     """Returns the table in a file, a data frame or a structured array.
 
     Args:
         source: Path of a CSV, TSV (either may end in `.gz`), Parquet or
             Feather file; a pandas or Polars `DataFrame`, a pyarrow `Table`;
             or a NumPy structured array of shape `(rows,)`.
-        separator: The character between the fields of a text file; `None`
-            for a comma, or the tab of a `.tsv`.
+        text: `TextOptions` of a text file.
 
     Returns:
         A `Frame`.
@@ -100,7 +121,7 @@ def read(source: Any, separator: str | None = None) -> Frame:
             have the same name.
     """
     if isinstance(source, str) or hasattr(source, "__fspath__"):
-        return _of_arrow(_read_file(source, separator), "file")
+        return _of_arrow(_read_file(source, text), "file")
     if isinstance(source, np.ndarray):
         return _of_numpy(source)
     pa = library("pyarrow")
@@ -176,7 +197,7 @@ def check_names(names: Iterable[Hashable]) -> None:
         )
 
 
-def _read_file(source, separator):
+def _read_file(source, text):
     """The `pyarrow.Table` in a file."""
     path = check_path(source, "source")
     if not path.is_file():
@@ -211,10 +232,11 @@ def _read_file(source, separator):
             return library("pyarrow.parquet").read_table(path)
         if form == "Feather":
             return library("pyarrow.feather").read_table(path)
-        if separator is None:
-            separator = "\t" if endings[-1] == ".tsv" else ","
-        return _read_text(path, zipped, separator)
-    except _SeparatorError:
+        if text.separator is None:
+            own = "\t" if endings[-1] == ".tsv" else ","
+            text = text._replace(separator=own)
+        return _read_text(path, zipped, text)
+    except _OptionError:
         raise
     except (pa.ArrowException, csv.Error, *_DAMAGE) as error:
         raise ValueError(
@@ -226,37 +248,127 @@ def _read_file(source, separator):
 _DAMAGE = (OSError, EOFError, ValueError, zlib.error)
 
 
-class _SeparatorError(ValueError):
-    """The file is whole, but its fields are separated by another character."""
+class _OptionError(ValueError):
+    """The file is whole, but it is written in another way than was assumed."""
 
 
-def _read_text(path, zipped, separator):
+def _read_text(path, zipped, options):
     """A CSV or TSV file, with a line of names or without one."""
     pa, text = library("pyarrow"), library("pyarrow.csv")
-    opened = gzip.open if zipped else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-        first = next(csv.reader(file, delimiter=separator), [])
+    try:
+        first = _first_row(path, zipped, options)
+    except (UnicodeError, LookupError) as error:
+        raise _wrong_encoding(path, options, error) from error
     if not first:
         raise ValueError("the first line is empty or absent")
     if "\0" in "".join(first):
         raise ValueError("the file holds zero bytes, so it is not text")
-    if len(first) == 1 and any(mark in first[0] for mark in ",;\t|"):
-        raise _SeparatorError(
-            "`separator` must be the character between the fields of the file "
-            f"{path}, such as ';'. Received: separator={separator!r}, which "
-            f"leaves one column, {first[0]!r}"
-        )
+    _check_first(path, options, first)
     named = are_names(first)
-    with pa.input_stream(path, compression="gzip" if zipped else None) as file:
-        table = text.read_csv(
-            file,
-            text.ReadOptions(autogenerate_column_names=not named),
-            text.ParseOptions(delimiter=separator, newlines_in_values=True),
-            text.ConvertOptions(strings_can_be_null=True),
-        )
+    # Lines of comments are skipped here: pyarrow cannot do so.
+    encoding = options.encoding if options.comment is None else "utf-8"
+    try:
+        with _bytes_of(path, zipped, options) as file:
+            table = text.read_csv(
+                file,
+                text.ReadOptions(
+                    autogenerate_column_names=not named, encoding=encoding
+                ),
+                text.ParseOptions(
+                    delimiter=options.separator, newlines_in_values=True
+                ),
+                text.ConvertOptions(
+                    strings_can_be_null=True,
+                    decimal_point=options.decimal or ".",
+                ),
+            )
+    except UnicodeError as error:
+        raise _wrong_encoding(path, options, error) from error
+    except pa.ArrowInvalid as error:
+        if options.comment is None and re.search(r": #", str(error)):
+            raise _unread_comments(path, error) from error
+        raise
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        # Text that is not in UTF-8 becomes bytes.
+        if pa.types.is_binary(column.type):
+            reason = f"column {name!r} holds other bytes"
+            raise _wrong_encoding(path, options, reason)
+        if options.decimal is None and _has_decimal_commas(column):
+            raise _OptionError(
+                f"`decimal` must be the character before decimals in {path}: "
+                '"," for numbers such as 1,5, or "." to read such values as '
+                f"text. Received: decimal=None, with column {name!r}, which "
+                f"begins with {column.drop_null()[0].as_py()!r}"
+            )
     if named:
         return table
     return table.rename_columns([f"column_{i}" for i in range(len(first))])
+
+
+def _lines(path, zipped, options):
+    """Yields the lines of a text file, without comments."""
+    opened = gzip.open if zipped else open
+    encoding = codecs.lookup(options.encoding).name
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
+    with opened(path, "rt", encoding=encoding, newline="") as file:
+        for line in file:
+            if options.comment is None or not line.startswith(options.comment):
+                yield line
+
+
+def _first_row(path, zipped, options):
+    lines = _lines(path, zipped, options)
+    return next(csv.reader(lines, delimiter=options.separator), [])
+
+
+def _bytes_of(path, zipped, options):
+    """A text file as a stream of pyarrow."""
+    pa = library("pyarrow")
+    if options.comment is None:
+        return pa.input_stream(path, compression="gzip" if zipped else None)
+    lines = "".join(_lines(path, zipped, options))
+    return pa.input_stream(pa.py_buffer(lines.encode()))
+
+
+def _check_first(path, options, first):
+    """Refuses a first line that was split at the wrong places."""
+    if len(first) > 1:
+        return
+    if options.comment is None and first[0].startswith("#"):
+        raise _unread_comments(path, f"a first line {first[0][:50]!r}")
+    if any(mark in first[0] for mark in ",;\t|"):
+        raise _OptionError(
+            "`separator` must be the character between the fields of the file "
+            f"{path}, such as ';'. Received: separator={options.separator!r}, "
+            f"which leaves one column, {first[0]!r}"
+        )
+
+
+def _unread_comments(path, reason):
+    return _OptionError(
+        "`comment` must be the characters with which comments in the file "
+        f"{path} begin, such as '#'. Received: comment=None; {reason}"
+    )
+
+
+def _wrong_encoding(path, options, reason):
+    return _OptionError(
+        f"`encoding` must be the encoding of the file {path}, such as "
+        f"'latin-1', 'cp1252' or 'utf-16'. Received: encoding="
+        f"{options.encoding!r}; {reason}"
+    )
+
+
+def _has_decimal_commas(column):
+    """Whether all values of a column are numbers with a decimal comma."""
+    if not library("pyarrow").types.is_string(column.type):
+        return False
+    compute = library("pyarrow.compute")
+    found = compute.match_substring_regex(
+        column, r"^\s*[-+]?\d+(,\d+)?([eE][-+]?\d+)?\s*$"
+    )
+    commas = compute.match_substring(column, ",")
+    return bool(compute.all(found).as_py() and compute.any(commas).as_py())
 
 
 def _of_arrow(table, library):

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_rbm import devices, random
 from keras_rbm.compiled import without_autograph
+from keras_rbm.data.categorical import one_hot
 from keras_rbm.data.checks import bounds, check_examples, check_integer, scaled
 from keras_rbm.models.batches import gather as gather_rows
 from keras_rbm.random import Use
@@ -22,6 +23,7 @@ def batches(
     binarize: Binarize = "none",
     seed: int = 0,
     first_step: int = 0,
+    categories: int | None = None,
 ) -> tf.data.Dataset:
     """Returns an endless data set of batches to train on, freshly shuffled.
 
@@ -42,10 +44,14 @@ def batches(
             which are taken as they are. It stays in memory, bits as float32.
             Pictures of shape `(examples, rows, columns[, 1])` are flattened; a
             sparse matrix or a memory-mapped array is made dense batch by batch.
+            With `categories`, integers from 0 on, of shape `(examples, sites)`.
         batch_size: Examples in a batch, at most as many as there are.
         binarize: `"stochastic"`, `"threshold"` or `"none"`.
         seed: Integer from 0 to 2**63 - 1.
         first_step: The step (0, 1, 2, ...) to begin with.
+        categories: Number of categories of each site, for integer categories,
+            which become one-hot, as `Softmax` units take them; `None` for
+            other data.
 
     Returns:
         An infinite `tf.data.Dataset` of float32 tensors of shape
@@ -55,7 +61,7 @@ def batches(
         ValueError: If an argument is not as above, `x` is empty or not
             finite, or there are fewer examples than a batch.
     """
-    x = _check(x, binarize)
+    x = _check(x, binarize, categories)
     batch_size = check_integer(batch_size, "batch_size", 1)
     seed = check_integer(seed, "seed", 0)
     first_step = check_integer(first_step, "first_step", 0)
@@ -96,7 +102,11 @@ def batches(
 
 
 def in_order(
-    x: Array, batch_size: int, binarize: Binarize = "none", seed: int = 0
+    x: Array,
+    batch_size: int,
+    binarize: Binarize = "none",
+    seed: int = 0,
+    categories: int | None = None,
 ) -> tf.data.Dataset:
     """Returns a finite data set of every example once, in order.
 
@@ -108,6 +118,7 @@ def in_order(
         batch_size: Examples in a batch. The last one may be smaller.
         binarize: `"stochastic"`, `"threshold"` or `"none"`, as for `batches`.
         seed: Integer from 0 to 2**63 - 1.
+        categories: As for `batches`.
 
     Returns:
         A finite `tf.data.Dataset` of float32 tensors of shape
@@ -117,7 +128,7 @@ def in_order(
         ValueError: If an argument is not as above, or `x` is empty or not
             finite.
     """
-    x = _check(x, binarize)
+    x = _check(x, binarize, categories)
     batch_size = check_integer(batch_size, "batch_size", 1)
     seed = check_integer(seed, "seed", 0)
     values, count = _on_cpu(x), len(x)
@@ -153,12 +164,20 @@ def binarized(x: Array, how: Binarize, seed: int = 0) -> np.ndarray:
     return np.concatenate(list(dataset.as_numpy_iterator()))
 
 
-def _check(x, binarize):
+def _check(x, binarize, categories):
     if not isinstance(binarize, str) or binarize not in _METHODS:
         raise ValueError(
             f"Argument `binarize` must be one of {_METHODS}. "
             f"Received: binarize={binarize!r}"
         )
+    if categories is not None:
+        if binarize != "none":
+            raise ValueError(
+                'Argument `binarize` must be "none" for categories, which are '
+                f"states already. Received: binarize={binarize!r}, categories="
+                f"{categories}"
+            )
+        return check_examples(one_hot(x, categories), "x")
     shape = getattr(x, "shape", ())
     if len(shape) == 3 or (len(shape) == 4 and shape[3] == 1):
         x = np.reshape(x, (shape[0], shape[1] * shape[2]))

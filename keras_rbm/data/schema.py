@@ -128,6 +128,15 @@ class Schema:
         ends = np.cumsum([self.columns[name].width for name in names]).tolist()
         return dict(zip(names, map(slice, [0, *ends[:-1]], ends), strict=True))
 
+    @property
+    def labels(self) -> list[str]:
+        """What each column of the array stands for: `species=setosa`."""
+        return [
+            label
+            for name in self.slices
+            for label in self.columns[name].labels(name)
+        ]
+
     def encode(self, rows: Any) -> np.ndarray:
         """Returns rows of a table as states of `units`.
 
@@ -188,8 +197,9 @@ class Schema:
             log p(row) = log p(x) + log_jacobian(x)
 
         The log-likelihood of a model is a density of the encoded row x, for
-        example of standardized columns. Add `log_jacobian` to get a density in
-        the table's own units, such as 1 / dollar. Only such densities can be
+        example of standardized columns. `LogLikelihood.in_own_units` adds
+        `log_jacobian` to get a density in the table's own units, such as
+        1 / dollar. Only such densities can be
         compared between schemas, or with other models. Columns of discrete
         values add nothing. Integers that are encoded as real numbers have a
         density, too, not a probability.
@@ -201,8 +211,8 @@ class Schema:
             `float64` array of shape `(rows,)`, in nats.
 
         Example:
-            density = rbm.log_likelihood(table.test).lower
-            density += table.schema.log_jacobian(table.test).mean()
+            learned = rbm.log_likelihood(table.test)
+            print(learned.in_own_units(table.schema.log_jacobian(table.test)))
         """
         x = self._checked(x)
         total = np.zeros(len(x))

@@ -50,6 +50,9 @@ def table(
     name: str | None = None,
     heavy_tails: Literal["quantiles", "logarithm", "standardize"] = "quantiles",
     separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str = "utf-8",
+    comment: str | None = None,
 ) -> Data:
     """Returns a table of mixed columns as data, with an inferred schema.
 
@@ -104,6 +107,12 @@ def table(
             there are values of 0 or less; or `"standardize"` for `Real`.
         separator: The character between the fields of a text file; `None`
             for a comma, or the tab of a `.tsv`.
+        decimal: The character before decimals in a text file, such as `","`;
+            `None` for a point, with an error if all values of a column are
+            numbers with a comma.
+        encoding: The encoding of a text file, such as `"latin-1"`.
+        comment: The characters with which lines to skip begin in a text file,
+            such as `"#"`; `None` if there are no such lines.
 
     Returns:
         A `Data` of float32 arrays of shape `(rows, schema.width)`, with a
@@ -130,7 +139,14 @@ def table(
             f"`heavy_tails` must be one of {_HEAVY_TAILS}. Received: "
             f"heavy_tails={heavy_tails!r}"
         )
-    frame = frames.read(source, separator)
+    for key, mark in (("separator", separator), ("decimal", decimal)):
+        if mark is not None and (not isinstance(mark, str) or len(mark) != 1):
+            raise ValueError(
+                f"`{key}` must be one character, or None. Received: "
+                f"{key}={mark!r}"
+            )
+    text = frames.TextOptions(separator, decimal, encoding, comment)
+    frame = frames.read(source, text)
     name = name or _name_of(source)
     if not frame.num_rows or not frame.columns:
         raise ValueError(

@@ -161,6 +161,17 @@ class DataSource:
         return None if self._lower_layers.machines else self.data.schema
 
     @property
+    def labels(self) -> list[str] | None:
+        """What each column stands for; `None` for pictures and upper layers."""
+        if self.image_shape is not None or self.picture is not None:
+            return None
+        if self._lower_layers.machines:
+            return None
+        if self.schema is not None:
+            return self.schema.labels
+        return [str(column) for column in range(self.data.width)]
+
+    @property
     def figure_data(self) -> Data:
         """`Data` that `figures` are drawn from.
 

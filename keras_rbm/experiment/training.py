@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
@@ -15,15 +15,17 @@ from keras_rbm.data import Data, some
 from keras_rbm.experiment import run_folder
 from keras_rbm.experiment.data_source import DataSource, UpperLayerData
 from keras_rbm.experiment.run_folder import RunFolder
+from keras_rbm.figures.heat_map import heat_maps
 from keras_rbm.models import ClassRBM, MachineModel
+from keras_rbm.rows import of_width
 from keras_rbm.schedules import of_run
 from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
 
 _LOG = logging.getLogger("keras_rbm")
 # Training examples that samples are drawn beside.
 _MOST_BESIDE_SAMPLES = 2000
-# Rows in `samples.csv`.
-_ROWS_OF_SAMPLES = 1000
+# Numbers in `samples.csv`, at most.
+_NUMBERS_OF_SAMPLES = 2**24
 
 
 def run(
@@ -46,6 +48,8 @@ def run(
     checkpoint_updates: int | None = None,
     resume: bool = False,
     figures: Sequence[figures_lib.Figure] = (),
+    num_samples: int = 0,
+    evaluation: Callable[..., Any] | None = None,
 ) -> keras.callbacks.History:
     """Trains a model and leaves behind what one wants to see of it.
 
@@ -54,8 +58,7 @@ def run(
     TensorBoard's events in `tensorboard/`, `filters.png`, `samples.png` and
     `reconstructions.png` of the final model, the course of training in
     `updates.csv`, `curves.png`, `filters/` and `filters_by_epoch.png`, and
-    what `figures` draw. Of a table with a schema there are `schema.json`, and
-    rows that the final model draws, in `samples.csv`.
+    what `figures` draw. Of a table with a schema there is `schema.json`.
 
     Args:
         model: An `RBM`.
@@ -99,6 +102,12 @@ def run(
             that was never stopped.
         figures: Sequence of figures to draw at the end, such as
             `[Restoration()]` (see `keras_rbm.figures`).
+        num_samples: Number of rows that the final model draws, in
+            `samples.csv` (see `Data.write_csv`), or fewer very wide ones; 0
+            for no such file.
+        evaluation: Function that measures the final model, called with
+            `model`, `data`, `output` and `binarize`, such as
+            `evaluation.evaluate`; `None` for no measure.
 
     Returns:
         The Keras `History`.
@@ -117,6 +126,13 @@ def run(
             "log_likelihood_every", log_likelihood_every or 1
         )
     _check_checkpoints(checkpoint_minutes, checkpoint_updates)
+    checks.non_negative_integer("num_samples", num_samples)
+    if evaluation is not None and not callable(evaluation):
+        raise ValueError(
+            "`evaluation` must be a function, such as "
+            "keras_rbm.evaluation.evaluate, or None. Received: evaluation="
+            f"{evaluation!r}"
+        )
     _check_model(model, optimizer, learning_rate)
     source = DataSource(data, batch_size, binarize, seed)
     source.check(model)
@@ -172,7 +188,7 @@ def run(
             verbose=0,
         )
     _LOG.info("trained in %.0f s", time.perf_counter() - begin)
-    _finish(model, source, folder, figures)
+    _finish(model, source, folder, figures, num_samples, evaluation)
     return checkpoint.history()
 
 
@@ -296,13 +312,20 @@ def _log_begin(model, source, updates):
     )
 
 
-def _finish(model, source, folder, figures):
+def _finish(model, source, folder, figures, num_samples, evaluation):
     """Draws the final model and saves it, by which a run is finished."""
     _write_pictures(model, source, folder)
-    _write_rows(model, source, folder)
+    _write_rows(model, source, folder, num_samples)
     figures_lib.draw(model, source.figure_data, folder.output)
     if devices.is_chief():
         folder.save_model(model, "model.keras")
+    if evaluation is not None and devices.is_chief():
+        evaluation(
+            model=model,
+            data=source.figure_data,
+            output=folder.output,
+            binarize=source.binarize,
+        )
     if figures:  # They may take long, and can be drawn anew.
         figures_lib.draw(
             model,
@@ -314,16 +337,22 @@ def _finish(model, source, folder, figures):
         )
 
 
-def _write_rows(model, source, folder):
-    """Writes samples as rows of the table, where the data are such."""
-    if source.schema is not None and model.can_sample:
-        x = model.sample(_ROWS_OF_SAMPLES, seed=source.seed, verbose=0)
-        if devices.is_chief():
-            source.schema.write_csv(x, folder.path("samples.csv"))
+def _write_rows(model, source, folder, num_samples):
+    """Writes samples as rows like those of the data."""
+    if not num_samples or not model.can_sample:
+        return
+    width = model.example_units.width
+    count = of_width(width, num_samples, _NUMBERS_OF_SAMPLES)
+    x = model.sample(count, seed=source.seed, verbose=0)
+    if devices.is_chief():
+        source.figure_data.write_csv(x, folder.path("samples.csv"))
 
 
 def _write_pictures(model, source, folder):
     """Writes pictures of the filters, of reconstructions and of samples."""
+    if source.labels is not None:
+        heat_maps(model, source.drawn_examples, source.labels, folder.output)
+        return
     shape = {"image_shape": source.image_shape, "picture": source.picture}
     drawn = {
         "filters": callbacks.filters(model, **shape),

@@ -961,7 +961,9 @@ class MachineModel(Trainer):
             A `LogLikelihood`: `float(it)` and `it.lower` are the pessimistic
             end, `it.upper` is the other one, `it.baseline` is the
             log-likelihood under independent units, `it.gain` what the model
-            gains over them, and `print(it)` shows all.
+            gains over them, and `print(it)` shows all. Of real columns it is a
+            density of `v`; `it.in_own_units` converts it to the units of the
+            data that `v` was made of.
 
         Raises:
             ValueError: If the data are not states of the visible units, or

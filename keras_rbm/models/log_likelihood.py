@@ -4,7 +4,7 @@ import html
 import math
 import warnings
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import tensorflow as tf
@@ -43,6 +43,8 @@ class LogLikelihood(NamedTuple):
             data (`adapt`, which `fit` calls, was never called).
         columns: Number of columns of an example, of which a site of `Softmax`
             units is one; `None` if it is not known.
+        log_jacobian: What `in_own_units` has added to each score, `float64`
+            array of shape `(examples,)`, in nats; `None` before.
     """
 
     scores: np.ndarray
@@ -50,6 +52,58 @@ class LogLikelihood(NamedTuple):
     is_bound: bool = False
     baseline_scores: np.ndarray | None = None
     columns: int | None = None
+    log_jacobian: np.ndarray | None = None
+
+    def in_own_units(self, log_jacobian: Array) -> Self:
+        """The log-likelihood of the data y that were encoded as the examples v.
+
+            log p(y) = log p(v) + log |dv / dy|
+
+        A log-likelihood of real columns is a density of what the model has
+        seen, such as standardized columns. Only densities in the data's own
+        units can be compared with other models and other encodings. The
+        baseline moves by the same number as the model, so that the gain stays.
+
+        Args:
+            log_jacobian: log |dv / dy| of each example, of shape
+                `(examples,)`, as `data.Schema.log_jacobian` returns it; or a
+                number for all of them. For columns that you have standardized
+                yourself, `-np.log(deviation).sum()`.
+
+        Returns:
+            A `LogLikelihood` in the data's own units, which says so when it is
+            printed.
+
+        Raises:
+            ValueError: If the log-likelihood is in own units already, or
+                `log_jacobian` is of another shape or not finite.
+
+        Example:
+            learned = rbm.log_likelihood(table.test)
+            print(learned.in_own_units(table.schema.log_jacobian(table.test)))
+        """
+        if self.log_jacobian is not None:
+            raise ValueError(
+                "The log-likelihood is in the data's own units already. Call "
+                "`in_own_units` once, on what `log_likelihood` returns."
+            )
+        added = np.asarray(log_jacobian, "float64")
+        if (
+            added.shape not in ((), self.scores.shape)
+            or not np.isfinite(added).all()
+        ):
+            raise ValueError(
+                "`log_jacobian` must be a finite number for each example, of "
+                f"shape ({len(self.scores)},), or one for all. Received: "
+                f"log_jacobian.shape={added.shape}, "
+                f"{np.isfinite(added).sum()} of {added.size} finite"
+            )
+        base = self.baseline_scores
+        return self._replace(
+            scores=self.scores + added,
+            baseline_scores=None if base is None else base + added,
+            log_jacobian=np.broadcast_to(added, self.scores.shape),
+        )
 
     @property
     def lower(self) -> float:
@@ -143,6 +197,8 @@ class LogLikelihood(NamedTuple):
             f"{self._name()} {self._range()} nats, "
             f"+- {self.standard_error:.3f} ({len(self.scores)} examples)"
         ]
+        if self.log_jacobian is not None:
+            lines.append(f"  {self._units()}")
         if self.baseline_scores is not None:
             lines.append(
                 f"  independent units {self.baseline:.3f} nats; gain "
@@ -163,6 +219,7 @@ class LogLikelihood(NamedTuple):
         rows += [
             ("standard error", f"{self.standard_error:.3f} nats"),
             ("examples", f"{len(self.scores)}"),
+            *([] if self.log_jacobian is None else [("units", self._units())]),
             *(("warning", text) for text in self.warnings),
         ]
         cells = "".join(
@@ -175,6 +232,10 @@ class LogLikelihood(NamedTuple):
     def _name(self):
         bound = "bound on the log-likelihood"
         return bound if self.is_bound else "log-likelihood"
+
+    def _units(self):
+        mean = self.log_jacobian.mean()
+        return f"in the data's own units, by a log Jacobian of {mean:+.3f} nats"
 
     def _ends(self):
         return dict.fromkeys((self.lower, self.upper))

@@ -1,7 +1,6 @@
 """`DensityEstimator`: the shared base of detector and sampler."""
 
 import abc
-import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,6 @@ from sklearn.utils import check_random_state
 
 from keras_rbm import checks
 from keras_rbm.chains import Chain
-from keras_rbm.models import RBM
 from keras_rbm.models.weights import check_finite
 from keras_rbm.optimizers import AutoSGD, learning_rate, spread
 from keras_rbm.progress_bar import ProgressBar
@@ -113,14 +111,8 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         for _, part in rows.parts(x):
             self.encoder_.units.check(part, "X")
         self.random_state_ = check_random_state(self.random_state)
-        self.model_ = RBM(
-            self.encoder_.units,
-            encoding.units_of(
-                "hidden_units", self.hidden_units, self.n_components
-            ),
-            chain=model_lib.chain_of(self.chain, _CHAINS),
-            seed=self.random_state_.randint(2**31 - 1),
-        )
+        seed = self.random_state_.randint(2**31 - 1)
+        self.model_ = model_lib.new(self, _CHAINS, seed)
         model_lib.start(self.model_, AutoSGD(self.learning_rate), x)
         return x
 
@@ -129,15 +121,7 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         checks.positive_integer("batch_size", self.batch_size)
         if self.learning_rate is not None:
             checks.positive_number("learning_rate", self.learning_rate)
-        if (
-            isinstance(self.updates, bool)
-            or not isinstance(self.updates, numbers.Integral)
-            or self.updates < 0
-        ):
-            raise ValueError(
-                "`updates` must be an integer, 0 or more. Received: "
-                f"updates={self.updates!r}"
-            )
+        checks.non_negative_integer("updates", self.updates)
 
     def _rate(self, x):
         """The given learning rate, or the one that suits the rows."""

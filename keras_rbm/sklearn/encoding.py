@@ -77,6 +77,8 @@ def fitted(
 def encoded(estimator: Any, X: Any) -> Any:
     """Encodes rows with the `encoder_` of a fitted estimator.
 
+    Columns of a data frame are found by their names, in any order.
+
     Args:
         estimator: The estimator.
         X: Array, sparse matrix or data frame.
@@ -88,9 +90,10 @@ def encoded(estimator: Any, X: Any) -> Any:
         ValueError: If the rows do not suit the encoder.
     """
     check_is_fitted(estimator)
-    if isinstance(estimator.encoder_, Table) and _is_frame(X):
-        validate_data(estimator, X, reset=False, skip_check_array=True)
-        return estimator.encoder_.encode(X)
+    if _is_frame(X):
+        if isinstance(estimator.encoder_, Table):
+            return estimator.encoder_.encode(X)
+        X = _in_order(X, getattr(estimator, "feature_names_in_", ()))
     return estimator.encoder_.encode(_matrix(estimator, X, reset=False))
 
 
@@ -286,8 +289,21 @@ def _matrix(estimator, X, reset):
 
 
 def _is_frame(X):
-    """Whether rows are a data frame of pandas or Polars."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes")
+    """Whether rows are a data frame of pandas or Polars, or a pyarrow table."""
+    return hasattr(X, "columns") and (
+        hasattr(X, "dtypes") or hasattr(X, "column_names")
+    )
+
+
+def _in_order(frame, names):
+    """A data frame with its columns in an order, if they have these names.
+
+    Of other names scikit-learn says which are missing, and which are new.
+    """
+    frame = frames.library("narwhals").from_native(frame, eager_only=True)
+    if set(frame.columns) == set(names):
+        frame = frame.select(list(names))
+    return frame.to_native()
 
 
 def _holds_numbers(frame):

@@ -1,12 +1,14 @@
 """Creates and starts the model of an estimator."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.models import RBM
-from keras_rbm.sklearn import rows
+from keras_rbm.sklearn import encoding, rows
 
 # Number of parts in which `RBM.adapt` reads the data.
 _PARTS = 100
@@ -30,6 +32,27 @@ def chain_of(chain, num_chains):
             f"Received: chain={chain!r}"
         )
     return type(chain).from_config(chain.get_config() | {"name": "chain"})
+
+
+def new(estimator: Any, num_chains: int, seed: int, **options: Any) -> RBM:
+    """Returns a new model for a fitted encoder.
+
+    Args:
+        estimator: The estimator, with its `encoder_` and the arguments
+            `n_components`, `hidden_units` and `chain`.
+        num_chains: Number of persistent chains if `chain` is `None`.
+        seed: Seed of the model.
+        **options: Further arguments of `RBM`.
+    """
+    return RBM(
+        estimator.encoder_.units,
+        encoding.units_of(
+            "hidden_units", estimator.hidden_units, estimator.n_components
+        ),
+        chain=chain_of(estimator.chain, num_chains),
+        seed=seed,
+        **options,
+    )
 
 
 def start(

@@ -19,7 +19,6 @@ from keras_rbm import checks, gibbs, likelihood, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain
 from keras_rbm.compiled import compiled
-from keras_rbm.models import RBM
 from keras_rbm.models.weights import check_finite, warn_of_dead_units
 from keras_rbm.sklearn import encoding, rows, sparse_scores, training
 from keras_rbm.sklearn import model as model_lib
@@ -319,20 +318,15 @@ class RBMTransformer(
         self.random_state_ = check_random_state(self.random_state)
         seed = self.random_state_.randint(2**31 - 1)
         self._check_arguments()
-        rbm = RBM(
-            self.encoder_.units,
-            encoding.units_of(
-                "hidden_units", self.hidden_units, self.n_components
-            ),
-            chain=model_lib.chain_of(
-                self.chain, min(self.batch_size, most_chains)
-            ),
+        rbm = model_lib.new(
+            self,
+            min(self.batch_size, most_chains),
+            seed,
             centered=self.centered,
             kernel_initializer=keras.initializers.LecunNormal(seed),
             kernel_regularizer=keras.regularizers.L2(self.weight_decay / 2)
             if self.weight_decay
             else None,
-            seed=seed,
         )
         model_lib.start(
             rbm,
@@ -347,15 +341,15 @@ class RBMTransformer(
         checks.positive_integer("n_components", self.n_components)
         checks.positive_integer("batch_size", self.batch_size)
         checks.positive_number("learning_rate", self.learning_rate)
-        for name, kind, below, what in (
-            ("n_iter", numbers.Integral, np.inf, "an integer, 0 or more"),
-            ("weight_decay", numbers.Real, np.inf, "0 or more"),
-            ("momentum", numbers.Real, 1, "from 0 up to 1"),
+        checks.non_negative_integer("n_iter", self.n_iter)
+        for name, below, what in (
+            ("weight_decay", np.inf, "0 or more"),
+            ("momentum", 1, "from 0 up to 1"),
         ):
             value = getattr(self, name)
             if (
                 isinstance(value, bool)
-                or not isinstance(value, kind)
+                or not isinstance(value, numbers.Real)
                 or not 0 <= value < below
             ):
                 raise ValueError(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import keras_rbm
+from keras_rbm import data
 from tests.cli import command
 
 
@@ -101,15 +102,30 @@ def test_a_table_of_bits_trains_and_is_evaluated(tmp_path, monkeypatch):
     done = command.call(
         *("--data", "mine.csv", "--output", "run"),
         *("--set", "RBM.hidden=4", "--set", "run.updates=400"),
+        *("--set", "run.num_samples=50"),
     )
     assert done.code == 0, done.errors
-    assert "Log-likelihood of the validation data" in done.screen
-    assert "independent units" in done.screen
+    for line in (
+        "mine: 300 examples, 240 to train on, 30 for validation, 30 for the te",
+        "4 columns, visible units Bernoulli(size=4)",
+        "Independent units on test: -",
+    ):
+        assert line in done.screen
+    quick = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert quick["num_betas"] == 1000
+    # Most of the rows that it draws are pairs, as in the data.
+    samples = data.arrays("run/samples.csv").train
+    assert samples.shape == (50, 4)
+    assert (samples[:, ::2] == samples[:, 1::2]).mean() > 0.75
     # The run knows its data, from whatever directory.
     monkeypatch.chdir("/")
     run = tmp_path / "run"
     done = command.call("--mode", "evaluate", "--output", run)
     assert done.code == 0, done.errors
-    splits = json.loads((run / "evaluation.json").read_text())["splits"]
-    assert splits["train"]["examples"] == 270
-    assert splits["validation"]["examples"] == 30
+    again = json.loads((run / "evaluation.json").read_text())
+    assert again["num_betas"] == 10_000
+    sizes = {k: x["examples"] for k, x in again["splits"].items()}
+    assert sizes == {"train": 240, "validation": 30, "test": 30}
+    # Log Z is exact.
+    for split in sizes:
+        assert again["splits"][split] == quick["splits"][split]

@@ -30,7 +30,10 @@ def bound():
             config = folders.config_to_train()
             own = configuration.bindings()
             configuration.read(gin, config, own, str(path))
-            configuration.fit_to_data(gin)
+            found = configuration.fit_to_data(gin)
+            assert (found.validation is None, found.test is None) == (
+                False,
+            ) * 2
         model = gin.get_bindings("RBM")["visible"]
         return model, gin.get_bindings("run", resolve_references=False)
 
@@ -71,7 +74,10 @@ def test_sparse_files_and_pictures(bound, tmp_path):
         grey = np.full((4 + number, 5), 100 + number, "uint8")
         Image.fromarray(grey).save(folder / f"{number}.png")
     visible, run = bound(
-        folder, "images.image_shape=(3, 3)", "images.validation_size=1"
+        folder,
+        "images.image_shape=(3, 3)",
+        "images.validation_size=1",
+        "images.test_size=1",
     )
     assert visible == Bernoulli(9).size
     assert run["binarize"] == "stochastic"

@@ -47,12 +47,13 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
         *("--data", tmp_path / "mine.parquet", "--output", run),
         *("--set", "RBM.hidden=2", "--set", "run.updates=4"),
         *("--set", "run.log_likelihood_every=0"),
+        *("--set", "quick/evaluate.max_examples=50"),
     )
     assert done.code == 0, done.errors
     for line in (
+        "mine: 120 examples, 96 to train on, 12 for validation, 12 for the te",
         "id      dropped   an identifier: consecutive numbers",
         "job     category  'a', 'b', missing",
-        "train=<float32 96 x 5>, validation=<float32 12 x 5>, test=<float32 12",
         f"Rows that the model draws: {run / 'samples.csv'}.",
     ):
         assert line in done.screen
@@ -64,9 +65,13 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     assert set(samples["on"]) == {0, 1}
     # Rows of the table: they are data of the same schema.
     assert len(data.table(run / "samples.csv", schema).train) == 1000
-    done = command.call("--mode", "evaluate", "--output", run)
-    assert done.code == 0, done.errors
-    row = json.loads((run / "evaluation.json").read_text())["splits"]["test"]
+    results = json.loads((run / "evaluation.json").read_text())
+    assert results["max_examples"] == 50
+    assert (
+        "quick/evaluate.max_examples = 50"
+        in (run / "operative_config.gin").read_text()
+    )
+    row = results["splits"]["test"]
     jacobian = row["log_jacobian"]["mean"]
     assert jacobian == pytest.approx(-np.log(schema["height"].deviation))
     own = row["log_likelihood"]["lower"] + jacobian

@@ -386,10 +386,16 @@ def test_sparse_archives(tmp_path, kind):
         arrays(path)
 
 
+@pytest.mark.parametrize("ending", ["npy", "h5"])
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "int8", bool])
-def test_large_files_stay_on_the_disk(tmp_path, monkeypatch, dtype):
-    x = np.random.default_rng(0).integers(0, 2, (20, 2, 3)).astype(dtype)
-    path = save(tmp_path / "a.npy", x)
+def test_large_files_stay_on_the_disk(tmp_path, monkeypatch, dtype, ending):
+    x = np.random.default_rng(0).integers(0, 2, (20, 2, 3, 1)).astype(dtype)
+    path = tmp_path / f"a.{ending}"
+    if ending == "npy":
+        save(path, x)
+    else:
+        with h5py.File(path, "w") as file:
+            file["run/samples"] = x
     small = arrays(path, test_size=5)
     module = arrays.__globals__
     monkeypatch.setitem(module, "_LARGE", 100)
@@ -399,6 +405,9 @@ def test_large_files_stay_on_the_disk(tmp_path, monkeypatch, dtype):
     assert large.train.dtype == small.train.dtype
     np.testing.assert_array_equal(large.train, small.train)
     np.testing.assert_array_equal(large.test, small.test)
+    np.testing.assert_array_equal(
+        large.train[[3, 0, 3]], small.train[[3, 0, 3]]
+    )
 
 
 def test_pictures_with_an_axis_for_the_grey_value(tmp_path, x):

@@ -192,3 +192,29 @@ def test_it_is_short_in_a_notebook():
     assert "<td>1000</td><td>7</td>" in page
     assert "validation" not in page
     assert len(page) < 500
+
+
+def test_it_prints_its_splits_and_what_suits_them():
+    x = np.ones((1500, 6), "int8")
+    found = Data("spins", x, test=-x[:20], image_shape=(2, 3))
+    assert str(found) == (
+        "spins: 1,520 examples, 1,500 to train on, 20 for the test\n"
+        "6 columns, pictures of 2 x 3 pixels, visible units Spin(size=6)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("x", "categories", "lines"),
+    [
+        ([[-1, 1], [1, 1]], None, ["-1,1", "1,1"]),
+        ([[0.5, 1.25], [1, 1]], None, ["0.5,1.25", "1,1"]),
+        ([[0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 1, 0]], 3, ["1,0", "2,1"]),
+    ],
+)
+def test_examples_as_rows_of_a_file(tmp_path, x, categories, lines):
+    found = Data("x", np.asarray(x, "float32"), categories=categories)
+    path = tmp_path / "samples.csv"
+    found.write_csv(x, path)
+    assert path.read_text().splitlines() == ["column_0,column_1", *lines]
+    with pytest.raises(ValueError, match=r"`x` must have shape \(rows, "):
+        found.write_csv(np.zeros((2, 7)), path)

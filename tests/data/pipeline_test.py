@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import sparse
 
-from keras_rbm.data import batches, binarized, in_order, to_float
+from keras_rbm.data import batches, binarized, in_order, one_hot, to_float
 
 
 def take(dataset, count):
@@ -317,3 +317,25 @@ def test_sparse_matrices_are_checked(function):
         function(x, 2)
     with pytest.raises(ValueError, match=r"must have two axes"):
         function(sparse.coo_array(np.ones(4)), 2)
+
+
+@pytest.mark.parametrize("how", ["array", "sparse", "on_disk"])
+def test_integer_categories_become_one_hot(how, tmp_path):
+    x = np.random.default_rng(0).integers(0, 3, (8, 4))
+    expected = take(batches(one_hot(x, 3), 3, seed=1), 6)
+    if how == "sparse":
+        x = sparse.csr_array(x)
+    elif how == "on_disk":
+        np.save(tmp_path / "x.npy", x)
+        x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    dataset = batches(x, 3, seed=1, categories=3)
+    assert dataset.element_spec == tf.TensorSpec((3, 12), tf.float32)
+    np.testing.assert_array_equal(take(dataset, 6), expected)
+    (ordered,) = in_order(x, 8, categories=3)
+    assert ordered.shape == (8, 12)
+    with pytest.raises(ValueError, match="integers from 0 to 1"):
+        next(iter(batches(x, 3, categories=2)))
+    with pytest.raises(ValueError, match='`binarize` must be "none" for categ'):
+        batches(x, 3, "stochastic", categories=3)
+    with pytest.raises(ValueError, match=r"by `categories` of keras_rbm\.data"):
+        batches(x, 3)

@@ -1,4 +1,5 @@
 import builtins
+import gzip
 import importlib
 import math
 import pickle
@@ -503,6 +504,14 @@ def test_a_library_that_is_not_installed(tmp_path, monkeypatch, library):
         data.table(people())
 
 
+def test_the_columns_of_the_array_have_names():
+    schema = data.table(people()[["height", "job", "smokes", "wait"]]).schema
+    assert schema.labels == [
+        *("height", "job=a", "job=b", "job=missing", "smokes", "wait")
+    ]
+    assert len(schema.labels) == schema.width
+
+
 def test_a_text_file_may_be_of_many_forms(tmp_path):
     path = tmp_path / "a.csv"
     rows = "".join(f"{i % 7}.5,{'NA' if i % 3 else 'b'}\n" for i in range(30))
@@ -517,6 +526,54 @@ def test_a_text_file_may_be_of_many_forms(tmp_path):
     assert len(table.train) == 30
     with pytest.raises(ValueError, match="`separator` must be the character"):
         data.table(path)
+
+
+GERMAN = "# From a shop.\npreis;köln\n1,5;ä\n-2;b\n# Later.\n3,5e1;ä\n4;b\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16"])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz"])
+def test_decimal_commas_comments_and_encodings(tmp_path, encoding, ending):
+    path = tmp_path / f"a.{ending}"
+    content = GERMAN.encode(encoding)
+    path.write_bytes(gzip.compress(content) if "gz" in ending else content)
+    table = data.table(
+        path, separator=";", decimal=",", encoding=encoding, comment="#"
+    )
+    assert table.schema["köln"].values == ("b", "ä")
+    rows = table.schema.decode(table.train)
+    np.testing.assert_allclose(rows["preis"], [1.5, -2, 35, 4], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "match"),
+    [
+        (
+            GERMAN.encode(),
+            {},
+            "`comment` must .*comment=None; a first line '# F",
+        ),
+        (b"x,y\n1,2\n# Later.\n3,4\n", {}, "`comment` must .* got 1: # Later"),
+        (b"x;y\n1,5;2\n2;3\n", {"separator": ";"}, "`decimal` .*with '1,5'"),
+        (b"x,y\n1,\xe4\n2,b\n", {}, "`encoding` .*encoding='utf-8'; "),
+        (b"x,y\n1,\xe4\n" + b"2,b\n" * 10**5, {}, "`encoding` must"),
+        (b"x,y\n" + b"2,b\n" * 10**5 + b"1,\xe4\n", {}, "`encoding` must"),
+        (b"x,y\n1,2\n", {"encoding": "klingon"}, "unknown encoding: klingon"),
+        (b"x,y\n1,2\n", {"decimal": ".."}, "`decimal` must be one character"),
+        (b"x,y\n1,2\n", {"separator": ""}, "`separator` must be one char"),
+    ],
+)
+def test_a_text_in_another_form_is_explained(tmp_path, content, options, match):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=match):
+        data.table(tmp_path / "a.csv", **options)
+
+
+def test_numbers_with_commas_may_be_text(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x;y\n1,5;2\n2;3\n1,5;4\n2;3\n")
+    table = data.table(path, separator=";", decimal=".")
+    assert table.schema["x"].values == ("1,5", "2")
 
 
 def test_names_that_are_positions(tmp_path):
@@ -534,7 +591,7 @@ def test_names_that_are_positions(tmp_path):
         ("a.csv", b"x,y\n", "at least one row"),
         ("a.csv", b"x,y\n1,2\n3\n", "Expected 2 columns, got 1"),
         ("a.csv", b"x,x\n1,2\n", "different names.*'x' more than once"),
-        ("a.csv", b"x,y\n\xff\xfe,\xff\n" * 9, "must be a whole text file"),
+        ("a.csv", b"x,y\n\xff\xfe,\xff\n" * 9, "`encoding` must be the enc"),
         ("a.csv", b"\0\0\0,\0\n\0,\0", "zero bytes"),
         ("a.csv", b"PAR1....", "begins like Parquet"),
         ("a.csv", b"\x1f\x8b\x08\0junk", "begins like gzip"),

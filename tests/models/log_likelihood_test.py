@@ -1,5 +1,6 @@
 """What a model says of its likelihood, against enumeration."""
 
+import html
 import importlib
 
 import keras
@@ -383,6 +384,30 @@ def test_the_gain_is_over_the_baseline():
         f"{bits:+.4f} bits a column\n"
         "log Z = 1.0000 nats (exact)"
     )
+
+
+@pytest.mark.parametrize("added", [2.0, np.array([1.0, 2.0, 3.0])])
+def test_in_own_units_the_gain_is_the_same(added):
+    encoded = LogLikelihood(GAINED, Exact(1.0), False, BASELINE, 4)
+    own = encoded.in_own_units(added)
+    assert own.lower == pytest.approx(encoded.lower + 2)
+    assert own.upper == pytest.approx(encoded.upper + 2)
+    assert own.baseline == pytest.approx(encoded.baseline + 2)
+    assert own.gain == pytest.approx(encoded.gain)
+    assert own.gain_standard_error == pytest.approx(encoded.gain_standard_error)
+    said = "in the data's own units, by a log Jacobian of +2.000 nats"
+    assert said in str(own)
+    assert html.escape(said) in own._repr_html_()
+    assert "own units" not in str(encoded)
+
+
+def test_what_in_own_units_refuses():
+    encoded = LogLikelihood(GAINED, Exact(1.0))
+    for wrong in (np.zeros(2), np.zeros((3, 1)), np.nan):
+        with pytest.raises(ValueError, match="`log_jacobian` must be a finite"):
+            encoded.in_own_units(wrong)
+    with pytest.raises(ValueError, match="own units already"):
+        encoded.in_own_units(0.0).in_own_units(0.0)
 
 
 def test_a_model_that_does_not_beat_the_baseline_is_reported():

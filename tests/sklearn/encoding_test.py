@@ -4,7 +4,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from keras_rbm import units
-from keras_rbm.sklearn import encoding, rows
+from keras_rbm.sklearn import RBMTransformer, encoding, rows
 
 # A bit, real columns of size 100, and a constant.
 X = np.array(
@@ -61,6 +61,30 @@ def test_a_frame_of_numbers_is_an_array_unless_it_is_asked_for(library):
         assert list(found.decode(x)["a"]) == ["x", "y", "x"]
     with pytest.raises(ValueError, match="could not convert"):
         encoding.fitted(estimator, mixed, units.Bernoulli)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("visible_units", [None, "auto"])
+def test_columns_are_found_by_their_names(library, visible_units):
+    library = pytest.importorskip(library)
+    new = getattr(library, "DataFrame", None) or library.table
+    rng = np.random.default_rng(0)
+    columns = {name: rng.random(9) for name in "abc"}
+    estimator = RBMTransformer(visible_units=visible_units)
+    estimator.encoder_, x = encoding.fitted(
+        estimator, new(columns), visible_units
+    )
+    assert list(estimator.feature_names_in_) == ["a", "b", "c"]
+    turned = new({name: columns[name] for name in "cab"})
+    np.testing.assert_array_equal(encoding.encoded(estimator, turned), x)
+    wrong = new({name: columns[name.lower()] for name in "aBc"})
+    words = (
+        r"unseen at fit time:\n- B\n(.|\n)*yet now missing:\n- b"
+        if visible_units is None
+        else "no 'b' and unknown 'B'"
+    )
+    with pytest.raises(ValueError, match=words):
+        encoding.encoded(estimator, wrong)
 
 
 def test_columns_without_names_are_in_the_order_of_the_schema():

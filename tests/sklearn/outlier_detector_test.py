@@ -146,8 +146,12 @@ def test_a_data_frame_goes_by_its_schema():
     np.testing.assert_array_equal(
         again.predict(frame[:9]), detector.predict(frame[:9])
     )
-    with pytest.raises(ValueError, match="feature names should match"):
-        detector.predict(frame[["size", "kind"]])
+    np.testing.assert_array_equal(
+        detector.predict(frame[["size", "kind"]]), detector.predict(frame)
+    )
+    renamed = frame.rename(columns={"size": "length"})
+    with pytest.raises(ValueError, match="no 'size' and unknown 'length'"):
+        detector.predict(renamed)
     with pytest.raises(ValueError, match="'d'"):
         detector.predict(frame[:1].assign(kind="d"))
     # A schema, which `clone` copies, and what changes one.

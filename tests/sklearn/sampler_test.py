@@ -64,12 +64,13 @@ def test_more_samples_than_chains(fitted):
     assert len(np.unique(few.sample(7, random_state=0), axis=0)) == 7
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_a_data_frame_gives_a_data_frame(library):
     frames = pytest.importorskip(library)
+    new = frames.table if library == "pyarrow" else frames.DataFrame
     rng = np.random.default_rng(0)
     kind = rng.choice(["a", "b"], 100)
-    frame = frames.DataFrame(
+    frame = new(
         {
             "kind": kind,
             "children": rng.integers(0, 4, 100),
@@ -80,10 +81,13 @@ def test_a_data_frame_gives_a_data_frame(library):
     found = sampler.fit(frame).sample(20)
     assert type(found) is type(frame)
     assert found.shape == (20, 3)
-    assert list(found.columns) == list(frame.columns)
-    assert list(found.dtypes) == list(frame.dtypes)
-    assert set(found["kind"]) <= {"a", "b"}
-    assert set(found["children"]) <= {0, 1, 2, 3}
+    if library == "pyarrow":
+        assert found.schema == frame.schema
+    else:
+        assert list(found.columns) == list(frame.columns)
+        assert list(found.dtypes) == list(frame.dtypes)
+    assert set(np.asarray(found["kind"])) <= {"a", "b"}
+    assert set(np.asarray(found["children"])) <= {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize(
