@@ -10,6 +10,7 @@ from keras_rbm import checks, random
 from keras_rbm.likelihood.ais import ais, reverse_ais
 from keras_rbm.likelihood.estimate import Estimate, estimate
 from keras_rbm.likelihood.fit import Fit, compare
+from keras_rbm.likelihood.starts import spaced
 from keras_rbm.likelihood.visited import visited_states
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
@@ -274,13 +275,3 @@ def _part(base, both, rows):
     particles = both.particles.reshape(-1, repeats, both.particles.shape[1])
     particles = particles[rows].reshape(-1, both.particles.shape[1])
     return estimate(base, both.log_weights[rows], particles, reverse=True)
-
-
-def spaced(v: Array, count: int) -> Array:
-    """Up to `count` rows of an array, evenly spaced.
-
-    Args:
-        v: Array of shape `(rows, width)`.
-        count: A positive integer.
-    """
-    return v[:: -(-len(v) // count)]

@@ -439,7 +439,7 @@ def bracket(
     stream = random.stream(seed)
     dtype = machine_lib.dtype(machine)
     count = max(num_chains // 2, 1)
-    patterns = _from_patterns(
+    patterns = likelihood.from_patterns(
         machine, count, random.fold_in(stream, Use.LOG_PARTITION_PATTERNS)
     )
     if v is None:
@@ -482,29 +482,6 @@ def bracket(
         v_moved=None if v is None else moved,
         visited=[patterns, moved],
     )
-
-
-def _from_patterns(machine, count, stream):
-    """Visible states under hidden states that are far from each other.
-
-    Half of the hidden states are draws from units without inputs and bias,
-    of which all states of bounded units are about as likely; the others are
-    those in which one unit alone is on, where units have bounds.
-    """
-    hidden = machine.hidden
-    bias = ops.zeros_like(machine.hidden_params["bias"])
-    h = hidden.sample(
-        ops.zeros((count, hidden.width), machine_lib.dtype(machine)),
-        {**machine.hidden_params, "bias": bias},
-        random.fold_in(stream, Use.HIDDEN),
-    )
-    low, high = (np.broadcast_to(x, hidden.width) for x in hidden.support)
-    if np.isfinite([low, high]).all():
-        alone = np.where(np.eye(hidden.width, dtype=bool), high, low)
-        alone = likelihood.spaced(alone, max(count // 2, 1))
-        alone = hidden.nearest(ops.cast(alone, h.dtype))
-        h = ops.concatenate([alone, h])[:count]
-    return gibbs.sample_visible(machine, h, stream)
 
 
 def by_batch(function, machine, v, units=None, watch=None):
