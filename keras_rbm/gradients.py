@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
-from keras_rbm.typing import Array, Tensor
+from keras_rbm.typing import Array, DType, Tensor
 
 
 class HiddenStates(NamedTuple):
@@ -19,7 +19,7 @@ class HiddenStates(NamedTuple):
     h: Tensor
 
     @property
-    def dtype(self):
+    def dtype(self) -> DType:
         """The dtype of the states."""
         return self.h.dtype
 

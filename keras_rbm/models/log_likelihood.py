@@ -466,6 +466,7 @@ def bracket(
     def run(first, count):
         state = sampler.init(machine, start[first : first + count], base)
         own = sweeps._replace(first_row=first)
+        state = sampler.tune(machine, state, own)
         return _run(sampler, machine, state, own, tf.constant(num_sweeps))
 
     found = devices.by_rows(run, len(start))
