@@ -139,9 +139,13 @@ class LogLikelihood(NamedTuple):
         )
 
     def __str__(self):
+        # An error would promise what an untrusted estimate cannot keep.
+        error = "not trusted"
+        if self.trusted:
+            error = f"+- {self.standard_error:.3f}"
         lines = [
-            f"{self._name()} {self._range()} nats, "
-            f"+- {self.standard_error:.3f} ({len(self.scores)} examples)"
+            f"{self._name()} {self._range()} nats, {error} "
+            f"({len(self.scores)} examples)"
         ]
         if self.baseline_scores is not None:
             lines.append(
@@ -183,7 +187,10 @@ class LogLikelihood(NamedTuple):
         return " to ".join(f"{end:.3f}" for end in self._ends())
 
     def _gain(self):
-        text = f"{self.gain:+.3f} +- {self.gain_standard_error:.3f} nats"
+        text = f"{self.gain:+.3f}"
+        if self.trusted:
+            text += f" +- {self.gain_standard_error:.3f}"
+        text += " nats"
         if self.columns:
             text += f", {self.gain_in_bits:+.4f} bits a column"
         return text
