@@ -1,12 +1,13 @@
-"""Diagnostics of mixing: a run of sweeps, and its autocorrelation."""
+"""Diagnostics of mixing: autocorrelation, and chains of different starts."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
 from keras_rbm import machine as machine_lib
-from keras_rbm import samplers
+from keras_rbm import samplers, tempering
 from keras_rbm.compiled import compiled
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
@@ -14,6 +15,23 @@ from keras_rbm.typing import Array, Tensor
 
 # A window of so many autocorrelation times: what is beyond it is noise.
 _WINDOW = 5.0
+
+
+#: The largest correlation of chains halfway and at the end, beyond three
+#: standard errors: the share of its start that a chain remembers is then about
+#: the square of it.
+MAX_MEMORY = 0.2
+#: The smallest p-value for which two sets of samples count as alike.
+MIN_P_VALUE = 1e-4
+#: Below this rate of exchange neighbouring replicas hardly change places.
+MIN_SWAP_RATE = 0.05
+#: The smallest share of the round trips that a ladder would make if replicas
+#: forgot their past between two exchanges. Ladders that mix make 0.9 of them.
+MIN_TRAVEL = 0.2
+# Fewer round trips than this say nothing if they are missing.
+_MIN_TRIPS = 20
+# Number of principal axes, and of rows that determine them, at most.
+_AXES, _ROWS = 3, 1000
 
 
 class Run(NamedTuple):
@@ -147,3 +165,215 @@ def autocorrelation_time(x: Array) -> AutocorrelationTime:
     converged = bool(wide.any())
     window = np.argmax(wide) if converged else len(times) // 2
     return AutocorrelationTime(float(times[window]), converged)
+
+
+class Mixing(NamedTuple):
+    """Whether chains have forgotten where they started.
+
+    Attributes:
+        memory: Correlation over the chains between their states halfway and at
+            the end, the largest over the first principal axes.
+        memory_error: Its standard error for chains that have forgotten.
+        distance: Distance between the states of chains from different starts
+            (`two_sample`), or `None` of chains that start alike.
+        swap_rates: Mean rates of exchange of neighbouring replicas, array of
+            shape `(num_replicas - 1,)`, or `None`.
+        round_trips: Round trips of replicas, of all chains, or `None`.
+        free_round_trips: Round trips of replicas that forget their past
+            between two exchanges (`tempering.free_trip_rate`), or `None`.
+    """
+
+    memory: float
+    memory_error: float
+    distance: "Distance | None" = None
+    swap_rates: np.ndarray | None = None
+    round_trips: float | None = None
+    free_round_trips: float | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Signs that the chains have not mixed, as a tuple of sentences."""
+        reasons = []
+        if self.memory > MAX_MEMORY + 3 * self.memory_error:
+            reasons.append(
+                "the chains remember where they were after half of the sweeps "
+                f"(correlation {self.memory:.2f}): take more sweeps, a "
+                "Tempered() sampler or trajectory tempering"
+            )
+        if self.distance is not None and not self.distance.alike:
+            reasons.append(
+                "chains from different starts have not met: on a principal "
+                "axis of their states their distributions are "
+                f"{self.distance.largest:.2f} apart (Kolmogorov-Smirnov). Take "
+                "more sweeps, start from data (`start=v`), or use trajectory "
+                "tempering"
+            )
+        reasons += ladder_warnings(
+            self.swap_rates, self.round_trips, self.free_round_trips
+        )
+        return tuple(reasons)
+
+
+def ladder_warnings(
+    swap_rates: Array | None,
+    round_trips: float | None,
+    free_round_trips: float | None,
+) -> list[str]:
+    """Signs that the replicas of tempered chains do not travel.
+
+    Args:
+        swap_rates: Rates of exchange of neighbouring replicas, of shape
+            `(num_replicas - 1,)`, or `None` of chains without replicas.
+        round_trips: Number of round trips of all chains.
+        free_round_trips: The number for replicas that forget their past
+            between two exchanges.
+
+    Returns:
+        A list of sentences.
+    """
+    if swap_rates is None:
+        return []
+    if not np.min(swap_rates) >= MIN_SWAP_RATE:
+        return [
+            "two neighbouring betas exchange at a rate of "
+            f"{np.min(swap_rates):.3f}, below {MIN_SWAP_RATE:g}: take more "
+            "betas"
+        ]
+    enough = free_round_trips >= _MIN_TRIPS / MIN_TRAVEL
+    if enough and round_trips < MIN_TRAVEL * free_round_trips:
+        return [
+            "replicas change places, but do not travel between the hottest "
+            f"and the coldest beta: {round_trips:.0f} round trips, of "
+            f"{free_round_trips:.0f} if they moved freely. Take more sweeps "
+            "for each exchange or more betas, or use trajectory tempering"
+        ]
+    return []
+
+
+def mixing(
+    halfway: Array,
+    end: Array,
+    num_others: int = 0,
+    ladder: samplers.Ladder | None = None,
+    num_sweeps: int = 0,
+) -> Mixing:
+    """Judges chains by their states halfway and at the end of a run.
+
+    The states are projected on their first principal axes. Chains that have
+    forgotten where they were halfway are not correlated with it, and chains
+    from different starts have the same distribution.
+
+    Args:
+        halfway: Array of shape `(chains, visible.width)`.
+        end: Array of the same shape.
+        num_others: Number of the last chains, which started elsewhere.
+        ladder: The `samplers.Ladder` at the end of the run, or `None`.
+        num_sweeps: Number of sweeps of the run, for `ladder`.
+
+    Returns:
+        A `Mixing`.
+    """
+    halfway, end = (np.asarray(x, "float64") for x in (halfway, end))
+    count = len(end)
+    axes, mean = principal_axes(np.concatenate([halfway, end]))
+    before, after = (halfway - mean) @ axes.T, (end - mean) @ axes.T
+    distance = None
+    if num_others:
+        distance = two_sample(after[:-num_others], after[-num_others:])
+    found = Mixing(memory(before, after), 1 / math.sqrt(count), distance)
+    if ladder is None:
+        return found
+    rates = np.mean(ladder.swap_rates, axis=0)
+    free = tempering.free_trip_rate(rates, np) * num_sweeps * count
+    trips = float(np.sum(ladder.round_trips))
+    return found._replace(
+        swap_rates=rates, round_trips=trips, free_round_trips=float(free)
+    )
+
+
+def principal_axes(x: Array) -> tuple[np.ndarray, np.ndarray]:
+    """The first principal axes of some rows, and their mean.
+
+    Args:
+        x: Array of shape `(rows, width)`.
+
+    Returns:
+        Tuple of `float64` arrays of shapes `(axes, width)`, with up to three
+        axes of positive variance, and `(width,)`.
+    """
+    x = np.asarray(x, "float64")
+    mean = x.mean(axis=0)
+    few = x[:: -(-len(x) // _ROWS)] - mean
+    # The smaller one of the covariance and of the Gram matrix.
+    wide = few.shape[1] > len(few)
+    values, vectors = np.linalg.eigh(few @ few.T if wide else few.T @ few)
+    order = [k for k in np.argsort(-values)[:_AXES] if values[k] > 1e-9]
+    axes = vectors[:, order].T
+    if wide:
+        axes = axes @ few / np.sqrt(values[order])[:, None]
+    return axes, mean
+
+
+class Distance(NamedTuple):
+    """How two sets of samples differ on some axes.
+
+    Attributes:
+        largest: The largest Kolmogorov-Smirnov distance, from 0 to 1.
+        limit: What independent samples of one distribution exceed with
+            probability `MIN_P_VALUE` at most.
+    """
+
+    largest: float
+    limit: float
+
+    @property
+    def alike(self) -> bool:
+        """Whether the samples may come from one distribution."""
+        return self.largest <= self.limit
+
+
+def two_sample(x: Array, y: Array) -> Distance:
+    """The largest Kolmogorov-Smirnov distance over some axes.
+
+    Args:
+        x: Array of shape `(rows, axes)`.
+        y: Array of shape `(other rows, axes)`.
+
+    Returns:
+        A `Distance`. Its limit is that of the Kolmogorov distribution,
+        sqrt(log(2 k / p) / 2 * (n + m) / (n m)) for k axes.
+    """
+    x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
+    largest = 0.0
+    for a, b in zip(x.T, y.T, strict=True):
+        a, b = np.sort(a), np.sort(b)
+        points = np.concatenate([a, b])
+        # Rounding may not part values that are equal in exact arithmetic.
+        points += 1e-6 * np.abs(points).max()
+        shares = (np.searchsorted(c, points) / len(c) for c in (a, b))
+        largest = max(largest, float(np.abs(np.subtract(*shares)).max()))
+    n, m, k = len(x), len(y), max(x.shape[1], 1)
+    limit = math.log(2 * k / MIN_P_VALUE) / 2 * (n + m) / (n * m)
+    return Distance(largest, math.sqrt(limit))
+
+
+def memory(before: Array, after: Array) -> float:
+    """The largest correlation over chains between two times, of all axes.
+
+    Args:
+        before: Array of shape `(chains, axes)`, projections of states.
+        after: Array of the same shape, of the same chains some sweeps later.
+
+    Returns:
+        A number from -1 to 1: 0 for chains that have forgotten, 1 for chains
+        that stay where they are.
+    """
+    return max(map(_correlation, before.T, after.T), default=0.0)
+
+
+def _correlation(x, y):
+    least = 1e-6 * max(np.abs(x).max(), np.abs(y).max())
+    if min(np.ptp(x), np.ptp(y)) <= least:  # What varies is rounding.
+        return 0.0
+    x, y = x - x.mean(), y - y.mean()
+    return float(x @ y / np.sqrt((x @ x) * (y @ y)))

@@ -1,16 +1,33 @@
 """Gradients of the log-likelihood, as pure functions of tensors."""
 
+from typing import NamedTuple
+
 from keras import ops
 
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
-from keras_rbm.typing import Array, Tensor
+from keras_rbm.typing import Array, DType, Tensor
+
+
+class HiddenStates(NamedTuple):
+    """States of the hidden side that stand for the model.
+
+    Attributes:
+        h: Tensor of shape `(states, hidden.width)`.
+    """
+
+    h: Tensor
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of the states."""
+        return self.h.dtype
 
 
 def free_energy_gap(
     machine: Machine,
     v: Array,
-    v_model: Array,
+    v_model: Array | HiddenStates,
     positive: Array | None = None,
     negative: Array | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -25,7 +42,9 @@ def free_energy_gap(
         machine: A `Machine`.
         v: Tensor of shape `(batch, visible.width)`, the data.
         v_model: Tensor of shape `(chains, visible.width)`, samples of the
-            model, taken as constants.
+            model, taken as constants; or `HiddenStates`, whose free energies
+            F(h) are those of the flipped machine. Their gradient has the same
+            mean, since both sum out one side of p(v, h).
         positive: Weights of the data, tensor of shape `(batch,)`; `None` for
             1 / batch each. As everywhere in Keras, the weight of an example
             is divided by the number of examples.
@@ -35,7 +54,8 @@ def free_energy_gap(
     Returns:
         The gap, a scalar in nats, and the hidden inputs of `v` and then of
         `v_model`, of shape `(batch + chains, hidden.width)`: they cost a
-        matrix product, and serve the metrics too.
+        matrix product, and serve the metrics too. With `HiddenStates`, the
+        inputs of `v` alone.
 
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
         approximations to the likelihood gradient", section 2.
@@ -43,9 +63,19 @@ def free_energy_gap(
     if positive is None:
         ones = ops.ones_like(v[:, 0])
         positive = ones / ops.cast(ops.shape(v)[0], v.dtype)
+    of_hidden = isinstance(v_model, HiddenStates)
     if negative is None:
-        ones = ops.ones_like(v_model[:, 0])
+        ones = ops.ones_like((v_model.h if of_hidden else v_model)[:, 0])
         negative = ones * ops.sum(positive) / ops.sum(ones)
+    if of_hidden:
+        v, h, positive, negative = map(
+            ops.stop_gradient, (v, v_model.h, positive, negative)
+        )
+        inputs = machine_lib.hidden_inputs(machine, v)
+        of_data = machine_lib.free_energy(machine, v, inputs)
+        of_model = machine_lib.free_energy(machine_lib.flip(machine), h)
+        gap = ops.sum(positive * of_data) - ops.sum(negative * of_model)
+        return gap, inputs
     # One product for both phases: half the calls, twice the rows.
     both = ops.stop_gradient(ops.concatenate([v, v_model]))
     weights = ops.stop_gradient(ops.concatenate([positive, -negative]))

@@ -62,6 +62,10 @@ class Use(enum.Enum):
     # Of a run of sweeps, which are counted from 0.
     START = "run", 2**32
     KEEP = "run", 2**32 + 1
+    LADDER_PATTERNS = "run", 2**32 + 2
+    LADDER_VISITED = "run", 2**32 + 3
+    TUNE = "run", 2**32 + 4
+    OTHER_STARTS = "run", 2**32 + 5
     # Of one sweep.
     HIDDEN = "sweep", 0
     VISIBLE = "sweep", 1

@@ -1,5 +1,7 @@
 """Parallel tempering: replicas at several betas that change places."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_rbm import gibbs, random
@@ -55,7 +57,7 @@ def exchange(
     inputs: Array,
     parity: int | Tensor,
     stream: Stream,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Neighbouring replicas change places, in every chain on its own.
 
     Replicas k and k + 1 do so with probability
@@ -76,9 +78,10 @@ def exchange(
         stream: A `keras_rbm.random.Stream`.
 
     Returns:
-        Tuple of `v` and `inputs` after the exchange, and the probabilities,
-        of shape `(num_betas - 1,)`: means over chains, 0 for pairs of the
-        other parity.
+        Tuple of `v` and `inputs` after the exchange; the probabilities, of
+        shape `(num_betas - 1,)`: means over chains, 0 for pairs of the other
+        parity; and the places that the replicas came from, an `int32` tensor
+        of shape `(num_betas, num_chains)`.
 
     Reference: Desjardins, Courville, Bengio, Vincent and Delalleau (2010),
         "Tempered Markov chain Monte Carlo for training of restricted
@@ -110,7 +113,8 @@ def exchange(
     probability = ops.mean(ops.exp(ops.minimum(change, 0.0)), axis=1)
     active = ops.logical_and(first, ops.logical_not(alone))
     probability = ops.where(active, probability, ops.zeros_like(probability))
-    return exchanged(v), exchanged(inputs), probability[:-1]
+    source = ops.where(accepted, partner[:, None], index[:, None])
+    return exchanged(v), exchanged(inputs), probability[:-1], source
 
 
 def sweep(
@@ -120,7 +124,7 @@ def sweep(
     v: Array,
     parity: int | Tensor,
     stream: Stream,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """An exchange, and a block-Gibbs update of each replica at its beta.
 
     All replicas are rows of the same matrix products, ordered by beta: those
@@ -138,9 +142,10 @@ def sweep(
 
     Returns:
         Tuple of `v` and `h` of all replicas, and the probabilities of
-        exchange, as `exchange` returns them.
+        exchange and the places that replicas came from, as `exchange` returns
+        them.
     """
-    v, inputs, probability = exchange(
+    v, inputs, probability, source = exchange(
         base,
         machine,
         betas,
@@ -164,7 +169,29 @@ def sweep(
         annealed.hidden_params,
         random.fold_in(here, Use.HIDDEN),
     )
-    return gibbs.sample_visible(annealed, h, here), h, probability
+    return gibbs.sample_visible(annealed, h, here), h, probability, source
+
+
+def free_trip_rate(swap_rates: Array, xp: Any = ops) -> Tensor:
+    """1 / (2 + 2 sum_k (1 - r_k) / r_k), round trips of a ladder per sweep.
+
+    The rate at which a ladder's replicas travel from the hottest beta to the
+    coldest one and back, if each replica forgets its past between two
+    exchanges. Replicas that stay in a mode travel less often.
+
+    Args:
+        swap_rates: Tensor of shape `(num_betas - 1,)`.
+        xp: `keras.ops` or NumPy.
+
+    Returns:
+        Scalar tensor.
+
+    Reference: Syed, Bouchard-Côté, Deligiannidis and Doucet (2022),
+        "Non-reversible parallel tempering: a scalable highly parallel MCMC
+        scheme", section 4.
+    """
+    rates = xp.maximum(swap_rates, 1e-6)
+    return 1.0 / (2.0 + 2.0 * xp.sum((1.0 - rates) / rates))
 
 
 def even_out(betas: Array, rates: Array, gain: float | Tensor) -> Tensor:

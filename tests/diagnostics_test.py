@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from keras_rbm import diagnostics, gibbs, random
 from keras_rbm import machine as machine_lib
@@ -151,3 +152,94 @@ def test_units_that_cannot_flip(run):
     frozen = machine(Oracle(oracle.kernel, bias, oracle.hidden_bias))
     flipped = diagnostics.run(frozen, start, STREAM, SWEEPS).flipped
     np.testing.assert_array_equal(flipped, [1, 0, 1, 1, 0, 1])
+
+
+def two_clusters(rng, share, count, width=20):
+    """Rows of two far clusters, the first of which has this share."""
+    centres = np.repeat([[0.1, 0.9]], width, axis=0).T
+    own = np.asarray(rng.random(count) > share, int)
+    return (rng.random((count, width)) < centres[own]).astype("float32"), own
+
+
+def test_chains_that_have_mixed():
+    rng = np.random.default_rng(0)
+    halfway, end = (two_clusters(rng, 0.3, 120)[0] for _ in range(2))
+    found = diagnostics.mixing(halfway, end, 20)
+    assert found.warnings == ()
+    assert found.distance.alike
+    assert abs(found.memory) < 4 * found.memory_error
+    assert found.memory_error == pytest.approx(1 / np.sqrt(120))
+
+
+def test_chains_that_stay_in_their_clusters_remember():
+    rng = np.random.default_rng(0)
+    halfway, own = two_clusters(rng, 0.3, 120)
+    end = two_clusters(rng, 0.0, 120)[0] * own[:, None] + two_clusters(
+        rng, 1.0, 120
+    )[0] * (1 - own[:, None])
+    found = diagnostics.mixing(halfway, end)
+    assert found.memory > 0.9
+    (told,) = found.warnings
+    assert "remember where they were after half of the sweeps" in told
+    assert found.distance is None
+
+
+def test_chains_from_different_starts_that_have_not_met():
+    rng = np.random.default_rng(0)
+
+    def rows():
+        near, far = (two_clusters(rng, x, 60)[0] for x in (0.95, 0.1))
+        return np.concatenate([near, far])
+
+    found = diagnostics.mixing(rows(), rows(), 60)
+    assert any("different starts have not met" in x for x in found.warnings)
+    assert found.distance.largest > 0.6
+
+
+def test_two_samples_of_one_law_are_alike_and_others_are_not():
+    rng = np.random.default_rng(0)
+    limits = []
+    for _ in range(200):
+        found = diagnostics.two_sample(
+            rng.normal(size=(100, 2)), rng.normal(size=(30, 2))
+        )
+        assert found.alike
+        limits.append(found.limit)
+    # The asymptotic quantile of Kolmogorov's law, for two axes.
+    expected = np.sqrt(np.log(4e4) / 2 * 130 / 3000)
+    np.testing.assert_allclose(limits, expected)
+    x, y = rng.normal(size=(100, 1)), rng.normal(size=(80, 1)) + 2.0
+    found = diagnostics.two_sample(x, y)
+    assert not found.alike
+    expected = stats.ks_2samp(x[:, 0], y[:, 0]).statistic
+    assert found.largest == pytest.approx(expected)
+    # Equal values but for rounding.
+    x = np.ones((50, 1))
+    assert diagnostics.two_sample(x, x * (1 + 1e-9)).largest == 0
+
+
+@pytest.mark.parametrize("shape", [(200, 5), (10, 40)])
+def test_principal_axes_are_those_of_the_singular_values(shape):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape) * np.linspace(5, 1, shape[1])
+    axes, mean = diagnostics.principal_axes(x)
+    expected = np.linalg.svd(x - x.mean(0), full_matrices=False)[2][:3]
+    np.testing.assert_allclose(mean, x.mean(0))
+    np.testing.assert_allclose(np.abs(axes @ expected.T), np.eye(3), atol=1e-6)
+    flat = diagnostics.principal_axes(np.ones((4, 3)))[0]
+    assert flat.shape == (0, 3)
+    assert diagnostics.mixing(np.ones((4, 3)), np.ones((4, 3)), 2).memory == 0
+
+
+def test_a_ladder_is_judged_by_swaps_and_round_trips():
+    assert diagnostics.ladder_warnings(None, None, None) == []
+    rates = np.array([0.5, 0.6])
+    assert diagnostics.ladder_warnings(rates, 450.0, 500.0) == []
+    # Too few to be missed.
+    assert diagnostics.ladder_warnings(rates, 0.0, 90.0) == []
+    (told,) = diagnostics.ladder_warnings(rates, 30.0, 500.0)
+    assert "do not travel" in told
+    assert "30 round trips, of 500 if they moved freely" in told
+    assert "trajectory tempering" in told
+    (told,) = diagnostics.ladder_warnings(np.array([0.5, 0.01]), 0.0, 0.0)
+    assert "exchange at a rate of 0.010, below 0.05: take more betas" in told

@@ -112,7 +112,7 @@ def test_sweeps_leave_all_laws_unchanged(sweeps, v, laws, num_sweeps):
 @pytest.mark.parametrize("parity", [0, 1])
 def test_an_exchange_alone_leaves_all_laws_unchanged(v, laws, parity):
     inputs = machine_lib.hidden_inputs(MACHINE, v)
-    moved, moved_inputs, probability = tempering.exchange(
+    moved, moved_inputs, probability, source = tempering.exchange(
         BASE,
         MACHINE,
         tf.constant(BETAS),
@@ -126,6 +126,11 @@ def test_an_exchange_alone_leaves_all_laws_unchanged(v, laws, parity):
         moved_inputs,
         machine_lib.hidden_inputs(MACHINE, moved),
         atol=rounding("float32", 10.0, 8),
+    )
+    rows = tf.reshape(v, (len(BETAS), -1, v.shape[1]))
+    np.testing.assert_array_equal(
+        tf.reshape(moved, rows.shape),
+        np.take_along_axis(rows.numpy(), source.numpy()[:, :, None], axis=0),
     )
     before, after = (np.split(x.numpy(), len(BETAS)) for x in (v, moved))
     for replica, law in zip(after, laws, strict=True):

@@ -5,12 +5,13 @@ import logging
 import keras
 import numpy as np
 
-from keras_rbm import checks, diagnostics, random
+from keras_rbm import checks, diagnostics, random, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.callbacks import tensorboard
 from keras_rbm.callbacks.periodic import Measurement
 from keras_rbm.compiled import compiled
 from keras_rbm.models.weights import averaged_weights
+from keras_rbm.samplers.tempered import TRIP_SWEEPS
 from keras_rbm.typing import Array, Logs, Path, State
 
 #: Chains do not mix where they remember more of their free energy over half
@@ -18,7 +19,13 @@ from keras_rbm.typing import Array, Logs, Path, State
 #: exchange less often.
 MAX_MEMORY = 0.8
 MAX_NEVER_FLIPPING = 0.5
-MIN_SWAP_RATE = 0.05
+#: Particles miss a part of the data where the distributions of their
+#: projections are further apart than this, twice in a row.
+MAX_DISTANCE = 0.4
+# Examples that are projected, at most.
+_PROJECTED = 2000
+# Sweeps, and those of each beta, after which the rate of round trips counts.
+_TRIP_SWEEPS, _TRIP_SWEEPS_OF_BETA = 500, 20
 #: A top layer is dead where more of its units than this are constant.
 MAX_TOP_CONSTANT = 0.5
 
@@ -38,6 +45,13 @@ class ChainHealth(Measurement):
       all chains. A lower bound where it is more than a fifth of the run.
     - `memory`: autocorrelation of the free energy over half the run: 0
       for chains that mix, 1 for chains each of which stays where it is.
+    - `projection_memory`: correlation over the chains between their states
+      before and after the run, on the one of the data's first three principal
+      axes where it is largest: 1 for chains that stay in their modes, even if
+      the modes have the same free energy.
+    - `projection_distance`: the largest distance between the distributions of
+      particles and data on these axes (Kolmogorov-Smirnov, 0 to 1). It is
+      large if the particles are in too few modes.
     - `never_flipping`: share of the visible units that flip in no
       chain, of those that vary in the data (units of two states).
     - `distance`: root mean square over the visible units of the particles'
@@ -46,9 +60,11 @@ class ChainHealth(Measurement):
       average. Learning itself holds the first near the
       floor. The second shows where the machine would go without: the rate of
       learning is high if it is far above the floor.
-    - `swap_rate_min` and `swap_rate_mean`, over neighbouring
-      betas, of chains that `Tempered` moves. Their autocorrelation is that
-      of plain sweeps, without exchanges: a property of the machine.
+    - `swap_rate_min` and `swap_rate_mean`, over neighbouring betas, and
+      `round_trip_rate`, how often in a sweep a replica of a chain comes to
+      beta = 1 from beta = 0, of chains that `Tempered` moves. Their
+      autocorrelation is that of plain sweeps, without exchanges: a property
+      of the machine.
 
     Of the machine, with averaged weights where there are such:
 
@@ -62,10 +78,13 @@ class ChainHealth(Measurement):
       grows with overfitting.
 
     A warning goes to the logger `keras_rbm`, once for each `fit`, when the
-    chains have stopped mixing: the memory is above 0.8 (so that four fifths
-    of the spread of free energies lie between chains), more than half of the
-    units never flip, or, for tempered chains, a swap rate is below 0.05
-    (replicas that swap but never travel the whole ladder go unseen). Another
+    chains have stopped mixing: a memory is above 0.8 (so that four fifths of
+    the spread of free energies, or of states, lie between chains), the
+    particles miss a part of the data twice in a row (the distance of their
+    projections has a p-value below 0.0001 and exceeds 0.4), more than half of
+    the units never flip, or, for tempered chains, a swap rate is below 0.05, or
+    replicas swap but make less than a fifth of the round trips that they
+    would make if they moved freely (`tempering.free_trip_rate`). Another
     goes there when more than half of the top layer is constant a second time.
     The autocorrelation time itself is no reason: machines that learn digits
     well have hundreds of sweeps, since the change of the weights moves their
@@ -115,12 +134,14 @@ class ChainHealth(Measurement):
             self.model.example_units.check(self.v_train, "v_train")
         super().on_train_begin(logs)
         self._warned, self._times_top_constant = False, 0
+        self._times_apart, self._axes = 0, None
         self.health = None
 
     def get_state(self) -> State:
         return super().get_state() | {
             "warned": self._warned,
             "times_top_constant": self._times_top_constant,
+            "times_apart": self._times_apart,
             "health": self.health,
         }
 
@@ -128,6 +149,7 @@ class ChainHealth(Measurement):
         super().set_state(state)
         self._warned = state["warned"]
         self._times_top_constant = state.get("times_top_constant", 0)
+        self._times_apart = state.get("times_apart", 0)
         self.health = state.get("health")
 
     def measure(self, step: int) -> dict[str, float]:
@@ -174,6 +196,16 @@ class ChainHealth(Measurement):
         data = self.v if self.v_train is None else self.v_train
         data = self._states(data)
         mean = data.mean(axis=0, dtype="float64")
+        if self._axes is None:  # The data are the same at all times.
+            self._axes = diagnostics.principal_axes(data)
+        axes, centre = self._axes
+        before, after, of_data = (
+            (keras.ops.convert_to_numpy(v) - centre) @ axes.T
+            for v in (particles, run.v, data[:_PROJECTED])
+        )
+        apart = diagnostics.two_sample(before, of_data)
+        far = not apart.alike and apart.largest > MAX_DISTANCE
+        self._times_apart = self._times_apart + 1 if far else 0
 
         def distance(v):
             v = keras.ops.convert_to_numpy(v).mean(axis=0, dtype="float64")
@@ -186,6 +218,8 @@ class ChainHealth(Measurement):
             "memory": diagnostics.autocorrelation(free_energy)[
                 self.num_sweeps // 2
             ],
+            "projection_memory": diagnostics.memory(before, after),
+            "projection_distance": apart.largest,
             "distance": distance(particles),
             "distance_after": distance(run.v),
         }
@@ -200,6 +234,10 @@ class ChainHealth(Measurement):
             rates = keras.ops.convert_to_numpy(rates)
             values["swap_rate_min"] = rates.min()
             values["swap_rate_mean"] = rates.mean()
+            trips = float(
+                keras.ops.convert_to_numpy(self.model.chain.trip_rate)
+            )
+            values["round_trip_rate"] = trips
         return values
 
     def _warn_of_top(self, step, constant):
@@ -216,11 +254,38 @@ class ChainHealth(Measurement):
             )
 
     def _warn(self, step, values):
-        reason = _reason(values, self.num_sweeps)
+        reason = _reason(
+            values, self.num_sweeps, self._ladder(), self._times_apart > 1
+        )
         self.health = reason or "ok"
         if reason and not self._warned:
             self._warned = True
             _LOG.warning("epoch %d: the chains do not mix: %s", step, reason)
+
+    def _ladder(self):
+        """Rates of exchange, and round trips in the time they are a mean of.
+
+        Of tempered chains; `None` of others.
+        """
+        chain = self.model.chain
+        if chain.swap_rates is None:
+            return None
+        rates, trips, updates, sweeps = (
+            keras.ops.convert_to_numpy(x)
+            for x in (
+                chain.swap_rates,
+                chain.trip_rate,
+                self.model.updates,
+                chain.num_sweeps,
+            )
+        )
+        # The running mean begins at 0, and a replica needs time to travel.
+        least = _TRIP_SWEEPS + _TRIP_SWEEPS_OF_BETA * len(rates)
+        time = TRIP_SWEEPS * chain.num_chains
+        if updates * sweeps < least:
+            time = 0
+        free = tempering.free_trip_rate(rates, np)
+        return rates, float(trips) * time, float(free) * time
 
     def _states(self, v):
         """States of the machine's visible side, as an array."""
@@ -231,34 +296,59 @@ class ChainHealth(Measurement):
         return machine_lib.cast(model.machine(), model.variable_dtype)
 
 
-def _reason(values, num_sweeps):
-    """Why chains of which this was measured do not mix, or `None`."""
+def _reason(values, num_sweeps, ladder, apart):
+    """Why chains of which this was measured do not mix, or `None`.
+
+    Args:
+        values: Numbers by name, as measured.
+        num_sweeps: Length of the run.
+        ladder: What `diagnostics.ladder_warnings` takes, or `None`.
+        apart: Whether particles have missed a part of the data twice.
+    """
+    reasons, remedies = [], []
     # Tempered chains get on by exchanges, where plain sweeps would not.
-    if "swap_rate_min" in values:
-        rate = values["swap_rate_min"]
-        if rate >= MIN_SWAP_RATE:
-            return None
-        return (
-            f"two neighbouring betas exchange at a rate of {rate:.3f}, below "
-            f"{MIN_SWAP_RATE:g}. Take more betas, or lower the learning rate."
-        )
-    reasons = []
-    if values["memory"] > MAX_MEMORY:
+    if ladder is not None:
+        reasons += diagnostics.ladder_warnings(*ladder)
+    else:
+        if values["memory"] > MAX_MEMORY:
+            reasons.append(
+                f"over {num_sweeps // 2} sweeps their free energies stay "
+                f"correlated by {values['memory']:.2f}, more than "
+                f"{MAX_MEMORY:g}"
+            )
+        if values["projection_memory"] > MAX_MEMORY:
+            reasons.append(
+                f"over {num_sweeps} sweeps they stay in their modes: on a "
+                "principal axis of the data their states stay correlated by "
+                f"{values['projection_memory']:.2f}, more than {MAX_MEMORY:g}"
+            )
+        if values.get("never_flipping", 0.0) > MAX_NEVER_FLIPPING:
+            reasons.append(
+                f"{values['never_flipping']:.0%} of the visible units never "
+                f"flip in {num_sweeps} sweeps"
+            )
+        if reasons:
+            remedies.append(
+                "Lower the learning rate and let it fall to 0, take more "
+                "sweeps or chains, or move the chains by tempering: "
+                "PersistentChain(sampler=Tempered()), or trajectory tempering"
+            )
+    if apart:
         reasons.append(
-            f"over {num_sweeps // 2} sweeps their free energies stay "
-            f"correlated by {values['memory']:.2f}, more than {MAX_MEMORY:g}"
+            "they are in too few modes: on a principal axis of the data, the "
+            "distributions of particles and data are "
+            f"{values['projection_distance']:.2f} apart (Kolmogorov-Smirnov)"
         )
-    if values.get("never_flipping", 0.0) > MAX_NEVER_FLIPPING:
-        reasons.append(
-            f"{values['never_flipping']:.0%} of the visible units never flip "
-            f"in {num_sweeps} sweeps"
+        remedies.append(
+            "Chains that start from data know all modes: "
+            "ContrastiveDivergence(1), or a low-rank start of the kernel"
         )
     if not reasons:
         return None
-    return (
-        f"{', and '.join(reasons)}. The gradient is not to be trusted then. "
-        "Lower the learning rate, take more sweeps or chains, or a "
-        "PersistentChain(sampler=Tempered())."
+    if ladder is None:
+        remedies.insert(0, "The gradient is not to be trusted then")
+    return " ".join(
+        [f"{', and '.join(reasons)}.", *(f"{x}." for x in remedies)]
     )
 
 

@@ -1,6 +1,7 @@
 """Pictures of a machine: its filters, samples and reconstructions."""
 
 import pathlib
+import warnings
 
 import keras
 import numpy as np
@@ -95,7 +96,12 @@ def current_samples(model, num_samples=100, num_sweeps=100, seed=0):
     """
     particles = model.fantasy_particles
     if particles is None:
-        particles = model.sample(num_samples, num_sweeps=num_sweeps, seed=seed)
+        with warnings.catch_warnings():
+            # A short run is enough for a picture.
+            warnings.filterwarnings("ignore", "The samples may not be samples")
+            particles = model.sample(
+                num_samples, num_sweeps=num_sweeps, seed=seed
+            )
     return particles[:num_samples]
 
 

@@ -40,6 +40,8 @@ class Chain(keras.layers.Layer):
     num_chains: int | None = None
     #: Rates at which neighbouring replicas change places, if there are any.
     swap_rates: Tensor | None = None
+    #: Round trips of replicas, per chain and sweep, if there are any.
+    trip_rate: Tensor | None = None
 
     def __init__(self, num_sweeps: int = 1, **kwargs):
         super().__init__(**kwargs)

@@ -3,14 +3,15 @@
 import keras
 from keras import ops
 
+from keras_rbm import gibbs, random, replicas
 from keras_rbm import machine as machine_lib
-from keras_rbm import random, replicas
 from keras_rbm.chains.base import Chain
+from keras_rbm.gradients import HiddenStates
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
 from keras_rbm.typing import Tensor
 
-#: The most joint states of the visible side that are enumerated.
+#: The most joint states of the enumerated side.
 MAX_STATES = 2**16
 
 
@@ -18,12 +19,13 @@ MAX_STATES = 2**16
 class ExactChain(Chain):
     """No chain but all states v, weighted by p(v) = softmax(-F(v)).
 
-    The update then follows the gradient of the log-likelihood itself,
-    without sampling error: the measure of all other chains. For machines of
-    at most 2**16 visible states; `num_sweeps` has no effect.
+    If the hidden side has fewer joint states, all states h with p(h) take the
+    place of v. The update follows the gradient of the log-likelihood itself,
+    without sampling error: the measure of all other chains. For machines one
+    side of which has at most 2**16 joint states; `num_sweeps` has no effect.
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
-        machines: an introduction", equation 29.
+        machines: an introduction", equations 25 and 29.
     """
 
     def start(
@@ -33,30 +35,42 @@ class ExactChain(Chain):
         mean: Tensor | None = None,
         variance: Tensor | None = None,
     ) -> None:
-        """Refuses machines that have too many visible states.
+        """Refuses machines that have too many states.
 
         Raises:
-            ValueError: If there are more than 2**16, or uncountably many.
+            ValueError: If both sides have more than 2**16, or uncountably
+                many.
         """
-        count = machine.visible.num_joint_states
-        if count is None or count > MAX_STATES:
+        sides = [machine.visible.num_joint_states, _hidden_states(machine)]
+        if min((x for x in sides if x), default=MAX_STATES + 1) > MAX_STATES:
             raise ValueError(
-                "`visible` must have at most 2**16 joint states for an "
-                "ExactChain, which enumerates them; use a PersistentChain. "
-                f"Received: visible={machine.visible!r}"
+                "`visible` or `hidden` must have at most 2**16 joint states "
+                "for an ExactChain, which enumerates them; use a "
+                f"PersistentChain. Received: visible={machine.visible!r}, "
+                f"hidden={machine.hidden!r}"
             )
 
     def advance(
         self, machine: Machine, v_data: Tensor, stream: Stream
-    ) -> Tensor:
-        """Returns all joint states, `(visible.num_joint_states, width)`."""
-        index = ops.arange(machine.visible.num_joint_states, dtype="int64")
-        states = machine.visible.joint_states(index)
-        return ops.cast(states, machine_lib.dtype(machine))
+    ) -> Tensor | HiddenStates:
+        """Returns all joint states of the smaller side.
 
-    def model_weight(self, machine: Machine, v_model: Tensor) -> Tensor | None:
-        """p(v) of all states, as `advance` returns them."""
-        p = ops.softmax(-machine_lib.free_energy(machine, v_model))
+        Tensor of shape `(visible.num_joint_states, visible.width)`, or
+        `HiddenStates`.
+        """
+        if _of_hidden(machine):
+            return HiddenStates(_states(machine, machine.hidden))
+        return _states(machine, machine.visible)
+
+    def model_weight(
+        self, machine: Machine, v_model: Tensor | HiddenStates
+    ) -> Tensor | None:
+        """p(v), or p(h), of all states, as `advance` returns them."""
+        if isinstance(v_model, HiddenStates):
+            machine, x = machine_lib.flip(machine), v_model.h
+        else:
+            x = v_model
+        p = ops.softmax(-machine_lib.free_energy(machine, x))
         return p / replicas.count()  # Every replica has all of the states.
 
     def num_samples(self, examples: float) -> float:
@@ -68,7 +82,8 @@ class ExactChain(Chain):
         """As many independent draws from p(v) as there are examples.
 
         The state in whose share of the cumulative distribution a uniform
-        number falls, in float64.
+        number falls, in float64. Where hidden states are enumerated, v is
+        drawn given such a state.
         """
         states = self.advance(machine, v_data, stream)
         p = ops.cast(self.model_weight(machine, states), "float64")
@@ -76,4 +91,26 @@ class ExactChain(Chain):
         u = random.uniform(stream, (ops.shape(v_data)[0], 1))[:, 0]
         places = ops.cast(u, "float64") * cumulative[-1]
         index = ops.searchsorted(cumulative, places, side="right")
+        if isinstance(states, HiddenStates):
+            h = ops.take(states.h, index, axis=0)
+            return gibbs.sample_visible(machine, h, stream)
         return ops.take(states, index, axis=0)
+
+
+def _hidden_states(machine):
+    """Number of the hidden side's states, `None` if they cannot serve."""
+    # Given h, the visible units are summed out: by their exact law alone.
+    if machine.visible.approximation:
+        return None
+    return machine.hidden.num_joint_states
+
+
+def _of_hidden(machine):
+    """Whether the hidden side is the smaller one."""
+    hidden, visible = _hidden_states(machine), machine.visible.num_joint_states
+    return hidden is not None and (visible is None or hidden < visible)
+
+
+def _states(machine, units):
+    index = ops.arange(units.num_joint_states, dtype="int64")
+    return ops.cast(units.joint_states(index), machine_lib.dtype(machine))

@@ -7,7 +7,6 @@ from keras_rbm.likelihood.bennett import BennettEstimate as BennettEstimate
 from keras_rbm.likelihood.bennett import bennett as bennett
 from keras_rbm.likelihood.bracket import Bracket as Bracket
 from keras_rbm.likelihood.bracket import bracket as bracket
-from keras_rbm.likelihood.bracket import spaced as spaced
 from keras_rbm.likelihood.classes import class_inputs as class_inputs
 from keras_rbm.likelihood.classes import feature_inputs as feature_inputs
 from keras_rbm.likelihood.classes import (
@@ -32,4 +31,6 @@ from keras_rbm.likelihood.pseudo import (
 from keras_rbm.likelihood.pseudo import (
     stochastic_pseudo_log_likelihood as stochastic_pseudo_log_likelihood,
 )
+from keras_rbm.likelihood.starts import from_patterns as from_patterns
+from keras_rbm.likelihood.starts import spaced as spaced
 from keras_rbm.likelihood.visited import visited_states as visited_states

@@ -1,5 +1,6 @@
 """Bennett's acceptance ratio over a ladder of tempered replicas."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +11,11 @@ from keras_rbm import checks, gibbs, random, samplers, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.likelihood.estimate import check_base
+from keras_rbm.likelihood.starts import from_patterns, spaced
+from keras_rbm.likelihood.visited import visited_states
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Use
-from keras_rbm.typing import Verbose
+from keras_rbm.typing import Array, Verbose
 
 # Sweeps in one compiled call.
 _SWEEPS = 50
@@ -22,65 +25,141 @@ _GAIN = 0.5
 
 #: Below this rate of exchange neighbours hardly overlap.
 MIN_SWAP_RATE = 0.05
+#: Two groups of ladders disagree if their estimates differ by more than this
+#: number of standard errors of the difference, and by more than `MIN_GAP`.
+MAX_ERRORS = 4.0
+#: A difference of the groups, in nats, that is always allowed.
+MIN_GAP = 0.02
+#: The largest standard error of a group, in nats: beyond it the two groups
+#: cannot be compared.
+MAX_GROUP_ERROR = 0.2
+# Examples whose states count as visited.
+_VISITED = 1000
 
 
 class BennettEstimate(NamedTuple):
-    """Log Z as the overlap of neighbouring replicas tells it.
+    """Log Z by the overlap of neighbouring replicas.
 
     It can stand where a `Bracket` does, in `RBM.log_likelihood` for example.
 
+    Half of the ladders start from the base, the others from data (or, without
+    data, from visible states under hidden states that are far from each
+    other). Ladders that mix forget their start. If the two groups disagree,
+    one of them has missed a mode: the estimate is then not trusted, and
+    `standard_error` is at least half their distance.
+
     Attributes:
-        log_z: The estimate, in nats.
-        standard_error: That of `log_z`, in nats. It comes from the spread of
-            the chains, which know nothing of each other, so that it counts
-            the autocorrelation within a chain.
+        log_z: The estimate from all ladders, in nats.
+        chain_error: The standard error of `log_z` by the spread of the
+            ladders, in nats. The ladders are independent of each other, so
+            that this error counts the autocorrelation within a ladder.
         swap_rates: Array of shape `(num_betas,)`, how often neighbours
             changed places, from beta = 1 down to 0. Where one of them is
             near 0 the ladder is broken.
         particles: Array of shape `(num_chains, visible.width)`, where the
             replicas at beta = 1 ended.
+        groups: Pair of pairs, log Z and its standard error, from the ladders
+            that started from the base and from the others; `None` of a single
+            ladder.
+        visited: The log of the sum of exp(-F) over all distinct states that
+            ladders have visited at beta = 1, or that are starts: never above
+            log Z. `None` if the states of neither side can be listed.
     """
 
     log_z: float
-    standard_error: float
+    chain_error: float
     swap_rates: np.ndarray
     particles: np.ndarray
+    groups: tuple[tuple[float, float], tuple[float, float]] | None = None
+    visited: float | None = None
+
+    @property
+    def standard_error(self) -> float:
+        """`chain_error`; at least half the groups' distance if untrusted."""
+        if self.trusted or self.groups is None:
+            return self.chain_error
+        return float(np.maximum(self.chain_error, self._distance / 2))
 
     @property
     def lower(self) -> float:
-        """Two standard errors below `log_z`."""
-        return self.log_z - 2 * self.standard_error
+        """Two standard errors below `log_z`, and at least `visited`."""
+        return max(self.log_z - 2 * self.standard_error, self._visited)
 
     @property
     def upper(self) -> float:
-        """Two standard errors above `log_z`."""
-        return self.log_z + 2 * self.standard_error
+        """Two standard errors above `log_z`, and at least `visited`."""
+        return max(self.log_z + 2 * self.standard_error, self._visited)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Reasons not to trust the estimate, as a tuple of sentences."""
         reasons = []
-        if not np.isfinite([self.log_z, self.standard_error]).all():
-            reasons.append("it, or its standard error, is not finite")
+        if not np.isfinite([self.log_z, self.chain_error]).all():
+            reasons.append(
+                "the estimate or its standard error is not finite: take more "
+                "chains"
+            )
         if not self.swap_rates.min() >= MIN_SWAP_RATE:
             reasons.append(
-                f"two neighbours change places at a rate of "
-                f"{self.swap_rates.min():.3f} alone: take more betas"
+                f"two neighbours change places at a rate of only "
+                f"{self.swap_rates.min():.3f}: take more betas"
+            )
+        vague = self.groups and np.max([e for _, e in self.groups])
+        if vague is not None and not vague <= MAX_GROUP_ERROR:
+            reasons.append(
+                "the standard error of half of the ladders is "
+                f"{vague:.2f} nats, more than {MAX_GROUP_ERROR:g}: take more "
+                "betas, sweeps or chains"
+            )
+        if self._disagree:
+            reasons.append(
+                "ladders from different starts differ by "
+                f"{self._distance:.2f} nats, more than {MAX_ERRORS:g} standard "
+                "errors: one group has missed a mode; take more sweeps"
+            )
+        above = self._visited - self.log_z
+        if above > 3 * self.chain_error:
+            reasons.append(
+                f"the log Z of the visited states alone is {above:.2f} nats "
+                "above the estimate, which has missed a mode; take more sweeps"
             )
         return tuple(reasons)
 
     @property
     def trusted(self) -> bool:
+        """Whether there are no warnings."""
         return not self.warnings
 
     def __str__(self):
+        error = f" +- {self.standard_error:.3f}" if self.trusted else ""
         lines = [
-            f"log Z = {self.log_z:.3f} +- {self.standard_error:.3f} nats "
+            f"log Z = {self.log_z:.3f}{error} nats "
             f"(Bennett, {len(self.particles)} chains, smallest swap rate "
             f"{self.swap_rates.min():.2f})",
-            *(f"  not to be trusted: {x}" for x in self.warnings),
         ]
+        if not self.trusted:
+            lines.append(
+                f"  between {self.lower:.3f} and {self.upper:.3f} nats, or "
+                "outside"
+            )
+        lines += [f"  not to be trusted: {each}" for each in self.warnings]
         return "\n".join(lines)
+
+    @property
+    def _visited(self):
+        return -np.inf if self.visited is None else self.visited
+
+    @property
+    def _distance(self):
+        first, second = self.groups
+        return abs(first[0] - second[0])
+
+    @property
+    def _disagree(self):
+        if self.groups is None:
+            return False
+        error = math.hypot(*(error for _, error in self.groups))
+        return self._distance > max(MAX_ERRORS * error, MIN_GAP)
 
 
 def bennett(
@@ -92,6 +171,7 @@ def bennett(
     num_sweeps: int = 1000,
     num_burn_in: int = 500,
     verbose: Verbose = "auto",
+    v: Array | None = None,
 ) -> BennettEstimate:
     """Log Z = log Z_base + sum_k r_k, with r_k = log Z_k / Z_k-1.
 
@@ -101,7 +181,8 @@ def bennett(
 
     over samples v at beta_k-1 and at beta_k, which come from parallel
     tempering. During the burn-in the betas move towards even rates of
-    exchange.
+    exchange. Half of the ladders start from the base, the others from data;
+    a mode that one group misses shows in the difference of their estimates.
 
     Args:
         machine: A `Machine`.
@@ -113,6 +194,9 @@ def bennett(
             step, chain and such sweep.
         num_burn_in: Number of sweeps before these.
         verbose: As for `ais`.
+        v: Data of shape `(examples, visible.width)`, from which half of the
+            ladders start, best held-out examples. `None` for visible states
+            under hidden states that are far from each other.
 
     Returns:
         A `BennettEstimate`.
@@ -134,13 +218,25 @@ def bennett(
     ):
         checks.positive_integer(name, value)
     sampler = samplers.Tempered(num_betas + 1)
-    v = gibbs.sample_without_inputs(
+    rows = gibbs.sample_without_inputs(
         base,
         sampler.num_betas * num_chains,
         random.fold_in(stream, Use.START),
     )
+    others = from_patterns(
+        machine,
+        max(num_chains // 2, 1),
+        random.fold_in(stream, Use.LADDER_PATTERNS),
+    )
+    known = [others]
+    if v is not None:
+        machine.visible.check(v, "v")
+        v = ops.cast(v, machine_lib.dtype(machine))
+        known.append(spaced(v, _VISITED))
+        others = spaced(v, len(others))
+    rows = _with_starts(rows, others, sampler.num_betas)
     # Each replica has a start of its own.
-    state = sampler.init(machine, v[:num_chains], base)._replace(v=v)
+    state = sampler.init(machine, rows[:num_chains], base)._replace(v=rows)
     bar = ProgressBar(num_burn_in + num_sweeps, "Bennett's ratio", verbose)
     swaps, turns, kept = 0.0, 0, []
     for first, last, counts in (
@@ -172,20 +268,62 @@ def bennett(
                     betas=tempering.even_out(state.betas, rates, _GAIN)
                 )
     ups, downs = (np.concatenate(x) for x in zip(*kept, strict=True))
-    log_ratios, influences = zip(
-        *(_ratio(ups[:, k], downs[:, k]) for k in range(num_betas)),
-        strict=True,
+    base_log_z = float(
+        machine_lib.log_partition_decoupled(machine_lib.cast(base, "float64"))
     )
-    base = machine_lib.cast(base, "float64")
-    base_log_z = machine_lib.log_partition_decoupled(base)
-    influence = np.sum(influences, axis=0)
-    spread = influence.std(ddof=1) if num_chains > 1 else np.inf
+
+    def estimate(chains):
+        """Log Z and its standard error, from some of the ladders."""
+        log_ratios, influences = zip(
+            *(
+                _ratio(ups[:, k, chains], downs[:, k, chains])
+                for k in range(num_betas)
+            ),
+            strict=True,
+        )
+        influence = np.sum(influences, axis=0)
+        count = len(influence)
+        spread = influence.std(ddof=1) if count > 1 else np.inf
+        return (
+            base_log_z + float(np.sum(log_ratios)),
+            float(spread / np.sqrt(count)),
+        )
+
+    half = num_chains - num_chains // 2
+    groups = None
+    if num_chains > 1:
+        groups = estimate(slice(None, half)), estimate(slice(half, None))
+    particles = ops.convert_to_numpy(sampler.samples(state))
+    visited = visited_states(
+        machine,
+        np.concatenate([particles, *map(ops.convert_to_numpy, known)]),
+        random.fold_in(stream, Use.LADDER_VISITED),
+    )
     return BennettEstimate(
-        float(base_log_z + np.sum(log_ratios)),
-        float(spread / np.sqrt(num_chains)),
+        *estimate(slice(None)),
         swaps / np.maximum(turns, 1),
-        ops.convert_to_numpy(sampler.samples(state)),
+        particles,
+        groups,
+        visited,
     )
+
+
+def _with_starts(rows, others, num_betas):
+    """The later half of the ladders starts at `others`, at all betas.
+
+    Args:
+        rows: Tensor of shape `(num_betas * chains, width)`.
+        others: Tensor of shape `(starts, width)`.
+        num_betas: Number of replicas of a ladder.
+    """
+    chains, width = rows.shape[0] // num_betas, rows.shape[1]
+    rows = ops.reshape(rows, (num_betas, chains, width))
+    count = chains // 2
+    index = np.arange(count) % len(others)
+    others = ops.take(ops.cast(others, rows.dtype), index, axis=0)
+    others = ops.broadcast_to(others, (num_betas, count, width))
+    rows = ops.concatenate([rows[:, : chains - count], others], axis=1)
+    return ops.reshape(rows, (-1, width))
 
 
 def _ratio(up, down):

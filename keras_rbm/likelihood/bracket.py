@@ -10,6 +10,7 @@ from keras_rbm import checks, random
 from keras_rbm.likelihood.ais import ais, reverse_ais
 from keras_rbm.likelihood.estimate import Estimate, estimate
 from keras_rbm.likelihood.fit import Fit, compare
+from keras_rbm.likelihood.starts import spaced
 from keras_rbm.likelihood.visited import visited_states
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
@@ -87,8 +88,18 @@ class Bracket(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """The larger standard error of AIS and reverse AIS, in nats."""
-        return max(self.forward.standard_error, self.reverse.standard_error)
+        """The larger standard error of AIS and reverse AIS, in nats.
+
+        The spread of weights says little of a bracket that is not trusted:
+        chains that miss a part agree with each other. The error of such a
+        bracket is therefore at least half of `gap`, and at least the change
+        of AIS when the betas are doubled.
+        """
+        error = self._sampling_error
+        if self.trusted:
+            return error
+        change = abs(self.forward.log_z - self.half.log_z)
+        return float(np.max([error, self.gap / 2, change]))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -138,7 +149,7 @@ class Bracket(NamedTuple):
                 )
         above = self._visited - highest
         # In float64, up to the errors of the estimates.
-        if above > 3 * self.standard_error:
+        if above > 3 * self._sampling_error:
             reasons.append(
                 "the log Z of the visited states alone is "
                 f"{above:.2f} nats above AIS and its reverse, which have "
@@ -154,9 +165,10 @@ class Bracket(NamedTuple):
     def __str__(self):
         lines = [f"log Z from {self.lower:.3f} to {self.upper:.3f} nats"]
         for name, found in self._estimates().items():
+            # The spread of weights understates the error of other brackets.
+            error = f" +- {found.standard_error:.3f}" if self.trusted else ""
             lines.append(
-                f"  {name:<22} {found.log_z:.3f} +- "
-                f"{found.standard_error:.3f} (effective sample size "
+                f"  {name:<22} {found.log_z:.3f}{error} (effective sample size "
                 f"{found.effective_sample_size:.0f} of "
                 f"{len(found.log_weights)})"
             )
@@ -170,6 +182,10 @@ class Bracket(NamedTuple):
         if self.fit is not None and self.trusted:
             lines += [f"  {each}" for each in self.fit.warnings]
         return "\n".join(lines)
+
+    @property
+    def _sampling_error(self):
+        return max(self.forward.standard_error, self.reverse.standard_error)
 
     @property
     def _visited(self):
@@ -274,13 +290,3 @@ def _part(base, both, rows):
     particles = both.particles.reshape(-1, repeats, both.particles.shape[1])
     particles = particles[rows].reshape(-1, both.particles.shape[1])
     return estimate(base, both.log_weights[rows], particles, reverse=True)
-
-
-def spaced(v: Array, count: int) -> Array:
-    """Up to `count` rows of an array, evenly spaced.
-
-    Args:
-        v: Array of shape `(rows, width)`.
-        count: A positive integer.
-    """
-    return v[:: -(-len(v) // count)]

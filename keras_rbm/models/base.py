@@ -640,6 +640,18 @@ class MachineModel(Trainer):
                 clamp, shape, self.example_units, "clamp"
             )
             clamp = self.layout.clamped(clamp)
+        few = num_sweeps < 2 or len(rows) < sampling.MIN_CHAINS
+        if start is None and every is None and not few:
+            return self._run(
+                sampling.checked_sample,
+                machine,
+                rows,
+                stream,
+                num_sweeps,
+                sampler=sampler,
+                particles=self.machine_particles,
+                verbose=verbose,
+            )
         return self._run(
             samplers.sample,
             machine,

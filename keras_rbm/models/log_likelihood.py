@@ -193,9 +193,13 @@ class LogLikelihood(NamedTuple):
         )
 
     def __str__(self):
+        # An error would promise what an untrusted estimate cannot keep.
+        error = "not trusted"
+        if self.trusted:
+            error = f"+- {self.standard_error:.3f}"
         lines = [
-            f"{self._name()} {self._range()} nats, "
-            f"+- {self.standard_error:.3f} ({len(self.scores)} examples)"
+            f"{self._name()} {self._range()} nats, {error} "
+            f"({len(self.scores)} examples)"
         ]
         if self.log_jacobian is not None:
             lines.append(f"  {self._units()}")
@@ -244,7 +248,10 @@ class LogLikelihood(NamedTuple):
         return " to ".join(f"{end:.3f}" for end in self._ends())
 
     def _gain(self):
-        text = f"{self.gain:+.3f} +- {self.gain_standard_error:.3f} nats"
+        text = f"{self.gain:+.3f}"
+        if self.trusted:
+            text += f" +- {self.gain_standard_error:.3f}"
+        text += " nats"
         if self.columns:
             text += f", {self.gain_in_bits:+.4f} bits a column"
         return text
@@ -500,7 +507,7 @@ def bracket(
     stream = random.stream(seed)
     dtype = machine_lib.dtype(machine)
     count = max(num_chains // 2, 1)
-    patterns = _from_patterns(
+    patterns = likelihood.from_patterns(
         machine, count, random.fold_in(stream, Use.LOG_PARTITION_PATTERNS)
     )
     if v is None:
@@ -527,6 +534,7 @@ def bracket(
     def run(first, count):
         state = sampler.init(machine, start[first : first + count], base)
         own = sweeps._replace(first_row=first)
+        state = sampler.tune(machine, state, own)
         return _run(sampler, machine, state, own, tf.constant(num_sweeps))
 
     found = devices.by_rows(run, len(start))
@@ -543,29 +551,6 @@ def bracket(
         v_moved=None if v is None else moved,
         visited=[patterns, moved],
     )
-
-
-def _from_patterns(machine, count, stream):
-    """Visible states under hidden states that are far from each other.
-
-    Half of the hidden states are draws from units without inputs and bias,
-    of which all states of bounded units are about as likely; the others are
-    those in which one unit alone is on, where units have bounds.
-    """
-    hidden = machine.hidden
-    bias = ops.zeros_like(machine.hidden_params["bias"])
-    h = hidden.sample(
-        ops.zeros((count, hidden.width), machine_lib.dtype(machine)),
-        {**machine.hidden_params, "bias": bias},
-        random.fold_in(stream, Use.HIDDEN),
-    )
-    low, high = (np.broadcast_to(x, hidden.width) for x in hidden.support)
-    if np.isfinite([low, high]).all():
-        alone = np.where(np.eye(hidden.width, dtype=bool), high, low)
-        alone = likelihood.spaced(alone, max(count // 2, 1))
-        alone = hidden.nearest(ops.cast(alone, h.dtype))
-        h = ops.concatenate([alone, h])[:count]
-    return gibbs.sample_visible(machine, h, stream)
 
 
 def by_batch(function, machine, v, units=None, watch=None):

@@ -3,10 +3,19 @@
 `samplers.sample` makes the long runs.
 """
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import checks, gibbs, random
+from keras_rbm import (
+    checks,
+    diagnostics,
+    gibbs,
+    likelihood,
+    random,
+    samplers,
+)
 from keras_rbm.compiled import compiled
 from keras_rbm.models import examples
 from keras_rbm.random import Use
@@ -172,6 +181,75 @@ def start(model, start, num_samples, seed):
             f"{len(rows)}. Received: num_samples={num_samples}"
         )
     return rows[:num_samples]
+
+
+#: Fewer chains than this are not checked.
+MIN_CHAINS = 20
+# Chains from other starts: a share of the samples, and their number at least
+# and at most.
+_SHARE, _LEAST, _MOST = 0.2, 10, 50
+
+
+def checked_sample(
+    sampler,
+    machine,
+    v,
+    stream,
+    num_sweeps,
+    base,
+    clamp,
+    particles,
+    verbose,
+):
+    """`samplers.sample`, with a warning of chains that have not mixed.
+
+    Further chains, at most 50, start from visible states under hidden states
+    that are far from each other, and from the fantasy particles. They do not
+    change the samples.
+
+    Args:
+        sampler: A `samplers.Sampler`.
+        machine: A `Machine`.
+        v: Tensor of shape `(chains, visible.width)`.
+        stream: The stream of the samples.
+        num_sweeps: Number of sweeps, at least 2.
+        base: As for `samplers.sample`.
+        clamp: `None`: clamped chains cannot start elsewhere.
+        particles: Tensor of shape `(particles, visible.width)`, or `None`.
+        verbose: `"auto"`, 1 or 0.
+
+    Returns:
+        Tensor of shape `(chains, visible.width)`.
+    """
+    count = int(np.clip(_SHARE * len(v), _LEAST, _MOST))
+    others = likelihood.from_patterns(
+        machine, count, random.fold_in(stream, Use.OTHER_STARTS)
+    )
+    others = tf.cast(others, v.dtype)
+    if particles is not None:
+        particles = tf.cast(tf.convert_to_tensor(particles), v.dtype)
+        half = likelihood.spaced(particles, count // 2)
+        others = tf.concat([others[: count - len(half)], half], axis=0)
+    run = samplers.watched_sample(
+        sampler,
+        machine,
+        tf.concat([v, others], axis=0),
+        stream,
+        num_sweeps,
+        base,
+        verbose,
+    )
+    found = diagnostics.mixing(
+        run.halfway, run.v, len(others), run.ladder, num_sweeps
+    )
+    if found.warnings:
+        warnings.warn(
+            "The samples may not be samples of the model: "
+            f"{'; '.join(found.warnings)}.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return run.v[: len(v)]
 
 
 @compiled

@@ -7,13 +7,16 @@ reverse annealed importance sampling, and diagnostics.
 from keras_rbm.samplers.base import Clamp as Clamp
 from keras_rbm.samplers.base import Info as Info
 from keras_rbm.samplers.base import Kept as Kept
+from keras_rbm.samplers.base import Ladder as Ladder
 from keras_rbm.samplers.base import Sampler as Sampler
 from keras_rbm.samplers.base import run as run
 from keras_rbm.samplers.gibbs import Gibbs as Gibbs
 from keras_rbm.samplers.gibbs import GibbsState as GibbsState
 from keras_rbm.samplers.gibbs import HiddenState as HiddenState
 from keras_rbm.samplers.gibbs import get as get
+from keras_rbm.samplers.long_runs import WatchedRun as WatchedRun
 from keras_rbm.samplers.long_runs import average_visible as average_visible
 from keras_rbm.samplers.long_runs import sample as sample
+from keras_rbm.samplers.long_runs import watched_sample as watched_sample
 from keras_rbm.samplers.tempered import Tempered as Tempered
 from keras_rbm.samplers.tempered import TemperedState as TemperedState

@@ -62,6 +62,20 @@ class Info(NamedTuple):
     swaps: Tensor | None = None
 
 
+class Ladder(NamedTuple):
+    """How the replicas of a sampler have travelled.
+
+    Attributes:
+        swap_rates: Rates at which neighbouring replicas change places, of
+            shape `(chains, num_replicas - 1)`.
+        round_trips: How often a replica has come to the machine from the
+            other end of the ladder, of shape `(chains,)`.
+    """
+
+    swap_rates: Tensor
+    round_trips: Tensor
+
+
 class Kept(NamedTuple):
     """A variable that a persistent chain keeps of a sampler's state.
 
@@ -134,6 +148,20 @@ class Sampler(abc.ABC):
         Returns:
             A named tuple of tensors.
         """
+
+    def tune(self, machine: Machine, state: Any, stream: Stream) -> Any:
+        """The state with what is tuned to the machine before a long run.
+
+        Args:
+            machine: A `Machine`.
+            state: What `init` returned.
+            stream: The stream of the run.
+        """
+        return state
+
+    def ladder(self, state: Any) -> Ladder | None:
+        """How replicas have travelled; `None` of a sampler without them."""
+        return None
 
     @abc.abstractmethod
     def step(

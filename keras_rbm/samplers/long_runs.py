@@ -6,6 +6,8 @@ i draws from `fold_in(stream, i)`, and chain j is row j of the stream: neither
 blocks nor devices change a draw.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from keras import ops
 
@@ -15,8 +17,8 @@ from keras_rbm.compiled import compiled
 from keras_rbm.machine import Machine
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream
-from keras_rbm.samplers.base import Clamp, Sampler, run
-from keras_rbm.typing import Tensor, Verbose
+from keras_rbm.samplers.base import Clamp, Ladder, Sampler, run
+from keras_rbm.typing import Array, Tensor, Verbose
 
 # Multiplications in a call of the compiled loop, about a second's, and what
 # a sweep of the smallest machine takes in their terms.
@@ -96,7 +98,7 @@ def sample(
             bar.add(number * sweeps * chains)
         return found[0] if len(found) == 1 else ops.concatenate(found, axis=1)
 
-    found = _by_device(
+    found = _drawn(
         frames,
         sampler,
         machine,
@@ -109,6 +111,89 @@ def sample(
         ),
     )
     return ops.swapaxes(found, 0, 1) if film else found[:, 0]
+
+
+class WatchedRun(NamedTuple):
+    """Samples, and what shows whether the chains have mixed.
+
+    Attributes:
+        v: Tensor of shape `(chains, visible.width)`, the states at the end.
+        halfway: Array of the same shape, the states after half of the sweeps.
+        ladder: The `Ladder` of a sampler of replicas, or `None`.
+    """
+
+    v: Tensor
+    halfway: Array
+    ladder: Ladder | None
+
+
+def watched_sample(
+    sampler: Sampler,
+    machine: Machine,
+    v: Tensor,
+    stream: Stream,
+    num_sweeps: int,
+    base: Machine | None = None,
+    verbose: Verbose = "auto",
+) -> WatchedRun:
+    """The draws of `sample`, and what `diagnostics.mixing` needs.
+
+    Args:
+        sampler: A `Sampler`.
+        machine: A `Machine` with finite parameters.
+        v: Tensor of shape `(chains, visible.width)`, where the chains start.
+        stream: A `keras_rbm.random.Stream`.
+        num_sweeps: Number of sweeps of each chain, at least 2.
+        base: As for `Sampler.init`.
+        verbose: `"auto"`, 1 or 0.
+
+    Returns:
+        A `WatchedRun`.
+
+    Raises:
+        ValueError: If the states would not fit into memory or are not finite.
+    """
+
+    def watched(state, block, here, clamp, bar):
+        seen, done = [], 0
+        for stop in (num_sweeps // 2, num_sweeps):
+            while done < stop:
+                sweeps = min(stop - done, block)
+                state, drawn = _frames(
+                    sampler,
+                    machine,
+                    state,
+                    here,
+                    clamp,
+                    _number(done),
+                    _number(sweeps),
+                    _number(1),
+                    1,
+                )
+                done += sweeps
+                bar.add(sweeps * drawn.shape[0])
+            seen.append(drawn[:, 0])
+        halfway, end = seen
+        ladder = sampler.ladder(state)
+        return (end, halfway) if ladder is None else (end, halfway, *ladder)
+
+    end, halfway, *ladder = _by_device(
+        watched,
+        sampler,
+        machine,
+        v,
+        stream,
+        base,
+        None,
+        ProgressBar(
+            num_sweeps * len(v), "Sampling (sweeps of a chain)", verbose
+        ),
+    )
+    return WatchedRun(
+        _finite(end),
+        np.asarray(halfway),
+        Ladder(*map(np.asarray, ladder)) if ladder else None,
+    )
 
 
 def average_visible(
@@ -168,7 +253,7 @@ def average_visible(
             bar.add((skip + count) * chains)
         return total / (num_sweeps - skipped)
 
-    return _by_device(
+    return _drawn(
         mean,
         sampler,
         machine,
@@ -193,19 +278,26 @@ def _by_device(function, sampler, machine, v, stream, base, clamp, bar):
     def of_rows(first, count):
         rows = slice(first, first + count)
         work = sampler.rows * count * int(np.prod(machine.kernel.shape))
+        state = sampler.init(machine, v[rows], base)
         return function(
-            sampler.init(machine, v[rows], base),
+            sampler.tune(machine, state, stream),
             max(1, _WORK // max(work, _LEAST)),
             stream._replace(first_row=first),
             clamp and clamp.of_rows(rows),
             bar,
         )
 
-    return _finite(ops.convert_to_tensor(devices.by_rows(of_rows, len(v))))
+    return devices.by_rows(of_rows, len(v))
+
+
+def _drawn(*args):
+    """The finite tensor that `_by_device` computes."""
+    return _finite(_by_device(*args))
 
 
 def _finite(x):
     """Returns draws, or means of them, unless they hold NaN or infinity."""
+    x = ops.convert_to_tensor(x)
     wrong = int(ops.sum(ops.cast(ops.logical_not(ops.isfinite(x)), "int32")))
     if wrong:
         raise ValueError(

@@ -7,15 +7,23 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from keras_rbm import checks, tempering
+from keras_rbm import checks, gibbs, random, tempering
 from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
 from keras_rbm.machine import Machine
-from keras_rbm.random import Stream
-from keras_rbm.samplers.base import Clamp, Info, Kept, Sampler
+from keras_rbm.random import Stream, Use
+from keras_rbm.samplers.base import Clamp, Info, Kept, Ladder, Sampler, run
 from keras_rbm.typing import Params, Tensor
 
 # Weight of the past in the running rates of exchange.
 _MOMENTUM = 0.99
+#: Number of sweeps that the running rate of round trips is a mean of.
+TRIP_SWEEPS = 100
+# The ends of the ladder.
+_COLD, _HOT = 1, 2
+# The run that tunes the betas before samples are drawn: chains, rounds, sweeps
+# of a round, and how far the betas move after each.
+_TUNING_CHAINS, _ROUNDS, _SWEEPS, _GAIN = 16, 10, 40, 0.5
 
 
 class TemperedState(NamedTuple):
@@ -30,6 +38,12 @@ class TemperedState(NamedTuple):
         swap_rates: Running rates at which neighbours change places, of shape
             `(num_betas - 1,)`.
         parity: Which pairs may change places next, even (0) or odd (1) ones.
+        directions: Which end of the ladder each replica has been at last:
+            `_COLD`, `_HOT`, or 0 for neither. `int32` tensor of shape
+            `(num_betas, chains)`.
+        round_trips: How often a replica has come to beta = 1 that had been at
+            beta = 0 since it was last there, of shape `(chains,)`.
+        trip_rate: Running mean of round trips, per chain and sweep.
     """
 
     v: Tensor
@@ -37,6 +51,9 @@ class TemperedState(NamedTuple):
     betas: Tensor
     swap_rates: Tensor
     parity: Tensor
+    directions: Tensor
+    round_trips: Tensor
+    trip_rate: Tensor
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -57,8 +74,9 @@ class Tempered(Sampler):
             change places more often.
         adaptation: How far the betas between 0 and 1 move to even out the
             rates of exchange, after each update of a model that keeps the
-            chains (`PersistentChain`); 0 to keep them evenly spaced. Betas
-            never move while samples are drawn.
+            chains (`PersistentChain`); 0 to keep them evenly spaced, also in
+            `sample`. Otherwise a short run tunes the betas before `sample`
+            draws; they never move while samples are drawn.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -111,7 +129,31 @@ class Tempered(Sampler):
             ops.linspace(1.0, 0.0, self.num_betas, dtype="float32"),
             ops.full((self.num_betas - 1,), 0.5, "float32"),
             ops.zeros((), "int32"),
+            ops.zeros((self.num_betas, v.shape[0]), "int32"),
+            ops.zeros((v.shape[0],), "float32"),
+            ops.zeros((), "float32"),
         )
+
+    def tune(
+        self, machine: Machine, state: TemperedState, stream: Stream
+    ) -> TemperedState:
+        """Betas that even out the rates of exchange, from a short run.
+
+        The run has chains of its own, so that neither the number of chains
+        nor their starts change the betas.
+        """
+        if self.num_betas == 2 or not self.adaptation:
+            return state
+        base = self.base(machine, state)
+        betas, rates = _tuned(self, machine, base, stream._replace(first_row=0))
+        return state._replace(betas=betas, swap_rates=rates)
+
+    def ladder(self, state: TemperedState) -> Ladder:
+        chains = self._chains(state.v)
+        rates = ops.broadcast_to(
+            state.swap_rates[None], (chains, self.num_betas - 1)
+        )
+        return Ladder(rates, state.round_trips)
 
     def base(self, machine: Machine, state: TemperedState) -> Machine:
         """The machine without coupling, at beta = 0."""
@@ -127,7 +169,7 @@ class Tempered(Sampler):
         stream: Stream,
         clamp: Clamp | None = None,
     ) -> tuple[TemperedState, Info]:
-        v, h, swaps = tempering.sweep(
+        v, h, swaps, source = tempering.sweep(
             self.base(machine, state),
             machine,
             state.betas,
@@ -142,10 +184,22 @@ class Tempered(Sampler):
         turn = ops.equal((pair + state.parity) % 2, 0)
         rates = state.swap_rates
         change = (1 - _MOMENTUM) * (ops.cast(swaps, rates.dtype) - rates)
+        directions = ops.take_along_axis(state.directions, source, axis=0)
+        arrived = ops.cast(ops.equal(directions[0], _HOT), "float32")
+        trips = ops.cast(ops.mean(arrived), rates.dtype) - state.trip_rate
         new = state._replace(
             v=v,
             swap_rates=ops.where(turn, rates + change, rates),
             parity=1 - state.parity,
+            directions=ops.concatenate(
+                [
+                    ops.full_like(directions[:1], _COLD),
+                    directions[1:-1],
+                    ops.full_like(directions[:1], _HOT),
+                ]
+            ),
+            round_trips=state.round_trips + arrived,
+            trip_rate=state.trip_rate + (1 - _MOMENTUM) * trips,
         )
         return new, Info(h[: self._chains(h)], swaps)
 
@@ -163,6 +217,10 @@ class Tempered(Sampler):
             "betas": Kept((self.num_betas,)),
             "swap_rates": Kept((self.num_betas - 1,), averaged=True),
             "parity": Kept((), dtype="int32"),
+            "directions": Kept(
+                (self.num_betas, num_chains), chains_axis=1, dtype="int32"
+            ),
+            "trip_rate": Kept((), averaged=True),
         }
 
     def pack(self, state: TemperedState) -> dict[str, Tensor]:
@@ -173,6 +231,8 @@ class Tempered(Sampler):
             "betas": state.betas,
             "swap_rates": state.swap_rates,
             "parity": state.parity,
+            "directions": state.directions,
+            "trip_rate": state.trip_rate,
         }
 
     def unpack(
@@ -187,6 +247,9 @@ class Tempered(Sampler):
             kept["betas"],
             kept["swap_rates"],
             kept["parity"],
+            ops.reshape(kept["directions"], (self.num_betas, -1)),
+            ops.zeros((v.shape[1],), "float32"),
+            kept["trip_rate"],
         )
 
     def particles(
@@ -205,3 +268,39 @@ class Tempered(Sampler):
 
     def _chains(self, rows):
         return rows.shape[0] // self.num_betas
+
+
+@compiled
+def _tuned(sampler, machine, base, stream):
+    """Tuned betas, and the rates of exchange of the last round."""
+    stream = random.fold_in(stream, Use.TUNE)
+    v = gibbs.sample_without_inputs(
+        base, _TUNING_CHAINS, random.fold_in(stream, Use.START)
+    )
+    state = sampler.init(machine, v, base)
+    pairs = sampler.num_betas - 1
+
+    def observe(i, before, info, after, total):
+        return total + ops.cast(info.swaps, "float32")
+
+    def one_round(i, carried):
+        state, _ = carried
+        state, total = run(
+            sampler,
+            machine,
+            state,
+            stream,
+            _SWEEPS,
+            i * _SWEEPS,
+            observe=observe,
+            seen=ops.zeros((pairs,), "float32"),
+        )
+        # Each pair has its turn in every other sweep.
+        rates = total / (_SWEEPS / 2)
+        betas = tempering.even_out(state.betas, rates, _GAIN)
+        return state._replace(betas=betas), rates
+
+    state, rates = ops.fori_loop(
+        0, _ROUNDS, one_round, (state, ops.zeros((pairs,), "float32"))
+    )
+    return state.betas, rates

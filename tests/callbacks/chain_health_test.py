@@ -18,6 +18,8 @@ CHAINS = {
     for name in (
         "autocorrelation_time",
         "memory",
+        "projection_memory",
+        "projection_distance",
         "never_flipping",
         "distance",
         "distance_after",
@@ -193,17 +195,17 @@ def test_training_goes_on_as_without(tmp_path, chain):
     ]
 
 
-def warnings(caplog, ours, tmp_path, epochs=3, **kwargs):
+def warnings(caplog, ours, tmp_path, epochs=3, x=X, **kwargs):
     """What is said in a fit that hardly moves the weights."""
     ours.compile(keras.optimizers.SGD(1e-6), run_eagerly=True)
     caplog.clear()
     with caplog.at_level(logging.WARNING, "keras_rbm"):
         ours.fit(
-            X,
+            x,
             batch_size=64,
             epochs=epochs,
             callbacks=[
-                callbacks.ChainHealth(tmp_path, V, X, every=1, **kwargs)
+                callbacks.ChainHealth(tmp_path, V, x, every=1, **kwargs)
             ],
             verbose=0,
         )
@@ -228,6 +230,40 @@ def test_chains_that_stay_in_their_modes_give_one_warning(tmp_path, caplog):
     assert "PersistentChain(sampler=Tempered())" in told
     # Each fit says it anew.
     assert len(warnings(caplog, ours, tmp_path, epochs=1)) == 1
+
+
+def test_modes_of_one_free_energy_are_told_apart(tmp_path, caplog):
+    """Their free energies are alike; the states on an axis are not."""
+    ours = persistent(bimodal(2.5))
+    values = measured(tmp_path, ours, v_train=modes(0.5))
+    assert values["3 Chains/memory"] < 0.8
+    assert values["3 Chains/projection_memory"] > 0.8
+    assert values["3 Chains/projection_distance"] < 0.2
+    (told,) = warnings(caplog, ours, tmp_path / "fit", x=modes(0.5))
+    assert "over 300 sweeps they stay in their modes" in told
+    assert "trajectory tempering" in told
+
+
+def test_particles_in_too_few_modes_give_a_warning(tmp_path, caplog):
+    ours = persistent(bimodal(2.5))
+    ours.chain.particles.assign(np.ones_like(ours.chain.particles))
+    # All in one mode, and free to move within it: nothing else shows.
+    values = measured(tmp_path, ours, v_train=modes(0.5))
+    assert values["3 Chains/projection_distance"] == pytest.approx(0.5, abs=0.1)
+    assert values["3 Chains/memory"] < 0.8
+    told = warnings(caplog, ours, tmp_path / "fit", x=modes(0.5))
+    assert told[0].startswith("epoch 2: the chains do not mix: they are in too")
+    assert "ContrastiveDivergence(1)" in told[0]
+    # A single time may be the start of training.
+    ours.chain.particles.assign(np.ones_like(ours.chain.particles))
+    folder = tmp_path / "once"
+    assert warnings(caplog, ours, folder, 1, x=modes(0.5)) == []
+
+
+def modes(share):
+    """Data that are all on with this share, and else all off."""
+    on = np.arange(64) < 64 * share
+    return np.repeat(on[:, None], 5, axis=1).astype("float32")
 
 
 # A machine without a kernel, whose hidden means are all the same.
@@ -262,6 +298,7 @@ def test_tempered_chains_are_judged_by_their_exchanges(tmp_path, caplog):
     assert set(values) == CHAINS | MACHINE | {
         "3 Chains/swap_rate_min",
         "3 Chains/swap_rate_mean",
+        "3 Chains/round_trip_rate",
     }
     assert values["3 Chains/swap_rate_min"] == rates.min()
     assert values["3 Chains/swap_rate_mean"] == pytest.approx(rates.mean())
@@ -269,6 +306,14 @@ def test_tempered_chains_are_judged_by_their_exchanges(tmp_path, caplog):
     ours.chain.swap_rates.assign([0.5, 0.01])
     (told,) = warnings(caplog, ours, tmp_path / "rare", epochs=2)
     assert "two neighbouring betas exchange at a rate of 0.0" in told
+    # After so many updates replicas would have travelled.
+    ours.chain.swap_rates.assign(rates)
+    ours.chain.trip_rate.assign(0.0)
+    ours.updates.assign(2000)
+    (told,) = warnings(caplog, ours, tmp_path / "stuck", epochs=1)
+    assert "replicas change places, but do not travel" in told
+    ours.chain.trip_rate.assign(0.2)
+    assert warnings(caplog, ours, tmp_path / "travels", epochs=1) == []
 
 
 def test_a_top_layer_that_no_example_moves_gives_one_warning(tmp_path, caplog):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_rbm import Bernoulli, Softmax, random
 from keras_rbm import machine as machine_lib
-from keras_rbm import random
-from keras_rbm.likelihood import bennett
+from keras_rbm.likelihood import BennettEstimate, bennett
+from keras_rbm.machine import Machine
 from tests.machines import assert_means, machine, rounding
 from tests.oracle import Oracle
 from tests.tempering_test import bimodal
@@ -82,6 +83,88 @@ def test_a_broken_ladder_is_not_trusted():
     assert result.swap_rates.min() < 0.05
     assert not result.trusted
     assert "not to be trusted: two neighbours change places" in str(result)
+    assert "+-" not in str(result)
+
+
+def hidden_mode():
+    """Three clusters of equal weight, of which annealing finds the broad one.
+
+    Units of the broad cluster are on with probability 0.8, at all betas; those
+    of the two others are nearly always on, or nearly always off.
+    """
+    odds = np.full((60, 3), 12.0)
+    odds[:, 0] = np.log(4.0)
+    odds[:, 2] = -12.0
+    bias = -np.logaddexp(0, odds).sum(axis=0)
+    target = Machine(
+        Bernoulli(60),
+        Softmax(1, 3),
+        tf.constant(odds, "float32"),
+        {"bias": tf.zeros(60)},
+        {"bias": tf.constant(bias, "float32")},
+    )
+    v = np.repeat([[1.0], [0.0]], 60, axis=1).astype("float32")
+    return target, v, np.log(3.0)
+
+
+@pytest.mark.parametrize("with_data", [True, False])
+def test_a_missed_mode_is_not_trusted(with_data):
+    target, v, log_z = hidden_mode()
+    base = machine_lib.decouple(target, np.full(60, 0.8))
+    result = bennett(
+        target,
+        base,
+        random.stream(0),
+        num_betas=6,
+        num_chains=20,
+        num_sweeps=200,
+        num_burn_in=200,
+        v=v if with_data else None,
+    )
+    (from_base, error), (from_others, _) = result.groups
+    # The ladders from the base have found a third of Z, without a sign.
+    assert abs(from_base - (log_z - np.log(3.0))) < 0.1
+    assert error < 0.1
+    assert from_others > from_base + 0.3
+    assert not result.trusted
+    assert "the standard error of half of the ladders is" in str(result)
+    assert result.standard_error >= (from_others - from_base) / 2
+    assert result.lower <= log_z + 1e-3
+    assert log_z - 1e-3 <= result.upper
+    # The states of the hidden unit were all visited.
+    assert abs(result.visited - log_z) < 1e-3
+
+
+def estimated(groups, visited=None, error=0.1):
+    rates, particles = np.full(3, 0.5), np.zeros((2, 4))
+    return BennettEstimate(10.0, error, rates, particles, groups, visited)
+
+
+def test_the_groups_decide_error_and_trust():
+    agree = estimated(((9.9, 0.1), (10.1, 0.1)))
+    assert agree.trusted
+    assert agree.standard_error == 0.1
+    assert (agree.lower, agree.upper) == (9.8, 10.2)
+    differ = estimated(((9.5, 0.1), (10.5, 0.1)))
+    assert not differ.trusted
+    assert differ.standard_error == 0.5
+    assert (differ.lower, differ.upper) == (9.0, 11.0)
+    assert "differ by 1.00 nats, more than 4 standard errors" in str(differ)
+    # Groups that say nothing: their difference is within four errors.
+    vague = estimated(((9.5, 0.1), (10.5, 0.3)))
+    (reason,) = vague.warnings
+    assert "half of the ladders is 0.30 nats, more than 0.2" in reason
+    assert vague.standard_error == 0.5
+    # A difference of no weight, whatever the errors are.
+    assert estimated(((9.995, 0.0), (10.005, 0.0)), error=0.001).trusted
+    assert not estimated(None, error=np.inf).trusted
+
+
+def test_visited_states_are_a_lower_bound():
+    result = estimated(((9.9, 0.1), (10.1, 0.1)), visited=10.5)
+    assert (result.lower, result.upper) == (10.5, 10.5)
+    assert "visited states alone is 0.50 nats above" in str(result)
+    assert estimated(None, visited=10.2).trusted
 
 
 def test_a_base_with_coupling_is_refused():

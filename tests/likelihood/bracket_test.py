@@ -41,7 +41,7 @@ def brackets(
 
 @pytest.mark.parametrize(("forward", "reverse"), [(10.0, 10.5), (10.5, 10.0)])
 def test_it_lies_between_both_estimates(forward, reverse):
-    result = brackets(forward, reverse)
+    result = brackets(forward, reverse, half=forward)
     assert (result.lower, result.upper) == (10.0, 10.5)
     assert result.gap == 0.5
     assert result.standard_error == 0.3
@@ -56,6 +56,19 @@ def test_data_and_visited_states_move_its_ends():
     assert (result.lower, result.upper) == (11.0, 11.0)
     assert brackets(visited=None, from_data=None)[3:5] == (None, None)
     assert brackets(visited=None).lower == 10.0
+
+
+def test_the_error_of_an_untrusted_bracket_is_at_least_half_its_gap():
+    assert brackets(reverse=10.9).trusted
+    assert brackets(reverse=10.9).standard_error == 0.3
+    result = brackets(reverse=14.0)
+    assert not result.trusted
+    assert result.standard_error == 2.0
+    assert "+-" not in str(result)
+    # And at least what half of the betas would have changed.
+    result = brackets(half=7.0)
+    assert result.standard_error == 3.0
+    assert np.isnan(brackets(half=np.nan).standard_error)
 
 
 GOOD = [

@@ -1,6 +1,8 @@
 """Samples, predictions and completions of a model, against enumeration."""
 
 import itertools
+import math
+import warnings
 
 import keras
 import numpy as np
@@ -729,6 +731,7 @@ def test_means_are_of_the_hidden_states_of_the_later_half(model, sampler):
     stream = sampling.stream(1, random.Use.DENOISE)
     base = machine_lib.decouple(machine, model.data_mean, model.data_variance)
     state, total = sampler.init(machine, tf.constant(v), base), 0.0
+    state = sampler.tune(machine, state, stream)
     for i in range(7):
         here = random.fold_in(stream, i)
         state, info = sampler.step(machine, state, here)
@@ -1033,3 +1036,71 @@ def test_which_kernels_are_normalizable(visible, kernel, fits):
 def test_positive_units_that_inhibit_each_other_are_normalizable():
     sides = [keras_rbm.ReLU(2, precision=1.0) for _ in range(2)]
     _pair(*sides, -5.0 * np.eye(2)).check_to_sample()
+
+
+def told_by(call):
+    """What a call returns, and its only warning of this package."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        result = call()
+    (told,) = (str(w.message) for w in found if w.category is UserWarning)
+    return result, told
+
+
+def ten_spins():
+    """Two modes, of which Gibbs sampling leaves one in some 1,000 sweeps."""
+    model = RBM(Spin(10), Gaussian(1, precision=1.0), seed=0)
+    model.kernel.assign(np.full((10, 1), 0.5))
+    model.visible_params["bias"].assign(np.full(10, 0.03))
+    return model
+
+
+def test_too_few_sweeps_give_a_warning_and_enough_give_none():
+    model = ten_spins()
+    _, told = told_by(lambda: model.sample(200, num_sweeps=1000, seed=0))
+    assert "the chains remember where they were" in told
+    v = model.sample(200, num_sweeps=10_000, seed=0).numpy()
+    total = np.arange(-10, 11, 2)
+    # The number of ways to each sum, times its weight.
+    ways = [math.comb(10, k) for k in range(11)]
+    p = ways * np.exp(0.03 * total + 0.125 * total**2)
+    positive = p[total > 0].sum() / p.sum()
+    assert_means(v.sum(axis=1) > 0, positive)
+
+
+def broad_and_sharp():
+    """A softmax unit chooses the cluster: a broad one, or a sharp one."""
+    logits = np.zeros((9, 100))
+    rng = np.random.default_rng(0)
+    logits[0] = rng.choice([-2.0, 2.0], 100)
+    for row in logits[1:]:
+        row[rng.permutation(100)[:50]] = rng.choice([-6.0, 6.0], 50)
+    model = RBM(100, Softmax(1, 9), seed=0)
+    model.adapt((rng.random((500, 100)) < 0.5).astype("float32"))
+    b, c = logits.mean(axis=0), -np.logaddexp(0, logits).sum(axis=1)
+    model.kernel.assign((logits - b).T)
+    model.visible_params["bias"].assign(b)
+    bias = model.hidden_params["bias"]
+    bias.assign(np.reshape(c - c.mean(), bias.shape))
+    return model
+
+
+def test_chains_from_different_starts_that_have_not_met_give_a_warning():
+    model = broad_and_sharp()
+    v, told = told_by(
+        lambda: model.sample(250, 300, seed=0, sampler=Tempered(5))
+    )
+    assert "chains from different starts have not met" in told
+    # A ninth of the mass is in the cluster that has most of the samples.
+    chosen = np.argmax(model.predict_hidden(v.numpy()), axis=1)
+    assert (chosen == 0).mean() > 0.5
+
+
+def test_the_check_changes_no_sample(model):
+    """Rows of a run with further chains are those of a run without."""
+    few = model.sample(19, 50, seed=3)
+    many = model.sample(40, 50, seed=3)
+    np.testing.assert_array_equal(few, many[:19])
+    few = model.sample(19, 50, seed=3, sampler=Tempered(3))
+    many = model.sample(40, 50, seed=3, sampler=Tempered(3))
+    np.testing.assert_array_equal(few, many[:19])

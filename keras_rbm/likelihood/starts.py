@@ -1,0 +1,51 @@
+"""Where chains start so that they find modes that others miss."""
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import gibbs, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream, Use
+from keras_rbm.typing import Array, Tensor
+
+
+def spaced(v: Array, count: int) -> Array:
+    """Up to `count` rows of an array, evenly spaced.
+
+    Args:
+        v: Array of shape `(rows, width)`.
+        count: A positive integer.
+    """
+    return v[:: -(-len(v) // count)]
+
+
+def from_patterns(machine: Machine, count: int, stream: Stream) -> Tensor:
+    """Visible states under hidden states that are far from each other.
+
+    Half of the hidden states are draws from units without inputs and bias,
+    of which all states of bounded units are about as likely; the others are
+    those in which one unit alone is on, where units have bounds.
+
+    Args:
+        machine: A `Machine`.
+        count: Number of states, a positive integer.
+        stream: A `keras_rbm.random.Stream`.
+
+    Returns:
+        Tensor of shape `(count, visible.width)`.
+    """
+    hidden = machine.hidden
+    bias = ops.zeros_like(machine.hidden_params["bias"])
+    h = hidden.sample(
+        ops.zeros((count, hidden.width), machine_lib.dtype(machine)),
+        {**machine.hidden_params, "bias": bias},
+        random.fold_in(stream, Use.HIDDEN),
+    )
+    low, high = (np.broadcast_to(x, hidden.width) for x in hidden.support)
+    if np.isfinite([low, high]).all():
+        alone = np.where(np.eye(hidden.width, dtype=bool), high, low)
+        alone = spaced(alone, max(count // 2, 1))
+        alone = hidden.nearest(ops.cast(alone, h.dtype))
+        h = ops.concatenate([alone, h])[:count]
+    return gibbs.sample_visible(machine, h, stream)
