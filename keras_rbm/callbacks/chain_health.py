@@ -357,8 +357,8 @@ def _ranges(machine, v):
     total, least, most = 0.0, np.inf, -np.inf
     for first in range(0, len(v), _BATCH):
         batch = v[first : first + _BATCH]
-        # The last batch is filled up: another shape would be compiled anew.
-        rows = np.resize(batch, (min(_BATCH, len(v)), v.shape[1]))
+        # Each batch is filled up: another shape would be compiled anew.
+        rows = np.resize(batch, (_BATCH, v.shape[1]))
         rows = keras.ops.cast(rows, machine_lib.dtype(machine))
         found = map(keras.ops.convert_to_numpy, _ranges_of_batch(machine, rows))
         free_energy, low, high = found

@@ -49,7 +49,7 @@ class RBM(MachineModel):
     Args:
         visible: `Units`, or an integer for that many `Bernoulli` units.
         hidden: The same for the hidden side.
-        chain: A `Chain`; `None` for `PersistentChain(100)`.
+        chain: A `Chain`; `None` for `PersistentChain(200, num_sweeps=2)`.
         centered: Whether the gradient is that of the centred parametrization
             (see `gradients.center`), with running means as offsets.
         inverse_temperature: beta, a positive number.
@@ -106,7 +106,7 @@ class RBM(MachineModel):
         super().__init__(
             visible,
             hidden,
-            PersistentChain(100) if chain is None else chain,
+            PersistentChain(200, num_sweeps=2) if chain is None else chain,
             Identity(visible, hidden),
             RBMMetrics(visible),
             centered,
