@@ -3,7 +3,7 @@
 import codecs
 import csv
 import gzip
-import importlib
+import importlib.util
 import re
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_rbm.data.checks import are_names, check_path
+from keras_rbm.data.libraries import of_extra
 
 #: Rows of a file are returned by the first of these that is installed.
 _OF_FILES = ("polars", "pandas", "pyarrow")
@@ -72,13 +73,7 @@ def library(name: str) -> Any:
     Raises:
         ImportError: If it is not installed.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"Tables need {name.partition('.')[0]}. Install it with `pip "
-            'install "keras_rbm[table]"`.'
-        ) from error
+    return of_extra(name, "table", "Tables")
 
 
 class TextOptions(NamedTuple):

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 
 from keras_rbm.data.checks import check_path
+from keras_rbm.data.libraries import of_extra
 
 _LUMINANCE = np.array([299, 587, 114], np.uint32)  # thousandths, ITU-R BT.601
 _FALLBACK_URL = "https://storage.googleapis.com"
@@ -34,6 +35,7 @@ def read_images(name, data_dir=None):
     Raises:
         ConnectionError: If the data set is not on disk and cannot be
             downloaded. It names both ways out.
+        ImportError: If TFDS is not installed: it comes with the extra `tfds`.
         ValueError: If TFDS knows no data set of this name, or it does not
             consist of 8-bit images of one size with a `"train"` split.
     """
@@ -62,7 +64,7 @@ def read_labels(name, data_dir=None):
     Raises:
         ValueError: If it has no feature called "label" that is a class.
     """
-    import tensorflow_datasets as tfds
+    tfds = _library()
 
     builder = _builder(name, data_dir)
     feature = dict(builder.info.features.items()).get("label")
@@ -108,9 +110,13 @@ def why_unreachable(url, seconds=6.0):
     return outcome[0]
 
 
+def _library():
+    return of_extra("tensorflow_datasets", "tfds", "Data sets without a folder")
+
+
 def _builder(name, data_dir):
     """A data set of this name that is prepared."""
-    import tensorflow_datasets as tfds
+    tfds = _library()
 
     if data_dir is not None:
         data_dir = check_path(data_dir, "data_dir")
@@ -130,7 +136,7 @@ def _builder(name, data_dir):
 
 
 def _download(builder, name):
-    import tensorflow_datasets as tfds
+    tfds = _library()
 
     url = next(iter(builder.url_infos or {}), _FALLBACK_URL)
     reason = why_unreachable(url)
@@ -159,7 +165,7 @@ def _ways_out(builder, name, reason):
 
 
 def _image_feature(info, name):
-    import tensorflow_datasets as tfds
+    tfds = _library()
 
     features = info.features
     is_dict = isinstance(features, tfds.features.FeaturesDict)
@@ -194,7 +200,7 @@ def _read_images(builder, split, shape):
 
 def _batches(builder, split, feature):
     """Arrays of one feature, always in the same order."""
-    import tensorflow_datasets as tfds
+    tfds = _library()
 
     dataset = builder.as_dataset(
         split=split, read_config=tfds.ReadConfig(try_autocache=False)

@@ -337,7 +337,7 @@ class Trainer(keras.Model, abc.ABC):
             steps = 1
         elif self._chooses_steps and is_compiled:
             steps = batches.block_size(size, updates)
-        elif self._chooses_steps and is_endless:
+        elif self._chooses_steps and is_endless and not self.run_eagerly:
             steps = budget.steps_per_execution(given["steps_per_epoch"])
         if steps == 1:
             is_compiled = False

@@ -1,4 +1,5 @@
 import socket
+import sys
 import time
 
 import numpy as np
@@ -170,3 +171,9 @@ def test_other_data_are_refused(tmp_path, kind):
     store(tmp_path, f"tiny_{kind}", **kwargs)
     with pytest.raises(ValueError, match=r"must be a data set of 8-bit images"):
         tfds_images.read_images(f"tiny_{kind}", tmp_path)
+
+
+def test_the_extra_is_named_where_tfds_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(ImportError, match=r'keras_rbm\[tfds\]"'):
+        tfds_images.read_images("fashion_mnist")
