@@ -32,4 +32,9 @@ from keras_rbm.likelihood.pseudo import (
 from keras_rbm.likelihood.pseudo import (
     stochastic_pseudo_log_likelihood as stochastic_pseudo_log_likelihood,
 )
+from keras_rbm.likelihood.trajectory import anneal_between as anneal_between
+from keras_rbm.likelihood.trajectory import (
+    reverse_trajectory_ais as reverse_trajectory_ais,
+)
+from keras_rbm.likelihood.trajectory import trajectory_ais as trajectory_ais
 from keras_rbm.likelihood.visited import visited_states as visited_states
