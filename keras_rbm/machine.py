@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_rbm import json_arrays
@@ -329,6 +330,37 @@ def from_config(config: Config) -> Machine:
         kernel=decoded({"kernel": config["kernel"]})["kernel"],
         visible_params=decoded(config["visible_params"]),
         hidden_params=decoded(config["hidden_params"]),
+    )
+
+
+def are_equal(machines: Sequence[Machine], others: Sequence[Machine]) -> bool:
+    """Whether machines have the same units and, to the bit, numbers.
+
+    Args:
+        machines: Sequence of `Machine`.
+        others: The same.
+    """
+
+    def numbers(machine):
+        return {
+            "kernel": machine.kernel,
+            **{f"visible {k}": p for k, p in machine.visible_params.items()},
+            **{f"hidden {k}": p for k, p in machine.hidden_params.items()},
+        }
+
+    def equal(one, other):
+        if (one.visible, one.hidden) != (other.visible, other.hidden):
+            return False
+        first, second = (numbers(absorb_beta(m)) for m in (one, other))
+        return first.keys() == second.keys() and all(
+            np.array_equal(
+                ops.convert_to_numpy(x), ops.convert_to_numpy(second[name])
+            )
+            for name, x in first.items()
+        )
+
+    return len(machines) == len(others) and all(
+        equal(*pair) for pair in zip(machines, others, strict=True)
     )
 
 
