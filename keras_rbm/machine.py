@@ -1,10 +1,14 @@
 """A restricted Boltzmann machine as a value: its parameters and energies."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
+import numpy as np
 from keras import ops
 
-from keras_rbm.typing import Array, DType, Params, Tensor
+from keras_rbm import json_arrays
+from keras_rbm.typing import Array, Config, DType, Params, Tensor
 from keras_rbm.units import Units
 
 
@@ -228,6 +232,136 @@ def scale(machine: Machine, inverse_temperature: float | Tensor) -> Machine:
         A `Machine`.
     """
     return _each(machine, lambda x: inverse_temperature * x)
+
+
+def absorb_beta(machine: Machine) -> Machine:
+    """The same law with `beta=1`: the kernel is multiplied by `beta`.
+
+    Args:
+        machine: A `Machine` whose `beta` is a number or a scalar tensor.
+
+    Returns:
+        A `Machine` without `transposed`.
+    """
+    return machine._replace(
+        kernel=_coupled(machine, machine.kernel), beta=1.0, transposed=None
+    )
+
+
+def check_alike(machines: Sequence[Machine], name: str = "machines") -> None:
+    """Checks that there are machines, and that all have the same units.
+
+    Args:
+        machines: Sequence of `Machine`.
+        name: What to call them.
+
+    Raises:
+        ValueError: If there is none, or one is no `Machine`, or has other
+            units than the first one.
+    """
+    if not isinstance(machines, list | tuple) or not machines:
+        raise ValueError(
+            f"`{name}` must be a list of one or more machines, such as "
+            f"`Snapshots.machines`. Received: {name}={machines!r}"
+        )
+    for number, machine in enumerate(machines):
+        if not isinstance(machine, Machine):
+            raise ValueError(
+                f"`{name}` must hold machines, such as `rbm.machine()` "
+                f"returns. Received: {name}[{number}]={machine!r}"
+            )
+        first = machines[0]
+        if (machine.visible, machine.hidden) != (first.visible, first.hidden):
+            raise ValueError(
+                f"`{name}` must have the same units. Received: "
+                f"{name}[0] with {first.visible} and {first.hidden}, "
+                f"{name}[{number}] with {machine.visible} and "
+                f"{machine.hidden}"
+            )
+
+
+def get_config(machine: Machine) -> Config:
+    """The machine as JSON can hold it, to the bit.
+
+    Args:
+        machine: A `Machine` whose `beta` is a number or a scalar tensor.
+
+    Returns:
+        Dictionary, which `from_config` reads.
+    """
+    machine = absorb_beta(machine)
+    serialize = keras.saving.serialize_keras_object
+
+    def encoded(params):
+        return {
+            name: json_arrays.encode(ops.convert_to_numpy(p))
+            for name, p in params.items()
+        }
+
+    return {
+        "visible": serialize(machine.visible),
+        "hidden": serialize(machine.hidden),
+        **encoded({"kernel": machine.kernel}),
+        "visible_params": encoded(machine.visible_params),
+        "hidden_params": encoded(machine.hidden_params),
+    }
+
+
+def from_config(config: Config) -> Machine:
+    """The machine of `get_config`.
+
+    Args:
+        config: Dictionary that `get_config` returned.
+
+    Returns:
+        A `Machine`.
+    """
+    deserialize = keras.saving.deserialize_keras_object
+
+    def decoded(params):
+        return {
+            name: ops.convert_to_tensor(json_arrays.decode(text))
+            for name, text in params.items()
+        }
+
+    return Machine(
+        visible=deserialize(config["visible"]),
+        hidden=deserialize(config["hidden"]),
+        kernel=decoded({"kernel": config["kernel"]})["kernel"],
+        visible_params=decoded(config["visible_params"]),
+        hidden_params=decoded(config["hidden_params"]),
+    )
+
+
+def are_equal(machines: Sequence[Machine], others: Sequence[Machine]) -> bool:
+    """Whether machines have the same units and, to the bit, numbers.
+
+    Args:
+        machines: Sequence of `Machine`.
+        others: The same.
+    """
+
+    def numbers(machine):
+        return {
+            "kernel": machine.kernel,
+            **{f"visible {k}": p for k, p in machine.visible_params.items()},
+            **{f"hidden {k}": p for k, p in machine.hidden_params.items()},
+        }
+
+    def equal(one, other):
+        if (one.visible, one.hidden) != (other.visible, other.hidden):
+            return False
+        first, second = (numbers(absorb_beta(m)) for m in (one, other))
+        return first.keys() == second.keys() and all(
+            np.array_equal(
+                ops.convert_to_numpy(x), ops.convert_to_numpy(second[name])
+            )
+            for name, x in first.items()
+        )
+
+    return len(machines) == len(others) and all(
+        equal(*pair) for pair in zip(machines, others, strict=True)
+    )
 
 
 def cast(machine: Machine, dtype: DType) -> Machine:

@@ -136,11 +136,11 @@ def own_rows(x, axis=0):
     """This replica's share of what all replicas hold.
 
     Args:
-        x: Tensor, the same in all replicas.
+        x: Tensor or variable, the same in all replicas.
         axis: Axis of the rows, a multiple of the replicas in number.
     """
     if count() == 1:
-        return x
+        return tf.convert_to_tensor(x)
     size = x.shape[axis] // count()
     begin, shape = [0] * len(x.shape), list(x.shape)
     begin[axis], shape[axis] = _index() * size, size

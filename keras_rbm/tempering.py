@@ -88,33 +88,80 @@ def exchange(
         Boltzmann machines", section 3.
     """
     num_betas = betas.shape[0]
-    num_chains = v.shape[0] // num_betas
-    index = ops.arange(num_betas, dtype="int32")
-    first = ops.equal((index + ops.cast(parity, "int32")) % 2, 0)
-    partner = ops.where(first, index + 1, index - 1)
-    alone = ops.logical_or(partner < 0, partner >= num_betas)
-    partner = ops.where(alone, index, partner)
+    partner = partners(num_betas, parity)
     change = log_ratio(
         base, machine, betas, ops.take(betas, partner), v, inputs
     )
+    accepted, probability = accept(change, partner, stream)
+    index = ops.arange(partner.shape[0], dtype="int32")
+    return (
+        exchanged(v, accepted, partner),
+        exchanged(inputs, accepted, partner),
+        probability,
+        ops.where(accepted, partner[:, None], index[:, None]),
+    )
+
+
+def partners(num_replicas: int, parity: int | Tensor) -> Tensor:
+    """With which replica each one may change places: a neighbour.
+
+    Args:
+        num_replicas: Number of replicas, ordered.
+        parity: Integer or scalar integer tensor: even pairs or odd ones.
+
+    Returns:
+        `int32` tensor of shape `(num_replicas,)`; a replica that has no
+        neighbour for this parity is its own partner.
+    """
+    index = ops.arange(num_replicas, dtype="int32")
+    first = ops.equal((index + ops.cast(parity, "int32")) % 2, 0)
+    partner = ops.where(first, index + 1, index - 1)
+    alone = ops.logical_or(partner < 0, partner >= num_replicas)
+    return ops.where(alone, index, partner)
+
+
+def accept(
+    change: Tensor, partner: Tensor, stream: Stream
+) -> tuple[Tensor, Tensor]:
+    """Which replicas change places, by the rule of Metropolis.
+
+    A pair does so with probability min(1, exp(change of both)).
+
+    Args:
+        change: By how much each replica's part of the log-probability of all
+            would change, of shape `(num_replicas, num_chains)`, in nats.
+        partner: What `partners` returns.
+        stream: A `keras_rbm.random.Stream`.
+
+    Returns:
+        Tuple of booleans of the shape of `change`, and of the probabilities
+        of each pair of neighbours, of shape `(num_replicas - 1,)`: means over
+        chains, 0 for pairs of the other parity.
+    """
+    num_replicas, num_chains = change.shape
+    index = ops.arange(num_replicas, dtype="int32")
     change = change + ops.take(change, partner, axis=0)
     # Both replicas of a pair look at the same number: that of the first.
-    u = ops.transpose(random.uniform(stream, (num_chains, num_betas)))
+    u = ops.transpose(random.uniform(stream, (num_chains, num_replicas)))
     u = ops.take(u, ops.minimum(index, partner), axis=0)
     accepted = ops.log(ops.cast(u, change.dtype)) < change
-
-    def exchanged(x):
-        rows = ops.reshape(x, (num_betas, num_chains, x.shape[-1]))
-        rows = ops.where(
-            accepted[..., None], ops.take(rows, partner, axis=0), rows
-        )
-        return ops.reshape(rows, x.shape)
-
     probability = ops.mean(ops.exp(ops.minimum(change, 0.0)), axis=1)
-    active = ops.logical_and(first, ops.logical_not(alone))
+    active = partner > index
     probability = ops.where(active, probability, ops.zeros_like(probability))
-    source = ops.where(accepted, partner[:, None], index[:, None])
-    return exchanged(v), exchanged(inputs), probability[:-1], source
+    return accepted, probability[:-1]
+
+
+def exchanged(x: Tensor, accepted: Tensor, partner: Tensor) -> Tensor:
+    """Rows of replicas that have changed places.
+
+    Args:
+        x: Tensor of shape `(num_replicas * num_chains, width)`.
+        accepted: What `accept` returns.
+        partner: What `partners` returns.
+    """
+    rows = ops.reshape(x, (*accepted.shape, x.shape[-1]))
+    rows = ops.where(accepted[..., None], ops.take(rows, partner, axis=0), rows)
+    return ops.reshape(rows, x.shape)
 
 
 def sweep(
@@ -157,13 +204,7 @@ def sweep(
     beta = _column(betas, v)
     annealed = machine_lib.anneal(base, machine, beta)
     num_betas = betas.shape[0]
-    num_chains = v.shape[0] // num_betas
-    offsets = ops.repeat(
-        ops.arange(num_betas, dtype="int32")
-        * (_ROWS // num_betas - num_chains),
-        num_chains,
-    )
-    here = stream._replace(first_row=stream.first_row + offsets)
+    here = replica_rows(stream, num_betas, v.shape[0] // num_betas)
     h = annealed.hidden.sample(
         beta * inputs,
         annealed.hidden_params,
@@ -192,6 +233,22 @@ def free_trip_rate(swap_rates: Array, xp: Any = ops) -> Tensor:
     """
     rates = xp.maximum(swap_rates, 1e-6)
     return 1.0 / (2.0 + 2.0 * xp.sum((1.0 - rates) / rates))
+
+
+def replica_rows(stream: Stream, num_replicas: int, num_chains: int) -> Stream:
+    """The stream of all replicas, whose rows are ordered by replica.
+
+    Args:
+        stream: A `Stream` whose first row is the number of the first chain.
+        num_replicas: Number of replicas of each chain.
+        num_chains: Number of chains.
+    """
+    offsets = ops.repeat(
+        ops.arange(num_replicas, dtype="int32")
+        * (_ROWS // num_replicas - num_chains),
+        num_chains,
+    )
+    return stream._replace(first_row=stream.first_row + offsets)
 
 
 def even_out(betas: Array, rates: Array, gain: float | Tensor) -> Tensor:

@@ -98,6 +98,7 @@ LEARNED = {
     "docs/guides/scikit_learn.md": "accuracy > 0.9 and result.gain > 2 and "
     "gaussian.model_.log_likelihood(standardized, num_betas=200).gain > 3",
     "docs/guides/serving.md": "gain(rbm, digits.train) > 2.5",
+    "docs/guides/trust.md": "small.log_likelihood(v).gain > 2",
     "docs/guides/your_own_data.md": "learned.gain > 1",
     "docs/index.md": "result.gain > 4",
     "docs/tutorial.md": "result.gain > 6",

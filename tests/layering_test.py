@@ -22,6 +22,7 @@ LAYERS = (
         "class_labels",
         "compiled",
         "devices",
+        "json_arrays",
         "progress_bar",
         "replicas",
         "special",

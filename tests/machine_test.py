@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -376,3 +378,17 @@ def test_what_is_not_learned_stays_in_the_base():
         },
     )
     np.testing.assert_array_equal(inside["0_precision"], 4.0)
+
+
+def test_a_machine_comes_back_from_its_config():
+    target = machine(Oracle.draw(5, 4, seed=1))
+    config = json.loads(
+        json.dumps(machine_lib.get_config(target._replace(beta=0.5)))
+    )
+    again = machine_lib.from_config(config)
+    assert again[:2] == target[:2]
+    assert again.beta == 1.0
+    np.testing.assert_array_equal(again.kernel, 0.5 * target.kernel)
+    tf.nest.map_structure(
+        np.testing.assert_array_equal, again[3:5], target[3:5]
+    )

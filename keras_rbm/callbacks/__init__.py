@@ -29,6 +29,9 @@ from keras_rbm.callbacks.run_callbacks import (
     picture_callbacks as picture_callbacks,
 )
 from keras_rbm.callbacks.scalars import Scalars as Scalars
+from keras_rbm.callbacks.snapshots import Snapshots as Snapshots
+from keras_rbm.callbacks.snapshots import read_snapshots as read_snapshots
 from keras_rbm.callbacks.tensorboard import config_text as config_text
 from keras_rbm.callbacks.tensorboard import rewind as rewind
+from keras_rbm.callbacks.trajectory_ais import TrajectoryAIS as TrajectoryAIS
 from keras_rbm.callbacks.update_log import UpdateLog as UpdateLog

@@ -115,10 +115,14 @@ class LogLikelihood(Measurement):
         self.num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
         self.seed = checks.seed(seed)
         self.split = split
+        #: log Z as measured last, an `Exact` or a `Bracket`, and in which
+        #: epoch, counted from 1.
+        self.log_partition, self.measured_epoch = None, 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.model.example_units.check_states(self.v, "v")
         super().on_train_begin(logs)
+        self.log_partition, self.measured_epoch = None, 0
         self._latest = (-math.inf, -math.inf, 0, -math.inf)
         self._gain = None  # Its value and error, as measured last.
         self._warned_of = set()
@@ -167,7 +171,8 @@ class LogLikelihood(Measurement):
             end if math.isfinite(end) else -math.inf
             for end in (found.lower, found.upper)
         ]
-        log_partition = found.log_partition
+        self.log_partition = log_partition = found.log_partition
+        self.measured_epoch = step
         baseline = -math.inf if found.baseline is None else found.baseline
         self._latest = (*ends, step, baseline)
         self._gain = None

@@ -89,7 +89,7 @@ def affordable(
     """
     chains = model.chain.num_chains or batch_size
     sampler = getattr(model.chain, "sampler", None)
-    rows = chains * (getattr(sampler, "num_betas", None) or 1)
+    rows = chains * (1 if sampler is None else sampler.rows)
     sweeps = int(
         keras.ops.convert_to_numpy(getattr(model.chain, "num_sweeps", 1))
     )

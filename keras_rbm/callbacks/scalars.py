@@ -7,7 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import budget
-from keras_rbm.callbacks import log_likelihood, tensorboard
+from keras_rbm.callbacks import (
+    log_likelihood,
+    tensorboard,
+    trajectory_ais,
+)
 from keras_rbm.typing import Logs, Path
 
 
@@ -22,7 +26,8 @@ class Scalars(keras.callbacks.Callback):
     - `1 Learning`: what is in no other group, such as `loss`, and
       `learning_rate`, the rate of the optimizer at the end of the epoch;
     - `2 Likelihood`: whatever has "likelihood" or "log_partition" in its name,
-      but for the numbers of `LogLikelihood`, which writes them itself;
+      but for the numbers of `LogLikelihood` and `TrajectoryAIS`, which write
+      them themselves;
     - `3 Chains`: `num_sweeps`, where it has a schedule;
     - `4 Throughput`: `updates_per_second`, of the parameters, from the start
       of an epoch to the end of its last update. Input counts; validation and
@@ -67,7 +72,7 @@ class Scalars(keras.callbacks.Callback):
         for name, value in (logs or {}).items():
             run = "validation" if name.startswith("val_") else "train"
             name = name.removeprefix("val_")
-            if name not in log_likelihood.NAMES:
+            if name not in log_likelihood.NAMES + trajectory_ais.NAMES:
                 runs[run][tensorboard.metric_tag(name)] = value
         train = runs["train"]
         train[f"{tensorboard.LEARNING}/learning_rate"] = _number(

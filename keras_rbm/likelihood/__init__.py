@@ -33,4 +33,9 @@ from keras_rbm.likelihood.pseudo import (
 )
 from keras_rbm.likelihood.starts import from_patterns as from_patterns
 from keras_rbm.likelihood.starts import spaced as spaced
+from keras_rbm.likelihood.trajectory import anneal_between as anneal_between
+from keras_rbm.likelihood.trajectory import (
+    reverse_trajectory_ais as reverse_trajectory_ais,
+)
+from keras_rbm.likelihood.trajectory import trajectory_ais as trajectory_ais
 from keras_rbm.likelihood.visited import visited_states as visited_states

@@ -244,6 +244,26 @@ class MachineModel(Trainer):
         kernel = ops.cast(machine.kernel, self.compute_dtype)
         return machine._replace(kernel=kernel)
 
+    def base_machine(
+        self, machine: machine_lib.Machine | None = None
+    ) -> machine_lib.Machine:
+        """Units with the moments of the training data, without coupling.
+
+        Annealed importance sampling starts from it.
+
+        Args:
+            machine: The `Machine` on whose way it lies; `None` for that of
+                the model.
+
+        Returns:
+            A `Machine` with `beta=0`.
+        """
+        machine = self.machine() if machine is None else machine
+        mean = self.data_mean.value
+        if self.offsets is not None and ops.convert_to_numpy(self.updates):
+            mean = self.layout.base_mean(mean, self.offsets.visible.value)
+        return machine_lib.decouple(machine, mean, self.data_variance.value)
+
     def machine_states(self, v: Array) -> Tensor:
         """Rows of the machine's visible side, for examples `v`."""
         return self.layout.rows(self.machine(), self._states(v))
@@ -343,7 +363,7 @@ class MachineModel(Trainer):
         log_likelihood_lib.warn_of_short_run(
             updates,
             machine,
-            self._base(machine),
+            self.base_machine(machine),
             rows,
             sample_weight,
             sampling.stream(self.seed, Use.SHORT_RUN),
@@ -935,7 +955,7 @@ class MachineModel(Trainer):
         with devices.scope(self.distribute_strategy):
             return log_likelihood_lib.bracket(
                 machine,
-                self._base(machine) if self._has_moments() else None,
+                self.base_machine(machine) if self._has_moments() else None,
                 self.machine_particles,
                 rows,
                 num_betas,
@@ -1127,13 +1147,6 @@ class MachineModel(Trainer):
         self.data_variance.assign(variance)
         return mean, variance
 
-    def _base(self, machine):
-        """Units with the moments of the data, without coupling."""
-        mean = self.data_mean.value
-        if self.offsets is not None and ops.convert_to_numpy(self.updates):
-            mean = self.layout.base_mean(mean, self.offsets.visible.value)
-        return machine_lib.decouple(machine, mean, self.data_variance.value)
-
     def _has_moments(self):
         """Whether moments of data have taken the place of what is built."""
         mean, variance = self.data_mean.numpy(), self.data_variance.numpy()
@@ -1196,7 +1209,7 @@ class MachineModel(Trainer):
                 v,
                 stream,
                 num_sweeps,
-                self._base(machine),
+                self.base_machine(machine),
                 clamp,
                 **kwargs,
             )

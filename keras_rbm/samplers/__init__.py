@@ -18,5 +18,11 @@ from keras_rbm.samplers.long_runs import WatchedRun as WatchedRun
 from keras_rbm.samplers.long_runs import average_visible as average_visible
 from keras_rbm.samplers.long_runs import sample as sample
 from keras_rbm.samplers.long_runs import watched_sample as watched_sample
+from keras_rbm.samplers.stacked import StackedState as StackedState
+from keras_rbm.samplers.stacked import StackedTempering as StackedTempering
 from keras_rbm.samplers.tempered import Tempered as Tempered
 from keras_rbm.samplers.tempered import TemperedState as TemperedState
+from keras_rbm.samplers.trajectory import TrajectoryState as TrajectoryState
+from keras_rbm.samplers.trajectory import (
+    TrajectoryTempering as TrajectoryTempering,
+)

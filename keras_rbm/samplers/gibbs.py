@@ -109,7 +109,8 @@ def get(sampler: Sampler | None) -> Sampler:
     sampler = Gibbs() if sampler is None else sampler
     if not isinstance(sampler, Sampler):
         raise ValueError(
-            "`sampler` must be a sampler, Gibbs() or Tempered(), or None. "
+            "`sampler` must be a sampler, such as Gibbs() or Tempered(), or "
+            "None. "
             f"Received: sampler={sampler!r}"
         )
     return sampler

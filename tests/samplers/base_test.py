@@ -4,7 +4,15 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import Gibbs, Tempered, gibbs, random, samplers, tempering
+from keras_rbm import (
+    Gibbs,
+    Tempered,
+    TrajectoryTempering,
+    gibbs,
+    random,
+    samplers,
+    tempering,
+)
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from tests.machines import (
@@ -26,7 +34,6 @@ MEAN = np.linspace(0.2, 0.7, 5)
 BASE = machine_lib.decouple(MACHINE, MEAN)
 CHAINS = 30_000
 HELD = np.array([False, True, False, True, False])
-SAMPLERS = [Gibbs(), Tempered(3)]
 
 
 @compiled
@@ -52,6 +59,14 @@ def annealed(beta):
         (1 - beta) * bias + 1.5 * beta * ORACLE.visible_bias,
         1.5 * beta * ORACLE.hidden_bias,
     )
+
+
+# Of the same laws as the replicas of `Tempered(3)`.
+SAMPLERS = [
+    Gibbs(),
+    Tempered(3),
+    TrajectoryTempering([machine(annealed(beta)) for beta in (0.0, 0.5)]),
+]
 
 
 def law_given(oracle, held, values):
@@ -274,14 +289,16 @@ def test_what_a_persistent_chain_keeps_gives_the_state_back(sampler):
         np.testing.assert_array_equal(moved.v, expected)
 
 
-def test_tempered_chains_mix_where_gibbs_chains_do_not():
+def test_replicas_mix_where_gibbs_chains_do_not():
+    """Two modes that no sweep leaves; their shares are known."""
     oracle = bimodal()
     target = machine(oracle)
     base = machine_lib.decouple(target, np.full(6, 0.5))
     chains, on = 2000, oracle.p_hidden[1]
     assert 0.6 < on < 0.8
+    trajectory = [machine(bimodal(strength)) for strength in (0, 2, 4, 7)]
     modes = []
-    for sampler in (Gibbs(), Tempered(8)):
+    for sampler in (Gibbs(), Tempered(8), TrajectoryTempering(trajectory)):
         state = run(
             sampler,
             target,
@@ -293,9 +310,15 @@ def test_tempered_chains_mix_where_gibbs_chains_do_not():
         modes.append(sampler.samples(state).numpy().mean(axis=1) > 0.5)
     assert not modes[0].any()
     assert_means(modes[1], on)
+    assert_means(modes[2], on)
+    assert (state.swap_rates.numpy() > 0.1).all()
+    # Each chain has brought configurations from the one end to the other.
+    assert state.round_trips.numpy().min() > 1
+    rate = state.round_trips.numpy().mean() / 400
+    assert 0.5 * rate < float(state.trip_rate) < 2 * rate
 
 
-@pytest.mark.parametrize("sampler", [Gibbs(), Tempered(3, 0.2)])
+@pytest.mark.parametrize("sampler", [*SAMPLERS, Tempered(3, 0.2)])
 def test_samplers_are_saved_by_their_arguments(sampler):
     config = keras.saving.serialize_keras_object(sampler)
     assert keras.saving.deserialize_keras_object(config) == sampler

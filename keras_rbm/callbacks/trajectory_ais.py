@@ -1,0 +1,239 @@
+"""`TrajectoryAIS`: log Z that follows training, at little cost."""
+
+import logging
+import math
+
+import tensorflow as tf
+
+from keras_rbm import checks, gibbs, json_arrays, likelihood, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.callbacks import tensorboard
+from keras_rbm.callbacks.log_likelihood import LogLikelihood
+from keras_rbm.callbacks.periodic import Measurement
+from keras_rbm.likelihood.estimate import check_samples, estimate
+from keras_rbm.models.weights import averaged_weights
+from keras_rbm.random import Use
+from keras_rbm.typing import Logs, Path, State
+
+#: Names in the logs. `Scalars` leaves them out: this callback writes its own.
+NAMES = ("log_partition_trajectory", "effective_sample_size_trajectory")
+
+_LOG = logging.getLogger("keras_rbm")
+# Steps from the base to the first machine.
+_FIRST_BETAS = 500
+# Between measurements, the chains move when the updates have grown by this.
+_GROWTH = 1.5
+# Below this share of the chains their spread says too little of the error.
+_LEAST_SHARE = 0.1
+# Errors by which the estimates may differ.
+_ERRORS = 4
+
+
+class TrajectoryAIS(Measurement):
+    """Estimates log Z of the model while it trains, along its own path.
+
+    Chains of its own, which the training never sees, start from units without
+    coupling. At log-spaced updates, and after the first epoch, each that
+    `every` divides, and the last one, they move from the machine that they
+    are at to that of the model (with averaged weights, where the optimizer
+    keeps such), by `num_betas` steps of `likelihood.anneal_between`, each of
+    which weighs and sweeps all chains. Their weights then give log Z as in
+    `likelihood.trajectory_ais`. A measurement costs about a twentieth of
+    one of `LogLikelihood`. `fit` goes on as it would without.
+
+    Into the logs go `log_partition_trajectory`, the estimate in nats, and
+    `effective_sample_size_trajectory`, from 1 to `num_chains`, which falls
+    where the model changes faster than the chains mix. In the epochs between
+    they repeat the last numbers. TensorBoard gets them in the run `train`, in
+    the group `2 Likelihood`.
+
+    With a `log_likelihood`, which must stand before this callback, the
+    estimate is compared with log Z by AIS or by enumeration in all epochs that
+    both measure. Where they part by more than their errors, the logger
+    `keras_rbm` gets a warning, once for each `fit`: annealing in temperature
+    and the trajectory find different modes.
+
+    Args:
+        log_dir: Path of TensorBoard's log directory.
+        log_likelihood: A `LogLikelihood` callback to compare with, or `None`.
+        every: Number of epochs from one estimate to the next.
+        num_chains: Number of chains.
+        num_betas: Number of steps of each move.
+        seed: Integer from 0 to 2**64 - 1. `None` for one from Python's
+            generator.
+
+    Raises:
+        ValueError: If an argument is not as described; when `fit` begins, if
+            units of the model are sampled approximately alone.
+
+    Reference: As for `likelihood.trajectory_ais`.
+
+    Example:
+        log_likelihood = callbacks.LogLikelihood("logs", v, every=10)
+        trajectory = callbacks.TrajectoryAIS("logs", log_likelihood)
+        rbm.fit(x, callbacks=[log_likelihood, trajectory])
+    """
+
+    def __init__(
+        self,
+        log_dir: Path,
+        log_likelihood: LogLikelihood | None = None,
+        every: int = 1,
+        num_chains: int = 100,
+        num_betas: int = 100,
+        seed: int | None = 0,
+    ):
+        super().__init__(log_dir, every)
+        if not isinstance(log_likelihood, LogLikelihood | None):
+            raise ValueError(
+                "`log_likelihood` must be a LogLikelihood callback, or None. "
+                f"Received: log_likelihood={log_likelihood!r}"
+            )
+        self.log_likelihood = log_likelihood
+        self.num_chains = checks.positive_integer("num_chains", num_chains)
+        self.num_betas = checks.positive_integer("num_betas", num_betas)
+        self.seed = checks.seed(seed)
+        #: The latest `likelihood.Estimate`, or `None`.
+        self.estimate = None
+        self._begin()
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        super().on_train_begin(logs)
+        check_samples(self.model.machine())
+        if self._count() == 0:
+            self._begin()
+        self._warned_of = set()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if self._count() >= max(_GROWTH * self._updates, 1):
+            self._move()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if logs is not None:
+            logs.update(zip(NAMES, self._latest, strict=True))
+
+    def measure(self, step: int) -> dict[str, float]:
+        if self._count() > self._updates or self._machine is None:
+            self._move()
+        self.estimate = found = estimate(
+            self._base, self._log_weights.numpy(), self._v.numpy()
+        )
+        self._latest = (found.log_z, found.effective_sample_size)
+        self._check(step, found)
+        return {
+            f"{tensorboard.LIKELIHOOD}/{name}": value
+            for name, value in zip(NAMES, self._latest, strict=True)
+        }
+
+    def get_state(self) -> State:
+        state = super().get_state() | {
+            "latest": self._latest,
+            "told": sorted(self._warned_of),
+        }
+        if self._machine is not None:
+            state |= {
+                "updates": self._updates,
+                "steps": self._steps,
+                "v": json_arrays.encode(self._v),
+                "log_weights": json_arrays.encode(self._log_weights),
+                "base": machine_lib.get_config(self._base),
+                "machine": machine_lib.get_config(self._machine),
+            }
+        return state
+
+    def set_state(self, state: State) -> None:
+        super().set_state(state)
+        self._begin()
+        self._latest = tuple(state["latest"])
+        self._warned_of = set(state["told"])
+        if "machine" in state:
+            self._updates, self._steps = state["updates"], state["steps"]
+            self._v, self._log_weights = (
+                tf.constant(json_arrays.decode(state[name]))
+                for name in ("v", "log_weights")
+            )
+            self._base, self._machine = (
+                machine_lib.from_config(state[name])
+                for name in ("base", "machine")
+            )
+
+    def _begin(self):
+        self._updates = self._steps = 0
+        self._base = self._machine = self._v = self._log_weights = None
+        self._latest = (math.nan, math.nan)
+
+    def _move(self):
+        """Brings the chains from where they are to the machine there is."""
+        with averaged_weights(self.model):
+            machine = machine_lib.absorb_beta(self.model.machine())
+            machine = machine_lib.cast(machine, self.model.variable_dtype)
+        num_betas = self.num_betas
+        if self._machine is None:
+            num_betas = _FIRST_BETAS
+            base = self.model.base_machine(machine)
+            self._base = base._replace(kernel=tf.zeros_like(base.kernel))
+            self._machine = machine_lib.absorb_beta(self._base)
+            self._v = gibbs.sample_without_inputs(
+                self._base,
+                self.num_chains,
+                random.fold_in(self._stream(), Use.START),
+            )
+            self._log_weights = tf.zeros((self.num_chains,), "float64")
+        self._v, self._log_weights = likelihood.anneal_between(
+            self._machine,
+            machine,
+            self._v,
+            self._log_weights,
+            tf.constant(num_betas, "int32"),
+            self._stream()._replace(first_row=tf.constant(0)),
+            tf.constant(self._steps, "int64"),
+        )
+        self._machine = machine
+        self._steps += num_betas
+        self._updates = self._count()
+
+    def _stream(self):
+        return random.fold_in(random.stream(self.seed), Use.TRAJECTORY)
+
+    def _check(self, step, found):
+        """Warns of weights that degenerate, and of estimates that part."""
+        if found.effective_sample_size < _LEAST_SHARE * self.num_chains:
+            self._warn(
+                "degenerate",
+                "log Z along the trajectory is a rough one at epoch %d: the "
+                "effective sample size is %.1f of %d. Take more `num_betas`, "
+                "or more `num_chains`.",
+                step,
+                found.effective_sample_size,
+                self.num_chains,
+            )
+            return
+        other = self.log_likelihood
+        if other is None or other.measured_epoch != step:
+            return
+        ends = other.log_partition
+        distance = max(ends.lower - found.log_z, found.log_z - ends.upper)
+        error = math.hypot(found.standard_error, ends.standard_error)
+        if distance > _ERRORS * error:
+            self._warn(
+                "apart",
+                "log Z of epoch %d is %.2f along the trajectory, and %.2f to "
+                "%.2f by `LogLikelihood`: they are %.2f nats apart, %.1f of "
+                "their errors. One of them has missed modes of the model; do "
+                "not report a likelihood before you know which.",
+                step,
+                found.log_z,
+                ends.lower,
+                ends.upper,
+                distance,
+                distance / error if error else math.inf,
+            )
+
+    def _warn(self, kind, text, *values):
+        if kind not in self._warned_of:
+            self._warned_of.add(kind)
+            _LOG.warning(text, *values)
+
+    def _count(self):
+        return int(self.model.updates.numpy())

@@ -1,0 +1,258 @@
+"""Annealed importance sampling along the machines of a training run."""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from keras import ops
+from scipy import special
+
+from keras_rbm import checks, devices, gibbs, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+from keras_rbm.likelihood.estimate import Estimate, check_base, estimate
+from keras_rbm.machine import Machine
+from keras_rbm.progress_bar import ProgressBar
+from keras_rbm.random import Stream, Use
+from keras_rbm.typing import Array, Params, Tensor, Verbose
+
+# Chains in one compiled call.
+_CHAINS = 1000
+
+
+def trajectory_ais(
+    machines: Sequence[Machine],
+    base: Machine,
+    stream: Stream,
+    num_betas: int = 100,
+    num_chains: int = 100,
+    verbose: Verbose = "auto",
+) -> Estimate:
+    """Log Z = log Z_base + log mean_i w_i, along a trajectory of machines.
+
+    w = prod_k exp(F_k(v_k) - F_k+1(v_k)), with v_0 from the base and v_k from
+    one Gibbs sweep of machine k, which starts at v_{k-1}. The machines k are
+    those of the trajectory, and `num_betas - 1` more between neighbours,
+    whose parameters are on the straight line from one to the next. The mean
+    of w is unbiased; its logarithm is, on average, below log Z.
+
+    The machines of a training run change slowly where the law does: a mode
+    appears while the machine is still warm enough for chains to find it,
+    which a path of inverse temperatures does not ensure.
+
+    Args:
+        machines: Sequence of `Machine` of the same units, such as
+            `[*snapshots.machines, rbm.machine()]`. The estimate is that of
+            the last one.
+        base: A `Machine` without coupling, such as `rbm.base_machine()`.
+        stream: A `keras_rbm.random.Stream`.
+        num_betas: Number of steps from one machine to the next.
+        num_chains: Number of chains, in blocks of at most 1,000; a chain's
+            draws depend neither on the blocks nor on how many there are. In
+            the scope of a `tf.distribute` strategy, devices share them.
+        verbose: As for `ais`.
+
+    Returns:
+        An `Estimate`.
+
+    Raises:
+        ValueError: If a number is not a positive integer, the units of the
+            machines differ, or `base` is coupled or of other units.
+
+    Reference: Béreux, Decelle, Furtlehner, Rosset and Seoane (2025), "Fast
+        training and sampling of restricted Boltzmann machines"; Carbone, Hua,
+        Coste and Vanden-Eijnden (2023), "Efficient training of energy-based
+        models using Jarzynski equality".
+
+    Example:
+        machines = [*snapshots.machines, rbm.machine()]
+        found = likelihood.trajectory_ais(
+            machines, rbm.base_machine(), random.stream(0)
+        )
+    """
+    path = _path(machines, base)
+    num_chains = checks.positive_integer("num_chains", num_chains)
+
+    def start(first, count):
+        return gibbs.sample_without_inputs(
+            base,
+            count,
+            random.fold_in(stream, Use.START)._replace(first_row=first),
+        )
+
+    log_weights, particles = _anneal(
+        path, num_betas, num_chains, start, stream, verbose
+    )
+    return estimate(base, log_weights, particles)
+
+
+def reverse_trajectory_ais(
+    machines: Sequence[Machine],
+    base: Machine,
+    v_model: Array,
+    stream: Stream,
+    num_betas: int = 100,
+    repeats: int = 1,
+    verbose: Verbose = "auto",
+) -> Estimate:
+    """Log Z = log Z_base - log mean_i w_i, back along a trajectory.
+
+    The steps of `trajectory_ais` from the other end. The mean of w is an
+    unbiased estimate of Z_base / Z where `v_model` are samples of the last
+    machine; the estimate of log Z is then, on average, above it.
+
+    Args:
+        machines: As for `trajectory_ais`, as are the others.
+        base: A `Machine` without coupling.
+        v_model: Tensor of shape `(samples, visible.width)`, independent
+            samples of the last machine.
+        stream: A `keras_rbm.random.Stream`.
+        num_betas: Number of steps from one machine to the next.
+        repeats: As for `reverse_ais`.
+        verbose: As for `ais`.
+
+    Returns:
+        An `Estimate`, with a log-weight for each sample.
+
+    Raises:
+        ValueError: As for `trajectory_ais`; or if `v_model` are no states of
+            the visible side.
+
+    Reference: As for `trajectory_ais` and `reverse_ais`.
+    """
+    path = _path(machines, base)
+    repeats = checks.positive_integer("repeats", repeats)
+    path[-1].visible.check(v_model, "v_model")
+    num_samples = len(v_model)
+    v_model = ops.cast(v_model, machine_lib.dtype(path[-1]))
+    v_model = ops.repeat(v_model, repeats, axis=0)
+    log_weights, particles = _anneal(
+        path[::-1],
+        num_betas,
+        len(v_model),
+        lambda first, count: v_model[first : first + count],
+        stream,
+        verbose,
+    )
+    log_weights = special.logsumexp(
+        log_weights.reshape(num_samples, repeats), axis=1
+    ) - np.log(repeats)
+    return estimate(base, log_weights, particles, reverse=True)
+
+
+@compiled
+def anneal_between(
+    start: Machine,
+    end: Machine,
+    v: Tensor,
+    log_weights: Tensor,
+    num_betas: Tensor,
+    stream: Stream,
+    first: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Moves weighted chains from one machine to another.
+
+    Args:
+        start: A `Machine` with `beta=1`.
+        end: The same, of the same units.
+        v: Tensor of shape `(chains, visible.width)`, samples of `start` under
+            their weights.
+        log_weights: `float64` tensor of shape `(chains,)`.
+        num_betas: Number of steps, a scalar `int32` tensor.
+        stream: A `keras_rbm.random.Stream`; step k draws from
+            `fold_in(stream, first + k)`.
+        first: Number of the first step, a scalar `int64` tensor.
+
+    Returns:
+        Tuple of `v` and `log_weights`, for `end`.
+    """
+    dtype = machine_lib.dtype(end)
+
+    def at(beta):
+        return end._replace(
+            kernel=_between(start.kernel, end.kernel, beta),
+            visible_params=_params(start, end, "visible_params", beta),
+            hidden_params=_params(start, end, "hidden_params", beta),
+        )
+
+    def step(k, state):
+        v, log_weights = state
+        total = ops.cast(num_betas, dtype)
+        beta = ops.cast(k, dtype) / total
+        next_beta = ops.cast(k + 1, dtype) / total
+        old, new = at(beta), at(next_beta)
+        # The inputs are linear in the kernel: two products serve both weights.
+        ends = [machine_lib.hidden_inputs(m, v) for m in (start, end)]
+        old_inputs, new_inputs = (_between(*ends, b) for b in (beta, next_beta))
+        # F_old(v) - F_new(v).
+        change = new.visible.energy_change(
+            v, new.visible_params, old.visible_params
+        ) + new.hidden.log_partition_change(
+            old_inputs, old.hidden_params, new_inputs, new.hidden_params
+        )
+        here = random.fold_in(stream, first + ops.cast(k, "int64"))
+        h = new.hidden.sample(
+            new_inputs, new.hidden_params, random.fold_in(here, Use.HIDDEN)
+        )
+        v = gibbs.sample_visible(new, h, here)
+        return v, log_weights + ops.cast(change, "float64")
+
+    return ops.fori_loop(0, num_betas, step, (v, log_weights))
+
+
+def _path(machines, base):
+    """The base and all machines, in one dtype and with `beta=1`."""
+    machine_lib.check_alike(machines)
+    check_base(machines[-1], base)
+    dtype = machine_lib.dtype(machines[-1])
+    return [
+        machine_lib.cast(machine_lib.absorb_beta(machine), dtype)
+        for machine in (base, *machines)
+    ]
+
+
+def _anneal(
+    path: Sequence[Machine],
+    num_betas: int,
+    num_chains: int,
+    start: Callable[[int, int], Tensor],
+    stream: Stream,
+    verbose: Verbose,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Runs all chains along the path, in blocks."""
+    num_betas = checks.positive_integer("num_betas", num_betas)
+    bar = ProgressBar(
+        (len(path) - 1) * num_betas * num_chains,
+        "Trajectory annealed importance sampling",
+        verbose,
+    )
+
+    def block(first, count):
+        v = start(first, count)
+        log_weights = ops.zeros((count,), "float64")
+        here = stream._replace(first_row=ops.convert_to_tensor(first, "int32"))
+        for number, pair in enumerate(itertools.pairwise(path)):
+            v, log_weights = anneal_between(
+                *pair,
+                v,
+                log_weights,
+                ops.convert_to_tensor(num_betas, "int32"),
+                here,
+                ops.convert_to_tensor(number * num_betas, "int64"),
+            )
+            bar.add(num_betas * count)
+        return ops.convert_to_numpy(log_weights), ops.convert_to_numpy(v)
+
+    return devices.by_rows(block, num_chains, _CHAINS)
+
+
+def _between(start: Tensor, end: Tensor, beta: Tensor) -> Tensor:
+    return (1 - beta) * start + beta * end
+
+
+def _params(start: Machine, end: Machine, side: str, beta: Tensor) -> Params:
+    params = getattr(start, side)
+    return {
+        name: _between(params[name], value, beta)
+        for name, value in getattr(end, side).items()
+    }

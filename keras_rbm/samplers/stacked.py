@@ -1,0 +1,270 @@
+"""Stacked tempering as a sampler."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import keras
+from keras import ops
+
+from keras_rbm import gibbs, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream, Use
+from keras_rbm.samplers.base import Clamp, Info, Kept, Sampler
+from keras_rbm.typing import Config, Tensor
+
+# Weight of the past in the running rates of exchange.
+_MOMENTUM = 0.99
+
+
+class StackedState(NamedTuple):
+    """Where the chains of a stack of machines are.
+
+    Attributes:
+        v: Tensor of shape `(chains, visible.width)`, of the lowest machine.
+        upper: Tuple of the same of the machines above it.
+        swap_rates: Running rates at which neighbours exchange, of shape
+            `(machines - 1,)`.
+    """
+
+    v: Tensor
+    upper: tuple[Tensor, ...]
+    swap_rates: Tensor
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class StackedTempering(Sampler):
+    """Stacked tempering: exchange with the machines on top of a machine.
+
+    Each machine of a stack, such as the RBMs of a `DeepBeliefNetwork`, has a
+    chain of its own. The hidden state h of a machine and the visible state v
+    of the one above it change places with probability
+
+        min(1, p_below(v) p_above(h) / (p_below(h) p_above(v)))
+
+    in which p_below is the law of its hidden side, with the visible units
+    summed out, and p_above that of the visible side. This leaves the product
+    of the laws of all machines unchanged. Upper machines have learned simpler
+    laws, and mix faster, as warmer replicas do; that is so where each was
+    trained on the hidden states of the one below it.
+
+    With clamped entries nothing is exchanged, since p_below would have to be
+    that given the entries: the chains are then those of `Gibbs()`.
+
+    Args:
+        machines: List of the machines above the one to sample from, from
+            below upwards. Their visible units are such as the hidden units of
+            the one below.
+
+    Raises:
+        ValueError: If there are no machines, or they do not fit on each other.
+
+    Reference: Fernandez-de-Cossio-Diaz, Roussel, Cocco and Monasson (2024),
+        "Accelerated sampling with stacked restricted Boltzmann machines".
+
+    Example:
+        network = keras_rbm.DeepBeliefNetwork(
+            [keras_rbm.RBM(784, 500), keras_rbm.RBM(500, 100)]
+        )
+        network.pretrain(x)
+        lowest, *others = network.rbms
+        sampler = keras_rbm.StackedTempering([r.machine() for r in others])
+        v = lowest.sample(100, num_sweeps=1000, sampler=sampler)
+    """
+
+    def __init__(self, machines: Sequence[Machine]):
+        if not isinstance(machines, list | tuple) or not machines:
+            raise ValueError(
+                "`machines` must be a list of one or more machines, such as "
+                f"`rbm.machine()` returns. Received: machines={machines!r}"
+            )
+        for number, machine in enumerate(machines):
+            if not isinstance(machine, Machine):
+                raise ValueError(
+                    "`machines` must hold machines, such as `rbm.machine()` "
+                    f"returns. Received: machines[{number}]={machine!r}"
+                )
+            if number:
+                _check_fit(machines[number - 1], machine, number)
+        #: The machines above the one to sample from, from below upwards.
+        self.machines = tuple(machine_lib.absorb_beta(m) for m in machines)
+
+    # A function of the sampler is compiled once for all machines of the same
+    # shapes and units: they are its arguments.
+    def __tf_flatten__(self) -> tuple[Any, Any]:
+        return (), (self.machines,)
+
+    @classmethod
+    def __tf_unflatten__(cls, metadata: Any, components: Any) -> Self:
+        sampler = object.__new__(cls)
+        (sampler.machines,) = components
+        return sampler
+
+    @property
+    def rows(self) -> int:
+        return len(self.machines) + 1
+
+    def init(
+        self,
+        machine: Machine,
+        v: Tensor,
+        base: Machine | None = None,
+    ) -> StackedState:
+        """Upper chains start at the states nearest to means on the way up."""
+        _check_fit(machine, self.machines[0], 0)
+        upper, below, mean = [], machine, v
+        for above in self.machines:
+            mean = machine_lib.hidden_mean(below, mean)
+            upper.append(above.visible.nearest(ops.cast(mean, v.dtype)))
+            below = above
+        return StackedState(
+            v, tuple(upper), ops.full((self.rows - 1,), 0.5, "float32")
+        )
+
+    def step(
+        self,
+        machine: Machine,
+        state: StackedState,
+        stream: Stream,
+        clamp: Clamp | None = None,
+    ) -> tuple[StackedState, Info]:
+        machines = (machine, *self.machines)
+        all_v = [
+            ops.cast(v, machine_lib.dtype(m))
+            for v, m in zip((state.v, *state.upper), machines, strict=True)
+        ]
+        swaps, first_h = [], None
+        # From below upwards: what comes up is handed on in the same step.
+        for number, own in enumerate(machines):
+            here = random.fold_in(stream, number)
+            h = gibbs.sample_hidden(own, all_v[number], here)
+            if number + 1 < self.rows:
+                accepted, swap = _exchange(
+                    own, machines[number + 1], h, all_v[number + 1], here
+                )
+                if clamp is not None and number == 0:
+                    accepted = ops.zeros_like(accepted)
+                    swap = ops.zeros_like(swap)
+                h, all_v[number + 1] = (
+                    ops.where(accepted, all_v[number + 1], h),
+                    ops.where(accepted, h, all_v[number + 1]),
+                )
+                swaps.append(swap)
+            all_v[number] = gibbs.sample_visible(own, h, here)
+            first_h = h if first_h is None else first_h
+        v, *upper = (
+            ops.cast(new, old.dtype)
+            for new, old in zip(all_v, (state.v, *state.upper), strict=True)
+        )
+        if clamp is not None:
+            v = clamp.hold(v)
+        swaps = ops.stack(swaps)
+        rates = state.swap_rates
+        change = (1 - _MOMENTUM) * (ops.cast(swaps, rates.dtype) - rates)
+        return (
+            StackedState(v, tuple(upper), rates + change),
+            Info(first_h, swaps),
+        )
+
+    def samples(self, state: StackedState) -> Tensor:
+        return state.v
+
+    def kept(
+        self, num_chains: int, visible_width: int, hidden_width: int
+    ) -> dict[str, Kept]:
+        upper = {
+            f"particles_{number}": Kept(
+                (num_chains, machine.visible.width), chains_axis=0
+            )
+            for number, machine in enumerate(self.machines, 1)
+        }
+        return {
+            "particles": Kept((num_chains, visible_width), chains_axis=0),
+            **upper,
+            "swap_rates": Kept((self.rows - 1,), averaged=True),
+        }
+
+    def pack(self, state: StackedState) -> dict[str, Tensor]:
+        upper = {
+            f"particles_{number}": v for number, v in enumerate(state.upper, 1)
+        }
+        return {
+            "particles": state.v,
+            **upper,
+            "swap_rates": state.swap_rates,
+        }
+
+    def unpack(self, machine: Machine, kept: dict[str, Tensor]) -> StackedState:
+        dtype = machine_lib.dtype(machine)
+        v, *upper = (
+            ops.cast(kept[name], dtype)
+            for name in (
+                "particles",
+                *(f"particles_{i}" for i in range(1, self.rows)),
+            )
+        )
+        return StackedState(v, tuple(upper), kept["swap_rates"])
+
+    def particles(
+        self, machine: Machine, kept: dict[str, Tensor], stream: Stream
+    ) -> Tensor:
+        return kept["particles"]
+
+    def get_config(self) -> Config:
+        return {"machines": [machine_lib.get_config(m) for m in self.machines]}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        return cls([machine_lib.from_config(m) for m in config["machines"]])
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and (
+            self is other
+            or machine_lib.are_equal(self.machines, other.machines)
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple((m.visible, m.hidden) for m in self.machines))
+
+    def __repr__(self) -> str:
+        return f"StackedTempering({len(self.machines)} machines)"
+
+
+def _exchange(below, above, h, v, stream):
+    """Whether h of the one and v of the other change places.
+
+    Args:
+        below: A `Machine`.
+        above: The `Machine` on top of it.
+        h: Tensor of shape `(chains, width)`, hidden states of the first.
+        v: The same, visible states of the second.
+        stream: A `Stream`.
+
+    Returns:
+        Booleans of shape `(chains, 1)`, and the mean probability.
+    """
+    hidden_side = machine_lib.flip(below)
+    gain = (
+        machine_lib.free_energy(hidden_side, h)
+        - machine_lib.free_energy(hidden_side, ops.cast(v, h.dtype))
+        + machine_lib.free_energy(above, v)
+        - machine_lib.free_energy(above, ops.cast(h, v.dtype))
+    )
+    u = random.uniform(
+        random.fold_in(stream, Use.EXCHANGE), (ops.shape(gain)[0], 1)
+    )
+    accepted = ops.log(ops.cast(u, gain.dtype)) < gain[:, None]
+    return accepted, ops.mean(ops.exp(ops.minimum(gain, 0.0)))
+
+
+def _check_fit(below, above, number):
+    hidden, visible = below.hidden, above.visible
+    if (
+        hidden.width != visible.width
+        or hidden.description != visible.description
+    ):
+        raise ValueError(
+            "`machines` must fit on each other: the visible units of each must "
+            "be such as the hidden units of the one below. Received: "
+            f"machines[{number}] with visible={visible}, above hidden={hidden}"
+        )

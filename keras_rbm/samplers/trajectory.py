@@ -1,0 +1,352 @@
+"""Parallel trajectory tempering as a sampler."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import keras
+from keras import ops
+
+from keras_rbm import machine as machine_lib
+from keras_rbm import random, tempering
+from keras_rbm.machine import Machine
+from keras_rbm.random import Stream, Use
+from keras_rbm.samplers.base import Clamp, Info, Kept, Sampler
+from keras_rbm.typing import Config, Params, Tensor
+
+# Weight of the past in the running rates of exchange and of round trips.
+_MOMENTUM = 0.99
+# The ends of the trajectory.
+_COLD, _HOT = 1, 2
+
+
+class TrajectoryState(NamedTuple):
+    """Where the replicas of chains along a trajectory are.
+
+    Attributes:
+        v: Tensor of shape `(num_replicas * chains, visible.width)`: the
+            samples of the machine come first, those of the earliest machine
+            last.
+        swap_rates: Running rates at which neighbours change places, of shape
+            `(num_replicas - 1,)`.
+        parity: Which pairs may change places next, even (0) or odd (1) ones.
+        directions: Which end of the trajectory each replica has been at last,
+            1 for the machine, 2 for the earliest one, 0 for neither; `int32`
+            tensor of shape `(num_replicas, chains)`.
+        round_trips: How often a replica has come to the machine that had been
+            at the earliest one since it was last there, of shape `(chains,)`.
+        trip_rate: Running mean of round trips, per chain and sweep.
+    """
+
+    v: Tensor
+    swap_rates: Tensor
+    parity: Tensor
+    directions: Tensor
+    round_trips: Tensor
+    trip_rate: Tensor
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class TrajectoryTempering(Sampler):
+    """Parallel trajectory tempering: replicas at earlier machines of the run.
+
+    Each chain has a replica at the machine and one at each of the `machines`,
+    by which training has led to it. Neighbours change places with probability
+
+        min(1, exp(F_k(v_k) + F_k+1(v_k+1) - F_k(v_k+1) - F_k+1(v_k)))
+
+    which leaves the product of their laws unchanged. The modes of a trained
+    machine split off one after the other while it learns, and earlier
+    machines mix well. Where a mode weighs little at higher temperatures,
+    replicas of `Tempered` do not find it; those of a trajectory do. A step
+    costs about one of Gibbs sampling for each replica, and one product more.
+
+    Clamped entries are the same in all replicas of a chain, as for
+    `Tempered`. `.keras` files hold the machines.
+
+    Args:
+        machines: List of `Machine` of the same units, the earliest first, such
+            as `Snapshots.machines`. The machine to sample from is none of
+            them. The first one should mix fast; one without coupling, such as
+            `rbm.base_machine()`, gives independent draws.
+
+    Raises:
+        ValueError: If there are no machines, or their units differ.
+
+    Reference: Béreux, Decelle, Furtlehner, Rosset and Seoane (2025), "Fast
+        training and sampling of restricted Boltzmann machines".
+
+    Example:
+        snapshots = callbacks.Snapshots()
+        rbm.fit(x, callbacks=[snapshots])
+        sampler = keras_rbm.TrajectoryTempering(
+            [rbm.base_machine(), *snapshots.machines]
+        )
+        v = rbm.sample(100, num_sweeps=1000, sampler=sampler)
+    """
+
+    def __init__(self, machines: Sequence[Machine]):
+        machine_lib.check_alike(machines)
+        dtype = machine_lib.dtype(machines[0])
+        # The latest first: it is the neighbour of the machine.
+        alike = [
+            machine_lib.cast(machine_lib.absorb_beta(machine), dtype)
+            for machine in reversed(machines)
+        ]
+        first = alike[0]
+
+        def stacked(side):
+            return {
+                name: ops.stack([getattr(m, side)[name] for m in alike])
+                for name in getattr(first, side)
+            }
+
+        self._begin(
+            first._replace(
+                kernel=ops.stack([machine.kernel for machine in alike]),
+                visible_params=stacked("visible_params"),
+                hidden_params=stacked("hidden_params"),
+            )
+        )
+
+    def _begin(self, stacked):
+        # Kernels of shape `(machines, visible.width, hidden.width)`, and
+        # parameters of shape `(machines, width)`, the latest first.
+        self._stacked = stacked
+
+    # A function of the sampler is compiled once for all machines of the same
+    # shapes and units: they are its arguments.
+    def __tf_flatten__(self) -> tuple[Any, Any]:
+        return (), (self._stacked,)
+
+    @classmethod
+    def __tf_unflatten__(cls, metadata: Any, components: Any) -> Self:
+        sampler = object.__new__(cls)
+        sampler._begin(*components)
+        return sampler
+
+    @property
+    def machines(self) -> list[Machine]:
+        """The machines, the earliest first."""
+        stacked = self._stacked
+
+        def of_one(params, i):
+            return {name: p[i] for name, p in params.items()}
+
+        return [
+            stacked._replace(
+                kernel=stacked.kernel[i],
+                visible_params=of_one(stacked.visible_params, i),
+                hidden_params=of_one(stacked.hidden_params, i),
+            )
+            for i in reversed(range(self.rows - 1))
+        ]
+
+    @property
+    def rows(self) -> int:
+        return self._stacked.kernel.shape[0] + 1
+
+    def init(
+        self,
+        machine: Machine,
+        v: Tensor,
+        base: Machine | None = None,
+    ) -> TrajectoryState:
+        """All replicas of a chain start at its row of `v`."""
+        known = self._stacked
+        if (machine.visible, machine.hidden) != (known.visible, known.hidden):
+            raise ValueError(
+                "`machines` of the sampler must have the units of the machine "
+                f"to sample from. Received: machines of {known.visible} and "
+                f"{known.hidden}, a machine of {machine.visible} and "
+                f"{machine.hidden}"
+            )
+        chains = v.shape[0]
+        return TrajectoryState(
+            ops.tile(v, (self.rows, 1)),
+            ops.full((self.rows - 1,), 0.5, "float32"),
+            ops.zeros((), "int32"),
+            ops.zeros((self.rows, chains), "int32"),
+            ops.zeros((chains,), "float32"),
+            ops.zeros((), "float32"),
+        )
+
+    def step(
+        self,
+        machine: Machine,
+        state: TrajectoryState,
+        stream: Stream,
+        clamp: Clamp | None = None,
+    ) -> tuple[TrajectoryState, Info]:
+        chains = self._chains(state.v)
+        # Units of all replicas, with a row of parameters for each.
+        replicas = machine._replace(
+            visible_params=self._rows(machine, "visible_params", chains),
+            hidden_params=self._rows(machine, "hidden_params", chains),
+        )
+        v = ops.cast(state.v, machine_lib.dtype(machine))
+        partner = tempering.partners(self.rows, state.parity)
+        others = tempering.exchanged(
+            v, ops.ones((self.rows, chains), "bool"), partner
+        )
+        inputs, their_inputs = (
+            self._hidden_inputs(machine, rows) for rows in (v, others)
+        )
+        # F_k(v_k) - F_k(v_k') of each replica k, with k' its partner.
+        change = machine_lib.free_energy(
+            replicas, v, inputs
+        ) - machine_lib.free_energy(replicas, others, their_inputs)
+        accepted, swaps = tempering.accept(
+            ops.reshape(change, (self.rows, chains)),
+            partner,
+            random.fold_in(stream, Use.EXCHANGE),
+        )
+        moved = ops.reshape(accepted, (-1, 1))
+        inputs = ops.where(moved, their_inputs, inputs)
+        here = tempering.replica_rows(stream, self.rows, chains)
+        h = machine.hidden.sample(
+            inputs, replicas.hidden_params, random.fold_in(here, Use.HIDDEN)
+        )
+        v = machine.visible.sample(
+            self._visible_inputs(machine, h),
+            replicas.visible_params,
+            random.fold_in(here, Use.VISIBLE),
+        )
+        v = ops.cast(v, state.v.dtype)
+        if clamp is not None:
+            v = clamp.hold(v)
+        state = self._travelled(state, accepted, partner, swaps)
+        return state._replace(v=v), Info(h[:chains], swaps)
+
+    def samples(self, state: TrajectoryState) -> Tensor:
+        return state.v[: self._chains(state.v)]
+
+    def kept(
+        self, num_chains: int, visible_width: int, hidden_width: int
+    ) -> dict[str, Kept]:
+        rows = self.rows
+        return {
+            "particles": Kept((rows, num_chains, visible_width), chains_axis=1),
+            "swap_rates": Kept((rows - 1,), averaged=True),
+            "parity": Kept((), dtype="int32"),
+            "directions": Kept(
+                (rows, num_chains), chains_axis=1, dtype="int32"
+            ),
+            "trip_rate": Kept((), averaged=True),
+        }
+
+    def pack(self, state: TrajectoryState) -> dict[str, Tensor]:
+        v = state.v
+        shape = (self.rows, self._chains(v), v.shape[-1])
+        return {
+            "particles": ops.reshape(v, shape),
+            "swap_rates": state.swap_rates,
+            "parity": state.parity,
+            "directions": state.directions,
+            "trip_rate": state.trip_rate,
+        }
+
+    def unpack(
+        self, machine: Machine, kept: dict[str, Tensor]
+    ) -> TrajectoryState:
+        v = ops.cast(kept["particles"], machine_lib.dtype(machine))
+        return TrajectoryState(
+            ops.reshape(v, (-1, v.shape[-1])),
+            kept["swap_rates"],
+            kept["parity"],
+            kept["directions"],
+            ops.zeros((v.shape[1],), "float32"),
+            kept["trip_rate"],
+        )
+
+    def particles(
+        self, machine: Machine, kept: dict[str, Tensor], stream: Stream
+    ) -> Tensor:
+        return kept["particles"][0]
+
+    def get_config(self) -> Config:
+        return {"machines": [machine_lib.get_config(m) for m in self.machines]}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        return cls([machine_lib.from_config(m) for m in config["machines"]])
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and (
+            self is other
+            or machine_lib.are_equal(self.machines, other.machines)
+        )
+
+    def __hash__(self) -> int:
+        stacked = self._stacked
+        return hash((stacked.visible, stacked.hidden, self.rows))
+
+    def __repr__(self) -> str:
+        return f"TrajectoryTempering({self.rows - 1} machines)"
+
+    def _chains(self, rows):
+        return rows.shape[0] // self.rows
+
+    def _rows(self, machine: Machine, side: str, chains: int) -> Params:
+        """Parameters of a side, a row for each replica of each chain."""
+
+        def of_all(own, others):
+            width = own.shape[-1]
+            each = ops.concatenate([own[None], ops.cast(others, own.dtype)])
+            shape = (self.rows, chains, width)
+            return ops.reshape(
+                ops.broadcast_to(each[:, None], shape), (-1, width)
+            )
+
+        others = getattr(self._stacked, side)
+        return {
+            name: of_all(value, others[name])
+            for name, value in getattr(machine, side).items()
+        }
+
+    def _hidden_inputs(self, machine, v):
+        """What each row's hidden units receive, from its own kernel."""
+        return self._inputs(machine, machine_lib.hidden_inputs, v, False)
+
+    def _visible_inputs(self, machine, h):
+        return self._inputs(machine, machine_lib.visible_inputs, h, True)
+
+    def _inputs(self, machine, own_inputs, x, transposed):
+        chains = self._chains(x)
+        found = [own_inputs(machine, x[:chains])]
+        kernels = ops.cast(self._stacked.kernel, machine.kernel.dtype)
+        # One by one: XLA has slow code for a batch of products on CPUs.
+        for i in range(self.rows - 1):
+            rows = x[(i + 1) * chains : (i + 2) * chains]
+            kernel = ops.transpose(kernels[i]) if transposed else kernels[i]
+            product = ops.matmul(ops.cast(rows, kernel.dtype), kernel)
+            found.append(ops.cast(product, found[0].dtype))
+        return ops.concatenate(found)
+
+    def _travelled(self, state, accepted, partner, swaps):
+        """The state with rates, and with who has been where.
+
+        Args:
+            state: A `TrajectoryState`.
+            accepted: Which replicas change places, `(rows, chains)`.
+            partner: With which others they do, `(rows,)`.
+            swaps: Probabilities of the exchanges, of shape `(rows - 1,)`.
+        """
+        pair = ops.arange(self.rows - 1, dtype="int32")
+        turn = ops.equal((pair + state.parity) % 2, 0)
+        rates = state.swap_rates
+        change = (1 - _MOMENTUM) * (ops.cast(swaps, rates.dtype) - rates)
+        directions = ops.where(
+            accepted,
+            ops.take(state.directions, partner, axis=0),
+            state.directions,
+        )
+        arrived = ops.cast(ops.equal(directions[0], _HOT), "float32")
+        trips = ops.cast(ops.mean(arrived), rates.dtype) - state.trip_rate
+        ends = [ops.full_like(directions[:1], end) for end in (_COLD, _HOT)]
+        return state._replace(
+            swap_rates=ops.where(turn, rates + change, rates),
+            parity=1 - state.parity,
+            directions=ops.concatenate([ends[0], directions[1:-1], ends[1]]),
+            round_trips=state.round_trips + arrived,
+            trip_rate=state.trip_rate + (1 - _MOMENTUM) * trips,
+        )

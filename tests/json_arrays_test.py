@@ -1,0 +1,26 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_rbm import json_arrays
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0), (2, 3)])
+def test_arrays_come_back_to_the_bit(dtype, shape):
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    text = json.loads(json.dumps(json_arrays.encode(tf.constant(x))))
+    again = json_arrays.decode(text)
+    assert (again.dtype, again.shape) == (x.dtype, x.shape)
+    assert again.tobytes() == x.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("no base64!", "base64"), ("bm8gYXJyYXk=", "pickle")],
+)
+def test_what_is_no_array(text, error):
+    with pytest.raises(ValueError, match=error):
+        json_arrays.decode(text)
