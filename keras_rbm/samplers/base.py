@@ -13,6 +13,11 @@ from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
 from keras_rbm.typing import Config, Tensor
 
+# Weight of the past in the running rates of a ladder of replicas.
+_MOMENTUM = 0.99
+# Which end of the ladder a replica has been at last.
+_COLD, _HOT = 1, 2
+
 
 class Clamp(NamedTuple):
     """Visible entries that keep their values; the others are drawn given them.
@@ -74,6 +79,44 @@ class Ladder(NamedTuple):
 
     swap_rates: Tensor
     round_trips: Tensor
+
+
+def ladder_of(state: Any) -> Ladder:
+    """The `Ladder` of a state with `swap_rates` and `round_trips`."""
+    rates, trips = state.swap_rates[None], state.round_trips
+    shape = (trips.shape[0], rates.shape[1])
+    return Ladder(ops.broadcast_to(rates, shape), trips)
+
+
+def travelled(state: Any, swaps: Tensor, source: Tensor) -> dict[str, Tensor]:
+    """What changes in the state of a ladder of replicas by a step.
+
+    Args:
+        state: A state with the fields of `TemperedState` that the returned
+            dict names.
+        swaps: Probabilities of the exchanges of neighbours, of shape
+            `(num_replicas - 1,)`.
+        source: The places that the replicas came from, of shape
+            `(num_replicas, chains)`.
+
+    Returns:
+        Dict from names of fields to tensors.
+    """
+    pair = ops.arange(swaps.shape[0], dtype="int32")
+    turn = ops.equal((pair + state.parity) % 2, 0)
+    rates = state.swap_rates
+    change = (1 - _MOMENTUM) * (ops.cast(swaps, rates.dtype) - rates)
+    directions = ops.take_along_axis(state.directions, source, axis=0)
+    arrived = ops.cast(ops.equal(directions[0], _HOT), "float32")
+    trips = ops.cast(ops.mean(arrived), rates.dtype) - state.trip_rate
+    ends = [ops.full_like(directions[:1], end) for end in (_COLD, _HOT)]
+    return {
+        "swap_rates": ops.where(turn, rates + change, rates),
+        "parity": 1 - state.parity,
+        "directions": ops.concatenate([ends[0], directions[1:-1], ends[1]]),
+        "round_trips": state.round_trips + arrived,
+        "trip_rate": state.trip_rate + (1 - _MOMENTUM) * trips,
+    }
 
 
 class Kept(NamedTuple):

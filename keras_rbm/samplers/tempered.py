@@ -12,15 +12,20 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
-from keras_rbm.samplers.base import Clamp, Info, Kept, Ladder, Sampler, run
+from keras_rbm.samplers.base import (
+    Clamp,
+    Info,
+    Kept,
+    Ladder,
+    Sampler,
+    ladder_of,
+    run,
+    travelled,
+)
 from keras_rbm.typing import Params, Tensor
 
-# Weight of the past in the running rates of exchange.
-_MOMENTUM = 0.99
 #: Number of sweeps that the running rate of round trips is a mean of.
 TRIP_SWEEPS = 100
-# The ends of the ladder.
-_COLD, _HOT = 1, 2
 # The run that tunes the betas before samples are drawn: chains, rounds, sweeps
 # of a round, and how far the betas move after each.
 _TUNING_CHAINS, _ROUNDS, _SWEEPS, _GAIN = 16, 10, 40, 0.5
@@ -38,8 +43,8 @@ class TemperedState(NamedTuple):
         swap_rates: Running rates at which neighbours change places, of shape
             `(num_betas - 1,)`.
         parity: Which pairs may change places next, even (0) or odd (1) ones.
-        directions: Which end of the ladder each replica has been at last:
-            `_COLD`, `_HOT`, or 0 for neither. `int32` tensor of shape
+        directions: Which end of the ladder each replica has been at last: 1
+            for beta = 1, 2 for beta = 0, or 0 for neither. `int32` tensor of shape
             `(num_betas, chains)`.
         round_trips: How often a replica has come to beta = 1 that had been at
             beta = 0 since it was last there, of shape `(chains,)`.
@@ -149,11 +154,7 @@ class Tempered(Sampler):
         return state._replace(betas=betas, swap_rates=rates)
 
     def ladder(self, state: TemperedState) -> Ladder:
-        chains = self._chains(state.v)
-        rates = ops.broadcast_to(
-            state.swap_rates[None], (chains, self.num_betas - 1)
-        )
-        return Ladder(rates, state.round_trips)
+        return ladder_of(state)
 
     def base(self, machine: Machine, state: TemperedState) -> Machine:
         """The machine without coupling, at beta = 0."""
@@ -180,27 +181,7 @@ class Tempered(Sampler):
         v = ops.cast(v, state.v.dtype)
         if clamp is not None:
             v = clamp.hold(v)
-        pair = ops.arange(self.num_betas - 1, dtype="int32")
-        turn = ops.equal((pair + state.parity) % 2, 0)
-        rates = state.swap_rates
-        change = (1 - _MOMENTUM) * (ops.cast(swaps, rates.dtype) - rates)
-        directions = ops.take_along_axis(state.directions, source, axis=0)
-        arrived = ops.cast(ops.equal(directions[0], _HOT), "float32")
-        trips = ops.cast(ops.mean(arrived), rates.dtype) - state.trip_rate
-        new = state._replace(
-            v=v,
-            swap_rates=ops.where(turn, rates + change, rates),
-            parity=1 - state.parity,
-            directions=ops.concatenate(
-                [
-                    ops.full_like(directions[:1], _COLD),
-                    directions[1:-1],
-                    ops.full_like(directions[:1], _HOT),
-                ]
-            ),
-            round_trips=state.round_trips + arrived,
-            trip_rate=state.trip_rate + (1 - _MOMENTUM) * trips,
-        )
+        new = state._replace(v=v, **travelled(state, swaps, source))
         return new, Info(h[: self._chains(h)], swaps)
 
     def samples(self, state: TemperedState) -> Tensor:

@@ -10,13 +10,16 @@ from keras_rbm import machine as machine_lib
 from keras_rbm import random, tempering
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
-from keras_rbm.samplers.base import Clamp, Info, Kept, Sampler
+from keras_rbm.samplers.base import (
+    Clamp,
+    Info,
+    Kept,
+    Ladder,
+    Sampler,
+    ladder_of,
+    travelled,
+)
 from keras_rbm.typing import Config, Params, Tensor
-
-# Weight of the past in the running rates of exchange and of round trips.
-_MOMENTUM = 0.99
-# The ends of the trajectory.
-_COLD, _HOT = 1, 2
 
 
 class TrajectoryState(NamedTuple):
@@ -214,8 +217,13 @@ class TrajectoryTempering(Sampler):
         v = ops.cast(v, state.v.dtype)
         if clamp is not None:
             v = clamp.hold(v)
-        state = self._travelled(state, accepted, partner, swaps)
-        return state._replace(v=v), Info(h[:chains], swaps)
+        index = ops.arange(self.rows, dtype="int32")
+        source = ops.where(accepted, partner[:, None], index[:, None])
+        state = state._replace(v=v, **travelled(state, swaps, source))
+        return state, Info(h[:chains], swaps)
+
+    def ladder(self, state: TrajectoryState) -> Ladder:
+        return ladder_of(state)
 
     def samples(self, state: TrajectoryState) -> Tensor:
         return state.v[: self._chains(state.v)]
@@ -321,32 +329,3 @@ class TrajectoryTempering(Sampler):
             product = ops.matmul(ops.cast(rows, kernel.dtype), kernel)
             found.append(ops.cast(product, found[0].dtype))
         return ops.concatenate(found)
-
-    def _travelled(self, state, accepted, partner, swaps):
-        """The state with rates, and with who has been where.
-
-        Args:
-            state: A `TrajectoryState`.
-            accepted: Which replicas change places, `(rows, chains)`.
-            partner: With which others they do, `(rows,)`.
-            swaps: Probabilities of the exchanges, of shape `(rows - 1,)`.
-        """
-        pair = ops.arange(self.rows - 1, dtype="int32")
-        turn = ops.equal((pair + state.parity) % 2, 0)
-        rates = state.swap_rates
-        change = (1 - _MOMENTUM) * (ops.cast(swaps, rates.dtype) - rates)
-        directions = ops.where(
-            accepted,
-            ops.take(state.directions, partner, axis=0),
-            state.directions,
-        )
-        arrived = ops.cast(ops.equal(directions[0], _HOT), "float32")
-        trips = ops.cast(ops.mean(arrived), rates.dtype) - state.trip_rate
-        ends = [ops.full_like(directions[:1], end) for end in (_COLD, _HOT)]
-        return state._replace(
-            swap_rates=ops.where(turn, rates + change, rates),
-            parity=1 - state.parity,
-            directions=ops.concatenate([ends[0], directions[1:-1], ends[1]]),
-            round_trips=state.round_trips + arrived,
-            trip_rate=state.trip_rate + (1 - _MOMENTUM) * trips,
-        )
