@@ -44,8 +44,8 @@ class TemperedState(NamedTuple):
             `(num_betas - 1,)`.
         parity: Which pairs may change places next, even (0) or odd (1) ones.
         directions: Which end of the ladder each replica has been at last: 1
-            for beta = 1, 2 for beta = 0, or 0 for neither. `int32` tensor of shape
-            `(num_betas, chains)`.
+            for beta = 1, 2 for beta = 0, 0 for neither; `int32` tensor of
+            shape `(num_betas, chains)`.
         round_trips: How often a replica has come to beta = 1 that had been at
             beta = 0 since it was last there, of shape `(chains,)`.
         trip_rate: Running mean of round trips, per chain and sweep.
