@@ -7,9 +7,9 @@ from keras import ops
 from keras_rbm import checks
 from keras_rbm.typing import Config, Tensor
 
-# Rate times the largest variance of the data, by whether the hidden units'
-# means are bounded.
-_RATE_BOUNDED, _RATE_UNBOUNDED = 0.3, 0.003
+# Rate times the largest variance of the data: in general, for visible units
+# that take all real values, and for hidden units whose means have no bounds.
+_RATE, _RATE_REAL, _RATE_UNBOUNDED = 0.3, 1.2, 0.003
 _LARGEST_RATE = 0.5
 _POWER_STEPS = 30
 
@@ -28,8 +28,9 @@ class AutoSGD(keras.optimizers.Optimizer):
     t counts the updates of a call of `fit`, and T is their number: far travel
     first, while the noise of the last part averages out. `fit` sets
 
-    - the rate: 0.3 over the largest eigenvalue of the data's covariance (0.003
-      for hidden units without bound), at most 0.5. Along the first principal
+    - the rate: 0.3 over the largest eigenvalue of the data's covariance (1.2
+      for visible units that take all real values, 0.003 for hidden units
+      without bound), at most 0.5. Along the first principal
       component the data pull the weights at a rate that is proportional to
       this eigenvalue;
     - N, the number of examples, and the penalty of the kernel, that of an
@@ -183,14 +184,20 @@ class AutoSGD(keras.optimizers.Optimizer):
         }
 
 
-def learning_rate(x, is_bounded):
+def learning_rate(x, visible, hidden):
     """The first learning rate of `AutoSGD`.
 
     Args:
         x: Some examples, of shape `(examples, width)`.
-        is_bounded: Whether the means of the hidden units have bounds.
+        visible: `Units` that they are states of.
+        hidden: The hidden `Units`.
     """
-    target = _RATE_BOUNDED if is_bounded else _RATE_UNBOUNDED
+    if not np.isinf(hidden.least_curvature()):
+        target = _RATE_UNBOUNDED
+    elif np.isinf(visible.support).all():
+        target = _RATE_REAL
+    else:
+        target = _RATE
     return min(_LARGEST_RATE, target / max(largest_variance(x), 1e-12))
 
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, AutoSGD, optimizers
+from keras_rbm import RBM, AutoSGD, optimizers, units
 from keras_rbm import data as data_lib
 from tests.machines import data
 
@@ -91,8 +91,14 @@ def test_the_largest_variance_is_an_eigenvalue():
     expected = np.linalg.eigvalsh(np.cov(x.T, bias=True))[-1]
     assert optimizers.largest_variance(x) == pytest.approx(expected, rel=1e-3)
     assert optimizers.largest_variance(np.ones((5, 3))) == 0
-    rate = optimizers.learning_rate(x, is_bounded=True)
+    bits = units.Bernoulli(7)
+    rate = optimizers.learning_rate(x, bits, bits)
     assert rate == pytest.approx(0.3 / expected, rel=1e-3)
+    real = units.Gaussian(7)
+    rate = optimizers.learning_rate(3 * x, real, bits)
+    assert rate == pytest.approx(1.2 / 9 / expected, rel=1e-3)
+    rate = optimizers.learning_rate(x, real, real)
+    assert rate == pytest.approx(0.003 / expected, rel=1e-3)
 
 
 def test_fit_starts_it():
@@ -102,7 +108,7 @@ def test_fit_starts_it():
     assert float(model.optimizer.span) == 6
     np.testing.assert_allclose(
         float(model.optimizer.learning_rate),
-        optimizers.learning_rate(data(), is_bounded=True),
+        optimizers.learning_rate(data(), model.visible, model.hidden),
         rtol=1e-6,
     )
     # A data set of `data.batches` knows the number of its examples.

@@ -391,11 +391,10 @@ class Trainer(keras.Model, abc.ABC):
             some = x.take(_RATE_BATCHES)
             some = examples.batches_of(some, self.example_units, "x")
             x = np.concatenate([v for v, _ in some])
-        is_bounded = np.isinf(self.hidden.least_curvature())
         width = self.example_units.width
         count = of_width(width, _RATE_EXAMPLES, _RATE_NUMBERS)
         some = np.asarray(x[:count])
-        rate = learning_rate(some, is_bounded)
+        rate = learning_rate(some, self.example_units, self.hidden)
         with devices.scope(self.distribute_strategy):
             self.optimizer.build(self.trainable_variables)
         self.optimizer.begin(done, updates, rate, rows, width, spread(some))

@@ -128,5 +128,4 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         if self.learning_rate is not None:
             return self.learning_rate
         some = rows.dense(x, slice(0, _RATE_EXAMPLES))
-        bounded = np.isinf(self.model_.hidden.least_curvature())
-        return learning_rate(some, bounded)
+        return learning_rate(some, self.model_.visible, self.model_.hidden)
