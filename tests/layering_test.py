@@ -33,6 +33,7 @@ LAYERS = (
         "optimizers",
         "random",
         "rows",
+        "sample_measures",
         "schedules",
         "sparsity",
         "tiles",
