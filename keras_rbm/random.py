@@ -55,6 +55,7 @@ class Use(enum.Enum):
     LOG_PARTITION_SWEEPS = "seed", 2**33 + 9
     LOG_PARTITION_BRACKET = "seed", 2**33 + 10
     LOG_PARTITION_PATTERNS = "seed", 2**33 + 11
+    LOW_RANK = "seed", 2**33 + 15
     LAYER_BATCHES = "seed", 2**33 + 16
     LAYER_ARRAYS = "seed", 2**33 + 17
     TOP_LAYER = "seed", 2**33 + 100

@@ -46,7 +46,7 @@ LAYERS = (
     ("diagnostics", "likelihood"),
     ("chains",),
     ("models",),
-    ("callbacks", "data"),
+    ("callbacks", "data", "low_rank"),
     ("figures", "networks"),
     ("evaluation", "experiment", "sklearn"),
 )
