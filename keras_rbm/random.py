@@ -56,6 +56,7 @@ class Use(enum.Enum):
     LOG_PARTITION_BRACKET = "seed", 2**33 + 10
     LOG_PARTITION_PATTERNS = "seed", 2**33 + 11
     TRAJECTORY = "seed", 2**33 + 12
+    LOW_RANK = "seed", 2**33 + 15
     LAYER_BATCHES = "seed", 2**33 + 16
     LAYER_ARRAYS = "seed", 2**33 + 17
     TOP_LAYER = "seed", 2**33 + 100

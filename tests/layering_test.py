@@ -34,6 +34,7 @@ LAYERS = (
         "optimizers",
         "random",
         "rows",
+        "sample_measures",
         "schedules",
         "sparsity",
         "tiles",
@@ -46,7 +47,7 @@ LAYERS = (
     ("diagnostics", "likelihood"),
     ("chains",),
     ("models",),
-    ("callbacks", "data"),
+    ("callbacks", "data", "low_rank"),
     ("figures", "networks"),
     ("evaluation", "experiment", "sklearn"),
 )

@@ -24,6 +24,7 @@ MODULES = (
             "gibbs",
             "gradients",
             "likelihood",
+            "low_rank",
             "machine",
             "models",
             "networks",

@@ -28,6 +28,9 @@ from keras_rbm.callbacks.run_callbacks import on_chief as on_chief
 from keras_rbm.callbacks.run_callbacks import (
     picture_callbacks as picture_callbacks,
 )
+from keras_rbm.callbacks.sample_measures import (
+    SampleMeasures as SampleMeasures,
+)
 from keras_rbm.callbacks.scalars import Scalars as Scalars
 from keras_rbm.callbacks.snapshots import Snapshots as Snapshots
 from keras_rbm.callbacks.snapshots import read_snapshots as read_snapshots

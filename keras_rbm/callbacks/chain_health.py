@@ -341,7 +341,8 @@ def _reason(values, num_sweeps, ladder, apart):
         )
         remedies.append(
             "Chains that start from data know all modes: "
-            "ContrastiveDivergence(1), or a low-rank start of the kernel"
+            "ContrastiveDivergence(1), or a low-rank start of an untrained "
+            "model, keras_rbm.low_rank.start"
         )
     if not reasons:
         return None

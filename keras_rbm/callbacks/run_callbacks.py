@@ -12,6 +12,7 @@ from keras_rbm.callbacks.images import Images
 from keras_rbm.callbacks.log_likelihood import LogLikelihood
 from keras_rbm.callbacks.projection import Projection
 from keras_rbm.callbacks.projector import Projector
+from keras_rbm.callbacks.sample_measures import SampleMeasures
 from keras_rbm.models import MachineModel
 from keras_rbm.typing import Array, ImageShape, Path, PictureLike
 
@@ -32,10 +33,10 @@ def measurement_callbacks(
     every: int,
     num_betas: int = 1000,
 ) -> list[keras.callbacks.Callback]:
-    """Returns `ChainHealth` and `LogLikelihood` for a model.
+    """Returns `ChainHealth`, `LogLikelihood` and `SampleMeasures` for a model.
 
-    Grey values have no log-likelihood under units of two states: for these
-    the list has `ChainHealth` alone.
+    Grey values have no log-likelihood under units of two states, and are
+    unlike samples: for these the list has `ChainHealth` alone.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
@@ -63,9 +64,10 @@ def measurement_callbacks(
     except ValueError:
         _LOG.info("no log-likelihood: the %s data are not binarized", split)
     else:
-        found.append(
-            LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split)
-        )
+        found += [
+            LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split),
+            SampleMeasures(log_dir, v, v_train, every),
+        ]
     return found
 
 

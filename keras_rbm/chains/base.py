@@ -66,8 +66,9 @@ class Chain(keras.layers.Layer):
         stream: Stream,
         mean: Tensor | None = None,
         variance: Tensor | None = None,
+        v: Tensor | None = None,
     ) -> None:
-        """Draws the first states of what persists, if anything does.
+        """Sets the first states of what persists, if anything does.
 
         Args:
             machine: A `keras_rbm.machine.Machine`.
@@ -75,6 +76,8 @@ class Chain(keras.layers.Layer):
             mean: Tensor of shape `(visible.width,)`, the mean of the data, or
                 `None` where it is not known.
             variance: The same of its variance.
+            v: Where the chains start, of shape `(num_chains, visible.width)`,
+                or `None` to draw their states.
         """
 
     def advance(

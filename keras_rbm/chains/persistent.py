@@ -85,11 +85,13 @@ class PersistentChain(Chain):
         stream: Stream,
         mean: Tensor | None = None,
         variance: Tensor | None = None,
+        v: Tensor | None = None,
     ) -> None:
-        """Draws the particles from visible units that have no inputs."""
-        v = gibbs.sample_without_inputs(
-            machine, self.num_chains, random.fold_in(stream, Use.START)
-        )
+        """Starts the particles at `v`, or draws them without inputs."""
+        if v is None:
+            v = gibbs.sample_without_inputs(
+                machine, self.num_chains, random.fold_in(stream, Use.START)
+            )
         if mean is None:
             nothing = ops.zeros((1, machine.visible.width), v.dtype)
             mean = machine.visible.mean(nothing, machine.visible_params)[0]

@@ -2,3 +2,20 @@
 
 from keras_rbm.evaluation.evaluate import evaluate as evaluate
 from keras_rbm.evaluation.report import table as table
+from keras_rbm.sample_measures import (
+    AdversarialAccuracy as AdversarialAccuracy,
+)
+from keras_rbm.sample_measures import ClusterCoverage as ClusterCoverage
+from keras_rbm.sample_measures import MeanDiscrepancy as MeanDiscrepancy
+from keras_rbm.sample_measures import Moments as Moments
+from keras_rbm.sample_measures import (
+    adversarial_accuracy as adversarial_accuracy,
+)
+from keras_rbm.sample_measures import cluster_coverage as cluster_coverage
+from keras_rbm.sample_measures import compare_samples as compare_samples
+from keras_rbm.sample_measures import (
+    maximum_mean_discrepancy as maximum_mean_discrepancy,
+)
+from keras_rbm.sample_measures import moments as moments
+from keras_rbm.sample_measures import pca_distance as pca_distance
+from keras_rbm.sample_measures import privacy_gap as privacy_gap

@@ -1,4 +1,4 @@
-"""The evaluation of a trained model: likelihoods with their uncertainty."""
+"""The evaluation of a trained model: likelihoods, and measures of samples."""
 
 import logging
 import math
@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rbm import checks, likelihood
+from keras_rbm import checks, likelihood, sample_measures
 from keras_rbm.data import Data, binarized, check_data, some
 from keras_rbm.data.checks import scaled
 from keras_rbm.evaluation import report
@@ -36,6 +36,7 @@ def evaluate(
     num_chains: int = 200,
     num_sweeps: int = 1000,
     max_examples: int = 10_000,
+    num_samples: int = 1000,
     verbose: Verbose = "auto",
     about: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -45,7 +46,8 @@ def evaluate(
     `output`, in place of an older one:
 
     - what is in `about`, then `data` (its name), `binarize`, `seed`,
-      `method`, `num_betas`, `num_chains`, `num_sweeps`, `max_examples`;
+      `method`, `num_betas`, `num_chains`, `num_sweeps`, `max_examples`,
+      `num_samples`;
     - `splits`: for `train`, `validation` and `test`, as far as the data have
       them,
         - `examples`: how many there are, all in the log-likelihood;
@@ -76,6 +78,11 @@ def evaluate(
     - `fit`, with AIS: how the examples and samples of the model differ.
       `free_energy_gap` with `value` and `standard_error`, `free_energy` and
       `projection` with `distance` and `p_value`, and `warnings`;
+    - `samples`: measures of samples of the model against data. `split` (the
+      last split that the data have), `count` (number of samples), `measures`
+      (what `compare_samples` returns for the samples and this split), and
+      `reference` (the same for training data in place of the samples, which
+      shows what is noise; `null` if there is only one split);
     - `notes`: sentences on what is missing, and what numbers mean;
     - `seconds`: how long it took.
 
@@ -96,9 +103,11 @@ def evaluate(
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains of the annealing.
         num_sweeps: Number of sweeps to the samples that reverse AIS starts
-            from.
+            from, and to those of `num_samples`.
         max_examples: Pseudo-log-likelihood and reconstruction error are taken
             from at most so many examples of a split, a fixed random choice.
+        num_samples: Number of samples that are drawn from the model, and at
+            most so many examples that they are compared with; 0 for none.
         verbose: `"auto"` for progress bars on a screen, 1 or 0.
         about: Dict of further entries for `evaluation.json`, or `None`.
 
@@ -111,6 +120,7 @@ def evaluate(
     """
     begin = time.perf_counter()
     max_examples = checks.positive_integer("max_examples", max_examples)
+    num_samples = checks.non_negative_integer("num_samples", num_samples)
     _check(model, data)
     splits = {
         split: _examples(x, binarize, seed)
@@ -141,6 +151,7 @@ def evaluate(
         "num_chains": num_chains,
         "num_sweeps": num_sweeps,
         "max_examples": max_examples,
+        "num_samples": num_samples,
         "splits": {
             split: {
                 **_split(model, split, x, log_partition, max_examples, verbose),
@@ -150,6 +161,9 @@ def evaluate(
         },
         "log_partition": _log_partition(log_partition),
         "fit": _fit(log_partition),
+        "samples": None
+        if note
+        else _samples(model, splits, num_samples, num_sweeps, seed, verbose),
         "notes": [note] if note else _notes(model),
     }
     results["seconds"] = time.perf_counter() - begin
@@ -315,6 +329,28 @@ def _fit(log_partition):
             )
         },
         "warnings": list(fit.warnings),
+    }
+
+
+def _samples(model, splits, count, num_sweeps, seed, verbose):
+    """Measures of samples against the last split, as a dict, or `None`."""
+    split, x = [*splits.items()][-1]
+    count = of_width(x.shape[1], count, _NUMBERS)
+    if min(count, len(x)) < 2:
+        return None
+    samples = model.sample(count, num_sweeps, seed=seed, verbose=verbose)
+    samples = keras.ops.convert_to_numpy(samples)
+    x, train, others = some(x, count), None, None
+    if split != "train" and len(splits["train"]) > 3:
+        train = some(splits["train"], 2 * count)
+        train, others = train[::2], train[1::2]
+    compare = sample_measures.compare_samples
+    return {
+        "split": split,
+        "count": count,
+        "measures": compare(x, samples, train),
+        # Other training data in place of the samples.
+        "reference": None if others is None else compare(x, others, train),
     }
 
 

@@ -90,12 +90,15 @@ def table(results: dict[str, Any]) -> str:
     below += _baseline_lines(results["splits"])
     below += _own_units_lines(results["splits"])
     below += _classification_lines(results["splits"])
+    below += _sample_lines(results.get("samples"))
     return "\n".join([*lines, "", *below])
 
 
 def _finite(x):
     if isinstance(x, dict):
         return {key: _finite(value) for key, value in x.items()}
+    if isinstance(x, list):
+        return [_finite(value) for value in x]
     if isinstance(x, float):
         return x if math.isfinite(x) else None
     return x
@@ -165,3 +168,50 @@ def _classification_lines(splits):
         for split, row in splits.items()
         if (found := row.get("classification"))
     ]
+
+
+def _sample_lines(samples):
+    """The measures of samples in words.
+
+    Args:
+        samples: `samples` of an evaluation, or `None`.
+
+    Returns:
+        List of strings, a line for the samples, and one for training data in
+        their place.
+    """
+    if not samples:
+        return []
+    lines = [
+        f"{samples['count']} samples against {samples['split']}: "
+        + _measures(samples["measures"])
+    ]
+    if samples["reference"]:
+        lines.append(
+            "Training data in place of the samples: "
+            + _measures(samples["reference"])
+        )
+    return lines
+
+
+def _measures(found):
+    """What `compare_samples` returns, as a sentence."""
+    accuracy = found["adversarial_accuracy"]
+    discrepancy = found["maximum_mean_discrepancy"]
+    coverage = found["cluster_coverage"]
+    orders = ", ".join(
+        _number(of_order["correlation"], 3) for of_order in found["moments"]
+    )
+    text = (
+        f"adversarial accuracy {accuracy['value']:.3f} +- "
+        f"{accuracy['standard_error']:.3f} (0.5 is ideal), "
+    )
+    if found["privacy_gap"] is not None:
+        text += f"privacy gap {found['privacy_gap']:+.3f}, "
+    return text + (
+        f"MMD^2 {discrepancy['squared']:.2e} +- "
+        f"{discrepancy['standard_error']:.1e}, correlations of moments "
+        f"{orders}, shares of {len(coverage['data'])} clusters "
+        f"{coverage['distance']:.3f} apart (by chance "
+        f"{coverage['floor']:.3f}), {coverage['missed']} missed."
+    )

@@ -369,11 +369,31 @@ class MachineModel(Trainer):
             sampling.stream(self.seed, Use.SHORT_RUN),
         )
 
-    def start_chain(self) -> None:
-        """Draws the persistent chains afresh, from units without inputs."""
-        moments = self.data_mean.value, self.data_variance.value
+    def start_chain(self, v: Array | None = None) -> None:
+        """Starts the persistent chains afresh.
+
+        Args:
+            v: Where they start, rows of the machine of shape `(rows,
+                visible.width)`, of which the first `num_chains` are used;
+                `None` for draws from units without inputs.
+
+        Raises:
+            ValueError: If `v` has fewer rows than there are chains.
+        """
+        count = self.chain.num_chains or 0
+        if v is not None:
+            if np.ndim(v) != 2 or np.shape(v)[0] < count:
+                raise ValueError(
+                    f"`v` must have a row for each of the {count} chains. "
+                    f"Received: v of shape {np.shape(v)}"
+                )
+            v = ops.cast(v[:count], self.variable_dtype)
         self.chain.start(
-            self.machine(), self.stream(Use.START_CHAINS), *moments
+            self.machine(),
+            self.stream(Use.START_CHAINS),
+            self.data_mean.value,
+            self.data_variance.value,
+            v,
         )
 
     def stream(self, use: Use, seed: Tensor | None = None) -> random.Stream:

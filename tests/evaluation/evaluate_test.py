@@ -6,7 +6,7 @@ import pytest
 
 from keras_rbm import RBM, ClassRBM, Gaussian, PersistentChain
 from keras_rbm.data import Data, binarized, with_labels
-from keras_rbm.evaluation import evaluate, table
+from keras_rbm.evaluation import compare_samples, evaluate, table
 from keras_rbm.evaluation.evaluate import classification
 from tests import machines
 from tests.oracle import Oracle
@@ -215,9 +215,38 @@ def test_what_is_not_finite_is_null(tmp_path):
     assert row["log_likelihood"]["standard_error"] is None
 
 
+def test_samples_are_compared_with_the_last_split(tmp_path):
+    model = machines.rbm(ORACLE)
+    options = {"num_samples": 60, "num_sweeps": 20}
+    results = evaluate(model, data(), tmp_path, **options)
+    found = results["samples"]
+    assert (found["split"], found["count"]) == ("test", 60)
+    samples = np.asarray(model.sample(60, 20, seed=0))
+    x, train = data().test, data().train
+    expected = compare_samples(x, samples, train[::2])
+    assert found["measures"] == expected
+    assert found["reference"] == compare_samples(x, train[1::2], train[::2])
+    text = table(results)
+    value = expected["adversarial_accuracy"]["value"]
+    assert f"60 samples against test: adversarial accuracy {value:.3f}" in text
+    assert "Training data in place of the samples: adversarial" in text
+    results = evaluate(model, data(["train"]), tmp_path, **options)
+    assert results["samples"]["split"] == "train"
+    assert results["samples"]["reference"] is None
+    assert results["samples"]["measures"]["privacy_gap"] is None
+
+
+def test_without_samples_nothing_is_compared(tmp_path):
+    results = evaluate(machines.rbm(ORACLE), data(), tmp_path, num_samples=0)
+    assert results["samples"] is None
+    assert "samples against" not in table(results)
+    assert evaluate(machines.rbm(ORACLE), grey(), tmp_path)["samples"] is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"num_samples": -1}, "`num_samples` must be an integer"),
         ({"model": 3}, "`model` must be a machine"),
         ({"data": 3}, "`data` must be what a reader"),
         (

@@ -1,0 +1,95 @@
+"""`SampleMeasures`: measures of samples against data, as curves."""
+
+import keras
+import numpy as np
+
+from keras_rbm import sample_measures
+from keras_rbm.callbacks import tensorboard
+from keras_rbm.callbacks.images import current_samples
+from keras_rbm.callbacks.periodic import Measurement
+from keras_rbm.typing import Array, Logs, Path
+
+# Samples that are compared, and rows of the data, at most.
+_MOST = 500
+
+
+class SampleMeasures(Measurement):
+    """Writes to TensorBoard every few epochs how samples differ from data.
+
+    The samples are the fantasy particles, or, of a chain that keeps none, 100
+    draws after 100 sweeps. The measures are those of `keras_rbm.evaluation`,
+    in the group `3 Chains`:
+
+    - `adversarial_accuracy`: 0.5 is ideal, 1 for samples unlike the data.
+    - `privacy_gap`, with `v_train`: above 0 if samples are closer to the
+      training data than to `v`.
+    - `moment_1_correlation`, `moment_2_correlation`, `moment_3_correlation`:
+      means, covariances and third moments of the samples against those of the
+      data; 1 is ideal.
+    - `pca_distance`: the largest Wasserstein distance on the first three
+      principal axes of the data, in standard deviations.
+    - `mmd_squared`: the maximum mean discrepancy, about 0 at best.
+    - `cluster_distance`: the distance between the shares of ten clusters of
+      the data, from 0 to 1; `clusters_missed`: the number of clusters that
+      the samples miss.
+
+    Few particles make these numbers noisy: report those of `evaluate`, which
+    takes 1,000 samples.
+
+    Args:
+        log_dir: Path of TensorBoard's log directory.
+        v: Array of shape `(examples, example_units.width)`, validation data;
+            at most 500 of them are used.
+        v_train: Training data of the same form, or `None`.
+        every: Number of epochs from one time to the next. The first epoch of
+            a `fit` and the last one are measured too.
+
+    Raises:
+        ValueError: If `every` is not a positive integer; when `fit` begins,
+            if the data cannot be states of the visible units.
+
+    Example:
+        measures = callbacks.SampleMeasures("logs", validation, train)
+        rbm.fit(train, epochs=20, callbacks=[measures])
+    """
+
+    def __init__(
+        self,
+        log_dir: Path,
+        v: Array,
+        v_train: Array | None = None,
+        every: int = 10,
+    ):
+        super().__init__(log_dir, every)
+        self.v = np.asarray(v)
+        self.v_train = None if v_train is None else np.asarray(v_train)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.model.example_units.check(self.v, "v")
+        if self.v_train is not None:
+            self.model.example_units.check(self.v_train, "v_train")
+        super().on_train_begin(logs)
+
+    def measure(self, step: int) -> dict[str, float]:
+        if not self.model.can_sample:
+            return {}
+        samples = keras.ops.convert_to_numpy(current_samples(self.model, 100))
+        if min(len(samples), len(self.v)) < 2:
+            return {}
+        found = sample_measures.compare_samples(
+            self.v, samples, self.v_train, max_rows=_MOST
+        )
+        values = {
+            "adversarial_accuracy": found["adversarial_accuracy"]["value"],
+            "pca_distance": max(found["pca_distance"], default=0.0),
+            "mmd_squared": found["maximum_mean_discrepancy"]["squared"],
+            "cluster_distance": found["cluster_coverage"]["distance"],
+            "clusters_missed": found["cluster_coverage"]["missed"],
+            **{
+                f"moment_{moment['order']}_correlation": moment["correlation"]
+                for moment in found["moments"]
+            },
+        }
+        if found["privacy_gap"] is not None:
+            values["privacy_gap"] = found["privacy_gap"]
+        return {f"{tensorboard.CHAINS}/{k}": x for k, x in values.items()}

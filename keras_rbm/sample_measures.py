@@ -1,0 +1,581 @@
+"""Measures of samples: how rows of a model differ from rows of data.
+
+`keras_rbm.evaluation` exports them.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.typing import Array
+
+# Of wider data, moments of so many columns; and the triples of columns.
+_COLUMNS, _TRIPLES = 500, 5000
+# Triples that are computed at once.
+_AT_ONCE = 500
+#: A cluster is missed if its share in the samples is less than this part of
+#: its share in the data.
+MISSED = 0.1
+
+
+class Moments(NamedTuple):
+    """How moments of one order differ between data and samples.
+
+    Attributes:
+        order: 1 for means, 2 for covariances of pairs of columns, 3 for third
+            central moments of triples of columns.
+        correlation: Pearson correlation between the moments of the data and
+            those of the samples; NaN if one of them does not vary.
+        rmse: Root of the mean squared difference.
+        count: Number of moments.
+    """
+
+    order: int
+    correlation: float
+    rmse: float
+    count: int
+
+
+def moments(x: Array, samples: Array, seed: int = 0) -> tuple[Moments, ...]:
+    """Compares <x_i>, <dx_i dx_j> and <dx_i dx_j dx_k>, dx = x - <x>.
+
+    The second and third moments are connected correlations: the means of the
+    same rows are subtracted. They are taken of pairs i < j and of at most
+    5,000 random triples of different columns. Of data with more than 500
+    columns, they are taken of the 500 columns that vary most in the data.
+
+    Args:
+        x: Data, an array of shape `(rows, columns)`.
+        samples: Samples, an array of shape `(other rows, columns)`.
+        seed: Integer from 0 to 2**64 - 1, for the choice of triples.
+
+    Returns:
+        A tuple of `Moments`, of order 1, of order 2 if there are two columns,
+        and of order 3 if there are three columns.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Decelle, Furtlehner and Seoane (2021), "Equilibrium and
+        non-equilibrium regimes in the learning of restricted Boltzmann
+        machines", section 4.
+
+    Example:
+        x = keras_rbm.data.digits().train
+        for found in evaluation.moments(x[::2], x[1::2]):
+            print(found.order, found.correlation)
+    """
+    both = _pair(x, samples)
+    found = [_moments(1, *(rows.mean(axis=0) for rows in both))]
+    columns = np.argsort(-both[0].var(axis=0), kind="stable")[:_COLUMNS]
+    both = [rows[:, columns] - rows[:, columns].mean(axis=0) for rows in both]
+    width = len(columns)
+    if width > 1:
+        pairs = np.triu_indices(width, 1)
+        found.append(
+            _moments(2, *((rows.T @ rows / len(rows))[pairs] for rows in both))
+        )
+    if width > 2:
+        triples = _triples(width, np.random.default_rng(checks.seed(seed)))
+        found.append(_moments(3, *(_third(rows, triples) for rows in both)))
+    return tuple(found)
+
+
+def _moments(order, data, samples):
+    varies = min(np.ptp(data), np.ptp(samples)) > 0
+    correlation = np.corrcoef(data, samples)[0, 1] if varies else math.nan
+    rmse = np.sqrt(np.mean(np.square(data - samples)))
+    return Moments(order, float(correlation), float(rmse), len(data))
+
+
+def _triples(width, generator):
+    """Triples of different columns, all or some, of shape `(triples, 3)`."""
+    if math.comb(width, 3) <= _TRIPLES:
+        i = np.arange(width)
+        i, j, k = np.meshgrid(i, i, i, indexing="ij")
+        return np.stack([i, j, k], axis=-1)[(i < j) & (j < k)]
+    drawn = np.sort(generator.integers(width, size=(2 * _TRIPLES, 3)), axis=1)
+    different = (np.diff(drawn, axis=1) > 0).all(axis=1)
+    return np.unique(drawn[different], axis=0)[:_TRIPLES]
+
+
+def _third(rows, triples):
+    """Means of products of three columns."""
+    parts = np.array_split(triples, -(-len(triples) // _AT_ONCE))
+    return np.concatenate(
+        [
+            np.mean(rows[:, i] * rows[:, j] * rows[:, k], axis=0)
+            for i, j, k in (part.T for part in parts)
+        ]
+    )
+
+
+def pca_distance(
+    x: Array, samples: Array, axes: int = 3, x_train: Array | None = None
+) -> np.ndarray:
+    """Wasserstein distances of the projections on the data's principal axes.
+
+    For each axis, W = integral |F_data(t) - F_samples(t)| dt in units of the
+    standard deviation of the data on this axis, where F are the distribution
+    functions of the projections. Samples that miss one of two equal, far
+    clusters are at a distance of about 1 on the axis that separates them.
+
+    Args:
+        x: Data, an array of shape `(rows, columns)`.
+        samples: Samples, an array of shape `(other rows, columns)`.
+        axes: The largest number of axes, a positive integer.
+        x_train: Rows of data that determine the axes; `None` for `x`. Few rows
+            of many columns vary more along their own axes than other rows do.
+
+    Returns:
+        A `float64` array with one distance for each axis along which the data
+        vary.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Yale, Dash, Dutta, Guyon, Pavao and Bennett (2020), "Generation
+        and evaluation of privacy preserving synthetic health data", for the
+        comparison on principal axes.
+
+    Example:
+        x = keras_rbm.data.digits().train
+        print(evaluation.pca_distance(x[::2], x[1::2]))
+    """
+    x, samples = _pair(x, samples)
+    axes = checks.positive_integer("axes", axes)
+    known = x if x_train is None else _others(x_train, x)
+    if not np.any(known != known[:1]):
+        return np.zeros(0)
+    # Here, as below: they take long to import.
+    from scipy.stats import wasserstein_distance
+    from sklearn.decomposition import PCA
+
+    pca = PCA(min(axes, *known.shape), random_state=0).fit(known)
+    deviations = np.sqrt(pca.explained_variance_)
+    vary = deviations > 1e-6 * deviations[0]
+    both = [pca.transform(rows)[:, vary].T for rows in (x, samples)]
+    return (
+        np.array(
+            [wasserstein_distance(*pair) for pair in zip(*both, strict=True)]
+        )
+        / deviations[vary]
+    )
+
+
+class AdversarialAccuracy(NamedTuple):
+    """How well nearest neighbours tell data from samples.
+
+    Attributes:
+        truth: Share of the data whose nearest neighbour is a row of the data
+            and not a sample.
+        synthetic: Share of the samples whose nearest neighbour is a sample
+            and not a row of the data.
+        standard_error: Standard error of `value`, from the spread over rows.
+    """
+
+    truth: float
+    synthetic: float
+    standard_error: float
+
+    @property
+    def value(self) -> float:
+        """The mean of both shares: 0.5 is ideal."""
+        return 0.5 * (self.truth + self.synthetic)
+
+
+def adversarial_accuracy(
+    x: Array, samples: Array, seed: int = 0
+) -> AdversarialAccuracy:
+    """AA = (mean 1[d_TS > d_TT] + mean 1[d_ST > d_SS]) / 2.
+
+    d_TS are the distances from each row of the data (T, "truth") to its
+    nearest sample (S), d_TT those to the nearest other row of the data, and so
+    on. Ties count one half, which matters for rows of few binary columns. 0.5
+    is ideal. Near 1, the samples are unlike the data. Well below 0.5, they are
+    closer to the data than the data to each other: the model has memorized
+    them. Distances are Euclidean; for binary columns they order rows as the
+    Hamming distance does.
+
+    Args:
+        x: Data, an array of shape `(rows, columns)`.
+        samples: Samples, an array of shape `(other rows, columns)`. Of the
+            larger set, a random choice of as many rows as the smaller has.
+        seed: Integer from 0 to 2**64 - 1, for this choice.
+
+    Returns:
+        An `AdversarialAccuracy`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Yale, Dash, Dutta, Guyon, Pavao and Bennett (2020), "Generation
+        and evaluation of privacy preserving synthetic health data", section
+        3.2.
+
+    Example:
+        x = keras_rbm.data.digits().train
+        print(evaluation.adversarial_accuracy(x[::2], x[1::2]).value)
+    """
+    x, samples = _pair(x, samples)
+    count = min(len(x), len(samples))
+    generator = np.random.default_rng(checks.seed(seed))
+    x, samples = (_some(rows, count, generator) for rows in (x, samples))
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    # Squares of binary rows are integers, of which ties are exact.
+    across = euclidean_distances(x, samples, squared=True)
+    won = []
+    for rows, nearest in ((x, across.min(axis=1)), (samples, across.min(0))):
+        within = euclidean_distances(rows, squared=True)
+        np.fill_diagonal(within, np.inf)
+        within = within.min(axis=1)
+        won.append(np.where(nearest == within, 0.5, nearest > within))
+    error = np.hypot(*(w.std() for w in won)) / (2 * math.sqrt(count))
+    return AdversarialAccuracy(*(float(w.mean()) for w in won), float(error))
+
+
+def privacy_gap(
+    x_train: Array, x_test: Array, samples: Array, seed: int = 0
+) -> float:
+    """AA of the test data minus AA of the training data.
+
+    Both are values of `adversarial_accuracy` for the same number of rows. The
+    gap is 0 if samples are as far from the training data as from data that
+    the model has not seen, and up to 0.5 if the samples are copies of training
+    data.
+
+    Args:
+        x_train: Training data, an array of shape `(rows, columns)`.
+        x_test: Data that the model has not seen, of as many columns.
+        samples: Samples, of as many columns.
+        seed: Integer from 0 to 2**64 - 1, for the choice of rows.
+
+    Returns:
+        The gap, a number.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Yale, Dash, Dutta, Guyon, Pavao and Bennett (2020), "Generation
+        and evaluation of privacy preserving synthetic health data", section
+        3.2 ("privacy loss").
+
+    Example:
+        train, test = keras_rbm.data.digits().train[:800].reshape(2, 400, 64)
+        print(evaluation.privacy_gap(train, test, samples=train))
+    """
+    x_train, x_test = _rows("x_train", x_train), _rows("x_test", x_test)
+    samples = _rows("samples", samples)
+    count = min(map(len, (x_train, x_test, samples)))
+    generator = np.random.default_rng(checks.seed(seed))
+    test, train = (
+        adversarial_accuracy(_some(rows, count, generator), samples, seed).value
+        for rows in (x_test, x_train)
+    )
+    return test - train
+
+
+class MeanDiscrepancy(NamedTuple):
+    """The maximum mean discrepancy between data and samples.
+
+    Attributes:
+        squared: Unbiased estimate of MMD^2. It is about 0, and may be below,
+            if data and samples have the same distribution.
+        standard_error: Standard deviation of `squared` for data and samples of
+            the same distribution, by permutations.
+        p_value: Share of permutations for which `squared` is at least as
+            large.
+        bandwidth: sigma of the kernel.
+    """
+
+    squared: float
+    standard_error: float
+    p_value: float
+    bandwidth: float
+
+
+def maximum_mean_discrepancy(
+    x: Array,
+    samples: Array,
+    bandwidth: float | None = None,
+    num_permutations: int = 100,
+    seed: int = 0,
+) -> MeanDiscrepancy:
+    """MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y), without bias.
+
+    x and x' are different rows of the data, y and y' different samples. The
+    kernel is the Gaussian one, k(x, y) = exp(-|x - y|^2 / (2 sigma^2)).
+
+    Args:
+        x: Data, an array of shape `(rows, columns)`.
+        samples: Samples, an array of shape `(other rows, columns)`.
+        bandwidth: sigma, a positive number; `None` for the median distance
+            between different rows of both sets together.
+        num_permutations: Number of permutations of the rows of both sets, by
+            which `standard_error` and `p_value` are found; a positive integer.
+        seed: Integer from 0 to 2**64 - 1, for the permutations.
+
+    Returns:
+        A `MeanDiscrepancy`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Gretton, Borgwardt, Rasch, Schoelkopf and Smola (2012), "A
+        kernel two-sample test", lemma 6, and section 8 for the bandwidth.
+
+    Example:
+        x = keras_rbm.data.digits().train
+        print(evaluation.maximum_mean_discrepancy(x[::2], x[1::2]))
+    """
+    x, samples = _pair(x, samples)
+    count = checks.positive_integer("num_permutations", num_permutations)
+    generator = np.random.default_rng(checks.seed(seed))
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    squares = euclidean_distances(np.concatenate([x, samples]), squared=True)
+    if bandwidth is None:
+        distances = np.sqrt(squares[np.triu_indices(len(squares), 1)])
+        bandwidth = float(np.median(distances))
+        if not bandwidth:  # More than half of the pairs are equal.
+            bandwidth = float(distances.mean()) or 1.0
+    sigma = checks.positive_number("bandwidth", bandwidth)
+    kernel = np.exp(squares / (-2 * sigma**2))
+    # Columns of ones for the rows of x: first as they are, then permuted.
+    chosen = np.zeros((len(kernel), 1 + count))
+    chosen[: len(x), 0] = 1.0
+    for column in chosen.T[1:]:
+        column[generator.permutation(len(kernel))[: len(x)]] = 1.0
+    found = _unbiased(kernel, chosen, len(x), len(samples))
+    own, others = found[0], found[1:]
+    p_value = (1 + np.count_nonzero(others >= own)) / (1 + count)
+    return MeanDiscrepancy(
+        float(own), float(others.std()), float(p_value), sigma
+    )
+
+
+def _unbiased(kernel, chosen, n, m):
+    """MMD^2 of the rows that each column of `chosen` tells from the others."""
+    to_chosen = kernel @ chosen
+    to_others = kernel.sum(axis=1)[:, None] - to_chosen
+    first = np.sum(chosen * to_chosen, axis=0) - n
+    across = np.sum(chosen * to_others, axis=0)
+    second = np.sum((1 - chosen) * to_others, axis=0) - m
+    return first / (n * (n - 1)) + second / (m * (m - 1)) - 2 * across / (n * m)
+
+
+class ClusterCoverage(NamedTuple):
+    """Shares of clusters, in the data and in the samples.
+
+    Attributes:
+        data: Shares of the clusters in the data, array of shape `(clusters,)`.
+        samples: The same in the samples.
+        data_errors: Standard errors of `data`, sqrt(p (1 - p) / rows).
+        sample_errors: Standard errors of `samples`, for independent samples.
+        distance: Total variation distance, half of the sum of
+            |data - samples|: 0 for equal shares, 1 for no common cluster.
+        floor: About what `distance` is for independent draws of one
+            distribution.
+        missed: Number of clusters that the samples miss: their share is below
+            a tenth of the share in the data, and at least five samples were
+            expected.
+    """
+
+    data: np.ndarray
+    samples: np.ndarray
+    data_errors: np.ndarray
+    sample_errors: np.ndarray
+    distance: float
+    floor: float
+    missed: int
+
+
+def cluster_coverage(
+    x: Array,
+    samples: Array,
+    clusters: int | Array = 10,
+    seed: int = 0,
+    x_train: Array | None = None,
+) -> ClusterCoverage:
+    """Shares of the data's clusters: p_k = rows nearest to centre k / rows.
+
+    The clusters are those of k-means on the data. Each row, and each sample,
+    belongs to the nearest centre.
+
+    Args:
+        x: Data, an array of shape `(rows, columns)`.
+        samples: Samples, an array of shape `(other rows, columns)`.
+        clusters: Number of clusters, a positive integer (fewer if the data
+            have fewer different rows); or the centres, an array of shape
+            `(clusters, columns)`, where you know them.
+        seed: Integer from 0 to 2**64 - 1, for k-means.
+        x_train: Rows of data that k-means is fitted to; `None` for `x`. Of few
+            rows of many columns, the clusters are more typical of these rows
+            than of others.
+
+    Returns:
+        A `ClusterCoverage`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Lloyd (1982), "Least squares quantization in PCM", for k-means.
+
+    Example:
+        x = keras_rbm.data.digits().train
+        print(evaluation.cluster_coverage(x[::2], x[1::2], clusters=10))
+    """
+    x, samples = _pair(x, samples)
+    if np.ndim(clusters) == 0:
+        count = checks.positive_integer("clusters", clusters)
+        known = x if x_train is None else _others(x_train, x)
+        count = min(count, len(np.unique(known, axis=0)))
+        from sklearn.cluster import KMeans
+
+        seed = checks.seed(seed) % 2**32
+        found = KMeans(count, n_init=2, random_state=seed).fit(known)
+        centres = found.cluster_centers_
+    else:
+        centres = _rows("clusters", clusters, least=1)
+        _check_width("clusters", centres, x)
+    from sklearn.metrics import pairwise_distances_argmin
+
+    shares = [
+        np.bincount(
+            pairwise_distances_argmin(rows, centres), minlength=len(centres)
+        )
+        / len(rows)
+        for rows in (x, samples)
+    ]
+    errors = [
+        np.sqrt(p * (1 - p) / len(rows))
+        for p, rows in zip(shares, (x, samples), strict=True)
+    ]
+    data, found = shares
+    # Of draws from the data's shares: the mean of |z| is sqrt(2 / pi).
+    spread = np.sqrt(data * (1 - data) * (1 / len(x) + 1 / len(samples)))
+    missed = (found < MISSED * data) & (data * len(samples) >= 5)
+    return ClusterCoverage(
+        data,
+        found,
+        *errors,
+        distance=float(0.5 * np.abs(data - found).sum()),
+        floor=float(0.5 * math.sqrt(2 / math.pi) * spread.sum()),
+        missed=int(missed.sum()),
+    )
+
+
+def compare_samples(
+    x: Array,
+    samples: Array,
+    x_train: Array | None = None,
+    clusters: int | Array = 10,
+    max_rows: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """All measures of samples against data, as a dict of numbers.
+
+    Its keys are `moments`, `pca_distance`, `adversarial_accuracy`,
+    `maximum_mean_discrepancy` and `cluster_coverage`, with what the functions
+    of these names return, and `privacy_gap` (`None` without `x_train`).
+
+    Args:
+        x: Data that the model has not seen, of shape `(rows, columns)`.
+        samples: Samples of the model, an array of shape `(other rows,
+            columns)`.
+        x_train: Training data, of as many columns, for `privacy_gap` and for
+            the axes and the clusters; or `None`.
+        clusters: As for `cluster_coverage`.
+        max_rows: Of each set, at most so many rows, a random choice.
+        seed: Integer from 0 to 2**64 - 1, for all random choices.
+
+    Returns:
+        A dict of numbers, lists and dicts, as JSON can hold it.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        x = keras_rbm.data.digits().train
+        print(evaluation.compare_samples(x[::2], x[1::2]))
+    """
+    most = checks.positive_integer("max_rows", max_rows)
+    generator = np.random.default_rng(checks.seed(seed))
+    # Before they are copied: the data may be large.
+    x, samples, x_train = (
+        rows if rows is None else _some(np.asarray(rows), most, generator)
+        for rows in (x, samples, x_train)
+    )
+    x, samples = _pair(x, samples)
+    gap = None
+    if x_train is not None:
+        x_train = _others(x_train, x)
+        gap = privacy_gap(x_train, x, samples, seed)
+    accuracy = adversarial_accuracy(x, samples, seed)
+    coverage = cluster_coverage(x, samples, clusters, seed, x_train)
+    discrepancy = maximum_mean_discrepancy(x, samples, seed=seed)
+    return {
+        "moments": [found._asdict() for found in moments(x, samples, seed)],
+        "pca_distance": pca_distance(x, samples, x_train=x_train).tolist(),
+        "adversarial_accuracy": {
+            "value": accuracy.value,
+            **accuracy._asdict(),
+        },
+        "privacy_gap": gap,
+        "maximum_mean_discrepancy": discrepancy._asdict(),
+        "cluster_coverage": {
+            name: np.asarray(found).tolist()
+            for name, found in coverage._asdict().items()
+        },
+    }
+
+
+def _pair(x, samples):
+    """Both as `float64` arrays of as many columns."""
+    x, samples = _rows("x", x), _rows("samples", samples)
+    _check_width("samples", samples, x)
+    return x, samples
+
+
+def _others(x_train, x):
+    """Further rows of data, as a `float64` array as wide as `x`."""
+    x_train = _rows("x_train", x_train)
+    _check_width("x_train", x_train, x)
+    return x_train
+
+
+def _rows(name, x, least=2):
+    """A `float64` array of two axes with at least some rows."""
+    try:
+        rows = np.asarray(x, "float64")
+    except (TypeError, ValueError):
+        rows = np.zeros(0)
+    if rows.ndim != 2 or len(rows) < least or not rows.shape[1]:
+        raise ValueError(
+            f"`{name}` must be a dense array of shape (rows, columns) with at "
+            f"least {least} rows. Received: shape={np.shape(x)}"
+        )
+    if not np.isfinite(rows).all():
+        raise ValueError(
+            f"`{name}` must hold finite numbers. Received: "
+            f"{int(np.sum(~np.isfinite(rows)))} that are not finite"
+        )
+    return rows
+
+
+def _check_width(name, rows, x):
+    if rows.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"`{name}` must have as many columns as `x`. Received: "
+            f"{name}.shape={rows.shape}, x.shape={x.shape}"
+        )
+
+
+def _some(rows, count, generator):
+    """A random choice of rows, or all of them if they are few."""
+    if not rows.ndim or len(rows) <= count:
+        return rows
+    return rows[np.sort(generator.choice(len(rows), count, replace=False))]

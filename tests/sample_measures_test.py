@@ -1,0 +1,234 @@
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from keras_rbm import evaluation
+
+COUNT, WIDTH = 400, 20
+
+
+def draw(count=COUNT, seed=0, shares=(0.5, 0.5), width=WIDTH):
+    """Clusters whose columns are 1 with probability 0.9 or 0.1."""
+    centres = np.random.default_rng(7).random((len(shares), width)) < 0.5
+    rng = np.random.default_rng(seed)
+    rows = centres[rng.choice(len(shares), count, p=shares)]
+    return (rows ^ (rng.random(rows.shape) < 0.1)).astype("float32")
+
+
+def centres(count=2):
+    generator = np.random.default_rng(7)
+    return (generator.random((count, WIDTH)) < 0.5).astype("float32")
+
+
+def test_moments_are_those_of_their_definition():
+    x, y = draw(seed=0, width=6), draw(300, seed=1, width=6)
+    first, second, third = evaluation.moments(x, y)
+    assert (first.order, second.order, third.order) == (1, 2, 3)
+    assert (first.count, second.count, third.count) == (6, 15, 20)
+
+    def expected(rows, order):
+        mean = rows.mean(axis=0, dtype="float64")
+        d = rows - mean
+        if order == 1:
+            return mean
+        if order == 2:
+            pairs = [(i, j) for i in range(6) for j in range(i + 1, 6)]
+            return np.array([np.mean(d[:, i] * d[:, j]) for i, j in pairs])
+        return np.array(
+            [
+                np.mean(d[:, i] * d[:, j] * d[:, k])
+                for i in range(6)
+                for j in range(i + 1, 6)
+                for k in range(j + 1, 6)
+            ]
+        )
+
+    for found in (first, second, third):
+        a, b = (expected(rows, found.order) for rows in (x, y))
+        assert found.correlation == pytest.approx(stats.pearsonr(a, b)[0])
+        assert found.rmse == pytest.approx(np.sqrt(np.mean((a - b) ** 2)))
+
+
+def test_moments_of_wide_and_of_narrow_data():
+    x = draw(50, width=600)
+    _, second, third = evaluation.moments(x, draw(50, seed=1, width=600))
+    assert second.count == 500 * 499 // 2
+    assert third.count == 5000
+    assert len(evaluation.moments(x[:, :1], x[:, :1])) == 1
+    (first,) = evaluation.moments(np.ones((3, 1)), np.ones((4, 1)))
+    assert np.isnan(first.correlation)
+    assert first.rmse == 0
+
+
+def test_distances_on_axes_are_in_standard_deviations():
+    x = draw()
+    same = evaluation.pca_distance(x, draw(seed=1), x_train=draw(seed=2))
+    assert same.shape == (3,)
+    # Of 400 draws, means on an axis differ by sqrt(2 / 400) = 0.07.
+    assert same.max() < 0.2
+    # All samples in one of two clusters: half of the mass moves by two
+    # deviations of an axis that separates them.
+    one = evaluation.pca_distance(x, draw(seed=1, shares=(1.0, 0.0)), axes=1)
+    assert one[0] == pytest.approx(1.0, abs=0.15)
+    assert evaluation.pca_distance(np.ones((5, 3)), np.ones((5, 3))).size == 0
+
+
+def test_axes_of_other_data_do_not_favour_the_rows_they_are_fitted_to():
+    x, y, z = (
+        np.random.default_rng(k).normal(size=(100, 300)) for k in (0, 1, 2)
+    )
+    own = evaluation.pca_distance(x, y)
+    other = evaluation.pca_distance(x, y, x_train=z)
+    assert other.max() < 0.5 * own.max()
+
+
+def test_equal_distributions_have_an_adversarial_accuracy_of_a_half():
+    found = evaluation.adversarial_accuracy(draw(), draw(seed=1))
+    assert 0.005 < found.standard_error < 0.03
+    assert abs(found.value - 0.5) < 4 * found.standard_error
+    # Rows of three columns are equal to others: all is a tie.
+    x = np.random.default_rng(0).integers(0, 2, (2, COUNT, 3))
+    found = evaluation.adversarial_accuracy(*x)
+    assert (found.truth, found.synthetic, found.value) == (0.5, 0.5, 0.5)
+
+
+def test_samples_unlike_the_data_and_copies_of_them():
+    x = np.random.default_rng(0).normal(size=(COUNT, 5))
+    far = evaluation.adversarial_accuracy(x, x + 100)
+    assert far.value == 1.0
+    copies = evaluation.adversarial_accuracy(x, x[::-1] + 1e-6)
+    assert copies.value < 0.01
+
+
+def test_adversarial_accuracy_by_hand():
+    x, y = np.array([[0.0], [1.0], [5.0]]), np.array([[0.4], [4.0], [9.0]])
+    found = evaluation.adversarial_accuracy(x, y)
+    # To the nearest sample 0.4, 0.6, 1; to the nearest other row 1, 1, 4.
+    assert found.truth == 0.0
+    # To the nearest row 0.4, 1, 4; to the nearest other sample 3.6, 3.6, 5.
+    assert found.synthetic == 0.0
+    y = np.array([[-2.0], [3.0], [9.0]])  # 2, 2, 2 and 2, 2, 4; 5, 5, 6.
+    found = evaluation.adversarial_accuracy(x, y)
+    assert found.truth == pytest.approx(2 / 3)
+    assert found.synthetic == 0.0
+
+
+def test_memorized_training_data_have_a_privacy_gap():
+    train, test = np.random.default_rng(0).normal(size=(2, COUNT, 10))
+    copies = train[: COUNT // 2]
+    assert evaluation.privacy_gap(train[: len(copies)], test, copies) > 0.4
+    fresh = np.random.default_rng(1).normal(size=(COUNT, 10))
+    # The difference of two accuracies, each with an error of about 0.015.
+    assert abs(evaluation.privacy_gap(train, test, fresh)) < 0.1
+
+
+def test_the_discrepancy_is_the_unbiased_one():
+    x, y = np.random.default_rng(0).normal(size=(2, 6, 3))
+    y = y[:5]
+    found = evaluation.maximum_mean_discrepancy(x, y, bandwidth=2.0)
+
+    def mean(a, b, equal):
+        values = [
+            np.exp(-np.sum((p - q) ** 2) / 8)
+            for i, p in enumerate(a)
+            for j, q in enumerate(b)
+            if not (equal and i == j)
+        ]
+        return np.mean(values)
+
+    expected = mean(x, x, True) + mean(y, y, True) - 2 * mean(x, y, False)
+    assert found.squared == pytest.approx(expected)
+    assert found.bandwidth == 2.0
+    rows = np.concatenate([x, y])
+    distances = [
+        np.linalg.norm(p - q) for i, p in enumerate(rows) for q in rows[:i]
+    ]
+    found = evaluation.maximum_mean_discrepancy(x, y)
+    assert found.bandwidth == pytest.approx(np.median(distances))
+
+
+def test_the_discrepancy_tells_distributions_apart():
+    x = draw()
+    same = evaluation.maximum_mean_discrepancy(x, draw(seed=1))
+    assert abs(same.squared) < 4 * same.standard_error
+    assert same.p_value > 0.01
+    other = draw(seed=1, shares=(0.8, 0.2))
+    found = evaluation.maximum_mean_discrepancy(x, other)
+    assert found.squared > 5 * found.standard_error
+    assert found.p_value == pytest.approx(1 / 101)
+    equal = evaluation.maximum_mean_discrepancy(
+        np.ones((5, 2)), np.ones((5, 2))
+    )
+    assert equal.squared == pytest.approx(0, abs=1e-12)
+
+
+def test_shares_of_clusters_and_what_is_missed():
+    x = draw(shares=(0.2, 0.5, 0.3))
+    same = evaluation.cluster_coverage(
+        x, draw(seed=1, shares=(0.2, 0.5, 0.3)), 3
+    )
+    np.testing.assert_allclose(np.sort(same.data), [0.2, 0.3, 0.5], atol=0.1)
+    errors = np.hypot(same.data_errors, same.sample_errors)
+    np.testing.assert_array_less(np.abs(same.data - same.samples), 4 * errors)
+    assert same.missed == 0
+    assert same.distance < 4 * same.floor
+    found = evaluation.cluster_coverage(
+        x, draw(seed=1, shares=(0.0, 0.6, 0.4)), centres(3)
+    )
+    assert found.missed == 1
+    assert found.samples[0] < 0.02
+    assert found.distance == pytest.approx(0.2, abs=0.08)
+    assert found.distance > 3 * found.floor
+
+
+def test_fewer_different_rows_than_clusters():
+    x = np.repeat(np.eye(3), 10, axis=0)
+    found = evaluation.cluster_coverage(x, x[:12], clusters=10)
+    np.testing.assert_allclose(found.data, 1 / 3)
+
+
+def test_all_measures_are_json():
+    x, y, train = draw(), draw(seed=1), draw(seed=2)
+    found = evaluation.compare_samples(x, y, train, clusters=3)
+    assert json.loads(json.dumps(found)) == found
+    again = evaluation.compare_samples(x, y, train, clusters=3)
+    assert found == again
+    accuracy = evaluation.adversarial_accuracy(x, y)
+    assert found["adversarial_accuracy"]["value"] == accuracy.value
+    assert found["privacy_gap"] == evaluation.privacy_gap(train, x, y)
+    assert sum(found["cluster_coverage"]["samples"]) == pytest.approx(1)
+    few = evaluation.compare_samples(x, y, max_rows=100)
+    assert few["privacy_gap"] is None
+    assert few["moments"][0]["count"] == WIDTH
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": np.ones(3)}, "`x` must be a dense array of shape"),
+        ({"x": np.ones((1, 3))}, "at least 2 rows"),
+        ({"samples": np.full((4, 3), np.nan)}, "`samples` must hold finite"),
+        ({"samples": np.ones((4, 2))}, "`samples` must have as many columns"),
+        ({"x_train": np.ones((4, 2))}, "`x_train` must have as many columns"),
+        ({"clusters": 0}, "`clusters` must be a positive"),
+        ({"clusters": np.ones((2, 7))}, "`clusters` must have as many"),
+        ({"max_rows": 0}, "`max_rows` must be a positive"),
+        ({"seed": -1}, "`seed` must be an integer"),
+    ],
+)
+def test_bad_arguments_are_refused(change, message):
+    arguments = {"x": np.eye(3), "samples": np.eye(3)} | change
+    with pytest.raises(ValueError, match=message):
+        evaluation.compare_samples(**arguments)
+
+
+def test_bad_arguments_of_single_measures_are_refused():
+    x = np.eye(3)
+    with pytest.raises(ValueError, match="`axes` must be a positive"):
+        evaluation.pca_distance(x, x, axes=0)
+    with pytest.raises(ValueError, match="`bandwidth` must be"):
+        evaluation.maximum_mean_discrepancy(x, x, bandwidth=-1)
+    with pytest.raises(ValueError, match="`num_permutations` must be"):
+        evaluation.maximum_mean_discrepancy(x, x, num_permutations=0)
