@@ -245,7 +245,7 @@ def floors(entry, rates, words, precision):
     return found
 
 
-def measure(folder, entry, precision, platform, clock, share):
+def measure(folder, entry, precision, platform, most):
     """Compiles, compares and times a program.
 
     Args:
@@ -253,8 +253,7 @@ def measure(folder, entry, precision, platform, clock, share):
         entry: Its entry of the manifest.
         precision: `"default"` or `"float32"`.
         platform: `"cpu"` or `"cuda"`.
-        clock: A `Clock`.
-        share: Share of the time that is left for the timing.
+        most: Seconds for the timing, after 3 calls.
 
     Returns:
         A row of results: a dict.
@@ -269,7 +268,7 @@ def measure(folder, entry, precision, platform, clock, share):
     checked = with_count(entry, inputs, "compared")
     outputs = compiled(*map(jax.device_put, checked))
     agrees, found = compare(entry, checked, outputs, arrays, precision)
-    times = seconds_of(lambda: compiled(*timed), share * max(clock.left(), 0))
+    times = seconds_of(lambda: compiled(*timed), most)
     median = statistics.median(times)
     row = {
         "program": entry["name"],
@@ -363,7 +362,7 @@ def race(folder, entry, platform, rounds=5):
     return {name: statistics.median(x[1:]) for name, x in times.items()}
 
 
-def run(folder, budget=270.0, only=None):
+def run(folder, budget=270.0, only=None, seconds=None):
     """Measures all programs of a folder, within a budget of seconds.
 
     Args:
@@ -371,6 +370,8 @@ def run(folder, budget=270.0, only=None):
         budget: Seconds in all. Programs that come too late are left out, and
             named.
         only: Names of programs, or `None` for all.
+        seconds: Seconds for the timing of each, after 3 calls; `None` for a
+            share of what is left of the budget.
 
     Returns:
         Dict of all results.
@@ -381,18 +382,23 @@ def run(folder, budget=270.0, only=None):
     # A CPU has one precision.
     precisions = ("float32",) if platform == "cpu" else ("default", "float32")
     size = 512 if platform == "cpu" else 8192
-    rates = ceilings(size, min(1.0, budget / 60))
+    rates = ceilings(size, seconds or min(1.0, budget / 120))
     entries = [
         x for x in store.entries(folder) if not only or x["name"] in only
     ]
+    # First of all, so that nothing else takes the time for it.
+    peers = {"rbms": f"not measured: {_PEER_PROGRAM} is not in the folder"}
+    for entry in entries:
+        if entry["name"] == _PEER_PROGRAM:
+            peers = race(folder, entry, platform)
     jobs = [(entry, p) for p in precisions for entry in entries]
     rows, late = [], []
     for number, (entry, precision) in enumerate(jobs):
         if clock.left() <= 0.1 * budget:
             late.append(f"{entry['name']} ({precision})")
             continue
-        share = 0.3 / (len(jobs) - number)
-        rows.append(measure(folder, entry, precision, platform, clock, share))
+        most = seconds or 0.3 * max(clock.left(), 0) / (len(jobs) - number)
+        rows.append(measure(folder, entry, precision, platform, most))
     words = max(
         (
             entry["words"] / row["min_s"]
@@ -408,12 +414,6 @@ def run(folder, budget=270.0, only=None):
         if parts:
             row["limit"] = max(parts, key=parts.get)
             row["share_of_roofline"] = parts[row["limit"]] / row["median_s"]
-    peers = {"rbms": "not measured: no time was left"}
-    [peer] = [x for x in entries if x["name"] == _PEER_PROGRAM] or [None]
-    if peer is None:
-        peers = {"rbms": f"not measured: {_PEER_PROGRAM} is not in the folder"}
-    elif clock.left() > 0:
-        peers = race(folder, peer, platform)
     return {
         "device": device.device_kind,
         "platform": platform,
