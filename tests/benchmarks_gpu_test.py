@@ -155,6 +155,9 @@ def test_products_in_float32_and_kernels_are_counted(run, folder):
   %f = f32[2]{0} fusion(%i), kind=kLoop, calls=%fused
   ROOT %r = (s32[], f32[2]) tuple(%i, %f)
 }
+%cond (t: (s32[], f32[2])) -> pred[] {
+  ROOT %p = pred[] fusion(%t), kind=kLoop, calls=%compare
+}
 ENTRY %main (x: f32[2]) -> f32[2] {
   %x = f32[2]{0} parameter(0)
   %c = f32[2]{0} copy(%x)
@@ -163,6 +166,6 @@ ENTRY %main (x: f32[2]) -> f32[2] {
 }
 """
     assert program.kernels(hlo) == {
-        "body": {"fusion": 1},
+        "body": {"fusion": 2},
         "entry": {"copy": 1, "custom-call": 1},
     }

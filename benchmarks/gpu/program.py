@@ -106,24 +106,30 @@ def kernels(hlo):
         hlo: The optimized HLO, as text: `compiled.as_text()`.
 
     Returns:
-        Dict of the names of computations that are not parts of kernels (the
-        entry and the bodies of loops) and dicts of kinds of kernels and
-        numbers. A fusion is one kernel, and so is a product of matrices.
+        Dict of the name of each loop's body, and `"entry"` for what is outside
+        of loops, and dicts of kinds of kernels and numbers. A fusion is one
+        kernel, and so is a product of matrices. The condition of a loop counts
+        with its body.
     """
-    bodies = re.findall(
+    computations = re.findall(
         r"^(ENTRY )?%?([\w.-]+) \(.*?\{\n(.*?)^\}", hlo, re.M | re.S
     )
-    loops = set(re.findall(r"body=%?([\w.-]+)", hlo))
+    bodies = {name: body for _, name, body in computations}
+    parts = {"entry": [body for entry, _, body in computations if entry]}
+    for condition, body in re.findall(
+        r"condition=%?([\w.-]+), body=%?([\w.-]+)", hlo
+    ):
+        parts[body] = [bodies[body], bodies.get(condition, "")]
     found = {}
-    for entry, name, body in bodies:
-        if entry or name in loops:
-            kinds = re.findall(
-                r"^ +(?:ROOT )?%?[\w.-]+ = .*?[\])}] ([a-z][\w-]*)\(",
-                body,
-                re.M,
-            )
-            count = collections.Counter(x for x in kinds if x not in _FREE)
-            found["entry" if entry else name] = dict(count)
+    for name, texts in parts.items():
+        kinds = re.findall(
+            r"^ +(?:ROOT )?%?[\w.-]+ = .*?[\])}] ([a-z][\w-]*)\(",
+            "".join(texts),
+            re.M,
+        )
+        found[name] = dict(
+            collections.Counter(x for x in kinds if x not in _FREE)
+        )
     return found
 
 
