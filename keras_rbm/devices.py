@@ -3,8 +3,10 @@
 import concurrent.futures
 import contextlib
 import os
+import pathlib
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,6 +20,77 @@ _KNOWN = (
     tf.distribute.MultiWorkerMirroredStrategy,
 )
 _DEFAULT = "_DefaultDistributionStrategy"
+# Either shows that there is an NVIDIA driver, and with it a GPU.
+_DRIVER = (
+    pathlib.Path("/proc/driver/nvidia/version"),
+    pathlib.Path("/dev/nvidia0"),
+)
+
+
+class UnusedGPU(NamedTuple):
+    """Why TensorFlow uses no GPU of a machine that has one.
+
+    Attributes:
+        reason: Text, without a full stop.
+        is_fault: Whether something is wrong that was meant to work.
+    """
+
+    reason: str
+    is_fault: bool
+
+
+def unused_gpu() -> UnusedGPU | None:
+    """Says why no GPU is used; `None` where one is, or where there is none.
+
+    A GPU is known by its NVIDIA driver.
+
+    Example:
+        found = devices.unused_gpu()
+        if found is not None:
+            print(found.reason)
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return None
+    if not any(path.exists() for path in _DRIVER):
+        return None
+    if not tf.test.is_built_with_cuda():
+        return UnusedGPU(
+            'an NVIDIA driver, but no GPU: install ".[gpu]" to use it', False
+        )
+    # The user hides all GPUs by a first entry that is no GPU.
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    if not re.match(r"\d|GPU-|MIG-", visible):
+        return UnusedGPU(
+            f"CUDA_VISIBLE_DEVICES={visible!r} hides all GPUs", False
+        )
+    return UnusedGPU(
+        "an NVIDIA driver, and a TensorFlow built for CUDA that finds no GPU: "
+        'CUDA\'s libraries are missing (install ".[gpu]") or do not fit the '
+        "driver, or a container was started without `--gpus all`",
+        True,
+    )
+
+
+def describe() -> str:
+    """Says in a line which devices compute, and why no GPU does.
+
+    Example:
+        print(devices.describe())  # Computing on 1 GPU (NVIDIA H100 80GB HBM3)
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details
+        names = {
+            details(gpu).get("device_name", "of unknown name")
+            for gpu in tf.config.get_visible_devices("GPU")
+        }
+        several = "s" if len(gpus) > 1 else ""
+        return (
+            f"Computing on {len(gpus)} GPU{several} "
+            f"({', '.join(sorted(names))})"
+        )
+    found = unused_gpu()
+    return "Computing on the CPU" + (f": {found.reason}" if found else "")
 
 
 def strategy(name: str = "auto") -> Strategy:

@@ -104,8 +104,9 @@ def train(config, output, resume=False):
 
 def _train_alone(config, output, log, resume):
     gin, keras = configuration.libraries(log, options.STRATEGY.value)
-    from keras_rbm import callbacks, experiment
+    from keras_rbm import callbacks, devices, experiment
 
+    print(devices.describe(), flush=True)
     try:
         schema = output / folders.SCHEMA if resume else None
         configuration.read(

@@ -9,7 +9,6 @@ import logging
 import os
 import pathlib
 import platform
-import re
 import shutil
 import tempfile
 import textwrap
@@ -18,7 +17,6 @@ import types
 
 from keras_rbm_cli import configuration
 
-_DRIVER = pathlib.Path("/proc/driver/nvidia/version")
 _SIZE = 3
 _HIDDEN = 8
 _UPDATES = 2000
@@ -53,6 +51,8 @@ def devices(state):
     import numpy as np
     import tensorflow as tf
 
+    from keras_rbm.devices import unused_gpu
+
     # Small integers: exact in any order, and in the short floats of a GPU.
     x = np.arange(64 * 64).reshape(64, 64).astype("float32") % 8
     found = _logical_devices()
@@ -63,18 +63,11 @@ def devices(state):
             raise Unsound(f"a wrong product of matrices on {device.name}")
     kinds = [device.device_type for device in found]
     text = ", ".join(f"{kinds.count(k)} {k}" for k in dict.fromkeys(kinds))
-    if "GPU" not in kinds and _DRIVER.exists():
-        # The user hides all GPUs by a first entry that is no GPU.
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
-        if not tf.test.is_built_with_cuda():
-            text += '; an NVIDIA driver, but no GPU: install ".[gpu]" to use it'
-        elif re.match(r"\d|GPU-|MIG-", visible):
-            raise Unsound(
-                "an NVIDIA driver, and a TensorFlow built for CUDA that finds "
-                'no GPU: CUDA\'s libraries are missing (install ".[gpu]") or '
-                "do not fit the driver, or a container was started without "
-                "`--gpus all`"
-            )
+    unused = unused_gpu()
+    if unused is not None and unused.is_fault:
+        raise Unsound(unused.reason)
+    if unused is not None:
+        text += f"; {unused.reason}"
     return f"{text}; matrix products agree"
 
 

@@ -5,9 +5,11 @@ import pathlib
 import re
 import subprocess
 import tomllib
+from importlib import metadata
 
 import pytest
 import yaml
+from packaging import requirements
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCKERFILES = ["Dockerfile", "Dockerfile.gpu"]
@@ -232,3 +234,52 @@ def test_jupyter_is_pinned_in_an_extra():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for requirement in project["optional-dependencies"]["notebook"]:
         assert re.fullmatch(r"[\w-]+==[\d.]+", requirement)
+
+
+def test_the_cuda_libraries_are_those_that_tensorflow_asks_for():
+    """What `tensorflow[and-cuda]` brings, without installing its 3 GB."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [extra] = project["optional-dependencies"]["gpu"]
+    asked = requirements.Requirement(extra)
+    assert asked.extras == {"and-cuda"}
+    try:
+        tensorflow = metadata.distribution("tensorflow-cpu")
+    except metadata.PackageNotFoundError:
+        tensorflow = metadata.distribution("tensorflow")
+    assert tensorflow.version in asked.specifier
+    [pinned] = [
+        requirements.Requirement(line)
+        for line in REQUIREMENTS
+        if line.startswith("tensorflow==")
+    ]
+    assert tensorflow.version in pinned.specifier
+    needed = [requirements.Requirement(x) for x in tensorflow.requires]
+    brought = {
+        x.name: x.specifier
+        for x in needed
+        if x.marker and x.marker.evaluate({"extra": "and-cuda"})
+        if x.name.startswith("nvidia-")
+    }
+    # CUDA 12.5 and cuDNN 9.3, as the guide says; a driver of CUDA 12 is enough.
+    for name, oldest, other in (
+        ("nvidia-cuda-runtime-cu12", "12.5.82", "13.0"),
+        ("nvidia-cublas-cu12", "12.5.3.2", "13.0"),
+        ("nvidia-cudnn-cu12", "9.3.0.75", "10.0"),
+        ("nvidia-nccl-cu12", "2.27.7", "3.0"),
+    ):
+        assert oldest in brought[name]
+        assert other not in brought[name]
+    # Nothing else that is pinned gets into TensorFlow's way.
+    pins = {
+        x.name: x.specifier
+        for x in map(requirements.Requirement, filter(is_pin, REQUIREMENTS))
+    }
+    for need in needed:
+        if need.marker is None and need.name in pins:
+            [pin] = pins[need.name]
+            assert pin.version in need.specifier, need
+
+
+def is_pin(line):
+    """Whether a line of the requirements is no comment."""
+    return "==" in line and not line.startswith("#")

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, devices
+from keras_rbm import (
+    RBM,
+    ContrastiveDivergence,
+    ExactChain,
+    NoChain,
+    PersistentChain,
+    Tempered,
+    devices,
+)
 from keras_rbm.callbacks import on_chief
 
 
@@ -70,3 +78,25 @@ def test_rows_on_one_device():
     np.testing.assert_array_equal(found, np.arange(7))
     assert ones.shape == (7, 2)
     assert calls == [(0, 3), (3, 3), (6, 1)]
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        ContrastiveDivergence(),
+        PersistentChain(6),
+        PersistentChain(6, sampler=Tempered(3)),
+        ExactChain(),
+        NoChain(),
+    ],
+    ids=lambda chain: chain.name,
+)
+@pytest.mark.parametrize("optimizer", ["auto", "adam"])
+def test_no_variable_is_one_that_a_gpu_cannot_hold(chain, optimizer):
+    """TensorFlow keeps int32 variables on the host, out of XLA's reach."""
+    model = RBM(5, 4, type(chain).from_config(chain.get_config()))
+    model.compile(optimizer)
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    assert len(variables) > 8
+    assert not [x.path for x in variables if x.dtype == "int32"]

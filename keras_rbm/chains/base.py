@@ -51,10 +51,12 @@ class Chain(keras.layers.Layer):
 
     def build(self, visible_shape: Shape, hidden_shape: Shape) -> None:
         """Creates the variables, for shapes `(None, width)` of each side."""
+        # TensorFlow keeps int32 variables in the host's memory, which a
+        # program that XLA compiles for a GPU cannot read.
         self.num_sweeps = self.add_weight(
             name="num_sweeps",
             shape=(),
-            dtype="int32",
+            dtype="int64",
             initializer=keras.initializers.Constant(self._initial_num_sweeps),
             trainable=False,
             autocast=False,

@@ -1,6 +1,7 @@
 """Contrastive divergence: chains that start from the data."""
 
 import keras
+from keras import ops
 
 from keras_rbm import samplers
 from keras_rbm.chains.base import Chain
@@ -28,7 +29,11 @@ class ContrastiveDivergence(Chain):
         sampler = samplers.Gibbs()
         state = sampler.init(machine, v_data)
         state, _ = samplers.run(
-            sampler, machine, state, stream, self.num_sweeps.value
+            sampler,
+            machine,
+            state,
+            stream,
+            ops.cast(self.num_sweeps.value, "int32"),
         )
         return sampler.samples(state)
 

@@ -47,6 +47,25 @@ def update_all(model, block, first, end, seed=None):
     tf.while_loop(lambda step: step < end, update, [first])
 
 
+def updates_function(model):
+    """Returns the compiled function of a block's updates, without metrics.
+
+    Args:
+        model: A compiled `MachineModel`.
+
+    Returns:
+        A `tf.function` of a block, the number of its first batch, and the
+        number of the batch to stop before, as in `update_all`.
+    """
+    model.optimizer.build(model.trainable_variables)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def updates(batches, first, end):
+        update_all(model, batches, first, end)
+
+    return updates
+
+
 def train_function(model):
     """Returns what `fit` calls for each block of batches.
 
@@ -59,11 +78,7 @@ def train_function(model):
         says of the last ones, about 100 examples; the norm of the last update
         is then in `model.last_update_norm`.
     """
-    model.optimizer.build(model.trainable_variables)
-
-    @tf.function(jit_compile=True, autograph=False)
-    def updates(batches, first, end):
-        update_all(model, batches, first, end)
+    updates = updates_function(model)
 
     @tf.function(jit_compile=True, autograph=False)
     def look(batches, count):

@@ -126,7 +126,9 @@ class Kept(NamedTuple):
         shape: Its shape.
         chains_axis: The axis of the chains, which devices share; `None` for
             what all chains have in common.
-        dtype: Its dtype.
+        dtype: Its dtype, not int32: TensorFlow keeps such variables in the
+            host's memory, which a program that XLA compiles for a GPU cannot
+            read.
         averaged: Whether each device has an estimate of its own, of which the
             mean is kept.
     """

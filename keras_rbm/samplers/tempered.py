@@ -197,9 +197,9 @@ class Tempered(Sampler):
             "variance": Kept((visible_width,)),
             "betas": Kept((self.num_betas,)),
             "swap_rates": Kept((self.num_betas - 1,), averaged=True),
-            "parity": Kept((), dtype="int32"),
+            "parity": Kept((), dtype="int64"),
             "directions": Kept(
-                (self.num_betas, num_chains), chains_axis=1, dtype="int32"
+                (self.num_betas, num_chains), chains_axis=1, dtype="int64"
             ),
             "trip_rate": Kept((), averaged=True),
         }
@@ -227,8 +227,10 @@ class Tempered(Sampler):
             (base.visible_params, base.hidden_params),
             kept["betas"],
             kept["swap_rates"],
-            kept["parity"],
-            ops.reshape(kept["directions"], (self.num_betas, -1)),
+            ops.cast(kept["parity"], "int32"),
+            ops.cast(
+                ops.reshape(kept["directions"], (self.num_betas, -1)), "int32"
+            ),
             ops.zeros((v.shape[1],), "float32"),
             kept["trip_rate"],
         )

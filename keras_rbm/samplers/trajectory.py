@@ -235,9 +235,9 @@ class TrajectoryTempering(Sampler):
         return {
             "particles": Kept((rows, num_chains, visible_width), chains_axis=1),
             "swap_rates": Kept((rows - 1,), averaged=True),
-            "parity": Kept((), dtype="int32"),
+            "parity": Kept((), dtype="int64"),
             "directions": Kept(
-                (rows, num_chains), chains_axis=1, dtype="int32"
+                (rows, num_chains), chains_axis=1, dtype="int64"
             ),
             "trip_rate": Kept((), averaged=True),
         }
@@ -260,8 +260,8 @@ class TrajectoryTempering(Sampler):
         return TrajectoryState(
             ops.reshape(v, (-1, v.shape[-1])),
             kept["swap_rates"],
-            kept["parity"],
-            kept["directions"],
+            ops.cast(kept["parity"], "int32"),
+            ops.cast(kept["directions"], "int32"),
             ops.zeros((v.shape[1],), "float32"),
             kept["trip_rate"],
         )

@@ -5,6 +5,7 @@ import types
 import pytest
 import tensorflow as tf
 
+from keras_rbm import devices
 from keras_rbm_cli import configuration, screen, self_test
 from tests.cli import command
 
@@ -107,15 +108,15 @@ def test_packages_that_are_missing(monkeypatch, capsys):
         (True, None, self_test.Unsound),
         (True, "0", self_test.Unsound),
         (True, "MIG-1f2e", self_test.Unsound),
-        (True, "", "1 CPU; matrix"),
-        (True, "-1", "1 CPU; matrix"),
-        (True, "NoDevFiles", "1 CPU; matrix"),
+        (True, "", "1 CPU; CUDA_VISIBLE_DEVICES='' hides"),
+        (True, "-1", "1 CPU; CUDA_VISIBLE_DEVICES='-1' hides"),
+        (True, "NoDevFiles", "1 CPU; CUDA_VISIBLE_DEVICES='NoDevFiles' hides"),
     ],
 )
 def test_a_gpu_that_is_not_found(monkeypatch, tmp_path, cuda, visible, found):
     (cpu, *_) = tf.config.list_logical_devices("CPU")
     monkeypatch.setattr(self_test, "_logical_devices", lambda: [cpu])
-    monkeypatch.setattr(self_test, "_DRIVER", tmp_path)
+    monkeypatch.setattr(devices, "_DRIVER", [tmp_path / "none", tmp_path])
     monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: cuda)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
@@ -123,9 +124,12 @@ def test_a_gpu_that_is_not_found(monkeypatch, tmp_path, cuda, visible, found):
     if found is self_test.Unsound:
         with pytest.raises(found, match="built for CUDA that finds no GPU"):
             self_test.devices(None)
+        assert "on the CPU: an NVIDIA driver, and a" in devices.describe()
     else:
         assert found in self_test.devices(None)
-        monkeypatch.setattr(self_test, "_DRIVER", tmp_path / "none")
+        assert found.partition("; ")[2] in devices.describe()
+        monkeypatch.setattr(devices, "_DRIVER", [tmp_path / "none"])
+        assert devices.describe() == "Computing on the CPU"
         assert self_test.devices(None) == "1 CPU; matrix products agree"
 
 
