@@ -34,6 +34,7 @@ class ExactChain(Chain):
         stream: Stream,
         mean: Tensor | None = None,
         variance: Tensor | None = None,
+        v: Tensor | None = None,
     ) -> None:
         """Refuses machines that have too many states.
 
