@@ -9,12 +9,12 @@ from keras_rbm import (
     RBM,
     ContrastiveDivergence,
     ExactChain,
-    NoChain,
     PersistentChain,
     Tempered,
     devices,
 )
 from keras_rbm.callbacks import on_chief
+from keras_rbm.chains import NoChain
 
 
 def set_task(monkeypatch, kind, index, cluster):
