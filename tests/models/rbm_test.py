@@ -36,7 +36,7 @@ def test_defaults():
     assert model.visible == Bernoulli(5)
     assert model.hidden == Bernoulli(4)
     assert isinstance(model.chain, PersistentChain)
-    assert model.chain.num_chains == 100
+    assert model.chain.num_chains == 200
     assert int(model.chain.num_sweeps) == 1
     assert model.inverse_temperature == 1.0
     assert model.built
