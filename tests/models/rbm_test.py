@@ -37,7 +37,7 @@ def test_defaults():
     assert model.hidden == Bernoulli(4)
     assert isinstance(model.chain, PersistentChain)
     assert model.chain.num_chains == 200
-    assert int(model.chain.num_sweeps) == 1
+    assert int(model.chain.num_sweeps) == 2
     assert model.inverse_temperature == 1.0
     assert model.built
     assert not model.visible_params["bias"].numpy().any()
