@@ -479,7 +479,8 @@ def test_models_learn_and_are_saved(name, compiled, tmp_path):
 
 def test_a_learned_precision_stays_above_its_bound():
     x = 6 * DATA.normal(size=(40, 2)).astype("float32")
-    model = RBM(Gaussian(2, minimum_precision=0.5), 3, seed=0)
+    visible, chain = Gaussian(2, minimum_precision=0.5), PersistentChain(100)
+    model = RBM(visible, 3, chain=chain, seed=0)
     model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
     model.fit(x, batch_size=20, epochs=1, verbose=0)
     np.testing.assert_array_equal(model.visible_params["precision"], [0.5, 0.5])
