@@ -295,10 +295,13 @@ def _axes(v, rank):
     """The first principal axes, of shape `(rank, width)`."""
     from sklearn.decomposition import PCA
 
-    pca = PCA(rank, random_state=0).fit(v)
-    least = 1e-9 * max(pca.explained_variance_[0], 1e-9)
-    if pca.explained_variance_[-1] <= least:
+    if not np.ptp(v, axis=0).any():
+        vary = 0  # Of which `PCA` would compute shares.
+    else:
+        pca = PCA(rank, random_state=0).fit(v)
+        least = 1e-9 * max(pca.explained_variance_[0], 1e-9)
         vary = int(np.sum(pca.explained_variance_ > least))
+    if vary < rank:
         raise ValueError(
             "`rank` must be at most the number of axes along which `x` varies. "
             f"Received: rank={rank}, where x varies along {vary}"

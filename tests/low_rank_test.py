@@ -93,7 +93,7 @@ def test_training_loses_less_of_the_shares_than_from_a_plain_start():
     x = draw(1000, (0.5, 0.5))
     away, likelihoods = [], []
     for begin in (lambda model: low_rank.start(model, x, rank=1), None):
-        model = RBM(WIDTH, 6, seed=0)
+        model = RBM(WIDTH, 6, PersistentChain(100), seed=0)
         if begin is not None:
             begin(model)
         rate = keras.optimizers.schedules.PolynomialDecay(0.05, 400, 0.0)
