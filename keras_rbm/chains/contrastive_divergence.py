@@ -1,7 +1,6 @@
 """Contrastive divergence: chains that start from the data."""
 
 import keras
-from keras import ops
 
 from keras_rbm import samplers
 from keras_rbm.chains.base import Chain
@@ -29,11 +28,7 @@ class ContrastiveDivergence(Chain):
         sampler = samplers.Gibbs()
         state = sampler.init(machine, v_data)
         state, _ = samplers.run(
-            sampler,
-            machine,
-            state,
-            stream,
-            ops.cast(self.num_sweeps.value, "int32"),
+            sampler, machine, state, stream, self.num_sweeps.value
         )
         return sampler.samples(state)
 

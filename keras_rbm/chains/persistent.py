@@ -119,8 +119,9 @@ class PersistentChain(Chain):
         # The first sweep begins with what was kept, and not with v.
         first = random.fold_in(here, 0)
         state, _ = sampler.step(machine, state, first)
-        others = ops.cast(self.num_sweeps.value, "int32") - 1
-        state, _ = samplers.run(sampler, machine, state, here, others, first=1)
+        state, _ = samplers.run(
+            sampler, machine, state, here, self.num_sweeps.value - 1, first=1
+        )
         v = sampler.samples(state)
         values = sampler.pack(state)
         for name, value in values.items():

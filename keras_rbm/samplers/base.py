@@ -334,4 +334,7 @@ def run(
             seen = observe(i, state, info, new, seen)
         return new, seen
 
+    if not isinstance(num_sweeps, int):
+        # `Chain.num_sweeps` is an int64 variable.
+        num_sweeps = ops.cast(num_sweeps, "int32")
     return ops.fori_loop(0, num_sweeps, one, (state, seen))
