@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, ContrastiveDivergence, callbacks, evaluation
+from keras_rbm import (
+    RBM,
+    ContrastiveDivergence,
+    PersistentChain,
+    callbacks,
+    evaluation,
+)
 from keras_rbm.callbacks import measurement_callbacks
 from tests import machines
 from tests.callbacks import events
@@ -22,7 +28,7 @@ def written(log_dir, model, *data):
 
 
 def test_curves_are_the_measures_of_the_particles(tmp_path):
-    model = machines.rbm(ORACLE)
+    model = machines.rbm(ORACLE, chain=PersistentChain(100))
     v, v_train = machines.data(48, seed=1), machines.data(60, seed=2)
     tags, callback = written(tmp_path, model, v, v_train)
     values = callback.measure(5)
