@@ -114,6 +114,12 @@ def test_a_resumed_run_has_the_same_estimate(tmp_path, stop):
     assert parts.log_z == whole.log_z
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch, tmp_path):
+    """Folders that a callback makes are no part of the checkout."""
+    monkeypatch.chdir(tmp_path)
+
+
 def begun(**kwargs):
     """A callback at a model of no update."""
     found = callbacks.TrajectoryAIS("unused", **kwargs)
