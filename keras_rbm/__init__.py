@@ -21,6 +21,7 @@ from keras_rbm.models import averaged_weights as averaged_weights
 from keras_rbm.networks import DeepBeliefNetwork as DeepBeliefNetwork
 from keras_rbm.optimizers import AutoSGD as AutoSGD
 from keras_rbm.samplers import Gibbs as Gibbs
+from keras_rbm.samplers import LowRankTempering as LowRankTempering
 from keras_rbm.samplers import StackedTempering as StackedTempering
 from keras_rbm.samplers import Tempered as Tempered
 from keras_rbm.samplers import TrajectoryTempering as TrajectoryTempering

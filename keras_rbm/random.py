@@ -72,6 +72,7 @@ class Use(enum.Enum):
     HIDDEN = "sweep", 0
     VISIBLE = "sweep", 1
     EXCHANGE = "sweep", 2
+    PATTERN = "sweep", 3
     # Of the evaluation of a batch.
     MODEL_SAMPLES = "evaluation", 0
     SITES = "evaluation", 1

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_rbm import checks
 from keras_rbm.data import (
     Data,
     Schema,
@@ -49,7 +50,8 @@ class DataSource:
 
     Args:
         data: `keras_rbm.data.Data` or `UpperLayerData`.
-        batch_size: Number of examples in a batch.
+        batch_size: Number of examples in a batch; all training examples where
+            there are fewer.
         binarize: As for `data.batches`.
         seed: As for `data.batches`.
     """
@@ -64,7 +66,7 @@ class DataSource:
         if not isinstance(data, UpperLayerData):
             data = UpperLayerData(data, LowerLayers([]))
         self.data, self._lower_layers = data
-        self.batch_size = batch_size
+        self._batch_size = checks.positive_integer("batch_size", batch_size)
         self.binarize = binarize
         self.seed = seed
 
@@ -88,6 +90,11 @@ class DataSource:
                 x = x[:1] / 255 if x.dtype == np.uint8 else x
                 visible.check(x, f"{self.data.name}.{split}")
         batches(self.data.train, self.batch_size, self.binarize, self.seed)
+
+    @property
+    def batch_size(self) -> int:
+        """Number of examples in a batch."""
+        return min(self._batch_size, len(self.data.train))
 
     @property
     def steps_per_epoch(self) -> int:

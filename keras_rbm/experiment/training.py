@@ -72,7 +72,8 @@ def run(
             updates of the run that returns one, such as `linear_decay`; or
             `None`, for an optimizer such as `AutoSGD` that has its own.
         epochs: Number of epochs; `None` for 20 (or what divides `updates`).
-        batch_size: Number of examples in a batch.
+        batch_size: Number of examples in a batch; all training examples where
+            there are fewer.
         steps_per_epoch: Number of updates in an epoch; `None` for a pass over
             the training examples, or for what `updates` are an epoch.
         updates: Number of updates of the run, in place of `epochs` and
@@ -145,7 +146,7 @@ def run(
     _compile(model, optimizer, learning_rate, steps, epochs)
     figures_lib.check(figures, model, source.figure_data)
     measures = _measures(
-        model, source, folder, log_likelihood_every, batch_size, steps, epochs
+        model, source, folder, log_likelihood_every, steps, epochs
     )
     checkpoint = callbacks.Checkpoint(
         folder.checkpoints,
@@ -245,7 +246,7 @@ def _compile(model, optimizer, learning_rate, steps, epochs):
         )
 
 
-def _measures(model, source, folder, every, batch_size, steps, epochs):
+def _measures(model, source, folder, every, steps, epochs):
     """Callbacks that measure the model, and are saved in checkpoints."""
     num_betas = {}
     if every == "auto":
@@ -253,7 +254,7 @@ def _measures(model, source, folder, every, batch_size, steps, epochs):
         if measured is None:
             measured = source.training_examples
         every, betas = callbacks.affordable(
-            model, len(measured), batch_size, steps, epochs
+            model, len(measured), source.batch_size, steps, epochs
         )
         num_betas = {"num_betas": betas}
     return [
