@@ -56,6 +56,24 @@ class AtLeast(keras.constraints.Constraint):
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
+class Within(keras.constraints.Constraint):
+    """No value outside [-maximum, maximum], by clipping.
+
+    Args:
+        maximum: A positive number.
+    """
+
+    def __init__(self, maximum):
+        self.maximum = maximum
+
+    def __call__(self, w):
+        return ops.clip(w, -self.maximum, self.maximum)
+
+    def get_config(self):
+        return {"maximum": self.maximum}
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
 class ZeroSum(keras.constraints.Constraint):
     """sum_a W_iaj = 0, by W_iaj - mean_b W_ibj, over the categories of a site.
 
