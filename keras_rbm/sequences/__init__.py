@@ -41,3 +41,5 @@ from keras_rbm.sequences.rbms_files import write_rbms as write_rbms
 from keras_rbm.sequences.reweighting import effective_number as effective_number
 from keras_rbm.sequences.reweighting import neighbours as neighbours
 from keras_rbm.sequences.reweighting import weights as weights
+from keras_rbm.sequences.runs import FamilyFigures as FamilyFigures
+from keras_rbm.sequences.runs import family as family

@@ -86,7 +86,7 @@ def logo(
             xlim=(-0.5, min(count, _LINE) - 0.5),
             ylim=(1.02 * bottom, 1.02 * top),
         )
-        shown = np.arange(0, len(heights[own]), 5)
+        shown = np.arange(0, len(heights[own]), 5 if count > 30 else 1)
         axes.set_xticks(shown, np.asarray(positions)[own][shown])
         axes.spines[["top", "right"]].set_visible(False)
         if bottom < 0:

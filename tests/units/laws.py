@@ -167,7 +167,7 @@ CASES = [
         DReLU(5), [TWO_SIDED] * 5, np.array([-3.0, -0.1, 0.0, 1.0, 7.0]), True
     ),
     Case(
-        XReLU(3, precision=1.2),
+        XReLU(3, precision=2.0),
         [TWO_SIDED] * 3,
         np.array([-3.0, 0.2, 1.0]),
         True,
