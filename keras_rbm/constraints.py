@@ -53,3 +53,66 @@ class AtLeast(keras.constraints.Constraint):
 
     def get_config(self):
         return {"minimum": self.minimum}
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class Within(keras.constraints.Constraint):
+    """No value outside [-maximum, maximum], by clipping.
+
+    Args:
+        maximum: A positive number.
+    """
+
+    def __init__(self, maximum):
+        self.maximum = maximum
+
+    def __call__(self, w):
+        return ops.clip(w, -self.maximum, self.maximum)
+
+    def get_config(self):
+        return {"maximum": self.maximum}
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class ZeroSum(keras.constraints.Constraint):
+    """sum_a W_iaj = 0, by W_iaj - mean_b W_ibj, over the categories of a site.
+
+    Of the kernels that give one law p(v) the one with the smallest weights:
+    no machine of `Softmax` visible units is lost. After an update the hidden
+    units' bias goes on from there; `keras_rbm.machine.zero_sum` changes a
+    machine without any change of p(v).
+
+    Args:
+        categories: Number of columns of a site, 2 or more.
+
+    Raises:
+        ValueError: If `categories` is not such an integer, or does not divide
+            the number of rows of a kernel.
+
+    Example:
+        rbm = keras_rbm.RBM(
+            keras_rbm.Softmax(10, 4), 8, kernel_constraint=ZeroSum(4)
+        )
+    """
+
+    def __init__(self, categories: int):
+        self.categories = checks.positive_integer("categories", categories)
+        if categories < 2:
+            raise ValueError(
+                "`categories` must be at least 2. Received: categories="
+                f"{categories}"
+            )
+
+    def __call__(self, w):
+        if w.shape[0] % self.categories:
+            raise ValueError(
+                "`categories` must divide the number of rows of the kernel. "
+                f"Received: categories={self.categories}, and a kernel of "
+                f"shape {tuple(w.shape)}"
+            )
+        by_site = ops.reshape(w, (-1, self.categories, w.shape[1]))
+        by_site = by_site - ops.mean(by_site, axis=1, keepdims=True)
+        return ops.reshape(by_site, w.shape)
+
+    def get_config(self) -> Config:
+        return {"categories": self.categories}

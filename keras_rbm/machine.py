@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_rbm import json_arrays
 from keras_rbm.typing import Array, Config, DType, Params, Tensor
-from keras_rbm.units import Units
+from keras_rbm.units import Composite, Softmax, Units
 
 
 class Machine(NamedTuple):
@@ -248,6 +248,54 @@ def absorb_beta(machine: Machine) -> Machine:
     )
 
 
+def zero_sum(machine: Machine) -> Machine:
+    """The same law with sums of 0 over the categories of each `Softmax` site.
+
+    A site is in exactly one category, so that adding c_j to all its rows of W
+    adds c_j to the input of hidden unit j whatever the category is. The mean
+    of the rows goes into the hidden units' bias, and that of the site's biases
+    into log Z; `Softmax` hidden units are treated alike. p(v, h) stays. Units
+    of other types have no such freedom and stay as they are.
+
+    Args:
+        machine: A `Machine` whose `beta` is a number or a scalar tensor.
+
+    Returns:
+        A `Machine` with `beta=1`, without `transposed`.
+
+    Reference: Tubiana, Cocco and Monasson (2019), "Learning protein
+        constitutive motifs from sequence data", methods, "Gauge choice".
+
+    Example:
+        shown = machine_lib.zero_sum(rbm.machine())
+    """
+
+    def of_visible(machine):
+        kernel = machine.kernel
+        bias = machine.visible_params["bias"]
+        given = ops.zeros_like(machine.hidden_params["bias"])
+        for first, size, categories in _softmax_sites(machine.visible):
+            end = first + size * categories
+            rows = ops.reshape(kernel[first:end], (size, categories, -1))
+            means = ops.mean(rows, axis=1, keepdims=True)
+            given = given + ops.cast(ops.sum(means[:, 0], axis=0), given.dtype)
+            rows = ops.reshape(rows - means, (end - first, -1))
+            kernel = ops.concatenate([kernel[:first], rows, kernel[end:]])
+            own = ops.reshape(bias[first:end], (size, categories))
+            own = own - ops.mean(own, axis=1, keepdims=True)
+            own = ops.reshape(own, (-1,))
+            bias = ops.concatenate([bias[:first], own, bias[end:]])
+        hidden = machine.hidden_params
+        return machine._replace(
+            kernel=kernel,
+            visible_params={**machine.visible_params, "bias": bias},
+            hidden_params={**hidden, "bias": hidden["bias"] + given},
+        )
+
+    machine = of_visible(absorb_beta(machine))
+    return flip(of_visible(flip(machine)))
+
+
 def check_alike(machines: Sequence[Machine], name: str = "machines") -> None:
     """Checks that there are machines, and that all have the same units.
 
@@ -390,6 +438,16 @@ def _each(machine, function):
         hidden_params=of_all(machine.hidden_params),
         transposed=function(machine.transposed) if ready else None,
     )
+
+
+def _softmax_sites(units):
+    """First column, number of sites and categories, of `Softmax` parts."""
+    parts = units.parts if isinstance(units, Composite) else [units]
+    first = 0
+    for part in parts:
+        if isinstance(part, Softmax):
+            yield first, part.size, part.categories
+        first += part.width
 
 
 def _coupled(machine, inputs):

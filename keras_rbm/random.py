@@ -56,6 +56,7 @@ class Use(enum.Enum):
     LOG_PARTITION_BRACKET = "seed", 2**33 + 10
     LOG_PARTITION_PATTERNS = "seed", 2**33 + 11
     TRAJECTORY = "seed", 2**33 + 12
+    DESIGN = "seed", 2**33 + 13
     LOW_RANK = "seed", 2**33 + 15
     LAYER_BATCHES = "seed", 2**33 + 16
     LAYER_ARRAYS = "seed", 2**33 + 17
@@ -73,6 +74,8 @@ class Use(enum.Enum):
     VISIBLE = "sweep", 1
     EXCHANGE = "sweep", 2
     PATTERN = "sweep", 3
+    # Of one draw of units.
+    SIDE = "draw", 0
     # Of the evaluation of a batch.
     MODEL_SAMPLES = "evaluation", 0
     SITES = "evaluation", 1

@@ -26,6 +26,11 @@ if not CONFIGS.is_dir():
 SCHEMA = "schema.json"
 # Files that `data.table` alone reads, and lines of zeros and ones.
 _COLUMNS = (".tsv", ".tsv.gz", ".parquet", ".pq", ".feather", ".arrow")
+# Files of aligned sequences.
+_SEQUENCES = (
+    *(".fasta", ".fas", ".fa", ".faa", ".fna", ".afa"),
+    *(".a2m", ".a3m", ".sto", ".stk", ".stockholm"),
+)
 _BIT = rb"[ \t]*[01](?:\.0*)?(?:e[+-]?0+)?[ \t]*"
 _BITS = re.compile(rb"(?:%s(?:,%s)*)?\r?\n?" % (_BIT, _BIT))
 
@@ -69,7 +74,8 @@ def own_data(name):
     Returns:
         Tuple of the absolute `pathlib.Path` and of the name of the reader in
         `keras_rbm.data`: `"images"` of a folder, `"table"` of a table of
-        other columns than zeros and ones alone, else `"arrays"`.
+        other columns than zeros and ones alone, `"family"` of
+        `keras_rbm.sequences` for aligned sequences, else `"arrays"`.
 
     Raises:
         UserError: If there is no such file or folder.
@@ -80,6 +86,8 @@ def own_data(name):
             return path, "images"
         if path.is_file():
             name = path.name.lower()
+            if name.removesuffix(".gz").endswith(_SEQUENCES):
+                return path, "family"
             is_text = name.endswith((".csv", ".csv.gz"))
             is_table = name.endswith(_COLUMNS) or (
                 is_text and not _holds_bits(path)

@@ -35,6 +35,7 @@ THINGS = {
         "Animation",
         "Inpainting",
     ),
+    "keras_rbm.sequences": ("family", "FamilyFigures"),
     # A deprecated function, in configs that were written for its class.
     "keras_rbm": ("TemperedChain",),
     "keras_rbm.data": (

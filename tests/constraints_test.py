@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import SpectralBound
+from keras_rbm import SpectralBound, ZeroSum
+from keras_rbm.constraints import Within
 
 
 def norm(w):
@@ -51,3 +52,24 @@ def test_round_trip():
     copy = keras.saving.deserialize_keras_object(config)
     assert isinstance(copy, SpectralBound)
     assert copy.value == 0.5
+
+
+def test_zero_sum_over_the_categories_of_each_site():
+    w = np.random.default_rng(0).normal(size=(6, 4))
+    kept = ZeroSum(3)(tf.constant(w)).numpy().reshape(2, 3, 4)
+    np.testing.assert_allclose(kept.sum(axis=1), 0, atol=1e-12)
+    # Differences of categories, which alone matter, stay.
+    w = w.reshape(2, 3, 4)
+    np.testing.assert_allclose(kept - kept[:, :1], w - w[:, :1], atol=1e-12)
+    config = keras.constraints.serialize(ZeroSum(3))
+    assert keras.constraints.deserialize(config).categories == 3
+    with pytest.raises(ValueError, match="must divide the number of rows"):
+        ZeroSum(4)(tf.constant(np.ones((6, 4))))
+    with pytest.raises(ValueError, match="at least 2"):
+        ZeroSum(1)
+
+
+def test_within():
+    w = tf.constant([-3.0, -0.5, 0.0, 2.0])
+    np.testing.assert_allclose(Within(1.0)(w), [-1.0, -0.5, 0.0, 1.0])
+    assert Within.from_config(Within(2.0).get_config()).maximum == 2.0

@@ -29,6 +29,7 @@ PUBLIC = [
     *("keras_rbm.models", "keras_rbm.networks", "keras_rbm.likelihood"),
     *("keras_rbm.data", "keras_rbm.callbacks", "keras_rbm.figures"),
     *("keras_rbm.experiment", "keras_rbm.evaluation", "keras_rbm.sklearn"),
+    "keras_rbm.sequences",
 ]
 # Imported before a page is: what its first import would register with Keras is
 # forgotten at its end.
@@ -38,7 +39,7 @@ for package in PUBLIC:
 BLOCKS = [
     f"keras_rbm.{module}"
     for module in (
-        *("machine", "gibbs", "gradients"),
+        *("machine", "gibbs", "gradients", "couplings"),
         *("tempering", "diagnostics", "random"),
     )
 ]
@@ -97,6 +98,7 @@ LEARNED = {
     "docs/guides/sampling.md": "share > 0.5",
     "docs/guides/scikit_learn.md": "accuracy > 0.9 and result.gain > 2 and "
     "gaussian.model_.log_likelihood(standardized, num_betas=200).gain > 3",
+    "docs/guides/sequences.md": "result.gain > 1 and hits[0] == 1",
     "docs/guides/serving.md": "gain(rbm, digits.train) > 2.5",
     "docs/guides/trust.md": "small.log_likelihood(v).gain > 2",
     "docs/guides/your_own_data.md": "learned.gain > 1",

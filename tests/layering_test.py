@@ -33,6 +33,7 @@ LAYERS = (
         "constraints",
         "optimizers",
         "random",
+        "regularizers",
         "rows",
         "sample_measures",
         "schedules",
@@ -44,12 +45,12 @@ LAYERS = (
     ("gibbs", "gradients"),
     ("tempering",),
     ("samplers",),
-    ("diagnostics", "likelihood"),
+    ("couplings", "diagnostics", "likelihood"),
     ("chains",),
     ("models",),
     ("callbacks", "data", "low_rank"),
     ("figures", "networks"),
-    ("evaluation", "experiment", "sklearn"),
+    ("evaluation", "experiment", "sequences", "sklearn"),
 )
 TENSORFLOW = {
     "compiled",

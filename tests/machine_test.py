@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import Bernoulli, Composite, Gaussian
+from keras_rbm import Bernoulli, Composite, Gaussian, Softmax
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
 from tests.machines import machine, rounding
@@ -392,3 +392,49 @@ def test_a_machine_comes_back_from_its_config():
     tf.nest.map_structure(
         np.testing.assert_array_equal, again[3:5], target[3:5]
     )
+
+
+@pytest.mark.parametrize(
+    ("visible", "hidden"),
+    [
+        (Softmax(2, 3), Bernoulli(2)),
+        (Composite(Bernoulli(1), Softmax(2, 3)), Softmax(1, 3)),
+        (Bernoulli(3), Bernoulli(2)),
+    ],
+    ids=str,
+)
+def test_the_zero_sum_gauge_changes_no_probability(visible, hidden):
+    rng = np.random.default_rng(0)
+
+    def draw(*shape):
+        return tf.constant(rng.normal(size=shape))
+
+    drawn = Machine(
+        visible,
+        hidden,
+        draw(visible.width, hidden.width),
+        {"bias": draw(visible.width)},
+        {"bias": draw(hidden.width)},
+        beta=0.7,
+    )
+    found = machine_lib.zero_sum(drawn)
+    v = tf.cast(
+        visible.joint_states(range(visible.num_joint_states)), "float64"
+    )
+    h = tf.cast(hidden.joint_states(range(hidden.num_joint_states)), "float64")
+    pairs = tf.repeat(v, len(h), axis=0), tf.tile(h, (len(v), 1))
+    change = machine_lib.energy(found, *pairs) - machine_lib.energy(
+        drawn, *pairs
+    )
+    np.testing.assert_allclose(change, change[0], atol=1e-12)
+    if isinstance(visible, Bernoulli):
+        np.testing.assert_allclose(found.kernel, 0.7 * drawn.kernel)
+        return
+    kernel = found.kernel[-6:].numpy().reshape(2, 3, -1)
+    np.testing.assert_allclose(kernel.sum(axis=1), 0, atol=1e-12)
+    bias = found.visible_params["bias"][-6:].numpy().reshape(2, 3)
+    np.testing.assert_allclose(bias.sum(axis=1), 0, atol=1e-12)
+    if isinstance(hidden, Softmax):
+        np.testing.assert_allclose(
+            found.kernel.numpy().sum(axis=1), 0, atol=1e-12
+        )

@@ -285,7 +285,14 @@ def test_no_two_uses_share_a_number():
     values = [use.value for use in random.Use]
     assert len(values) == len(random.Use.__members__) == len(set(values))
     for part, number in values:
-        assert part in ("seed", "run", "sweep", "evaluation", "bracket")
+        assert part in (
+            "seed",
+            "run",
+            "sweep",
+            "draw",
+            "evaluation",
+            "bracket",
+        )
         assert 0 <= number < 2**64
 
 

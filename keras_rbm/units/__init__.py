@@ -10,11 +10,13 @@ from keras_rbm.units.base import Units as Units
 from keras_rbm.units.bernoulli import Bernoulli as Bernoulli
 from keras_rbm.units.binomial import Binomial as Binomial
 from keras_rbm.units.composite import Composite as Composite
+from keras_rbm.units.drelu import DReLU as DReLU
 from keras_rbm.units.gaussian import Gaussian as Gaussian
 from keras_rbm.units.noisy_relu import NoisyReLU as NoisyReLU
 from keras_rbm.units.relu import ReLU as ReLU
 from keras_rbm.units.softmax import Softmax as Softmax
 from keras_rbm.units.spin import Spin as Spin
+from keras_rbm.units.xrelu import XReLU as XReLU
 
 __all__ = [  # What `keras_rbm` has of these.
     name

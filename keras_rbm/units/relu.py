@@ -11,7 +11,8 @@ from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.precision import Quadratic
 
-_LOG_ROOT = 0.5 * math.log(2 * math.pi)
+#: The log of sqrt(2 pi).
+LOG_ROOT = 0.5 * math.log(2 * math.pi)
 # The least mean, in standard deviations without the bound, and how many steps
 # of Newton's method lead to its bias in float64.
 _MIN_MEAN, _STEPS = 1e-3, 20
@@ -54,7 +55,7 @@ class ReLU(Quadratic):
         """
         a = z * ops.rsqrt(precision)
         size = _size(a)
-        positive = _LOG_ROOT + ops.log1p(-special.normal_tail(size))
+        positive = LOG_ROOT + ops.log1p(-special.normal_tail(size))
         negative = -ops.log(size + special.normal_excess(size))
         rest = ops.where(a < 0, negative, positive)
         return ops.relu(z), rest - 0.5 * ops.log(precision)
@@ -66,7 +67,7 @@ class ReLU(Quadratic):
         same without cancellation, G(-a) / sqrt(precision).
         """
         root = ops.rsqrt(params["precision"])
-        return _mean((inputs + params["bias"]) * root) * root
+        return rectified_mean((inputs + params["bias"]) * root) * root
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """What a normal draw beyond -a exceeds it by, / sqrt(precision)."""
@@ -83,7 +84,7 @@ class ReLU(Quadratic):
         target = ops.maximum(mean * ops.sqrt(precision), _MIN_MEAN)
 
         def step(_, a):
-            mean = _mean(a)
+            mean = rectified_mean(a)
             variance = 1 + a * mean - ops.square(mean)
             return a + (target - mean) / variance
 
@@ -91,8 +92,12 @@ class ReLU(Quadratic):
         return a * ops.sqrt(precision)
 
 
-def _mean(a):
-    """E[y + a | y + a > 0] for a standard normal y."""
+def rectified_mean(a: Tensor) -> Tensor:
+    """E[y + a | y + a > 0] for a standard normal y.
+
+    Args:
+        a: Tensor.
+    """
     size = _size(a)
     excess, tail = special.normal_excess(size), special.normal_tail(size)
     # The density is (|a| + G) (1 - Phi).

@@ -18,11 +18,13 @@ from keras_rbm import (
     Bernoulli,
     Binomial,
     Composite,
+    DReLU,
     Gaussian,
     NoisyReLU,
     ReLU,
     Softmax,
     Spin,
+    XReLU,
 )
 
 # Inputs, small and large ones.
@@ -87,6 +89,32 @@ def positive(z, params):
     return quadratic(z, params, low=0.0)
 
 
+def two_sided(z, params):
+    """A side above 0 and one below, each with its slope and precision."""
+    if "asymmetry" in params:
+        above = params["precision"] + params["asymmetry"]
+        below = params["precision"] - params["asymmetry"]
+    else:
+        above, below = params["precision_above"], params["precision_below"]
+    delta = params["delta"]
+    x, log_x = positive(z + delta, {"precision": above})
+    y, log_y = positive(delta - z, {"precision": below})
+    points = np.concatenate([x, -y])
+    return points, np.concatenate(
+        [log_x + delta * x[:, 0], log_y + delta * y[:, 0]]
+    )
+
+
+#: What the parameters beside the bias are the coefficients of.
+STATISTICS = {
+    "precision": lambda x: -(x**2) / 2,
+    "delta": np.abs,
+    "precision_above": lambda x: -(np.maximum(x, 0) ** 2) / 2,
+    "precision_below": lambda x: -(np.minimum(x, 0) ** 2) / 2,
+    "asymmetry": lambda x: -x * np.abs(x) / 2,
+}
+
+
 def copies(z, params):
     """n of infinitely many binary units that are on, their biases stepped."""
     first = 0 if z is None else max(0, int(z[0]) - 60)
@@ -120,7 +148,7 @@ def of_the_page():
 BINARY = listed(0.0, 1.0)
 SPIN = listed(-1.0, 1.0)
 REAL, POSITIVE, COPIES = (1, quadratic), (1, positive), (1, copies)
-INTENSITY = (1, between)
+INTENSITY, TWO_SIDED = (1, between), (1, two_sided)
 PROBABILITIES = np.array([0.1, 0.3, 0.6, 0.25, 0.25, 0.5])
 
 CASES = [
@@ -134,6 +162,15 @@ CASES = [
     Case(ReLU(5), [POSITIVE] * 5, np.array([0.01, 0.3, 0.8, 1.0, 7.0]), True),
     Case(
         ReLU(3, precision=2.0), [POSITIVE] * 3, np.array([0.1, 0.2, 2.0]), True
+    ),
+    Case(
+        DReLU(5), [TWO_SIDED] * 5, np.array([-3.0, -0.1, 0.0, 1.0, 7.0]), True
+    ),
+    Case(
+        XReLU(3, precision=2.0),
+        [TWO_SIDED] * 3,
+        np.array([-3.0, 0.2, 1.0]),
+        True,
     ),
     Case(
         NoisyReLU(5),
@@ -234,6 +271,26 @@ def mean(case, inputs, params):
     )
 
 
+def mean_statistic(case, inputs, params, name):
+    """E[statistic] of each unit that has this parameter, for one row."""
+    whole = site_laws(case, inputs, params)
+    if name == "bias":
+        return np.concatenate([p @ x for x, p, _ in whole])
+    plain = name.split("_", 1)[1] if isinstance(case.unit, Composite) else name
+    return np.array(
+        [
+            p @ STATISTICS[plain](x[:, 0])
+            for site, (x, p, _) in enumerate(whole)
+            if plain in _has(case, params, site, name)
+        ]
+    )
+
+
+def _has(case, params, site, name):
+    """The names of a site's parameters, of this one alone."""
+    return own(case, {name: params[name]}, site)
+
+
 def covariance(case, inputs, params):
     """Covariance matrix for one row of inputs."""
     result = np.zeros((case.unit.width, case.unit.width))
@@ -252,8 +309,9 @@ def energy(case, x, params):
     for site, place in enumerate(columns(case)):
         here = own(case, params, site)
         block = np.asarray(x[:, place], "float64")
-        if "precision" in here:
-            total = total + here["precision"] * block[:, 0] ** 2 / 2
+        if here.keys() & STATISTICS.keys():
+            for name in here.keys() & STATISTICS.keys():
+                total = total - here[name] * STATISTICS[name](block[:, 0])
         else:
             points, weights = case.sites[site][1](None, here)
             nearest = ((block[:, None] - points) ** 2).sum(2).argmin(axis=1)
@@ -292,7 +350,7 @@ def starting(unit, dtype="float32"):
     """Parameters as they are at first: biases of 0, precisions of 1."""
     return {
         name: tf.constant(
-            np.full(p.shape, 0.0 if name == "bias" else 1.0), dtype
+            np.full(p.shape, 1.0 if "precision" in name else 0.0), dtype
         )
         for name, p in unit.parameters().items()
     }
@@ -306,6 +364,8 @@ def parameters(unit, dtype="float32", seed=1, rows=()):
         value = rng.normal(size=(*rows, *parameter.shape))
         if "precision" in name:
             value = np.exp(0.5 * value)
+        if name == "asymmetry":  # Smaller than all precisions.
+            value = 0.2 * np.tanh(value)
         result[name] = tf.constant(value, dtype)
     return result
 

@@ -1,0 +1,86 @@
+"""Penalties of the kernel that make hidden units look at few sites."""
+
+import keras
+from keras import ops
+
+from keras_rbm import checks
+from keras_rbm.typing import Config
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class SquaredL1(keras.regularizers.Regularizer):
+    """factor / (2 V) sum_j (sum_i |W_ij|)^2, with V the number of rows of W.
+
+    Also called L1b. Its slope is that of an L1 penalty whose factor grows
+    with the weights of the hidden unit: all units become sparse alike, and
+    none dies. For sequences V is the number of sites times that of letters.
+
+    Args:
+        factor: Number, 0 or more.
+
+    Raises:
+        ValueError: If `factor` is not such a number.
+
+    Reference: Tubiana, Cocco and Monasson (2019), "Learning protein
+        constitutive motifs from sequence data", equation 8.
+
+    Example:
+        rbm = keras_rbm.RBM(30, 16, kernel_regularizer=SquaredL1(0.25))
+    """
+
+    def __init__(self, factor: float):
+        self.factor = checks.number_from_0("factor", factor)
+
+    def __call__(self, w):
+        sums = ops.sum(ops.abs(w), axis=0)
+        return self.factor / (2 * w.shape[0]) * ops.sum(ops.square(sums))
+
+    def get_config(self) -> Config:
+        return {"factor": self.factor}
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class GroupLasso(keras.regularizers.Regularizer):
+    """factor sum_sj sqrt(sum_(i in s) W_ij^2), with s the sites of v.
+
+    All weights from a site to a hidden unit fall to 0 together. For units
+    with one column a site this is the L1 penalty.
+
+    Args:
+        factor: Number, 0 or more.
+        categories: Number of columns of a site, a positive integer.
+
+    Raises:
+        ValueError: If an argument is not as described, or the kernel has a
+            number of rows that `categories` does not divide.
+
+    Reference: Yuan and Lin (2006), "Model selection and estimation in
+        regression with grouped variables", equation 2.2.
+
+    Example:
+        rbm = keras_rbm.RBM(
+            keras_rbm.Softmax(10, 4), 8, kernel_regularizer=GroupLasso(1e-3, 4)
+        )
+    """
+
+    def __init__(self, factor: float, categories: int):
+        self.factor = checks.number_from_0("factor", factor)
+        self.categories = checks.positive_integer("categories", categories)
+
+    def __call__(self, w):
+        if w.shape[0] % self.categories:
+            raise ValueError(
+                "`categories` must divide the number of rows of the kernel. "
+                f"Received: categories={self.categories}, and a kernel of "
+                f"shape {tuple(w.shape)}"
+            )
+        by_site = ops.reshape(w, (-1, self.categories, w.shape[1]))
+        squares = ops.sum(ops.square(by_site), axis=1)
+        # The slope of a root is infinite at 0, where that of the norm is 0.
+        positive = squares > 0
+        norms = ops.sqrt(ops.where(positive, squares, ops.ones_like(squares)))
+        norms = ops.where(positive, norms, ops.zeros_like(norms))
+        return self.factor * ops.sum(norms)
+
+    def get_config(self) -> Config:
+        return {"factor": self.factor, "categories": self.categories}

@@ -1,0 +1,426 @@
+"""`Alignment`: sequences of the same length, as numbers of letters."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.rows import Rows
+from keras_rbm.sequences.alphabet import PROTEIN, Alphabet
+from keras_rbm.typing import Array
+from keras_rbm.units import Softmax
+
+#: The code of an entry that is not known.
+MISSING = -1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Alignment:
+    """Aligned sequences: one row a sequence, one column a position.
+
+    `sequences.read` returns one. Methods that leave rows or columns out
+    return a new alignment, in which names and positions belong to what is
+    left.
+
+    Args:
+        codes: Integer array of shape `(sequences, columns)`: the number of
+            each letter in the alphabet, or -1 for a missing entry.
+        names: A name for each sequence; `None` for "1", "2", ...
+        alphabet: An `Alphabet`.
+        positions: The position of each column in the file or the reference,
+            integers from 1; `None` for 1, 2, ...
+        unknown: Number of unknown letters that were read, as gaps or as
+            missing entries.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        family = sequences.Alignment.from_strings(["AC-D", "ACED"])
+        family.one_hot().shape  # (2, 84)
+    """
+
+    codes: np.ndarray
+    names: Sequence[str] | None = None
+    alphabet: Alphabet = PROTEIN
+    positions: np.ndarray | None = None
+    unknown: int = 0
+
+    def __post_init__(self):
+        codes = np.asarray(self.codes)
+        if codes.ndim != 2 or codes.dtype.kind not in "iu" or not codes.size:
+            raise ValueError(
+                "`codes` must hold integers, of shape (sequences, columns), "
+                "with at least one of each. Received: codes.shape="
+                f"{codes.shape}, codes.dtype={codes.dtype}"
+            )
+        most = len(self.alphabet) - 1
+        if codes.min() < MISSING or codes.max() > most:
+            raise ValueError(
+                f"`codes` must be from 0 to {most}, the letters of "
+                f"{self.alphabet}, or {MISSING} for a missing entry. Received: "
+                f"codes from {codes.min()} to {codes.max()}"
+            )
+        count, width = codes.shape
+        names = self.names
+        if names is None:
+            names = [str(number) for number in range(1, count + 1)]
+        positions = self.positions
+        if positions is None:
+            positions = np.arange(1, width + 1)
+        positions = np.asarray(positions)
+        for name, found, length in (
+            ("names", names, count),
+            ("positions", positions, width),
+        ):
+            if len(found) != length:
+                raise ValueError(
+                    f"`{name}` must have {length} entries, as `codes` of shape "
+                    f"{codes.shape} has. Received: len({name})={len(found)}"
+                )
+        put = object.__setattr__
+        put(self, "codes", codes.astype("int8"))
+        put(self, "names", tuple(map(str, names)))
+        put(self, "positions", positions.astype("int64"))
+
+    @classmethod
+    def from_strings(
+        cls,
+        strings: Sequence[str],
+        names: Sequence[str] | None = None,
+        alphabet: Alphabet = PROTEIN,
+        unknown: str = "gap",
+    ) -> Self:
+        """An alignment of strings of one length.
+
+        Args:
+            strings: The sequences, in upper case.
+            names: A name for each sequence; `None` for "1", "2", ...
+            alphabet: An `Alphabet`.
+            unknown: What unknown letters, such as X, become: `"gap"` or
+                `"missing"`.
+
+        Raises:
+            ValueError: If a sequence is empty or has another length than the
+                first, or if a letter is not of the alphabet.
+        """
+        strings = list(strings)
+        if names is None:
+            names = [str(number) for number in range(1, len(strings) + 1)]
+        if unknown not in ("gap", "missing"):
+            raise ValueError(
+                '`unknown` must be "gap" or "missing". Received: '
+                f"unknown={unknown!r}"
+            )
+        if not strings:
+            raise ValueError("There must be sequences. Received: none.")
+        width = len(strings[0])
+        for name, string in zip(names, strings, strict=True):
+            if not string:
+                raise ValueError(
+                    f"All sequences must have letters. Received: {name!r}, "
+                    "which is empty"
+                )
+            if len(string) != width:
+                raise ValueError(
+                    "All sequences must have the same length: align them "
+                    f"first. Received: {names[0]!r} of length {width}, and "
+                    f"{name!r} of length {len(string)}"
+                )
+        codes, count = alphabet.encode(strings, names, unknown == "missing")
+        return cls(codes, names, alphabet, unknown=count)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of sequences, and number of columns."""
+        return self.codes.shape
+
+    @property
+    def units(self) -> Softmax:
+        """The visible units of a machine of these sequences."""
+        return Softmax(self.shape[1], len(self.alphabet))
+
+    def __len__(self):
+        return len(self.codes)
+
+    def __getitem__(self, rows):
+        """Some of the sequences, by a slice, indices or booleans."""
+        index = np.atleast_1d(np.arange(len(self))[rows])
+        return dataclasses.replace(
+            self,
+            codes=self.codes[index],
+            names=[self.names[i] for i in index],
+        )
+
+    def __repr__(self):
+        count, width = self.shape
+        return (
+            f"<Alignment of {count} sequences, {width} columns, "
+            f"{len(self.alphabet)} letters>"
+        )
+
+    def columns(self, keep: Array) -> Self:
+        """The alignment with some columns alone; their positions stay.
+
+        Args:
+            keep: Indices from 0, or booleans.
+
+        Raises:
+            ValueError: If no column is left.
+
+        Example:
+            family.columns(family.gap_shares(axis=0) < 0.5)
+        """
+        index = np.atleast_1d(np.arange(self.shape[1])[keep])
+        if not len(index):
+            raise ValueError(
+                f"`keep` must leave a column. Received: none of {self.shape[1]}"
+            )
+        return dataclasses.replace(
+            self,
+            codes=self.codes[:, index],
+            positions=self.positions[index],
+        )
+
+    def gap_shares(self, axis: int = 1) -> np.ndarray:
+        """The share of gaps and missing entries, by row or by column.
+
+        Args:
+            axis: 1 for a number for each sequence, 0 for each column.
+        """
+        codes = self.codes
+        return np.mean((codes == self.alphabet.gap) | (codes < 0), axis=axis)
+
+    def index(self, name: str) -> int:
+        """The row of the sequence of this name, from 0.
+
+        A name may be the first word of what stands in the file.
+
+        Args:
+            name: Name of a sequence.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        for row, own in enumerate(self.names):
+            if own == name or own.split(maxsplit=1)[:1] == [name]:
+                return row
+        raise ValueError(
+            "`name` must be that of a sequence, such as "
+            f"{self.names[0]!r}. Received: name={name!r}"
+        )
+
+    def identity(self, query: str) -> np.ndarray:
+        """The share of the query's letters that each sequence has too.
+
+        Columns in which the query has a gap do not count.
+
+        Args:
+            query: Name of a sequence.
+
+        Returns:
+            Array of shape `(sequences,)`, from 0 to 1.
+        """
+        own = self.codes[self.index(query)]
+        there = own > self.alphabet.gap if self.alphabet.gap == 0 else own >= 0
+        there &= own != self.alphabet.gap
+        same = (self.codes == own)[:, there]
+        return same.sum(axis=1) / max(there.sum(), 1)
+
+    def filter(
+        self,
+        max_gaps: float | None = None,
+        query: str | None = None,
+        min_identity: float | None = None,
+        max_column_gaps: float | None = None,
+    ) -> Self:
+        """Leaves out sequences and columns with many gaps, and strangers.
+
+        Columns are judged first, then sequences in the columns that are left.
+
+        Args:
+            max_gaps: Largest share of gaps in a sequence, or `None`.
+            query: Name of the sequence that `min_identity` refers to.
+            min_identity: Least share of the letters of `query` that a
+                sequence must have (see `identity`), or `None`.
+            max_column_gaps: Largest share of gaps in a column, or `None`.
+
+        Returns:
+            An `Alignment`.
+
+        Raises:
+            ValueError: If an argument is not a share from 0 to 1, if
+                `min_identity` comes without a `query`, or if nothing is left.
+
+        Example:
+            family = family.filter(max_gaps=0.2, max_column_gaps=0.5)
+        """
+        for name, value in (
+            ("max_gaps", max_gaps),
+            ("min_identity", min_identity),
+            ("max_column_gaps", max_column_gaps),
+        ):
+            if value is not None and checks.number_from_0(name, value) > 1:
+                raise ValueError(
+                    f"`{name}` must be a share from 0 to 1. Received: "
+                    f"{name}={value!r}"
+                )
+        if min_identity is not None and query is None:
+            raise ValueError(
+                "`min_identity` needs a `query`, the name of a sequence. "
+                "Received: query=None"
+            )
+        found = self
+        if max_column_gaps is not None:
+            found = found.columns(found.gap_shares(axis=0) <= max_column_gaps)
+        keep = np.ones(len(found), bool)
+        if max_gaps is not None:
+            keep &= found.gap_shares() <= max_gaps
+        if min_identity is not None:
+            keep &= found.identity(query) >= min_identity
+        if not keep.any():
+            raise ValueError(
+                "The filters must leave a sequence. Loosen them. Received: "
+                f"max_gaps={max_gaps}, min_identity={min_identity}"
+            )
+        return found[keep]
+
+    def unique(self) -> Self:
+        """The alignment without repeated sequences; the first of each stays."""
+        _, first = np.unique(self.codes, axis=0, return_index=True)
+        return self[np.sort(first)]
+
+    def columns_of(self, query: str, first: int = 1) -> Self:
+        """Keeps the columns in which a reference has a letter.
+
+        The positions of the new alignment count the reference's letters, so
+        that column j is residue `positions[j]` of it, also after columns have
+        been left out.
+
+        Args:
+            query: Name of the reference.
+            first: The position of the reference's first letter.
+
+        Raises:
+            ValueError: If there is no such sequence.
+        """
+        own = self.codes[self.index(query)]
+        there = own != self.alphabet.gap
+        found = self.columns(there)
+        return dataclasses.replace(
+            found, positions=first + np.arange(found.shape[1])
+        )
+
+    def one_hot(self) -> Rows:
+        """The sequences as rows of `units`, one-hot, made when needed.
+
+        Returns:
+            `Rows` of shape `(sequences, columns * letters)`. The columns of a
+            missing entry are NaN.
+        """
+        letters = len(self.alphabet)
+        codes = self.codes
+
+        def take(rows):
+            part = codes[rows]
+            hot = (part[:, :, None] == np.arange(letters)).astype("float32")
+            hot[part < 0] = np.nan
+            return hot.reshape(len(part), -1)
+
+        width = self.shape[1] * letters
+        return Rows(take, len(self), width, "float32")
+
+    def strings(self) -> list[str]:
+        """The sequences as strings; a missing entry is a question mark."""
+        return self.alphabet.decode(self.codes)
+
+    def frequencies(
+        self, weights: Array | None = None, pseudocount: float = 1.0
+    ) -> np.ndarray:
+        """f_i(a) = (p / q + sum_s w_s [a_si = a]) / (p + sum_s w_s).
+
+        p sequences in which all q letters are equally frequent are added to
+        the data: no frequency is 0. Missing entries do not count.
+
+        Args:
+            weights: Array of shape `(sequences,)`; `None` for ones.
+            pseudocount: p, a number of 0 or more.
+
+        Returns:
+            Array of shape `(columns, letters)`, whose rows have a sum of 1.
+
+        Raises:
+            ValueError: If an argument is not as described.
+
+        Example:
+            family.frequencies(sequences.weights(family))
+        """
+        checks.number_from_0("pseudocount", pseudocount)
+        w = self.weight_vector(weights)
+        letters = len(self.alphabet)
+        sums = np.stack(
+            [w @ (self.codes == letter) for letter in range(letters)], axis=1
+        )
+        known = sums.sum(axis=1, keepdims=True)
+        total = pseudocount + known
+        if not (total > 0).all():
+            raise ValueError(
+                "`pseudocount` must be positive where all entries of a column "
+                f"are missing. Received: pseudocount={pseudocount}"
+            )
+        return (pseudocount / letters + sums) / total
+
+    def fields(
+        self, weights: Array | None = None, pseudocount: float = 1.0
+    ) -> np.ndarray:
+        """b_i(a) = log f_i(a) - mean_c log f_i(c), of `frequencies`.
+
+        The visible bias of a machine without couplings that has the
+        frequencies of the family: a start that is finite also for letters
+        that a column never has.
+
+        Args:
+            weights: As for `frequencies`.
+            pseudocount: As for `frequencies`, but positive.
+
+        Returns:
+            `float32` array of shape `(columns * letters,)`, as
+            `units.Softmax` has its bias.
+
+        Raises:
+            ValueError: If an argument is not as described.
+
+        Example:
+            start = keras.initializers.Constant(family.fields(w))
+            rbm = keras_rbm.RBM(
+                family.units, 100, visible_bias_initializer=start
+            )
+        """
+        checks.positive_number("pseudocount", pseudocount)
+        fields = np.log(self.frequencies(weights, pseudocount))
+        fields -= fields.mean(axis=1, keepdims=True)
+        return fields.reshape(-1).astype("float32")
+
+    def weight_vector(self, weights: Array | None) -> np.ndarray:
+        """`weights` as `float64`, checked; ones for `None`.
+
+        Args:
+            weights: Array of shape `(sequences,)`, or `None`.
+
+        Raises:
+            ValueError: If there is not a finite number of 0 or more for each
+                sequence, with a positive sum.
+        """
+        if weights is None:
+            return np.ones(len(self))
+        w = np.asarray(weights, "float64")
+        fits = w.shape == (len(self),) and np.isfinite(w).all()
+        if not fits or w.min() < 0 or not w.sum():
+            raise ValueError(
+                "`weights` must have a finite number of 0 or more for each of "
+                f"the {len(self)} sequences, and not only zeros. Received: "
+                f"weights of shape {w.shape}"
+            )
+        return w

@@ -1,0 +1,132 @@
+"""Alphabets: which letter has which number."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_rbm.typing import Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Alphabet:
+    """Letters of sequences, numbered from 0.
+
+    Args:
+        letters: All letters, with the gap.
+        unknown: Letters that a file may hold for "any of several", which
+            become gaps or missing entries.
+        gap_letter: The letter of a gap.
+
+    Raises:
+        ValueError: If there are fewer than two letters or more than 100, a
+            letter is there twice or is no printable ASCII character, or the
+            gap is not one of the letters.
+
+    Example:
+        sequences.Alphabet("-01")
+    """
+
+    letters: str
+    unknown: str = ""
+    gap_letter: str = "-"
+
+    def __post_init__(self):
+        every = self.letters + self.unknown
+        printable = all("!" <= letter <= "~" for letter in every)
+        if (
+            not 2 <= len(self.letters) <= 100
+            or len(set(every)) < len(every)
+            or not printable
+            or "?" in every
+            or ">" in every
+        ):
+            raise ValueError(
+                "`letters` must be 2 to 100 different printable characters, "
+                "without ? and >, and `unknown` further ones. Received: "
+                f"letters={self.letters!r}, unknown={self.unknown!r}"
+            )
+        if len(self.gap_letter) != 1 or self.gap_letter not in self.letters:
+            raise ValueError(
+                "`gap_letter` must be one of the letters. Received: "
+                f"gap_letter={self.gap_letter!r}, letters={self.letters!r}"
+            )
+
+    def __len__(self):
+        return len(self.letters)
+
+    @property
+    def gap(self) -> int:
+        """The number of the gap."""
+        return self.letters.index(self.gap_letter)
+
+    def encode(
+        self,
+        strings: Sequence[str],
+        names: Sequence[str],
+        missing: bool = False,
+    ) -> tuple[np.ndarray, int]:
+        """The numbers of the letters of strings of one length.
+
+        Args:
+            strings: The sequences.
+            names: Their names, for errors.
+            missing: Whether unknown letters become -1 in place of gaps.
+
+        Returns:
+            `int8` array of shape `(sequences, columns)`, and the number of
+            unknown letters.
+
+        Raises:
+            ValueError: If a letter belongs neither to the alphabet nor to its
+                unknown letters.
+        """
+        table = np.full(256, -3, "int16")
+        for letter in self.unknown:
+            table[ord(letter)] = -2
+        for number, letter in enumerate(self.letters):
+            table[ord(letter)] = number
+        width = len(strings[0])
+        joined = "".join(strings).encode("latin-1", "replace")
+        codes = table[np.frombuffer(joined, "uint8")].reshape(-1, width)
+        wrong = codes == -3
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            letter = strings[row][column]
+            hint = ""
+            if letter == "." or (
+                letter.islower() and letter.upper() in self.letters
+            ):
+                hint = (
+                    " Lower-case letters are insertions, which "
+                    'format="a2m" leaves out.'
+                )
+            raise ValueError(
+                f"Sequences must consist of the letters {self.letters!r}"
+                + (f" and {self.unknown!r}" if self.unknown else "")
+                + f".{hint} Choose another `alphabet` if they have others. "
+                f"Received: {letter!r} in column {column + 1} of "
+                f"{names[row]!r}; {wrong.sum()} of {wrong.size} letters are "
+                "not such"
+            )
+        unknown = codes == -2
+        codes[unknown] = -1 if missing else self.gap
+        return codes.astype("int8"), int(unknown.sum())
+
+    def decode(self, codes: Array) -> list[str]:
+        """Strings of numbers of letters; -1 becomes a question mark.
+
+        Args:
+            codes: Integer array of shape `(sequences, columns)`.
+        """
+        table = np.frombuffer((self.letters + "?").encode(), "S1")
+        letters = table[np.asarray(codes)]
+        return [b"".join(row).decode() for row in letters]
+
+
+#: The 20 amino acids and the gap.
+PROTEIN = Alphabet("-ACDEFGHIKLMNPQRSTVWY", "XBZJUO*")
+#: The four bases of RNA and the gap.
+RNA = Alphabet("-ACGU", "NRYSWKMBDHVX")
+#: The four bases of DNA and the gap.
+DNA = Alphabet("-ACGT", "NRYSWKMBDHVX")

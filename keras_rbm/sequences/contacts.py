@@ -1,0 +1,228 @@
+"""Contacts of a structure, predicted from couplings."""
+
+import csv
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.couplings import effective
+from keras_rbm.machine import Machine
+from keras_rbm.typing import Array, Path
+
+
+def frobenius_norms(pairs: Array, exclude: Sequence[int] = ()) -> np.ndarray:
+    """F_ij = sqrt(sum_ab J_ij(a, b)^2), with 0 for i = j.
+
+    Args:
+        pairs: Couplings, of shape `(sites, sites, categories, categories)`,
+            or `(sites, sites)` of spins, as `couplings.effective` has them.
+        exclude: Categories that the sum leaves out, such as the gap's.
+
+    Returns:
+        Array of shape `(sites, sites)`, symmetric.
+
+    Raises:
+        ValueError: If the shape is another.
+
+    Reference: Ekeberg, Lovkvist, Lan, Weigt and Aurell (2013), "Improved
+        contact prediction in proteins: using pseudolikelihoods to infer Potts
+        models", section II.
+    """
+    pairs = np.asarray(pairs, "float64")
+    if pairs.ndim not in (2, 4) or pairs.shape[0] != pairs.shape[1]:
+        raise ValueError(
+            "`pairs` must have shape (sites, sites, categories, categories), "
+            f"or (sites, sites). Received: pairs.shape={pairs.shape}"
+        )
+    if pairs.ndim == 2:
+        norms = np.abs(pairs)
+    else:
+        keep = np.setdiff1d(np.arange(pairs.shape[2]), exclude)
+        norms = np.sqrt(np.square(pairs[:, :, keep][..., keep]).sum((2, 3)))
+    norms = (norms + norms.T) / 2
+    np.fill_diagonal(norms, 0.0)
+    return norms
+
+
+def average_product_correction(scores: Array) -> np.ndarray:
+    """S_ij - S_i S_j / S, with S_i the mean of S_ij over j, and S that of S_i.
+
+    It takes away what a pair's score owes to how variable its sites are.
+
+    Args:
+        scores: Array of shape `(sites, sites)`, symmetric.
+
+    Returns:
+        Array of the same shape, with 0 for i = j.
+
+    Raises:
+        ValueError: If the array is not square, of 3 or more sites.
+
+    Reference: Dunn, Wahl and Gloor (2008), "Mutual information without the
+        influence of phylogeny or entropy dramatically improves residue contact
+        prediction", equation 3.
+    """
+    scores = _square("scores", scores)
+    scores = scores - np.diag(np.diag(scores))
+    means = scores.sum(axis=1) / (len(scores) - 1)
+    every = means.mean()
+    if not every:
+        return scores
+    corrected = scores - np.outer(means, means) / every
+    np.fill_diagonal(corrected, 0.0)
+    return corrected
+
+
+def contact_map(
+    machine: Machine, exclude: Sequence[int] = (0,), **kwargs
+) -> np.ndarray:
+    """Scores of contacts: norms of the effective couplings, corrected.
+
+    Args:
+        machine: A `Machine`, such as `rbm.machine()`.
+        exclude: Categories that the norms leave out; the gap is 0 in the
+            alphabets of this package. `()` for none.
+        **kwargs: Arguments of `couplings.effective`.
+
+    Returns:
+        Array of shape `(sites, sites)`, symmetric: the larger, the closer.
+
+    Raises:
+        ValueError: If the machine is not one that `couplings.effective`
+            takes.
+
+    Example:
+        scores = sequences.contact_map(rbm.machine())
+        sequences.top_pairs(scores, 10)
+    """
+    pairs = effective(machine, **kwargs).pairs
+    return average_product_correction(frobenius_norms(pairs, exclude))
+
+
+def top_pairs(scores: Array, count: int, min_separation: int = 5) -> np.ndarray:
+    """The pairs of sites with the highest scores, best first.
+
+    Args:
+        scores: Array of shape `(sites, sites)`.
+        count: Number of pairs.
+        min_separation: Least j - i of a pair, a positive integer.
+
+    Returns:
+        Integer array of shape `(count, 2)` of columns i < j, from 0.
+
+    Raises:
+        ValueError: If there are not so many pairs.
+    """
+    scores = _square("scores", scores)
+    checks.positive_integer("min_separation", min_separation)
+    checks.positive_integer("count", count)
+    i, j = np.triu_indices(len(scores), min_separation)
+    if count > len(i):
+        raise ValueError(
+            f"`count` must be at most {len(i)}, the number of pairs. Received: "
+            f"count={count}"
+        )
+    order = np.argsort(-scores[i, j], kind="stable")[:count]
+    return np.stack([i[order], j[order]], axis=1)
+
+
+def positive_predictive_value(
+    scores: Array,
+    distances: Array,
+    counts: Sequence[int],
+    threshold: float = 8.0,
+    min_separation: int = 5,
+) -> np.ndarray:
+    """The share of true contacts among the pairs with the highest scores.
+
+    Pairs whose distance is not known (NaN) are left out.
+
+    Args:
+        scores: Array of shape `(sites, sites)`, such as a `contact_map`.
+        distances: The same of distances, such as `read_distances` returns.
+        counts: Numbers of pairs.
+        threshold: A contact is a distance below it.
+        min_separation: Least j - i of a pair; 5 leaves out the neighbours
+            along the chain.
+
+    Returns:
+        Array of a share for each of the `counts`.
+
+    Raises:
+        ValueError: If the arrays differ in shape, or there are not so many
+            pairs.
+
+    Example:
+        length = len(scores)
+        sequences.positive_predictive_value(
+            scores, distances, [length, 2 * length]
+        )
+    """
+    scores = _square("scores", scores)
+    distances = _square("distances", distances)
+    checks.positive_number("threshold", threshold)
+    if scores.shape != distances.shape:
+        raise ValueError(
+            "`distances` must have the shape of `scores`. Received: "
+            f"distances.shape={distances.shape}, scores.shape={scores.shape}"
+        )
+    known = np.where(np.isnan(distances), -np.inf, scores)
+    i, j = np.triu_indices(len(scores), min_separation)
+    pairs = int(np.isfinite(known[i, j]).sum())
+    counts = [checks.positive_integer("counts", count) for count in counts]
+    if not counts or max(counts) > pairs:
+        raise ValueError(
+            f"`counts` must be numbers of pairs, of which {pairs} have a "
+            f"distance. Received: counts={counts}"
+        )
+    best = top_pairs(known, max(counts), min_separation)
+    hits = np.cumsum(distances[best[:, 0], best[:, 1]] < threshold)
+    return np.array([hits[count - 1] / count for count in counts])
+
+
+def read_distances(path: Path, num_sites: int) -> np.ndarray:
+    """Reads a table of distances: a CSV file of the columns i, j, distance.
+
+    i and j count from 1. A header is not needed.
+
+    Args:
+        path: Path of the file.
+        num_sites: Number of columns of the alignment.
+
+    Returns:
+        Array of shape `(num_sites, num_sites)`, symmetric; NaN where the file
+        has no distance, and 0 for i = j.
+
+    Raises:
+        ValueError: If a line is not as described.
+    """
+    checks.positive_integer("num_sites", num_sites)
+    found = np.full((num_sites, num_sites), np.nan)
+    np.fill_diagonal(found, 0.0)
+    with open(path, encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.reader(file), start=1):
+            try:
+                i, j, distance = int(row[0]), int(row[1]), float(row[2])
+                if not (1 <= i <= num_sites and 1 <= j <= num_sites):
+                    raise ValueError
+            except (ValueError, IndexError):
+                if number == 1:
+                    continue  # The header.
+                raise ValueError(
+                    "A line must hold i, j and a distance, with i and j from "
+                    f"1 to {num_sites} (`num_sites`). Received: {row} in line "
+                    f"{number} of {str(path)!r}"
+                ) from None
+            found[i - 1, j - 1] = found[j - 1, i - 1] = distance
+    return found
+
+
+def _square(name, x):
+    x = np.asarray(x, "float64")
+    if x.ndim != 2 or x.shape[0] != x.shape[1] or len(x) < 3:
+        raise ValueError(
+            f"`{name}` must have shape (sites, sites), with 3 sites or more. "
+            f"Received: {name}.shape={x.shape}"
+        )
+    return x

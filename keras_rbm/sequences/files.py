@@ -1,0 +1,321 @@
+"""Files of aligned sequences: FASTA, A2M, Stockholm and CSV."""
+
+import csv
+import dataclasses
+import gzip
+import io
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.data.libraries import of_extra
+from keras_rbm.sequences.alignment import Alignment
+from keras_rbm.sequences.alphabet import PROTEIN, Alphabet
+from keras_rbm.typing import Array, Path
+
+# Formats by what a file's name ends with, without .gz.
+_FORMATS = {
+    ".fasta": "fasta",
+    ".fas": "fasta",
+    ".fa": "fasta",
+    ".faa": "fasta",
+    ".fna": "fasta",
+    ".afa": "fasta",
+    ".a2m": "a2m",
+    ".a3m": "a2m",
+    ".sto": "stockholm",
+    ".stk": "stockholm",
+    ".stockholm": "stockholm",
+    ".csv": "csv",
+}
+# Names of columns of a CSV file.
+_SEQUENCE = ("sequence", "aligned", "seq")
+_NAME = ("name", "id", "header", "description")
+# From so many letters on a file of four letters is no protein.
+_ENOUGH = 40
+
+
+def read(
+    path: Path,
+    alphabet: Alphabet = PROTEIN,
+    format: str | None = None,
+    unknown: str = "gap",
+    min_sequences: int = 2,
+) -> Alignment:
+    """Reads aligned sequences.
+
+    Formats, plain or gzipped (`.gz`):
+
+    - `"fasta"`: all sequences have the same length. `.` stands for a gap.
+    - `"a2m"`, also A3M: lower-case letters and points are insertions, and
+      are left out.
+    - `"stockholm"`: columns in which a sequence has a lower-case letter are
+      insertions, and are left out. It needs Biopython.
+    - `"csv"`: a header, a column `sequence`, and a column `name` if you like.
+
+    Args:
+        path: Path of the file.
+        alphabet: `sequences.PROTEIN`, `RNA`, `DNA`, or an `Alphabet` of your
+            own.
+        format: One of these names; `None` for what the file's name says.
+        unknown: What letters for "any of several", such as X, B and Z,
+            become: `"gap"`, or `"missing"` for entries that are NaN in
+            `Alignment.one_hot`. `Alignment.unknown` is their number.
+        min_sequences: The least number of sequences; 1 for a file that has
+            one sequence on purpose, such as a wild type.
+
+    Returns:
+        An `Alignment`.
+
+    Raises:
+        ValueError: If the format is not known, if there are no sequences or
+            fewer than `min_sequences`, if they have different lengths, or if
+            a letter is not of the alphabet.
+        FileNotFoundError: If there is no such file.
+        ImportError: If the format needs a library that is not installed.
+
+    Example:
+        family = sequences.read("family.fasta.gz")
+        family = family.filter(max_gaps=0.2)
+    """
+    checks.positive_integer("min_sequences", min_sequences)
+    path = os.fspath(path)
+    kind = _format(path, format)
+    with _open(path) as file:
+        text = file.read()
+    if not text.strip():
+        raise ValueError(
+            f"`path` must name a file with sequences. Received: path={path!r}, "
+            "which is empty"
+        )
+    reader = {
+        "fasta": _fasta,
+        "a2m": _fasta,
+        "stockholm": _stockholm,
+        "csv": _csv,
+    }[kind]
+    names, strings = reader(text, path)
+    positions = None
+    if kind == "a2m":
+        # str.translate is the fastest way to take letters away.
+        away = dict.fromkeys(map(ord, "abcdefghijklmnopqrstuvwxyz."))
+        strings = [string.translate(away) for string in strings]
+    elif kind == "stockholm":
+        strings, positions = _without_insertions(strings)
+    if kind != "a2m":
+        strings = [s.replace(".", alphabet.gap_letter) for s in strings]
+    if len(strings) < min_sequences:
+        raise ValueError(
+            f"`path` must name a file of at least {min_sequences} sequences "
+            "(`min_sequences`). Received: "
+            f"path={path!r}, which has {len(strings)}"
+        )
+    _check_letters(strings, alphabet, path)
+    found = Alignment.from_strings(strings, names, alphabet, unknown)
+    if positions is None:
+        return found
+    return dataclasses.replace(found, positions=positions)
+
+
+def write_fasta(
+    path: Path,
+    x: Alignment | Array,
+    alphabet: Alphabet | None = None,
+    names: Sequence[str] | None = None,
+    scores: dict[str, Array] | None = None,
+) -> None:
+    """Writes sequences as FASTA, with scores in the headers.
+
+    A header is the name, and then `key=value` for each score.
+
+    Args:
+        path: Path of the file; gzipped if it ends with `.gz`.
+        x: An `Alignment`, or what `decode` takes, such as samples.
+        alphabet: The alphabet of an array; `None` for `PROTEIN`.
+        names: A name for each sequence; `None` for those of the alignment, or
+            "1", "2", ...
+        scores: By name, a number for each sequence.
+
+    Raises:
+        ValueError: If an argument does not fit the sequences.
+
+    Example:
+        v = rbm.sample(100, seed=0)
+        scores = {"log_p": -rbm.free_energy(v) - log_z}
+        sequences.write_fasta("designed.fasta", v, scores=scores)
+    """
+    if isinstance(x, Alignment):
+        strings, own = x.strings(), x.names
+    else:
+        strings = decode(x, alphabet or PROTEIN)
+        own = [str(number) for number in range(1, len(strings) + 1)]
+    names = own if names is None else names
+    scores = {
+        key: np.asarray(value, "float64")
+        for key, value in (scores or {}).items()
+    }
+    for key, value in (("names", names), *scores.items()):
+        if len(value) != len(strings):
+            raise ValueError(
+                f"`{key}` must have an entry for each of the {len(strings)} "
+                f"sequences. Received: len({key})={len(value)}"
+            )
+    with _open(os.fspath(path), "wt") as file:
+        for row, string in enumerate(strings):
+            header = [
+                str(names[row]),
+                *(f"{key}={value[row]:.6g}" for key, value in scores.items()),
+            ]
+            file.write(f">{' '.join(header)}\n{string}\n")
+
+
+def decode(x: Array, alphabet: Alphabet = PROTEIN) -> list[str]:
+    """Sequences of one-hot rows, or of numbers of letters.
+
+    Args:
+        x: Array of shape `(sequences, columns * letters)`, such as samples,
+            whose largest entry of a site is its letter; or integers of shape
+            `(sequences, columns)`.
+        alphabet: The `Alphabet`.
+
+    Returns:
+        List of strings.
+
+    Raises:
+        ValueError: If the rows are not as described.
+
+    Example:
+        sequences.decode(rbm.sample(3, seed=0))
+    """
+    return alphabet.decode(codes_of(x, alphabet))
+
+
+def codes_of(x: Array, alphabet: Alphabet) -> np.ndarray:
+    """The numbers of the letters of one-hot rows.
+
+    Args:
+        x: As for `decode`.
+        alphabet: The `Alphabet`.
+
+    Returns:
+        Integer array of shape `(sequences, columns)`.
+
+    Raises:
+        ValueError: If the rows are not as described.
+    """
+    x = np.asarray(x)
+    letters = len(alphabet)
+    if x.ndim == 2 and x.dtype.kind in "iu":
+        if x.size and (x.min() < -1 or x.max() >= letters):
+            raise ValueError(
+                f"`x` must hold numbers of letters, from 0 to {letters - 1}. "
+                f"Received: numbers from {x.min()} to {x.max()}"
+            )
+        return x
+    if x.ndim != 2 or x.dtype.kind != "f" or x.shape[1] % letters:
+        raise ValueError(
+            f"`x` must have {letters} columns for each position, the letters "
+            f"of {alphabet.letters!r}, or be integers. Received: x.shape="
+            f"{x.shape}, x.dtype={x.dtype}"
+        )
+    by_site = x.reshape(len(x), -1, letters)
+    codes = np.argmax(np.nan_to_num(by_site), axis=2)
+    codes[np.isnan(by_site).any(axis=2)] = -1
+    return codes
+
+
+def _format(path, given):
+    if given is not None:
+        if given not in _FORMATS.values():
+            raise ValueError(
+                "`format` must be one of "
+                f"{sorted(set(_FORMATS.values()))}. Received: format={given!r}"
+            )
+        return given
+    name = path.lower().removesuffix(".gz")
+    ending = os.path.splitext(name)[1]
+    if ending not in _FORMATS:
+        raise ValueError(
+            "`path` must end with one of "
+            f"{', '.join(_FORMATS)}, or say which `format` it has. Received: "
+            f"path={path!r}"
+        )
+    return _FORMATS[ending]
+
+
+def _open(path, mode="rt"):
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    return opener(path, mode, encoding="utf-8")
+
+
+def _fasta(text, path):
+    names, lines = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if line.startswith(">"):
+            names.append(line[1:].strip())
+            lines.append([])
+        elif line and not lines:
+            raise ValueError(
+                "A FASTA file must begin with a header, a line that begins "
+                f"with >. Received: {line[:30]!r} in line {number} of {path!r}"
+            )
+        elif line:
+            lines[-1].append(line.replace(" ", ""))
+    return names, ["".join(parts) for parts in lines]
+
+
+def _stockholm(text, path):
+    parse = of_extra("Bio.AlignIO", "sequences", "Stockholm files").read
+    try:
+        found = parse(io.StringIO(text), "stockholm")
+    except ValueError as error:
+        raise ValueError(
+            f"`path` must name a Stockholm file. Received: path={path!r}: "
+            f"{error}"
+        ) from error
+    return [row.id for row in found], [str(row.seq) for row in found]
+
+
+def _without_insertions(strings):
+    """The columns in which no sequence has a lower-case letter."""
+    letters = np.array([list(s.encode("latin-1", "replace")) for s in strings])
+    lower = ((letters >= ord("a")) & (letters <= ord("z"))).any(axis=0)
+    keep = np.flatnonzero(~lower)
+    kept = letters[:, keep].astype("uint8")
+    return [bytes(row).decode("latin-1") for row in kept], keep + 1
+
+
+def _csv(text, path):
+    rows = csv.DictReader(io.StringIO(text))
+    columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
+    sequence = next((columns[n] for n in _SEQUENCE if n in columns), None)
+    if sequence is None:
+        raise ValueError(
+            "A CSV file of sequences must have a column `sequence`. Received: "
+            f"the columns {list(columns)} in {path!r}"
+        )
+    name = next((columns[n] for n in _NAME if n in columns), None)
+    names, strings = [], []
+    for number, row in enumerate(rows, start=1):
+        names.append((row[name] if name else None) or str(number))
+        strings.append((row[sequence] or "").strip())
+    return names, strings
+
+
+def _check_letters(strings, alphabet, path):
+    """Refuses nucleotides that are read as proteins: all are letters there."""
+    if alphabet != PROTEIN:
+        return
+    there = set().union(*strings[:1000]) - set("-")
+    count = sum(len(s) - s.count("-") for s in strings[:1000])
+    for name, letters in (("RNA", "ACGUN"), ("DNA", "ACGTN")):
+        if there and there <= set(letters) and count >= _ENOUGH:
+            raise ValueError(
+                "`alphabet` must be that of the sequences, which have the "
+                f"letters {''.join(sorted(there))!r} alone. Use alphabet="
+                f"sequences.{name}. Received: path={path!r}, "
+                f"alphabet={alphabet}"
+            )

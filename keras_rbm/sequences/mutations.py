@@ -1,0 +1,330 @@
+"""What a model says of mutants, and sequences that it designs."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks, random, samplers
+from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
+from keras_rbm.models import MachineModel
+from keras_rbm.random import Use
+from keras_rbm.sequences.alignment import Alignment
+from keras_rbm.sequences.alphabet import PROTEIN, Alphabet
+from keras_rbm.sequences.files import codes_of
+from keras_rbm.typing import Array, Path
+from keras_rbm.units import Softmax
+
+# Sequences of a batch.
+_BATCH = 1024
+
+
+class MutationScan(NamedTuple):
+    """Scores of all single mutants of a sequence.
+
+    Attributes:
+        scores: log p(mutant) - log p(wild type) in nats, of shape `(columns,
+            letters)`; 0 for the wild type's own letters.
+        wild_type: The wild type, a string.
+        positions: The position of each column in the reference.
+        alphabet: The `Alphabet` of the letters.
+    """
+
+    scores: np.ndarray
+    wild_type: str
+    positions: np.ndarray
+    alphabet: Alphabet
+
+    def write_csv(self, path: Path) -> None:
+        """Writes a line for each mutant: position, from, to, score.
+
+        Args:
+            path: Path of the file.
+        """
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["position", "from", "to", "score"])
+            for column, own in enumerate(self.wild_type):
+                for number, letter in enumerate(self.alphabet.letters):
+                    if letter != own:
+                        score = f"{self.scores[column, number]:.6g}"
+                        position = int(self.positions[column])
+                        rows.writerow([position, own, letter, score])
+
+    def best(self, count: int = 10) -> list[tuple[str, float]]:
+        """The most probable mutants, such as `("A12G", 1.3)`, best first.
+
+        Args:
+            count: Number of mutants.
+        """
+        gap = self.alphabet.gap_letter
+        found = [
+            (
+                f"{own}{position}{letter}",
+                float(self.scores[column, number]),
+            )
+            for column, (own, position) in enumerate(
+                zip(self.wild_type, self.positions, strict=True)
+            )
+            for number, letter in enumerate(self.alphabet.letters)
+            if letter != own and gap not in (own, letter)
+        ]
+        return sorted(found, key=lambda pair: -pair[1])[:count]
+
+
+def mutation_scan(
+    model: MachineModel, wild_type: Alignment, row: int = 0
+) -> MutationScan:
+    """Log p(mutant) - log p(wild type) of all single mutants: F_w - F_m.
+
+    Differences of free energies: log Z is not needed, and the scores are
+    exact.
+
+    Args:
+        model: A `MachineModel` whose visible units are those of the
+            alignment, such as an `RBM`.
+        wild_type: An `Alignment` that holds the wild type.
+        row: The row of the wild type, from 0.
+
+    Returns:
+        A `MutationScan`.
+
+    Raises:
+        ValueError: If the model has other visible units than the alignment,
+            there is no such row, or the wild type has missing entries.
+
+    Example:
+        scan = sequences.mutation_scan(rbm, family, family.index("CHEY_ECOLI"))
+        scan.best(5)
+    """
+    units = check_units(model, wild_type)
+    if not 0 <= checks.non_negative_integer("row", row) < len(wild_type):
+        raise ValueError(
+            f"`row` must be one of the {len(wild_type)} sequences. Received: "
+            f"row={row}"
+        )
+    own = wild_type.codes[row].astype("int64")
+    if (own < 0).any():
+        raise ValueError(
+            "`wild_type` must have no missing entries. Received: "
+            f"{wild_type[[row]].strings()[0]!r}"
+        )
+    width, letters = units.size, units.categories
+    mutants = np.tile(own, (width * letters + 1, 1))
+    every = np.arange(width * letters)
+    mutants[every, every // letters] = every % letters
+    energies = [
+        ops.convert_to_numpy(
+            model.free_energy(one_hot(mutants[first : first + _BATCH], letters))
+        ).astype("float64")
+        for first in range(0, len(mutants), _BATCH)
+    ]
+    energies = np.concatenate(energies)
+    scores = (energies[-1] - energies[:-1]).reshape(width, letters)
+    scores[np.arange(width), own] = 0.0
+    return MutationScan(
+        scores,
+        wild_type.alphabet.decode(own[None])[0],
+        wild_type.positions,
+        wild_type.alphabet,
+    )
+
+
+def hold(machine: Machine, values: Mapping[int, float]) -> Machine:
+    """p(v, h_free | h_held): a machine without the hidden units held.
+
+    A hidden unit j at the value x adds x W_j to the input of v, which the
+    visible bias can do as well.
+
+    Args:
+        machine: A `Machine` whose hidden units have one column each.
+        values: The value of each hidden unit that is held, by its number.
+
+    Returns:
+        A `Machine` with fewer hidden units.
+
+    Raises:
+        ValueError: If a number is not that of a hidden unit, a value is not
+            one that it can take, or all hidden units are held.
+    """
+    hidden = machine.hidden
+    if hidden.width != hidden.size or hasattr(hidden, "parts"):
+        raise ValueError(
+            "`machine` must have hidden units of one type, with one column "
+            f"each. Received: machine.hidden={hidden}"
+        )
+    machine = machine_lib.absorb_beta(machine)
+    if not values:
+        return machine
+    low, high = hidden.support
+    for number, value in values.items():
+        if not 0 <= number < hidden.size or not low <= value <= high:
+            raise ValueError(
+                f"`hold` must have numbers from 0 to {hidden.size - 1}, with "
+                f"values from {low:g} to {high:g}. Received: "
+                f"hold={dict(values)}"
+            )
+    held = sorted(values)
+    free = np.setdiff1d(np.arange(hidden.size), held)
+    if not len(free):
+        raise ValueError(
+            "`hold` must leave a hidden unit free. Received: all "
+            f"{hidden.size} are held"
+        )
+    kernel = machine.kernel
+    own = ops.take(kernel, np.array(held, "int32"), axis=1)
+    x = ops.convert_to_tensor(
+        np.array([[values[number]] for number in held]), own.dtype
+    )
+    bias = machine.visible_params["bias"]
+    given = ops.cast(ops.matmul(own, x)[:, 0], bias.dtype)
+    return machine._replace(
+        hidden=type(hidden).from_config(
+            {**hidden.get_config(), "size": len(free)}
+        ),
+        kernel=ops.take(kernel, free, axis=1),
+        visible_params={**machine.visible_params, "bias": bias + given},
+        hidden_params={
+            name: ops.take(p, free, axis=0)
+            for name, p in machine.hidden_params.items()
+        },
+    )
+
+
+def design(
+    model: MachineModel,
+    count: int,
+    start: Alignment | None = None,
+    keep: Sequence[int] = (),
+    hold_hidden: Mapping[int, float] | None = None,
+    inverse_temperature: float = 1.0,
+    num_sweeps: int = 1000,
+    seed: int | None = None,
+    alphabet: Alphabet = PROTEIN,
+) -> Alignment:
+    """Draws sequences from p(v | v_kept, h_held), at any temperature.
+
+    Args:
+        model: A `MachineModel` with `Softmax` visible units.
+        count: Number of sequences.
+        start: An `Alignment` whose sequences the chains start from, in turn;
+            `None` for draws from units without inputs.
+        keep: Columns, from 0, that keep the letters of `start`.
+        hold_hidden: The value of each hidden unit that is held, by its
+            number.
+        inverse_temperature: A factor of the model's: above 1 for sequences
+            that are more probable and less diverse.
+        num_sweeps: Number of sweeps of each chain.
+        seed: Integer from 0 to 2**64 - 1, or `None`.
+        alphabet: The alphabet of the sequences, where there is no `start`.
+
+    Returns:
+        An `Alignment` of `count` sequences.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        drawn = sequences.design(
+            rbm, 100, start=family[:1], keep=[0, 1, 2], inverse_temperature=2.0
+        )
+    """
+    checks.positive_integer("count", count)
+    units = model.example_units
+    if not isinstance(units, Softmax) or model.visible != units:
+        raise ValueError(
+            "`model` must have Softmax visible units alone. Received: "
+            f"model.visible={model.visible}"
+        )
+    if start is None:
+        known = Alignment(np.zeros((1, units.size), int), alphabet=alphabet)
+    else:
+        known = start
+    check_units(model, known)
+    machine = model.machine()
+    if inverse_temperature != 1.0:
+        machine = machine_lib.scale(
+            machine,
+            checks.positive_number("inverse_temperature", inverse_temperature),
+        )
+    machine = hold(machine, hold_hidden or {})
+    stream = random.fold_in(random.stream(seed), Use.DESIGN)
+    clamp = None
+    if start is None:
+        if len(keep):
+            raise ValueError(
+                "`keep` needs a `start`, whose letters the columns keep. "
+                "Received: start=None"
+            )
+        inputs = ops.zeros((count, units.width), machine_lib.dtype(machine))
+        v = units.sample(
+            inputs,
+            machine.visible_params,
+            random.fold_in(stream, Use.START),
+        )
+    else:
+        rows = np.resize(np.arange(len(start)), count)
+        v = ops.convert_to_tensor(one_hot(start.codes[rows], units.categories))
+        v = ops.cast(v, machine_lib.dtype(machine))
+        if len(keep):
+            clamp = samplers.Clamp(ops.convert_to_tensor(_kept(keep, units)), v)
+    found = samplers.sample(
+        samplers.Gibbs(), machine, v, stream, num_sweeps, clamp=clamp
+    )
+    return Alignment(
+        codes_of(ops.convert_to_numpy(found), known.alphabet),
+        alphabet=known.alphabet,
+        positions=known.positions,
+    )
+
+
+def one_hot(codes: Array, letters: int) -> np.ndarray:
+    """Numbers of letters as one-hot rows.
+
+    Args:
+        codes: Integer array of shape `(sequences, columns)`.
+        letters: Number of letters.
+
+    Returns:
+        `float32` array of shape `(sequences, columns * letters)`.
+    """
+    hot = np.asarray(codes)[:, :, None] == np.arange(letters)
+    return hot.reshape(len(hot), -1).astype("float32")
+
+
+def check_units(model: MachineModel, alignment: Alignment) -> Softmax:
+    """The visible units, which must be those of the alignment.
+
+    Args:
+        model: A `MachineModel`.
+        alignment: An `Alignment`.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    if model.example_units != alignment.units:
+        raise ValueError(
+            "The model must have the visible units of the alignment, "
+            f"{alignment.units}. Received: {model.example_units}"
+        )
+    return alignment.units
+
+
+def _kept(keep, units):
+    keep = np.asarray(keep)
+    if (
+        keep.ndim != 1
+        or keep.dtype.kind not in "iu"
+        or keep.min() < 0
+        or keep.max() >= units.size
+    ):
+        raise ValueError(
+            f"`keep` must hold columns, integers from 0 to {units.size - 1}. "
+            f"Received: keep={keep.tolist()}"
+        )
+    mask = np.zeros((1, units.size, units.categories), bool)
+    mask[:, keep] = True
+    return mask.reshape(-1)

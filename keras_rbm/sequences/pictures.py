@@ -1,0 +1,432 @@
+"""Pictures of families and machines: logos, contacts, axes, correlations."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks
+from keras_rbm import machine as machine_lib
+from keras_rbm.callbacks.projection import plane, project
+from keras_rbm.figures import sheet
+from keras_rbm.models import MachineModel
+from keras_rbm.sequences.alignment import Alignment
+from keras_rbm.sequences.alphabet import Alphabet
+from keras_rbm.sequences.contacts import top_pairs
+from keras_rbm.sequences.correlations import Comparison
+from keras_rbm.sequences.mutations import MutationScan, check_units
+from keras_rbm.typing import Array, Path
+
+# Letters by their chemistry, and the colours of the groups; others are grey.
+_GROUPS = {
+    "AVLIMPFW": "#3b6fb6",
+    "KRH": "#c23b22",
+    "DE": "#8e44ad",
+    "STNQ": "#2e8b57",
+    "GCY": "#d68910",
+    "-": "#909090",
+}
+_BASES = {"A": "#2e8b57", "C": "#3b6fb6", "G": "#d68910"}
+_BASES |= {"T": "#c23b22", "U": "#c23b22", "-": "#909090"}
+# Pixels of a column of a logo and of its height, and columns of a line.
+_COLUMN, _HEIGHT, _LINE = 18, 220, 60
+# Points of a cloud that are drawn, at most.
+_MOST = 20_000
+
+
+def logo(
+    path: Path,
+    heights: Array,
+    alphabet: Alphabet,
+    positions: Array | None = None,
+    title: str = "",
+) -> None:
+    """Draws letters of these heights, stacked by size, as a PNG file.
+
+    Positive heights stand above the line, negative ones hang below it.
+
+    Args:
+        path: Path of the PNG file.
+        heights: Array of shape `(columns, letters)`.
+        alphabet: The `Alphabet` of the letters.
+        positions: A number for each column; `None` for 1, 2, ...
+        title: What stands above.
+
+    Raises:
+        ValueError: If the heights are not finite or of another shape.
+
+    Example:
+        sequences.logo("logo.png", information(family), family.alphabet)
+    """
+    heights = np.asarray(heights, "float64")
+    if (
+        heights.ndim != 2
+        or heights.shape[1] != len(alphabet)
+        or not heights.size
+        or not np.isfinite(heights).all()
+    ):
+        raise ValueError(
+            "`heights` must be finite, of shape (columns, "
+            f"{len(alphabet)}), one for each letter of {alphabet.letters!r}. "
+            f"Received: heights.shape={heights.shape}"
+        )
+    count = len(heights)
+    if positions is None:
+        positions = np.arange(1, count + 1)
+    lines = -(-count // _LINE)
+    width = _COLUMN * min(count, _LINE) + 90
+    figure = sheet.plot((max(width, 300), lines * _HEIGHT + 20))
+    top = max(np.maximum(heights, 0).sum(axis=1).max(), 1e-9)
+    bottom = min(np.minimum(heights, 0).sum(axis=1).min(), 0.0)
+    for line in range(lines):
+        own = slice(line * _LINE, (line + 1) * _LINE)
+        axes = figure.add_subplot(lines, 1, line + 1)
+        _stack(axes, heights[own], alphabet)
+        axes.set(
+            xlim=(-0.5, min(count, _LINE) - 0.5),
+            ylim=(1.02 * bottom, 1.02 * top),
+        )
+        shown = np.arange(0, len(heights[own]), 5 if count > 30 else 1)
+        axes.set_xticks(shown, np.asarray(positions)[own][shown])
+        axes.spines[["top", "right"]].set_visible(False)
+        if bottom < 0:
+            axes.axhline(0, color="0.4", linewidth=0.6)
+    if title:
+        figure.axes[0].set_title(title, fontsize=9, loc="left")
+    figure.tight_layout()
+    sheet.save(figure, path)
+
+
+def information(
+    alignment: Alignment,
+    weights: Array | None = None,
+    pseudocount: float = 1.0,
+) -> np.ndarray:
+    """f_i(a) (log2 q + sum_b f_i(b) log2 f_i(b)), the heights of a logo.
+
+    Args:
+        alignment: An `Alignment`.
+        weights: As for `Alignment.frequencies`.
+        pseudocount: As for `Alignment.frequencies`, but positive.
+
+    Returns:
+        Array of shape `(columns, letters)`, in bits.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Schneider and Stephens (1990), "Sequence logos: a new way to
+        display consensus sequences".
+    """
+    checks.positive_number("pseudocount", pseudocount)
+    f = alignment.frequencies(weights, pseudocount)
+    bits = np.log2(f.shape[1]) + (f * np.log2(f)).sum(axis=1)
+    return f * bits[:, None]
+
+
+def family_logo(
+    path: Path, alignment: Alignment, weights: Array | None = None
+) -> None:
+    """Draws the sequence logo of a family, in bits.
+
+    Args:
+        path: Path of the PNG file.
+        alignment: An `Alignment`.
+        weights: Array of shape `(sequences,)`, or `None` for ones.
+
+    Example:
+        sequences.family_logo("family.png", family, w)
+    """
+    logo(
+        path,
+        information(alignment, weights),
+        alignment.alphabet,
+        alignment.positions,
+        f"{len(alignment)} sequences, bits",
+    )
+
+
+def hidden_unit_logo(
+    path: Path,
+    model: MachineModel,
+    unit: int,
+    alignment: Alignment,
+    num_columns: int | None = None,
+) -> None:
+    """Draws the weights of a hidden unit, in the zero-sum gauge, as a logo.
+
+    Args:
+        path: Path of the PNG file.
+        model: A model of the sequences of `alignment`.
+        unit: Number of the hidden unit, from 0.
+        alignment: The family, for letters and positions.
+        num_columns: How many columns with the largest weights to draw; `None`
+            for all.
+
+    Raises:
+        ValueError: If there is no such unit, or the model is of other
+            sequences.
+
+    Example:
+        sequences.hidden_unit_logo("unit_3.png", rbm, 3, family, 20)
+    """
+    units = check_units(model, alignment)
+    checks.non_negative_integer("unit", unit)
+    if unit >= model.hidden.width:
+        raise ValueError(
+            f"`unit` must be from 0 to {model.hidden.width - 1}. Received: "
+            f"unit={unit}"
+        )
+    machine = machine_lib.zero_sum(model.machine())
+    weights = ops.convert_to_numpy(machine.kernel)[:, unit]
+    weights = weights.reshape(units.size, units.categories)
+    keep = np.arange(units.size)
+    if num_columns is not None:
+        checks.positive_integer("num_columns", num_columns)
+        norms = np.square(weights).sum(axis=1)
+        keep = np.sort(np.argsort(-norms)[:num_columns])
+    logo(
+        path,
+        weights[keep],
+        alignment.alphabet,
+        alignment.positions[keep],
+        f"hidden unit {unit}",
+    )
+
+
+def contact_picture(
+    path: Path,
+    scores: Array,
+    distances: Array | None = None,
+    num_pairs: int | None = None,
+    threshold: float = 8.0,
+    min_separation: int = 5,
+) -> None:
+    """Draws predicted contacts above the diagonal, the structure below.
+
+    A predicted pair is green if its distance is below the threshold, red if
+    it is not, and black where there is no distance.
+
+    Args:
+        path: Path of the PNG file.
+        scores: Array of shape `(sites, sites)`, such as a `contact_map`.
+        distances: The same of distances, or `None`.
+        num_pairs: Number of pairs; `None` for twice the number of sites.
+        threshold: A contact is a distance below it.
+        min_separation: Least j - i of a pair.
+
+    Example:
+        sequences.contact_picture("contacts.png", scores, distances)
+    """
+    scores = np.asarray(scores)
+    size = len(scores)
+    most = (size - min_separation) * (size - min_separation + 1) // 2
+    num_pairs = min(2 * size, most) if num_pairs is None else num_pairs
+    pairs = top_pairs(scores, num_pairs, min_separation)
+    figure = sheet.plot((520, 520))
+    axes = figure.add_subplot()
+    colours = "black"
+    if distances is not None:
+        distances = np.asarray(distances, "float64")
+        close = np.tril(np.nan_to_num(distances, nan=np.inf) < threshold, -1)
+        rows, columns = np.nonzero(close)
+        axes.scatter(columns + 1, rows + 1, s=7, c="0.7", marker="s")
+        own = distances[pairs[:, 0], pairs[:, 1]]
+        colours = np.where(
+            np.isnan(own),
+            "black",
+            np.where(own < threshold, "#2e8b57", "#c23b22"),
+        )
+    axes.scatter(pairs[:, 1] + 1, pairs[:, 0] + 1, s=7, c=colours, marker="s")
+    axes.plot([1, size], [1, size], color="0.5", linewidth=0.6)
+    axes.set(
+        xlim=(0, size + 1),
+        ylim=(size + 1, 0),
+        xlabel="column",
+        ylabel="column",
+        title=f"{num_pairs} pairs above, structure below",
+        aspect="equal",
+    )
+    figure.tight_layout()
+    sheet.save(figure, path)
+
+
+def principal_axes(
+    path: Path,
+    alignment: Alignment,
+    samples: Alignment,
+    values: Array | None = None,
+    label: str = "",
+) -> None:
+    """Draws data and samples on the first two principal axes of the data.
+
+    Args:
+        path: Path of the PNG file.
+        alignment: The data, an `Alignment` without missing entries.
+        samples: Samples, an `Alignment` of the same columns.
+        values: A number for each sample, shown by its colour, such as
+            log p; `None` for the density of the data in grey and the samples
+            in one colour.
+        label: What `values` are.
+
+    Raises:
+        ValueError: If the columns differ, or `values` does not fit.
+
+    Example:
+        sequences.principal_axes("pca.png", family, drawn)
+    """
+    if alignment.units != samples.units:
+        raise ValueError(
+            "`samples` must have the columns of `alignment`. Received: "
+            f"{alignment} and {samples}"
+        )
+    if values is not None and len(values) != len(samples):
+        raise ValueError(
+            "`values` must have a number for each sample. Received: "
+            f"len(values)={len(values)}, len(samples)={len(samples)}"
+        )
+    data, drawn = (
+        x.one_hot()[: min(len(x), _MOST)] for x in (alignment, samples)
+    )
+    found = plane(data)
+    data, drawn = (project(found, x) for x in (data, drawn))
+    figure = sheet.plot((900, 430))
+    low = np.min([data.min(0), drawn.min(0)], axis=0)
+    high = np.max([data.max(0), drawn.max(0)], axis=0)
+    shares = [f"{100 * share:.3g} %" for share in found.shares]
+    for number, (name, points) in enumerate(
+        (("data", data), ("samples", drawn))
+    ):
+        axes = figure.add_subplot(1, 2, number + 1)
+        if values is not None and number == 1:
+            own = np.asarray(values)[: len(points)]
+            shown = axes.scatter(*points.T, c=own, s=5, cmap="viridis")
+            figure.colorbar(shown, ax=axes, label=label)
+        else:
+            axes.hexbin(
+                *points.T,
+                gridsize=45,
+                bins="log",
+                mincnt=1,
+                cmap="viridis",
+                extent=(low[0], high[0], low[1], high[1]),
+            )
+        axes.set(
+            xlim=_padded(low[0], high[0]),
+            ylim=_padded(low[1], high[1]),
+            title=f"{name}, {len(points)}",
+            xlabel=f"axis 1, {shares[0]}",
+            ylabel=f"axis 2, {shares[1]}",
+        )
+    figure.tight_layout()
+    sheet.save(figure, path)
+
+
+def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
+    """Draws statistics of samples against those of the data.
+
+    Args:
+        path: Path of the PNG file.
+        found: What `compare_correlations` returned.
+
+    Example:
+        sequences.correlation_picture("correlations.png", found)
+    """
+    names = {1: "frequencies", 2: "pairs", 3: "triples"}
+    figure = sheet.plot((330 * len(found), 330))
+    for number, own in enumerate(found, start=1):
+        axes = figure.add_subplot(1, len(found), number)
+        # All of the large ones, and some of the many small ones.
+        size = np.maximum(np.abs(own.data), np.abs(own.samples))
+        shown = np.argsort(-size)[:_MOST]
+        axes.scatter(
+            own.data[shown], own.samples[shown], s=2, c="C0", alpha=0.3
+        )
+        ends = [
+            min(own.data.min(), own.samples.min()),
+            max(own.data.max(), own.samples.max()),
+        ]
+        axes.plot(ends, ends, color="0.4", linewidth=0.7)
+        axes.set(
+            title=f"{names[own.order]}, r = {own.correlation:.3f}",
+            xlabel="data",
+            ylabel="samples",
+        )
+    figure.tight_layout()
+    sheet.save(figure, path)
+
+
+def mutation_picture(path: Path, scan: MutationScan) -> None:
+    """Draws a mutation scan as a heat map; the wild type is marked.
+
+    Args:
+        path: Path of the PNG file.
+        scan: A `MutationScan`.
+
+    Example:
+        sequences.mutation_picture("scan.png", scan)
+    """
+    scores = scan.scores.T
+    letters, width = scores.shape
+    figure = sheet.plot((max(420, 11 * width + 130), 14 * letters + 110))
+    axes = figure.add_subplot()
+    largest = np.abs(scores).max() or 1.0
+    shown = axes.imshow(
+        scores, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto"
+    )
+    own = [scan.alphabet.letters.index(x) for x in scan.wild_type]
+    axes.scatter(np.arange(width), own, s=6, c="black")
+    axes.set_yticks(np.arange(letters), list(scan.alphabet.letters))
+    ticks = np.arange(0, width, 10)
+    axes.set_xticks(ticks, scan.positions[ticks])
+    axes.set(xlabel="position")
+    figure.colorbar(shown, ax=axes, label="log p(mutant) - log p(wild type)")
+    figure.tight_layout()
+    sheet.save(figure, path)
+
+
+def _stack(axes, heights, alphabet):
+    """Letters as paths, each stretched to its place."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
+
+    nucleotides = set(alphabet.letters) <= set("-ACGTU")
+    colours = {x: c for letters, c in _GROUPS.items() for x in letters}
+    colours = _BASES if nucleotides else colours
+    paths = {}
+    largest = np.abs(heights).sum(axis=1).max() or 1.0
+    for column, row in enumerate(heights):
+        for sign in (1, -1):
+            end = 0.0
+            for number in np.argsort(sign * row):
+                height = row[number]
+                if sign * height < 2e-3 * largest:
+                    continue
+                letter = alphabet.letters[number]
+                if letter not in paths:
+                    paths[letter] = TextPath((0, 0), letter, size=1)
+                box = paths[letter].get_extents()
+                low = end if sign > 0 else end + height
+                place = (
+                    Affine2D()
+                    .translate(-box.x0, -box.y0)
+                    .scale(
+                        0.9 / max(box.width, 0.3),
+                        abs(height) / max(box.height, 0.3),
+                    )
+                    .translate(column - 0.45, low)
+                )
+                axes.add_patch(
+                    PathPatch(
+                        place.transform_path(paths[letter]),
+                        facecolor=colours.get(letter, "0.4"),
+                        linewidth=0,
+                    )
+                )
+                end += height
+
+
+def _padded(low, high):
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin

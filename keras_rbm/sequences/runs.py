@@ -1,0 +1,221 @@
+"""Families in runs from the shell: their reader and their figures."""
+
+import csv
+import dataclasses
+import pathlib
+from typing import Literal
+
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks, rows
+from keras_rbm.data import Data
+from keras_rbm.data.dataset import split
+from keras_rbm.figures.figure import Figure, announce
+from keras_rbm.sequences import pictures
+from keras_rbm.sequences.alignment import Alignment
+from keras_rbm.sequences.alphabet import DNA, PROTEIN, RNA, Alphabet
+from keras_rbm.sequences.contacts import (
+    contact_map,
+    positive_predictive_value,
+    read_distances,
+    top_pairs,
+)
+from keras_rbm.sequences.correlations import compare_correlations
+from keras_rbm.sequences.files import codes_of, read, write_fasta
+from keras_rbm.sequences.mutations import design, mutation_scan, one_hot
+from keras_rbm.sequences.reweighting import effective_number, weights
+from keras_rbm.typing import Path
+from keras_rbm.units import Softmax
+
+_ALPHABETS = {"protein": PROTEIN, "rna": RNA, "dna": DNA}
+# Sequences that statistics of the figures are taken of, at most.
+_MOST = 20_000
+
+
+def family(
+    path: Path,
+    alphabet: Literal["protein", "rna", "dna"] | Alphabet = "protein",
+    max_gaps: float | None = None,
+    max_column_gaps: float | None = None,
+    identity: float | None = 0.8,
+    validation_size: int | float = 0,
+    test_size: int | float = 0,
+    seed: int = 0,
+) -> Data:
+    """Reads a family for a run: one-hot sequences, in shares of their weights.
+
+    A run has no weights of examples. The training sequences are therefore
+    drawn by their `weights`: of n sequences, each stands in `train` about n
+    w_i / sum_j w_j times (systematic resampling, in which no count differs
+    from its share by 1 or more). Sequences that are held out keep their
+    counts.
+
+    Args:
+        path: Path of a file that `sequences.read` reads.
+        alphabet: `"protein"`, `"rna"`, `"dna"` or an `Alphabet`.
+        max_gaps: As for `Alignment.filter`.
+        max_column_gaps: As for `Alignment.filter`.
+        identity: As for `weights`; `None` for sequences as they are.
+        validation_size: Number of sequences to hold out for validation, or
+            their share.
+        test_size: The same for a test.
+        seed: Integer from 0 to 2**63 - 1, for both draws.
+
+    Returns:
+        A `keras_rbm.data.Data` with `categories`.
+
+    Raises:
+        ValueError: If the file cannot be read, or an argument is not as
+            described.
+
+    Example:
+        data = sequences.family("family.fasta", test_size=0.1)
+        rbm = keras_rbm.RBM(data.visible, 100)
+    """
+    found = read(path, _alphabet(alphabet))
+    found = found.filter(max_gaps=max_gaps, max_column_gaps=max_column_gaps)
+    letters = len(found.alphabet)
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    for name, size in sizes.items():
+        if isinstance(size, float) and 0 < size < 1:
+            sizes[name] = round(size * len(found))
+    train, validation, test = split(
+        np.arange(len(found))[:, None], seed=seed, **sizes
+    )
+    train = found[np.asarray(train)[:, 0].astype("int64")]
+    if identity is not None:
+        train = train[_drawn(weights(train, identity), seed)]
+
+    def hot(part):
+        if part is None:
+            return None
+        return found[np.asarray(part)[:, 0].astype("int64")].one_hot()
+
+    return Data(
+        name=pathlib.Path(path).name,
+        train=train.one_hot(),
+        validation=hot(validation),
+        test=hot(test),
+        categories=letters,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FamilyFigures(Figure):
+    """What a model of a family knows: logos, contacts, samples, mutations.
+
+    Draws `family.png`, `hidden_units/unit-N.png`, `contacts.png`,
+    `principal_axes.png`, `correlations.png` and `mutations.png`, and writes
+    `contacts.csv` (i, j, score), `samples.fasta` (with -F(v), which is log
+    p(v) + log Z) and `mutations.csv` of the first training sequence.
+
+    Args:
+        alphabet: As for `family`.
+        num_samples: Number of sequences to draw.
+        num_sweeps: Number of sweeps of each.
+        num_units: Number of hidden units, those with the largest weights.
+        distances: Path of a table of distances (see `read_distances`), or
+            `None`.
+    """
+
+    alphabet: str | Alphabet = "protein"
+    num_samples: int = 1000
+    num_sweeps: int = 1000
+    num_units: int = 6
+    distances: str | None = None
+
+    def check(self, model, data):
+        alphabet = _alphabet(self.alphabet)
+        checks.positive_integer("num_samples", self.num_samples)
+        checks.positive_integer("num_sweeps", self.num_sweeps)
+        checks.non_negative_integer("num_units", self.num_units)
+        units = model.example_units
+        if not isinstance(units, Softmax) or units.categories != len(alphabet):
+            raise ValueError(
+                "FamilyFigures needs a model with Softmax visible units of "
+                f"{len(alphabet)} categories. Received: {units}"
+            )
+        if self.distances is not None:
+            read_distances(self.distances, units.size)
+
+    def __call__(self, model, data, output, binarize="none", seed=0):
+        folder = pathlib.Path(output)
+        alphabet = _alphabet(self.alphabet)
+        letters = len(alphabet)
+        known = data.train[: min(len(data.train), _MOST)]
+        known = Alignment(
+            codes_of(np.asarray(known, "float32"), alphabet), alphabet=alphabet
+        )
+        pictures.family_logo(folder / "family.png", known)
+        kernel = ops.convert_to_numpy(model.kernel)
+        largest = np.argsort(-np.square(kernel).sum(axis=0))
+        for unit in largest[: self.num_units]:
+            path = folder / "hidden_units" / f"unit-{unit}.png"
+            pictures.hidden_unit_logo(path, model, int(unit), known, 30)
+        self._contacts(model, folder, known.shape[1])
+        drawn = design(
+            model,
+            self.num_samples,
+            num_sweeps=self.num_sweeps,
+            seed=seed,
+            alphabet=alphabet,
+        )
+        scores = np.concatenate(
+            [
+                -ops.convert_to_numpy(model.free_energy(one_hot(part, letters)))
+                for _, part in rows.parts(drawn.codes)
+            ]
+        )
+        write_fasta(folder / "samples.fasta", drawn, scores={"minus_F": scores})
+        pictures.principal_axes(
+            folder / "principal_axes.png", known, drawn, scores, "-F(v)"
+        )
+        found = compare_correlations(known, drawn)
+        pictures.correlation_picture(folder / "correlations.png", found)
+        for own in found:
+            announce(
+                f"order {own.order}: correlation of samples with data "
+                f"{own.correlation:.3f}"
+            )
+        scan = mutation_scan(model, known)
+        scan.write_csv(folder / "mutations.csv")
+        pictures.mutation_picture(folder / "mutations.png", scan)
+
+    def _contacts(self, model, folder, width):
+        """Scores of all pairs, and how many of the best are contacts."""
+        scores = contact_map(model.machine())
+        known = None
+        if self.distances is not None:
+            known = read_distances(self.distances, width)
+            counts = [k * width for k in range(1, 6)]
+            shares = positive_predictive_value(scores, known, counts)
+            shares = ", ".join(f"{share:.3f}" for share in shares)
+            announce(f"contacts among the first 1 to 5 L pairs: {shares}")
+        pictures.contact_picture(folder / "contacts.png", scores, known)
+        pairs = top_pairs(scores, width * (width - 1) // 2, 1)
+        with open(folder / "contacts.csv", "w", newline="") as file:
+            lines = csv.writer(file)
+            lines.writerow(["i", "j", "score"])
+            for i, j in pairs.tolist():
+                lines.writerow([i + 1, j + 1, f"{scores[i, j]:.6g}"])
+
+
+def _alphabet(value):
+    if isinstance(value, Alphabet):
+        return value
+    if value not in _ALPHABETS:
+        raise ValueError(
+            f"`alphabet` must be one of {sorted(_ALPHABETS)}, or an Alphabet. "
+            f"Received: alphabet={value!r}"
+        )
+    return _ALPHABETS[value]
+
+
+def _drawn(w, seed):
+    """Rows in shares of their weights, in order: systematic resampling."""
+    w = np.asarray(w, "float64")
+    ends = np.cumsum(w) * (len(w) / effective_number(w))
+    offset = np.random.default_rng(seed).random()
+    rows = np.searchsorted(ends, np.arange(len(w)) + offset, side="right")
+    return np.minimum(rows, len(w) - 1)

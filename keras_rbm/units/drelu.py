@@ -1,0 +1,110 @@
+"""Units with a truncated normal law on each side of 0, both learned."""
+
+import keras
+from keras import ops
+
+from keras_rbm import checks
+from keras_rbm.constraints import AtLeast
+from keras_rbm.typing import Array, Config, Params, Tensor
+from keras_rbm.units.base import Parameter
+from keras_rbm.units.two_sided import TwoSided
+
+# The least variance of data that a precision is fitted to.
+_MIN_VARIANCE = 1e-3
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class DReLU(TwoSided):
+    """Double rectified units: energy(x) = p_s x^2 / 2 - bias x - delta |x|.
+
+    p_s is `precision_above` where x is positive, and `precision_below` where
+    it is negative. With equal precisions and a delta of 0 the units are
+    `Gaussian`; with different ones the response to the inputs is weak on one
+    side and strong on the other; a positive delta gives two modes, a negative
+    one a peak at 0. As hidden units they learn from the data which of these
+    they are. Draws are exact.
+
+    The scale of a hidden unit is free: a factor of all its weights does
+    nothing that other precisions could not undo. A penalty of the weights
+    fixes it, or units of the type `XReLU`.
+
+    Args:
+        size: Number of units.
+        minimum_precision: What no precision falls below, a positive number.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Reference: Tubiana, Cocco and Monasson (2019), "Learning protein
+        constitutive motifs from sequence data", equation 5. Its theta_+ and
+        theta_- are -bias - delta and -bias + delta.
+
+    Example:
+        rbm = keras_rbm.RBM(
+            keras_rbm.Softmax(10, 21),
+            keras_rbm.DReLU(20),
+            kernel_regularizer=keras_rbm.SquaredL1(0.25),
+        )
+    """
+
+    def __init__(self, size: int, minimum_precision: float = 0.01):
+        super().__init__(size)
+        self.minimum_precision = checks.positive_number(
+            "minimum_precision", minimum_precision
+        )
+
+    def least_curvature(self, inverse_temperature: float = 1.0) -> float:
+        return inverse_temperature * self.minimum_precision
+
+    def parameters(self) -> dict[str, Parameter]:
+        precision = Parameter(
+            (self.size,),
+            keras.initializers.Constant(max(1.0, self.minimum_precision)),
+            AtLeast(self.minimum_precision),
+        )
+        plain = Parameter((self.size,))
+        return {
+            "bias": plain,
+            "delta": plain,
+            "precision_above": precision,
+            "precision_below": precision,
+        }
+
+    def statistics(self, x: Array) -> dict[str, Tensor]:
+        return {
+            "bias": x,
+            "delta": ops.abs(x),
+            "precision_above": -0.5 * ops.square(ops.relu(x)),
+            "precision_below": -0.5 * ops.square(ops.relu(-x)),
+        }
+
+    def precisions(self, params: Params) -> tuple[Tensor, Tensor]:
+        return params["precision_above"], params["precision_below"]
+
+    def fit_parameters(
+        self, mean: Array, variance: Array | None = None
+    ) -> dict[str, Tensor]:
+        """Those of `Gaussian` units of this mean and variance."""
+        return self.start_parameters(mean, variance, 1.0)
+
+    def start_parameters(
+        self, mean: Array, variance: Array | None, inverse_temperature: float
+    ) -> dict[str, Tensor]:
+        mean = ops.cast(mean, "float64")
+        variance = ops.ones_like(mean) if variance is None else variance
+        variance = ops.maximum(ops.cast(variance, "float64"), _MIN_VARIANCE)
+        precision = ops.maximum(
+            1.0 / (inverse_temperature * variance), self.minimum_precision
+        )
+        return {
+            "bias": mean * precision,
+            "delta": ops.zeros_like(mean),
+            "precision_above": precision,
+            "precision_below": precision,
+        }
+
+    def get_config(self) -> Config:
+        return {
+            **super().get_config(),
+            "minimum_precision": self.minimum_precision,
+        }

@@ -1,0 +1,156 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from keras_rbm import sequences
+from keras_rbm.sequences import DNA, PROTEIN, RNA, Alphabet
+
+FASTA = ">one first\nACD-\nEF\n>two\nAC.XEF\n>three\nACDDEW\n"
+PLAIN = ["ACD-EF", "AC--EF", "ACDDEW"]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def put(name, text):
+        path = tmp_path / name
+        if name.endswith(".gz"):
+            with gzip.open(path, "wt") as file:
+                file.write(text)
+        else:
+            path.write_text(text)
+        return path
+
+    return put
+
+
+@pytest.mark.parametrize("name", ["a.fasta", "a.fa.gz", "A.FASTA"])
+def test_fasta(write, name):
+    found = sequences.read(write(name, FASTA))
+    assert found.strings() == PLAIN
+    assert found.names == ("one first", "two", "three")
+    assert found.unknown == 1
+    assert found.index("one") == 0
+    np.testing.assert_array_equal(found.positions, range(1, 7))
+
+
+def test_unknown_letters_become_missing_entries(write):
+    found = sequences.read(write("a.fasta", FASTA), unknown="missing")
+    assert found.strings()[1] == "AC-?EF"
+    hot = found.one_hot()[[1]].reshape(6, 21)
+    assert np.isnan(hot[3]).all()
+    assert np.isfinite(np.delete(hot, 3, axis=0)).all()
+    assert found.unknown == 1
+
+
+def test_a2m_leaves_insertions_out(write):
+    text = ">one\nAC.aDEF\n>two\nACkl-EF\n>three\nACD.ef-F\n"
+    for name in ("a.a2m", "a.a3m.gz"):
+        found = sequences.read(write(name, text))
+        assert found.strings() == ["ACDEF", "AC-EF", "ACD-F"]
+
+
+def test_stockholm_keeps_the_numbers_of_its_columns(write):
+    text = (
+        "# STOCKHOLM 1.0\n#=GF ID test\n"
+        "one/1-4  AC.DE\ntwo/2-6  A-kDE\n"
+        "#=GC RF  xx.xx\n//\n"
+    )
+    found = sequences.read(write("a.sto", text))
+    assert found.strings() == ["ACDE", "A-DE"]
+    np.testing.assert_array_equal(found.positions, [1, 2, 4, 5])
+    assert found.names[0].startswith("one")
+
+
+def test_csv(write):
+    text = "Name,Sequence\none,ACD-EF\ntwo,ACDDEF\n"
+    found = sequences.read(write("a.csv", text))
+    assert found.strings() == ["ACD-EF", "ACDDEF"]
+    assert found.names == ("one", "two")
+    found = sequences.read(write("b.csv", "sequence\nAC\nAD\n"))
+    assert found.names == ("1", "2")
+
+
+def test_a_format_by_name(write):
+    path = write("family.txt", FASTA)
+    assert sequences.read(path, format="fasta").strings() == PLAIN
+    with pytest.raises(ValueError, match="`path` must end with one of"):
+        sequences.read(path)
+    with pytest.raises(ValueError, match="format='clustal'"):
+        sequences.read(path, format="clustal")
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "strings"),
+    [
+        (RNA, ["ACGU-", "A--UU"]),
+        (DNA, ["ACGT-", "A--TT"]),
+        (Alphabet("01-"), ["01-10", "11111"]),
+    ],
+)
+def test_other_alphabets(write, alphabet, strings):
+    text = "".join(f">{i}\n{s}\n" for i, s in enumerate(strings))
+    found = sequences.read(write("a.fasta", text), alphabet)
+    assert found.strings() == strings
+    assert found.units.categories == len(alphabet)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.fasta", "", "which is empty"),
+        ("a.fasta", "\n \n", "which is empty"),
+        ("a.fasta", "ACDE\n", "must begin with a header"),
+        ("a.fasta", ">one\nACDE\n", "at least 2 sequences"),
+        ("a.fasta", ">one\nACDE\n>two\nACD\n", "same length: align them"),
+        ("a.fasta", ">one\nACDE\n>two\n", "must have letters"),
+        ("a.fasta", ">one\nACDE\n>two\nACdE\n", 'format="a2m"'),
+        ("a.fasta", ">one\nACDE\n>two\nAC1E\n", "'1' in column 3 of 'two'"),
+        ("a.fasta", ">one\nACDE\n>two\nACÄE\n", "column 3 of 'two'"),
+        ("a.a2m", ">one\nACDE\n>two\nACdE\n", "same length"),
+        ("a.sto", ">one\nACDE\n", "must name a Stockholm file"),
+        ("a.csv", "x,y\n1,2\n", "a column `sequence`"),
+    ],
+)
+def test_bad_files_are_refused(write, name, text, message):
+    with pytest.raises(ValueError, match=message):
+        sequences.read(write(name, text))
+
+
+def test_one_sequence_on_purpose(write):
+    path = write("a.fasta", ">one\nACDE\n")
+    assert len(sequences.read(path, min_sequences=1)) == 1
+
+
+def test_nucleotides_are_no_protein(write):
+    path = write("a.fasta", ">1\n" + "ACGU" * 8 + "\n>2\n" + "GCAU" * 8 + "\n")
+    with pytest.raises(ValueError, match=r"alphabet=sequences\.RNA"):
+        sequences.read(path)
+    assert sequences.read(path, RNA).shape == (2, 32)
+    with pytest.raises(ValueError, match="Choose another `alphabet`"):
+        sequences.read(path, DNA)
+
+
+@pytest.mark.parametrize("name", ["out.fasta", "out.fasta.gz"])
+def test_what_is_written_is_read_again(write, tmp_path, name):
+    family = sequences.read(write("a.fasta", FASTA))
+    path = tmp_path / name
+    sequences.write_fasta(path, family, scores={"log_p": [-1.5, 0, 2]})
+    found = sequences.read(path)
+    np.testing.assert_array_equal(found.codes, family.codes)
+    assert found.names[0] == "one first log_p=-1.5"
+    sequences.write_fasta(path, family.one_hot()[:])
+    assert sequences.read(path).names == ("1", "2", "3")
+    with pytest.raises(ValueError, match="`log_p` must have an entry"):
+        sequences.write_fasta(path, family, scores={"log_p": [1.0]})
+
+
+def test_decode():
+    family = sequences.Alignment.from_strings(["AC-W", "YYAA"])
+    assert sequences.decode(family.one_hot()[:]) == ["AC-W", "YYAA"]
+    assert sequences.decode(family.codes) == ["AC-W", "YYAA"]
+    assert sequences.decode([[1, 0, -1]], PROTEIN) == ["A-?"]
+    with pytest.raises(ValueError, match="21 columns for each position"):
+        sequences.decode(np.zeros((2, 20)))
+    with pytest.raises(ValueError, match="from 0 to 20"):
+        sequences.decode([[21]])

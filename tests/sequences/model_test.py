@@ -1,0 +1,273 @@
+"""What a model of a family says, designs and leaves in pictures and files."""
+
+import csv
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from matplotlib import image
+
+from keras_rbm import (
+    RBM,
+    Bernoulli,
+    Gaussian,
+    PersistentChain,
+    Softmax,
+    sequences,
+)
+from keras_rbm import machine as machine_lib
+from keras_rbm.sequences import Alignment
+
+SITES = 7
+
+
+@pytest.fixture(scope="module")
+def family():
+    codes = np.random.default_rng(0).integers(0, 5, size=(60, SITES))
+    return Alignment(codes, alphabet=sequences.RNA).columns(range(SITES))
+
+
+@pytest.fixture(scope="module")
+def rbm(family):
+    return RBM(
+        family.units,
+        Bernoulli(4),
+        PersistentChain(10),
+        kernel_initializer=keras.initializers.RandomNormal(0, 0.7, 1),
+        visible_bias_initializer=keras.initializers.Constant(family.fields()),
+        seed=0,
+    )
+
+
+def test_a_scan_has_differences_of_log_p(rbm, family):
+    scan = sequences.mutation_scan(rbm, family, row=3)
+    assert scan.scores.shape == (SITES, 5)
+    mutant = family.codes[[3, 3]].copy()
+    mutant[1, 2] = (mutant[1, 2] + 1) % 5
+    pair = Alignment(mutant, alphabet=sequences.RNA).one_hot()[:]
+    wild, changed = np.asarray(rbm.free_energy(pair), "float64")
+    found = scan.scores[2, mutant[1, 2]]
+    assert np.isclose(found, wild - changed, atol=1e-4)
+    own = scan.scores[np.arange(SITES), family.codes[3]]
+    np.testing.assert_array_equal(own, 0)
+    assert scan.wild_type == family.strings()[3]
+
+
+def test_a_scan_names_mutants_by_position(rbm, family, tmp_path):
+    moved = Alignment(
+        family.codes, alphabet=sequences.RNA, positions=np.arange(SITES) + 40
+    )
+    scan = sequences.mutation_scan(rbm, moved)
+    best = scan.best(2)
+    assert len(best) == 2
+    assert best[0][1] >= best[1][1]
+    assert 40 <= int(best[0][0][1:-1]) < 40 + SITES
+    scan.write_csv(tmp_path / "scan.csv")
+    with open(tmp_path / "scan.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == SITES * 4
+    assert rows[0]["position"] == "40"
+
+
+def test_scans_refuse_what_does_not_fit(rbm, family):
+    with pytest.raises(ValueError, match="`row` must be one of"):
+        sequences.mutation_scan(rbm, family, row=60)
+    with pytest.raises(ValueError, match="visible units of the alignment"):
+        sequences.mutation_scan(rbm, family.columns([0, 1]))
+    codes = family.codes.copy()
+    codes[0, 0] = -1
+    with pytest.raises(ValueError, match="no missing entries"):
+        sequences.mutation_scan(rbm, Alignment(codes, alphabet=sequences.RNA))
+
+
+def test_hidden_units_that_are_held_leave_a_machine(rbm):
+    """p(v | h_held), up to a constant: the energies differ by one."""
+    machine = rbm.machine()
+    held = sequences.hold(machine, {1: 1.0, 3: 0.0})
+    rng = np.random.default_rng(1)
+    v = np.eye(5)[rng.integers(5, size=(20, SITES))].reshape(20, -1)
+    h = rng.integers(2, size=(20, 4)).astype("float32")
+    h[:, 1], h[:, 3] = 1.0, 0.0
+    v = v.astype("float32")
+    change = np.asarray(machine_lib.energy(machine, v, h)) - np.asarray(
+        machine_lib.energy(held, v, h[:, [0, 2]])
+    )
+    np.testing.assert_allclose(change, change[0], atol=1e-4)
+    for values in ({4: 1.0}, {0: 2.0}, dict.fromkeys(range(4), 1.0)):
+        with pytest.raises(ValueError, match="`hold` must"):
+            sequences.hold(machine, values)
+    with pytest.raises(ValueError, match="hidden units of one type"):
+        sequences.hold(machine_lib.flip(machine), {0: 1.0})
+
+
+def test_designed_sequences_keep_their_columns(rbm, family):
+    drawn = sequences.design(
+        rbm,
+        12,
+        start=family[:5],
+        keep=[1, 4],
+        hold_hidden={0: 1.0},
+        inverse_temperature=2.0,
+        num_sweeps=3,
+        seed=0,
+    )
+    rows = np.resize(np.arange(5), 12)
+    np.testing.assert_array_equal(
+        drawn.codes[:, [1, 4]], family.codes[rows][:, [1, 4]]
+    )
+    assert (drawn.codes != family.codes[rows]).any()
+    again = sequences.design(
+        rbm, 4, num_sweeps=3, seed=1, alphabet=sequences.RNA
+    )
+    assert again.shape == (4, SITES)
+    for arguments, message in (
+        ({"keep": [0]}, "`keep` needs a `start`"),
+        ({"keep": [7], "start": family}, "from 0 to 6"),
+        ({"alphabet": sequences.PROTEIN}, "visible units of the alignment"),
+        ({"start": family, "inverse_temperature": 0}, "inverse_temperature"),
+    ):
+        given = {"alphabet": sequences.RNA} | arguments
+        with pytest.raises(ValueError, match=message):
+            sequences.design(rbm, 4, num_sweeps=3, **given)
+
+
+def test_cold_sequences_are_more_probable(rbm):
+    def mean(beta):
+        drawn = sequences.design(
+            rbm,
+            200,
+            inverse_temperature=beta,
+            num_sweeps=50,
+            seed=0,
+            alphabet=sequences.RNA,
+        )
+        return np.mean(rbm.free_energy(drawn.one_hot()[:]))
+
+    assert mean(3.0) < mean(1.0) - 0.5
+
+
+def test_correlations(family):
+    """Against means of products of centred one-hot columns."""
+    w = np.random.default_rng(2).random(60)
+    other = family[::2]
+    found = sequences.compare_correlations(family, other, w, num_triples=1)
+    hot = np.asarray(family.one_hot()[:], "float64")
+    share = w / w.sum()
+    mean = share @ hot
+    np.testing.assert_allclose(found[0].data, mean, atol=1e-6)
+    centred = hot - mean
+    second = (centred * share[:, None]).T @ centred
+    by_site = second.reshape(SITES, 5, SITES, 5)
+    i, j = np.triu_indices(SITES, 1)
+    np.testing.assert_allclose(
+        found[1].data, by_site[i, :, j].ravel(), atol=1e-6
+    )
+    triple = np.random.default_rng(0).choice(SITES, 3, replace=False)
+    a, b, c = centred.reshape(-1, SITES, 5)[:, triple].transpose(1, 0, 2)
+    third = np.einsum("s,sa,sb,sc->abc", share, a, b, c)
+    np.testing.assert_allclose(found[2].data, third.ravel(), atol=1e-6)
+    same = sequences.compare_correlations(family, family)
+    assert all(np.isclose(own.correlation, 1) for own in same)
+    with pytest.raises(ValueError, match="must have the columns"):
+        sequences.compare_correlations(family, family.columns([0, 1, 2]))
+
+
+def test_pictures(rbm, family, tmp_path):
+    scores = sequences.contact_map(rbm.machine())
+    distances = np.full((SITES, SITES), np.nan)
+    distances[0, 6] = distances[6, 0] = 4.0
+    sequences.family_logo(tmp_path / "family.png", family)
+    sequences.hidden_unit_logo(tmp_path / "unit.png", rbm, 1, family, 3)
+    sequences.contact_picture(tmp_path / "contacts.png", scores, distances)
+    sequences.principal_axes(
+        tmp_path / "axes.png", family, family[:9], np.arange(9), "number"
+    )
+    found = sequences.compare_correlations(family, family[:20])
+    sequences.correlation_picture(tmp_path / "correlations.png", found)
+    scan = sequences.mutation_scan(rbm, family)
+    sequences.mutation_picture(tmp_path / "scan.png", scan)
+    drawn = sorted(tmp_path.glob("*.png"))
+    assert len(drawn) == 6
+    for path in drawn:
+        assert np.ptp(image.imread(path)[:, :, :3]) > 0.5
+    with pytest.raises(ValueError, match="`unit` must be from 0 to 3"):
+        sequences.hidden_unit_logo(tmp_path / "a.png", rbm, 4, family)
+    with pytest.raises(ValueError, match="`heights` must be finite"):
+        sequences.logo(tmp_path / "a.png", np.ones((2, 3)), sequences.RNA)
+
+
+def test_a_conserved_column_has_all_its_bits():
+    family = Alignment.from_strings(["AC", "AG", "AU", "A-"] * 500)
+    heights = sequences.information(family, pseudocount=1e-6)
+    assert np.isclose(heights[0].sum(), np.log2(21), atol=1e-3)
+    assert np.isclose(heights[1].sum(), np.log2(21) - np.log2(3), atol=0.5)
+
+
+@pytest.mark.parametrize("visible", [Softmax(3, 5), Bernoulli(6)], ids=str)
+def test_files_of_rbms_keep_the_scores(visible, tmp_path):
+    path = tmp_path / "RBM.h5"
+    rbm = RBM(visible, 4, PersistentChain(6), seed=0)
+    rng = np.random.default_rng(0)
+    rbm.visible_params["bias"].assign(rng.normal(size=visible.width))
+    rbm.hidden_params["bias"].assign(rng.normal(size=4))
+    sequences.write_rbms(path, rbm, update=7)
+    same = sequences.read_rbms(path, seed=0)
+    index = np.arange(visible.num_joint_states)
+    v = np.asarray(visible.joint_states(index))
+    np.testing.assert_allclose(
+        same.free_energy(v), rbm.free_energy(v), atol=1e-5
+    )
+    with h5py.File(path) as file:
+        kernel = file["update_7/params/weight_matrix"]
+        potts = isinstance(visible, Softmax)
+        assert kernel.shape == ((3, 5, 4) if potts else (6, 4))
+        assert file["parallel_chains"].shape == (6, 3 if potts else 6)
+    with pytest.raises(ValueError, match=r"one of \[7\]"):
+        sequences.read_rbms(path, update=8)
+
+
+def test_other_files_and_units_are_refused(tmp_path):
+    path = tmp_path / "other.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    with pytest.raises(ValueError, match="file of the package rbms"):
+        sequences.read_rbms(path)
+    with pytest.raises(ValueError, match="Softmax or Bernoulli visible"):
+        sequences.write_rbms(path, RBM(Gaussian(3), 2))
+
+
+def test_a_family_for_a_run_is_drawn_by_its_weights(tmp_path):
+    path = tmp_path / "a.fasta"
+    rng = np.random.default_rng(0)
+    codes = rng.integers(1, 5, size=(100, 20))
+    codes[:50] = codes[0]  # Copies, which count as one.
+    sequences.write_fasta(path, Alignment(codes, alphabet=sequences.RNA))
+    data = sequences.family(path, "rna", test_size=0.2)
+    assert data.visible == Softmax(20, 5)
+    assert len(data.test) == 20
+    assert data.train.shape == (80, 100)
+    copies = (data.train[:].reshape(-1, 20, 5).argmax(2) == codes[0]).all(1)
+    assert copies.mean() < 0.06
+    plain = sequences.family(path, "rna", identity=None)
+    copies = (plain.train[:].reshape(-1, 20, 5).argmax(2) == codes[0]).all(1)
+    assert copies.sum() == 50
+    with pytest.raises(ValueError, match="`alphabet` must be one of"):
+        sequences.family(path, "amino")
+
+
+def test_figures_of_a_run(rbm, family, tmp_path):
+    path = tmp_path / "a.fasta"
+    sequences.write_fasta(path, family)
+    data = sequences.family(path, "rna", identity=None)
+    figure = sequences.FamilyFigures("rna", 20, num_sweeps=3, num_units=2)
+    figure.check(rbm, data)
+    figure(rbm, data, tmp_path)
+    drawn = sequences.read(tmp_path / "samples.fasta", sequences.RNA)
+    assert drawn.shape == (20, SITES)
+    assert "minus_F=" in drawn.names[0]
+    assert len(list(tmp_path.rglob("*.png"))) == 7
+    text = (tmp_path / "contacts.csv").read_text().splitlines()
+    assert len(text) == 1 + SITES * (SITES - 1) // 2
+    with pytest.raises(ValueError, match="21 categories"):
+        sequences.FamilyFigures("protein").check(rbm, data)
