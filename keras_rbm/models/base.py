@@ -24,7 +24,14 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain
-from keras_rbm.models import examples, missing, sampling, serving, weights
+from keras_rbm.models import (
+    completion,
+    examples,
+    missing,
+    sampling,
+    serving,
+    weights,
+)
 from keras_rbm.models import log_likelihood as log_likelihood_lib
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.metrics import Metrics
@@ -54,6 +61,8 @@ from keras_rbm.typing import (
 
 # Runs of fewer updates are looked at: whether they have led anywhere.
 _FEW_UPDATES = 2000
+# Names in files of the chains of rows with missing entries.
+_TABLE = "completion_"
 
 
 class MachineModel(Trainer):
@@ -78,6 +87,7 @@ class MachineModel(Trainer):
         kernel_constraint: Keras constraint, or `None`.
         hidden_activity_regularizer: Keras regularizer, or `None`.
         seed: Integer from 0 to 2**64 - 1, or `None`.
+        missing: A `completion.Completion`, or `None`.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
@@ -100,6 +110,7 @@ class MachineModel(Trainer):
         kernel_constraint: Constraint | None = None,
         hidden_activity_regularizer: Regularizer | None = None,
         seed: int | None = None,
+        missing: completion.Completion | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -113,6 +124,7 @@ class MachineModel(Trainer):
         self.hidden: units.Units = hidden
         self.chain: Chain = chain
         self.layout = layout
+        self.missing = completion.check(missing)
         self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
         self.inverse_temperature = checks.positive_number(
             "inverse_temperature", inverse_temperature
@@ -171,6 +183,7 @@ class MachineModel(Trainer):
             "centered": self.offsets is not None,
             "inverse_temperature": self.inverse_temperature,
             "seed": self.seed,
+            "missing": serialize(self.missing),
             **self.parameters.get_arguments(),
             **self.own_config(),
         }
@@ -410,7 +423,75 @@ class MachineModel(Trainer):
     def unpack(self, data: Any) -> tuple[Tensor, Tensor | None]:
         """Rows of the machine and their weights, of a batch of examples."""
         v, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        return self.machine_states(v), weight
+        v = self.machine_states(v)
+        if self._completer is not None or self._looks_at_missing:
+            weight = completion.observed_weight(v, weight)
+        return v, weight
+
+    def complete(
+        self,
+        machine: machine_lib.Machine,
+        v: Tensor,
+        data: Any,
+        stream: random.Stream,
+    ) -> completion.Completed:
+        """Rows to learn from, with draws in place of missing entries.
+
+        The positive phase of rows with missing entries: see `completion`.
+        Where the data of `fit` miss nothing, the rows are as they are.
+
+        Args:
+            machine: A `Machine`.
+            v: What `unpack` returned.
+            data: The batch, whose targets are then the numbers of the rows.
+            stream: The stream of this update.
+        """
+        completer = self._completer
+        if completer is None:
+            return completion.Completed(v)
+        numbers = None
+        if completer.tables:
+            _, numbers, _ = keras.utils.unpack_x_y_sample_weight(data)
+            numbers = ops.cast(numbers, "int32")
+        drawn = completer.draw(machine, v, stream, numbers)
+        return completion.Completed(drawn, ops.isnan(v), numbers)
+
+    def complete_to_look(
+        self, machine: machine_lib.Machine, v: Tensor, stream: random.Stream
+    ) -> Tensor:
+        """Rows to measure, with draws in place of missing entries.
+
+        Args:
+            machine: A `Machine`.
+            v: What `unpack` returned.
+            stream: A `Stream`.
+        """
+        return completion.fresh().draw(machine, v, stream)
+
+    def keep(
+        self,
+        completed: completion.Completed,
+        machine: machine_lib.Machine,
+        inputs: Tensor,
+        stream: random.Stream,
+    ) -> None:
+        """Keeps what the next `complete` of these rows starts from.
+
+        Args:
+            completed: What `complete` returned.
+            machine: A `Machine`.
+            inputs: Hidden inputs of the completed rows.
+            stream: As for `complete`.
+        """
+        if completed.numbers is not None:
+            self._completer.keep(machine, inputs, stream, completed.numbers)
+
+    def known(self, completed: completion.Completed) -> Tensor:
+        """Rows whose mean moves the offsets: draws do not move them."""
+        if completed.was_missing is None or self.offsets is None:
+            return completed.v
+        offset = ops.cast(self.offsets.visible.value, completed.v.dtype)
+        return ops.where(completed.was_missing, offset, completed.v)
 
     def regularized(
         self,
@@ -485,11 +566,15 @@ class MachineModel(Trainer):
         seen = replicas.all_sum(self._running.seen)
         stream = random.fold_in(self.stream(Use.EVALUATE), seen)
         stream = replicas.batch(v, weight).stream(stream)
+        given = v if self._looks_at_missing else None
+        if self._looks_at_missing:
+            here = random.fold_in(stream, Use.COMPLETED)
+            v = self.complete_to_look(machine, v, here)
         v_model = self.chain.samples(
             machine, v, random.fold_in(stream, Use.MODEL_SAMPLES)
         )
         sites = random.fold_in(stream, Use.SITES)
-        self._running.update(machine, v, v_model, weight, sites)
+        self._running.update(machine, v, v_model, weight, sites, given)
         return self._running.results()
 
     def check_to_sample(self) -> None:
@@ -1066,6 +1151,26 @@ class MachineModel(Trainer):
 
     # Files.
 
+    def save_own_variables(self, store: Any) -> None:
+        """Also saves the chains of rows with missing entries."""
+        super().save_own_variables(store)
+        if self._kept_completer is not None:
+            for number, table in enumerate(self._kept_completer.tables):
+                store[f"{_TABLE}{number}"] = table.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Also loads the chains of rows with missing entries."""
+        names = list(store.keys())
+        tables = sorted(name for name in names if name.startswith(_TABLE))
+        super().load_own_variables(
+            {name: store[name] for name in names if name not in tables}
+        )
+        if tables:
+            self._kept_completer = completion.Completer(
+                1,
+                [completion.variable(np.array(store[n])) for n in tables],
+            )
+
     def save(
         self,
         filepath: Path,
@@ -1144,6 +1249,66 @@ class MachineModel(Trainer):
 
     # Steps that several methods share.
 
+    def make_completer(self, x: Any) -> completion.Completer | None:
+        """What draws the missing entries of training data.
+
+        Args:
+            x: Array, `Rows` or data set, checked.
+
+        Returns:
+            A `completion.Completer`; `None` where the data miss nothing.
+
+        Raises:
+            ValueError: If chains cannot be kept for the rows of such data.
+        """
+        count = self.distribute_strategy.num_replicas_in_sync
+        is_dataset = examples.is_dataset(x)
+        if is_dataset:
+            if self.missing is None or not self.layout.may_miss:
+                return None
+        elif not self.layout.may_miss or not examples.has_missing(x):
+            return None
+        kind = self.missing
+        if kind is None and count > 1:
+            kind = completion.FreshCompletion()
+        if kind is None:
+            kind = completion.PersistentCompletion()
+        if not kind.is_persistent:
+            return completion.Completer(kind.num_sweeps)
+        if is_dataset or count > 1 or len(x) > completion.MOST_ROWS:
+            raise ValueError(
+                "`missing` must be FreshCompletion() for a tf.data.Dataset, "
+                "for several replicas and for more than 2**24 rows: a "
+                "PersistentCompletion keeps a chain for each row of an array. "
+                f"Received: missing={kind!r}"
+            )
+        return self._persistent_completer(x, kind)
+
+    def _persistent_completer(self, x, kind):
+        """Chains of the rows of `x`: those there are, or new ones.
+
+        A model that has learned from as many rows goes on with their chains.
+        """
+        count, old = self._num_completed_chains(), self._kept_completer
+        tables = () if old is None else old.tables
+        if len(tables) != count or tables[0].shape[0] != len(x):
+            stream = self.stream(Use.START_COMPLETED)
+            with devices.scope(self.distribute_strategy):
+                tables = [
+                    completion.table_for(
+                        self.machine(), x, random.fold_in(stream, number)
+                    )
+                    for number in range(count)
+                ]
+        elif old.num_sweeps == kind.num_sweeps:
+            return old
+        self._kept_completer = completion.Completer(kind.num_sweeps, tables)
+        return self._kept_completer
+
+    def _num_completed_chains(self):
+        """How many chains each row with missing entries has."""
+        return 1
+
     def _states(self, v):
         return ops.cast(v, self.variable_dtype)
 
@@ -1161,7 +1326,9 @@ class MachineModel(Trainer):
 
     def _keep_moments(self, x, sample_weight):
         """Keeps the moments of the data, as rows, and returns them."""
-        moments = examples.moments(x, self.example_units, "x", sample_weight)
+        moments = examples.moments(
+            x, self.example_units, "x", sample_weight, self.may_miss(x)
+        )
         mean, variance = self.layout.moments(*moments)
         self.data_mean.assign(mean)
         self.data_variance.assign(variance)
