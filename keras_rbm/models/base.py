@@ -61,6 +61,8 @@ from keras_rbm.typing import (
 
 # Runs of fewer updates are looked at: whether they have led anywhere.
 _FEW_UPDATES = 2000
+# Clamped sweeps that complete rows, as starts of other chains and for means.
+_SWEEPS_OF_START, _SWEEPS_OF_MEAN = 100, 400
 # Names in files of the chains of rows with missing entries.
 _TABLE = "completion_"
 
@@ -595,13 +597,18 @@ class MachineModel(Trainer):
         """E[h | v], of shape `(batch, hidden.width)`.
 
         Of a `DeepBoltzmannMachine`: E[h2 | v], of shape `(batch, top.width)`.
+        Of an array with NaN, `predict_hidden`; within another model's graph
+        nothing may be missing.
         """
         code = self.layout.encode(self.machine(), self._states(inputs))
         return ops.cast(code, self.compute_dtype)
 
     def __call__(self, inputs, *args, **kwargs):
         """`call`, with inputs checked before Keras converts them."""
-        inputs = examples.called(inputs, self.example_units, "v")
+        may_miss = self.layout.may_miss
+        inputs = examples.called(inputs, self.example_units, "v", may_miss)
+        if examples.is_known_to_miss(inputs):
+            return ops.cast(self.predict_hidden(inputs), self.compute_dtype)
         return super().__call__(inputs, *args, **kwargs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -639,10 +646,14 @@ class MachineModel(Trainer):
 
         Of a `DeepBoltzmannMachine`: E[h1 | v], by mean field.
 
+        Where entries are missing, NaN, E[h | v_observed]: by exact sums where
+        `log_likelihood` has them, else the mean over clamped Gibbs sweeps with
+        a fixed seed.
+
         Args:
             v: Array of shape `(batch, example_units.width)`.
         """
-        return self._by_part(self.layout.hidden_mean, v)
+        return self._by_part(self.layout.hidden_mean, v, self._observed_hidden)
 
     def predict_visible(self, h: Array) -> Tensor:
         """E[v | h], of shape `(batch, example_units.width)`.
@@ -998,10 +1009,16 @@ class MachineModel(Trainer):
         Lower is more probable: log p(v) = -F(v) - log Z. Of a
         `DeepBoltzmannMachine`: a variational bound on it from above.
 
+        Where entries are missing, NaN, -log sum_missing exp(-F(v)), summed out
+        as for `log_likelihood`; where sampling does it, by annealed importance
+        sampling with a fixed seed, which is on average too high.
+
         Args:
             v: Array of shape `(batch, example_units.width)`.
         """
-        return self._by_part(self.layout.free_energy, v)
+        return self._by_part(
+            self.layout.free_energy, v, self._observed_free_energy
+        )
 
     def log_partition(
         self,
@@ -1054,7 +1071,13 @@ class MachineModel(Trainer):
         if log_likelihood_lib.is_exact(method, machine):
             return likelihood.exact(machine, verbose)
         sampling.check_kernel(machine)
-        rows = log_likelihood_lib.first_examples(v, self.example_units)
+        rows = log_likelihood_lib.first_examples(
+            v, self.example_units, self.layout.may_miss
+        )
+        if rows is not None and np.isnan(rows).any():
+            rows = self.inpaint(
+                rows, np.isnan(rows), _SWEEPS_OF_START, 0, verbose=0
+            )
         if rows is not None:
             rows = self.layout.start(self.machine(), rows, 0)
         with devices.scope(self.distribute_strategy):
@@ -1084,6 +1107,13 @@ class MachineModel(Trainer):
 
             log p(v) >= E_q[-E(v, h1, h2)] + H(q) - log Z
 
+        Entries may be missing, NaN: then it is that of the observed entries.
+        The others are summed out exactly, where the hidden side has at most
+        2**16 joint states or the missing entries of an example have; else
+        annealed importance sampling and its reverse estimate the sum from
+        below and above, and the result says so (`upper_scores`). An example
+        without any observed entry has log p = 0.
+
         Args:
             v: Array of shape `(examples, example_units.width)` of states, or
                 what `fit` takes in its place; or a finite `tf.data.Dataset` of
@@ -1111,15 +1141,38 @@ class MachineModel(Trainer):
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         baseline = self._baseline()
         watch = None if baseline is None else baseline.add
-        scores = self.layout.scores(machine, v, watch)
+        v = examples.resolved(v, self.example_units, "v")
+        if not self._misses(v):
+            observed = None
+            scores = self.layout.scores(machine, v, watch)
+        else:
+            observed = log_likelihood_lib.observed_scores(
+                machine,
+                self.base_machine(machine),
+                v,
+                sampling.stream(kwargs.get("seed"), Use.OBSERVED),
+                watch,
+                kwargs.get("verbose", "auto"),
+            )
+            scores = observed.lower
         if log_partition is None:
             log_partition = self.log_partition(method, v=v, **kwargs)
-        return log_likelihood_lib.LogLikelihood(
+        found = log_likelihood_lib.LogLikelihood(
             scores,
             log_partition,
             self.layout.is_bound,
             None if baseline is None else baseline.scores,
             self.example_units.size,
+        )
+        if observed is None or not observed.standard_error.any():
+            return found
+        return found._replace(
+            upper_scores=observed.upper,
+            scores_error=float(
+                np.sqrt(np.square(observed.standard_error).sum())
+                / len(observed.standard_error)
+            ),
+            scores_warnings=observed.warnings,
         )
 
     def pseudo_log_likelihood(self, v: Examples) -> np.ndarray:
@@ -1315,14 +1368,40 @@ class MachineModel(Trainer):
     def _checked_states(self, v):
         return examples.checked(v, self.example_units, "v")
 
-    def _by_part(self, function, v):
-        """`function(machine, v)` of all examples, joined."""
-        machine = self.machine()
-        found = [
-            function(machine, self._states(part))
-            for part in examples.in_parts(v, self.example_units, "v")
-        ]
+    def _by_part(self, function, v, of_missing):
+        """`function(machine, v)` of all examples, joined.
+
+        Of a part with missing entries, `of_missing(v)`.
+        """
+        machine, found = self.machine(), []
+        for part in examples.in_parts(
+            v, self.example_units, "v", self.layout.may_miss
+        ):
+            if examples.is_known_to_miss(part):
+                own = ops.cast(of_missing(part), self.variable_dtype)
+            else:
+                own = function(machine, self._states(part))
+            found.append(own)
         return found[0] if len(found) == 1 else ops.concatenate(found)
+
+    def _observed_free_energy(self, v):
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        with devices.scope(self.distribute_strategy):
+            found = likelihood.observed(
+                machine,
+                self.base_machine(machine),
+                v,
+                sampling.stream(0, Use.OBSERVED),
+                verbose=0,
+            )
+        return -found.lower
+
+    def _observed_hidden(self, v):
+        return sampling.observed_mean(
+            machine_lib.cast(self.machine(), self.variable_dtype),
+            np.asarray(v),
+            _SWEEPS_OF_MEAN,
+        )
 
     def _keep_moments(self, x, sample_weight):
         """Keeps the moments of the data, as rows, and returns them."""

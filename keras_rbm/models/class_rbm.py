@@ -24,7 +24,13 @@ from keras_rbm import (
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain, ContrastiveDivergence, NoChain
 from keras_rbm.compiled import compiled, without_autograph
-from keras_rbm.models import completion, examples, metrics, serving
+from keras_rbm.models import (
+    completion,
+    examples,
+    metrics,
+    sampling,
+    serving,
+)
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.layouts import Direct
 from keras_rbm.random import Use
@@ -34,6 +40,8 @@ from keras_rbm.typing import Array, Config, Examples, Labels, Tensor, Verbose
 
 # Numbers of a block of p(y | x), (examples, classes, hidden), and its examples.
 _NUMBERS, _MOST_ROWS = 5_000_000, 500
+# Clamped sweeps whose mean p(y | x_observed) is, where it has no exact sum.
+_SWEEPS_OF_MEAN = 400
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -384,6 +392,10 @@ class ClassRBM(MachineModel):
     def class_probabilities(self, x: Array) -> np.ndarray:
         """p(y | x), exactly.
 
+        Where features are missing, NaN, p(y | x_observed): by exact sums where
+        `log_likelihood` has them, else the mean of p(y | x) over clamped Gibbs
+        sweeps with a fixed seed.
+
         Args:
             x: Array of shape `(examples, features.width)`.
 
@@ -394,18 +406,32 @@ class ClassRBM(MachineModel):
             ValueError: If they cannot be states of the features' units.
         """
         x = examples.array(x, self.features, "x")
-        examples.check(x, self.features, "x")
+        examples.check(x, self.features, "x", may_miss=True)
         machine = self.machine()
         numbers = self.num_classes * self.hidden.width
         count = min(max(_NUMBERS // numbers, 1), _MOST_ROWS)
         found = []
         for _, block in parts(x, count):
+            if examples.has_missing(block):
+                found.append(self._observed_law(block))
+                continue
             # The last one is filled up: another shape would be compiled anew.
             whole = np.resize(block, (count, x.shape[1]))
             whole = ops.cast(whole, self.variable_dtype)
             part = _compiled_law(machine, whole, self.num_classes)
             found.append(ops.convert_to_numpy(part)[: len(block)])
         return np.concatenate(found)
+
+    def _observed_law(self, x):
+        """p(y | x_observed) of features of which some are missing."""
+        labels = np.full((len(x), self.num_classes), np.nan)
+        found = sampling.observed_mean(
+            machine_lib.cast(self.machine(), self.variable_dtype),
+            np.concatenate([x, labels], axis=1),
+            _SWEEPS_OF_MEAN,
+            self.num_classes,
+        )
+        return found.astype(self.variable_dtype)
 
     def predict(self, x: Examples, *args, **kwargs) -> np.ndarray:
         """The hidden means of rows (x, one-hot y): see `RBM.predict`.

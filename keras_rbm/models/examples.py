@@ -94,6 +94,13 @@ def has_missing(x):
     return any(np.isnan(part).any() for _, part in rows.parts(x))
 
 
+def is_known_to_miss(x):
+    """Whether entries of an array or of an eager tensor are missing."""
+    if _is_symbolic(x):
+        return False
+    return has_missing(np.asarray(x))
+
+
 def without_values(x):
     """Which rows have no observed entry, booleans of shape `(rows,)`."""
     return np.concatenate(

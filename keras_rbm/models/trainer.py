@@ -385,7 +385,7 @@ class Trainer(keras.Model, abc.ABC):
         examples.check(x, units, "x", self.may_miss(x))
         _check_weight(given, x)
         if not examples.is_dataset(x) and self._misses(x):
-            _warn_of_empty_rows(examples.without_values(x), weight)
+            _warn_of_empty_rows(x, weight, "x")
         if isinstance(validation, tuple | list):
             v, *rest = validation
             v = examples.resolved(v, units, "validation_data")
@@ -395,6 +395,9 @@ class Trainer(keras.Model, abc.ABC):
                 if not examples.is_dataset(v):
                     weight = examples.check_weight(weight, len(v))
                 rest = (_no_targets(v) if y is None else y, weight)
+            if not examples.is_dataset(v) and self._misses(v):
+                weight = rest[1] if len(rest) == 2 else None
+                _warn_of_empty_rows(v, weight, "validation_data")
             given["validation_data"] = (v, *rest)
         elif validation is not None:
             examples.check_end(
@@ -574,6 +577,8 @@ class Trainer(keras.Model, abc.ABC):
         given["x"] = self._checked_data(x, given.get("steps"))
         _check_weight(given, x)
         before, misses = self._looks_at_missing, self._misses(x)
+        if misses and not examples.is_dataset(x):
+            _warn_of_empty_rows(x, given.get("sample_weight"), "x")
         _stream(given)
         self.check_to_sample()
         try:
@@ -594,6 +599,16 @@ class Trainer(keras.Model, abc.ABC):
         x = examples.resolved(_sequence(x), self.example_units, "x")
         given = _arguments(super().predict, x, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
+        if self._misses(x):
+            parts = (
+                given["x"].take(given.get("steps") or -1)
+                if (examples.is_dataset(x))
+                else [x]
+            )
+            with examples.reported("x"):
+                return np.concatenate(
+                    [np.asarray(self(_first(part))) for part in parts]
+                )
         _stream(given)
         with examples.reported("x"):
             return super().predict(**given)
@@ -767,6 +782,10 @@ def _train_function_of_keras(model):
     return model.train_function
 
 
+def _first(batch):
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
 def _first_examples(x):
     return None if x is None else x[:_METRIC_EXAMPLES]
 
@@ -805,23 +824,30 @@ def _arguments(method, x, *args, **kwargs):
     return given
 
 
-def _warn_of_empty_rows(is_empty, weight):
+def _warn_of_empty_rows(x, weight, name):
     """Warns of rows without any observed entry.
+
+    Args:
+        x: Array or `Rows`.
+        weight: Weights of the rows, or `None`.
+        name: The name of the data.
 
     Raises:
         ValueError: If no other row has a weight.
     """
+    is_empty = examples.without_values(x)
     count = int(is_empty.sum())
     counts = ~is_empty if weight is None else ~is_empty & (weight > 0)
     if not counts.any():
         raise ValueError(
-            "`x` must have an observed entry in some of its rows. Received: "
-            f"{len(is_empty)} rows, of which {count} have none"
+            f"`{name}` must have an observed entry in rows that count. "
+            f"Received: {len(is_empty)} rows, of which {count} have none, and "
+            "the others have weight 0"
         )
     if count:
         warnings.warn(
-            f"{count} of {len(is_empty)} rows have no observed entry: they "
-            "have weight 0, and the model learns nothing from them.",
+            f"{count} of the {len(is_empty)} rows of `{name}` have no observed "
+            "entry: they have weight 0, and say nothing of the model.",
             UserWarning,
             stacklevel=4,
         )
