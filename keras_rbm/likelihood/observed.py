@@ -16,7 +16,7 @@ from scipy import special
 from keras_rbm import checks, gibbs, random, samplers
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.likelihood import ais
+from keras_rbm.likelihood.ais import anneal, betas
 from keras_rbm.likelihood.estimate import check_base
 from keras_rbm.machine import Machine
 from keras_rbm.progress_bar import ProgressBar
@@ -325,7 +325,7 @@ def _annealed(
 ):
     """Both estimates of rows, their errors, and warnings."""
     check_base(machine, base)
-    path = ais.betas(num_betas)
+    path = betas(num_betas)
     dtype = machine_lib.dtype(machine)
     copies = np.repeat(v, num_chains, axis=0)
     checks.in_memory("num_chains", (4, *copies.shape))
@@ -336,8 +336,8 @@ def _annealed(
         2 * num_betas * len(copies), "Summing out missing entries", verbose
     )
 
-    def anneal(path, start, use):
-        log_weights, _ = ais.anneal(
+    def annealed(path, start, use):
+        log_weights, _ = anneal(
             machine,
             base,
             path,
@@ -372,8 +372,8 @@ def _annealed(
             ops.convert_to_tensor(num_sweeps, "int32"),
         )
 
-    up, up_error, up_size = anneal(path, first, Use.FORWARD)
-    down, down_error, down_size = anneal(path[::-1], last, Use.REVERSE)
+    up, up_error, up_size = annealed(path, first, Use.FORWARD)
+    down, down_error, down_size = annealed(path[::-1], last, Use.REVERSE)
     start = _log_z_of_base(base, v)
     lower, upper = start + up, start - down
     warnings = []
