@@ -668,14 +668,18 @@ class MachineModel(Trainer):
     def predict_reconstruction(self, v: Array) -> Tensor:
         """E[v' | h = E[h | v]], of the shape of `v`.
 
-        A mean-field pass up and down, without draws.
+        A mean-field pass up and down, without draws. Of rows with missing
+        entries, from h = E[h | v_observed].
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
         """
-        machine = self.machine()
-        v = self._states(self._checked_states(v))
-        h = self.layout.hidden_mean(machine, v)
+        machine, may_miss = self.machine(), self.layout.may_miss
+        v = examples.checked(v, self.example_units, "v", may_miss)
+        if examples.is_known_to_miss(v):
+            h = self.predict_hidden(v)
+        else:
+            h = self.layout.hidden_mean(machine, self._states(v))
         return self.layout.examples(machine_lib.visible_mean(machine, h))
 
     # Draws.

@@ -339,7 +339,7 @@ def states(x, units, batch_size, name="v", may_miss=False):
     x = resolved(x, units, name)
     check(x, units, name, may_miss)
     if not is_dataset(x):
-        _check_states(x, units, name, may_miss)
+        check_states(x, units, name, may_miss)
         batches = [x]
     elif x.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError(
@@ -780,7 +780,7 @@ def _joined(dataset, units, count, name, may_miss):
     """The states of a data set, small batches joined to `count` or more."""
     parts, rows = [], 0
     for part, _ in batches_of(dataset, units, name, may_miss):
-        _check_states(part, units, f"a batch of {name}", may_miss)
+        check_states(part, units, f"a batch of {name}", may_miss)
         parts.append(part)
         rows += len(part)
         if rows >= count:
@@ -839,8 +839,8 @@ def _check(x, units, name, may_miss):
     return False
 
 
-def _check_states(x, units, name, may_miss):
-    """`Units.check_states`, of what is observed."""
+def check_states(x, units, name, may_miss=False):
+    """`Units.check_states`, of what is observed of an array or of `Rows`."""
     if may_miss and has_missing(x):
         x = _with_defaults(x, units)
     units.check_states(x, name)

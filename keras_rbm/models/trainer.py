@@ -360,6 +360,32 @@ class Trainer(keras.Model, abc.ABC):
         is_array = not examples.is_dataset(x)
         return self.layout.may_miss and (is_array or self.missing is not None)
 
+    def check_examples(self, x: Array, name: str = "v") -> None:
+        """Checks that what is observed of examples can be states or means.
+
+        Args:
+            x: As for `check_states`.
+            name: What to call the examples in an error.
+
+        Raises:
+            ValueError: If they cannot.
+        """
+        examples.check(x, self.example_units, name, self.may_miss(x))
+
+    def check_states(self, x: Array, name: str = "v") -> None:
+        """Checks that what is observed of examples are states of the units.
+
+        Args:
+            x: Array of shape `(examples, example_units.width)`, NaN where an
+                entry is missing.
+            name: What to call the examples in an error.
+
+        Raises:
+            ValueError: If they are not, or are means.
+        """
+        x = examples.resolved(x, self.example_units, name)
+        examples.check_states(x, self.example_units, name, self.may_miss(x))
+
     def _misses(self, x):
         """Whether entries of data, checked, are missing, or may be."""
         if examples.is_dataset(x) or isinstance(x, tuple | list):
