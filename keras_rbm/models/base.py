@@ -23,6 +23,7 @@ from keras_rbm import (
     units,
 )
 from keras_rbm import machine as machine_lib
+from keras_rbm import rows as rows_lib
 from keras_rbm.chains import Chain
 from keras_rbm.models import (
     completion,
@@ -1205,6 +1206,44 @@ class MachineModel(Trainer):
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         sampling.check_kernel(machine)
         return log_likelihood_lib.pseudo_log_likelihood(machine, v)
+
+    def surprise(self, v: Array) -> np.ndarray:
+        """-log p(v_i | v_rest) of each observed entry, in nats.
+
+        It says which entries of a row are odd, given the others. Entries may
+        be missing: then the rest is what is observed of it. All values are
+        exact. Of real units these are densities, which may be negative.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)` of states, NaN
+                where an entry is missing.
+
+        Returns:
+            `float64` array of shape `(batch, example_units.size)`: a column
+            for each unit, of which a site of `Softmax` units is one; NaN for
+            what is missing.
+
+        Raises:
+            ValueError: If the examples are not states of the visible units, or
+                a sum has more than 2**16 terms: over the states of the hidden
+                side, or, of an entry together with the missing entries of its
+                row.
+
+        Example:
+            rbm = keras_rbm.RBM(6, 3, seed=0)
+            odd = rbm.surprise(np.eye(6)).argmax(axis=1)
+        """
+        self._check_summed_out("surprise of an entry", "free_energy")
+        v = examples.resolved(v, self.example_units, "v")
+        self.check_examples(v, "v")
+        self.check_states(v, "v")
+        machine = machine_lib.cast(self.machine(), "float64")
+        sampling.check_parameters(machine)
+        found = [
+            log_likelihood_lib.surprise(machine, part)
+            for _, part in rows_lib.parts(v)
+        ]
+        return np.concatenate(found)
 
     # Files.
 

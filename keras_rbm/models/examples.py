@@ -826,7 +826,6 @@ def _check(x, units, name, may_miss):
     if not (may_miss and x.shape[1:] == (units.width,) and has_missing(x)):
         units.check(x, name)
         return True
-    units.check(_with_defaults(x, units), name)
     for first, part in rows.parts(x):
         divided = ~_are_whole(np.isnan(part), units)
         if divided.any():
@@ -836,6 +835,7 @@ def _check(x, units, name, may_miss):
                 "is known or not. Received: row "
                 f"{row} of {name}, NaN in some columns of a unit"
             )
+    units.check(_with_defaults(x, units), name)
     return False
 
 

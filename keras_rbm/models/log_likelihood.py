@@ -493,6 +493,46 @@ def observed_scores(machine, base, v, stream, watch=None, verbose="auto"):
     return likelihood.Observed(lower, upper, error, tuple(texts))
 
 
+def surprise(machine, v):
+    """-log p(v_i | v_rest) = S(v_rest) - S(v), of each unit i of rows.
+
+    With S(v) = log sum exp(-F) over all that is missing.
+
+    Args:
+        machine: A `Machine`, in float64.
+        v: Array of shape `(rows, visible.width)`, with NaN.
+
+    Returns:
+        `float64` array of shape `(rows, visible.size)`, NaN where missing.
+
+    Raises:
+        ValueError: If a sum has too many terms.
+    """
+    units, v = machine.visible, np.asarray(v, "float64")
+    starts = units.first_columns
+    ends = np.append(starts[1:], units.width)
+    found = np.full((len(v), len(starts)), np.nan)
+    whole = None
+    for unit, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        known = ~np.isnan(v[:, start])
+        if not known.any():
+            continue
+        rest = v[known].copy()
+        rest[:, start:end] = np.nan
+        if not likelihood.exact_rows(machine, rest).all():
+            raise ValueError(
+                "The surprise of an entry needs a hidden side of at most 2**16 "
+                "joint states, or units with few states of which few are "
+                f"missing. Received: unit {unit} of {units}, with "
+                f"{machine.hidden}"
+            )
+        if whole is None:
+            whole = likelihood.exact_observed(machine, v)
+        own = likelihood.exact_observed(machine, rest)
+        found[known, unit] = own - whole[known]
+    return found
+
+
 def pseudo_log_likelihood(machine, v):
     """sum_i log p(v_i | v_-i) of all examples, in the machine's dtype.
 

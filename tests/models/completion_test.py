@@ -296,7 +296,7 @@ def test_later_batches_are_checked_for_infinity():
     x = np.tile(holes(X[:48]), (3, 1))
     x[-1, 2] = np.inf
     model = RBM(5, 4, seed=0, missing=FreshCompletion(3))
-    with pytest.raises(ValueError, match="`x` must hold"):
+    with pytest.raises(ValueError, match="x` must hold"):
         fitted(batches(x), model)
 
 
@@ -340,6 +340,7 @@ def test_weights_of_rows_count():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 def test_rows_without_an_entry_have_no_weight():
     x = holes(X)
     x[7] = NAN

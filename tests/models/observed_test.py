@@ -49,7 +49,7 @@ def test_free_energies_and_hidden_means(model):
     np.testing.assert_allclose(model.predict_hidden(ROWS), h, rtol=1e-4)
     np.testing.assert_allclose(model(ROWS), h, rtol=1e-4)
     np.testing.assert_allclose(model.predict(ROWS, verbose=0), h, rtol=1e-4)
-    with pytest.raises(ValueError, match="`v` must hold"):
+    with pytest.raises(ValueError, match="`start` must hold"):
         model.sample(start=ROWS)
     with pytest.raises(ValueError, match="must hold"):
         model.predict(batches(ROWS.astype("float32")), verbose=0)
@@ -72,6 +72,26 @@ def test_means_by_sampling(model, monkeypatch):
     found = np.asarray(model.predict_hidden(rows)).reshape(3, 200, 4)
     _, h = expected_rows(ROWS[1:])
     assert_means(found, h, axis=1, errors=5.0)
+
+
+def test_the_surprise_of_each_entry(model, monkeypatch):
+    expected = np.full(ROWS.shape, np.nan)
+    for (row, column), value in np.ndenumerate(ROWS):
+        if not np.isnan(value):
+            rest = ROWS[row : row + 1].copy()
+            rest[0, column] = np.nan
+            whole, _ = expected_rows(ROWS[row : row + 1])
+            other, _ = expected_rows(rest)
+            expected[row, column] = other[0] - whole[0]
+    found = model.surprise(ROWS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    pseudo = model.pseudo_log_likelihood(ROWS[:1])
+    np.testing.assert_allclose(-found[:1].sum(axis=1), pseudo, rtol=1e-4)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
+    np.testing.assert_allclose(model.surprise(ROWS), expected, rtol=1e-5)
+    monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 1)
+    with pytest.raises(ValueError, match="surprise of an entry needs"):
+        model.surprise(ROWS)
 
 
 def class_law(model, x):
