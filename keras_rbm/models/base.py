@@ -1370,7 +1370,10 @@ class MachineModel(Trainer):
         if kind is None:
             kind = completion.PersistentCompletion()
         if not kind.is_persistent:
-            return completion.Completer(kind.num_sweeps)
+            old = self._kept_completer
+            if old is None or old.tables or old.num_sweeps != kind.num_sweeps:
+                self._kept_completer = completion.Completer(kind.num_sweeps)
+            return self._kept_completer
         if is_dataset or count > 1 or len(x) > completion.MOST_ROWS:
             raise ValueError(
                 "`missing` must be FreshCompletion() for a tf.data.Dataset, "

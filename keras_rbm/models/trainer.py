@@ -148,6 +148,10 @@ class Trainer(keras.Model, abc.ABC):
             # No dict of the model's own, which Keras would track and save.
             self._loops = types.SimpleNamespace(made={})
         key = make, self._completer, self._looks_at_missing
+        # Loops of other completers hold their tables.
+        for other in [*self._loops.made]:
+            if other[1] not in (None, self._completer):
+                del self._loops.made[other]
         if key not in self._loops.made:
             self._loops.made[key] = make(self)
         function, left = self._loops.made[key], self._calls_done
