@@ -18,6 +18,8 @@ from keras_rbm.constraints import ZeroSum as ZeroSum
 from keras_rbm.models import RBM as RBM
 from keras_rbm.models import ClassRBM as ClassRBM
 from keras_rbm.models import DeepBoltzmannMachine as DeepBoltzmannMachine
+from keras_rbm.models import FreshCompletion as FreshCompletion
+from keras_rbm.models import PersistentCompletion as PersistentCompletion
 from keras_rbm.models import averaged_weights as averaged_weights
 from keras_rbm.networks import DeepBeliefNetwork as DeepBeliefNetwork
 from keras_rbm.optimizers import AutoSGD as AutoSGD

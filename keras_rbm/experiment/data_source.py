@@ -17,6 +17,7 @@ from keras_rbm.data import (
     in_order,
     some,
 )
+from keras_rbm.data.checks import has_missing
 from keras_rbm.models import MachineModel
 from keras_rbm.networks import LowerLayers
 from keras_rbm.rows import Rows, of_width, parts
@@ -88,7 +89,11 @@ class DataSource:
             if x is not None:
                 # Intensities in uint8 are from 0 to 1 whatever they are.
                 x = x[:1] / 255 if x.dtype == np.uint8 else x
-                visible.check(x, f"{self.data.name}.{split}")
+                name = f"{self.data.name}.{split}"
+                if layers:
+                    visible.check(x, name)
+                else:
+                    model.check_examples(x, name)
         batches(self.data.train, self.batch_size, self.binarize, self.seed)
 
     @property
@@ -152,6 +157,15 @@ class DataSource:
         x = self.data.train if x is None else x
         return self._examples(x[:_DRAWN_EXAMPLES])
 
+    @functools.cached_property
+    def misses(self) -> bool:
+        """Whether entries of the examples are missing, as NaN."""
+        return any(
+            has_missing(x)
+            for split in _SPLITS
+            if (x := getattr(self.data, split)) is not None
+        )
+
     @property
     def image_shape(self) -> ImageShape | None:
         """`(rows, columns)` of a picture, in pixels, or `None`."""
@@ -204,6 +218,31 @@ class DataSource:
 
     def _examples(self, x):
         return self._lower_layers.array(binarized(x, self.binarize, self.seed))
+
+
+def without_missing(x: np.ndarray, seed: int) -> np.ndarray:
+    """Examples whose missing entries are those of other examples.
+
+    For pictures and histograms alone: entries are drawn one row after the
+    other, without regard to those that are observed.
+
+    Args:
+        x: Array of shape `(examples, width)`, with NaN.
+        seed: Integer from 0 to 2**63 - 1.
+
+    Returns:
+        An array of the same shape: `x` itself where nothing is missing. What
+        no example has is 0.
+    """
+    if not np.isnan(x).any():
+        return x
+    rng, x = np.random.default_rng(seed), np.array(x)
+    for _ in range(100):
+        lost = np.isnan(x)
+        if not lost.any():
+            return x
+        x = np.where(lost, x[rng.permutation(len(x))], x)
+    return np.nan_to_num(x)
 
 
 def digests(data: Data) -> dict[str, str | None]:

@@ -43,10 +43,12 @@ class Clamp(NamedTuple):
 
     def hold(self, v: Tensor) -> Tensor:
         """Sets the clamped entries back, in rows that repeat the chains."""
-        copies = v.shape[0] // self.values.shape[0]
+        rows, chains = v.shape[0], self.values.shape[0]
+        # Numbers of rows that are known in the graph alone are the same.
+        copies = 1 if rows is None or chains is None else rows // chains
 
         def repeated(x):
-            x = ops.broadcast_to(x, self.values.shape)
+            x = ops.broadcast_to(x, ops.shape(self.values))
             return ops.tile(x, (copies, 1)) if copies > 1 else x
 
         return ops.where(
