@@ -1,9 +1,10 @@
 """Formulas of docstrings, typeset.
 
 Docstrings are written to be read in the source: `E(v, h) = -<v, W h>`. Here the
-formula that one opens with becomes HTML, with sub- and superscripts; `<a, b>`,
-which HTML would take for a tag, has its angle brackets everywhere; and what
-follows `Reference:` is a paragraph, where Google's style would see a section.
+formula that a docstring opens with becomes LaTeX, which the site sets as it
+sets the formulas of all pages; `<a, b>`, which HTML would take for a tag, has
+its angle brackets everywhere; and what follows `Reference:` is a paragraph,
+where Google's style would see a section.
 """
 
 import html
@@ -11,16 +12,18 @@ import re
 
 try:
     from griffe import Extension
-except ImportError:  # `typeset` needs nothing.
+except ImportError:  # `latex` needs nothing.
     Extension = object
 
-# Names that HTML has for signs, and what they are called here.
+# Words that LaTeX has a sign for, and what it is.
 GREEK = "alpha beta gamma lambda mu phi Phi pi rho tau theta prod sum".split()
+FUNCTIONS = "log exp tanh cosh max min det".split()
 SIGNS = {
-    **{name: f"&{name};" for name in GREEK},
-    **{"sqrt": "&radic;", "Tau": "&tau;", "Log": "log"},  # At the beginning.
-    **{"||": "&Vert;", ">=": "&ge;", "<=": "&le;", "-": "&minus;"},
-    **{"~": "&prop;", "*": "&middot;"},
+    **{name: rf"\{name} " for name in [*GREEK, *FUNCTIONS]},
+    **{"sqrt": r"\surd ", "Tau": r"\tau ", "Log": r"\log "},
+    **{"||": r"\| ", ">=": r"\ge ", "<=": r"\le ", "~": r"\propto "},
+    **{"*": r"\cdot ", "⟨": r"\langle ", "⟩": r"\rangle ", "∣": r"\mid "},
+    **{"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&"},
 }
 INNER = re.compile(r"<([^<>=`]+, [^<>=`]+)>")
 REFERENCE = re.compile(r"^Reference: (.*(?:\n +\S.*)*)", re.MULTILINE)
@@ -30,7 +33,9 @@ TOKEN = re.compile(
     "(?P<code>`[^`]*`)"
     "|(?P<name>(?!sum_|prod_|mean_)[A-Za-z]{3,}_[A-Za-z]{3,})"
     rf"|_(?P<low>{INDEX})|\^(?P<high>{INDEX})"
-    r"|(?P<word>[A-Za-z]+(?:-[A-Za-z]{2,})*)|(?P<sign>\|\||>=|<=|.)"
+    r"|(?P<article>\b(?:[aAI])(?= [a-z]{2,}))"
+    r"|(?P<word>[A-Za-z]+(?:-[A-Za-z]{2,})*)|(?P<space> +)"
+    r"|(?P<sign>\|\||>=|<=|.)"
 )
 
 
@@ -48,7 +53,9 @@ def opened(text):
     first, line, rest = text.partition("\n")
     if not LOOKS.search(re.sub("`[^`]*`", "", first)):
         return text
-    return f'<p class="formula">{typeset(first)}</p>{line}{rest}'
+    latex = html.escape(typeset(first), quote=False)
+    formula = rf'<span class="arithmatex">\({latex}\)</span>'
+    return f'<p class="formula">{formula}</p>{line}{rest}'
 
 
 def _reference(found):
@@ -56,19 +63,37 @@ def _reference(found):
 
 
 def typeset(text):
-    """HTML of a line of words and formulas."""
-    return "".join(map(_token, TOKEN.finditer(INNER.sub(r"⟨\1⟩", text))))
+    """LaTeX of a line of words and formulas."""
+    text = INNER.sub(r"⟨\1⟩", text).replace(" | ", "∣")
+    tokens = list(TOKEN.finditer(text))
+    is_text = [_is_text(token) for token in tokens]
+    parts = []
+    for number, token in enumerate(tokens):
+        if token.lastgroup == "space":
+            beside = is_text[max(number - 1, 0) : number + 2]
+            parts.append(r"\ " if any(beside) else " ")
+        else:
+            parts.append(_token(token, is_text[number]))
+    return "".join(parts).strip()
 
 
-def _token(found):
+def _is_text(found):
     kind, text = found.lastgroup, found[0]
-    if kind == "code":
-        return f"<code>{html.escape(text[1:-1])}</code>"
+    if kind == "word":
+        return len(text) > 1 and text not in SIGNS
+    return kind in ("code", "name", "article")
+
+
+def _token(found, is_text):
+    kind, text = found.lastgroup, found[0]
     if kind in ("low", "high"):
-        inner, tag = found[kind], "sub" if kind == "low" else "sup"
+        inner = found[kind]
         if inner[0] + inner[-1] in ("{}", "()"):
             inner = inner[1:-1]
-        return f"<{tag}>{typeset(inner)}</{tag}>"
-    if kind == "word" and len(text) == 1 and text not in "aAI":
-        return f"<i>{text}</i>"  # But for what may be English.
-    return SIGNS.get(text, html.escape(text, quote=False))
+        return ("_" if kind == "low" else "^") + f"{{{typeset(inner)}}}"
+    if kind in ("code", "name"):
+        inner = text.strip("`").replace("_", r"\_")
+        return rf"\texttt{{{inner}}}"
+    if is_text:
+        return rf"\text{{{text}}}"
+    return SIGNS.get(text, text)

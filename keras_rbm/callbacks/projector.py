@@ -6,11 +6,13 @@ import pathlib
 
 import keras
 import numpy as np
+import tensorflow as tf
 from tensorboard.plugins import projector as plugin
 
-from keras_rbm import devices, tiles
-from keras_rbm.callbacks.images import current_samples, write_png
+from keras_rbm import devices
 from keras_rbm.models import ClassRBM
+from keras_rbm.plots import tiles
+from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, ImageShape, Logs, Path, PictureLike
 
 # Particles that are shown, at most.
@@ -80,7 +82,8 @@ class Projector(keras.callbacks.Callback):
             embedding.sprite.image_path = "projector/images.png"
             picture, (height, width) = self._sprite(points)
             embedding.sprite.single_image_dim.extend([width, height])
-            write_png(folder / embedding.sprite.image_path, picture)
+            path = folder / embedding.sprite.image_path
+            path.write_bytes(tf.io.encode_png(picture[:, :, None]).numpy())
         # Last, and whole: by it the others are found.
         plugin.visualize_embeddings(str(folder / "projector"), config)
         name = "projector_config.pbtxt"

@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 
-from keras_rbm import callbacks, checks, samplers, tiles
+from keras_rbm import checks, samplers
 from keras_rbm.data import binarized, some
-from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import Figure, announce, mean_greys
+from keras_rbm.plots import canvas, sheet, tiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,10 +63,7 @@ class Dreams(Figure):
             sampler=self.sampler,
         )
         picture = tiles.tile(mean_greys(model, data, samples), data.image_shape)
-        callbacks.write_png(
-            os.path.join(output, "dreams.png"),
-            picture.repeat(2, axis=0).repeat(2, axis=1),
-        )
+        canvas.save_greys(picture, os.path.join(output, "dreams.png"))
         announce(
             f"{self.num_samples} samples after {self.num_sweeps} sweeps from "
             "random states are in dreams.png"

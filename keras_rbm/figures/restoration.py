@@ -7,11 +7,11 @@ import pathlib
 
 import numpy as np
 
-from keras_rbm import checks, devices, tiles
+from keras_rbm import checks, devices
 from keras_rbm.data import Data, binarized
-from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import Figure, announce
 from keras_rbm.models import MachineModel
+from keras_rbm.plots import sheet, tiles
 
 
 @dataclasses.dataclass(frozen=True)

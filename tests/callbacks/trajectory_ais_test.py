@@ -74,7 +74,7 @@ def test_tensorboard_and_logs_have_the_measured_epochs(fitted):
         np.testing.assert_allclose(
             list(steps.values()), found[[0, 1, 3]], rtol=1e-6
         )
-    assert not [tag for tag in tags if "1 Learning/effective" in tag]
+    assert not [tag for tag in tags if "4 Learning/effective" in tag]
 
 
 class Stop(keras.callbacks.Callback):
