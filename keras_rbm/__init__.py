@@ -41,6 +41,7 @@ _LAZY = (
     "figures",
     "networks",
     "plots",
+    "presets",
     "sklearn",
 )
 

@@ -32,6 +32,7 @@ LAYERS = (
         "budget",
         "constraints",
         "optimizers",
+        "presets",
         "random",
         "rows",
         "sample_measures",

@@ -15,6 +15,8 @@ try:
 except ImportError:  # `latex` needs nothing.
     Extension = object
 
+# A bar with spaces around it.
+DIVIDES = "\N{DIVIDES}"
 # Words that LaTeX has a sign for, and what it is.
 GREEK = "alpha beta gamma lambda mu phi Phi pi rho tau theta prod sum".split()
 FUNCTIONS = "log exp tanh cosh max min det".split()
@@ -22,7 +24,7 @@ SIGNS = {
     **{name: rf"\{name} " for name in [*GREEK, *FUNCTIONS]},
     **{"sqrt": r"\surd ", "Tau": r"\tau ", "Log": r"\log "},
     **{"||": r"\| ", ">=": r"\ge ", "<=": r"\le ", "~": r"\propto "},
-    **{"*": r"\cdot ", "⟨": r"\langle ", "⟩": r"\rangle ", "∣": r"\mid "},
+    **{"*": r"\cdot ", "⟨": r"\langle ", "⟩": r"\rangle ", DIVIDES: r"\mid "},
     **{"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&"},
 }
 INNER = re.compile(r"<([^<>=`]+, [^<>=`]+)>")
@@ -48,14 +50,12 @@ class Formulas(Extension):
 
 
 def opened(text):
-    """A docstring for the site, its opening formula, if it has one, as HTML."""
+    """A docstring for the site, its opening formula, if there is one, set."""
     text = REFERENCE.sub(_reference, INNER.sub(r"⟨\1⟩", text))
     first, line, rest = text.partition("\n")
     if not LOOKS.search(re.sub("`[^`]*`", "", first)):
         return text
-    latex = html.escape(typeset(first), quote=False)
-    formula = rf'<span class="arithmatex">\({latex}\)</span>'
-    return f'<p class="formula">{formula}</p>{line}{rest}'
+    return f'<p class="formula">{typeset(first)}</p>{line}{rest}'
 
 
 def _reference(found):
@@ -63,9 +63,40 @@ def _reference(found):
 
 
 def typeset(text):
-    """LaTeX of a line of words and formulas."""
-    text = INNER.sub(r"⟨\1⟩", text).replace(" | ", "∣")
-    tokens = list(TOKEN.finditer(text))
+    """HTML of a line, in which all that is no word is LaTeX."""
+    parts, run = [], []
+    for token in [*_tokens(text), None]:
+        if token is not None and not _is_text(token):
+            run.append(token)
+            continue
+        parts.append(_formula("".join(found[0] for found in run)))
+        run = []
+        if token is not None:
+            word = html.escape(token[0].strip("`"), quote=False)
+            code = token.lastgroup in ("code", "name")
+            parts.append(f"<code>{word}</code>" if code else word)
+    return "".join(parts)
+
+
+def _tokens(text):
+    text = INNER.sub(r"⟨\1⟩", text).replace(" | ", DIVIDES)
+    return list(TOKEN.finditer(text))
+
+
+def _formula(text):
+    """HTML of what stands between two words: a formula, or signs alone."""
+    before, inner, after = re.fullmatch(
+        r"([\s,;:]*)(.*?)([\s,;:.]*)", text, re.DOTALL
+    ).groups()
+    if not re.search(r"[A-Za-z=⟨~^]|[a-z]\(", inner):
+        return html.escape(text.replace(DIVIDES, " | "), quote=False)
+    formula = html.escape(latex(inner), quote=False)
+    return rf'{before}<span class="arithmatex">\({formula}\)</span>{after}'
+
+
+def latex(text):
+    """LaTeX of a formula, which may have words in it."""
+    tokens = _tokens(text)
     is_text = [_is_text(token) for token in tokens]
     parts = []
     for number, token in enumerate(tokens):
@@ -90,7 +121,7 @@ def _token(found, is_text):
         inner = found[kind]
         if inner[0] + inner[-1] in ("{}", "()"):
             inner = inner[1:-1]
-        return ("_" if kind == "low" else "^") + f"{{{typeset(inner)}}}"
+        return ("_" if kind == "low" else "^") + f"{{{latex(inner)}}}"
     if kind in ("code", "name"):
         inner = text.strip("`").replace("_", r"\_")
         return rf"\texttt{{{inner}}}"

@@ -17,6 +17,7 @@ from keras_rbm import (
     checks,
     devices,
     likelihood,
+    presets,
     random,
     replicas,
     samplers,

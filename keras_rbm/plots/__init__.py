@@ -12,5 +12,6 @@ from keras_rbm.plots.curves import likelihood as likelihood
 from keras_rbm.plots.curves import read_history as read_history
 from keras_rbm.plots.pictures import class_samples as class_samples
 from keras_rbm.plots.pictures import filters as filters
+from keras_rbm.plots.pictures import images as images
 from keras_rbm.plots.pictures import reconstructions as reconstructions
 from keras_rbm.plots.pictures import samples as samples

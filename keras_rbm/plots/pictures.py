@@ -51,6 +51,34 @@ def current_samples(
     return particles[:num_samples]
 
 
+def images(
+    x: Array,
+    image_shape: ImageShape,
+    columns: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws examples as images in a grid, left to right and top to bottom.
+
+    Args:
+        x: Array of shape `(images, rows * columns)` of intensities: 0 is
+            black, 1 is white.
+        image_shape: `(rows, columns)` of an image, in pixels.
+        columns: Number of images in a row; `None` for the number that makes
+            the picture nearly square.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        plots.images(data.digits().train[:60], (8, 8), columns=15)
+    """
+    return _show_greys(tiles.tile(tiles.grey(x), image_shape, columns), ax)
+
+
 def filters(
     model: MachineModel,
     image_shape: ImageShape | None = None,

@@ -136,3 +136,21 @@ def test_without_validation_there_is_no_such_run(tmp_path):
     callback.on_epoch_begin(0)
     callback.on_epoch_end(0, {"loss": 1.0})
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
+
+
+def test_each_scalar_has_a_description(tmp_path):
+    writer = tensorboard.writer(tmp_path)
+    with writer.as_default(step=1):
+        for name in (*tensorboard.DESCRIPTIONS, "val_loss", "mine"):
+            tensorboard.scalar(f"4 Learning/{name}", 1.0)
+    writer.close()
+    found = {}
+    for path in events.files(tmp_path / "train"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                text = value.metadata.summary_description
+                found[value.tag.removeprefix("4 Learning/")] = text
+    assert found["mine"] == "The metric `mine` of the logs of Keras."
+    assert found["val_loss"].endswith("Of validation examples.")
+    assert found["memory"] == tensorboard.DESCRIPTIONS["memory"]
+    assert all(text.endswith(".") for text in found.values())

@@ -98,6 +98,13 @@ def test_samples_shows_means_of_the_fantasy_particles():
     np.testing.assert_array_equal(picture, tiles.tile(tiles.grey(means), SHAPE))
 
 
+def test_images_are_in_a_grid(examples):
+    ax = plots.images(examples, SHAPE, columns=4, ax=plots.offscreen())
+    np.testing.assert_array_equal(
+        shown(ax), tiles.tile(tiles.grey(examples), SHAPE, 4)
+    )
+
+
 def test_greys_are_drawn_pixel_by_pixel():
     ax = plots.samples(
         rbm(keras_rbm.PersistentChain(4)), SHAPE, ax=plots.offscreen()
