@@ -337,6 +337,15 @@ def test_formulas_of_docstrings_are_set():
     assert formulas.opened("A block-Gibbs sweep, in `x_i < 1`.") == (
         "A block-Gibbs sweep, in `x_i < 1`."
     )
+    assert formulas.opened("A.\n\nExample:\n    a = 1\n\n    b = 2\n") == (
+        "A.\n\n**Example:**\n\n```python\na = 1\n\nb = 2\n```\n\n"
+    )
+    indented = "A.\n\n    p(v) = 1\n\nB.\n\n    x = f('1')\n\nArgs:\n    v: C."
+    assert formulas.opened(indented) == (
+        'A.\n\n<p class="formula"><span class="arithmatex">'
+        r"\(p(v) = 1\)</span></p>" + "\n\nB.\n\n    x = f('1')\n\nArgs:\n"
+        "    v: C."
+    )
     assert formulas.opened('A.\n\nReference: B (1),\n    "C".') == (
         'A.\n\n**Reference:** B (1), "C".'
     )

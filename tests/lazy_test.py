@@ -1,4 +1,4 @@
-"""`import keras_rbm` gives its packages, each imported when it is first used."""
+"""`import keras_rbm` gives its packages, which are imported when used."""
 
 import pytest
 

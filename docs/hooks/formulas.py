@@ -9,6 +9,7 @@ where Google's style would see a section.
 
 import html
 import re
+import textwrap
 
 try:
     from griffe import Extension
@@ -27,6 +28,12 @@ SIGNS = {
     **{"*": r"\cdot ", "⟨": r"\langle ", "⟩": r"\rangle ", DIVIDES: r"\mid "},
     **{"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&"},
 }
+EXAMPLE = re.compile(
+    r"^Example:\n((?:(?: {4}.*)?\n)*(?: {4}.*)?)", re.MULTILINE
+)
+SECTION = r"(\n(?:Args|Returns|Raises|Attributes|Yields):)"
+# Lines with a blank one before and after them.
+INDENTED = re.compile(r"\n\n((?: {4,}\S.*(?:\n|\Z))+)(?=\n|\Z)")
 INNER = re.compile(r"<([^<>=`]+, [^<>=`]+)>")
 REFERENCE = re.compile(r"^Reference: (.*(?:\n +\S.*)*)", re.MULTILINE)
 LOOKS = re.compile(r"[~=^]|\b(log|exp|tanh|sigmoid|E|mean|sum)[(\[_]|\bp\(")
@@ -50,12 +57,33 @@ class Formulas(Extension):
 
 
 def opened(text):
-    """A docstring for the site, its opening formula, if there is one, set."""
+    """A docstring for the site, with its formulas set and its example fenced.
+
+    Formulas are what it opens with, and what stands indented alone before the
+    arguments.
+    """
+    text = EXAMPLE.sub(_fenced, text)
     text = REFERENCE.sub(_reference, INNER.sub(r"⟨\1⟩", text))
+    words, section, rest = re.split(SECTION, text + "\nArgs:", maxsplit=1)[:3]
+    words = INDENTED.sub(_displayed, words)
+    text = (words + section + rest).removesuffix("\nArgs:")
     first, line, rest = text.partition("\n")
     if not LOOKS.search(re.sub("`[^`]*`", "", first)):
         return text
     return f'<p class="formula">{typeset(first)}</p>{line}{rest}'
+
+
+def _fenced(found):
+    code = textwrap.dedent(found[1]).strip("\n")
+    return f"**Example:**\n\n```python\n{code}\n```\n\n"
+
+
+def _displayed(found):
+    lines = [line.strip() for line in found[1].splitlines()]
+    if not all(map(LOOKS.search, lines)) or '"' in found[1]:
+        return found[0]
+    formulas = (f'\n\n<p class="formula">{typeset(x)}</p>' for x in lines)
+    return "".join(formulas) + "\n"
 
 
 def _reference(found):

@@ -106,6 +106,11 @@ class ChainHealth(Measurement):
 
     Reference: Hinton (2010), "A practical guide to training restricted
         Boltzmann machines", sections 6 and 15.
+
+    Example:
+        health = callbacks.ChainHealth("logs", x, every=5)
+        rbm.fit(x, updates=100, callbacks=[health], verbose=0)
+        print(health.health)  # "ok", or why the chains do not mix.
     """
 
     def __init__(

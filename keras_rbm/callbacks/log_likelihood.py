@@ -84,6 +84,10 @@ class LogLikelihood(Measurement):
     Raises:
         ValueError: If an argument is not as described; when `fit` begins, if
             `v` are not states of the visible units.
+
+    Example:
+        measure = callbacks.LogLikelihood("logs", x, every=5)
+        rbm.fit(x, updates=100, callbacks=[measure], verbose=0)
     """
 
     def __init__(

@@ -34,6 +34,10 @@ class Projection(Display):
 
     Raises:
         ValueError: If `every` is not a positive integer.
+
+    Example:
+        projection = callbacks.Projection("logs", x)
+        rbm.fit(x, updates=100, callbacks=[projection], verbose=0)
     """
 
     def __init__(self, log_dir: Path, v: Array, every: int = 5):

@@ -41,6 +41,10 @@ class Projector(keras.callbacks.Callback):
         image_shape: `(rows, columns)` of an example, or `None` for data that
             are no images, which are shown as dots.
         picture: `data.Picture` of the examples, or `None`.
+
+    Example:
+        projector = callbacks.Projector("logs", x, image_shape=(4, 4))
+        rbm.fit(x, updates=100, callbacks=[projector], verbose=0)
     """
 
     def __init__(

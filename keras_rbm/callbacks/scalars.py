@@ -36,6 +36,10 @@ class Scalars(keras.callbacks.Callback):
 
     Args:
         log_dir: Path of TensorBoard's log directory.
+
+    Example:
+        scalars = callbacks.Scalars("logs")
+        rbm.fit(x, updates=100, callbacks=[scalars], verbose=0)
     """
 
     # Keras then need not wait for each batch: the hook only reads a clock.

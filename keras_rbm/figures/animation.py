@@ -42,6 +42,10 @@ class Animation(Figure):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        animation = figures.Animation(num_chains=6, num_frames=4)
+        figures.draw(rbm, data.bars_and_stripes(4), "run", [animation])
     """
 
     num_chains: int = 60

@@ -34,6 +34,10 @@ class Dreams(Figure):
 
     Reference: the film is that of the Theano tutorial on RBMs,
         http://deeplearning.net/tutorial/rbm.html.
+
+    Example:
+        dreams = figures.Dreams(num_samples=9, num_sweeps=50, num_chains=0)
+        figures.draw(rbm, data.bars_and_stripes(4), "run", [dreams])
     """
 
     num_samples: int = 36

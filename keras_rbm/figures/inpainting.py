@@ -36,6 +36,9 @@ class Inpainting(Figure):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        inpainting = figures.Inpainting(half="left", num_images=8)
     """
 
     half: str = "lower"

@@ -42,6 +42,11 @@ class Restoration(Figure):
 
     Reference: the rows are those of Brack's code for restricted Boltzmann
         machines, https://github.com/christianb93/MachineLearning.
+
+    Example:
+        restoration = figures.Restoration(num_flips=1, num_trials=20)
+        patterns = data.bars_and_stripes(4)
+        figures.draw(rbm, patterns, "run", [restoration])
     """
 
     num_patterns: int = 8

@@ -1,10 +1,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import callbacks
-from keras_rbm.callbacks import scalars
+from keras_rbm.callbacks import scalars, tensorboard
 from tests.callbacks import events
 
 NUM_EPOCHS, BATCHES = 3, 4
