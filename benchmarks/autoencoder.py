@@ -21,12 +21,11 @@ from keras_rbm import (
     RBM,
     DeepBeliefNetwork,
     Gaussian,
-    callbacks,
     data,
     networks,
-    tiles,
 )
 from keras_rbm.experiment import linear_decay
+from keras_rbm.plots import sheet, tiles
 
 
 def stack(width, hidden):
@@ -99,13 +98,10 @@ def error(found, name):
     return np.square(difference).sum(axis=1).mean()
 
 
-def picture(found, image_shape, count=20):
-    """Rows of images, one above the other."""
-    rows = [
-        tiles.tile(tiles.grey(x[:count]), image_shape, columns=count)
-        for x in found.values()
-    ]
-    return np.concatenate(rows)
+def draw(found, path, image_shape, count=20):
+    """Writes rows of images, one above the other, each with its name."""
+    rows = [(name, tiles.grey(x[:count])) for name, x in found.items()]
+    sheet.rows(path, rows, image_shape)
 
 
 def main():
@@ -135,7 +131,7 @@ def main():
     for name in ("autoencoder", "PCA"):
         print(f"| {name}, {options.hidden[-1]} | {error(found, name):.2f} |")
     print(f"\n{time.perf_counter() - begin:.0f} s")
-    callbacks.write_png(options.picture, picture(found, images.image_shape))
+    draw(found, options.picture, images.image_shape)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Restricted Boltzmann machines for Keras."""
 
+import importlib as _importlib
+
 import keras as _keras
 
 if _keras.backend.backend() != "tensorflow":
@@ -35,3 +37,26 @@ from keras_rbm.sparsity import CrossEntropySparsity as CrossEntropySparsity
 from keras_rbm.sparsity import SquaredSparsity as SquaredSparsity
 from keras_rbm.units import *  # noqa: F403 (all types of units)
 from keras_rbm.version import __version__ as __version__
+
+# Imported when they are first used: some of them take long to import.
+_LAZY = (
+    "callbacks",
+    "data",
+    "evaluation",
+    "experiment",
+    "figures",
+    "networks",
+    "plots",
+    "presets",
+    "sklearn",
+)
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})

@@ -24,6 +24,13 @@ class SpectralBound(keras.constraints.Constraint):
 
     Reference: Golub and Van Loan (2013), "Matrix computations", section 2.3,
         corollary 2.3.2.
+
+    Example:
+        rbm = keras_rbm.RBM(
+            keras_rbm.Gaussian(16),
+            keras_rbm.Gaussian(4),
+            kernel_constraint=keras_rbm.SpectralBound(0.9),
+        )
     """
 
     def __init__(self, value: float):

@@ -27,6 +27,10 @@ class SquaredSparsity(keras.regularizers.Regularizer):
 
     Reference: Lee, Ekanadham and Ng (2008), "Sparse deep belief net model for
         visual area V2", section 3.1.
+
+    Example:
+        sparsity = keras_rbm.SquaredSparsity(0.05)
+        rbm = keras_rbm.RBM(16, 8, hidden_activity_regularizer=sparsity)
     """
 
     def __init__(self, target: float = 0.05, strength: float = 1.0):
@@ -58,6 +62,10 @@ class CrossEntropySparsity(keras.regularizers.Regularizer):
 
     Reference: Hinton (2010), "A practical guide to training restricted
         Boltzmann machines", section 11.
+
+    Example:
+        sparsity = keras_rbm.CrossEntropySparsity(0.05)
+        rbm = keras_rbm.RBM(16, 8, hidden_activity_regularizer=sparsity)
     """
 
     def __init__(self, target: float = 0.05, strength: float = 0.1):

@@ -136,7 +136,7 @@ def files(state):
     import numpy as np
     import tensorflow as tf
 
-    from keras_rbm import callbacks
+    from keras_rbm import callbacks, plots
 
     path = state.folder / "model.keras"
     state.model.save(path)
@@ -145,10 +145,10 @@ def files(state):
         raise Unsound(f"{path} holds another model than was saved")
 
     path = state.folder / "filters.png"
-    picture = callbacks.filters(state.model, (_SIZE, _SIZE))
-    callbacks.write_png(path, picture)
-    read = tf.io.decode_png(tf.io.read_file(str(path))).numpy()
-    if not np.array_equal(read[:, :, 0], picture):
+    ax = plots.filters(state.model, (_SIZE, _SIZE), ax=plots.offscreen())
+    plots.save(ax, path)
+    read = tf.io.decode_png(tf.io.read_file(str(path)), channels=3).numpy()
+    if not np.array_equal(read, plots.pixels(ax)):
         raise Unsound(f"{path} holds another picture than was drawn")
 
     text = "what the self-test wrote"

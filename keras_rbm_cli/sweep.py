@@ -239,9 +239,10 @@ class Sweep:
                 f"{len(failed)} of {len(self.runs)} failed; --resume tries "
                 "them again."
             )
+        events = sweep_table.events_folder(self.output)
         print(
             f"The table is in {self.output / 'sweep.md'} and sweep.csv; look "
-            f"at the runs with {screen.tensorboard(self.output)}."
+            f"at the runs with {screen.tensorboard(events)}."
         )
         return not failed
 
@@ -341,8 +342,6 @@ class Sweep:
                 f"--resume={folder}",
                 *(flag for flag in flags if flag.startswith(strategy)),
             ]
-        # A run does not begin in a folder that holds files.
-        sweep_table.clear_run(folder)
         return [
             f"--config={self.config}",
             f"--output={folder}",

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import pathlib
 
 #: Names and labels of a run's metrics in sweep.csv and in TensorBoard, which
 #: shows the first five by default.
@@ -124,8 +125,30 @@ def comma_separated(rows):
     return file.getvalue()
 
 
+def short_names(axes):
+    """Names of the axes without their classes, where these stay different.
+
+    Args:
+        axes: Dict of the swept names and their lists of values.
+
+    Returns:
+        Dict from the names, such as `"RBM.hidden"`, to `"hidden"`.
+    """
+    short = {name: name.rpartition(".")[2] for name in axes}
+    if len(set(short.values())) < len(short):
+        return {name: name for name in axes}
+    return short
+
+
+def events_folder(sweep):
+    """The folder of a sweep that TensorBoard shows: a run for each run."""
+    return pathlib.Path(sweep) / "tensorboard"
+
+
 def write_columns(folder, axes):
     """Writes the columns of TensorBoard's HParams tab.
+
+    Values are written as text: TensorBoard would show 32 as 32.000.
 
     Args:
         folder: Path of the sweep.
@@ -133,12 +156,12 @@ def write_columns(folder, axes):
     """
     from tensorboard.plugins.hparams import api as hp
 
-    def domain(values):
-        return hp.Discrete(sorted(set(map(type_of(values), values))))
-
-    with _writer(folder):
+    with _writer(events_folder(folder)):
         hp.hparams_config(
-            hparams=[hp.HParam(name, domain(axes[name])) for name in axes],
+            hparams=[
+                hp.HParam(name, hp.Discrete(sorted(set(map(str, values)))))
+                for name, values in axes.items()
+            ],
             metrics=[
                 hp.Metric(f"{_GROUP}/{name}", display_name=label)
                 for name, label in METRICS.items()
@@ -147,7 +170,10 @@ def write_columns(folder, axes):
 
 
 def write_run(folder, axes, row):
-    """Writes a run's row of the HParams tab, in place of an older one.
+    """Writes a run for TensorBoard, in place of an older one.
+
+    It has a row of the HParams tab, and the curves of `history.csv`: those of
+    validation data have names that begin with `val_`.
 
     Args:
         folder: Path of the run.
@@ -160,36 +186,45 @@ def write_run(folder, axes, row):
 
     failed = row["status"] == "failed"
     status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
-    with _writer(folder):
+    name = folder.name
+    for long, short in short_names(axes).items():
+        name = name.replace(f"{long}=", f"{short}=")
+    with _writer(events_folder(folder.parent) / name):
         hp.hparams(
-            {name: type_of(axes[name])(x) for name, x in row["point"].items()},
+            {name: str(x) for name, x in row["point"].items()},
             # With the sweep's: trials of one name are averaged into one row.
             trial_id=f"{folder.resolve().parent.name}/{folder.name}",
         )
-        for name in METRICS:
-            if row[name] is not None:
-                tf.summary.scalar(f"{_GROUP}/{name}", row[name], step=0)
+        for metric, label in METRICS.items():
+            if row[metric] is not None:
+                tf.summary.scalar(
+                    f"{_GROUP}/{metric}",
+                    row[metric],
+                    step=0,
+                    description=f"Of the finished run: {label}.",
+                )
+        if (folder / "history.csv").is_file():
+            _write_curves(folder / "history.csv")
         tf.summary.experimental.write_raw_pb(
             summary.session_end_pb(status).SerializeToString(), step=0
         )
 
 
-def clear_run(folder):
-    """Removes what `write_run` has written."""
-    for path in folder.glob("events.out.tfevents.*"):
-        path.unlink()
+def _write_curves(path):
+    from keras_rbm import plots
+    from keras_rbm.callbacks import tensorboard
+
+    tensorboard.write_bands()
+    for name, values in plots.read_history(path).items():
+        for epoch, value in enumerate(values, 1):
+            if math.isfinite(value):
+                tag = tensorboard.metric_tag(name)
+                tensorboard.scalar(tag, value, step=epoch)
 
 
 def _writer(folder):
     import tensorflow as tf
 
-    clear_run(folder)
+    for path in folder.glob("events.out.tfevents.*"):
+        path.unlink()
     return tf.summary.create_file_writer(str(folder)).as_default()
-
-
-def type_of(values):
-    """The type that TensorBoard gets the values of an axis in."""
-    types = {type(value) for value in values}
-    if types in ({bool}, {int}):
-        return types.pop()
-    return float if types <= {int, float} else str

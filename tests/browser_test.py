@@ -42,8 +42,8 @@ pytestmark = [
 
 EPOCHS, HIDDEN, CHAINS = 12, 8, 20
 CONFIG = f"RBM.hidden = {HIDDEN}\nrun.epochs = {EPOCHS}\n"
-SCALARS = ["1 Learning", "2 Likelihood", "3 Chains", "4 Throughput"]
-GROUPS = [*SCALARS, "5 Images", "6 Histograms"]
+SCALARS = ["2 Likelihood", "3 Chains", "4 Learning", "5 Throughput"]
+GROUPS = ["1 Images", *SCALARS, "6 Histograms"]
 # Seconds until something must be seen, on a machine with much else to do.
 PATIENCE = 300
 FLAGS = (
@@ -139,10 +139,10 @@ def run(tmp_path):
 def sweep(tmp_path, run):
     """The folder of a sweep of two runs, which have the curves of one."""
     folder = tmp_path / "sweep"
-    axes = {"RBM.hidden": [8, 16]}
+    axes = {"RBM.hidden": [8, 32]}
     folder.mkdir()
     sweep_table.write_columns(folder, axes)
-    for hidden, lower in ((8, -25.125), (16, -24.375)):
+    for hidden, lower in ((8, -25.125), (32, -24.375)):
         one = folder / f"RBM.hidden={hidden}"
         shutil.copytree(run / "tensorboard", one / "tensorboard")
         results = dict.fromkeys(sweep_table.METRICS) | {
@@ -215,11 +215,12 @@ def test_tensorboard_in_a_browser(run, sweep, page):
     with tensorboard(run) as page.address:
         look_at_time_series(page)
         look_at_scalars(page)
+        look_at_bands(page)
         look_at_images(page)
         look_at_histograms(page)
         look_at_text(page)
         look_at_the_projector(page)
-    with tensorboard(sweep) as page.address:
+    with tensorboard(sweep / "tensorboard") as page.address:
         look_at_hyper_parameters(page)
 
 
@@ -233,11 +234,11 @@ def look_at_time_series(page):
         words = page.words()
         assert ordered(words, GROUPS) == GROUPS
         # The first two groups are open, all others closed.
-        assert {"/reconstruction_error", "/pseudo_log_likelihood"} <= {*words}
-        assert "/memory" not in words
+        assert {"/filters", "/pseudo_log_likelihood"} <= {*words}
+        assert not {"/memory", "/hidden_dead"} & {*words}
         # Training and validation are in one chart.
-        card = words[words.index("/loss") :]
-        card = card[: card.index("/reconstruction_error")]
+        card = words[words.index("/pseudo_log_likelihood") :]
+        card = card[: card.index("/standard_error")]
         runs = ["tensorboard/train", "tensorboard/validation"]
         assert ordered(card, runs) == runs
         assert str(EPOCHS) in card  # The step.
@@ -249,10 +250,20 @@ def look_at_time_series(page):
 def look_at_scalars(page):
     def look():
         words = page.words()
-        assert "1 Learning/loss" in words
+        assert "4 Learning/loss" in words
         assert ordered(words, GROUPS) == SCALARS
 
     page.open("scalars")
+    page.wait(look)
+
+
+def look_at_bands(page):
+    def look():
+        words = page.words()
+        assert "log p(v) and independent units" in words
+        assert "log Z" in words
+
+    page.open("custom_scalars")
     page.wait(look)
 
 
@@ -266,20 +277,20 @@ def look_at_images(page):
         assert len(images) == len(names)
         widths = [image.get_property("naturalWidth") for image in images]
         assert min(widths) > 1  # They are loaded.
-        assert widths[1] == 350
+        assert widths[1] == 805
         return [image.get_attribute("src") for image in images]
 
     def look():
         words = page.words()
-        assert {f"5 Images/{name}" for name in names} <= {*words}
-        assert ordered(words, GROUPS) == ["5 Images"]
+        assert {f"1 Images/{name}" for name in names} <= {*words}
+        assert ordered(words, GROUPS) == ["1 Images"]
         # One more than ten epochs: the sliders have them all, and are at the
         # last one.
         sliders = page.elements("#steps")
         steps = [slider.get_property("max") for slider in sliders]
         assert steps == [EPOCHS - 1] * len(names)
         for name in names:
-            assert step(words, f"5 Images/{name}") == str(EPOCHS)
+            assert step(words, f"1 Images/{name}") == str(EPOCHS)
         return sliders, pictures()
 
     def look_again():
@@ -287,7 +298,7 @@ def look_at_images(page):
         for name, picture, other in zip(names, now, before, strict=True):
             moved = name == "projection"
             assert (picture != other) == moved
-            assert step(words, f"5 Images/{name}") == str(EPOCHS - moved)
+            assert step(words, f"1 Images/{name}") == str(EPOCHS - moved)
 
     page.open("images")
     sliders, before = page.wait(look)
@@ -350,8 +361,9 @@ def look_at_hyper_parameters(page):
     ends = ("lower", "upper")
 
     def look():
+        assert "32.000" not in page.words()
         assert {
-            *("RBM.hidden", "sweep/RBM.hidden=8", "sweep/RBM.hidden=16"),
+            *("RBM.hidden", "sweep/RBM.hidden=8", "sweep/RBM.hidden=32"),
             *(sweep_table.METRICS[f"log_likelihood_{end}"] for end in ends),
             *("-25.125", "-24.875", "-24.375", "-24.125"),
         } <= {*page.words()}

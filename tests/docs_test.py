@@ -28,6 +28,7 @@ PUBLIC = [
     *("keras_rbm", "keras_rbm.chains", "keras_rbm.units"),
     *("keras_rbm.models", "keras_rbm.networks", "keras_rbm.likelihood"),
     *("keras_rbm.data", "keras_rbm.callbacks", "keras_rbm.figures"),
+    *("keras_rbm.plots", "keras_rbm.presets"),
     *("keras_rbm.experiment", "keras_rbm.evaluation", "keras_rbm.sklearn"),
     "keras_rbm.sequences",
 ]
@@ -221,10 +222,57 @@ def test_the_navigation_has_every_page():
         if page.is_relative_to(DOCS)
     }
     listed = navigation((ROOT / "mkdocs.yml").read_text())
-    generated = re.findall(
-        r'": "(\S+\.md)"', (DOCS / "hooks" / "pages.py").read_text()
+    generated = set(hook("pages").OUTSIDE.values())
+    reference = {page for page in found if page.startswith("api/")}
+    assert sorted(listed) == sorted((found - reference) | generated)
+    # The pages of the reference are listed by its overview.
+    groups = {f"api/{group}.md" for group in hook("pages").groups()}
+    assert reference == groups | {"api/index.md"}
+
+
+def test_each_class_of_the_reference_has_a_page():
+    pages = hook("pages")
+    text = (
+        "# Chains\n\nWhat keeps samples.\n\n"
+        "::: keras_rbm.chains.PersistentChain\n\n"
+        "::: keras_rbm.models.averaged_weights\n\n"
+        "::: keras_rbm.models.RBM\n    options:\n      members: [fit]\n"
     )
-    assert sorted(listed) == sorted(found | set(generated))
+    overview, found = pages.split("chains", text)
+    assert "::: keras_rbm.models.averaged_weights" in overview
+    assert "| [`RBM`](chains/RBM.md) | E(v, h) = " in overview
+    assert "PersistentChain\n" not in overview
+    assert found["api/chains/RBM.md"] == (
+        "::: keras_rbm.models.RBM\n    options:\n      members: [fit]\n"
+        "      heading_level: 1\n",
+        "../keras_rbm/models/rbm.py",
+    )
+    lines = pages.summary(
+        found | {f"api/{group}.md": ("# A", "") for group in pages.groups()}
+    ).splitlines()
+    assert "    * [PersistentChain](chains/PersistentChain.md)" in lines
+
+
+def test_links_of_the_site_lead_to_its_pages():
+    pages = hook("pages")
+    found = {
+        "guides/runs.md": (
+            "[a](../../README.md#b) [c](configs.md) ![d](../images/d.png) "
+            "[e](../../benchmarks/README.md) [f](https://g.h)",
+            "guides/runs.md",
+        ),
+        "guides/configs.md": ("", "guides/configs.md"),
+        "benchmarks.md": (
+            "[a](../docs/guides/runs.md)",
+            "../benchmarks/README.md",
+        ),
+    }
+    texts = pages.linked(found)
+    assert texts["guides/runs.md"] == (
+        "[a](../index.md#b) [c](configs.md) ![d](../images/d.png) "
+        "[e](../benchmarks.md) [f](https://g.h)"
+    )
+    assert texts["benchmarks.md"] == "[a](guides/runs.md)"
 
 
 @pytest.mark.parametrize("package", PUBLIC)
@@ -282,41 +330,53 @@ def test_what_is_gone_from_the_source_is_an_error():
 def test_formulas_of_docstrings_are_set():
     formulas = hook("formulas")
     text = formulas.opened(
-        "F(v) = -log sum_h exp(-<v, W h>) ~ p^-1/2.\n\nMore."
+        "Mean F(v) = -log sum_h exp(-<v, W h>) ~ p^-1/2.\n\nMore."
     )
-    assert text.endswith("</p>\n\nMore.")
-    for part in (
-        "<i>F</i>(<i>v</i>) = &minus;log &sum;<sub><i>h</i></sub> exp(",
-        "⟨<i>v</i>, <i>W</i> <i>h</i>⟩) &prop; <i>p</i><sup>&minus;1/2</sup>.",
-    ):
-        assert part in text
+    assert text == (
+        '<p class="formula">Mean <span class="arithmatex">'
+        r"\(F(v) = -\log  \sum _{h} \exp (-\langle v, W h\rangle ) \propto  "
+        r"p^{-1/2}\)</span>.</p>" + "\n\nMore."
+    )
     assert formulas.opened("A block-Gibbs sweep, in `x_i < 1`.") == (
         "A block-Gibbs sweep, in `x_i < 1`."
+    )
+    assert formulas.opened("A.\n\nExample:\n    a = 1\n\n    b = 2\n") == (
+        "A.\n\n**Example:**\n\n```python\na = 1\n\nb = 2\n```\n\n"
+    )
+    indented = "A.\n\n    p(v) = 1\n\nB.\n\n    x = f('1')\n\nArgs:\n    v: C."
+    assert formulas.opened(indented) == (
+        'A.\n\n<p class="formula"><span class="arithmatex">'
+        r"\(p(v) = 1\)</span></p>" + "\n\nB.\n\n    x = f('1')\n\nArgs:\n"
+        "    v: C."
     )
     assert formulas.opened('A.\n\nReference: B (1),\n    "C".') == (
         'A.\n\n**Reference:** B (1), "C".'
     )
     assert formulas.typeset("of log_partition: `a_b` < c") == (
-        "of log_partition: <code>a_b</code> &lt; <i>c</i>"
+        "of <code>log_partition</code>: <code>a_b</code> "
+        r'<span class="arithmatex">\(&lt; c\)</span>'
     )
 
 
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path):
-    for module in ("mkdocs", "material", "mkdocstrings", "latex2mathml"):
+    needed = ("mkdocs", "material", "mkdocstrings", "mkdocs_gen_files")
+    for module in (*needed, "nbconvert", "mkdocs_literate_nav", "mike"):
         pytest.importorskip(module, reason="needs `make docs`")
     command = "-m mkdocs build --strict --quiet -d".split()
     subprocess.run(
         [sys.executable, *command, str(tmp_path)], cwd=ROOT, check=True
     )
     page = (tmp_path / "tutorial" / "index.html").read_text()
-    assert "<math" in page
-    assert "arithmatex" not in page
+    assert "arithmatex" in page  # For KaTeX, which is in the site.
+    assert (tmp_path / "javascripts" / "katex.min.js").is_file()
+    assert len(list((tmp_path / "stylesheets" / "fonts").iterdir())) == 20
     assert "def <" not in page  # Highlighted, not as it is.
     assert "free_energy" in page
     for page in tmp_path.rglob("*.html"):
         # Nothing comes from another server.
         found = re.findall(
-            r'(?:src|rel="\w+" href)="(https?:[^"]+)', page.read_text()
+            r'(?:src|rel="(?!edit|canonical)\w+" href)="(https?:[^"]+)',
+            page.read_text(),
         )
         assert not found, (page, found)

@@ -80,6 +80,7 @@ def test_the_source_distribution_holds_what_a_checkout_runs_by(sdist):
     paths = [ROOT / name for name in FILES]
     for part, kind in zip(PARTS, ("py", "py", "gin"), strict=True):
         paths += (ROOT / part).rglob(f"*.{kind}")
+    paths += (ROOT / "keras_rbm" / "presets").glob("*.keras")
     assert ROOT / "configs" / "mnist.gin" in paths
     for path in paths:
         held = sdist / path.relative_to(ROOT)
@@ -89,6 +90,11 @@ def test_the_source_distribution_holds_what_a_checkout_runs_by(sdist):
 
 def test_the_wheel_holds_all_modules_and_configs(wheel):
     expected = {"keras_rbm/py.typed"}
+    expected |= {
+        f"keras_rbm/presets/{name}.{kind}"
+        for name in keras_rbm.presets.PRESETS
+        for kind in ("keras", "md")
+    }
     for name in PARTS[:2]:
         expected |= {
             path.relative_to(ROOT).as_posix()

@@ -187,7 +187,7 @@ def test_a_terminated_run_is_saved_and_resumed(tmp_path):
     assert f"resumed from {checkpoint}" in resumed.screen
     rows = (run / "history.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == [
-        str(epoch) for epoch in range(done)
+        str(epoch) for epoch in range(1, done + 1)
     ]
     line = command.refused("--resume", run)
     assert "is finished; give more --epochs" in line

@@ -18,21 +18,31 @@ LINK = re.compile(
 )
 
 
-def on_page_markdown(markdown, page, **_):
-    """Puts the source in the place of each link."""
+def with_sources(text, page):
+    """Puts the source in the place of each link that stands alone.
+
+    Args:
+        text: Markdown.
+        page: Path of the file that it is of.
+
+    Returns:
+        The Markdown with blocks of code.
+
+    Raises:
+        ValueError: If a link leads to another file than its text says.
+    """
 
     def block(link):
         name, path = link.groups()
         config = name.endswith(".gin")
         file, source = whole(name) if config else lines(name)
-        said = pathlib.Path("docs", page.file.src_uri).parent / path
-        if (ROOT / said).resolve() != file:
+        if (page.parent / path).resolve() != file:
             raise ValueError(f"{name} is not in {path}, but in {file}")
         title = file.relative_to(ROOT)
         language = "text" if config else "python"
         return f'```{language} title="{title}"\n{source}\n```'
 
-    return LINK.sub(block, markdown)
+    return LINK.sub(block, text)
 
 
 def whole(name):

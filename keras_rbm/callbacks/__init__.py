@@ -9,11 +9,6 @@ from keras_rbm.callbacks.divergence import (
 )
 from keras_rbm.callbacks.histograms import Histograms as Histograms
 from keras_rbm.callbacks.images import Images as Images
-from keras_rbm.callbacks.images import class_samples as class_samples
-from keras_rbm.callbacks.images import filters as filters
-from keras_rbm.callbacks.images import reconstructions as reconstructions
-from keras_rbm.callbacks.images import samples as samples
-from keras_rbm.callbacks.images import write_png as write_png
 from keras_rbm.callbacks.log_likelihood import LogLikelihood as LogLikelihood
 from keras_rbm.callbacks.num_sweeps import NumSweeps as NumSweeps
 from keras_rbm.callbacks.progress import EpochLog as EpochLog

@@ -11,13 +11,11 @@ from keras_rbm.callbacks import tensorboard
 from keras_rbm.callbacks.periodic import Measurement
 from keras_rbm.compiled import compiled
 from keras_rbm.models.weights import averaged_weights
+from keras_rbm.plots.chains import MAX_MEMORY
 from keras_rbm.samplers.tempered import TRIP_SWEEPS
 from keras_rbm.typing import Array, Logs, Path, State
 
-#: Chains do not mix where they remember more of their free energy over half
-#: the run, where more of the units never flip, or where neighbouring betas
-#: exchange less often.
-MAX_MEMORY = 0.8
+#: Nor do chains mix where more of the units never flip than this.
 MAX_NEVER_FLIPPING = 0.5
 #: Particles miss a part of the data where the distributions of their
 #: projections are further apart than this, twice in a row.
@@ -68,11 +66,11 @@ class ChainHealth(Measurement):
 
     Of the machine, with averaged weights where there are such:
 
-    - `1 Learning/hidden_dead`, `1 Learning/hidden_saturated`: shares of the
+    - `4 Learning/hidden_dead`, `4 Learning/hidden_saturated`: shares of the
       hidden units (of two states) whose mean given v is below 0.01, or above
       0.99, of the way from one state to the other for all the examples `v`:
       they carry no information.
-    - `1 Learning/top_constant`, of a `DeepBoltzmannMachine`: share of the top
+    - `4 Learning/top_constant`, of a `DeepBoltzmannMachine`: share of the top
       layer's units whose means lie within 0.01 for all the examples.
     - `2 Likelihood/validation_gap`: mean F(v) - mean F(v_train), in nats. It
       grows with overfitting.
@@ -108,6 +106,11 @@ class ChainHealth(Measurement):
 
     Reference: Hinton (2010), "A practical guide to training restricted
         Boltzmann machines", sections 6 and 15.
+
+    Example:
+        health = callbacks.ChainHealth("logs", x, every=5)
+        rbm.fit(x, updates=100, callbacks=[health], verbose=0)
+        print(health.health)  # "ok", or why the chains do not mix.
     """
 
     def __init__(

@@ -23,6 +23,10 @@ class StopOnDivergence(keras.callbacks.Callback):
 
     Raises:
         ValueError: From `fit`, with the update, the loss and what to do.
+
+    Example:
+        stop = callbacks.StopOnDivergence()
+        rbm.fit(x, updates=100, callbacks=[stop], verbose=0)
     """
 
     def __init__(self, last_good: Callable[[], str | None] | None = None):

@@ -25,6 +25,10 @@ class Histograms(Display):
 
     Raises:
         ValueError: If `every` is not a positive integer.
+
+    Example:
+        histograms = callbacks.Histograms("logs", x)
+        rbm.fit(x, updates=100, callbacks=[histograms], verbose=0)
     """
 
     def __init__(

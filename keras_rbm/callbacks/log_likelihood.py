@@ -57,7 +57,8 @@ class LogLikelihood(Measurement):
     `log_likelihood_lower` and `log_likelihood_upper`, `log_partition_lower`
     and `log_partition_upper`, `log_likelihood_baseline`, `standard_error` (of
     the log-likelihood) and, for AIS, `effective_sample_size`, the smaller one
-    of both directions.
+    of both directions. Under *Custom Scalars* the bracket is one band, with
+    the baseline.
 
     Reasons not to trust a bracket go to the logger `keras_rbm` as warnings,
     each kind once for each `fit`. At the end of `fit` a warning says if the
@@ -83,6 +84,10 @@ class LogLikelihood(Measurement):
     Raises:
         ValueError: If an argument is not as described; when `fit` begins, if
             `v` are not states of the visible units.
+
+    Example:
+        measure = callbacks.LogLikelihood("logs", x, every=5)
+        rbm.fit(x, updates=100, callbacks=[measure], verbose=0)
     """
 
     def __init__(
@@ -122,6 +127,8 @@ class LogLikelihood(Measurement):
     def on_train_begin(self, logs: Logs = None) -> None:
         self.model.check_states(self.v, "v")
         super().on_train_begin(logs)
+        with self.writing(0):
+            tensorboard.write_bands()
         self.log_partition, self.measured_epoch = None, 0
         self._latest = (-math.inf, -math.inf, 0, -math.inf)
         self._gain = None  # Its value and error, as measured last.

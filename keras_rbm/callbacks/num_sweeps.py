@@ -28,6 +28,9 @@ class NumSweeps(keras.callbacks.Callback):
     Raises:
         ValueError: If `schedule` is not as described, says nothing of the
             first epoch, or gives a number that is not a positive integer.
+
+    Example:
+        more = callbacks.NumSweeps({0: 1, 10: 5})  # Five from epoch 10 on.
     """
 
     def __init__(self, schedule: Mapping[float, int] | Callable[[int], int]):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_rbm import checks
 from keras_rbm.callbacks import tensorboard
@@ -101,7 +100,7 @@ class Measurement(Periodic):
         with self.writing(step):
             for tag, value in values.items():
                 if np.isfinite(value):
-                    tf.summary.scalar(tag, value)
+                    tensorboard.scalar(tag, value)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)

@@ -39,6 +39,9 @@ class Progress(keras.callbacks.Callback):
         label: What to call it.
         done: Number of updates of the run that were made before.
         chain_health: The `callbacks.ChainHealth` of the run, or `None`.
+
+    Example:
+        rbm.fit(x, updates=100, callbacks=[callbacks.Progress()], verbose=0)
     """
 
     def __init__(
@@ -150,7 +153,11 @@ def _time(seconds):
 
 
 class EpochLog(keras.callbacks.Callback):
-    """A line with all metrics in the log `keras_rbm`, for each epoch."""
+    """A line with all metrics in the log `keras_rbm`, for each epoch.
+
+    Example:
+        rbm.fit(x, updates=100, callbacks=[callbacks.EpochLog()], verbose=0)
+    """
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         metrics = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())

@@ -6,11 +6,13 @@ import pathlib
 
 import keras
 import numpy as np
+import tensorflow as tf
 from tensorboard.plugins import projector as plugin
 
-from keras_rbm import devices, tiles
-from keras_rbm.callbacks.images import current_samples, write_png
+from keras_rbm import devices
 from keras_rbm.models import ClassRBM
+from keras_rbm.plots import tiles
+from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, ImageShape, Logs, Path, PictureLike
 
 # Particles that are shown, at most.
@@ -39,6 +41,10 @@ class Projector(keras.callbacks.Callback):
         image_shape: `(rows, columns)` of an example, or `None` for data that
             are no images, which are shown as dots.
         picture: `data.Picture` of the examples, or `None`.
+
+    Example:
+        projector = callbacks.Projector("logs", x, image_shape=(4, 4))
+        rbm.fit(x, updates=100, callbacks=[projector], verbose=0)
     """
 
     def __init__(
@@ -80,7 +86,8 @@ class Projector(keras.callbacks.Callback):
             embedding.sprite.image_path = "projector/images.png"
             picture, (height, width) = self._sprite(points)
             embedding.sprite.single_image_dim.extend([width, height])
-            write_png(folder / embedding.sprite.image_path, picture)
+            path = folder / embedding.sprite.image_path
+            path.write_bytes(tf.io.encode_png(picture[:, :, None]).numpy())
         # Last, and whole: by it the others are found.
         plugin.visualize_embeddings(str(folder / "projector"), config)
         name = "projector_config.pbtxt"

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ from keras_rbm.typing import Array, ImageShape, Path, PictureLike
 
 _LOG = logging.getLogger("keras_rbm")
 # Points of the likelihood's curve, and their share of the time of a run.
-_POINTS, _SHARE = 20, 0.1
+_POINTS, _SHARE = 40, 0.1
 _LEAST_BETAS, _MOST_BETAS = 300, 1000
 _HEALTH_SWEEPS = 300
 # A row of AIS takes longer than one of an update: it has weights and draws.
@@ -82,7 +83,7 @@ def measurement_callbacks(
 def affordable(
     model: MachineModel, examples: int, batch_size: int, steps: int, epochs: int
 ) -> tuple[int, int]:
-    """How often to measure: about 20 times a run, in a tenth of its time.
+    """How often to measure: up to 40 times a run, in a tenth of its time.
 
     The times are not measured but estimated, in rows of products with the
     kernel, so that a run that is resumed measures after the same epochs.
@@ -124,6 +125,7 @@ def picture_callbacks(
     image_shape: ImageShape | None = None,
     picture: PictureLike | None = None,
     filters_dir: Path | None = None,
+    names: Sequence[str] | None = None,
 ) -> list[keras.callbacks.Callback]:
     """Returns `Images`, `Histograms`, `Projection` and `Projector`.
 
@@ -136,6 +138,7 @@ def picture_callbacks(
         image_shape: `(rows, columns)` of an example, or `None`.
         picture: `data.Picture` of the examples, or `None`.
         filters_dir: Directory that the filters are written to as well.
+        names: Names of the columns of examples that are no images, or `None`.
 
     Returns:
         List of callbacks.
@@ -144,7 +147,15 @@ def picture_callbacks(
         ValueError: If `every` is not a positive integer.
     """
     return [
-        Images(log_dir, image_shape, examples, every, picture, filters_dir),
+        Images(
+            log_dir,
+            image_shape,
+            examples,
+            every,
+            picture,
+            filters_dir,
+            names,
+        ),
         Histograms(log_dir, examples, every),
         Projection(log_dir, v_train, every),
         Projector(log_dir, v_train, image_shape, picture),

@@ -5,8 +5,8 @@ import numpy as np
 
 from keras_rbm import sample_measures
 from keras_rbm.callbacks import tensorboard
-from keras_rbm.callbacks.images import current_samples
 from keras_rbm.callbacks.periodic import Measurement
+from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, Logs, Path
 
 # Samples that are compared, and rows of the data, at most.

@@ -4,7 +4,6 @@ import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_rbm import budget
 from keras_rbm.callbacks import (
@@ -23,13 +22,13 @@ class Scalars(keras.callbacks.Callback):
     chart. The step is the number of the epoch, from 1. Tags are grouped by
     what they tell:
 
-    - `1 Learning`: what is in no other group, such as `loss`, and
+    - `4 Learning`: what is in no other group, such as `loss`, and
       `learning_rate`, the rate of the optimizer at the end of the epoch;
     - `2 Likelihood`: whatever has "likelihood" or "log_partition" in its name,
       but for the numbers of `LogLikelihood` and `TrajectoryAIS`, which write
       them themselves;
     - `3 Chains`: `num_sweeps`, where it has a schedule;
-    - `4 Throughput`: `updates_per_second`, of the parameters, from the start
+    - `5 Throughput`: `updates_per_second`, of the parameters, from the start
       of an epoch to the end of its last update. Input counts; validation and
       other callbacks do not. In the first epoch of a `fit`, which compiles,
       the clock starts with the end of the first compiled call, unless there is
@@ -37,6 +36,10 @@ class Scalars(keras.callbacks.Callback):
 
     Args:
         log_dir: Path of TensorBoard's log directory.
+
+    Example:
+        scalars = callbacks.Scalars("logs")
+        rbm.fit(x, updates=100, callbacks=[scalars], verbose=0)
     """
 
     # Keras then need not wait for each batch: the hook only reads a clock.
@@ -98,7 +101,7 @@ class Scalars(keras.callbacks.Callback):
             self._writers[run] = tensorboard.writer(self.log_dir, run)
         with self._writers[run].as_default(step=step):
             for tag, value in values.items():
-                tf.summary.scalar(tag, value)
+                tensorboard.scalar(tag, value)
         self._writers[run].flush()
 
 

@@ -1,8 +1,9 @@
-"""TensorBoard's event files: writers, tags, text, and rewinding.
+"""TensorBoard's event files: writers, tags, descriptions, and rewinding.
 
 TensorBoard sorts the groups of tags, which stand before the slash, by their
-names, and opens the first two: hence the numbers. What training and validation
-share has the same tag in both runs, and so one chart.
+names, and opens the first two: hence the numbers, which are the order in which
+to read them. What training and validation share has the same tag in both runs,
+and so one chart.
 """
 
 import logging
@@ -13,17 +14,97 @@ import weakref
 
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalars
 
 from keras_rbm import devices
 from keras_rbm.typing import Path
 
 # Groups of tags.
-LEARNING = "1 Learning"
+IMAGES = "1 Images"
 LIKELIHOOD = "2 Likelihood"
 CHAINS = "3 Chains"
-THROUGHPUT = "4 Throughput"
-IMAGES = "5 Images"
+LEARNING = "4 Learning"
+THROUGHPUT = "5 Throughput"
 HISTOGRAMS = "6 Histograms"
+
+#: What the scalars are, by their names.
+DESCRIPTIONS = {
+    "log_likelihood_lower": "Mean log p(v) of held-out examples in nats, the "
+    "pessimistic end of its bracket: the number to compare runs by.",
+    "log_likelihood_upper": "The optimistic end of the bracket of log p(v).",
+    "log_likelihood_baseline": "Mean log p(v) of the same examples under "
+    "independent units: a model that has learned anything is above it.",
+    "log_partition_lower": "The lower bound of log Z, in nats.",
+    "log_partition_upper": "The upper bound of log Z, in nats.",
+    "log_partition_trajectory": "log Z along the path of the training, in "
+    "nats: it should lie between its bounds.",
+    "log_likelihood_trajectory": "Mean log p(v) by the log Z of the path of "
+    "the training, in nats, of each epoch.",
+    "standard_error": "Of the mean log p(v), over examples and chains.",
+    "effective_sample_size": "How many annealed chains carry the weight, in "
+    "the worse direction. Below 50 the bracket is not trusted.",
+    "effective_sample_size_trajectory": "How many chains along the path of "
+    "the training carry the weight. Below 10 the estimate is rough.",
+    "pseudo_log_likelihood": "Mean sum of log p(v_i | other units), in nats. "
+    "It may rise while the likelihood falls.",
+    "conditional_log_likelihood": "Mean log p(y | x), in nats.",
+    "validation_gap": "Mean log p(v) of training examples less that of "
+    "validation examples, in nats: it grows with overfitting.",
+    "autocorrelation_time": "Sweeps after which the free energy of a chain is "
+    "forgotten.",
+    "memory": "Autocorrelation of the free energy over half of the run of "
+    "sweeps: near 0 chains mix, near 1 each chain stays where it is.",
+    "projection_memory": "Correlation of the chains' states before and after "
+    "the run of sweeps, on a principal axis of the data: near 1 each chain "
+    "stays in its mode.",
+    "projection_distance": "Distance of the distributions of particles and "
+    "data on a principal axis (Kolmogorov-Smirnov): above 0.4 the particles "
+    "are in too few modes.",
+    "never_flipping": "Share of the visible units that flip in no chain.",
+    "distance": "Root mean square of the particles' mean less that of the "
+    "data.",
+    "distance_after": "The same after a run of sweeps without learning.",
+    "distance_floor": "What as many independent examples would have.",
+    "swap_rate_min": "Smallest rate of exchange of neighbouring betas: below "
+    "0.05 take more betas.",
+    "swap_rate_mean": "Mean rate of exchange of neighbouring betas.",
+    "round_trip_rate": "How often in a sweep a replica of a chain comes to "
+    "beta = 1 from beta = 0.",
+    "num_sweeps": "Sweeps of an update.",
+    "adversarial_accuracy": "How often the nearest neighbour tells samples "
+    "from data: 0.5 is ideal, near 1 samples are unlike the data.",
+    "privacy_gap": "Above 0 samples are closer to training data than to "
+    "validation data.",
+    "moment_1_correlation": "Correlation of the means of samples and data.",
+    "moment_2_correlation": "Correlation of the covariances of samples and "
+    "data.",
+    "moment_3_correlation": "Correlation of the third moments of samples and "
+    "data.",
+    "pca_distance": "Largest Wasserstein distance of samples and data on "
+    "three principal axes, in standard deviations.",
+    "mmd_squared": "Maximum mean discrepancy of samples and data: 0 is ideal.",
+    "cluster_distance": "Distance of the shares of ten clusters in samples "
+    "and data, from 0 to 1.",
+    "clusters_missed": "Number of clusters of the data without any sample.",
+    "loss": "F(data) - F(chains), whose gradient is followed. It is no "
+    "likelihood, and hovers near 0 while the chains follow.",
+    "reconstruction_error": "Mean squared difference of examples and their "
+    "reconstructions, for each unit.",
+    "cross_entropy": "Cross-entropy of examples and their reconstructions, "
+    "in nats.",
+    "error": "Share of the examples that are classified wrongly.",
+    "hidden_activity": "Mean of E[h | v] over hidden units and examples.",
+    "hidden_dead": "Share of the hidden units that are off for all validation "
+    "examples.",
+    "hidden_saturated": "Share of the hidden units that are on for all "
+    "validation examples.",
+    "top_constant": "Share of the top layer's units whose mean no validation "
+    "example moves.",
+    "learning_rate": "Learning rate of the optimizer at the end of the epoch.",
+    "updates_per_second": "Updates of the parameters per second, without "
+    "validation and measurements.",
+}
 
 _LOG = logging.getLogger("keras_rbm")
 _WRITERS = weakref.WeakValueDictionary()
@@ -61,7 +142,7 @@ def metric_tag(name):
         name: Name in the logs of Keras, without `val_`.
 
     Returns:
-        Text such as `"1 Learning/loss"`.
+        Text such as `"4 Learning/loss"`.
     """
     group = LEARNING
     if "likelihood" in name or "log_partition" in name:
@@ -69,6 +150,47 @@ def metric_tag(name):
     elif name == "num_sweeps":
         group = CHAINS
     return f"{group}/{name}"
+
+
+def scalar(tag, value, step=None):
+    """Writes a number with its description.
+
+    Args:
+        tag: Text such as `"4 Learning/loss"`.
+        value: The number.
+        step: The step, or `None` for that of the writer.
+    """
+    name = tag.rpartition("/")[2]
+    description = DESCRIPTIONS.get(name.removeprefix("val_"))
+    if description is None:
+        description = f"The metric `{name}` of the logs of Keras."
+    elif name.startswith("val_"):
+        description += " Of validation examples."
+    tf.summary.scalar(tag, value, step=step, description=description)
+
+
+def write_bands():
+    """Writes the charts of the tab Custom Scalars, with the writer as set.
+
+    A bracket is one band there, with the baseline of independent units beside
+    it. TensorBoard does not smooth bands.
+    """
+    layout = layout_pb2.Layout()
+    category = layout.category.add(title=LIKELIHOOD)
+    for title, name, others in (
+        ("log p(v) and independent units", "log_likelihood", ("baseline",)),
+        ("log Z", "log_partition", ("trajectory",)),
+    ):
+        margin = category.chart.add(title=title).margin
+        lower, upper = (
+            f"{LIKELIHOOD}/{name}_{end}" for end in ("lower", "upper")
+        )
+        margin.series.add(value=lower, lower=lower, upper=upper)
+        for other in others:
+            tag = f"{LIKELIHOOD}/{name}_{other}"
+            margin.series.add(value=tag, lower=tag, upper=tag)
+    summary = custom_scalars.pb(layout)
+    tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=0)
 
 
 def config_text(log_dir: Path, text: str, name: str = "config") -> None:

@@ -16,7 +16,11 @@ from keras_rbm.random import Use
 from keras_rbm.typing import Logs, Path, State
 
 #: Names in the logs. `Scalars` leaves them out: this callback writes its own.
-NAMES = ("log_partition_trajectory", "effective_sample_size_trajectory")
+NAMES = (
+    "log_partition_trajectory",
+    "effective_sample_size_trajectory",
+    "log_likelihood_trajectory",
+)
 
 _LOG = logging.getLogger("keras_rbm")
 # Steps from the base to the first machine.
@@ -44,10 +48,12 @@ class TrajectoryAIS(Measurement):
     Into the logs go `log_partition_trajectory`, the estimate in nats, and
     `effective_sample_size_trajectory`, from 1 to `num_chains`, which falls
     where the model changes faster than the chains mix. In the epochs between
-    they repeat the last numbers. TensorBoard gets them in the run `train`, in
-    the group `2 Likelihood`.
+    they repeat the last numbers. TensorBoard gets them in the run of
+    `log_likelihood`, or else in `train`, in the group `2 Likelihood`.
 
-    With a `log_likelihood`, which must stand before this callback, the
+    With a `log_likelihood`, which must stand before this callback, the logs
+    also get `log_likelihood_trajectory`, the mean log p(v) of its examples by
+    this log Z: a likelihood of each epoch. The
     estimate is compared with log Z by AIS or by enumeration in all epochs that
     both measure. Where they part by more than their errors, the logger
     `keras_rbm` gets a warning, once for each `fit`: annealing in temperature
@@ -83,12 +89,13 @@ class TrajectoryAIS(Measurement):
         num_betas: int = 100,
         seed: int | None = 0,
     ):
-        super().__init__(log_dir, every)
         if not isinstance(log_likelihood, LogLikelihood | None):
             raise ValueError(
                 "`log_likelihood` must be a LogLikelihood callback, or None. "
                 f"Received: log_likelihood={log_likelihood!r}"
             )
+        run = "train" if log_likelihood is None else log_likelihood.split
+        super().__init__(log_dir, every, run)
         self.log_likelihood = log_likelihood
         self.num_chains = checks.positive_integer("num_chains", num_chains)
         self.num_betas = checks.positive_integer("num_betas", num_betas)
@@ -111,7 +118,9 @@ class TrajectoryAIS(Measurement):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         super().on_epoch_end(epoch, logs)
         if logs is not None:
-            logs.update(zip(NAMES, self._latest, strict=True))
+            for name, value in zip(NAMES, self._latest, strict=True):
+                if not math.isnan(value):
+                    logs[name] = value
 
     def measure(self, step: int) -> dict[str, float]:
         if self._count() > self._updates or self._machine is None:
@@ -119,7 +128,11 @@ class TrajectoryAIS(Measurement):
         self.estimate = found = estimate(
             self._base, self._log_weights.numpy(), self._v.numpy()
         )
-        self._latest = (found.log_z, found.effective_sample_size)
+        self._latest = (
+            found.log_z,
+            found.effective_sample_size,
+            self._mean_score() - found.log_z,
+        )
         self._check(step, found)
         return {
             f"{tensorboard.LIKELIHOOD}/{name}": value
@@ -145,7 +158,8 @@ class TrajectoryAIS(Measurement):
     def set_state(self, state: State) -> None:
         super().set_state(state)
         self._begin()
-        self._latest = tuple(state["latest"])
+        # Older checkpoints have no likelihood.
+        self._latest = (*state["latest"], math.nan)[: len(NAMES)]
         self._warned_of = set(state["told"])
         if "machine" in state:
             self._updates, self._steps = state["updates"], state["steps"]
@@ -161,7 +175,7 @@ class TrajectoryAIS(Measurement):
     def _begin(self):
         self._updates = self._steps = 0
         self._base = self._machine = self._v = self._log_weights = None
-        self._latest = (math.nan, math.nan)
+        self._latest = (math.nan, math.nan, math.nan)
 
     def _move(self):
         """Brings the chains from where they are to the machine there is."""
@@ -192,6 +206,17 @@ class TrajectoryAIS(Measurement):
         self._machine = machine
         self._steps += num_betas
         self._updates = self._count()
+
+    def _mean_score(self):
+        """Mean log p(v) + log Z of the examples; NaN without any."""
+        if self.log_likelihood is None:
+            return math.nan
+        with averaged_weights(self.model):
+            machine = machine_lib.cast(
+                self.model.machine(), self.model.variable_dtype
+            )
+            v = self.log_likelihood.v
+            return float(self.model.layout.scores(machine, v).mean())
 
     def _stream(self):
         return random.fold_in(random.stream(self.seed), Use.TRAJECTORY)

@@ -35,6 +35,10 @@ class UpdateLog(keras.callbacks.Callback):
 
     Raises:
         ValueError: If `most_rows` is not a positive integer.
+
+    Example:
+        log = callbacks.UpdateLog("updates.csv")
+        rbm.fit(x, updates=100, callbacks=[log], verbose=0)
     """
 
     def __init__(self, path: Path, most_rows: int = 1000):

@@ -20,6 +20,9 @@ class ContrastiveDivergence(Chain):
 
     Reference: Hinton (2002), "Training products of experts by minimizing
         contrastive divergence", section 3.
+
+    Example:
+        rbm = keras_rbm.RBM(16, 8, chain=keras_rbm.ContrastiveDivergence(1))
     """
 
     def advance(

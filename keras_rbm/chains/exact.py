@@ -26,6 +26,9 @@ class ExactChain(Chain):
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction", equations 25 and 29.
+
+    Example:
+        rbm = keras_rbm.RBM(16, 8, chain=keras_rbm.ExactChain())
     """
 
     def start(

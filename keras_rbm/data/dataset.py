@@ -60,6 +60,10 @@ class Data:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
             uint8, nor floating, holds NaN or infinity, is of another width
             than `train`, or does not fit `image_shape`, `picture` or `schema`.
+
+    Example:
+        mine = data.Data("mine", x[:20], validation=x[20:], image_shape=(4, 4))
+        print(mine)
     """
 
     name: str

@@ -16,10 +16,17 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import callbacks, checkpoints, devices
-from keras_rbm.typing import Path
+from keras_rbm.typing import Logs, Path
 from keras_rbm.version import __version__
 
 _LOG = logging.getLogger("keras_rbm")
+
+
+class HistoryLogger(keras.callbacks.CSVLogger):
+    """Keras's `CSVLogger`, which counts epochs from 1, as the screen does."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        super().on_epoch_end(epoch + 1, logs)
 
 
 class RunFolder:
@@ -122,7 +129,7 @@ class RunFolder:
     def _rewind(self, rows):
         """Leaves the epochs of these rows in the logs, and no later ones."""
         callbacks.rewind(self.log_dir, len(rows))
-        table = keras.callbacks.CSVLogger(self.path("history.csv"))
+        table = HistoryLogger(self.path("history.csv"))
         table.on_train_begin()
         for epoch, row in enumerate(rows):
             table.on_epoch_end(epoch, row)
@@ -130,9 +137,7 @@ class RunFolder:
 
     def history_logger(self) -> keras.callbacks.CSVLogger:
         """Returns the callback that writes `history.csv`."""
-        return keras.callbacks.CSVLogger(
-            self.path("history.csv"), append=self.resume
-        )
+        return HistoryLogger(self.path("history.csv"), append=self.resume)
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file whole or not at all."""

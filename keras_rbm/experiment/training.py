@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_rbm import budget, callbacks, checks, devices
+from keras_rbm import budget, callbacks, checks, devices, plots
 from keras_rbm import figures as figures_lib
 from keras_rbm.data import Data, some
 from keras_rbm.experiment import run_folder
@@ -20,7 +20,6 @@ from keras_rbm.experiment.data_source import (
     without_missing,
 )
 from keras_rbm.experiment.run_folder import RunFolder
-from keras_rbm.figures.heat_map import heat_maps
 from keras_rbm.models import ClassRBM, FreshCompletion, MachineModel
 from keras_rbm.rows import of_width, parts
 from keras_rbm.schedules import of_run
@@ -302,6 +301,7 @@ def _reports(source, folder, pictures_every, done, measures):
             source.image_shape,
             source.picture,
             folder.path("filters"),
+            source.labels,
         ),
         *callbacks.on_chief(folder.history_logger()),
         callbacks.EpochLog(),
@@ -391,19 +391,19 @@ def _write_imputed(model, source, folder, num_samples):
 
 def _write_pictures(model, source, folder):
     """Writes pictures of the filters, of reconstructions and of samples."""
-    if source.labels is not None:
-        heat_maps(model, source.drawn_examples, source.labels, folder.output)
-        return
-    shape = {"image_shape": source.image_shape, "picture": source.picture}
-    drawn = {
-        "filters": callbacks.filters(model, **shape),
-        "reconstructions": callbacks.reconstructions(
-            model, source.drawn_examples, **shape
-        ),
+    options = {
+        "image_shape": source.image_shape,
+        "picture": source.picture,
+        "names": source.labels,
     }
+
+    def save(name, draw, *args):
+        ax = draw(model, *args, ax=plots.offscreen(), **options)
+        plots.save(ax, folder.path(f"{name}.png"))
+
+    save("filters", plots.filters)
+    save("reconstructions", plots.reconstructions, source.drawn_examples)
     if model.can_sample:
-        drawn["samples"] = callbacks.samples(model, **shape)
+        save("samples", plots.samples)
     if model.can_sample and isinstance(model, ClassRBM):
-        drawn["class_samples"] = callbacks.class_samples(model, **shape)
-    for name, picture in drawn.items():
-        callbacks.write_png(folder.path(f"{name}.png"), picture)
+        save("class_samples", plots.class_samples)

@@ -5,15 +5,14 @@ import os
 
 import numpy as np
 
-from keras_rbm import checks, devices, samplers, tiles
+from keras_rbm import checks, devices, samplers
 from keras_rbm.figures.figure import Figure, announce, mean_greys
 from keras_rbm.models import sampling
+from keras_rbm.plots import canvas, tiles
 from keras_rbm.random import Use
 
 # Levels of grey: so many need half a byte a pixel.
 _LEVELS = 16
-# Each pixel of a tile becomes a square of so many, for screens of today.
-_FACTOR = 2
 # Height of the line with the number of sweeps, and of its letters, in pixels.
 _LINE, _LETTERS = 22, 14
 _WHITE = 255
@@ -43,6 +42,10 @@ class Animation(Figure):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        animation = figures.Animation(num_chains=6, num_frames=4)
+        figures.draw(rbm, data.bars_and_stripes(4), "run", [animation])
     """
 
     num_chains: int = 60
@@ -106,7 +109,7 @@ def _frame(picture, sweeps):
     """An image of few greys, with the number of sweeps below."""
     from PIL import Image, ImageDraw, ImageFont
 
-    picture = picture.repeat(_FACTOR, axis=0).repeat(_FACTOR, axis=1)
+    picture = canvas.enlarged(picture)
     height = len(picture)
     image = Image.fromarray(np.pad(picture, ((0, _LINE), (0, 0))))
     ImageDraw.Draw(image).text(

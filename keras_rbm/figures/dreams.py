@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 
-from keras_rbm import callbacks, checks, samplers, tiles
+from keras_rbm import checks, samplers
 from keras_rbm.data import binarized, some
-from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import Figure, announce, mean_greys
+from keras_rbm.plots import canvas, sheet, tiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +34,10 @@ class Dreams(Figure):
 
     Reference: the film is that of the Theano tutorial on RBMs,
         http://deeplearning.net/tutorial/rbm.html.
+
+    Example:
+        dreams = figures.Dreams(num_samples=9, num_sweeps=50, num_chains=0)
+        figures.draw(rbm, data.bars_and_stripes(4), "run", [dreams])
     """
 
     num_samples: int = 36
@@ -63,10 +67,7 @@ class Dreams(Figure):
             sampler=self.sampler,
         )
         picture = tiles.tile(mean_greys(model, data, samples), data.image_shape)
-        callbacks.write_png(
-            os.path.join(output, "dreams.png"),
-            picture.repeat(2, axis=0).repeat(2, axis=1),
-        )
+        canvas.save_greys(picture, os.path.join(output, "dreams.png"))
         announce(
             f"{self.num_samples} samples after {self.num_sweeps} sweeps from "
             "random states are in dreams.png"

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 
-from keras_rbm import tiles
 from keras_rbm.data import Data
 from keras_rbm.models import MachineModel
+from keras_rbm.plots import tiles
 
 _LOG = logging.getLogger("keras_rbm")
 

@@ -5,11 +5,11 @@ import os
 
 import numpy as np
 
-from keras_rbm import checks, samplers, tiles
+from keras_rbm import checks, samplers
 from keras_rbm.data import Data, binarized, some
-from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import Figure, announce
 from keras_rbm.models import MachineModel
+from keras_rbm.plots import sheet, tiles
 
 _SIDES = ("lower", "upper", "left", "right")
 # Grey of what is missing.
@@ -36,6 +36,9 @@ class Inpainting(Figure):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        inpainting = figures.Inpainting(half="left", num_images=8)
     """
 
     half: str = "lower"

@@ -7,11 +7,11 @@ import pathlib
 
 import numpy as np
 
-from keras_rbm import checks, devices, tiles
+from keras_rbm import checks, devices
 from keras_rbm.data import Data, binarized
-from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import Figure, announce
 from keras_rbm.models import MachineModel
+from keras_rbm.plots import sheet, tiles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Restoration(Figure):
 
     Reference: the rows are those of Brack's code for restricted Boltzmann
         machines, https://github.com/christianb93/MachineLearning.
+
+    Example:
+        restoration = figures.Restoration(num_flips=1, num_trials=20)
+        patterns = data.bars_and_stripes(4)
+        figures.draw(rbm, patterns, "run", [restoration])
     """
 
     num_patterns: int = 8

@@ -6,8 +6,9 @@ import pathlib
 
 import numpy as np
 
-from keras_rbm.figures import sheet
+from keras_rbm import plots
 from keras_rbm.figures.figure import Figure
+from keras_rbm.plots import canvas, curves, sheet
 
 # A point of the smooth line is the mean over so large a part of the run.
 _SMOOTH = 0.02
@@ -31,11 +32,18 @@ class Curves(Figure):
         updates, errors, norms = read_updates(folder / "updates.csv")
         if not len(updates):
             return
-        likelihood = read_likelihood(folder / "history.csv", updates[-1])
+        history = folder / "history.csv"
+        likelihood = (
+            curves.measured_likelihood(history) if history.is_file() else None
+        )
         columns = 2 + (likelihood is not None)
-        figure = sheet.plot((450 * columns, 340))
+        figure = canvas.plot((450 * columns, 340))
         if likelihood is not None:
-            _draw_likelihood(figure.add_subplot(1, columns, 1), *likelihood)
+            metrics = curves.read_history(history)
+            epochs = len(next(iter(metrics.values())))
+            plots.likelihood(
+                history, updates[-1] / epochs, figure.add_subplot(1, columns, 1)
+            )
         for number, (values, name) in enumerate(
             (
                 (errors, "reconstruction error"),
@@ -50,7 +58,7 @@ class Curves(Figure):
             axes.grid(color="0.92")
             axes.spines[["top", "right"]].set_visible(False)
         figure.tight_layout()
-        sheet.save(figure, folder / "curves.png")
+        canvas.save(figure, folder / "curves.png")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +67,7 @@ class FiltersByEpoch(Figure):
 
     Drawn to `filters_by_epoch.png` from the files `filters/epoch-NNNN.png`
     that `callbacks.Images` leaves; nothing is drawn where there are fewer than
-    two. Each picture has its own scale: see `callbacks.filters`.
+    two. Each picture has its own scale: see `plots.filters`.
 
     Args:
         num_epochs: How many of the epochs to show: the first and the last,
@@ -111,57 +119,6 @@ def read_updates(path):
     return np.reshape(rows, (-1, 3)).T
 
 
-def read_likelihood(path, last_update):
-    """The log-likelihoods in a `history.csv`, or `None` without any.
-
-    Args:
-        path: Path of the file.
-        last_update: Number of the run's last update.
-
-    Returns:
-        Tuple `(updates, values, baseline, name)`: two arrays, the number of
-        the baseline (NaN without one), and what to call the values.
-    """
-    if not path.is_file():
-        return None
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    for prefix, split in (("val_", "validation"), ("", "training")):
-        name = f"{prefix}log_likelihood"
-        points, baseline = {}, np.nan
-        for row in rows:
-            value = float(row.get(name) or "nan")
-            if np.isfinite(value):
-                points[float(row[f"{name}_epoch"])] = value
-                baseline = float(row.get(f"{name}_baseline") or "nan")
-        if points:
-            scale = last_update / len(rows)
-            epochs = np.array(sorted(points))
-            values = np.array([points[epoch] for epoch in epochs])
-            return scale * epochs, values, baseline, f"log p(v), {split} data"
-    return None
-
-
-def _draw_likelihood(axes, updates, values, baseline, name):
-    axes.plot(updates, values, color="C0", marker=".")
-    if np.isfinite(baseline):
-        axes.axhline(baseline, color="0.5", linestyle="--", linewidth=1)
-        axes.text(
-            0.98,
-            baseline,
-            "independent units",
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="bottom",
-            color="0.4",
-            fontsize="small",
-        )
-    axes.set(xlabel="update", ylabel=f"{name} (nats)")
-    axes.set_xlim(left=0)
-    axes.grid(color="0.92")
-    axes.spines[["top", "right"]].set_visible(False)
-
-
 def _smooth(values):
     """Means over neighbours, of fewer of them at the ends."""
     reach = max(int(_SMOOTH * len(values) / 2), 1)
@@ -184,4 +141,6 @@ def _spread(epochs, count):
 def _read_picture(path):
     from matplotlib import image
 
-    return np.rint(255 * image.imread(path)).astype("uint8")
+    picture = np.rint(255 * image.imread(path)).astype("uint8")
+    # Runs of older versions have greys.
+    return picture[:, :, :3] if picture.ndim == 3 else picture

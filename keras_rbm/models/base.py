@@ -17,6 +17,7 @@ from keras_rbm import (
     checks,
     devices,
     likelihood,
+    presets,
     random,
     replicas,
     samplers,
@@ -1266,6 +1267,53 @@ class MachineModel(Trainer):
                 1,
                 [completion.variable(np.array(store[n])) for n in tables],
             )
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: Path,
+        dtype: Any = None,
+        seed: int | None = None,
+    ) -> Self:
+        """Loads a trained model: one that comes along, or a `.keras` file.
+
+        `keras_rbm.presets.PRESETS` has the names, and
+        `keras_rbm.presets.card` says what each has learned. The model is not
+        compiled: `compile` and `fit` train it further.
+
+        Args:
+            preset: Name of a preset, such as `"mnist_784x500"`, or the path
+                of a `.keras` file.
+            dtype: Keras dtype or policy of the model; `None` for that of the
+                file, which is float32 for all presets.
+            seed: Integer from 0 to 2**64 - 1 for its draws; `None` for the
+                seed of the file.
+
+        Returns:
+            The model, of the class that the method is called on.
+
+        Raises:
+            ValueError: If there is no such preset or file, or the model in it
+                is of another class.
+
+        Example:
+            rbm = keras_rbm.RBM.from_preset("mnist_784x500")
+            plots.samples(rbm, image_shape=(28, 28))
+        """
+        model = keras.saving.load_model(presets.path(preset), compile=False)
+        if not isinstance(model, cls):
+            raise ValueError(
+                f"`preset` must be of a {cls.__name__}: call `from_preset` of "
+                f"{type(model).__name__}. Received: preset={str(preset)!r}"
+            )
+        given = {"dtype": dtype, "seed": seed}
+        given = {name: x for name, x in given.items() if x is not None}
+        if not given:
+            return model
+        other = cls.from_config({**model.get_config(), **given})
+        for variable, trained in zip(other.weights, model.weights, strict=True):
+            variable.assign(trained.value)
+        return other
 
     def save(
         self,

@@ -98,6 +98,10 @@ class ClassRBM(MachineModel):
 
     Reference: Larochelle and Bengio (2008), "Classification using
         discriminative restricted Boltzmann machines".
+
+    Example:
+        model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+        probabilities = model.class_probabilities(x)
     """
 
     def __init__(

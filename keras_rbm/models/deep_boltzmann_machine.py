@@ -73,6 +73,10 @@ class DeepBoltzmannMachine(MachineModel):
     Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines";
         Montavon and Mueller (2012), "Deep Boltzmann machines and the
         centering trick".
+
+    Example:
+        machine = keras_rbm.DeepBoltzmannMachine(16, 8, 4, seed=0)
+        samples = machine.sample(5, num_sweeps=10)
     """
 
     def __init__(

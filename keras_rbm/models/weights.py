@@ -16,6 +16,21 @@ from keras import ops
 _LEAST_DEVIATION, _MOST_DEAD, _FEWEST_ROWS = 1e-3, 0.99, 20
 
 
+# What weights of models are, for `summary`.
+_MEANINGS = {
+    "kernel": "W, the couplings",
+    "updates": "updates made so far",
+    "data_mean": "mean of the data",
+    "data_variance": "variance of the data",
+    "num_sweeps": "sweeps of an update",
+    "particles": "states of the chains",
+    "hidden_particles": "hidden states of the chains",
+    "betas": "inverse temperatures",
+    "swap_rates": "rates of exchange",
+    "trip_rate": "rate of round trips",
+}
+
+
 def summary(
     model: keras.Model,
     line_length: int | None = None,
@@ -23,7 +38,7 @@ def summary(
     print_fn: Callable[[str], Any] | None = None,
     **kwargs,
 ) -> None:
-    """Prints a row for each weight, with its shape and its size.
+    """Prints a row for each weight: its shape, its size, and what it is.
 
     Args:
         model: A Keras model that is built: this is a method of models.
@@ -34,17 +49,18 @@ def summary(
         **kwargs: Not used.
     """
     learned = {id(variable) for variable in model.trainable_weights}
-    rows = [("Weight", "Shape", "Param #", "Learned")]
+    rows = [("Weight", "Shape", "Param #", "What it is", "Learned")]
     for variable in model.weights:
         name = variable.path.removeprefix(f"{model.name}/")
+        name = name.replace("parameters/", "")
         shape, count = tuple(variable.shape), math.prod(variable.shape)
         yes = "yes" if id(variable) in learned else "no"
-        rows.append((name, str(shape), f"{count:,}", yes))
+        rows.append((name, str(shape), f"{count:,}", _meaning(name), yes))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = [
         f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}  "
-        f"{yes}"
-        for name, shape, count, yes in rows
+        f"{meaning:<{widths[3]}}  {yes}"
+        for name, shape, count, meaning, yes in rows
     ]
     table.insert(1, "-" * max(map(len, table)))
     kinds = {
@@ -61,6 +77,17 @@ def summary(
     ]
     lines = [f'Model: "{model.name}"', "", *table, "", *totals]
     (print_fn or print)("\n".join(lines))
+
+
+def _meaning(name):
+    """What a weight is, by the last parts of its path; "-" if not known."""
+    *_, group, last = ["", *name.split("/")]
+    side, _, parameter = last.partition("_")
+    if group == "offsets":
+        return f"centre of the {last} units"
+    if last not in _MEANINGS and side in ("visible", "hidden") and parameter:
+        return f"{parameter.replace('_', ' ')} of the {side} units"
+    return _MEANINGS.get(last, "-")
 
 
 def _numbers(variables):

@@ -45,6 +45,9 @@ class Gibbs(Sampler):
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction", section 4.3.
+
+    Example:
+        samples = rbm.sample(10, num_sweeps=100, sampler=keras_rbm.Gibbs())
     """
 
     def init(

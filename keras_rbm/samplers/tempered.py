@@ -93,6 +93,9 @@ class Tempered(Sampler):
         "Tempered Markov chain Monte Carlo for training of restricted
         Boltzmann machines", section 3; Cho, Raiko and Ilin (2010), "Parallel
         tempering is efficient for learning restricted Boltzmann machines".
+
+    Example:
+        samples = rbm.sample(10, num_sweeps=100, sampler=keras_rbm.Tempered(5))
     """
 
     num_betas: int = 10

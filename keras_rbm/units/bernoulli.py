@@ -21,6 +21,9 @@ class Bernoulli(Units):
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction", equations 20 and 21.
+
+    Example:
+        rbm = keras_rbm.RBM(keras_rbm.Bernoulli(16), 8)  # As RBM(16, 8).
     """
 
     support = (0.0, 1.0)

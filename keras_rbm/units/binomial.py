@@ -32,6 +32,9 @@ class Binomial(Units):
 
     Reference: Teh and Hinton (2001), "Rate-coded restricted Boltzmann
         machines for face recognition", section 2.
+
+    Example:
+        rbm = keras_rbm.RBM(keras_rbm.Binomial(16, 2), 8)  # Counts from 0 to 2.
     """
 
     def __init__(self, size: int, trials: int):

@@ -31,6 +31,12 @@ class Composite(Units):
 
     Raises:
         ValueError: If there are no parts, or they are no `Units`.
+
+    Example:
+        visible = keras_rbm.Composite(
+            keras_rbm.Bernoulli(6), keras_rbm.Gaussian(4)
+        )
+        rbm = keras_rbm.RBM(visible, 8)
     """
 
     def __init__(self, *units, parts: Sequence[Units] = ()):

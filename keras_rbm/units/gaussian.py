@@ -35,6 +35,9 @@ class Gaussian(Quadratic):
     Reference: Krizhevsky (2009), "Learning multiple layers of features from
         tiny images", section 1.4, with other parameters: here the energy is
         linear in them.
+
+    Example:
+        rbm = keras_rbm.RBM(keras_rbm.Gaussian(16), 8)  # Standardized columns.
     """
 
     activation = "linear"

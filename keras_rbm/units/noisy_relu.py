@@ -38,6 +38,9 @@ class NoisyReLU(Termwise):
     Reference: Nair and Hinton (2010), "Rectified linear units improve
         restricted Boltzmann machines", section 2; Andrews (1976), "The theory
         of partitions", corollary 2.2, for the identity.
+
+    Example:
+        rbm = keras_rbm.RBM(16, keras_rbm.NoisyReLU(8))
     """
 
     support = (0.0, np.inf)

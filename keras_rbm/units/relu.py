@@ -39,6 +39,9 @@ class ReLU(Quadratic):
     Reference: Tubiana, Cocco and Monasson (2019), "Learning protein
         constitutive motifs from sequence data", whose potential is this one
         on the positive side.
+
+    Example:
+        rbm = keras_rbm.RBM(16, keras_rbm.ReLU(8))
     """
 
     support = (0.0, np.inf)

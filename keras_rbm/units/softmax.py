@@ -33,6 +33,10 @@ class Softmax(Termwise):
 
     Reference: Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann
         machines for collaborative filtering", equation 1.
+
+    Example:
+        # Ten sites of four categories each, as 40 one-hot columns.
+        rbm = keras_rbm.RBM(keras_rbm.Softmax(10, 4), 8)
     """
 
     support = (0.0, 1.0)

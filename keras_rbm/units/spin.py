@@ -25,6 +25,9 @@ class Spin(Termwise):
 
     Reference: Ackley, Hinton and Sejnowski (1985), "A learning algorithm for
         Boltzmann machines", with spins for their binary units.
+
+    Example:
+        rbm = keras_rbm.RBM(keras_rbm.Spin(16), 8)  # States -1 and 1.
     """
 
     support = (-1.0, 1.0)

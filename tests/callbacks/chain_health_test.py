@@ -27,8 +27,8 @@ CHAINS = {
     )
 }
 MACHINE = {
-    "1 Learning/hidden_dead",
-    "1 Learning/hidden_saturated",
+    "4 Learning/hidden_dead",
+    "4 Learning/hidden_saturated",
     "2 Likelihood/validation_gap",
 }
 NUM_CHAINS = 200
@@ -111,8 +111,8 @@ def test_hidden_units_and_gap(tmp_path):
     values = measured(tmp_path, ours)
     # Contrastive divergence keeps no chains.
     assert set(values) == MACHINE
-    assert values["1 Learning/hidden_dead"] == 0.25
-    assert values["1 Learning/hidden_saturated"] == 0.25
+    assert values["4 Learning/hidden_dead"] == 0.25
+    assert values["4 Learning/hidden_saturated"] == 0.25
     gap = oracle.free_energy(V).mean() - oracle.free_energy(X).mean()
     scale = np.abs(oracle.free_energy(X)).max()
     tolerance = machines.rounding("float32", scale, 20)
@@ -128,7 +128,7 @@ def test_many_examples_come_in_batches(tmp_path):
     oracle.kernel[4], oracle.hidden_bias[:] = 20.0, -20.0
     oracle.kernel[:4] = 0.0
     values = measured(tmp_path, machines.rbm(oracle), v)
-    assert values["1 Learning/hidden_dead"] == 0
+    assert values["4 Learning/hidden_dead"] == 0
     gap = oracle.free_energy(v).mean() - oracle.free_energy(X).mean()
     scale = np.abs(oracle.free_energy(X)).max()
     tolerance = machines.rounding("float32", scale, 20)
@@ -189,7 +189,7 @@ def test_training_goes_on_as_without(tmp_path, chain):
         )
         models.append(ours)
     machines.assert_same_states(*models)
-    assert list(events.read(tmp_path / "train")["1 Learning/hidden_dead"]) == [
+    assert list(events.read(tmp_path / "train")["4 Learning/hidden_dead"]) == [
         1,
         2,
     ]
@@ -326,7 +326,7 @@ def test_a_top_layer_that_no_example_moves_gives_one_warning(tmp_path, caplog):
         ours.kernel.assign(kernel)
         folder = tmp_path / str(column)
         values = measured(folder, ours)
-        assert values["1 Learning/top_constant"] == pytest.approx(constant)
+        assert values["4 Learning/top_constant"] == pytest.approx(constant)
         told = [
             line
             for line in warnings(caplog, ours, folder)

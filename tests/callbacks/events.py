@@ -2,7 +2,6 @@
 
 import pathlib
 
-import numpy as np
 import tensorflow as tf
 
 
@@ -28,9 +27,9 @@ def read(directory):
 
 
 def pictures(directory, tag):
-    """The images of a tag, as `{step: uint8 array}`."""
+    """The colours of the images of a tag, as `{step: uint8 array}`."""
     # An image is stored as [width, height, png].
     return {
-        step: np.squeeze(tf.io.decode_png(array[2]).numpy(), -1)
+        step: tf.io.decode_png(array[2]).numpy()
         for step, array in read(directory)[tag].items()
     }

@@ -1,10 +1,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import callbacks
-from keras_rbm.callbacks import scalars
+from keras_rbm.callbacks import scalars, tensorboard
 from tests.callbacks import events
 
 NUM_EPOCHS, BATCHES = 3, 4
@@ -38,18 +39,18 @@ def test_train_and_validation_share_tags(fitted):
     train = events.read(log_dir / "train")
     validation = events.read(log_dir / "validation")
     assert set(validation) == {
-        "1 Learning/loss",
-        "1 Learning/reconstruction_error",
-        "1 Learning/cross_entropy",
+        "4 Learning/loss",
+        "4 Learning/reconstruction_error",
+        "4 Learning/cross_entropy",
         "2 Likelihood/pseudo_log_likelihood",
-        "1 Learning/hidden_activity",
+        "4 Learning/hidden_activity",
     }
     assert set(validation) < set(train)
     for run, prefix in ((train, ""), (validation, "val_")):
         for tag, name in (
-            ("1 Learning/loss", "loss"),
+            ("4 Learning/loss", "loss"),
             ("2 Likelihood/pseudo_log_likelihood", "pseudo_log_likelihood"),
-            ("1 Learning/hidden_activity", "hidden_activity"),
+            ("4 Learning/hidden_activity", "hidden_activity"),
         ):
             assert list(run[tag]) == [1, 2, 3]
             np.testing.assert_allclose(
@@ -58,7 +59,7 @@ def test_train_and_validation_share_tags(fitted):
 
 
 def test_learning_rate_follows_the_schedule(fitted):
-    rates = events.read(fitted[0] / "train")["1 Learning/learning_rate"]
+    rates = events.read(fitted[0] / "train")["4 Learning/learning_rate"]
     assert list(rates) == [1, 2, 3]
     np.testing.assert_allclose(
         list(rates.values()),
@@ -71,7 +72,7 @@ def test_all_callbacks_write_to_one_file(fitted):
     for run in ("train", "validation"):
         assert len(events.files(fitted[0] / run)) == 1
     tags = set(events.read(fitted[0] / "train"))
-    assert {"5 Images/filters", "6 Histograms/kernel", "1 Learning/loss"} < tags
+    assert {"1 Images/filters", "6 Histograms/kernel", "4 Learning/loss"} < tags
 
 
 def test_throughput_counts_updates_and_training_time_alone(
@@ -96,7 +97,7 @@ def test_throughput_counts_updates_and_training_time_alone(
         now += 100.0  # validation, and callbacks before this one
         callback.on_epoch_end(epoch, {"loss": 1.0})
     callback.on_train_end()
-    rates = events.read(tmp_path / "train")["4 Throughput/updates_per_second"]
+    rates = events.read(tmp_path / "train")["5 Throughput/updates_per_second"]
     assert {step: float(rate) for step, rate in rates.items()} == {
         1: 200.0,
         2: 200.0,
@@ -107,12 +108,12 @@ def test_throughput_counts_updates_and_training_time_alone(
 @pytest.mark.parametrize(
     ("name", "tag"),
     [
-        ("loss", "1 Learning/loss"),
-        ("something_new", "1 Learning/something_new"),
+        ("loss", "4 Learning/loss"),
+        ("something_new", "4 Learning/something_new"),
         ("test_log_likelihood", "2 Likelihood/test_log_likelihood"),
         ("log_partition", "2 Likelihood/log_partition"),
         ("num_sweeps", "3 Chains/num_sweeps"),
-        ("hidden_activity", "1 Learning/hidden_activity"),
+        ("hidden_activity", "4 Learning/hidden_activity"),
     ],
 )
 def test_unknown_metrics_find_a_group(tmp_path, name, tag):
@@ -136,3 +137,21 @@ def test_without_validation_there_is_no_such_run(tmp_path):
     callback.on_epoch_begin(0)
     callback.on_epoch_end(0, {"loss": 1.0})
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
+
+
+def test_each_scalar_has_a_description(tmp_path):
+    writer = tensorboard.writer(tmp_path)
+    with writer.as_default(step=1):
+        for name in (*tensorboard.DESCRIPTIONS, "val_loss", "mine"):
+            tensorboard.scalar(f"4 Learning/{name}", 1.0)
+    writer.close()
+    found = {}
+    for path in events.files(tmp_path / "train"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                text = value.metadata.summary_description
+                found[value.tag.removeprefix("4 Learning/")] = text
+    assert found["mine"] == "The metric `mine` of the logs of Keras."
+    assert found["val_loss"].endswith("Of validation examples.")
+    assert found["memory"] == tensorboard.DESCRIPTIONS["memory"]
+    assert all(text.endswith(".") for text in found.values())

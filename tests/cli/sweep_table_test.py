@@ -92,16 +92,9 @@ def test_without_validation_data_those_of_training_are_named(tmp_path):
     assert "of the train data" in sweep_table.markdown([row])
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([1, 2], int),
-        ([1, 0.5], float),
-        ([True, False], bool),
-        ([None, 1], str),
-        (["x"], str),
-        ([True, 2], str),
-    ],
-)
-def test_tensorboard_gets_the_values_of_an_axis_in_one_type(values, expected):
-    assert sweep_table.type_of(values) is expected
+def test_names_in_tensorboard_are_short_where_they_stay_different():
+    axes = {"RBM.hidden": [1], "SGD.use_ema": [True]}
+    short = {"RBM.hidden": "hidden", "SGD.use_ema": "use_ema"}
+    assert sweep_table.short_names(axes) == short
+    same = {"RBM.seed": [1], "run.seed": [2]}
+    assert sweep_table.short_names(same) == {name: name for name in same}

@@ -185,7 +185,7 @@ def test_a_run_that_failed_early_is_begun_again(made_up, tmp_path):
     code, _, _ = command.call(*BEGIN, "--output", tmp_path)
     assert code == 1
     folder = tmp_path / "RBM.hidden=16"
-    assert {path.suffix for path in folder.iterdir()} > {".log"}
+    assert {path.suffix for path in folder.iterdir()} == {".log"}
     first = made_up.calls[2]  # Others are trained, then evaluated.
     assert f"--output={folder}" in first
 
@@ -197,28 +197,32 @@ def test_a_run_that_failed_early_is_begun_again(made_up, tmp_path):
     made_up.broken = False
     code, _, _ = command.call("--resume", tmp_path)
     assert code == 0
-    end = session(folder)["_hparams_/session_end_info"]
+    shown = tmp_path / "tensorboard" / "hidden=16"
+    end = session(shown)["_hparams_/session_end_info"]
     assert end.session_end_info.status == 1  # STATUS_SUCCESS
 
 
 def test_tensorboard_shows_columns_and_runs(made_up, tmp_path):
     command.call(*BEGIN, "--output", tmp_path)
-    experiment = session(tmp_path)["_hparams_/experiment"].experiment
+    shown = tmp_path / "tensorboard"
+    assert {path.name for path in shown.iterdir() if path.is_dir()} == {
+        *("hidden=8", "hidden=16", "hidden=32")
+    }
+    experiment = session(shown)["_hparams_/experiment"].experiment
     (hidden,) = experiment.hparam_infos
     assert hidden.name == "RBM.hidden"
-    assert [v.number_value for v in hidden.domain_discrete.values] == [
-        *(8, 16, 32)
-    ]
+    values = [value.string_value for value in hidden.domain_discrete.values]
+    assert sorted(values) == ["16", "32", "8"]  # Not 8.000.
     tags = {info.name.tag for info in experiment.metric_infos}
     assert {"sweep/log_likelihood_lower", "sweep/seconds"} <= tags
-    run = tmp_path / "RBM.hidden=32"
+    run = shown / "hidden=32"
     start = session(run)["_hparams_/session_start_info"].session_start_info
-    assert start.hparams["RBM.hidden"].number_value == 32
+    assert start.hparams["RBM.hidden"].string_value == "32"
     values = events.read(run)
     for tag in tags:
         assert 0 in values[tag], tag
     assert values["sweep/log_likelihood_lower"][0] == -1.0 / 32
-    end = session(tmp_path / "RBM.hidden=16")["_hparams_/session_end_info"]
+    end = session(shown / "hidden=16")["_hparams_/session_end_info"]
     assert end.session_end_info.status == 2  # STATUS_FAILURE
 
 

@@ -99,7 +99,7 @@ def test_the_history_has_a_row_an_epoch_with_validation(finished):
     model, history, output = finished
     with open(output / "history.csv") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["epoch"]) for row in rows] == [0, 1, 2]
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
     names = {metric.name for metric in model.metrics}
     assert set(rows[0]) == {
         "epoch",
@@ -183,8 +183,8 @@ def test_pictures_histograms_and_points_are_written(finished):
     _, _, output = finished
     tags = events.read(output / "tensorboard" / "train")
     for name in (
-        *("5 Images/filters", "5 Images/projection", "5 Images/sample_means"),
-        *("5 Images/reconstructions", "6 Histograms/kernel"),
+        *("1 Images/filters", "1 Images/projection", "1 Images/sample_means"),
+        *("1 Images/reconstructions", "6 Histograms/kernel"),
     ):
         assert list(tags[name]) == [1, 2, 3], name
     folder = output / "tensorboard" / "train"
@@ -266,9 +266,9 @@ def test_a_run_at_a_constant_rate_can_be_prolonged(tmp_path):
     assert history.epoch == [0, 1]
     with open(tmp_path / "history.csv") as file:
         rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert [row["epoch"] for row in rows] == ["1", "2"]
     tags = events.read(tmp_path / "tensorboard" / "train")
-    assert list(tags["1 Learning/loss"]) == [1, 2]
+    assert list(tags["4 Learning/loss"]) == [1, 2]
 
 
 def test_a_resumed_run_must_be_the_same(tmp_path):

@@ -15,8 +15,10 @@ ANIMATION = figures.Animation(
     6, columns=3, num_frames=5, growth=2.0, max_sweeps=3, seconds=0.05
 )
 # 3 x 4 pixels are enlarged 7 times, a line of one pixel is between them and
-# around them, all of it twice as large; the last line has the label.
-WIDTH, HEIGHT = 2 * (3 * 29 + 1), 2 * (2 * 22 + 1)
+# around them, all of it so many times as large that 800 pixels are exceeded;
+# the last line has the label.
+FACTOR = 10
+WIDTH, HEIGHT = FACTOR * (3 * 29 + 1), FACTOR * (2 * 22 + 1)
 
 
 def drawn(model, folder, seed=0, animation=ANIMATION):
@@ -34,6 +36,12 @@ def frames(path):
             image.seek(number)
             found.append(np.asarray(image.convert("L")))
     return found[0], found[1:]
+
+
+def first_tile(frame):
+    rows, columns = (FACTOR * 7 * side for side in SHAPE)
+    tile = frame[FACTOR : FACTOR + rows, FACTOR : FACTOR + columns]
+    return tile[:: 7 * FACTOR, :: 7 * FACTOR]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +73,7 @@ def test_the_frames_have_the_number_and_the_shape_that_are_asked_for(path):
 def test_the_first_frame_has_states_and_the_others_means(path):
     _, moving = frames(path)
     # Pixels of the first tile: black and white, where the others have greys.
-    tiles = [frame[2 : 2 + 42 : 14, 2 : 2 + 56 : 14] for frame in moving]
+    tiles = [first_tile(frame) for frame in moving]
     assert set(np.unique(tiles[0])) == {0, 255}
     for tile in tiles[1:]:
         assert tile.shape == SHAPE
@@ -95,7 +103,7 @@ def test_means_are_what_the_greys_say(tmp_path):
     logits = np.linspace(-2, 2, 12, dtype="float32")
     model.visible_params["bias"].assign(logits)
     _, moving = frames(drawn(model, tmp_path))
-    tile = moving[-1][2 : 2 + 42 : 14, 2 : 2 + 56 : 14].ravel()
+    tile = first_tile(moving[-1]).ravel()
     means = [255 / (1 + math.exp(-x)) for x in logits.tolist()]
     # 16 greys lie 17 apart, and 256 lie 1 apart.
     np.testing.assert_allclose(tile, means, atol=17 / 2 + 1 / 2)

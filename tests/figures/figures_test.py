@@ -11,8 +11,8 @@ from matplotlib import image
 
 import keras_rbm
 from keras_rbm import data, figures
-from keras_rbm.figures import sheet
 from keras_rbm.figures.figure import announce
+from keras_rbm.plots import sheet
 
 SHAPE = (3, 4)
 
@@ -114,8 +114,8 @@ def test_what_is_drawn_of_a_picture(model, tmp_path):
     )
     dreams = figures.Dreams(4, 6, num_chains=0)
     figures.draw(model, turned, str(tmp_path), [dreams])
-    # Two tiles of 2 x 3 pixels, ten times as large, and all twice so.
-    height = 2 * (2 * (20 + 1) + 1)
+    # Two tiles of 2 x 3 pixels, ten times as large, and all 13 times so.
+    height = 13 * (2 * (20 + 1) + 1)
     assert image.imread(tmp_path / "dreams.png").shape[0] == height
 
 
@@ -174,8 +174,8 @@ def test_a_sheet_has_pictures_pixel_by_pixel(tmp_path):
     greys = 10 * np.arange(24, dtype="uint8").reshape(2, 12)
     sheet.rows(tmp_path / "a.png", [("one", greys), ("", greys)], SHAPE)
     picture = np.rint(255 * image.imread(tmp_path / "a.png")[:, :, 0])
-    # Nine times 7 is what makes two tiles of four pixels 500 wide.
-    factor = 7 * 9
+    # Fifteen times 7 is what makes two tiles of four pixels 800 wide.
+    factor = 7 * 15
     left = picture.shape[1] - 6 - 4 - 4 * factor
     for top in (6 + 4, 6 + 3 * factor + 8 + 6 + 4):
         shown = picture[top::factor, left::factor][:3, :4]

@@ -228,11 +228,15 @@ def test_rows_add_up_and_show_shapes(centered):
     rows = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     counts = [int(row[2].replace(",", "")) for row in rows]
     learned = [
-        n for n, row in zip(counts, rows, strict=True) if row[3] == "yes"
+        n for n, row in zip(counts, rows, strict=True) if row[4] == "yes"
     ]
     assert sum(counts) == rbm.count_params()
     assert sum(learned) == 64 * 32 + 64 + 32
-    assert "(64, 32)" in [row[1] for row in rows]
+    whats = {row[0]: (row[1], row[3]) for row in rows}
+    assert whats["kernel"] == ("(64, 32)", "W, the couplings")
+    assert whats["visible_bias"] == ("(64,)", "bias of the visible units")
+    assert whats["offsets/hidden"] == ("(32,)", "centre of the hidden units")
+    assert "-" not in [what for _, what in whats.values()]
     assert f"Total params: {rbm.count_params():,} (" in "\n".join(lines)
     assert "Trainable params: 2,144 (8,576 bytes)" in lines
 

@@ -1,4 +1,4 @@
-"""Pictures of many examples at once: arrays in, one grey image out."""
+"""Pictures of many examples at once: arrays in, one image out."""
 
 import math
 
@@ -11,7 +11,6 @@ _SIDE = 28
 # Grey of the lines between tiles and of places without a tile: neither black
 # nor white, which most pixels are, nor the mid-grey of a zero weight.
 _LINE = 64
-_MID = 128
 # Colour of a missing pixel, which no grey is.
 _MISSING = (230, 120, 30)
 
@@ -31,27 +30,7 @@ def grey(x):
     return np.rint(255 * np.clip(x, 0, 1)).astype("uint8")
 
 
-def signed_grey(x):
-    """Greys of signed values: -max|x| is black, 0 mid-grey, max|x| white.
-
-    The scale is one for all values, so that their sizes can be compared, and
-    symmetric, so that 0 is always 128. NaN is mid-grey.
-
-    Args:
-        x: Array of any shape.
-
-    Returns:
-        `uint8` array of the same shape.
-    """
-    x = np.asarray(x, "float32")
-    largest = np.max(np.abs(x), initial=0.0, where=np.isfinite(x))
-    if largest == 0:
-        return np.full(x.shape, _MID, "uint8")
-    x = np.nan_to_num(x / largest, nan=0.0)
-    return np.floor(127.5 * np.clip(x, -1, 1) + _MID).astype("uint8")
-
-
-def tile(greys, image_shape=None, columns=None):
+def tile(images, image_shape=None, columns=None):
     """Arranges images in a grid, left to right and top to bottom.
 
     Lines of one pixel run between and around the tiles. A tile whose longer
@@ -59,22 +38,22 @@ def tile(greys, image_shape=None, columns=None):
     brings it there; each pixel becomes a square, so that edges stay sharp.
 
     Args:
-        greys: `uint8` array of shape `(images, width)`, from `grey` or
-            `signed_grey`.
+        images: Array of shape `(images, width)`: `uint8`, from `grey`, or
+            floating, between whose tiles the lines are NaN.
         image_shape: `(rows, columns)` of an image, whose product is `width`.
             `None`, for data that are no images, lays the values out in a
-            near-square, row by row; what is missing in its last row has the
-            grey of the lines.
+            near-square, row by row; places without a value in its last row
+            are as the lines.
         columns: Number of tiles in a row. `None` for the number that makes
             the picture nearly square.
 
     Returns:
-        `uint8` array of shape `(height, width)`, in pixels.
+        Array of shape `(height, width)`, in pixels, of the type of `images`.
 
     Raises:
         ValueError: If an argument is not as described.
     """
-    return _grid(_enlarged(greys, image_shape), columns, gap=1)
+    return _grid(_enlarged(images, image_shape), columns, gap=1)
 
 
 def tile_pairs(above, below, image_shape=None, columns=None):
@@ -124,21 +103,24 @@ def coloured(picture, where):
     return colours
 
 
-def _enlarged(greys, image_shape):
+def _enlarged(images, image_shape):
     """Tiles of shape (images, rows, columns), large enough to be seen."""
-    greys = np.asarray(greys)
-    if greys.ndim != 2 or greys.dtype != np.uint8 or greys.size == 0:
+    images = np.asarray(images)
+    is_known = images.dtype == np.uint8 or images.dtype.kind == "f"
+    if images.ndim != 2 or not is_known or images.size == 0:
         raise ValueError(
-            "Images must be a uint8 array of shape (images, width) with at "
-            "least one image; `grey` and `signed_grey` make one. Received: "
-            f"shape={greys.shape}, dtype={greys.dtype}"
+            "Images must be an array of shape (images, width) with at least "
+            "one image, of type uint8 or floating; `grey` makes one. Received: "
+            f"shape={images.shape}, dtype={images.dtype}"
         )
-    width = greys.shape[1]
+    width = images.shape[1]
     if image_shape is None:
         columns = math.isqrt(width - 1) + 1
         rows = -(-width // columns)
         missing = rows * columns - width
-        greys = np.pad(greys, ((0, 0), (0, missing)), constant_values=_LINE)
+        images = np.pad(
+            images, ((0, 0), (0, missing)), constant_values=_line(images)
+        )
     else:
         rows, columns = image_shape
         if rows * columns != width:
@@ -148,7 +130,7 @@ def _enlarged(greys, image_shape):
                 f"image_shape={tuple(image_shape)}"
             )
     factor = -(-_SIDE // max(rows, columns))
-    tiles = greys.reshape(-1, rows, columns)
+    tiles = images.reshape(-1, rows, columns)
     return tiles.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
@@ -160,8 +142,14 @@ def _grid(tiles, columns, gap):
         columns = math.ceil(math.sqrt(number * height / width))
     columns = min(checks.positive_integer("columns", columns), number)
     rows = -(-number // columns)
-    places = np.full((rows * columns, height, width), _LINE, "uint8")
+    line = _line(tiles)
+    places = np.full((rows * columns, height, width), line, tiles.dtype)
     places[:number, gap:, gap:] = tiles
     picture = places.reshape(rows, columns, height, width).swapaxes(1, 2)
     picture = picture.reshape(rows * height, columns * width)
-    return np.pad(picture, ((0, gap), (0, gap)), constant_values=_LINE)
+    return np.pad(picture, ((0, gap), (0, gap)), constant_values=line)
+
+
+def _line(images):
+    """What lines have in place of a value."""
+    return _LINE if images.dtype == np.uint8 else np.nan

@@ -1,20 +1,13 @@
 """Pictures with a few words: rows or columns of tiles, each with a label."""
 
-import logging
-import pathlib
-
 import numpy as np
 
-from keras_rbm import devices, tiles
+from keras_rbm.plots import canvas, tiles
 
-# Dots per inch, of which a point of text is 1/72.
-_DPI = 100
 _POINTS = 10
 # A letter's width, and a line's height, in pixels.
 _LETTER, _LINE = 8, 20
 _GAP = 6
-# Images are enlarged by a whole number until a row is that wide.
-_WIDTH = 500
 # Grey between images of a row and around them, and its width in pixels.
 _SEAM, _SEAM_WIDTH = 176, 4
 
@@ -45,7 +38,7 @@ def columns(path, labelled):
 
     Args:
         path: Path of the PNG file.
-        labelled: List of (label, `uint8` array of shape `(height, width)`).
+        labelled: List of (label, `uint8` array of shape `(height, width, 3)`).
     """
     places, texts, right = [], [], _GAP
     for label, picture in labelled:
@@ -58,36 +51,11 @@ def columns(path, labelled):
     _write(path, (height, right), pictures, places, texts)
 
 
-def plot(size):
-    """An empty figure of matplotlib, without any state of its own.
-
-    Args:
-        size: `(width, height)` in pixels.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
-    """
-    # Notes on its cache of fonts would go to the screen.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=np.divide(size, _DPI), dpi=_DPI)
-
-
-def save(figure, path):
-    """Writes a figure to a PNG file, in the chief."""
-    if not devices.is_chief():
-        return
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
-
-
 def _strip(greys, image_shape):
     """Images in a row, with grey lines between and around them."""
     images = [tiles.tile(grey[None], image_shape)[1:-1, 1:-1] for grey in greys]
     width = len(images) * images[0].shape[1]
-    factor = -(-_WIDTH // width)
+    factor = -(-canvas.WIDTH // width)
     images = [x.repeat(factor, axis=0).repeat(factor, axis=1) for x in images]
     gap = {"constant_values": _SEAM}
     width = _SEAM_WIDTH
@@ -100,12 +68,13 @@ def _strip(greys, image_shape):
 def _write(path, shape, pictures, places, texts):
     """Pictures at (left, top) and texts, on white, pixel by pixel."""
     height, width = shape
-    canvas = np.full(shape, 255, "uint8")
+    page = np.full((height, width, 3), 255, "uint8")
     for picture, (left, top) in zip(pictures, places, strict=True):
-        rows, columns = picture.shape
-        canvas[top : top + rows, left : left + columns] = picture
-    figure = plot((width, height))
-    figure.figimage(canvas[:, :, None].repeat(3, axis=2))  # Greys as they are.
+        rows, columns = picture.shape[:2]
+        colours = picture if picture.ndim == 3 else picture[:, :, None]
+        page[top : top + rows, left : left + columns] = colours
+    figure = canvas.plot((width, height))
+    figure.figimage(page)
     for x, y, text, across, along in texts:
         figure.text(
             *(x / width, 1 - y / height, text),
@@ -113,4 +82,4 @@ def _write(path, shape, pictures, places, texts):
             verticalalignment=along,
             fontsize=_POINTS,
         )
-    save(figure, path)
+    canvas.save(figure, path)

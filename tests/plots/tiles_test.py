@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_rbm import tiles
+from keras_rbm.plots import tiles
 
 LINE = 64
 
@@ -11,34 +11,6 @@ def test_grey_of_intensities():
     greys = tiles.grey(x)
     assert greys.dtype == np.uint8
     assert greys.tolist() == [0, 128, 255, 0, 255, 0, 255]
-
-
-def test_signed_grey_is_symmetric_about_an_exact_mid_grey():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(4, 9)).astype("float32")
-    x[0, 0], x[1, 1] = 0.0, -10.0
-    greys = tiles.signed_grey(x).astype(int)
-    assert greys[0, 0] == 128
-    assert greys[1, 1] == 0
-    # Opposite values are as far from mid-grey, to the rounding.
-    assert np.abs(greys + tiles.signed_grey(-x) - 255.5).max() < 1
-    assert tiles.signed_grey(np.array([[3.0]]))[0, 0] == 255
-
-
-def test_signed_grey_has_one_scale_for_all_tiles():
-    weak, strong = tiles.signed_grey(np.array([[0.1, 0.0], [1.0, 0.0]]))
-    assert weak.tolist() == [140, 128]
-    assert strong.tolist() == [255, 128]
-
-
-@pytest.mark.parametrize("value", [0.0, np.nan])
-def test_signed_grey_without_a_scale_is_mid_grey(value):
-    assert (tiles.signed_grey(np.full((2, 3), value)) == 128).all()
-
-
-def test_signed_grey_survives_diverged_weights():
-    greys = tiles.signed_grey(np.array([np.nan, np.inf, -np.inf, 2.0, 0.0]))
-    assert greys.tolist() == [128, 255, 0, 255, 128]
 
 
 def test_tile_puts_every_pixel_in_its_place():
@@ -106,6 +78,14 @@ def test_tile_lays_out_what_is_no_image():
     assert small.ravel().tolist() == [200] * 13 + [LINE] * 3
 
 
+def test_lines_between_numbers_are_nan():
+    picture = tiles.tile(np.arange(13, dtype="float32")[None])
+    assert picture.dtype == np.float32
+    assert np.isnan(picture[0]).all()
+    small = picture[1:-1:7, 1:-1:7].ravel()
+    np.testing.assert_array_equal(small, [*range(13), *[np.nan] * 3])
+
+
 def test_tile_of_one_value():
     assert tiles.tile(np.array([[9]], "uint8")).shape == (30, 30)
 
@@ -124,7 +104,7 @@ def test_tile_pairs_puts_one_above_the_other():
 @pytest.mark.parametrize(
     ("greys", "image_shape", "columns", "message"),
     [
-        (np.zeros((2, 4), "float32"), (2, 2), None, "uint8"),
+        (np.zeros((2, 4), "int32"), (2, 2), None, "uint8"),
         (np.zeros((0, 4), "uint8"), (2, 2), None, "at least one"),
         (np.zeros((2, 2, 2), "uint8"), (2, 2), None, "shape"),
         (np.zeros((2, 4), "uint8"), (2, 3), None, r"image_shape=\(2, 3\)"),

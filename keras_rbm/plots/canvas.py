@@ -1,0 +1,158 @@
+"""Axes to draw in, and what becomes of them: files and arrays of pixels."""
+
+import logging
+import pathlib
+
+import numpy as np
+
+from keras_rbm import devices
+from keras_rbm.typing import Path
+
+# Notes of matplotlib on its cache of fonts would go to the screen.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+#: Dots per inch, of which a point of text is 1/72.
+DPI = 100
+#: Pictures are at least so many pixels wide.
+WIDTH = 800
+
+
+class OffScreen(Figure):
+    """A figure that pyplot does not know, as large as its content needs."""
+
+
+def offscreen() -> Axes:
+    """Returns axes of a figure that no window and no notebook shows.
+
+    The functions of `keras_rbm.plots` set the size of its figure. Callbacks
+    draw in such axes: pyplot keeps all of its figures in memory, and may open
+    a window for each.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Example:
+        ax = plots.filters(rbm, image_shape=(8, 8), ax=plots.offscreen())
+        plots.save(ax, "filters.png")
+    """
+    return OffScreen(dpi=DPI).add_subplot()
+
+
+def plot(size: tuple[int, int]) -> Figure:
+    """Returns an empty figure of a size in pixels, `(width, height)`."""
+    return Figure(figsize=np.divide(size, DPI), dpi=DPI)
+
+
+def axes(
+    ax: Axes | None,
+    size: tuple[int, int],
+    margins: tuple[int, int] | None = None,
+    dpi: int = DPI,
+) -> Axes:
+    """Axes to draw in, of a new figure where none are given.
+
+    Args:
+        ax: The axes of a caller, or `None`.
+        size: `(width, height)` in pixels of the content, with which a new
+            figure, and an `OffScreen` one, gets its size.
+        margins: Pixels at the left and at the right of the axes, which fill
+            the rest of the figure exactly. `None` leaves it to matplotlib to
+            make room for labels, within `size`.
+        dpi: Dots per inch of the figure.
+
+    Returns:
+        Matplotlib `Axes`.
+
+    Raises:
+        ValueError: If `ax` are no axes.
+    """
+    if ax is None:
+        from matplotlib import pyplot
+
+        ax = pyplot.figure(dpi=dpi).add_subplot()
+    elif not isinstance(ax, Axes):
+        raise ValueError(
+            "`ax` must be matplotlib Axes, or None for those of a new figure. "
+            f"Received: ax={ax!r}"
+        )
+    elif not isinstance(ax.figure, OffScreen):
+        return ax
+    width, height = size
+    ax.figure.set_dpi(dpi)
+    if margins is None:
+        ax.figure.set_layout_engine("constrained")
+        ax.figure.set_size_inches(width / dpi, height / dpi)
+    else:
+        left, right = margins
+        total = left + width + right
+        ax.figure.set_size_inches(total / dpi, height / dpi)
+        ax.set_position((left / total, 0, width / total, 1))
+    return ax
+
+
+def pixels(ax: Axes) -> np.ndarray:
+    """The figure of some axes as an array of colours.
+
+    Args:
+        ax: Matplotlib `Axes`, or a figure.
+
+    Returns:
+        `uint8` array of shape `(height, width, 3)`.
+    """
+    canvas = FigureCanvasAgg(_figure(ax))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+
+
+def save(ax: Axes, path: Path) -> None:
+    """Writes the figure of some axes to a PNG file, and makes its directory.
+
+    Of several processes only the chief writes.
+
+    Args:
+        ax: Matplotlib `Axes`, or a figure.
+        path: Path of the file.
+
+    Example:
+        plots.save(plots.samples(rbm, image_shape=(8, 8)), "samples.png")
+    """
+    if not devices.is_chief():
+        return
+    figure, path = _figure(ax), pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=figure.dpi, metadata={"Software": None})
+
+
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """Returns a picture of at least 800 columns, pixels as squares.
+
+    Args:
+        picture: Array of shape `(height, width)`.
+
+    Returns:
+        Array of which both sides are longer by one whole number.
+    """
+    factor = -(-WIDTH // picture.shape[1])
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def save_greys(picture: np.ndarray, path: Path) -> None:
+    """Writes greys to a PNG file, enlarged, and pixel by pixel.
+
+    Args:
+        picture: `uint8` array of shape `(height, width)`.
+        path: Path of the file.
+    """
+    picture = enlarged(picture)
+    figure = plot(picture.shape[::-1])
+    # As colours, since a map of greys would round some of them.
+    figure.figimage(picture[:, :, None].repeat(3, axis=2))
+    save(figure, path)
+
+
+def _figure(ax):
+    return ax if isinstance(ax, Figure) else ax.figure

@@ -1,0 +1,229 @@
+"""Pictures of chains: where their particles are, and how fast they move."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from matplotlib.axes import Axes
+
+from keras_rbm import checks, diagnostics, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.models import MachineModel
+from keras_rbm.plots import canvas
+from keras_rbm.plots.pictures import current_samples
+from keras_rbm.typing import Array
+
+#: Chains do not mix where they remember more of their free energy over half
+#: the run.
+MAX_MEMORY = 0.8
+# Particles that are shown, at most.
+_MOST = 1000
+# Vectors that are iterated for the first two, and how often.
+_SUBSPACE, _ITERATIONS = 12, 20
+# Pixels of a side. TensorBoard shows the picture at 215 to 350 pixels, so that
+# lines and letters are those of a figure of 3.5 inches.
+_SIDE, _INCHES = 805, 3.5
+# How far the plane goes beyond the data, as a share of their range.
+_MARGIN = 0.15
+_ORANGE = "#e8590c"
+_SIZE = (900, 500)
+
+
+class Plane(NamedTuple):
+    """The first two principal components of data.
+
+    Attributes:
+        mean: Array of shape `(width,)`.
+        axes: Array of shape `(width, 2)`, orthonormal columns.
+        shares: Array of shape `(2,)`, shares of the variance.
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+    shares: np.ndarray
+
+
+def plane_of(v: Array) -> Plane:
+    """Plane in which the data vary most: (v - mean) axes.
+
+    By subspace iteration, which takes a fraction of a second where all
+    components would take many.
+
+    Args:
+        v: Array of shape `(examples, width)`.
+
+    Returns:
+        A `Plane`; axes along which nothing varies are zero. The largest
+        entry of each axis is positive.
+
+    Reference: Halko, Martinsson and Tropp (2011), "Finding structure with
+        randomness", algorithm 4.4.
+    """
+    v = np.asarray(v, "float64")
+    mean = v.mean(axis=0)
+    v = v - mean
+    size = min(_SUBSPACE, *v.shape)
+    start = np.random.default_rng(0).normal(size=(v.shape[1], size))
+    basis = np.linalg.qr(start)[0]
+    for _ in range(_ITERATIONS):
+        basis = np.linalg.qr(v.T @ (v @ basis))[0]
+    _, values, vectors = np.linalg.svd(v @ basis, full_matrices=False)
+    missing = max(2 - size, 0)  # Of a single column, or example.
+    axes = np.pad(basis @ vectors[:2].T, ((0, 0), (0, missing)))
+    variances = np.pad(np.square(values), (0, missing))[:2]
+    total = np.square(v).sum()
+    # What is less is made by rounding.
+    known = variances > 1e-20 * total
+    axes = np.where(known, axes, 0.0)
+    largest = axes[np.abs(axes).argmax(axis=0), [0, 1]]
+    axes = np.where(largest < 0, -axes, axes)
+    return Plane(mean, axes, variances / (total or 1.0) * known)
+
+
+def project(plane: Plane, v: Array) -> np.ndarray:
+    """Returns (v - mean) axes, of shape `(examples, 2)`."""
+    return (np.asarray(v, "float64") - plane.mean) @ plane.axes
+
+
+def projection(
+    model: MachineModel,
+    v: Array,
+    plane: Plane | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws data and fantasy particles on the data's first two principal axes.
+
+    A part of the data without particles is a mode that the chains miss. The
+    range is that of the data: particles beyond it are drawn on the frame. Of a
+    chain that keeps no particles, draws after 100 sweeps are shown.
+
+    Args:
+        model: A `MachineModel`, such as an `RBM`.
+        v: Array of shape `(examples, example_units.width)`; one or two
+            thousand show where the data are.
+        plane: What `keras_rbm.plots.plane_of` returns, to keep the axes
+            of one data set for others; `None` for the plane of `v`.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Raises:
+        ValueError: If `v` has not a column for each visible unit.
+
+    Example:
+        rbm = keras_rbm.RBM.from_preset("digits")
+        ax = plots.projection(rbm, data.digits().train)
+        plots.save(ax, "projection.png")
+    """
+    width = model.example_units.width
+    if np.ndim(v) != 2 or np.shape(v)[1] != width or not len(v):
+        raise ValueError(
+            f"`v` must have shape (examples, {width}), a column for each "
+            f"visible unit of the model. Received: v.shape={np.shape(v)}"
+        )
+    found = plane_of(v) if plane is None else plane
+    places = project(found, v)
+    particles = keras.ops.convert_to_numpy(current_samples(model, _MOST))
+    samples = project(found, particles)
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = np.where(high > low, _MARGIN * (high - low), 1.0)
+    low, high = low - margin, high + margin
+    samples = np.clip(samples[np.isfinite(samples).all(axis=1)], low, high)
+    dpi = round(_SIDE / _INCHES)
+    ax = canvas.axes(ax, (_SIDE, _SIDE), dpi=dpi)
+    ax.scatter(*places.T, s=5, color="0.7", linewidths=0, label="data")
+    ax.scatter(
+        *samples.T,
+        s=18,
+        color=_ORANGE,
+        edgecolors="white",
+        linewidths=0.4,
+        label="particles",
+        clip_on=False,
+        zorder=3,
+    )
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ax.set(xticks=(), yticks=())
+    labels = (ax.set_xlabel, ax.set_ylabel)
+    for number, (label, share) in enumerate(
+        zip(labels, found.shares, strict=True)
+    ):
+        label(f"axis {number + 1}: {share:.0%} of variance")
+    ax.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=2,
+        frameon=False,
+        markerscale=2,
+        handletextpad=0.1,
+    )
+    return ax
+
+
+def chain_health(
+    model: MachineModel,
+    num_sweeps: int = 300,
+    seed: int | None = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws how long the chains remember their free energy.
+
+    The curve is the autocorrelation of the free energy over sweeps that start
+    at the fantasy particles and move nothing that persists. It falls to 0 in
+    chains that mix, and stays above 0.8, the dashed line, in chains each of
+    which stays where it is. The title has the autocorrelation time.
+
+    Args:
+        model: A `MachineModel` whose chain keeps particles.
+        num_sweeps: Length of the run, in sweeps.
+        seed: Integer from 0 to 2**64 - 1, for the run; `None` for one from
+            Python's generator.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Raises:
+        ValueError: If the chain keeps no particles, or an argument is not as
+            described.
+
+    Example:
+        rbm = keras_rbm.RBM.from_preset("digits")
+        plots.save(plots.chain_health(rbm), "chain_health.png")
+    """
+    num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
+    particles = model.machine_particles
+    if particles is None:
+        raise ValueError(
+            "`model` must have a chain that keeps particles, such as "
+            "PersistentChain(). Received: model.chain="
+            f"{type(model.chain).__name__}"
+        )
+    machine = machine_lib.cast(model.machine(), model.variable_dtype)
+    run = diagnostics.run(
+        machine, particles, random.stream(checks.seed(seed)), num_sweeps
+    )
+    free_energy = keras.ops.convert_to_numpy(run.free_energy)
+    memory = diagnostics.autocorrelation(free_energy)[: num_sweeps // 2 + 1]
+    time = diagnostics.autocorrelation_time(free_energy).sweeps
+    ax = canvas.axes(ax, _SIZE)
+    ax.plot(memory, color="C0")
+    ax.axhline(0, color="0.6", linewidth=0.8)
+    ax.axhline(
+        MAX_MEMORY,
+        color="0.4",
+        linestyle="--",
+        label="above this line at the right end, chains do not mix",
+    )
+    ax.set(
+        xlabel="sweeps",
+        ylabel="autocorrelation of the free energy",
+        xlim=(0, max(len(memory) - 1, 1)),
+        title=f"{len(particles)} chains, autocorrelation time "
+        f"{time:.3g} sweeps",
+    )
+    ax.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 0.78))
+    ax.grid(color="0.92")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

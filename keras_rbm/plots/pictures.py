@@ -1,0 +1,394 @@
+"""Pictures of a machine: its filters, its samples and its reconstructions."""
+
+import warnings
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from matplotlib.axes import Axes
+
+from keras_rbm.models import ClassRBM, MachineModel
+from keras_rbm.plots import bars, canvas, tiles
+from keras_rbm.typing import Array, ImageShape, PictureLike
+
+#: Colours of signed numbers: blue below 0, white at 0, red above.
+SIGNED = "RdBu_r"
+# Colour of the lines between images of signed numbers.
+_LINE = "0.55"
+# Pixels for the scale of colours, and for labels of rows.
+_SCALE, _LABELS = 90, 80
+# The most rows of bars, and those of each class.
+_ROWS, _CLASS_ROWS = 24, 3
+# Columns without a bound are standardized: the ends of their scale.
+_DEVIATIONS = 3.0
+
+
+def current_samples(
+    model: MachineModel,
+    num_samples: int = 100,
+    num_sweeps: int = 100,
+    seed: int = 0,
+) -> Array:
+    """The fantasy particles; where there are none, draws from random starts.
+
+    Args:
+        model: A `MachineModel`.
+        num_samples: At most how many.
+        num_sweeps: Sweeps of each sample where the chain keeps none.
+        seed: Integer; the same draws where the chain keeps none.
+
+    Returns:
+        Tensor of shape `(samples, example_units.width)`.
+    """
+    particles = model.fantasy_particles
+    if particles is None:
+        with warnings.catch_warnings():
+            # A short run is enough for a picture.
+            warnings.filterwarnings("ignore", "The samples may not be samples")
+            particles = model.sample(
+                num_samples, num_sweeps=num_sweeps, seed=seed
+            )
+    return particles[:num_samples]
+
+
+def images(
+    x: Array,
+    image_shape: ImageShape,
+    columns: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws examples as images in a grid, left to right and top to bottom.
+
+    Args:
+        x: Array of shape `(images, rows * columns)` of intensities: 0 is
+            black, 1 is white.
+        image_shape: `(rows, columns)` of an image, in pixels.
+        columns: Number of images in a row; `None` for the number that makes
+            the picture nearly square.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        plots.images(data.digits().train[:60], (8, 8), columns=15)
+    """
+    return _show_greys(tiles.tile(tiles.grey(x), image_shape, columns), ax)
+
+
+def filters(
+    model: MachineModel,
+    image_shape: ImageShape | None = None,
+    num_filters: int = 100,
+    picture: PictureLike | None = None,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws the weights of hidden units, the columns of W.
+
+    Each unit is an image, red where a weight is positive and blue where it is
+    negative, on one scale for all units, which stands beside them. Without an
+    `image_shape` each unit is a row of bars over named columns. The first
+    units are shown, in their order: a unit keeps its place from epoch to
+    epoch.
+
+    Args:
+        model: A `MachineModel`, such as an `RBM`.
+        image_shape: `(rows, columns)` of an example, or `None` for examples
+            that are no images.
+        num_filters: At most how many units to show; of rows of bars there are
+            at most 24.
+        picture: `data.Picture` of the examples, whose matrix brings the
+            weights to pixels, or `None`.
+        names: Names of the columns, for bars; `None` for their numbers.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        rbm = keras_rbm.RBM(64, 16)
+        rbm.compile()
+        rbm.fit(data.binarized(data.digits().train, "threshold"))
+        ax = plots.filters(rbm, image_shape=(8, 8))
+        plots.save(ax, "filters.png")
+    """
+    width = model.example_units.width
+    weights = _array(model.kernel)[:width, :num_filters].T
+    if picture is not None:
+        weights = picture.directions(weights)
+    if image_shape is None:
+        weights = weights[:_ROWS]
+        ax = bars.axes(ax, len(weights), _names(names, weights))
+        bars.label_rows(ax, [f"hidden {i}" for i in range(len(weights))])
+        bars.signed(ax, weights, "weight")
+        return ax
+    largest = np.abs(weights).max(initial=0.0, where=np.isfinite(weights))
+    largest = largest or 1.0
+    grid = tiles.tile(np.where(np.isfinite(weights), weights, 0), image_shape)
+    factor = -(-canvas.WIDTH // grid.shape[1])
+    height, wide = (factor * side for side in grid.shape)
+    ax = canvas.axes(ax, (wide, height), (0, _SCALE))
+    image = ax.imshow(
+        grid,
+        cmap=_with_lines(SIGNED),
+        vmin=-largest,
+        vmax=largest,
+        interpolation="nearest",
+    )
+    ax.set_axis_off()
+    scale = ax.inset_axes((1.01, 0.1, 0.02, 0.8))
+    ax.figure.colorbar(image, cax=scale, ticks=[-largest, 0, largest])
+    scale.set_yticklabels([f"-{largest:.2g}", "0", f"{largest:.2g}"])
+    return ax
+
+
+def samples(
+    model: MachineModel,
+    image_shape: ImageShape | None = None,
+    num_samples: int = 100,
+    num_sweeps: int = 100,
+    seed: int = 0,
+    picture: PictureLike | None = None,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws samples of the model, as their means E[v | h = E[h | v]].
+
+    The samples are the fantasy particles of the chain. Where the chain keeps
+    none, they are drawn from random starts by `num_sweeps` sweeps: far from
+    equilibrium perhaps, but cheap. Their means show more than the binary
+    draws.
+
+    Args:
+        model: A `MachineModel`, such as an `RBM`.
+        image_shape: `(rows, columns)` of an example, or `None` for examples
+            that are no images, which are rows of bars.
+        num_samples: At most how many samples to show; of rows of bars there
+            are at most 24.
+        num_sweeps: Sweeps of each sample where the chain keeps none.
+        seed: Integer; the same draws where the chain keeps none.
+        picture: `data.Picture` of the examples, or `None`.
+        names: Names of the columns, for bars; `None` for their numbers.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        rbm = keras_rbm.RBM.from_preset("digits")
+        ax = plots.samples(rbm, image_shape=(8, 8))
+        plots.save(ax, "samples.png")
+    """
+    if image_shape is None:
+        num_samples = min(num_samples, _ROWS)
+    drawn = current_samples(model, num_samples, num_sweeps, seed)
+    means = _array(model.predict_reconstruction(drawn))
+    if image_shape is not None:
+        grid = tiles.tile(tiles.grey(_intensities(means, picture)), image_shape)
+        return _show_greys(grid, ax)
+    x = _shares(model, means, picture)
+    ax = bars.axes(ax, len(x), _names(names, x))
+    bars.label_rows(ax, [f"sample {i}" for i in range(len(x))])
+    bars.shares(ax, x, "mean of a sample")
+    _scale(model, ax)
+    return ax
+
+
+def reconstructions(
+    model: MachineModel,
+    examples: Array,
+    image_shape: ImageShape | None = None,
+    num_examples: int = 50,
+    picture: PictureLike | None = None,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws examples with their reconstructions, E[v | h = E[h | v]].
+
+    Each image stands above its reconstruction. Of examples that are no images,
+    narrow bars of the reconstruction stand in front of the example's. Missing
+    entries are orange.
+
+    Args:
+        model: A `MachineModel`, such as an `RBM`.
+        examples: Array of shape `(examples, example_units.width)`, NaN where
+            an entry is missing.
+        image_shape: `(rows, columns)` of an example, or `None` for examples
+            that are no images, which are rows of bars.
+        num_examples: At most how many examples to show; of rows of bars there
+            are at most 24.
+        picture: `data.Picture` of the examples, or `None`.
+        names: Names of the columns, for bars; `None` for their numbers.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        rbm = keras_rbm.RBM.from_preset("digits")
+        examples = data.binarized(data.digits().test, "threshold")
+        ax = plots.reconstructions(rbm, examples, image_shape=(8, 8))
+        plots.save(ax, "reconstructions.png")
+    """
+    if image_shape is None:
+        num_examples = min(num_examples, _ROWS)
+    examples = np.asarray(examples[:num_examples])
+    means = _array(model.predict_reconstruction(examples))
+    lost = np.isnan(_array(examples))
+    examples = np.where(lost, 0, examples)
+    if picture is not None:  # A pixel needs all of its columns.
+        lost = lost @ (np.abs(picture.directions(np.eye(lost.shape[1]))) > 0)
+    if image_shape is not None:
+        above, below = (
+            tiles.grey(_intensities(x, picture)) for x in (examples, means)
+        )
+        grid = tiles.tile_pairs(above, below, image_shape)
+        if lost.any():
+            marks = np.where(lost, 255, 0).astype("uint8")
+            where = tiles.tile_pairs(marks, np.zeros_like(below), image_shape)
+            grid = tiles.coloured(grid, where == 255)
+        return _show_greys(grid, ax)
+    x, again = (_shares(model, v, picture) for v in (examples, means))
+    ax = bars.axes(ax, len(x), _names(names, x))
+    bars.label_rows(ax, [f"example {i}" for i in range(len(x))])
+    bars.shares(ax, x, "example")
+    if lost.any():
+        bars.missing(ax, lost)
+    bars.shares(ax, again, "reconstruction", front=True)
+    _scale(model, ax)
+    return ax
+
+
+def class_samples(
+    model: ClassRBM,
+    image_shape: ImageShape | None = None,
+    num_samples: int = 10,
+    num_sweeps: int = 200,
+    seed: int = 0,
+    picture: PictureLike | None = None,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws samples of each class, as means, a labelled row for each class.
+
+    Args:
+        model: A `ClassRBM`.
+        image_shape: `(rows, columns)` of an example, or `None` for examples
+            that are no images, of which there are at most three rows of bars
+            for each class.
+        num_samples: Number of samples of each class.
+        num_sweeps: Sweeps of each sample.
+        seed: Integer; the same draws.
+        picture: `data.Picture` of the examples, or `None`.
+        names: Names of the columns, for bars; `None` for their numbers.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
+
+    Returns:
+        The matplotlib `Axes`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        model = keras_rbm.ClassRBM(64, 10, 32)
+        ax = plots.class_samples(model, image_shape=(8, 8))
+        plots.save(ax, "class_samples.png")
+    """
+    if image_shape is None:
+        num_samples = min(num_samples, _CLASS_ROWS)
+    labels = np.repeat(np.arange(model.num_classes), num_samples)
+    drawn = model.sample_class(labels, num_sweeps=num_sweeps, seed=seed)
+    means = _array(model.predict_reconstruction(model.join(drawn, labels)))
+    if image_shape is None:
+        x = _shares(model, means, picture)
+        ax = bars.axes(ax, len(x), _names(names, x))
+        bars.label_rows(ax, [f"class {label}" for label in labels])
+        bars.shares(ax, x, "mean of a sample")
+        _scale(model, ax)
+        return ax
+    if picture is None:  # Without the columns of the label.
+        means = means[:, : drawn.shape[1]]
+    greys = tiles.grey(_intensities(means, picture))
+    grid = tiles.tile(greys, image_shape, columns=num_samples)
+    ax = _show_greys(grid, ax, _LABELS)
+    height = (grid.shape[0] - 1) / model.num_classes
+    ax.set_axis_on()
+    ax.spines[:].set_visible(False)
+    ax.set_xticks([])
+    ax.set_yticks(
+        height * (np.arange(model.num_classes) + 0.5),
+        [f"class {label}" for label in range(model.num_classes)],
+    )
+    ax.tick_params(left=False)
+    return ax
+
+
+def _show_greys(grid, ax, left=0):
+    """Shows an array of greys, enlarged by a whole number."""
+    factor = -(-canvas.WIDTH // grid.shape[1])
+    height, width = (factor * side for side in grid.shape)
+    ax = canvas.axes(ax, (width, height), (left, 0))
+    ax.imshow(
+        grid,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        interpolation="nearest",
+    )
+    ax.set_axis_off()
+    return ax
+
+
+def _with_lines(name):
+    import matplotlib
+
+    return matplotlib.colormaps[name].with_extremes(bad=_LINE)
+
+
+def _names(names, x):
+    return [str(i) for i in range(x.shape[1])] if names is None else names
+
+
+def _shares(model, x, picture):
+    """Examples from 0, the least value of a column, to 1, the largest."""
+    if picture is not None:
+        return picture.intensities(x)
+    units = model.example_units
+    low, high = (np.broadcast_to(x, units.width) for x in units.support)
+    low = np.where(np.isfinite(low), low, -_DEVIATIONS)
+    high = np.where(np.isfinite(high), high, _DEVIATIONS)
+    return (_array(x) - low) / (high - low)
+
+
+def _scale(model, ax):
+    """Says below the columns what the height of a bar means."""
+    bounds = np.concatenate([np.ravel(x) for x in model.example_units.support])
+    scale = "bars go from the least to the largest value of a column"
+    if not np.isfinite(bounds).all():
+        scale += (
+            f", and from -{_DEVIATIONS:g} to {_DEVIATIONS:g} where a column "
+            "has no bounds"
+        )
+    ax.set_xlabel(scale, fontsize=8)
+
+
+def _intensities(x, picture):
+    """Examples as intensities of pixels."""
+    return x if picture is None else picture.intensities(x)
+
+
+def _array(x):
+    return keras.ops.convert_to_numpy(keras.ops.cast(x, "float32"))

@@ -1,0 +1,70 @@
+"""The examples in the docstrings of public classes and functions run.
+
+They share a small compiled machine: what they train costs no compilation.
+"""
+
+import ast
+import inspect
+import pathlib
+import textwrap
+
+import matplotlib.pyplot
+import numpy as np
+import pytest
+
+import keras_rbm
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / "keras_rbm"
+FOLDERS = ("callbacks", "figures", "plots", "presets", "units", "chains")
+FILES = [
+    *sorted(p for f in FOLDERS for p in (PACKAGE / f).glob("*.py")),
+    *(PACKAGE / f"{name}.py" for name in ("constraints", "sparsity")),
+    PACKAGE / "samplers" / "gibbs.py",
+    PACKAGE / "samplers" / "tempered.py",
+    PACKAGE / "data" / "dataset.py",
+    PACKAGE / "models" / "class_rbm.py",
+    PACKAGE / "models" / "deep_boltzmann_machine.py",
+]
+
+
+def examples():
+    """Name and code of each example of the files above."""
+    for path in FILES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+                continue
+            text = inspect.cleandoc(ast.get_docstring(node) or "")
+            _, found, code = text.partition("\nExample:\n")
+            if found:
+                yield pytest.param(textwrap.dedent(code), id=node.name)
+
+
+@pytest.fixture(scope="module")
+def names():
+    x = keras_rbm.data.bars_and_stripes(4).train
+    rbm = keras_rbm.RBM(16, 8, chain=keras_rbm.PersistentChain(50), seed=0)
+    rbm.compile(jit_compile=False)
+    rbm.fit(x, updates=20, verbose=0)
+    packages = ("callbacks", "data", "figures", "plots", "presets")
+    return {
+        "keras_rbm": keras_rbm,
+        "np": np,
+        "rbm": rbm,
+        "x": x,
+        "v": x,
+        "train": x,
+        "validation": x,
+        "examples": x,
+        **{name: getattr(keras_rbm, name) for name in packages},
+    }
+
+
+@pytest.mark.filterwarnings("ignore:The samples may not be samples")
+@pytest.mark.filterwarnings("ignore:.*hidden units")
+@pytest.mark.parametrize("code", examples())
+def test_the_example_runs(code, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with matplotlib.rc_context({"backend": "Agg"}):
+        exec(compile(code, "example", "exec"), dict(names))
+        matplotlib.pyplot.close("all")

@@ -1,0 +1,266 @@
+"""Pictures of filters, samples and reconstructions."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_rbm
+from keras_rbm import data, plots
+from keras_rbm.plots import tiles
+from keras_rbm.units import Bernoulli, Composite, Gaussian
+
+SHAPE = (3, 4)
+
+
+@pytest.fixture
+def examples():
+    x = np.random.default_rng(0).integers(0, 2, (8, 12))
+    return x.astype("float32")
+
+
+@pytest.fixture
+def table():
+    """A machine of a table with three columns, and examples."""
+    rbm = keras_rbm.RBM(Composite(Bernoulli(2), Gaussian(1)), 4, seed=0)
+    x = np.array([[0, 1, 0.0], [1, 1, 3.0], [0, 0, -1.5]], "float32")
+    return rbm, x
+
+
+def rbm(chain=None, **kwargs):
+    model = keras_rbm.RBM(12, 6, chain, seed=3, **kwargs)
+    kernel = np.random.default_rng(1).normal(size=(12, 6))
+    kernel[:, 2] = 0
+    model.kernel.assign(kernel)
+    return model
+
+
+def shown(ax):
+    """The array that axes show, NaN where there is a line."""
+    (image,) = ax.images
+    return np.ma.filled(image.get_array(), np.nan)
+
+
+def heights(ax, label):
+    """The heights of bars, rows by columns; a bar of height 0 has no shape."""
+    (found,) = (c for c in ax.collections if c.get_label() == label)
+    heights = {}
+    for path in found.get_paths():
+        (left, bottom), (right, _), (_, top) = path.vertices[:3]
+        row, column = round(bottom), round((left + right) / 2)
+        heights[row, column] = bottom - top
+    return heights
+
+
+def test_filters_are_columns_of_the_kernel_in_order():
+    model = rbm()
+    ax = plots.filters(model, SHAPE, ax=plots.offscreen())
+    picture = shown(ax)
+    # Three columns and two rows of tiles, each 7 times larger.
+    assert picture.shape == (2 * 22 + 1, 3 * 29 + 1)
+    kernel = keras.ops.convert_to_numpy(model.kernel)
+    for unit in range(6):
+        top, left = 1 + unit // 3 * 22, 1 + unit % 3 * 29
+        np.testing.assert_array_equal(
+            picture[top : top + 21 : 7, left : left + 28 : 7].ravel(),
+            kernel[:, unit],
+        )
+    assert ax.images[0].get_clim() == pytest.approx(
+        (-np.abs(kernel).max(), np.abs(kernel).max())
+    )
+    pixels = plots.pixels(ax)
+    assert pixels.shape[1] >= 800
+    assert pixels.shape[0] % picture.shape[0] == 0
+    # A weight of 0 is white, and a tenth of the picture is the scale.
+    factor = pixels.shape[0] // picture.shape[0]
+    middle = pixels[factor * 10, factor * 70].astype(int)
+    assert middle.min() > 240
+
+
+def test_filters_shows_no_more_than_asked_for():
+    ax = plots.filters(rbm(), SHAPE, num_filters=2, ax=plots.offscreen())
+    assert shown(ax).shape == (23, 59)
+
+
+def test_diverged_weights_are_drawn_as_zero():
+    model = rbm()
+    model.kernel.assign(np.full((12, 6), np.nan))
+    ax = plots.filters(model, SHAPE, ax=plots.offscreen())
+    assert set(np.unique(shown(ax)[~np.isnan(shown(ax))])) == {0}
+    plots.pixels(plots.filters(model, ax=plots.offscreen()))
+
+
+def test_samples_shows_means_of_the_fantasy_particles():
+    model = rbm(keras_rbm.PersistentChain(4))
+    means = keras.ops.convert_to_numpy(
+        model.predict_reconstruction(model.fantasy_particles)
+    )
+    picture = shown(plots.samples(model, SHAPE, ax=plots.offscreen()))
+    np.testing.assert_array_equal(picture, tiles.tile(tiles.grey(means), SHAPE))
+
+
+def test_images_are_in_a_grid(examples):
+    ax = plots.images(examples, SHAPE, columns=4, ax=plots.offscreen())
+    np.testing.assert_array_equal(
+        shown(ax), tiles.tile(tiles.grey(examples), SHAPE, 4)
+    )
+
+
+def test_greys_are_drawn_pixel_by_pixel():
+    ax = plots.samples(
+        rbm(keras_rbm.PersistentChain(4)), SHAPE, ax=plots.offscreen()
+    )
+    picture, pixels = shown(ax), plots.pixels(ax)
+    factor = pixels.shape[1] // picture.shape[1]
+    assert pixels.shape[1] >= 800
+    np.testing.assert_allclose(  # A map of greys rounds.
+        pixels[factor // 2 :: factor, factor // 2 :: factor, 0],
+        picture,
+        atol=1,
+    )
+
+
+def test_samples_draws_where_the_chain_keeps_none():
+    model = rbm(keras_rbm.ContrastiveDivergence(1))
+    draws = model.sample(4, num_sweeps=3, seed=5)
+    means = keras.ops.convert_to_numpy(model.predict_reconstruction(draws))
+    ax = plots.samples(
+        model,
+        SHAPE,
+        num_samples=4,
+        num_sweeps=3,
+        seed=5,
+        ax=plots.offscreen(),
+    )
+    np.testing.assert_array_equal(
+        shown(ax), tiles.tile(tiles.grey(means), SHAPE)
+    )
+
+
+def test_reconstructions_stand_below_their_originals(examples):
+    model = rbm()
+    picture = shown(
+        plots.reconstructions(
+            model, examples, SHAPE, num_examples=1, ax=plots.offscreen()
+        )
+    )
+    means = keras.ops.convert_to_numpy(
+        model.predict_reconstruction(examples[:1])
+    )
+    for top, values in ((5, examples[:1]), (5 + 21 + 1, means)):
+        np.testing.assert_array_equal(
+            picture[top : top + 21 : 7, 5:33:7].ravel(),
+            tiles.grey(values).ravel(),
+        )
+
+
+def test_pictures_of_data_that_are_no_pixels(examples):
+    model = rbm(keras_rbm.PersistentChain(4))
+    # Half the columns are shown, upside down.
+    matrix = -np.eye(12, dtype="float32")[:, 6:]
+    options = {"picture": data.Picture(matrix, 1.0), "image_shape": (2, 3)}
+    means, kernel, again = (
+        keras.ops.convert_to_numpy(x)
+        for x in (
+            model.predict_reconstruction(model.fantasy_particles),
+            model.kernel,
+            model.predict_reconstruction(examples),
+        )
+    )
+    for ax, expected in (
+        (
+            plots.filters(model, ax=plots.offscreen(), **options),
+            tiles.tile(-kernel.T[:, 6:], (2, 3)),
+        ),
+        (
+            plots.samples(model, ax=plots.offscreen(), **options),
+            tiles.tile(tiles.grey(1 - means[:, 6:]), (2, 3)),
+        ),
+        (
+            plots.reconstructions(
+                model, examples, ax=plots.offscreen(), **options
+            ),
+            tiles.tile_pairs(
+                tiles.grey(1 - examples[:, 6:]),
+                tiles.grey(1 - again[:, 6:]),
+                (2, 3),
+            ),
+        ),
+    ):
+        np.testing.assert_array_equal(shown(ax), expected)
+
+
+def test_a_class_has_a_labelled_row():
+    model = keras_rbm.ClassRBM(12, 3, 4, seed=0)
+    # Pixels of the class and no others.
+    kernel = np.zeros((15, 4))
+    kernel[:12, :3] = 20 * np.kron(np.eye(3), np.ones((4, 1))) - 10
+    kernel[12:, :3] = 20 * np.eye(3) - 10
+    model.kernel.assign(kernel)
+    model.hidden_params["bias"].assign(np.zeros(4))
+    options = {"num_samples": 2, "num_sweeps": 3, "ax": plots.offscreen()}
+    ax = plots.class_samples(model, SHAPE, **options)
+    labels = np.repeat(np.arange(3), 2)
+    drawn = model.sample_class(labels, num_sweeps=3, seed=0)
+    means = np.asarray(model.predict_reconstruction(model.join(drawn, labels)))
+    expected = tiles.tile(tiles.grey(means[:, :12]), SHAPE, columns=2)
+    np.testing.assert_array_equal(shown(ax), expected)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["class 0", "class 1", "class 2"]
+    picture = data.Picture(np.eye(15, 12))
+    options["ax"] = plots.offscreen()
+    again = plots.class_samples(model, SHAPE, picture=picture, **options)
+    np.testing.assert_array_equal(shown(again), expected)
+    rows = plots.class_samples(model, num_sweeps=3, ax=plots.offscreen())
+    names = [label.get_text() for label in rows.get_yticklabels()]
+    assert names == [f"class {label}" for label in (0, 0, 0, 1, 1, 1, 2, 2, 2)]
+
+
+def test_columns_of_a_table_have_bars_and_names(table):
+    model, x = table
+    names = ["age", "sex", "price in $"]
+    ax = plots.reconstructions(model, x, names=names, ax=plots.offscreen())
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    assert shown == ["age", "sex", r"price in \$"]
+    # A Gaussian column goes from -3 to 3 deviations.
+    expected = {(0, 1): 1, (0, 2): 0.5, (1, 0): 1, (1, 1): 1, (1, 2): 1}
+    expected |= {(2, 2): 0.25}
+    found = heights(ax, "example")
+    assert {key: h / 0.85 for key, h in found.items()} == pytest.approx(
+        expected
+    )
+    again = np.array(model.predict_reconstruction(x))
+    again[:, 2] = again[:, 2] / 6 + 0.5
+    for (row, column), height in heights(ax, "reconstruction").items():
+        assert height == pytest.approx(0.85 * again[row, column], rel=1e-5)
+    ax = plots.filters(model, names=names, ax=plots.offscreen())
+    kernel = np.asarray(model.kernel)
+    largest = np.abs(kernel).max()
+    for (row, column), height in heights(ax, "positive weight").items():
+        expected = 0.45 * kernel[column, row] / largest
+        assert height == pytest.approx(expected, rel=1e-5)
+    ax = plots.samples(model, names=names, ax=plots.offscreen())
+    assert len(ax.get_yticklabels()) == 24
+
+
+def test_missing_pixels_have_a_colour_of_their_own(examples):
+    model, x = rbm(), examples.copy()
+    x[0, :5] = np.nan
+    grey = shown(plots.reconstructions(model, examples, SHAPE))
+    picture = shown(plots.reconstructions(model, x, SHAPE))
+    assert picture.shape == (*grey.shape, 3)
+    is_grey = (picture == picture[:, :, :1]).all(axis=2)
+    # Each pixel of an example is 7 x 7 in the picture.
+    assert (~is_grey).sum() == 5 * 7**2
+    matrix = data.Picture(np.eye(12))
+    again = shown(plots.reconstructions(model, x, SHAPE, picture=matrix))
+    np.testing.assert_array_equal(picture, again)
+
+
+def test_missing_entries_of_a_table_have_bars_of_their_own(table):
+    model, x = table
+    complete = plots.reconstructions(model, x, ax=plots.offscreen())
+    assert "missing" not in {c.get_label() for c in complete.collections}
+    x = x.copy()
+    x[1, 2] = np.nan
+    ax = plots.reconstructions(model, x, ax=plots.offscreen())
+    assert list(heights(ax, "missing")) == [(1, 2)]
