@@ -7,9 +7,9 @@ from keras import ops
 
 from keras_rbm import checks
 from keras_rbm import machine as machine_lib
-from keras_rbm.callbacks.projection import plane, project
-from keras_rbm.figures import sheet
 from keras_rbm.models import MachineModel
+from keras_rbm.plots import canvas
+from keras_rbm.plots.chains import plane_of, project
 from keras_rbm.sequences.alignment import Alignment
 from keras_rbm.sequences.alphabet import Alphabet
 from keras_rbm.sequences.contacts import top_pairs
@@ -75,7 +75,7 @@ def logo(
         positions = np.arange(1, count + 1)
     lines = -(-count // _LINE)
     width = _COLUMN * min(count, _LINE) + 90
-    figure = sheet.plot((max(width, 300), lines * _HEIGHT + 20))
+    figure = canvas.plot((max(width, 300), lines * _HEIGHT + 20))
     top = max(np.maximum(heights, 0).sum(axis=1).max(), 1e-9)
     bottom = min(np.minimum(heights, 0).sum(axis=1).min(), 0.0)
     for line in range(lines):
@@ -94,7 +94,7 @@ def logo(
     if title:
         figure.axes[0].set_title(title, fontsize=9, loc="left")
     figure.tight_layout()
-    sheet.save(figure, path)
+    canvas.save(figure, path)
 
 
 def information(
@@ -223,7 +223,7 @@ def contact_picture(
     most = (size - min_separation) * (size - min_separation + 1) // 2
     num_pairs = min(2 * size, most) if num_pairs is None else num_pairs
     pairs = top_pairs(scores, num_pairs, min_separation)
-    figure = sheet.plot((520, 520))
+    figure = canvas.plot((520, 520))
     axes = figure.add_subplot()
     colours = "black"
     if distances is not None:
@@ -248,7 +248,7 @@ def contact_picture(
         aspect="equal",
     )
     figure.tight_layout()
-    sheet.save(figure, path)
+    canvas.save(figure, path)
 
 
 def principal_axes(
@@ -288,9 +288,9 @@ def principal_axes(
     data, drawn = (
         x.one_hot()[: min(len(x), _MOST)] for x in (alignment, samples)
     )
-    found = plane(data)
+    found = plane_of(data)
     data, drawn = (project(found, x) for x in (data, drawn))
-    figure = sheet.plot((900, 430))
+    figure = canvas.plot((900, 430))
     low = np.min([data.min(0), drawn.min(0)], axis=0)
     high = np.max([data.max(0), drawn.max(0)], axis=0)
     shares = [f"{100 * share:.3g} %" for share in found.shares]
@@ -319,7 +319,7 @@ def principal_axes(
             ylabel=f"axis 2, {shares[1]}",
         )
     figure.tight_layout()
-    sheet.save(figure, path)
+    canvas.save(figure, path)
 
 
 def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
@@ -333,7 +333,7 @@ def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
         sequences.correlation_picture("correlations.png", found)
     """
     names = {1: "frequencies", 2: "pairs", 3: "triples"}
-    figure = sheet.plot((330 * len(found), 330))
+    figure = canvas.plot((330 * len(found), 330))
     for number, own in enumerate(found, start=1):
         axes = figure.add_subplot(1, len(found), number)
         # All of the large ones, and some of the many small ones.
@@ -353,7 +353,7 @@ def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
             ylabel="samples",
         )
     figure.tight_layout()
-    sheet.save(figure, path)
+    canvas.save(figure, path)
 
 
 def mutation_picture(path: Path, scan: MutationScan) -> None:
@@ -368,7 +368,7 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
     """
     scores = scan.scores.T
     letters, width = scores.shape
-    figure = sheet.plot((max(420, 11 * width + 130), 14 * letters + 110))
+    figure = canvas.plot((max(420, 11 * width + 130), 14 * letters + 110))
     axes = figure.add_subplot()
     largest = np.abs(scores).max() or 1.0
     shown = axes.imshow(
@@ -382,7 +382,7 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
     axes.set(xlabel="position")
     figure.colorbar(shown, ax=axes, label="log p(mutant) - log p(wild type)")
     figure.tight_layout()
-    sheet.save(figure, path)
+    canvas.save(figure, path)
 
 
 def _stack(axes, heights, alphabet):
