@@ -528,7 +528,8 @@ def _numeric(x, name, width="columns"):
         x = np.asarray(x)
         if x.dtype.kind == "O" and all(map(_is_entry, x.flat)):
             known = np.array([isinstance(value, Real) for value in x.flat])
-            if not known.all():  # Numbers alone have a type of their own.
+            # Numbers alone have a type of their own.
+            if known.any() and not known.all():
                 known = known.reshape(x.shape)
                 x = np.where(known, x, np.nan).astype("float64")
         if x.dtype.name == "bfloat16":  # No number to NumPy itself.
