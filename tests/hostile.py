@@ -52,7 +52,7 @@ def wrong_values(draw):
     """Arrays of the right shape with a value that no unit can have."""
     value = draw(
         st.one_of(
-            st.sampled_from([np.nan, np.inf, -np.inf, -1e-6, 1.0 + 1e-6]),
+            st.sampled_from([np.inf, -np.inf, -1e-6, 1.0 + 1e-6]),
             st.floats(min_value=1.001, max_value=1e38),
             st.floats(min_value=-1e38, max_value=-0.001),
         )
@@ -91,7 +91,6 @@ WRONG_TYPES = [
     data().astype(int).astype("timedelta64[s]"),
     data().astype("longdouble"),
     np.zeros((48, WIDTH), [("a", "f4"), ("b", "f4")]),
-    np.ma.masked_less(data(), 0.5),
     tf.constant(data().astype(str)),
     tf.sparse.from_dense(data()),
     tf.ragged.constant([[1.0, 0.0], [1.0]]),

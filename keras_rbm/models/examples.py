@@ -527,7 +527,11 @@ def _numeric(x, name, width="columns"):
                 x = x.astype(kind).filled(np.nan)
         x = np.asarray(x)
         if x.dtype.kind == "O" and all(map(_is_entry, x.flat)):
-            x = np.where(_are_numbers(x), x, np.nan).astype("float64")
+            known = np.array([isinstance(value, Real) for value in x.flat])
+            # Numbers alone have a type of their own.
+            if known.any() and not known.all():
+                known = known.reshape(x.shape)
+                x = np.where(known, x, np.nan).astype("float64")
         if x.dtype.name == "bfloat16":  # No number to NumPy itself.
             x = x.astype("float32")
     except (TypeError, RuntimeError, NotImplementedError) as error:
@@ -546,10 +550,6 @@ def _is_entry(value):
         or isinstance(value, Real)
         or type(value).__name__ == "NAType"
     )
-
-
-def _are_numbers(x):
-    return np.array([isinstance(v, Real) for v in x.flat]).reshape(x.shape)
 
 
 def moments(x, units, name="x", sample_weight=None, may_miss=False):

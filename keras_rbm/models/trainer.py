@@ -444,6 +444,8 @@ class Trainer(keras.Model, abc.ABC):
                 given["validation_data"] = examples.guarded(
                     validation, units, may_miss
                 )
+            elif self._misses(validation):
+                _warn_of_empty_rows(validation, None, "validation_data")
 
     def _plan(self, given, initial_step):
         """Chooses the loop of `fit`, and makes the batches for it.
