@@ -60,8 +60,8 @@ def names():
     }
 
 
-@pytest.mark.filterwarnings("ignore:The samples may not be samples")
-@pytest.mark.filterwarnings("ignore:.*hidden units")
+# They train briefly, and draw few samples.
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("code", list(examples()))
 def test_the_example_runs(code, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
