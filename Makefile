@@ -32,7 +32,8 @@ GET_CHROMIUM := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
+# Notes of a theme and of a plug-in on the future of MkDocs.
+MKDOCS := NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
 CANDIDATES = $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 

@@ -3,7 +3,8 @@
     python train.py --config digits --output RUN
     python benchmarks/presets.py RUN digits
 
-The log-likelihood of the test data is measured before and after rounding.
+The log-likelihood of the test data is measured before and after rounding. What
+the last line prints goes into `keras_rbm.presets.PRESETS`.
 """
 
 import argparse
@@ -18,6 +19,11 @@ import numpy as np
 
 from keras_rbm import data, presets
 
+DESCRIPTIONS = {
+    "digits": "64 x 128 binary units, trained on scikit-learn's handwritten "
+    "digits.",
+    "mnist_784x500": "784 x 500 binary units, trained on MNIST.",
+}
 LICENCES = {
     "digits": "The digits are those of the UCI Machine Learning Repository "
     '("Optical Recognition of Handwritten Digits", CC BY 4.0), as '
@@ -131,7 +137,7 @@ def main():
     )
     card = CARD.format(
         name=options.name,
-        description=presets.PRESETS[options.name].description,
+        description=DESCRIPTIONS[options.name],
         visible=model.visible.width,
         hidden=model.hidden.width,
         data=read.name,

@@ -52,7 +52,7 @@ def pages():
         text = (
             notebook(ROOT / path)[0] if path.endswith("nb") else outside(path)
         )
-        found[name] = text, f"../{path}"
+        found[name] = text, os.path.relpath(ROOT / path, DOCS)
     for name, text in linked(found).items():
         found[name] = text, found[name][1]
     for group in groups():

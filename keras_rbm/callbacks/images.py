@@ -45,8 +45,8 @@ class Images(Display):
         ValueError: If `every` is not a positive integer.
 
     Example:
-        images = callbacks.Images("logs", (8, 8), examples, every=2)
-        rbm.fit(x, epochs=10, callbacks=[images])
+        images = callbacks.Images("logs", (4, 4), examples, every=5)
+        rbm.fit(x, updates=100, callbacks=[images], verbose=0)
     """
 
     def __init__(

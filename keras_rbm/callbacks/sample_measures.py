@@ -50,7 +50,7 @@ class SampleMeasures(Measurement):
 
     Example:
         measures = callbacks.SampleMeasures("logs", validation, train)
-        rbm.fit(train, epochs=20, callbacks=[measures])
+        rbm.fit(train, updates=100, callbacks=[measures], verbose=0)
     """
 
     def __init__(

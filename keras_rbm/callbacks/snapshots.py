@@ -48,9 +48,9 @@ class Snapshots(keras.callbacks.Callback):
 
     Example:
         snapshots = callbacks.Snapshots()
-        rbm.fit(x, callbacks=[snapshots])
+        rbm.fit(x, updates=100, callbacks=[snapshots], verbose=0)
         sampler = keras_rbm.TrajectoryTempering(snapshots.machines)
-        v = rbm.sample(100, sampler=sampler)
+        v = rbm.sample(10, num_sweeps=20, sampler=sampler)
     """
 
     def __init__(
@@ -168,6 +168,8 @@ def read_snapshots(path: Path) -> list[Machine]:
         ValueError: If there are none, or one is damaged.
 
     Example:
+        snapshots = callbacks.Snapshots("snapshots")
+        rbm.fit(x, updates=100, callbacks=[snapshots], verbose=0)
         machines = callbacks.read_snapshots("snapshots")
     """
     files = sorted(pathlib.Path(path).glob(_PATTERN))

@@ -77,7 +77,8 @@ class TrajectoryAIS(Measurement):
     Example:
         log_likelihood = callbacks.LogLikelihood("logs", v, every=10)
         trajectory = callbacks.TrajectoryAIS("logs", log_likelihood)
-        rbm.fit(x, callbacks=[log_likelihood, trajectory])
+        measures = [log_likelihood, trajectory]
+        rbm.fit(x, updates=100, callbacks=measures, verbose=0)
     """
 
     def __init__(

@@ -1282,8 +1282,8 @@ class MachineModel(Trainer):
         compiled: `compile` and `fit` train it further.
 
         Args:
-            preset: Name of a preset, such as `"mnist_784x500"`, or the path
-                of a `.keras` file.
+            preset: Name of a preset, such as `"digits"`, or the path of a
+                `.keras` file.
             dtype: Keras dtype or policy of the model; `None` for that of the
                 file, which is float32 for all presets.
             seed: Integer from 0 to 2**64 - 1 for its draws; `None` for the
@@ -1297,8 +1297,8 @@ class MachineModel(Trainer):
                 is of another class.
 
         Example:
-            rbm = keras_rbm.RBM.from_preset("mnist_784x500")
-            plots.samples(rbm, image_shape=(28, 28))
+            rbm = keras_rbm.RBM.from_preset("digits")
+            plots.samples(rbm, image_shape=(8, 8))
         """
         model = keras.saving.load_model(presets.path(preset), compile=False)
         if not isinstance(model, cls):

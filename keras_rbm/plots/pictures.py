@@ -113,9 +113,7 @@ def filters(
         ValueError: If an argument is not as described.
 
     Example:
-        rbm = keras_rbm.RBM(64, 16)
-        rbm.compile()
-        rbm.fit(data.binarized(data.digits().train, "threshold"))
+        rbm = keras_rbm.RBM.from_preset("digits")
         ax = plots.filters(rbm, image_shape=(8, 8))
         plots.save(ax, "filters.png")
     """

@@ -34,14 +34,8 @@ PRESETS = {
     "digits": Preset(
         "64 x 128 binary units, trained on scikit-learn's handwritten digits.",
         (8, 8),
-        0.0,
-        0.0,
-    ),
-    "mnist_784x500": Preset(
-        "784 x 500 binary units, trained on MNIST.",
-        (28, 28),
-        0.0,
-        0.0,
+        -21.894,
+        0.289,
     ),
 }
 

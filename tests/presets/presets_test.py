@@ -81,8 +81,8 @@ def test_a_model_of_your_own_is_a_preset_too(tmp_path):
 
 
 def test_what_is_no_preset_is_refused(tmp_path):
-    for wrong in ("mnist", tmp_path, tmp_path / "none.keras"):
-        with pytest.raises(ValueError, match=r"one of \['digits', 'mnist_78"):
+    for wrong in ("digit", tmp_path, tmp_path / "none.keras"):
+        with pytest.raises(ValueError, match=r"one of \['digits'"):
             keras_rbm.RBM.from_preset(wrong)
     with pytest.raises(ValueError, match="`preset` must be one of"):
-        presets.card("mnist")
+        presets.card("digit")
