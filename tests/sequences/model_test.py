@@ -271,3 +271,19 @@ def test_figures_of_a_run(rbm, family, tmp_path):
     assert len(text) == 1 + SITES * (SITES - 1) // 2
     with pytest.raises(ValueError, match="21 categories"):
         sequences.FamilyFigures("protein").check(rbm, data)
+
+
+def test_measures_of_a_family_in_tensorboard(family, tmp_path):
+    rbm = RBM(family.units, Bernoulli(2), PersistentChain(10), seed=0)
+    distances = np.full((SITES, SITES), 9.0)
+    distances[0, 6] = 1.0
+    measures = sequences.FamilyMeasures(tmp_path, family, None, distances)
+    measures.set_model(rbm)
+    with pytest.raises(ValueError, match="of which 3 have"):
+        measures.measure(1)  # 7 columns have 3 pairs far enough apart.
+    measures.distances = None
+    found = measures.measure(1)
+    assert found.keys() == {
+        f"3 Chains/correlation_of_{name}"
+        for name in ("frequencies", "pairs", "triples")
+    }
