@@ -23,7 +23,7 @@ import warnings
 import keras
 import numpy as np
 
-from keras_rbm import RBM, Bernoulli, Gaussian, Softmax, Spin
+from keras_rbm import RBM, Bernoulli, Gaussian, Softmax, Spin, low_rank
 from keras_rbm import machine as machine_lib
 
 CHAINS, EXAMPLES = 200, 500
@@ -119,6 +119,19 @@ def trained(width, hidden):
     return build
 
 
+def separated(width, hidden):
+    """A machine with all clusters of its data, from a low-rank start."""
+
+    def build(rng, seed):
+        model = RBM(width, hidden, seed=seed)
+        x = clusters(rng, width, EXAMPLES)
+        low_rank.start(model, x, int(rng.integers(1, 5)), hidden, seed=seed)
+        model.examples = x
+        return model
+
+    return build
+
+
 FAMILIES = {
     "binary": random_weights(30, 10, [0.3, 0.6, 1.0, 2.0, 3.0]),
     "spin": random_weights(Spin(24), Spin(10), [0.1, 0.3, 0.6, 1.0]),
@@ -129,6 +142,7 @@ FAMILIES = {
     ),
     "mixture": mixture(60, 20),
     "trained": trained(30, 10),
+    "low rank": separated(60, 10),
 }
 
 

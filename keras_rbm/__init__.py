@@ -18,12 +18,15 @@ from keras_rbm.constraints import ZeroSum as ZeroSum
 from keras_rbm.models import RBM as RBM
 from keras_rbm.models import ClassRBM as ClassRBM
 from keras_rbm.models import DeepBoltzmannMachine as DeepBoltzmannMachine
+from keras_rbm.models import FreshCompletion as FreshCompletion
+from keras_rbm.models import PersistentCompletion as PersistentCompletion
 from keras_rbm.models import averaged_weights as averaged_weights
 from keras_rbm.networks import DeepBeliefNetwork as DeepBeliefNetwork
 from keras_rbm.optimizers import AutoSGD as AutoSGD
 from keras_rbm.regularizers import GroupLasso as GroupLasso
 from keras_rbm.regularizers import SquaredL1 as SquaredL1
 from keras_rbm.samplers import Gibbs as Gibbs
+from keras_rbm.samplers import LowRankTempering as LowRankTempering
 from keras_rbm.samplers import StackedTempering as StackedTempering
 from keras_rbm.samplers import Tempered as Tempered
 from keras_rbm.samplers import TrajectoryTempering as TrajectoryTempering

@@ -2,8 +2,11 @@
 
 import numpy as np
 
+#: What stands for the label of an example that has none.
+UNLABELLED = -1
 
-def one_hot(y, num_classes, num_examples, name="y"):
+
+def one_hot(y, num_classes, num_examples, name="y", may_miss=False):
     """Labels as rows of zeros and a one.
 
     Args:
@@ -12,9 +15,12 @@ def one_hot(y, num_classes, num_examples, name="y"):
         num_classes: Number of classes.
         num_examples: Number of examples that the labels are for.
         name: The argument's name, for errors.
+        may_miss: Whether examples may have no label: -1, NaN or `None`, or a
+            row of NaN.
 
     Returns:
-        `float32` array of shape `(examples, num_classes)`.
+        `float32` array of shape `(examples, num_classes)`, with rows of NaN
+        where there is no label.
 
     Raises:
         ValueError: If the labels are not such.
@@ -23,6 +29,8 @@ def one_hot(y, num_classes, num_examples, name="y"):
         y = np.asarray(y)
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         y = np.array(None)
+    if may_miss:
+        y = _with_minus_one(y)
     rows = y.shape == (num_examples, num_classes) and y.dtype.kind in "fbui"
     integers = y.shape == (num_examples,) and y.dtype.kind in "ui"
     if not rows and not integers:
@@ -37,6 +45,10 @@ def one_hot(y, num_classes, num_examples, name="y"):
         wrong = ~((y == 0) | (y == 1)).all(axis=1) | (y.sum(axis=1) != 1)
     else:
         wrong = (y < 0) | (y >= num_classes)
+    lost = np.zeros(len(y), bool)
+    if may_miss:
+        lost = np.isnan(y).all(axis=1) if rows else y == UNLABELLED
+        wrong &= ~lost
     if wrong.any():
         row = np.argmax(wrong)
         kind = "one-hot" if rows else f"from 0 to {num_classes - 1}"
@@ -44,4 +56,24 @@ def one_hot(y, num_classes, num_examples, name="y"):
             f"`{name}` must be {kind} in every row; {wrong.sum()} of "
             f"{num_examples} are not. Received: {name}[{row}]={y[row]}"
         )
-    return y.astype("float32") if rows else np.eye(num_classes, dtype="f4")[y]
+    found = y.astype("float32") if rows else np.eye(num_classes, dtype="f4")[y]
+    if lost.any():
+        found[lost] = np.nan
+    return found
+
+
+def _with_minus_one(y):
+    """Labels of which some are NaN or `None`, as integers."""
+    if y.ndim == 1 and y.dtype.kind == "O":
+        known = [
+            v is not None and type(v).__name__ != "NAType" and v == v for v in y
+        ]
+        y = np.where(known, y, UNLABELLED)
+        kinds = {type(v) for v in y}
+        if all(issubclass(k, int | float | np.number) for k in kinds):
+            y = y.astype("float64")
+    if y.ndim == 1 and y.dtype.kind == "f":
+        whole = np.where(np.isnan(y), UNLABELLED, y)
+        if (whole == UNLABELLED).any() and (whole == np.rint(whole)).all():
+            return whole.astype("int64")
+    return y

@@ -197,16 +197,16 @@ class Mixing(NamedTuple):
         if self.memory > MAX_MEMORY + 3 * self.memory_error:
             reasons.append(
                 "the chains remember where they were after half of the sweeps "
-                f"(correlation {self.memory:.2f}): take more sweeps, a "
-                "Tempered() sampler or trajectory tempering"
+                f"(correlation {self.memory:.2f}): take more sweeps, or "
+                "a sampler such as Tempered() or TrajectoryTempering(...)"
             )
         if self.distance is not None and not self.distance.alike:
             reasons.append(
                 "chains from different starts have not met: on a principal "
                 "axis of their states their distributions are "
                 f"{self.distance.largest:.2f} apart (Kolmogorov-Smirnov). Take "
-                "more sweeps, start from data (`start=v`), or use trajectory "
-                "tempering"
+                "more sweeps, start from data (`start=v`), or use "
+                "TrajectoryTempering or LowRankTempering"
             )
         reasons += ladder_warnings(
             self.swap_rates, self.round_trips, self.free_round_trips
@@ -245,7 +245,7 @@ def ladder_warnings(
             "replicas change places, but do not travel between the hottest "
             f"and the coldest beta: {round_trips:.0f} round trips, of "
             f"{free_round_trips:.0f} if they moved freely. Take more sweeps "
-            "for each exchange or more betas, or use trajectory tempering"
+            "for each exchange or more betas, or use TrajectoryTempering"
         ]
     return []
 

@@ -41,12 +41,15 @@ class LowRankStart(NamedTuple):
         log_partition: `likelihood.Estimate` of log Z of the whole model, with
             samples of the model as `particles`. It is exact, with a
             standard error of 0, if `noise` is 0 or no other units are left.
+        machine: The `Machine` of the fitted units: the weights of all others
+            are 0. `LowRankTempering` can start from it.
     """
 
     axes: np.ndarray
     num_units: int
     log_likelihood: float
     log_partition: likelihood.Estimate
+    machine: Machine
 
 
 def start(
@@ -76,8 +79,11 @@ def start(
 
     Use this start for data in a few clusters, between which chains do not
     move (`ChainHealth` then warns that they stay in their modes), before
-    `fit`. It does not help data without clusters. Training can still lose what
-    the start has: give it small steps, and chains in all modes.
+    `fit`. It does not help data without clusters. Training can lose what the
+    start has, since chains that stay in their modes do not see how much weight
+    each mode gets. Give the model a chain that moves between them:
+    `PersistentChain(sampler=LowRankTempering(found.machine))`, with `found`
+    from a start of a model of the same sizes.
 
     Args:
         model: An untrained `RBM` with hidden units of type `Bernoulli` or
@@ -134,7 +140,10 @@ def start(
     chains = model.chain.num_chains or 0
     spaced = np.arange(chains) * len(found.particles) // max(chains, 1)
     model.start_chain(found.particles[spaced])
-    return LowRankStart(axes, num_units, log_likelihood, found)
+    coupled = machine_lib.cast(
+        _coupled_units(machine, num_units), model.variable_dtype
+    )
+    return LowRankStart(axes, num_units, log_likelihood, found, coupled)
 
 
 class _Density(NamedTuple):
@@ -272,16 +281,22 @@ def _systematic(p, count, generator):
     return np.searchsorted(np.cumsum(p / p.sum())[:-1], at)
 
 
-def _first_units(machine, count):
-    """The machine without its other hidden units but for their mean field."""
+def _coupled_units(machine, count):
+    """The machine with the mean field of its other hidden units alone."""
     bias = machine.visible_params["bias"]
     if isinstance(machine.hidden, Bernoulli):
         bias = bias + 0.5 * ops.sum(machine.kernel[:, count:], axis=1)
-    return Machine(
-        visible=machine.visible,
+    others = machine.hidden.width - count
+    kernel = ops.pad(machine.kernel[:, :count], ((0, 0), (0, others)))
+    return machine._replace(kernel=kernel, visible_params={"bias": bias})
+
+
+def _first_units(machine, count):
+    """The same without these units."""
+    coupled = _coupled_units(machine, count)
+    return coupled._replace(
         hidden=type(machine.hidden)(count),
-        kernel=machine.kernel[:, :count],
-        visible_params={"bias": bias},
+        kernel=coupled.kernel[:, :count],
         hidden_params={"bias": machine.hidden_params["bias"][:count]},
     )
 

@@ -184,6 +184,10 @@ class AutoSGD(keras.optimizers.Optimizer):
         }
 
 
+# Covariances of columns that are observed less often are underestimated.
+_LEAST_SHARE = np.float32(0.2)
+
+
 def learning_rate(x, visible, hidden):
     """The first learning rate of `AutoSGD`.
 
@@ -207,24 +211,50 @@ def spread(x):
     Args:
         x: Some examples, of shape `(examples, width)`.
     """
-    variance = np.var(np.asarray(x, "float32"), axis=0)
+    x = np.asarray(x, "float32")
+    if np.isnan(x).any():
+        x, seen = _centered(x)
+        variance = (x**2).mean(axis=0) / seen
+    else:
+        variance = np.var(x, axis=0)
     return float(np.minimum(variance / _SMALL_VARIANCE, 1.0).mean())
 
 
 def largest_variance(x):
     """The largest eigenvalue of the covariance of the columns.
 
+    With missing entries, covariances are estimated from the examples in which
+    both columns are observed, as if missing at random: each centred entry is
+    divided by the share s of its column that is observed, and what that adds
+    to the variances, a factor of 1 / s, is taken away again.
+
     Args:
-        x: Array of shape `(examples, width)`.
+        x: Array of shape `(examples, width)`, NaN where entries are missing.
     """
     x = np.asarray(x, "float32")
-    x = x - x.mean(axis=0)
+    excess = np.float32(0.0)
+    if np.isnan(x).any():
+        x, seen = _centered(x)
+        seen = np.maximum(seen, _LEAST_SHARE)
+        x = x / seen
+        excess = (x**2).mean(axis=0) * (1.0 - seen)
+    else:
+        x = x - x.mean(axis=0)
     direction = np.random.PCG64(0).random_raw(x.shape[1]) / 2.0**64 - 0.5
     value = 0.0
     for _ in range(_POWER_STEPS):
-        image = x.T @ (x @ direction.astype("float32")) / len(x)
+        direction = direction.astype("float32")
+        image = x.T @ (x @ direction) / len(x) - excess * direction
         value = float(np.linalg.norm(image))
         if not value:
             return 0.0
         direction = image / value
     return value
+
+
+def _centered(x):
+    """Columns less their means, 0 where missing, and the shares observed."""
+    known = ~np.isnan(x)
+    seen = np.maximum(known.mean(axis=0), 1.0 / len(x)).astype("float32")
+    mean = np.where(known, x, 0).mean(axis=0) / seen
+    return np.where(known, x - mean, 0).astype("float32"), seen

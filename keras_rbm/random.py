@@ -42,6 +42,7 @@ class Use(enum.Enum):
     FANTASY_PARTICLES = "seed", 3
     EXAMPLE_ORDER = "seed", 4
     SHORT_RUN = "seed", 5
+    START_COMPLETED = "seed", 6
     # Of the seed of a data set.
     TRAINING_BATCHES = "seed", 2**32
     BATCHES_IN_ORDER = "seed", 2**32 + 1
@@ -56,7 +57,8 @@ class Use(enum.Enum):
     LOG_PARTITION_BRACKET = "seed", 2**33 + 10
     LOG_PARTITION_PATTERNS = "seed", 2**33 + 11
     TRAJECTORY = "seed", 2**33 + 12
-    DESIGN = "seed", 2**33 + 13
+    DESIGN = "seed", 2**33 + 14
+    OBSERVED = "seed", 2**33 + 13
     LOW_RANK = "seed", 2**33 + 15
     LAYER_BATCHES = "seed", 2**33 + 16
     LAYER_ARRAYS = "seed", 2**33 + 17
@@ -69,16 +71,20 @@ class Use(enum.Enum):
     LADDER_VISITED = "run", 2**32 + 3
     TUNE = "run", 2**32 + 4
     OTHER_STARTS = "run", 2**32 + 5
+    COMPLETE = "run", 2**32 + 6
+    KEEP_COMPLETED = "run", 2**32 + 7
     # Of one sweep.
     HIDDEN = "sweep", 0
     VISIBLE = "sweep", 1
     EXCHANGE = "sweep", 2
+    PATTERN = "sweep", 3
     # Of one draw of units.
     SIDE = "draw", 0
     # Of the evaluation of a batch.
     MODEL_SAMPLES = "evaluation", 0
     SITES = "evaluation", 1
     BINARIZE = "evaluation", 2
+    COMPLETED = "evaluation", 3
     # Of a bracket of log Z.
     FORWARD = "bracket", 0
     REVERSE = "bracket", 1

@@ -184,6 +184,45 @@ def of(name: str, x: Any) -> Any:
     return x
 
 
+def only_stored(x: Any) -> Rows:
+    """A sparse matrix whose entries that are not stored are missing.
+
+    Without this function they are zeros, for all that takes a sparse matrix.
+    Zeros that are stored are values in either case. Nothing is made dense as
+    a whole.
+
+    Args:
+        x: Matrix or array of `scipy.sparse`, with two axes, such as ratings
+            of users (rows) and items (columns).
+
+    Returns:
+        `Rows` with NaN in place of what is not stored.
+
+    Raises:
+        ValueError: If `x` is no such matrix.
+
+    Example:
+        ratings = scipy.sparse.csr_array(([5.0, 3.0], ([0, 1], [2, 0])))
+        print(only_stored(ratings)[:])  # [[nan, nan, 5.], [3., nan, nan]]
+    """
+    if not is_sparse(x) or len(x.shape) != 2:
+        raise ValueError(
+            "`x` must be a matrix of scipy.sparse with two axes. Received: "
+            f"type(x)={type(x).__name__}"
+        )
+    matrix = x.tocsr()
+    matrix.sum_duplicates()
+    kind = matrix.dtype if matrix.dtype.kind == "f" else np.dtype("float32")
+
+    def take(rows):
+        part = matrix[rows].tocoo()
+        found = np.full(part.shape, np.nan, kind)
+        found[part.row, part.col] = part.data
+        return found
+
+    return Rows(take, *matrix.shape, kind)
+
+
 def _of_dataset(x, rows):
     """Rows of a dataset of h5py, which gives them in rising order alone."""
     if isinstance(rows, slice) and (rows.step or 1) > 0:

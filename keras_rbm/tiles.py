@@ -12,6 +12,8 @@ _SIDE = 28
 # nor white, which most pixels are, nor the mid-grey of a zero weight.
 _LINE = 64
 _MID = 128
+# Colour of a missing pixel, which no grey is.
+_MISSING = (230, 120, 30)
 
 
 def grey(x):
@@ -103,6 +105,23 @@ def tile_pairs(above, below, image_shape=None, columns=None):
     below = _enlarged(below, image_shape)
     above = np.pad(above, ((0, 0), (0, 1), (0, 0)), constant_values=_LINE)
     return _grid(np.concatenate([above, below], axis=1), columns, gap=5)
+
+
+def coloured(picture, where):
+    """A grey picture whose missing pixels have a colour of their own, orange.
+
+    Args:
+        picture: `uint8` array of shape `(height, width)`, from `tile` or
+            `tile_pairs`.
+        where: Boolean array of the same shape, `True` where a pixel is
+            missing.
+
+    Returns:
+        `uint8` array of shape `(height, width, 3)`.
+    """
+    colours = np.repeat(picture[:, :, None], 3, axis=2)
+    colours[where] = _MISSING
+    return colours
 
 
 def _enlarged(greys, image_shape):

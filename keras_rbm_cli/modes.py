@@ -142,6 +142,11 @@ def _train_alone(config, output, log, resume):
         print(f"Pictures: {', '.join(_pictures(output))}.")
         if (output / "samples.csv").is_file():
             print(f"Rows that the model draws: {output / 'samples.csv'}.")
+        if (output / "imputed.csv").is_file():
+            print(
+                "The table with its missing values filled in: "
+                f"{output / 'imputed.csv'}."
+            )
         command = f"{screen.command()} --mode evaluate --output {output}"
         more = " more exactly" if evaluated else ""
         print(f"Measure it{more}: `{command}`.")

@@ -16,6 +16,7 @@ def table(
     decimal: str | None = None,
     encoding: str = "utf-8",
     comment: str | None = None,
+    missing: Literal["category", "nan"] = "nan",
 ):
     """Returns `keras_rbm.data.table` of a file.
 
@@ -33,6 +34,8 @@ def table(
         decimal: As for `keras_rbm.data.table`.
         encoding: As for `keras_rbm.data.table`.
         comment: As for `keras_rbm.data.table`.
+        missing: As for `keras_rbm.data.table`; here `"nan"` by default, so
+            that a model fills in the table.
 
     Returns:
         A `keras_rbm.data.Data` with a schema.
@@ -49,6 +52,7 @@ def table(
         decimal,
         encoding,
         comment,
+        missing,
     )
 
 

@@ -240,6 +240,6 @@ def test_a_ladder_is_judged_by_swaps_and_round_trips():
     (told,) = diagnostics.ladder_warnings(rates, 30.0, 500.0)
     assert "do not travel" in told
     assert "30 round trips, of 500 if they moved freely" in told
-    assert "trajectory tempering" in told
+    assert "TrajectoryTempering" in told
     (told,) = diagnostics.ladder_warnings(np.array([0.5, 0.01]), 0.0, 0.0)
     assert "exchange at a rate of 0.010, below 0.05: take more betas" in told

@@ -86,6 +86,7 @@ LEARNED = {
     "docs/guides/dashboards.md": "validation_gain(rbm) > 2",
     "docs/guides/distributed.md": "gain(rbm, digits.train) > 3",
     "docs/guides/hyper_parameters.md": "gain(rbm, digits.train) > 2.5",
+    "docs/guides/missing_values.md": "result.gain > 1",
     "docs/guides/models.md": "error < 0.1 and "
     "(model.classify(threes) == 3).mean() > 0.5",
     "docs/guides/outliers.md": "area > 0.85 and likelihood.gain > 1",

@@ -331,7 +331,8 @@ def _reason(values, num_sweeps, ladder, apart):
             remedies.append(
                 "Lower the learning rate and let it fall to 0, take more "
                 "sweeps or chains, or move the chains by tempering: "
-                "PersistentChain(sampler=Tempered()), or trajectory tempering"
+                "PersistentChain(sampler=Tempered()), or, for data in "
+                "clusters, LowRankTempering"
             )
     if apart:
         reasons.append(
@@ -340,9 +341,9 @@ def _reason(values, num_sweeps, ladder, apart):
             f"{values['projection_distance']:.2f} apart (Kolmogorov-Smirnov)"
         )
         remedies.append(
-            "Chains that start from data know all modes: "
-            "ContrastiveDivergence(1), or a low-rank start of an untrained "
-            "model, keras_rbm.low_rank.start"
+            "Chains that move between the modes learn how much weight each "
+            "has: begin with keras_rbm.low_rank.start, and train with "
+            "PersistentChain(sampler=LowRankTempering(...))"
         )
     if not reasons:
         return None

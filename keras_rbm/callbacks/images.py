@@ -74,7 +74,7 @@ class Images(Display):
         for name, picture in pictures.items():
             tf.summary.image(
                 f"{tensorboard.IMAGES}/{name}",
-                picture[None, :, :, None],
+                np.reshape(picture, (1, *picture.shape[:2], -1)),
                 description=_DESCRIPTIONS[name],
             )
         if self.filters_dir is not None:
@@ -176,20 +176,33 @@ def reconstructions(
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
-        examples: Array of shape `(examples, visible.width)`.
+        examples: Array of shape `(examples, visible.width)`, NaN where an
+            entry is missing.
         image_shape: `(rows, columns)` of an example, or `None`.
         num_examples: At most how many examples to show.
         picture: `data.Picture` of the examples, or `None`.
 
     Returns:
-        `uint8` array of shape `(height, width)`, in pixels.
+        `uint8` array of shape `(height, width)`, in pixels; where entries are
+        missing, `(height, width, 3)`, with missing pixels in orange.
     """
-    examples = examples[:num_examples]
+    examples = np.asarray(examples[:num_examples])
     means = _array(model.predict_reconstruction(examples))
+    lost = examples.dtype.kind == "f" and np.isnan(examples)
+    if not np.any(lost):
+        above, below = (
+            tiles.grey(_intensities(x, picture)) for x in (examples, means)
+        )
+        return tiles.tile_pairs(above, below, image_shape)
     above, below = (
-        tiles.grey(_intensities(x, picture)) for x in (examples, means)
+        tiles.grey(_intensities(x, picture))
+        for x in (np.where(lost, 0.0, examples), means)
     )
-    return tiles.tile_pairs(above, below, image_shape)
+    if picture is not None:  # A pixel needs all of its columns.
+        lost = lost @ (np.abs(picture.directions(np.eye(lost.shape[1]))) > 0)
+    marks = np.where(lost, 255, 0).astype("uint8")
+    where = tiles.tile_pairs(marks, np.zeros_like(below), image_shape) == 255
+    return tiles.coloured(tiles.tile_pairs(above, below, image_shape), where)
 
 
 def class_samples(
@@ -225,13 +238,15 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
     Args:
         path: Path of the file.
-        picture: `uint8` array of shape `(height, width)`.
+        picture: `uint8` array of shape `(height, width)`, or `(height, width,
+            3)` for one in colours.
     """
     if not devices.is_chief():
         return
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(tf.io.encode_png(picture[:, :, None]).numpy())
+    picture = np.reshape(picture, (*picture.shape[:2], -1))
+    path.write_bytes(tf.io.encode_png(picture).numpy())
 
 
 def _intensities(x, picture):

@@ -120,7 +120,7 @@ class LogLikelihood(Measurement):
         self.log_partition, self.measured_epoch = None, 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.model.example_units.check_states(self.v, "v")
+        self.model.check_states(self.v, "v")
         super().on_train_begin(logs)
         self.log_partition, self.measured_epoch = None, 0
         self._latest = (-math.inf, -math.inf, 0, -math.inf)

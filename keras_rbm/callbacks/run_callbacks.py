@@ -4,6 +4,7 @@ import logging
 import math
 
 import keras
+import numpy as np
 
 from keras_rbm import devices
 from keras_rbm.callbacks.chain_health import ChainHealth
@@ -36,7 +37,9 @@ def measurement_callbacks(
     """Returns `ChainHealth`, `LogLikelihood` and `SampleMeasures` for a model.
 
     Grey values have no log-likelihood under units of two states, and are
-    unlike samples: for these the list has `ChainHealth` alone.
+    unlike samples: for these the list has `ChainHealth` alone. Of data with
+    missing entries there is the `LogLikelihood` of the observed ones, and no
+    callback that compares them with samples.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
@@ -58,6 +61,11 @@ def measurement_callbacks(
     split = "validation"
     if v is None:
         split, v, v_train = "train", v_train, None
+    if np.isnan(v).any() or (v_train is not None and np.isnan(v_train).any()):
+        _LOG.info("entries of the %s data are missing: no chain health", split)
+        return [
+            LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split)
+        ]
     found = [ChainHealth(log_dir, v, v_train, every)]
     try:
         model.example_units.check_states(v)

@@ -26,6 +26,7 @@ from keras_rbm.data.pipeline import batches, binarized, in_order
 from keras_rbm.data.schema import Schema
 from keras_rbm.data.table import table
 from keras_rbm.data.whitened import whitened
+from keras_rbm.rows import only_stored
 
 __all__ = [
     "Binary",
@@ -53,6 +54,7 @@ __all__ = [
     "is_grey",
     "mnist",
     "one_hot",
+    "only_stored",
     "some",
     "split",
     "table",

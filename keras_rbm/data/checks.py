@@ -33,6 +33,13 @@ def to_float(x: Array) -> np.ndarray:
     return scaled(x)
 
 
+def has_missing(x):
+    """Whether entries of an array or of `Rows` are missing, NaN."""
+    return x.dtype.kind == "f" and any(
+        np.isnan(part).any() for _, part in _parts(x)
+    )
+
+
 def scaled(x):
     """`to_float` of a part of an array: uint8 are intensities in any case.
 
@@ -66,10 +73,16 @@ def are_spins(x):
 
 
 def bounds(x):
-    """The least and the largest number of an array or of `Rows`."""
-    ends = [(part.min(), part.max()) for _, part in _parts(x)]
+    """The least and the largest number of an array or of `Rows`.
+
+    Where all entries of a part are missing, NaN.
+    """
+    ends = [
+        (np.fmin.reduce(part.ravel()), np.fmax.reduce(part.ravel()))
+        for _, part in _parts(x)
+    ]
     lows, highs = zip(*ends, strict=True)
-    return min(lows), max(highs)
+    return np.fmin.reduce(lows), np.fmax.reduce(highs)
 
 
 def as_floats(x):
@@ -85,7 +98,7 @@ def _parts(x):
     return rows.parts(x) if isinstance(x, Rows) else [(0, x)]
 
 
-def check_examples(x, argument, bits=True):
+def check_examples(x, argument, bits=True, may_miss=False):
     """Returns `x` as a uint8 or float32 array that is fit to train on.
 
     Args:
@@ -93,6 +106,7 @@ def check_examples(x, argument, bits=True):
         argument: The name of the array, for the error.
         bits: Whether a uint8 array that holds nothing above 1 is one of bits,
             and not of intensities in units of 1/255.
+        may_miss: Whether entries may be missing, as NaN.
 
     Returns:
         `x` if it is uint8 and no bits, else `x` as float32; `Rows` of a sparse
@@ -124,7 +138,7 @@ def check_examples(x, argument, bits=True):
     x = scaled(x)
     bad_rows, values = [], []
     for first, part in _parts(x):
-        bad = ~np.isfinite(part)
+        bad = np.isinf(part) if may_miss else ~np.isfinite(part)
         if bad.any():
             bad_rows.append(first + np.flatnonzero(bad.any(axis=1)))
             values.append(part[bad])

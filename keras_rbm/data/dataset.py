@@ -52,6 +52,9 @@ class Data:
             where they are no such rows.
         categories: Number of categories of each site, where the rows are
             one-hot categories, side by side; else `None`.
+        source_rows: The numbers of the rows in their source, those of `train`,
+            `validation` and `test` one after the other; `None` for the order
+            in which they are.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
@@ -67,14 +70,18 @@ class Data:
     picture: Picture | None = None
     schema: Schema | None = None
     categories: int | None = None
+    source_rows: np.ndarray | None = None
 
     def __post_init__(self):
         """Checks every array and brings it to uint8 or float32."""
         splits = {}
+        may_miss = self.schema is not None and self.schema.keeps_missing
         for split_name in _SPLITS:
             x = getattr(self, split_name)
             if x is not None or split_name == "train":
-                splits[split_name] = check_examples(x, split_name, bits=False)
+                splits[split_name] = check_examples(
+                    x, split_name, bits=False, may_miss=may_miss
+                )
         splits = _with_bits(splits)
         for split_name, x in splits.items():
             object.__setattr__(self, split_name, x)

@@ -6,7 +6,13 @@ import tensorflow as tf
 from keras_rbm import devices, random
 from keras_rbm.compiled import without_autograph
 from keras_rbm.data.categorical import one_hot
-from keras_rbm.data.checks import bounds, check_examples, check_integer, scaled
+from keras_rbm.data.checks import (
+    bounds,
+    check_examples,
+    check_integer,
+    has_missing,
+    scaled,
+)
 from keras_rbm.models.batches import gather as gather_rows
 from keras_rbm.random import Use
 from keras_rbm.rows import Rows
@@ -181,7 +187,7 @@ def _check(x, binarize, categories):
     shape = getattr(x, "shape", ())
     if len(shape) == 3 or (len(shape) == 4 and shape[3] == 1):
         x = np.reshape(x, (shape[0], shape[1] * shape[2]))
-    x = check_examples(x, "x")
+    x = check_examples(x, "x", may_miss=binarize == "none")
     if isinstance(x, Rows):
         x = scaled(x)
     low, high = (0, 1) if binarize == "none" else bounds(x)
@@ -198,6 +204,8 @@ def _bounds(x, binarize):
     """The least and the largest value that batches can hold."""
     if binarize != "none" or x.dtype == np.uint8:
         return 0.0, 1.0
+    if has_missing(x):  # `fit` looks at each batch.
+        return -np.inf, np.inf
     low, high = bounds(x)
     return float(low), float(high)
 

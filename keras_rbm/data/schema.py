@@ -10,7 +10,14 @@ import numpy as np
 from keras_rbm import checks
 from keras_rbm.data import frames
 from keras_rbm.data.checks import check_path
-from keras_rbm.data.columns import KINDS, Column, Discrete, Dropped
+from keras_rbm.data.columns import (
+    KINDS,
+    Category,
+    Column,
+    Discrete,
+    Dropped,
+    num_missing,
+)
 from keras_rbm.typing import Array, Path
 from keras_rbm.units import Composite, Units
 
@@ -34,6 +41,9 @@ class Schema:
         library: The library whose form `decode` returns: `"pandas"`,
             `"polars"`, `"pyarrow"`, `"numpy"`, or `"file"` for the first of
             Polars, pandas and pyarrow that is installed.
+        keeps_missing: Whether `encode` turns missing values into NaN, which a
+            model can learn from and fill in, instead of refusing them. (A
+            `Category` with `missing=True` has a category for them.)
 
     Raises:
         ValueError: If a name is neither text nor an integer, a column is not a
@@ -48,6 +58,7 @@ class Schema:
     columns: Mapping[Hashable, Column]
     dtypes: Mapping[Hashable, str] = dataclasses.field(default_factory=dict)
     library: str = "file"
+    keeps_missing: bool = False
 
     def __post_init__(self):
         for name in ("columns", "dtypes"):
@@ -153,7 +164,7 @@ class Schema:
         Raises:
             ValueError: If a column is missing or unknown, or holds a value
                 that the schema does not allow: a new category, a count out of
-                bounds, a missing number.
+                bounds, or, unless `keeps_missing`, a missing number.
         """
         frame = frames.read(rows)
         (x,) = encoded(self, frame, [None])
@@ -201,8 +212,8 @@ class Schema:
         `log_jacobian` to get a density in the table's own units, such as
         1 / dollar. Only such densities can be
         compared between schemas, or with other models. Columns of discrete
-        values add nothing. Integers that are encoded as real numbers have a
-        density, too, not a probability.
+        values and missing entries add nothing. Integers that are encoded as
+        real numbers have a density, too, not a probability.
 
         Args:
             x: Array of shape `(rows, width)`, from `encode` or a `Data`.
@@ -214,10 +225,15 @@ class Schema:
             learned = rbm.log_likelihood(table.test)
             print(learned.in_own_units(table.schema.log_jacobian(table.test)))
         """
-        x = self._checked(x)
+        x = self._checked(x, self.keeps_missing)
         total = np.zeros(len(x))
         for name, columns in self.slices.items():
-            total += self.columns[name].log_jacobian(x[:, columns])
+            part = x[:, columns]
+            lost = np.isnan(part[:, 0])
+            own = self.columns[name].log_jacobian(
+                np.where(lost[:, None], 0, part)
+            )
+            total += np.where(lost, 0.0, own)
         return total
 
     def save(self, path: Path) -> None:
@@ -260,6 +276,7 @@ class Schema:
         """Returns the schema as a dict that JSON can hold."""
         return {
             "library": self.library,
+            **({"keeps_missing": True} if self.keeps_missing else {}),
             "columns": [
                 {
                     "name": name,
@@ -283,7 +300,8 @@ class Schema:
             if name in columns:
                 raise ValueError(f"there are two columns {name!r}")
             columns[name] = KINDS[kind].from_config(entry)
-        return cls(columns, dtypes, config["library"])
+        keeps_missing = config.get("keeps_missing", False)
+        return cls(columns, dtypes, config["library"], keeps_missing)
 
     def __str__(self):
         """A line for each column: its name, its kind and its values."""
@@ -323,14 +341,14 @@ class Schema:
             )
         return list(groups.values())
 
-    def _checked(self, x):
+    def _checked(self, x, may_miss=False):
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.width:
             raise ValueError(
                 f"`x` must have shape (rows, {self.width}), as `encode` "
                 f"returns it. Received: x.shape={x.shape}"
             )
-        if not np.isfinite(x).all():
+        if not (np.isfinite(x) | (may_miss & np.isnan(x))).all():
             raise ValueError("`x` must be finite. Received: NaN or infinity")
         return x
 
@@ -371,10 +389,24 @@ def encoded(
     checks.in_memory("rows", (sum(counts), schema.width))
     arrays = [np.empty((count, schema.width), "float32") for count in counts]
     for name, columns in schema.slices.items():
-        x = schema.columns[name].encode(name, frame.columns[name]())
+        x = _encoded_column(schema, name, frame.columns[name]())
         for array, rows in zip(arrays, splits, strict=True):
             array[:, columns] = x if rows is None else x[rows]
     return arrays
+
+
+def _encoded_column(schema, name, values):
+    """A column as states of its units, NaN where the schema keeps it so."""
+    column = schema.columns[name]
+    own = isinstance(column, Category) and column.missing
+    if not schema.keeps_missing or own or not num_missing(values):
+        return column.encode(name, values)
+    compute = frames.library("pyarrow.compute")
+    lost = compute.is_null(values, nan_is_null=True)
+    x = np.full((len(values), column.width), np.nan, "float32")
+    known = ~lost.to_numpy()
+    x[known] = column.encode(name, values.filter(compute.invert(lost)))
+    return x
 
 
 def check_columns(columns: Mapping[Hashable, Column], frame: frames.Frame):

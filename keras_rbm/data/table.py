@@ -1,5 +1,6 @@
 """Tables of mixed columns, as data to train on."""
 
+import dataclasses
 import pathlib
 import re
 from collections.abc import Hashable, Mapping
@@ -53,6 +54,7 @@ def table(
     decimal: str | None = None,
     encoding: str = "utf-8",
     comment: str | None = None,
+    missing: Literal["category", "nan"] = "category",
 ) -> Data:
     """Returns a table of mixed columns as data, with an inferred schema.
 
@@ -81,9 +83,12 @@ def table(
     Pass `schema` to override these rules.
 
     The categories and bounds of a column are taken from all rows; means,
-    deviations and quantiles from the training rows alone. In columns of text,
-    categories or two values, a missing value is a category of its own; in
-    other columns it is an error.
+    deviations and quantiles from the training rows alone.
+
+    A missing value becomes NaN in the array, with `missing="nan"`: a model
+    learns from the observed values, and can fill in the others. Otherwise it
+    is a category of its own in columns of text, categories or two values, and
+    an error in other columns.
 
     Args:
         source: Path of a CSV or TSV file (also `.gz`), a Parquet or a Feather
@@ -113,6 +118,8 @@ def table(
         encoding: The encoding of a text file, such as `"latin-1"`.
         comment: The characters with which lines to skip begin in a text file,
             such as `"#"`; `None` if there are no such lines.
+        missing: `"nan"` or `"category"`, see above. Of a `Schema`, what it
+            says (`keeps_missing`).
 
     Returns:
         A `Data` of float32 arrays of shape `(rows, schema.width)`, with a
@@ -139,6 +146,11 @@ def table(
             f"`heavy_tails` must be one of {_HEAVY_TAILS}. Received: "
             f"heavy_tails={heavy_tails!r}"
         )
+    if missing not in ("category", "nan"):
+        raise ValueError(
+            '`missing` must be "category" or "nan". Received: '
+            f"missing={missing!r}"
+        )
     for key, mark in (("separator", separator), ("decimal", decimal)):
         if mark is not None and (not isinstance(mark, str) or len(mark) != 1):
             raise ValueError(
@@ -155,14 +167,17 @@ def table(
             f"{len(frame.columns)} columns"
         )
     rows = _rows(frame.num_rows, validation_size, test_size, seed)
-    schema = _fitted(schema, frame, rows[0], heavy_tails)
+    schema = _fitted(schema, frame, rows[0], heavy_tails, missing == "nan")
     used = [part for part in rows if part is not None] or [None]
     arrays = iter(encoded(schema, frame, used))
     train, validation, test = (
         next(arrays) if number == 0 or part is not None else None
         for number, part in enumerate(rows)
     )
-    return Data(name, train, validation, test, schema=schema)
+    order = None
+    if rows[0] is not None:
+        order = np.concatenate([part for part in rows if part is not None])
+    return Data(name, train, validation, test, schema=schema, source_rows=order)
 
 
 def _name_of(source):
@@ -182,13 +197,13 @@ def _rows(count, validation_size, test_size, seed):
     return split(np.arange(count), seed=seed, **sizes)
 
 
-def _fitted(schema, frame, training, heavy_tails):
+def _fitted(schema, frame, training, heavy_tails, keeps_missing):
     """A schema all of whose columns are fitted to a table."""
     if isinstance(schema, str | pathlib.PurePath):
         schema = Schema.load(schema)
     if isinstance(schema, Schema):
         check_columns(schema.columns, frame)
-        columns = schema.columns
+        columns, keeps_missing = schema.columns, schema.keeps_missing
     elif schema is None or isinstance(schema, Mapping):
         named = Schema(schema or {}).columns
         strange = [repr(name) for name in named if name not in frame.columns]
@@ -207,14 +222,19 @@ def _fitted(schema, frame, training, heavy_tails):
     found = {}
     for name, column in columns.items():
         if column is None:
-            column = _inferred(name, frame, training, heavy_tails)
+            column = _inferred(
+                name, frame, training, heavy_tails, keeps_missing
+            )
+        if not column.is_fitted and isinstance(column, Category):
+            if keeps_missing and column.missing is None:
+                column = dataclasses.replace(column, missing=False)
         if not column.is_fitted:
             column = column.fitted(name, frame.columns[name](), training)
         found[name] = column
-    return Schema(found, frame.dtypes, frame.library)
+    return Schema(found, frame.dtypes, frame.library, keeps_missing)
 
 
-def _inferred(name, frame, training, heavy_tails):
+def _inferred(name, frame, training, heavy_tails, keeps_missing):
     """The inferred kind of a column, fitted or not."""
     try:
         values = frame.columns[name]()
@@ -229,12 +249,15 @@ def _inferred(name, frame, training, heavy_tails):
     if missing == len(values):
         return Dropped("no values")
     count = num_distinct(values)
-    if count + bool(missing) == 1:
+    if count + bool(missing and not keeps_missing) == 1:
         return Dropped(f"constant: {distinct(values)[0]!r} in all rows")
     declared = _declared(values, frame.dtypes[name])
     if declared or count <= 2 or kind in ("bool", "text"):
-        return _discrete(values, count, missing, declared)
-    return _number(name, values, count, missing, training, heavy_tails)
+        lost = 0 if keeps_missing else missing
+        return _discrete(values, count, lost, declared)
+    return _number(
+        name, values, count, missing, training, heavy_tails, keeps_missing
+    )
 
 
 def _declared(values, dtype):
@@ -263,11 +286,12 @@ def _discrete(values, count, missing, declared):
     return Category(found, missing > 0)
 
 
-def _number(name, values, count, missing, training, heavy_tails):
+def _number(name, values, count, missing, training, heavy_tails, keeps_missing):
     """The kind of a column of three numbers or more."""
     v = numbers(name, values)
-    if missing:
+    if missing and not keeps_missing:
         return Real()  # Its `encode` refuses the missing values by row.
+    v_all, v = v, v[~np.isnan(v)]
     least, most = v.min(), v.max()
     whole = bool(np.isfinite(v).all() and (v == np.rint(v)).all())
     if whole and count == len(v):
@@ -278,7 +302,11 @@ def _number(name, values, count, missing, training, heavy_tails):
     # Beyond 2**53, float64 does not hold every integer.
     if whole and 0 < most - least <= _MOST_COUNTS and abs(most) < 2**53:
         return Count(int(most), int(least))
-    v = v if training is None else v[training]
+    if training is not None:
+        v = v_all[training]
+        v = v[~np.isnan(v)]
+    if not len(v):
+        return Real()
     with np.errstate(over="ignore", invalid="ignore"):
         mean, deviation = v.mean(), v.std()
     if not deviation > 0 or not np.isfinite(deviation):

@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_rbm import checks, likelihood, sample_measures
 from keras_rbm.data import Data, binarized, check_data, some
-from keras_rbm.data.checks import scaled
+from keras_rbm.data.checks import has_missing, scaled
 from keras_rbm.evaluation import report
 from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.progress_bar import ProgressBar
@@ -63,8 +63,8 @@ def evaluate(
           in nats; added to a log-likelihood, it gives that of the rows in
           their own units, a density (see `Schema.log_jacobian`);
         - `pseudo_log_likelihood`: `mean`, `standard_error`, `examples`, in
-          nats an example, over all sites;
-        - `reconstruction_error`: mean squared error of a value;
+          nats an example, over all sites; `null` where entries are missing;
+        - `reconstruction_error`: mean squared error of an observed value;
         - `classification`, of a `ClassRBM`: `error`, the share of all
           examples whose most probable class is not theirs, its
           `standard_error`, and `conditional_log_likelihood`, the mean of
@@ -82,7 +82,8 @@ def evaluate(
       last split that the data have), `count` (number of samples), `measures`
       (what `compare_samples` returns for the samples and this split), and
       `reference` (the same for training data in place of the samples, which
-      shows what is noise; `null` if there is only one split);
+      shows what is noise; `null` if there is only one split); `null` where
+      entries of the data are missing;
     - `notes`: sentences on what is missing, and what numbers mean;
     - `seconds`: how long it took.
 
@@ -200,9 +201,9 @@ def _no_likelihood(model, data, splits):
         )
     for split, x in splits.items():
         name = f"{data.name}.{split}"
-        model.example_units.check(x, name)
+        model.check_examples(x, name)
         try:
-            model.example_units.check_states(x, name)
+            model.check_states(x, name)
         except ValueError:
             return (
                 f"No likelihoods: {name} holds values between the states of "
@@ -230,11 +231,12 @@ def _split(model, split, x, log_partition, max_examples, verbose):
     errors = []
     if log_partition is not None:
         ours = model.log_likelihood(x, log_partition=log_partition)
-        if model.has_pseudo_likelihood:
+        if model.has_pseudo_likelihood and not has_missing(x):
             pseudo = []
     for _, batch in parts(part, of_width(part.shape[1], _BATCH)):
         again = keras.ops.cast(model.predict_reconstruction(batch), "float64")
-        errors.append(np.square(batch - np.asarray(again)).mean(axis=1))
+        # Of what is observed.
+        errors.append(_means(np.square(batch - np.asarray(again))))
         if pseudo is not None:
             pseudo.append(model.pseudo_log_likelihood(batch))
         bar.add(len(batch))
@@ -246,6 +248,15 @@ def _split(model, split, x, log_partition, max_examples, verbose):
         "reconstruction_error": float(np.concatenate(errors).mean()),
         **classification(model, x),
     }
+
+
+def _means(x):
+    """Means over the columns, of what is not NaN; 0 of nothing."""
+    lost = np.isnan(x)
+    if not lost.any():
+        return x.mean(axis=1)
+    count = np.maximum((~lost).sum(axis=1), 1)
+    return np.where(lost, 0.0, x).sum(axis=1) / count
 
 
 def _log_jacobian(schema, x):
@@ -335,6 +346,8 @@ def _fit(log_partition):
 def _samples(model, splits, count, num_sweeps, seed, verbose):
     """Measures of samples against the last split, as a dict, or `None`."""
     split, x = [*splits.items()][-1]
+    if any(has_missing(part) for part in splits.values()):
+        return None  # Samples have no missing entries to compare.
     count = of_width(x.shape[1], count, _NUMBERS)
     if min(count, len(x)) < 2:
         return None

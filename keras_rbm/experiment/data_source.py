@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_rbm import checks
 from keras_rbm.data import (
     Data,
     Schema,
@@ -16,6 +17,7 @@ from keras_rbm.data import (
     in_order,
     some,
 )
+from keras_rbm.data.checks import has_missing
 from keras_rbm.models import MachineModel
 from keras_rbm.networks import LowerLayers
 from keras_rbm.rows import Rows, of_width, parts
@@ -49,7 +51,8 @@ class DataSource:
 
     Args:
         data: `keras_rbm.data.Data` or `UpperLayerData`.
-        batch_size: Number of examples in a batch.
+        batch_size: Number of examples in a batch; all training examples where
+            there are fewer.
         binarize: As for `data.batches`.
         seed: As for `data.batches`.
     """
@@ -64,7 +67,7 @@ class DataSource:
         if not isinstance(data, UpperLayerData):
             data = UpperLayerData(data, LowerLayers([]))
         self.data, self._lower_layers = data
-        self.batch_size = batch_size
+        self._batch_size = checks.positive_integer("batch_size", batch_size)
         self.binarize = binarize
         self.seed = seed
 
@@ -86,8 +89,17 @@ class DataSource:
             if x is not None:
                 # Intensities in uint8 are from 0 to 1 whatever they are.
                 x = x[:1] / 255 if x.dtype == np.uint8 else x
-                visible.check(x, f"{self.data.name}.{split}")
+                name = f"{self.data.name}.{split}"
+                if layers:
+                    visible.check(x, name)
+                else:
+                    model.check_examples(x, name)
         batches(self.data.train, self.batch_size, self.binarize, self.seed)
+
+    @property
+    def batch_size(self) -> int:
+        """Number of examples in a batch."""
+        return min(self._batch_size, len(self.data.train))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -145,6 +157,15 @@ class DataSource:
         x = self.data.train if x is None else x
         return self._examples(x[:_DRAWN_EXAMPLES])
 
+    @functools.cached_property
+    def misses(self) -> bool:
+        """Whether entries of the examples are missing, as NaN."""
+        return any(
+            has_missing(x)
+            for split in _SPLITS
+            if (x := getattr(self.data, split)) is not None
+        )
+
     @property
     def image_shape(self) -> ImageShape | None:
         """`(rows, columns)` of a picture, in pixels, or `None`."""
@@ -197,6 +218,31 @@ class DataSource:
 
     def _examples(self, x):
         return self._lower_layers.array(binarized(x, self.binarize, self.seed))
+
+
+def without_missing(x: np.ndarray, seed: int) -> np.ndarray:
+    """Examples whose missing entries are those of other examples.
+
+    For pictures and histograms alone: entries are drawn one row after the
+    other, without regard to those that are observed.
+
+    Args:
+        x: Array of shape `(examples, width)`, with NaN.
+        seed: Integer from 0 to 2**63 - 1.
+
+    Returns:
+        An array of the same shape: `x` itself where nothing is missing. What
+        no example has is 0.
+    """
+    if not np.isnan(x).any():
+        return x
+    rng, x = np.random.default_rng(seed), np.array(x)
+    for _ in range(100):
+        lost = np.isnan(x)
+        if not lost.any():
+            return x
+        x = np.where(lost, x[rng.permutation(len(x))], x)
+    return np.nan_to_num(x)
 
 
 def digests(data: Data) -> dict[str, str | None]:

@@ -8,16 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from keras_rbm import budget, callbacks, checks, devices
 from keras_rbm import figures as figures_lib
 from keras_rbm.data import Data, some
 from keras_rbm.experiment import run_folder
-from keras_rbm.experiment.data_source import DataSource, UpperLayerData
+from keras_rbm.experiment.data_source import (
+    DataSource,
+    UpperLayerData,
+    without_missing,
+)
 from keras_rbm.experiment.run_folder import RunFolder
 from keras_rbm.figures.heat_map import heat_maps
-from keras_rbm.models import ClassRBM, MachineModel
-from keras_rbm.rows import of_width
+from keras_rbm.models import ClassRBM, FreshCompletion, MachineModel
+from keras_rbm.rows import of_width, parts
 from keras_rbm.schedules import of_run
 from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
 
@@ -26,6 +31,8 @@ _LOG = logging.getLogger("keras_rbm")
 _MOST_BESIDE_SAMPLES = 2000
 # Numbers in `samples.csv`, at most.
 _NUMBERS_OF_SAMPLES = 2**24
+# Clamped sweeps whose means fill in a table.
+_SWEEPS_OF_MEANS = 1000
 
 
 def run(
@@ -72,7 +79,8 @@ def run(
             updates of the run that returns one, such as `linear_decay`; or
             `None`, for an optimizer such as `AutoSGD` that has its own.
         epochs: Number of epochs; `None` for 20 (or what divides `updates`).
-        batch_size: Number of examples in a batch.
+        batch_size: Number of examples in a batch; all training examples where
+            there are fewer.
         steps_per_epoch: Number of updates in an epoch; `None` for a pass over
             the training examples, or for what `updates` are an epoch.
         updates: Number of updates of the run, in place of `epochs` and
@@ -104,7 +112,9 @@ def run(
             `[Restoration()]` (see `keras_rbm.figures`).
         num_samples: Number of rows that the final model draws, in
             `samples.csv` (see `Data.write_csv`), or fewer very wide ones; 0
-            for no such file.
+            for no such file. Where entries of the data are missing, the
+            model also writes `imputed.csv`: the rows of the data, with the
+            means of what is missing given the rest.
         evaluation: Function that measures the final model, called with
             `model`, `data`, `output` and `binarize`, such as
             `evaluation.evaluate`; `None` for no measure.
@@ -136,6 +146,9 @@ def run(
     _check_model(model, optimizer, learning_rate)
     source = DataSource(data, batch_size, binarize, seed)
     source.check(model)
+    if source.misses and model.missing is None:
+        # A run goes through batches, whose rows have no chains of their own.
+        model.missing = FreshCompletion()
     folder = RunFolder(output, resume)
     folder.refuse_begun_run()
     sweeps = [] if num_sweeps is None else [callbacks.NumSweeps(num_sweeps)]
@@ -145,7 +158,7 @@ def run(
     _compile(model, optimizer, learning_rate, steps, epochs)
     figures_lib.check(figures, model, source.figure_data)
     measures = _measures(
-        model, source, folder, log_likelihood_every, batch_size, steps, epochs
+        model, source, folder, log_likelihood_every, steps, epochs
     )
     checkpoint = callbacks.Checkpoint(
         folder.checkpoints,
@@ -245,7 +258,7 @@ def _compile(model, optimizer, learning_rate, steps, epochs):
         )
 
 
-def _measures(model, source, folder, every, batch_size, steps, epochs):
+def _measures(model, source, folder, every, steps, epochs):
     """Callbacks that measure the model, and are saved in checkpoints."""
     num_betas = {}
     if every == "auto":
@@ -253,7 +266,7 @@ def _measures(model, source, folder, every, batch_size, steps, epochs):
         if measured is None:
             measured = source.training_examples
         every, betas = callbacks.affordable(
-            model, len(measured), batch_size, steps, epochs
+            model, len(measured), source.batch_size, steps, epochs
         )
         num_betas = {"num_betas": betas}
     return [
@@ -280,8 +293,11 @@ def _reports(source, folder, pictures_every, done, measures):
         callbacks.Scalars(folder.log_dir),
         *callbacks.picture_callbacks(
             folder.log_dir,
-            source.drawn_examples,
-            some(source.training_examples, _MOST_BESIDE_SAMPLES),
+            without_missing(source.drawn_examples, source.seed),
+            without_missing(
+                some(source.training_examples, _MOST_BESIDE_SAMPLES),
+                source.seed,
+            ),
             pictures_every,
             source.image_shape,
             source.picture,
@@ -316,6 +332,7 @@ def _finish(model, source, folder, figures, num_samples, evaluation):
     """Draws the final model and saves it, by which a run is finished."""
     _write_pictures(model, source, folder)
     _write_rows(model, source, folder, num_samples)
+    _write_imputed(model, source, folder, num_samples)
     figures_lib.draw(model, source.figure_data, folder.output)
     if devices.is_chief():
         folder.save_model(model, "model.keras")
@@ -346,6 +363,30 @@ def _write_rows(model, source, folder, num_samples):
     x = model.sample(count, seed=source.seed, verbose=0)
     if devices.is_chief():
         source.figure_data.write_csv(x, folder.path("samples.csv"))
+
+
+def _write_imputed(model, source, folder, num_samples):
+    """Writes the rows of the data, their missing entries filled in.
+
+    By means, and by the most probable category, given the observed entries; in
+    the order of the table.
+    """
+    if not num_samples or not source.misses or not model.can_sample:
+        return
+    data = source.figure_data
+    splits = [data.train, data.validation, data.test]
+    x = np.concatenate([part[:] for part in splits if part is not None])
+    size, filled = of_width(x.shape[1]), []
+    for _, part in parts(x, size):
+        mean = model.predict_missing(
+            part, np.isnan(part), _SWEEPS_OF_MEANS, source.seed, verbose=0
+        )
+        filled.append(np.asarray(mean, "float32"))
+    filled = np.concatenate(filled)
+    if data.source_rows is not None:
+        filled = filled[np.argsort(data.source_rows)]
+    if devices.is_chief():
+        data.write_csv(filled, folder.path("imputed.csv"))
 
 
 def _write_pictures(model, source, folder):

@@ -15,6 +15,8 @@ from keras_rbm.typing import Array, Path
 _ROWS = 40
 # Columns without a bound are standardized: the ends of their scale.
 _DEVIATIONS = 3.0
+# The colour of a missing entry, which the scale does not have.
+_MISSING = "lightgrey"
 # Pixels of a row and of a column, of a picture's sides, and of a name.
 _ROW, _COLUMN = 11, 24
 _WIDTH = (900, 2400)
@@ -30,7 +32,8 @@ def heat_maps(
 
     A row is a hidden unit, an example or a sample, and has a colour for each
     column: the weight; the value of the example; or the mean E[v | h = E[h |
-    v]], for reconstructions and samples.
+    v]], for reconstructions and samples. Missing entries of examples are light
+    grey.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
@@ -99,6 +102,7 @@ def write(
         image = axes.imshow(
             x, vmin=0, vmax=1, aspect="auto", interpolation="nearest"
         )
+        axes.set_facecolor(_MISSING)
         axes.set_ylabel(label)
         axes.set_yticks([])
     if is_named:

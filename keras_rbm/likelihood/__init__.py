@@ -18,6 +18,11 @@ from keras_rbm.likelihood.exact import can_be_exact as can_be_exact
 from keras_rbm.likelihood.exact import exact as exact
 from keras_rbm.likelihood.fit import Fit as Fit
 from keras_rbm.likelihood.fit import compare as compare
+from keras_rbm.likelihood.observed import Observed as Observed
+from keras_rbm.likelihood.observed import exact_hidden_mean as exact_hidden_mean
+from keras_rbm.likelihood.observed import exact_observed as exact_observed
+from keras_rbm.likelihood.observed import exact_rows as exact_rows
+from keras_rbm.likelihood.observed import observed as observed
 from keras_rbm.likelihood.pseudo import has_density as has_density
 from keras_rbm.likelihood.pseudo import (
     pseudo_likelihood_is_defined as pseudo_likelihood_is_defined,

@@ -1,5 +1,7 @@
 """Annealed importance sampling of the partition function, both ways."""
 
+from collections.abc import Callable
+
 import numpy as np
 from keras import ops
 from scipy import special
@@ -11,7 +13,8 @@ from keras_rbm.likelihood.estimate import Estimate, check_base, estimate
 from keras_rbm.machine import Machine
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream, Use
-from keras_rbm.typing import Array, Verbose
+from keras_rbm.samplers import Clamp
+from keras_rbm.typing import Array, Tensor, Verbose
 
 # Steps in one compiled call, and the most chains in one.
 _STEPS, _CHAINS = 500, 1000
@@ -87,7 +90,7 @@ def ais(
     bar = ProgressBar(
         num_betas * num_chains, "Annealed importance sampling", verbose
     )
-    log_weights, particles = _anneal(
+    log_weights, particles = anneal(
         machine, base, path, num_chains, start, stream, bar
     )
     return estimate(base, log_weights, particles)
@@ -144,7 +147,7 @@ def reverse_ais(
         "Reverse annealed importance sampling",
         verbose,
     )
-    log_weights, particles = _anneal(
+    log_weights, particles = anneal(
         machine,
         base,
         path,
@@ -159,13 +162,40 @@ def reverse_ais(
     return estimate(base, log_weights, particles, reverse=True)
 
 
-def _anneal(machine, base, betas, num_chains, start, stream, bar):
-    """Runs all chains over all betas, in blocks of both."""
+def anneal(
+    machine: Machine,
+    base: Machine,
+    betas: np.ndarray,
+    num_chains: int,
+    start: Callable[[int, int], Tensor],
+    stream: Stream,
+    bar: ProgressBar,
+    clamp: Clamp | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Runs all chains over all betas, in blocks of both.
+
+    Args:
+        machine: A `Machine`.
+        base: A `Machine` without coupling.
+        betas: The path, `float64` array.
+        num_chains: Number of chains.
+        start: Function of the first chain and of a number of chains that
+            returns their visible states.
+        stream: A `Stream`.
+        bar: A `ProgressBar` of all steps of all chains.
+        clamp: Visible entries that keep their values, or `None`.
+
+    Returns:
+        Log-weights of the chains, and where they ended.
+    """
     num_steps = len(betas) - 1
     padded = np.pad(betas, (0, -num_steps % _STEPS), mode="edge")
 
     def block(first, count):
         v = start(first, count)
+        own = None
+        if clamp is not None:
+            own = clamp.of_rows(slice(first, first + count))
         log_weights = ops.zeros((count,), "float64")
         for begin in range(0, num_steps, _STEPS):
             steps = min(_STEPS, num_steps - begin)
@@ -183,6 +213,7 @@ def _anneal(machine, base, betas, num_chains, start, stream, bar):
                 ),
                 ops.convert_to_tensor(begin, "int64"),
                 ops.convert_to_tensor(steps, "int32"),
+                own,
             )
             bar.add(steps * count)
         return ops.convert_to_numpy(log_weights), ops.convert_to_numpy(v)
@@ -191,7 +222,9 @@ def _anneal(machine, base, betas, num_chains, start, stream, bar):
 
 
 @compiled
-def _run(machine, base, v, log_weights, betas, stream, begin, num_steps):
+def _run(
+    machine, base, v, log_weights, betas, stream, begin, num_steps, clamp=None
+):
     """`num_steps` steps from betas[0] on, numbered from `begin` for draws."""
 
     def step(k, state):
@@ -212,6 +245,8 @@ def _run(machine, base, v, log_weights, betas, stream, begin, num_steps):
             new_inputs, new.hidden_params, random.fold_in(here, Use.HIDDEN)
         )
         v = gibbs.sample_visible(new, h, here)
+        if clamp is not None:
+            v = clamp.hold(v)
         return v, log_weights + ops.cast(change, "float64")
 
     return ops.fori_loop(0, num_steps, step, (v, log_weights))

@@ -2,6 +2,10 @@
 
 from keras_rbm.models.base import MachineModel as MachineModel
 from keras_rbm.models.class_rbm import ClassRBM as ClassRBM
+from keras_rbm.models.completion import FreshCompletion as FreshCompletion
+from keras_rbm.models.completion import (
+    PersistentCompletion as PersistentCompletion,
+)
 from keras_rbm.models.deep_boltzmann_machine import (
     DeepBoltzmannMachine as DeepBoltzmannMachine,
 )

@@ -23,8 +23,16 @@ from keras_rbm import (
     units,
 )
 from keras_rbm import machine as machine_lib
+from keras_rbm import rows as rows_lib
 from keras_rbm.chains import Chain
-from keras_rbm.models import examples, missing, sampling, serving, weights
+from keras_rbm.models import (
+    completion,
+    examples,
+    missing,
+    sampling,
+    serving,
+    weights,
+)
 from keras_rbm.models import log_likelihood as log_likelihood_lib
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.metrics import Metrics
@@ -54,6 +62,10 @@ from keras_rbm.typing import (
 
 # Runs of fewer updates are looked at: whether they have led anywhere.
 _FEW_UPDATES = 2000
+# Clamped sweeps that complete rows, as starts of other chains and for means.
+_SWEEPS_OF_START, _SWEEPS_OF_MEAN = 100, 400
+# Names in files of the chains of rows with missing entries.
+_TABLE = "completion_"
 
 
 class MachineModel(Trainer):
@@ -78,6 +90,7 @@ class MachineModel(Trainer):
         kernel_constraint: Keras constraint, or `None`.
         hidden_activity_regularizer: Keras regularizer, or `None`.
         seed: Integer from 0 to 2**64 - 1, or `None`.
+        missing: A `completion.Completion`, or `None`.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
@@ -100,6 +113,7 @@ class MachineModel(Trainer):
         kernel_constraint: Constraint | None = None,
         hidden_activity_regularizer: Regularizer | None = None,
         seed: int | None = None,
+        missing: completion.Completion | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -113,6 +127,7 @@ class MachineModel(Trainer):
         self.hidden: units.Units = hidden
         self.chain: Chain = chain
         self.layout = layout
+        self.missing = completion.check(missing)
         self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
         self.inverse_temperature = checks.positive_number(
             "inverse_temperature", inverse_temperature
@@ -171,6 +186,7 @@ class MachineModel(Trainer):
             "centered": self.offsets is not None,
             "inverse_temperature": self.inverse_temperature,
             "seed": self.seed,
+            "missing": serialize(self.missing),
             **self.parameters.get_arguments(),
             **self.own_config(),
         }
@@ -410,7 +426,75 @@ class MachineModel(Trainer):
     def unpack(self, data: Any) -> tuple[Tensor, Tensor | None]:
         """Rows of the machine and their weights, of a batch of examples."""
         v, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        return self.machine_states(v), weight
+        v = self.machine_states(v)
+        if self._completer is not None or self._looks_at_missing:
+            weight = completion.observed_weight(v, weight)
+        return v, weight
+
+    def complete(
+        self,
+        machine: machine_lib.Machine,
+        v: Tensor,
+        data: Any,
+        stream: random.Stream,
+    ) -> completion.Completed:
+        """Rows to learn from, with draws in place of missing entries.
+
+        The positive phase of rows with missing entries: see `completion`.
+        Where the data of `fit` miss nothing, the rows are as they are.
+
+        Args:
+            machine: A `Machine`.
+            v: What `unpack` returned.
+            data: The batch, whose targets are then the numbers of the rows.
+            stream: The stream of this update.
+        """
+        completer = self._completer
+        if completer is None:
+            return completion.Completed(v)
+        numbers = None
+        if completer.tables:
+            _, numbers, _ = keras.utils.unpack_x_y_sample_weight(data)
+            numbers = ops.cast(numbers, "int32")
+        drawn = completer.draw(machine, v, stream, numbers)
+        return completion.Completed(drawn, ops.isnan(v), numbers)
+
+    def complete_to_look(
+        self, machine: machine_lib.Machine, v: Tensor, stream: random.Stream
+    ) -> Tensor:
+        """Rows to measure, with draws in place of missing entries.
+
+        Args:
+            machine: A `Machine`.
+            v: What `unpack` returned.
+            stream: A `Stream`.
+        """
+        return completion.fresh().draw(machine, v, stream)
+
+    def keep(
+        self,
+        completed: completion.Completed,
+        machine: machine_lib.Machine,
+        inputs: Tensor,
+        stream: random.Stream,
+    ) -> None:
+        """Keeps what the next `complete` of these rows starts from.
+
+        Args:
+            completed: What `complete` returned.
+            machine: A `Machine`.
+            inputs: Hidden inputs of the completed rows.
+            stream: As for `complete`.
+        """
+        if completed.numbers is not None:
+            self._completer.keep(machine, inputs, stream, completed.numbers)
+
+    def known(self, completed: completion.Completed) -> Tensor:
+        """Rows whose mean moves the offsets: draws do not move them."""
+        if completed.was_missing is None or self.offsets is None:
+            return completed.v
+        offset = ops.cast(self.offsets.visible.value, completed.v.dtype)
+        return ops.where(completed.was_missing, offset, completed.v)
 
     def regularized(
         self,
@@ -485,11 +569,15 @@ class MachineModel(Trainer):
         seen = replicas.all_sum(self._running.seen)
         stream = random.fold_in(self.stream(Use.EVALUATE), seen)
         stream = replicas.batch(v, weight).stream(stream)
+        given = v if self._looks_at_missing else None
+        if self._looks_at_missing:
+            here = random.fold_in(stream, Use.COMPLETED)
+            v = self.complete_to_look(machine, v, here)
         v_model = self.chain.samples(
             machine, v, random.fold_in(stream, Use.MODEL_SAMPLES)
         )
         sites = random.fold_in(stream, Use.SITES)
-        self._running.update(machine, v, v_model, weight, sites)
+        self._running.update(machine, v, v_model, weight, sites, given)
         return self._running.results()
 
     def check_to_sample(self) -> None:
@@ -510,13 +598,18 @@ class MachineModel(Trainer):
         """E[h | v], of shape `(batch, hidden.width)`.
 
         Of a `DeepBoltzmannMachine`: E[h2 | v], of shape `(batch, top.width)`.
+        Of an array with NaN, `predict_hidden`; within another model's graph
+        nothing may be missing.
         """
         code = self.layout.encode(self.machine(), self._states(inputs))
         return ops.cast(code, self.compute_dtype)
 
     def __call__(self, inputs, *args, **kwargs):
         """`call`, with inputs checked before Keras converts them."""
-        inputs = examples.called(inputs, self.example_units, "v")
+        may_miss = self.layout.may_miss
+        inputs = examples.called(inputs, self.example_units, "v", may_miss)
+        if examples.is_known_to_miss(inputs):
+            return ops.cast(self.predict_hidden(inputs), self.compute_dtype)
         return super().__call__(inputs, *args, **kwargs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -554,10 +647,14 @@ class MachineModel(Trainer):
 
         Of a `DeepBoltzmannMachine`: E[h1 | v], by mean field.
 
+        Where entries are missing, NaN, E[h | v_observed]: by exact sums where
+        `log_likelihood` has them, else the mean over clamped Gibbs sweeps with
+        a fixed seed.
+
         Args:
             v: Array of shape `(batch, example_units.width)`.
         """
-        return self._by_part(self.layout.hidden_mean, v)
+        return self._by_part(self.layout.hidden_mean, v, self._observed_hidden)
 
     def predict_visible(self, h: Array) -> Tensor:
         """E[v | h], of shape `(batch, example_units.width)`.
@@ -572,14 +669,18 @@ class MachineModel(Trainer):
     def predict_reconstruction(self, v: Array) -> Tensor:
         """E[v' | h = E[h | v]], of the shape of `v`.
 
-        A mean-field pass up and down, without draws.
+        A mean-field pass up and down, without draws. Of rows with missing
+        entries, from h = E[h | v_observed].
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
         """
-        machine = self.machine()
-        v = self._states(self._checked_states(v))
-        h = self.layout.hidden_mean(machine, v)
+        machine, may_miss = self.machine(), self.layout.may_miss
+        v = examples.checked(v, self.example_units, "v", may_miss)
+        if examples.is_known_to_miss(v):
+            h = self.predict_hidden(v)
+        else:
+            h = self.layout.hidden_mean(machine, self._states(v))
         return self.layout.examples(machine_lib.visible_mean(machine, h))
 
     # Draws.
@@ -913,10 +1014,16 @@ class MachineModel(Trainer):
         Lower is more probable: log p(v) = -F(v) - log Z. Of a
         `DeepBoltzmannMachine`: a variational bound on it from above.
 
+        Where entries are missing, NaN, -log sum_missing exp(-F(v)), summed out
+        as for `log_likelihood`; where sampling does it, by annealed importance
+        sampling with a fixed seed, which is on average too high.
+
         Args:
             v: Array of shape `(batch, example_units.width)`.
         """
-        return self._by_part(self.layout.free_energy, v)
+        return self._by_part(
+            self.layout.free_energy, v, self._observed_free_energy
+        )
 
     def log_partition(
         self,
@@ -969,7 +1076,13 @@ class MachineModel(Trainer):
         if log_likelihood_lib.is_exact(method, machine):
             return likelihood.exact(machine, verbose)
         sampling.check_kernel(machine)
-        rows = log_likelihood_lib.first_examples(v, self.example_units)
+        rows = log_likelihood_lib.first_examples(
+            v, self.example_units, self.layout.may_miss
+        )
+        if rows is not None and np.isnan(rows).any():
+            rows = self.inpaint(
+                rows, np.isnan(rows), _SWEEPS_OF_START, 0, verbose=0
+            )
         if rows is not None:
             rows = self.layout.start(self.machine(), rows, 0)
         with devices.scope(self.distribute_strategy):
@@ -999,6 +1112,13 @@ class MachineModel(Trainer):
 
             log p(v) >= E_q[-E(v, h1, h2)] + H(q) - log Z
 
+        Entries may be missing, NaN: then it is that of the observed entries.
+        The others are summed out exactly, where the hidden side has at most
+        2**16 joint states or the missing entries of an example have; else
+        annealed importance sampling and its reverse estimate the sum from
+        below and above, and the result says so (`upper_scores`). An example
+        without any observed entry has log p = 0.
+
         Args:
             v: Array of shape `(examples, example_units.width)` of states, or
                 what `fit` takes in its place; or a finite `tf.data.Dataset` of
@@ -1026,15 +1146,38 @@ class MachineModel(Trainer):
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         baseline = self._baseline()
         watch = None if baseline is None else baseline.add
-        scores = self.layout.scores(machine, v, watch)
+        v = examples.resolved(v, self.example_units, "v")
+        if not self._misses(v):
+            observed = None
+            scores = self.layout.scores(machine, v, watch)
+        else:
+            observed = log_likelihood_lib.observed_scores(
+                machine,
+                self.base_machine(machine),
+                v,
+                sampling.stream(kwargs.get("seed"), Use.OBSERVED),
+                watch,
+                kwargs.get("verbose", "auto"),
+            )
+            scores = observed.lower
         if log_partition is None:
             log_partition = self.log_partition(method, v=v, **kwargs)
-        return log_likelihood_lib.LogLikelihood(
+        found = log_likelihood_lib.LogLikelihood(
             scores,
             log_partition,
             self.layout.is_bound,
             None if baseline is None else baseline.scores,
             self.example_units.size,
+        )
+        if observed is None or not observed.standard_error.any():
+            return found
+        return found._replace(
+            upper_scores=observed.upper,
+            scores_error=float(
+                np.sqrt(np.square(observed.standard_error).sum())
+                / len(observed.standard_error)
+            ),
+            scores_warnings=observed.warnings,
         )
 
     def pseudo_log_likelihood(self, v: Examples) -> np.ndarray:
@@ -1064,7 +1207,65 @@ class MachineModel(Trainer):
         sampling.check_kernel(machine)
         return log_likelihood_lib.pseudo_log_likelihood(machine, v)
 
+    def surprise(self, v: Array) -> np.ndarray:
+        """-log p(v_i | v_rest) of each observed entry, in nats.
+
+        It says which entries of a row are odd, given the others. Entries may
+        be missing: then the rest is what is observed of it. All values are
+        exact. Of real units these are densities, which may be negative.
+
+        Args:
+            v: Array of shape `(batch, example_units.width)` of states, NaN
+                where an entry is missing.
+
+        Returns:
+            `float64` array of shape `(batch, example_units.size)`: a column
+            for each unit, of which a site of `Softmax` units is one; NaN for
+            what is missing.
+
+        Raises:
+            ValueError: If the examples are not states of the visible units, or
+                a sum has more than 2**16 terms: over the states of the hidden
+                side, or, of an entry together with the missing entries of its
+                row.
+
+        Example:
+            rbm = keras_rbm.RBM(6, 3, seed=0)
+            odd = rbm.surprise(np.eye(6)).argmax(axis=1)
+        """
+        self._check_summed_out("surprise of an entry", "free_energy")
+        v = examples.resolved(v, self.example_units, "v")
+        self.check_examples(v, "v")
+        self.check_states(v, "v")
+        machine = machine_lib.cast(self.machine(), "float64")
+        sampling.check_parameters(machine)
+        found = [
+            log_likelihood_lib.surprise(machine, part)
+            for _, part in rows_lib.parts(v)
+        ]
+        return np.concatenate(found)
+
     # Files.
+
+    def save_own_variables(self, store: Any) -> None:
+        """Also saves the chains of rows with missing entries."""
+        super().save_own_variables(store)
+        if self._kept_completer is not None:
+            for number, table in enumerate(self._kept_completer.tables):
+                store[f"{_TABLE}{number}"] = table.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Also loads the chains of rows with missing entries."""
+        names = list(store.keys())
+        tables = sorted(name for name in names if name.startswith(_TABLE))
+        super().load_own_variables(
+            {name: store[name] for name in names if name not in tables}
+        )
+        if tables:
+            self._kept_completer = completion.Completer(
+                1,
+                [completion.variable(np.array(store[n])) for n in tables],
+            )
 
     def save(
         self,
@@ -1144,24 +1345,115 @@ class MachineModel(Trainer):
 
     # Steps that several methods share.
 
+    def make_completer(self, x: Any) -> completion.Completer | None:
+        """What draws the missing entries of training data.
+
+        Args:
+            x: Array, `Rows` or data set, checked.
+
+        Returns:
+            A `completion.Completer`; `None` where the data miss nothing.
+
+        Raises:
+            ValueError: If chains cannot be kept for the rows of such data.
+        """
+        count = self.distribute_strategy.num_replicas_in_sync
+        is_dataset = examples.is_dataset(x)
+        if is_dataset:
+            if self.missing is None or not self.layout.may_miss:
+                return None
+        elif not self.layout.may_miss or not examples.has_missing(x):
+            return None
+        kind = self.missing
+        if kind is None and count > 1:
+            kind = completion.FreshCompletion()
+        if kind is None:
+            kind = completion.PersistentCompletion()
+        if not kind.is_persistent:
+            old = self._kept_completer
+            if old is None or old.tables or old.num_sweeps != kind.num_sweeps:
+                self._kept_completer = completion.Completer(kind.num_sweeps)
+            return self._kept_completer
+        if is_dataset or count > 1 or len(x) > completion.MOST_ROWS:
+            raise ValueError(
+                "`missing` must be FreshCompletion() for a tf.data.Dataset, "
+                "for several replicas and for more than 2**24 rows: a "
+                "PersistentCompletion keeps a chain for each row of an array. "
+                f"Received: missing={kind!r}"
+            )
+        return self._persistent_completer(x, kind)
+
+    def _persistent_completer(self, x, kind):
+        """Chains of the rows of `x`: those there are, or new ones.
+
+        A model that has learned from as many rows goes on with their chains.
+        """
+        count, old = self._num_completed_chains(), self._kept_completer
+        tables = () if old is None else old.tables
+        if len(tables) != count or tables[0].shape[0] != len(x):
+            stream = self.stream(Use.START_COMPLETED)
+            with devices.scope(self.distribute_strategy):
+                tables = [
+                    completion.table_for(
+                        self.machine(), x, random.fold_in(stream, number)
+                    )
+                    for number in range(count)
+                ]
+        elif old.num_sweeps == kind.num_sweeps:
+            return old
+        self._kept_completer = completion.Completer(kind.num_sweeps, tables)
+        return self._kept_completer
+
+    def _num_completed_chains(self):
+        """How many chains each row with missing entries has."""
+        return 1
+
     def _states(self, v):
         return ops.cast(v, self.variable_dtype)
 
     def _checked_states(self, v):
         return examples.checked(v, self.example_units, "v")
 
-    def _by_part(self, function, v):
-        """`function(machine, v)` of all examples, joined."""
-        machine = self.machine()
-        found = [
-            function(machine, self._states(part))
-            for part in examples.in_parts(v, self.example_units, "v")
-        ]
+    def _by_part(self, function, v, of_missing):
+        """`function(machine, v)` of all examples, joined.
+
+        Of a part with missing entries, `of_missing(v)`.
+        """
+        machine, found = self.machine(), []
+        for part in examples.in_parts(
+            v, self.example_units, "v", self.layout.may_miss
+        ):
+            if examples.is_known_to_miss(part):
+                own = ops.cast(of_missing(part), self.variable_dtype)
+            else:
+                own = function(machine, self._states(part))
+            found.append(own)
         return found[0] if len(found) == 1 else ops.concatenate(found)
+
+    def _observed_free_energy(self, v):
+        machine = machine_lib.cast(self.machine(), self.variable_dtype)
+        with devices.scope(self.distribute_strategy):
+            found = likelihood.observed(
+                machine,
+                self.base_machine(machine),
+                v,
+                sampling.stream(0, Use.OBSERVED),
+                verbose=0,
+            )
+        return -found.lower
+
+    def _observed_hidden(self, v):
+        return sampling.observed_mean(
+            machine_lib.cast(self.machine(), self.variable_dtype),
+            np.asarray(v),
+            _SWEEPS_OF_MEAN,
+        )
 
     def _keep_moments(self, x, sample_weight):
         """Keeps the moments of the data, as rows, and returns them."""
-        moments = examples.moments(x, self.example_units, "x", sample_weight)
+        moments = examples.moments(
+            x, self.example_units, "x", sample_weight, self.may_miss(x)
+        )
         mean, variance = self.layout.moments(*moments)
         self.data_mean.assign(mean)
         self.data_variance.assign(variance)

@@ -5,7 +5,7 @@ layout (labels beside features) and its metrics. What can be asked of every
 model (`sample`, `log_likelihood`, ...) is in `base.py`, `fit` in `trainer.py`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,13 +17,20 @@ from keras_rbm import (
     class_labels,
     gradients,
     likelihood,
+    random,
     replicas,
     units,
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain, ContrastiveDivergence, NoChain
 from keras_rbm.compiled import compiled, without_autograph
-from keras_rbm.models import examples, metrics, serving
+from keras_rbm.models import (
+    completion,
+    examples,
+    metrics,
+    sampling,
+    serving,
+)
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.layouts import Direct
 from keras_rbm.random import Use
@@ -33,6 +40,8 @@ from keras_rbm.typing import Array, Config, Examples, Labels, Tensor, Verbose
 
 # Numbers of a block of p(y | x), (examples, classes, hidden), and its examples.
 _NUMBERS, _MOST_ROWS = 5_000_000, 500
+# Clamped sweeps whose mean p(y | x_observed) is, where it has no exact sum.
+_SWEEPS_OF_MEAN = 400
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -59,11 +68,21 @@ class ClassRBM(MachineModel):
     `False`): `sample_class` is refused, and `sample` and `log_likelihood`
     warn.
 
+    Labels may be unknown: -1, NaN or `None`, or a row of NaN. With a
+    `generative_weight` the model learns p(x) from such examples: y is summed
+    out exactly. (In a `tf.data.Dataset` with `missing=FreshCompletion()`.)
+    Entries of the features may be missing, too, as for `RBM`. The
+    discriminative part is then that of log p(y | x_observed), whose gradient
+    needs a second chain of each row, in which the label is free.
+
     The metrics are the same as for `RBM`, computed on rows (x, one-hot y);
     `loss` is the objective without regularizers. In addition there are
 
     - `error`: share of the examples whose label is not the most probable one;
     - `conditional_log_likelihood`: log p(y | x) of an example, in nats.
+
+    Both are means over the examples that have a label. Missing features are
+    drawn given the observed ones, not given the label.
 
     Args:
         features: `Units` of x, or an integer for that many `Bernoulli` units.
@@ -154,12 +173,13 @@ class ClassRBM(MachineModel):
         if class_weight is None:
             return super().fit(x, y, *args, **kwargs)
         factors = _class_factors(class_weight, self.num_classes)
+        x = examples.masked(x, kwargs.pop("mask", None))
         x, y = self.layout.joined(x, y)
         if examples.is_dataset(x):
             x = _weighted_dataset(x, factors, self.visible.width)
             return super().fit(x, y, *args, **kwargs)
         x = examples.resolved(x, self.visible, "x")
-        examples.check(x, self.visible, "x")
+        examples.check(x, self.visible, "x", self.may_miss(x))
         weight = examples.check_weight(
             kwargs.pop("sample_weight", None), len(x)
         )
@@ -175,7 +195,10 @@ class ClassRBM(MachineModel):
             x = examples.subset(x, slice(count))
             weight = None if weight is None else weight[:count]
         own = np.concatenate(
-            [part[:, -self.num_classes :] @ factors for _, part in parts(x)]
+            [
+                _factors_of(part[:, -self.num_classes :], factors)
+                for _, part in parts(x)
+            ]
         )
         weight = own if weight is None else own * weight
         return super().fit(x, None, *args, sample_weight=weight, **kwargs)
@@ -192,17 +215,80 @@ class ClassRBM(MachineModel):
         count = ops.shape(v)[0]
         stream = batch.stream(self.stream(Use.TRAIN, seed))
         machine = self.machine()
+        # In the positive phase missing entries are drawn, given the others.
+        positive = self.complete(machine, v, data, stream)
+        unknown = self._unknown(machine, v, positive, stream)
+        v = positive.v
         v_model = self.chain.advance(machine, v, stream)
         negative = self.chain.negative(machine, v_model, batch)
         with self.parameters.tape() as tape:
             machine = self.machine()
             objective, inputs = self.objective(
-                machine, v, v_model, batch.parts(), negative
+                machine, v, v_model, batch.parts(), negative, unknown
             )
             loss = self.regularized(objective, machine, inputs[:count], batch)
         slopes = tape.gradient(loss, self.parameters.variables)
         self.chain.persist(machine, inputs[count:], stream)
-        return self.centered_gradient(slopes, machine, v, inputs[:count], batch)
+        self.keep(positive, machine, inputs[:count], stream)
+        if unknown is not None and unknown.free is not None:
+            self._keep_free(positive, machine, unknown.free, stream)
+        return self.centered_gradient(
+            slopes, machine, self.known(positive), inputs[:count], batch
+        )
+
+    def complete_to_look(
+        self, machine: machine_lib.Machine, v: Tensor, stream: random.Stream
+    ) -> Tensor:
+        """As for all models, but features are drawn without their label."""
+        drawn = super().complete_to_look(
+            machine, self._without_labels(v), stream
+        )
+        is_label = ops.arange(self.visible.width) >= self.features.width
+        return ops.where(is_label & ~ops.isnan(v), v, drawn)
+
+    def _without_labels(self, v):
+        """Rows whose labels are missing."""
+        is_label = ops.arange(self.visible.width) >= self.features.width
+        return ops.where(is_label, ops.full_like(v, np.nan), v)
+
+    def make_completer(self, x: Any) -> completion.Completer | None:
+        completer = super().make_completer(x)
+        if completer is not None and not self.generative_weight:
+            raise ValueError(
+                "`generative_weight` must be more than 0 for examples without "
+                "labels or with missing features: a model of p(y | x) alone "
+                "learns nothing of x. Leave these examples out, or make the "
+                "model with generative_weight=0.01. Received: "
+                "generative_weight=0"
+            )
+        return completer
+
+    def _num_completed_chains(self):
+        return 2 if self.discriminative_weight else 1
+
+    def _unknown(self, machine, v, positive, stream):
+        """What `objective` must know of missing entries, an `Unknown`."""
+        if positive.was_missing is None:
+            return None
+        has_label = ~positive.was_missing[:, -1]
+        if not self.discriminative_weight:
+            return Unknown(has_label, None)
+        free = self._completer.draw(
+            machine,
+            self._without_labels(v),
+            stream,
+            positive.numbers,
+            chain=1,
+        )
+        return Unknown(has_label, free)
+
+    def _keep_free(self, positive, machine, free, stream):
+        """Keeps the chains in which the labels are free."""
+        if positive.numbers is not None:
+            inputs = machine_lib.hidden_inputs(machine, free)
+            self._completer.keep(
+                machine, inputs, stream, positive.numbers, chain=1
+            )
 
     def objective(
         self,
@@ -211,6 +297,7 @@ class ClassRBM(MachineModel):
         v_model: Tensor,
         positive: Tensor,
         negative: Tensor,
+        unknown: "Unknown | None" = None,
     ) -> tuple[Tensor, Tensor]:
         """L = generative_weight L_gen + discriminative_weight L_disc.
 
@@ -225,6 +312,8 @@ class ClassRBM(MachineModel):
             positive: Weights of the examples, as for
                 `gradients.free_energy_gap`.
             negative: Weights of the samples.
+            unknown: An `Unknown`, where entries of `v` were missing; `None`
+                where none was.
 
         Returns:
             The objective, a scalar in nats, and hidden inputs, as
@@ -242,6 +331,10 @@ class ClassRBM(MachineModel):
             value = self.generative_weight * gap
         else:
             inputs = machine_lib.hidden_inputs(machine, v)
+        if unknown is not None:
+            return value + self._of_unknown(machine, v, positive, unknown), (
+                inputs
+            )
         if self.discriminative_weight:
             count = self.num_classes
             # What the label adds is subtracted: cheaper than a product.
@@ -254,12 +347,42 @@ class ClassRBM(MachineModel):
             value = value - self.discriminative_weight * ops.sum(positive * own)
         return value, inputs
 
+    def _of_unknown(self, machine, v, positive, unknown):
+        """What the objective adds to the gap of completed rows.
+
+        With alpha and gamma the weights of both parts, F(x) = F(x, y) +
+        log p(y | x) for each y, and x' the features drawn with a free label:
+
+            alpha (F(x) - F(x, y)) for examples without a label,
+            gamma (F(x, y) - F(x')) for the others.
+
+        The second is the surrogate of -log p(y | x_observed); where no feature
+        is missing, x' = x, and it is -log p(y | x) itself.
+        """
+        has_label = ops.cast(unknown.has_label, v.dtype)
+        labels, log_p = _predictions(machine, v, self.num_classes)
+        own = ops.sum(labels * log_p, axis=1)
+        alpha = self.generative_weight
+        found = alpha * ops.sum(positive * (1.0 - has_label) * own)
+        if unknown.free is None:
+            return found
+        free = ops.stop_gradient(unknown.free)
+        labels, log_p = _predictions(machine, free, self.num_classes)
+        of_free = machine_lib.free_energy(machine, free) + ops.sum(
+            labels * log_p, axis=1
+        )
+        gap = machine_lib.free_energy(machine, v) - of_free
+        gamma = self.discriminative_weight
+        return found + gamma * ops.sum(positive * has_label * gap)
+
     def join(self, x: Array, y: Labels) -> np.ndarray:
         """Rows (x, one-hot y), of shape `(examples, visible.width)`.
 
         Args:
             x: Array of shape `(examples, features.width)`.
-            y: Integers from 0 to `num_classes - 1`, or one-hot rows.
+            y: Integers from 0 to `num_classes - 1`, or one-hot rows; -1, NaN
+                or `None` for examples without a label, whose columns of the
+                label are then NaN.
 
         Raises:
             ValueError: If they are not such.
@@ -268,6 +391,10 @@ class ClassRBM(MachineModel):
 
     def class_probabilities(self, x: Array) -> np.ndarray:
         """p(y | x), exactly.
+
+        Where features are missing, NaN, p(y | x_observed): by exact sums where
+        `log_likelihood` has them, else the mean of p(y | x) over clamped Gibbs
+        sweeps with a fixed seed.
 
         Args:
             x: Array of shape `(examples, features.width)`.
@@ -279,18 +406,32 @@ class ClassRBM(MachineModel):
             ValueError: If they cannot be states of the features' units.
         """
         x = examples.array(x, self.features, "x")
-        examples.check(x, self.features, "x")
+        examples.check(x, self.features, "x", may_miss=True)
         machine = self.machine()
         numbers = self.num_classes * self.hidden.width
         count = min(max(_NUMBERS // numbers, 1), _MOST_ROWS)
         found = []
         for _, block in parts(x, count):
+            if examples.has_missing(block):
+                found.append(self._observed_law(block))
+                continue
             # The last one is filled up: another shape would be compiled anew.
             whole = np.resize(block, (count, x.shape[1]))
             whole = ops.cast(whole, self.variable_dtype)
             part = _compiled_law(machine, whole, self.num_classes)
             found.append(ops.convert_to_numpy(part)[: len(block)])
         return np.concatenate(found)
+
+    def _observed_law(self, x):
+        """p(y | x_observed) of features of which some are missing."""
+        labels = np.full((len(x), self.num_classes), np.nan)
+        found = sampling.observed_mean(
+            machine_lib.cast(self.machine(), self.variable_dtype),
+            np.concatenate([x, labels], axis=1),
+            _SWEEPS_OF_MEAN,
+            self.num_classes,
+        )
+        return found.astype(self.variable_dtype)
 
     def predict(self, x: Examples, *args, **kwargs) -> np.ndarray:
         """The hidden means of rows (x, one-hot y): see `RBM.predict`.
@@ -383,6 +524,19 @@ class ClassRBM(MachineModel):
         return found | {"class_probabilities": (class_probabilities, [x])}
 
 
+class Unknown(NamedTuple):
+    """What is not known of the examples of a batch.
+
+    Attributes:
+        has_label: Booleans, of shape `(batch,)`.
+        free: Rows completed with a free label, `(batch, visible.width)`;
+            `None` where the objective does not need them.
+    """
+
+    has_label: Tensor
+    free: Tensor | None
+
+
 class BesideLabels(Direct):
     """Rows (x, one-hot y), also of features and labels that come apart.
 
@@ -463,20 +617,39 @@ class ClassMetrics(metrics.Metrics):
         self.generative_weight = generative_weight
         self.discriminative_weight = discriminative_weight
 
-    def values(self, machine, v, inputs, v_model, stream):
+    def weight(self, name, given, weight):
+        """0 of examples without a label, where the metric needs one."""
+        if name not in ("error", "conditional_log_likelihood"):
+            return weight
+        if given is None:
+            return weight
+        has_label = ops.cast(~ops.isnan(given[:, -1]), given.dtype)
+        return has_label if weight is None else has_label * weight
+
+    def values(self, machine, v, inputs, v_model, stream, given):
         values = metrics.values_of_rbm(machine, v, inputs, v_model, stream)
         # Not from `inputs`: the label's share in them rounds the features'.
         labels, log_p = _predictions(machine, v, self.num_classes)
         wrong = ops.argmax(log_p, axis=1) != ops.argmax(labels, axis=1)
         own = ops.sum(labels * log_p, axis=1)
-        loss = -self.discriminative_weight * own
+        loss, gap = -self.discriminative_weight * own, values["loss"]
+        if given is not None:
+            # Without a label, of F(x) = F(x, y) + log p(y | x) alone.
+            has_label = ~ops.isnan(given[:, -1])
+            loss = ops.where(has_label, loss, 0.0)
+            gap = gap + ops.where(has_label, 0.0, own)
         if self.generative_weight:
-            loss = loss + self.generative_weight * values["loss"]
+            loss = loss + self.generative_weight * gap
         return values | {
             "loss": loss,
             "error": ops.cast(wrong, v.dtype),
             "conditional_log_likelihood": own,
         }
+
+
+def _factors_of(labels, factors):
+    """The weights of examples by their one-hot labels; 1 without a label."""
+    return np.where(np.isnan(labels[:, 0]), 1.0, labels @ factors)
 
 
 def _class_factors(class_weight, num_classes):
@@ -522,6 +695,7 @@ def _weighted_dataset(dataset, factors, width):
         # Rows of another width are for `fit` to refuse.
         own = rows[:, width - len(factors) : width]
         weight = tf.linalg.matvec(own, factors[: own.shape[-1]])
+        weight = tf.where(tf.math.is_nan(weight), 1.0, weight)
         if len(batch) == 3:
             weight = weight * tf.cast(batch[2], tf.float32)
         return v, tf.zeros_like(weight), weight
@@ -625,9 +799,9 @@ def _joined(x, y, features, num_classes, name="x", label_name="y"):
             labels are not such.
     """
     x = examples.array(x, features, name)
-    examples.check(x, features, name)
+    examples.check(x, features, name, may_miss=True)
     y = checks.from_frame(label_name, y)
-    y = class_labels.one_hot(y, num_classes, len(x), label_name)
+    y = class_labels.one_hot(y, num_classes, len(x), label_name, may_miss=True)
     if isinstance(x, Rows):
         return x.beside(y)
     kind = x.dtype if x.dtype.kind == "f" else "float32"
@@ -646,7 +820,8 @@ def _joined_dataset(dataset, num_classes, name="x"):
         name: The argument's name, for errors.
 
     Returns:
-        A `tf.data.Dataset` of v, or of (v, 0, weight).
+        A `tf.data.Dataset` of v, or of (v, 0, weight), with NaN in the columns
+        of a label that is not known.
 
     Raises:
         ValueError: If y are neither integers nor rows of `num_classes`.
@@ -671,7 +846,8 @@ def _joined_dataset(dataset, num_classes, name="x"):
         with tf.control_dependencies([_look_at(y, num_classes)]):
             y = tf.identity(y)
         if integers:
-            y = tf.one_hot(y, num_classes)
+            known = y != class_labels.UNLABELLED
+            y = tf.where(known[:, None], tf.one_hot(y, num_classes), np.nan)
         v = tf.concat([tf.cast(x, kind), tf.cast(y, kind)], axis=1)
         return (v, tf.zeros_like(weight[0]), *weight) if weight else v
 
@@ -707,15 +883,19 @@ def _labels_of_samples(label, num_samples, num_classes):
 def _look_at(y, num_classes):
     """An operation that refuses a batch of labels that are not such."""
     if y.shape.rank == 1:
-        fits = tf.reduce_all((y >= 0) & (y < num_classes))
+        fits = tf.reduce_all(
+            (y >= 0) & (y < num_classes) | (y == class_labels.UNLABELLED)
+        )
     else:
-        ones = tf.reduce_sum(y, axis=1)
-        fits = tf.reduce_all((y == 0) | (y == 1)) & tf.reduce_all(ones == 1)
+        lost = tf.reduce_all(tf.math.is_nan(y), axis=1)
+        zeros_and_ones = tf.reduce_all((y == 0) | (y == 1), axis=1)
+        is_one_hot = zeros_and_ones & (tf.reduce_sum(y, axis=1) == 1)
+        fits = tf.reduce_all(is_one_hot | lost)
     return examples.refusal(
         fits,
         f"have, in each batch, labels from 0 to {num_classes - 1}, as integers "
-        "or one-hot rows. Received, of a batch, its labels' shape, least and "
-        "largest value",
+        "or one-hot rows, or -1 or rows of NaN without a label. Received, of a "
+        "batch, its labels' shape, least and largest value",
         tf.shape(y),
         tf.reduce_min(y),
         tf.reduce_max(y),

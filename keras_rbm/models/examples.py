@@ -81,7 +81,91 @@ def _as_batch(batch):
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-def check(x, units, name):
+def has_missing(x):
+    """Whether entries of an array, or of `Rows`, are missing: NaN.
+
+    Args:
+        x: Array or `Rows`. (What a data set misses is known as it comes.)
+    """
+    if x.dtype.kind != "f":
+        return False
+    if not isinstance(x, Rows):
+        return bool(np.isnan(x).any())
+    return any(np.isnan(part).any() for _, part in rows.parts(x))
+
+
+def is_known_to_miss(x):
+    """Whether entries of an array or of an eager tensor are missing."""
+    if _is_symbolic(x):
+        return False
+    return has_missing(np.asarray(x))
+
+
+def without_values(x):
+    """Which rows have no observed entry, booleans of shape `(rows,)`."""
+    return np.concatenate(
+        [np.isnan(part).all(axis=1) for _, part in rows.parts(x)]
+    )
+
+
+def masked(x, mask, name="x"):
+    """Data whose entries under a mask are missing, as NaN.
+
+    Args:
+        x: Array, masked array, data frame, sparse matrix, memory-mapped array
+            or dataset of h5py.
+        mask: Boolean array, data frame or sparse matrix of the shape of `x`,
+            or of the shape of one example; `True` where an entry is missing.
+        name: The argument's name, for errors.
+
+    Returns:
+        Floating array or `Rows`; `x` itself where `mask` is `None`.
+
+    Raises:
+        ValueError: If the mask is of another shape or not boolean, `x` is a
+            data set, or NaN stands where the mask says that there is a value.
+    """
+    if mask is None:
+        return x
+    if is_dataset(x):
+        raise ValueError(
+            "`mask` must be left out for a tf.data.Dataset: put NaN where "
+            "entries are missing. Received: a tf.data.Dataset with a mask"
+        )
+    x = rows.of(name, checks.from_frame(name, x))
+    if not isinstance(x, Rows):
+        x = _numeric(x, name)
+    if not rows.is_sparse(mask):
+        mask = np.asarray(checks.from_frame("mask", mask))
+    if mask.dtype != bool or mask.shape not in (x.shape, x.shape[1:]):
+        raise ValueError(
+            f"`mask` must be a boolean array of shape {tuple(x.shape)} or "
+            f"{tuple(x.shape[1:])}, `True` where an entry is missing. "
+            f"Received: mask of shape {mask.shape}, {mask.dtype}"
+        )
+    of_rows = len(mask.shape) == len(x.shape)
+    if rows.is_sparse(mask):
+        mask = mask.tocsr()
+
+    def hidden(part, index):
+        own = rows.dense(mask, index) if of_rows else mask
+        part = part if part.dtype.kind == "f" else part.astype("float32")
+        unknown = np.isnan(part) & ~own
+        if unknown.any():
+            raise ValueError(
+                f"`mask` must be True where `{name}` is NaN: "
+                f"{unknown.sum()} such entries are said to be observed. "
+                f"Received: mask=False at {tuple(np.argwhere(unknown)[0])}"
+            )
+        return np.where(own, part.dtype.type(np.nan), part)
+
+    if not isinstance(x, Rows):
+        return hidden(x, slice(None))
+    kind = x.dtype if x.dtype.kind == "f" else np.dtype("float32")
+    return Rows(lambda index: hidden(x[index], index), len(x), x.shape[1], kind)
+
+
+def check(x, units, name, may_miss=False):
     """Checks data before any work is done on them.
 
     All values of an array are looked at, and the first batch of a
@@ -92,6 +176,7 @@ def check(x, units, name):
             (x, y) or (x, y, sample_weight).
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
+        may_miss: Whether entries may be missing, NaN in all columns of a unit.
 
     Raises:
         ValueError: If the data cannot be states of the units, if there are
@@ -100,22 +185,23 @@ def check(x, units, name):
     """
     if is_dataset(x):
         check_structure(x, name)
-        for _ in batches_of(x.take(1), units, name):
+        for _ in batches_of(x.take(1), units, name, may_miss):
             return
         raise ValueError(
             f"`{name}` must have at least one batch. Received an empty "
             "data set."
         )
-    _array(x, units, name)
+    _array(x, units, name, may_miss)
 
 
-def checked(x, units, name):
+def checked(x, units, name, may_miss=False):
     """Returns `x`, checked as far as it is known.
 
     Args:
         x: Array or tensor of shape `(examples, units.width)`.
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
+        may_miss: As for `check`.
 
     Returns:
         `x` if a tensor, else an array. Of symbols the width alone is checked.
@@ -131,32 +217,33 @@ def checked(x, units, name):
                 f"{tuple(x.shape)}"
             )
         return x
-    array = _array(x, units, name)
+    array = _array(x, units, name, may_miss)
     if keras.ops.is_tensor(x) and x.shape == array.shape:
         return x
     return dense(array, name)
 
 
-def in_parts(x, units, name):
+def in_parts(x, units, name, may_miss=False):
     """`checked`, part by part where `x` is never dense as a whole.
 
     Args:
         x: Array or tensor, as for `array`.
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
+        may_miss: As for `check`.
 
     Yields:
         Arrays or tensors of shape `(part, units.width)`.
     """
-    found = x if _is_symbolic(x) else _array(x, units, name)
+    found = x if _is_symbolic(x) else _array(x, units, name, may_miss)
     if not isinstance(found, Rows):
-        yield checked(x, units, name)
+        yield checked(x, units, name, may_miss)
         return
     for _, part in rows.parts(found):
         yield part
 
 
-def called(x, units, name):
+def called(x, units, name, may_miss=False):
     """`checked`, of what a layer is called with: lists of numbers, too."""
     numbers = isinstance(x, list | tuple) and all(
         isinstance(value, Real) for value in tf.nest.flatten(x)
@@ -164,7 +251,7 @@ def called(x, units, name):
     if numbers:
         with contextlib.suppress(ValueError):  # Of rows that differ in length.
             x = np.asarray(x)
-    return checked(x, units, name)
+    return checked(x, units, name, may_miss)
 
 
 def check_weight(weight, count, name="sample_weight"):
@@ -233,7 +320,7 @@ def _batch_weight(weight, count, name="sample_weight"):
     return weight
 
 
-def states(x, units, batch_size, name="v"):
+def states(x, units, batch_size, name="v", may_miss=False):
     """Batches of examples that are states of the units, and not means.
 
     Args:
@@ -241,6 +328,7 @@ def states(x, units, batch_size, name="v"):
         units: `Units` that the examples must be states of.
         batch_size: The largest number of examples in a batch.
         name: The argument's name, for errors.
+        may_miss: As for `check`.
 
     Yields:
         Arrays of shape `(up to batch_size, units.width)`.
@@ -249,9 +337,9 @@ def states(x, units, batch_size, name="v"):
         ValueError: If the data are not states, or have no end.
     """
     x = resolved(x, units, name)
-    check(x, units, name)
+    check(x, units, name, may_miss)
     if not is_dataset(x):
-        units.check_states(x, name)
+        check_states(x, units, name, may_miss)
         batches = [x]
     elif x.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError(
@@ -259,25 +347,25 @@ def states(x, units, batch_size, name="v"):
             f"repeats for ever: take a part, `{name}.take(100)`."
         )
     else:
-        batches = _joined(x, units, batch_size, name)
+        batches = _joined(x, units, batch_size, name, may_miss)
     for batch in batches:
         for first in range(0, len(batch), batch_size):
             yield batch[first : first + batch_size]
 
 
-def batches_of(dataset, units, name):
+def batches_of(dataset, units, name, may_miss=False):
     """Examples and weights of the batches of a data set, as arrays."""
     with reported(name):
         for batch in dataset:
             v, weight = _examples(batch).numpy(), None
-            units.check(v, f"a batch of {name}")
+            _check(v, units, f"a batch of {name}", may_miss)
             if isinstance(batch, tuple) and len(batch) == 3:
                 weight = batch[2].numpy()
                 _batch_weight(weight, len(v))
             yield v, weight
 
 
-def some(x, sample_weight, units, count):
+def some(x, sample_weight, units, count, may_miss=False):
     """Some examples of data that were checked, and their weights.
 
     Args:
@@ -286,6 +374,7 @@ def some(x, sample_weight, units, count):
         sample_weight: Weights of the examples of an array, or `None`.
         units: `Units` that the examples are states of.
         count: How many to take, about; at most 20 batches.
+        may_miss: As for `check`.
 
     Returns:
         Tuple of an array of shape `(up to count, units.width)` and of one of
@@ -299,7 +388,7 @@ def some(x, sample_weight, units, count):
         found = [(v, weight)]
     else:
         found, rows = [], 0
-        batches = batches_of(x.take(_BATCHES_OF_SOME), units, "x")
+        batches = batches_of(x.take(_BATCHES_OF_SOME), units, "x", may_miss)
         # A data set that fails when it is read again has done its work.
         with contextlib.suppress(ValueError, tf.errors.OpError):
             for v, weight in batches:
@@ -415,37 +504,61 @@ def _flat(x, units):
 
 
 def _dense(x, units, name):
-    x = checks.from_frame(name, x)
+    x = _numeric(checks.from_frame(name, x), name, units.width)
+    if x.dtype.kind == "f" and x.dtype.itemsize > 8:
+        raise ValueError(
+            f"`{name}` must be of numbers that TensorFlow knows, of up to 64 "
+            "bits. Convert it to float32. Received: "
+            f"{name}.dtype={x.dtype}"
+        )
+    return x
+
+
+def _numeric(x, name, width="columns"):
+    """An array of `x`: NaN where a masked array has no value, or is `None`."""
     try:
         if not hasattr(x, "__array__"):
             raise TypeError
         if hasattr(x, "shape"):
             checks.in_memory(name, x.shape)
-        masked = np.ma.is_masked(x)
+        if np.ma.isMaskedArray(x):
+            kind = x.dtype if x.dtype.kind == "f" else "float32"
+            if np.ma.is_masked(x):
+                x = x.astype(kind).filled(np.nan)
         x = np.asarray(x)
+        if x.dtype.kind == "O" and all(map(_is_entry, x.flat)):
+            x = np.where(_are_numbers(x), x, np.nan).astype("float64")
         if x.dtype.name == "bfloat16":  # No number to NumPy itself.
             x = x.astype("float32")
     except (TypeError, RuntimeError, NotImplementedError) as error:
         raise ValueError(
-            f"`{name}` must be an array of shape (examples, {units.width}) "
+            f"`{name}` must be an array of shape (examples, {width}) "
             "or a tf.data.Dataset of batches. Received: "
             f"type({name})={type(x).__name__}"
         ) from error
-    if masked or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
-        raise ValueError(
-            f"`{name}` must be of numbers that TensorFlow knows, of up to 64 "
-            "bits, and none masked. Convert it to float32. Received: "
-            f"{name}.dtype={x.dtype}" + masked * ", masked"
-        )
     return x
 
 
-def moments(x, units, name="x", sample_weight=None):
+def _is_entry(value):
+    """Whether an object of an array is a number, or `None`, or `pandas.NA`."""
+    return (
+        value is None
+        or isinstance(value, Real)
+        or type(value).__name__ == "NAType"
+    )
+
+
+def _are_numbers(x):
+    return np.array([isinstance(v, Real) for v in x.flat]).reshape(x.shape)
+
+
+def moments(x, units, name="x", sample_weight=None, may_miss=False):
     """Mean and variance of the examples, E[x] and E[x^2] - E[x]^2.
 
     Data of a scale that the units cannot learn are refused here.
 
-    With E[x] = sum_i w_i x_i / sum_i w_i.
+    With E[x] = sum_i w_i x_i / sum_i w_i, over the examples in which an entry
+    is observed.
 
     Args:
         x: Array or data set as for `check`, of which the first 100
@@ -454,21 +567,22 @@ def moments(x, units, name="x", sample_weight=None):
         name: The argument's name, for errors.
         sample_weight: Weights of the examples of an array, of shape
             `(examples,)`, or `None` for ones.
+        may_miss: As for `check`.
 
     Returns:
         Two `float64` arrays of shape `(units.width,)`.
 
     Raises:
         ValueError: If the data cannot be states of the units, or their
-            weights cannot be such.
+            weights cannot be such, or a column has no observed entry.
     """
     x = resolved(x, units, name)
-    check(x, units, name)
+    check(x, units, name, may_miss)
     if is_dataset(x):
-        batches = batches_of(x.take(_MEAN_BATCHES), units, name)
+        batches = batches_of(x.take(_MEAN_BATCHES), units, name, may_miss)
     else:
         batches = [(x, check_weight(sample_weight, len(x)))]
-    total, squares, count, are_bits = 0.0, 0.0, 0.0, True
+    total, squares, count, are_bits, unseen = 0.0, 0.0, 0.0, True, 0.0
     for v, weight in batches:
         weight = (
             np.ones(len(v)) if weight is None else np.asarray(weight, "float64")
@@ -478,12 +592,26 @@ def moments(x, units, name="x", sample_weight=None):
                 weight[first : first + len(part)],
                 part.astype("float64"),
             )
+            lost = np.isnan(part)
+            if lost.any():  # What is not known counts nowhere.
+                part[lost] = 0.0
+                unseen = unseen + own @ lost
             total = total + own @ part
             squares = squares + own @ np.square(part)
             are_bits = are_bits & ((part == 0) | (part == 1)).all(axis=0)
         count += weight.sum()
     if not count:
         raise ValueError(_NO_WEIGHT.format(name="sample_weight"))
+    if np.any(unseen):
+        count = count - unseen
+        empty = count <= 1e-9 * count.max()
+        if empty.any():
+            raise ValueError(
+                f"`{name}` must have an observed entry in each column; "
+                f"{empty.sum()} of {len(empty)} columns have none. Leave these "
+                f"columns out. Received: {name}[:, {np.argmax(empty)}], all "
+                "missing"
+            )
     mean = total / count
     variance = np.maximum(squares / count - np.square(mean), 0.0)
     units.check_scale(Columns(mean, variance, are_bits), name)
@@ -562,7 +690,7 @@ def is_known(dataset, units):
     )
 
 
-def guarded(dataset, units):
+def guarded(dataset, units, may_miss=False):
     """The data set, whose batches are checked on their way.
 
     Only the first one can be looked at before training. A later one that is
@@ -573,6 +701,7 @@ def guarded(dataset, units):
         dataset: A `tf.data.Dataset` that `check_structure` accepts, of
             batches or of blocks of them, `(steps, batch, width)`.
         units: `Units` that the examples must be states of.
+        may_miss: As for `check`.
 
     Returns:
         A `tf.data.Dataset` of the same elements.
@@ -581,7 +710,7 @@ def guarded(dataset, units):
     @without_autograph
     def look(*batch):
         v, weight = batch[0], batch[2] if len(batch) == 3 else None
-        checks = [_look_at_states(v, units)]
+        checks = [_look_at_states(v, units, may_miss)]
         if weight is not None:
             checks.append(_look_at_weights(weight, v))
         with tf.control_dependencies(checks):
@@ -647,11 +776,11 @@ def reported(name):
         ) from error
 
 
-def _joined(dataset, units, count, name):
+def _joined(dataset, units, count, name, may_miss):
     """The states of a data set, small batches joined to `count` or more."""
     parts, rows = [], 0
-    for part, _ in batches_of(dataset, units, name):
-        units.check_states(part, f"a batch of {name}")
+    for part, _ in batches_of(dataset, units, name, may_miss):
+        check_states(part, units, f"a batch of {name}", may_miss)
         parts.append(part)
         rows += len(part)
         if rows >= count:
@@ -682,30 +811,82 @@ def _numbers(values):
         return np.array(None)
 
 
-def _array(x, units, name):
+def _array(x, units, name, may_miss=False):
     x = array(x, units, name)
     if not isinstance(x, Rows):
-        units.check(x, name)
+        _check(x, units, name, may_miss)
     elif x.known is not units:  # Reading all rows may take long.
-        units.check(x, name)
-        x.known = units
+        if _check(x, units, name, may_miss):
+            x.known = units
     return x
 
 
-def _look_at_states(v, units):
+def _check(x, units, name, may_miss):
+    """`Units.check`, of what is observed. Returns whether that is all."""
+    if not (may_miss and x.shape[1:] == (units.width,) and has_missing(x)):
+        units.check(x, name)
+        return True
+    for first, part in rows.parts(x):
+        divided = ~_are_whole(np.isnan(part), units)
+        if divided.any():
+            row = first + np.argmax(divided)
+            raise ValueError(
+                f"`{name}` must miss all columns of a unit or none: a category "
+                "is known or not. Received: row "
+                f"{row} of {name}, NaN in some columns of a unit"
+            )
+    units.check(_with_defaults(x, units), name)
+    return False
+
+
+def check_states(x, units, name, may_miss=False):
+    """`Units.check_states`, of what is observed of an array or of `Rows`."""
+    if may_miss and has_missing(x):
+        x = _with_defaults(x, units)
+    units.check_states(x, name)
+
+
+def _with_defaults(x, units):
+    """Valid states in place of what is missing."""
+
+    def fill(part):
+        return np.where(np.isnan(part), units.default_row, part)
+
+    if isinstance(x, Rows):
+        return x.map(fill, x.shape[1], x.dtype)
+    return fill(x)
+
+
+def _are_whole(is_missing, units, xp=np):
+    """Rows in which each unit misses all of its columns or none."""
+    whole = xp.ones_like(is_missing[:, 0])
+    for sites in units.sites:
+        if sites.columns > 1:
+            block = is_missing[:, sites.first : sites.end]
+            block = xp.reshape(block, (-1, sites.size, sites.columns))
+            same = xp.any(block, axis=2) == xp.all(block, axis=2)
+            whole = whole & xp.all(same, axis=1)
+    return whole
+
+
+def _look_at_states(v, units, may_miss):
     x = tf.cast(v, "float32")
     # NaN is the least and the largest of any numbers that it is among.
     low, high = tf.reduce_min(x), tf.reduce_max(x)
     width = tf.shape(v)[-1]
     rows = tf.reshape(x, [-1, width])
+
+    def fit():
+        x = tf.ensure_shape(rows, [None, units.width])
+        if not may_miss:
+            return tf.reduce_all(units.fits(x, keras.ops))
+        lost = tf.math.is_nan(x)
+        whole = tf.reduce_all(_are_whole(lost, units, keras.ops))
+        x = tf.where(lost, units.default_row, x)
+        return whole & tf.reduce_all(units.fits(x, keras.ops))
+
     # Of another width no column can be compared.
-    fits = tf.cond(
-        width == units.width,
-        lambda: tf.reduce_all(
-            units.fits(tf.ensure_shape(rows, [None, units.width]), keras.ops)
-        ),
-        lambda: False,
-    )
+    fits = tf.cond(width == units.width, fit, lambda: False)
     return refusal(
         fits & (width == units.width) & (tf.size(v) > 0),
         f"hold, in each batch, examples of {units.width} columns, "

@@ -28,6 +28,8 @@ class Layout(abc.ABC):
     #: Whether the hidden layers cannot be summed out: then `free_energy` is a
     #: bound from above, and `scores` are bounds from below.
     is_bound: bool = False
+    #: Whether entries of examples may be missing, as NaN.
+    may_miss: bool = False
 
     @property
     @abc.abstractmethod
@@ -149,6 +151,8 @@ class Direct(Layout):
         visible: `Units` of the machine's visible side.
         hidden: `Units` of its hidden side.
     """
+
+    may_miss = True
 
     def __init__(self, visible: Units, hidden: Units):
         self._visible, self._hidden = visible, hidden

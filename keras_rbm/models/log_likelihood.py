@@ -43,6 +43,13 @@ class LogLikelihood(NamedTuple):
             data (`adapt`, which `fit` calls, was never called).
         columns: Number of columns of an example, of which a site of `Softmax`
             units is one; `None` if it is not known.
+        upper_scores: Where missing entries were summed out by sampling, the
+            scores by the estimate from above, an array like `scores`, which
+            are then those from below; `None` where all scores are exact.
+        scores_error: The standard error of the mean of the scores by such
+            sampling, in nats.
+        scores_warnings: Reasons not to trust these estimates, as a tuple of
+            sentences.
         log_jacobian: What `in_own_units` has added to each score, `float64`
             array of shape `(examples,)`, in nats; `None` before.
     """
@@ -53,6 +60,9 @@ class LogLikelihood(NamedTuple):
     baseline_scores: np.ndarray | None = None
     columns: int | None = None
     log_jacobian: np.ndarray | None = None
+    upper_scores: np.ndarray | None = None
+    scores_error: float = 0.0
+    scores_warnings: tuple[str, ...] = ()
 
     def in_own_units(self, log_jacobian: Array) -> Self:
         """The log-likelihood of the data y that were encoded as the examples v.
@@ -98,9 +108,10 @@ class LogLikelihood(NamedTuple):
                 f"log_jacobian.shape={added.shape}, "
                 f"{np.isfinite(added).sum()} of {added.size} finite"
             )
-        base = self.baseline_scores
+        base, upper = self.baseline_scores, self.upper_scores
         return self._replace(
             scores=self.scores + added,
+            upper_scores=None if upper is None else upper + added,
             baseline_scores=None if base is None else base + added,
             log_jacobian=np.broadcast_to(added, self.scores.shape),
         )
@@ -113,12 +124,16 @@ class LogLikelihood(NamedTuple):
     @property
     def upper(self) -> float:
         """The optimistic end, with the smaller estimate of log Z."""
-        return float(self.scores.mean()) - self.log_partition.lower
+        scores = self.scores if self.upper_scores is None else self.upper_scores
+        return float(scores.mean()) - self.log_partition.lower
 
     @property
     def standard_error(self) -> float:
-        """That of the mean over examples and that of log Z, in quadrature."""
-        error = _standard_error(self.scores)
+        """That of the mean over examples and that of log Z, in quadrature.
+
+        And that of the sum over missing entries, where it is an estimate.
+        """
+        error = np.hypot(_standard_error(self.scores), self.scores_error)
         return float(np.hypot(error, self.log_partition.standard_error))
 
     @property
@@ -168,15 +183,15 @@ class LogLikelihood(NamedTuple):
         Those not to trust the estimate of log Z, and whether the model is no
         better than independent units.
         """
-        found = self.log_partition.warnings
+        found = (*self.log_partition.warnings, *self.scores_warnings)
         if self.beats_baseline is False and math.isfinite(self.gain):
             found = (*found, no_better(self.gain, self.gain_standard_error))
         return found
 
     @property
     def trusted(self) -> bool:
-        """Whether log Z is to be trusted: `log_partition.trusted`."""
-        return self.log_partition.trusted
+        """Whether log Z, and sums over missing entries, are to be trusted."""
+        return self.log_partition.trusted and not self.scores_warnings
 
     def __float__(self):
         return self.lower
@@ -210,6 +225,7 @@ class LogLikelihood(NamedTuple):
             )
             if self.beats_baseline is False and math.isfinite(self.gain):
                 lines.append(f"  warning: {self.warnings[-1]}")
+        lines += [f"  warning: {text}" for text in self.scores_warnings]
         return "\n".join([*lines, str(self.log_partition)])
 
     def _repr_html_(self):
@@ -352,10 +368,22 @@ class Baseline:
         self._batches = []
 
     def add(self, v: Array) -> None:
-        """Takes a batch of examples, of shape `(batch, units.width)`."""
-        v = ops.cast(v, "float64")
-        energy = self._units.energy(v, self._params)
-        self._batches.append(np.asarray(-energy - self._log_partition))
+        """Takes a batch of examples, of shape `(batch, units.width)`.
+
+        What is missing, NaN, counts nowhere.
+        """
+        v = np.asarray(ops.cast(v, "float64"))
+        lost = np.isnan(v)
+        energy = self._units.energy(
+            ops.convert_to_tensor(np.where(lost, 0.0, v)), self._params
+        )
+        scores = np.asarray(-energy - self._log_partition)
+        if lost.any():
+            nothing = ops.zeros((1, self._units.width), "float64")
+            terms = self._units.log_partitions(nothing, self._params)[0]
+            units = lost[:, self._units.first_columns]
+            scores = scores + units @ np.asarray(terms)
+        self._batches.append(scores)
 
     @property
     def scores(self) -> np.ndarray:
@@ -430,6 +458,81 @@ def scores(machine, v, watch=None):
     return -by_batch(_free_energy, machine, v, watch=watch)
 
 
+def observed_scores(machine, base, v, stream, watch=None, verbose="auto"):
+    """`likelihood.observed` of all examples, of which entries are missing.
+
+    Args:
+        machine: A `Machine`.
+        base: A `Machine` without coupling.
+        v: Data as for `scores`, with NaN.
+        stream: A `Stream`.
+        watch: As for `scores`.
+        verbose: `"auto"`, 1 or 0.
+
+    Returns:
+        A `likelihood.Observed`.
+
+    Raises:
+        ValueError: If what is observed are not states of the visible units.
+    """
+    units, found = machine.visible, []
+    size = rows_lib.of_width(units.width, _BATCH)
+    for number, batch in enumerate(
+        examples.states(v, units, size, may_miss=True)
+    ):
+        if watch is not None:
+            watch(batch)
+        own = random.fold_in(stream, number)
+        found.append(
+            likelihood.observed(machine, base, batch, own, verbose=verbose)
+        )
+    lower, upper, error = (
+        np.concatenate([each[i] for each in found]) for i in range(3)
+    )
+    texts = dict.fromkeys(text for each in found for text in each.warnings)
+    return likelihood.Observed(lower, upper, error, tuple(texts))
+
+
+def surprise(machine, v):
+    """-log p(v_i | v_rest) = S(v_rest) - S(v), of each unit i of rows.
+
+    With S(v) = log sum exp(-F) over all that is missing.
+
+    Args:
+        machine: A `Machine`, in float64.
+        v: Array of shape `(rows, visible.width)`, with NaN.
+
+    Returns:
+        `float64` array of shape `(rows, visible.size)`, NaN where missing.
+
+    Raises:
+        ValueError: If a sum has too many terms.
+    """
+    units, v = machine.visible, np.asarray(v, "float64")
+    starts = units.first_columns
+    ends = np.append(starts[1:], units.width)
+    found = np.full((len(v), len(starts)), np.nan)
+    whole = None
+    for unit, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        known = ~np.isnan(v[:, start])
+        if not known.any():
+            continue
+        rest = v[known].copy()
+        rest[:, start:end] = np.nan
+        if not likelihood.exact_rows(machine, rest).all():
+            raise ValueError(
+                "The surprise of an entry needs a hidden side of at most 2**16 "
+                "joint states, or units with few states of which few are "
+                f"missing. Received: unit {unit} of {units}, with "
+                f"{machine.hidden}"
+            )
+        if whole is None:
+            whole = likelihood.exact_observed(machine, v)
+        own = likelihood.exact_observed(machine, rest)
+        found[known, unit] = own - whole[known]
+    return found
+
+
 def pseudo_log_likelihood(machine, v):
     """sum_i log p(v_i | v_-i) of all examples, in the machine's dtype.
 
@@ -441,12 +544,13 @@ def pseudo_log_likelihood(machine, v):
     return by_batch(_pseudo, machine, v).astype("float64")
 
 
-def first_examples(v, units):
+def first_examples(v, units, may_miss=False):
     """The first 10,000 examples or fewer wide ones; `None` of `None`.
 
     Args:
         v: Data as for `scores`, or `None`.
         units: `Units` that they are states of.
+        may_miss: Whether entries may be missing.
 
     Raises:
         ValueError: If the data are not states of the units.
@@ -455,7 +559,7 @@ def first_examples(v, units):
         return None
     size = rows_lib.of_width(units.width, _BATCH)
     count = rows_lib.of_width(units.width, _EXAMPLES, _NUMBERS)
-    batches = examples.states(v, units, size)
+    batches = examples.states(v, units, size, may_miss=may_miss)
     return np.concatenate(list(islice(batches, count // size)))
 
 

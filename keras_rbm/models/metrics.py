@@ -27,7 +27,7 @@ class Metrics(abc.ABC):
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
 
     @abc.abstractmethod
-    def values(self, machine, v, inputs, v_model, stream):
+    def values(self, machine, v, inputs, v_model, stream, given):
         """Returns `{name: tensor of shape (batch,)}`, of each example.
 
         Args:
@@ -37,14 +37,26 @@ class Metrics(abc.ABC):
             v_model: Tensor of shape `(chains, visible.width)`, samples of the
                 model.
             stream: A `Stream`.
+            given: The rows as they are in the data, with NaN where entries
+                are missing, which in `v` are drawn; `None` where none is.
         """
+
+    def weight(self, name, given, weight):
+        """The weights of the examples in one metric, or `None` for ones.
+
+        Args:
+            name: The metric's name.
+            given: As for `values`.
+            weight: Tensor of shape `(batch,)`, or `None`.
+        """
+        return weight
 
     @property
     def seen(self):
         """The weight of the examples since the last reset."""
         return self.means["loss"].count.value
 
-    def update(self, machine, v, v_model, weight, stream):
+    def update(self, machine, v, v_model, weight, stream, given):
         """Takes in some examples; the arguments are those of `values`.
 
         Args:
@@ -53,11 +65,13 @@ class Metrics(abc.ABC):
             v_model: Tensor of shape `(chains, visible.width)`.
             weight: Tensor of shape `(batch,)`, or `None` for ones.
             stream: A `Stream`.
+            given: As for `values`.
         """
         inputs = machine_lib.hidden_inputs(machine, v)
-        values = self.values(machine, v, inputs, v_model, stream)
+        values = self.values(machine, v, inputs, v_model, stream, given)
         for name, value in values.items():
-            self.means[name].update_state(value, weight)
+            own = self.weight(name, given, weight)
+            self.means[name].update_state(value, own)
 
     def results(self):
         """Returns `{name: mean since the reset}`."""
@@ -81,7 +95,7 @@ def names_of_rbm(visible):
 def values_of_rbm(machine, v, inputs, v_model, stream):
     """The metrics of an `RBM` for each example; see `RBM`.
 
-    Args and returns are those of `Metrics.values`.
+    Args and returns are those of `Metrics.values`, but for `given`.
     """
     visible, params = machine.visible, machine.visible_params
     hidden = machine.hidden.mean(inputs, machine.hidden_params)

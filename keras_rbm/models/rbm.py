@@ -14,6 +14,7 @@ from keras_rbm import gradients, replicas, units
 from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.models import metrics, serving
 from keras_rbm.models.base import MachineModel
+from keras_rbm.models.completion import Completion
 from keras_rbm.models.layouts import Identity
 from keras_rbm.random import Use
 from keras_rbm.typing import (
@@ -46,6 +47,11 @@ class RBM(MachineModel):
       states, to which data in between are rounded.
     - `hidden_activity`: mean of E[h | v].
 
+    Entries of data may be missing, as NaN: `fit` then follows the gradient of
+    the log-likelihood of the observed entries. The metrics are those of rows
+    whose missing entries are drawn given the observed ones. A row without any
+    observed entry has weight 0.
+
     Args:
         visible: `Units`, or an integer for that many `Bernoulli` units.
         hidden: The same for the hidden side.
@@ -68,6 +74,10 @@ class RBM(MachineModel):
             of a batch, of shape `(hidden.width,)`.
         seed: Integer from 0 to 2**64 - 1. The same seed gives the same draws.
             `None` for one from Python's generator.
+        missing: How `fit` draws entries that are NaN: a
+            `PersistentCompletion` or a `FreshCompletion`. `None` for the
+            first, of an array (for several replicas, the second), and for
+            data sets in which nothing is missing.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
@@ -99,6 +109,7 @@ class RBM(MachineModel):
         kernel_constraint: Constraint | None = None,
         hidden_activity_regularizer: Regularizer | None = None,
         seed: int | None = None,
+        missing: Completion | None = None,
         **kwargs,
     ):
         visible = units.get("visible", visible)
@@ -118,6 +129,7 @@ class RBM(MachineModel):
             kernel_constraint,
             hidden_activity_regularizer,
             seed,
+            missing,
             **kwargs,
         )
 
@@ -136,9 +148,12 @@ class RBM(MachineModel):
         v, weight = self.unpack(data)
         batch = replicas.batch(v, weight)
         examples = ops.shape(v)[0]
-        # The negative phase: samples of the model, as it is.
+        # The negative phase needs samples of the model, as it is.
         stream = batch.stream(self.stream(Use.TRAIN, seed))
         machine = self.machine()
+        # In the positive phase missing entries are drawn, given the others.
+        positive = self.complete(machine, v, data, stream)
+        v = positive.v
         v_model = self.chain.advance(machine, v, stream)
         negative = self.chain.negative(machine, v_model, batch)
         with self.parameters.tape() as tape:
@@ -149,8 +164,9 @@ class RBM(MachineModel):
             loss = self.regularized(gap, machine, inputs[:examples], batch)
         slopes = tape.gradient(loss, self.parameters.variables)
         self.chain.persist(machine, inputs[examples:], stream)
+        self.keep(positive, machine, inputs[:examples], stream)
         return self.centered_gradient(
-            slopes, machine, v, inputs[:examples], batch
+            slopes, machine, self.known(positive), inputs[:examples], batch
         )
 
     def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
@@ -169,5 +185,5 @@ class RBMMetrics(metrics.Metrics):
     def __init__(self, visible):
         super().__init__(metrics.names_of_rbm(visible))
 
-    def values(self, machine, v, inputs, v_model, stream):
+    def values(self, machine, v, inputs, v_model, stream, given):
         return metrics.values_of_rbm(machine, v, inputs, v_model, stream)

@@ -16,9 +16,11 @@ from keras_rbm import (
     random,
     samplers,
 )
+from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.models import examples
 from keras_rbm.random import Use
+from keras_rbm.rows import of_width, parts
 from keras_rbm.units import Composite
 
 
@@ -250,6 +252,96 @@ def checked_sample(
             stacklevel=4,
         )
     return run.v[: len(v)]
+
+
+def observed_mean(machine, v, num_sweeps, num_classes=0):
+    """E[h | v_observed] of rows, or the mean of p(y | x) given x_observed.
+
+    Exactly where `likelihood.exact_rows` says so, else the mean over the later
+    half of Gibbs sweeps that are clamped at the observed entries, always by
+    the same draws.
+
+    Args:
+        machine: A `Machine`.
+        v: Array of shape `(rows, visible.width)`, with NaN.
+        num_sweeps: Number of sweeps.
+        num_classes: Number of classes of a label in the last columns, which
+            are NaN; 0 for hidden means.
+
+    Returns:
+        Array of shape `(rows, hidden.width)` or `(rows, num_classes)`.
+    """
+    width = num_classes or machine.hidden.width
+    found, exact = np.empty((len(v), width)), likelihood.exact_rows(machine, v)
+    if exact.any() and num_classes:
+        found[exact] = _exact_law(machine, v[exact], num_classes)
+    elif exact.any():
+        found[exact] = likelihood.exact_hidden_mean(machine, v[exact])
+    if not exact.all():
+        rest = v[~exact]
+        size = min(of_width(v.shape[1]), len(rest))
+        means = []
+        for first, part in parts(rest, size):
+            whole = np.resize(part, (size, v.shape[1]))
+            own = stream(0, Use.OBSERVED)._replace(first_row=tf.constant(first))
+            means.append(
+                _mean_along(
+                    machine,
+                    tf.cast(whole, machine_lib.dtype(machine)),
+                    own,
+                    tf.constant(num_sweeps),
+                    num_classes,
+                )[: len(part)]
+            )
+        found[~exact] = np.concatenate(means)
+    return found
+
+
+def _exact_law(machine, v, num_classes):
+    """p(y | x_observed) of rows (x, NaN), by a sum for each class."""
+    logs = []
+    for row in np.eye(num_classes):
+        labelled = np.array(v, "float64")
+        labelled[:, -num_classes:] = row
+        logs.append(likelihood.exact_observed(machine, labelled))
+    logs = np.stack(logs, axis=1)
+    p = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+@compiled
+def _mean_along(machine, v, stream, num_sweeps, num_classes):
+    clamp = samplers.Clamp(~tf.math.is_nan(v), v)
+    start = machine.visible.sample(
+        tf.zeros_like(v),
+        machine.visible_params,
+        random.fold_in(stream, Use.START),
+    )
+    half = num_sweeps // 2
+
+    def observe(i, old, info, new, seen):
+        if num_classes:
+            inputs = likelihood.feature_inputs(machine, new.v[:, :-num_classes])
+            mean = tf.exp(
+                likelihood.log_class_probabilities(machine, num_classes, inputs)
+            )
+        else:
+            mean = machine_lib.hidden_mean(machine, new.v)
+        return seen + tf.where(i >= half, mean, tf.zeros_like(mean))
+
+    sampler = samplers.Gibbs()
+    width = num_classes or machine.hidden.width
+    _, total = samplers.run(
+        sampler,
+        machine,
+        sampler.init(machine, clamp.hold(start)),
+        stream,
+        num_sweeps,
+        clamp=clamp,
+        observe=observe,
+        seen=tf.zeros((v.shape[0], width), v.dtype),
+    )
+    return total / tf.cast(num_sweeps - half, v.dtype)
 
 
 @compiled

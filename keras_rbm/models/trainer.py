@@ -18,11 +18,12 @@ import tensorflow as tf
 
 from keras_rbm import budget, checks, devices, units
 from keras_rbm.models import batches, compiled_loop, distributed_loop, examples
+from keras_rbm.models.completion import Completion
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.weights import averaged_weights, check_finite, constrain
 from keras_rbm.optimizers import AutoSGD, learning_rate, spread
 from keras_rbm.rows import Rows, of_width
-from keras_rbm.typing import Array, Config, Examples, Tensor
+from keras_rbm.typing import Array, Config, Examples, Mask, Tensor
 
 # Examples of a batch that the metrics of a training step look at.
 _METRIC_EXAMPLES = 32
@@ -41,6 +42,7 @@ class Trainer(keras.Model, abc.ABC):
     """
 
     layout: Layout
+    missing: Completion | None
     #: Norm of the last update, where it was measured: see `compiled_loop`.
     last_update_norm: Any = None
     _keep_metrics = False
@@ -50,6 +52,13 @@ class Trainer(keras.Model, abc.ABC):
     _chooses_steps = True
     # The compiled loops so far, by what makes them.
     _loops: Any = None
+    # What draws missing entries in this call of `fit`, and what has drawn
+    # those of the last one, with its chains.
+    _completer: Any = None
+    _kept_completer: Any = None
+    # Whether entries of what the metrics look at may be missing.
+    _looks_at_missing = False
+    _validation_misses = False
 
     @property
     def example_units(self) -> units.Units:
@@ -73,6 +82,14 @@ class Trainer(keras.Model, abc.ABC):
             v: Array of shape `(examples, example_units.width)`, some of the
                 examples that were learned from.
             sample_weight: Array of shape `(examples,)`.
+        """
+
+    @abc.abstractmethod
+    def make_completer(self, x: Examples) -> Any:
+        """What draws the missing entries of training data, or `None`.
+
+        Args:
+            x: Array, `Rows` or data set, checked.
         """
 
     @abc.abstractmethod
@@ -130,9 +147,14 @@ class Trainer(keras.Model, abc.ABC):
         if self._loops is None or force:
             # No dict of the model's own, which Keras would track and save.
             self._loops = types.SimpleNamespace(made={})
-        if make not in self._loops.made:
-            self._loops.made[make] = make(self)
-        function, left = self._loops.made[make], self._calls_done
+        key = make, self._completer, self._looks_at_missing
+        # Loops of other completers hold their tables.
+        for other in [*self._loops.made]:
+            if other[1] not in (None, self._completer):
+                del self._loops.made[other]
+        if key not in self._loops.made:
+            self._loops.made[key] = make(self)
+        function, left = self._loops.made[key], self._calls_done
 
         def after_calls_done(iterator):
             """Skips the calls that the interrupted run has made already."""
@@ -235,6 +257,7 @@ class Trainer(keras.Model, abc.ABC):
         *args,
         updates: int | None = None,
         initial_step: int = 0,
+        mask: Mask | None = None,
         **kwargs,
     ) -> keras.callbacks.History:
         """Trains the model: `keras.Model.fit`, with the data checked first.
@@ -265,6 +288,16 @@ class Trainer(keras.Model, abc.ABC):
         makes the remaining ones, a data set `x` begins with them, and the
         metrics go on from what they are (see `callbacks.Checkpoint`).
 
+        Entries may be missing: NaN (in all columns of a unit), `None`, masked
+        entries of a masked array, or entries that are `True` in `mask`, a
+        boolean array of the shape of `x` or of one example. Then the
+        gradient is that of the log-likelihood of the observed entries; see
+        the argument `missing` of the model. A `tf.data.Dataset` may hold NaN
+        where the model has `missing=FreshCompletion()`. A row without any
+        observed entry has weight 0, with a warning. A column without any is an
+        error. (Zeros of a sparse matrix are values, whether they are stored or
+        not; `data.only_stored` makes the others missing.)
+
         At the end `fit` warns of hidden units that hardly vary over the
         examples, and, if the model has made fewer than 2,000 updates, where it
         does not predict the units of a few hundred examples better than
@@ -279,7 +312,8 @@ class Trainer(keras.Model, abc.ABC):
                 is used.
         """
         is_read_once = isinstance(x, types.GeneratorType)
-        x, y = self.layout.joined(examples.from_batches(x), y)
+        x = examples.masked(examples.from_batches(x), mask)
+        x, y = self.layout.joined(x, y)
         x = examples.resolved(x, self.example_units, "x")
         given = _arguments(super().fit, x, y, *args, **kwargs)
         _set_budget(given, updates)
@@ -288,7 +322,7 @@ class Trainer(keras.Model, abc.ABC):
             given["validation_data"] = self.layout.joined_validation(
                 _sequence(given["validation_data"])
             )
-        _check_data(given, self.example_units)
+        self._check_data(given)
         weight = given.get("sample_weight")
         self.prepare(x, weight)
         steps = self.steps_per_execution
@@ -304,8 +338,12 @@ class Trainer(keras.Model, abc.ABC):
             constrain(self.trainable_variables)  # They are averages.
             check_finite(self)
             if not is_read_once:
-                units = self.example_units
-                self.finish(*examples.some(x, weight, units, _LAST_EXAMPLES))
+                units, may_miss = self.example_units, self.may_miss(x)
+                v, weight = examples.some(
+                    x, weight, units, _LAST_EXAMPLES, may_miss
+                )
+                whole = ~np.isnan(v).any(axis=1)
+                self.finish(v[whole], weight[whole])
             return history
         finally:
             # The next call makes a choice of its own.
@@ -313,6 +351,99 @@ class Trainer(keras.Model, abc.ABC):
             self._compiles_blocks, self._calls_done = False, 0
             self._keep_metrics = False
             self.train_function = None
+            self._completer = None
+            self._look_at_missing(False)
+
+    def may_miss(self, x: Examples) -> bool:
+        """Whether entries of such data may be missing, as NaN.
+
+        Args:
+            x: Array, or a `tf.data.Dataset`, in which they may be where the
+                model has an argument `missing`.
+        """
+        is_array = not examples.is_dataset(x)
+        return self.layout.may_miss and (is_array or self.missing is not None)
+
+    def check_examples(self, x: Array, name: str = "v") -> None:
+        """Checks that what is observed of examples can be states or means.
+
+        Args:
+            x: As for `check_states`.
+            name: What to call the examples in an error.
+
+        Raises:
+            ValueError: If they cannot.
+        """
+        examples.check(x, self.example_units, name, self.may_miss(x))
+
+    def check_states(self, x: Array, name: str = "v") -> None:
+        """Checks that what is observed of examples are states of the units.
+
+        Args:
+            x: Array of shape `(examples, example_units.width)`, NaN where an
+                entry is missing.
+            name: What to call the examples in an error.
+
+        Raises:
+            ValueError: If they are not, or are means.
+        """
+        x = examples.resolved(x, self.example_units, name)
+        examples.check_states(x, self.example_units, name, self.may_miss(x))
+
+    def _misses(self, x):
+        """Whether entries of data, checked, are missing, or may be."""
+        if examples.is_dataset(x) or isinstance(x, tuple | list):
+            parts = x if isinstance(x, tuple | list) else (x,)
+            return self.may_miss(parts[0]) and (
+                examples.is_dataset(parts[0]) or self._misses(parts[0])
+            )
+        return self.layout.may_miss and examples.has_missing(x)
+
+    def _look_at_missing(self, value):
+        """Says whether the metrics look at rows with missing entries."""
+        if value != self._looks_at_missing:
+            self._looks_at_missing = value
+            self.test_function = None
+
+    def _check_data(self, given):
+        """Checks the data of `fit`; `validation_data` may be replaced."""
+        x, validation = given["x"], given.get("validation_data")
+        units, weight = self.example_units, given.get("sample_weight")
+        examples.check_end(
+            x, "x", given.get("steps_per_epoch"), "steps_per_epoch"
+        )
+        examples.check(x, units, "x", self.may_miss(x))
+        _check_weight(given, x)
+        if not examples.is_dataset(x) and self._misses(x):
+            _warn_of_empty_rows(x, weight, "x")
+        if isinstance(validation, tuple | list):
+            v, *rest = validation
+            v = examples.resolved(v, units, "validation_data")
+            examples.check(v, units, "validation_data", self.may_miss(v))
+            if len(rest) == 2:
+                y, weight = rest
+                if not examples.is_dataset(v):
+                    weight = examples.check_weight(weight, len(v))
+                rest = (_no_targets(v) if y is None else y, weight)
+            if not examples.is_dataset(v) and self._misses(v):
+                weight = rest[1] if len(rest) == 2 else None
+                _warn_of_empty_rows(v, weight, "validation_data")
+            given["validation_data"] = (v, *rest)
+        elif validation is not None:
+            examples.check_end(
+                validation,
+                "validation_data",
+                given.get("validation_steps"),
+                "validation_steps",
+            )
+            validation = examples.resolved(validation, units, "validation_data")
+            may_miss = self.may_miss(validation)
+            given["validation_data"] = validation
+            examples.check(validation, units, "validation_data", may_miss)
+            if examples.is_dataset(validation):
+                given["validation_data"] = examples.guarded(
+                    validation, units, may_miss
+                )
 
     def _plan(self, given, initial_step):
         """Chooses the loop of `fit`, and makes the batches for it.
@@ -325,6 +456,18 @@ class Trainer(keras.Model, abc.ABC):
         is_dataset = examples.is_dataset(x)
         if not is_dataset:
             arrays, passes = self._array_batches(given, initial_step)
+            learned, *_ = arrays if isinstance(arrays, tuple) else (arrays,)
+        self._completer = self.make_completer(x if is_dataset else learned)
+        validation = given.get("validation_data")
+        self._validation_misses = validation is not None and (
+            self._misses(validation)
+        )
+        self._look_at_missing(
+            self._completer is not None or self._validation_misses
+        )
+        if not is_dataset:
+            arrays = _numbered(arrays, self._completer)
+            given["validation_data"] = _streamed_validation(given)
             updates, size = passes.updates, passes.batch_size * _row_bytes(x)
         else:
             updates, size = _batches_of_epoch(x, given.get("steps_per_epoch"))
@@ -370,7 +513,7 @@ class Trainer(keras.Model, abc.ABC):
             return
         known = examples.is_known(x, units)
         if not known:
-            x = examples.guarded(x, units)
+            x = examples.guarded(x, units, self.may_miss(x))
         if is_compiled and is_endless:
             x = batches.of_endless(x, steps, updates, initial_step)
         elif is_compiled:
@@ -389,7 +532,9 @@ class Trainer(keras.Model, abc.ABC):
         """
         if examples.is_dataset(x):
             some = x.take(_RATE_BATCHES)
-            some = examples.batches_of(some, self.example_units, "x")
+            some = examples.batches_of(
+                some, self.example_units, "x", self.may_miss(x)
+            )
             x = np.concatenate([v for v, _ in some])
         width = self.example_units.width
         count = of_width(width, _RATE_EXAMPLES, _RATE_NUMBERS)
@@ -421,7 +566,6 @@ class Trainer(keras.Model, abc.ABC):
             self.seed if given.pop("shuffle", True) else None,
             int(self.updates.numpy()),
         )
-        given["validation_data"] = _streamed_validation(given)
         done = given.get("initial_epoch", 0) * passes.updates + initial_step
         passes = passes._replace(first_update=passes.first_update - done)
         return arrays, passes
@@ -433,12 +577,18 @@ class Trainer(keras.Model, abc.ABC):
         self._keep_metrics = False
 
     def evaluate(
-        self, x: Examples | None = None, y: Any = None, *args, **kwargs
+        self,
+        x: Examples | None = None,
+        y: Any = None,
+        *args,
+        mask: Mask | None = None,
+        **kwargs,
     ) -> float | list[float] | dict[str, float]:
         """Metrics over all of `x`: `keras.Model.evaluate`.
 
         With the weights as they are; a callback that wants the optimizer's
         average, as validation has it, calls it within `averaged_weights`.
+        Entries may be missing, and `mask` says so, as for `fit`.
 
         Raises:
             ValueError: If data, labels or weights cannot be such, as for
@@ -450,15 +600,23 @@ class Trainer(keras.Model, abc.ABC):
                 found = super().evaluate(**given)
             examples.check_seen(self._weight_seen(), "validation_data")
             return found
-        x, y = self.layout.joined(_sequence(x), y)
+        x = examples.masked(_sequence(x), mask)
+        x, y = self.layout.joined(x, y)
         x = examples.resolved(x, self.example_units, "x")
         given = _arguments(super().evaluate, x, y, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
         _check_weight(given, x)
+        before, misses = self._looks_at_missing, self._misses(x)
+        if misses and not examples.is_dataset(x):
+            _warn_of_empty_rows(x, given.get("sample_weight"), "x")
         _stream(given)
         self.check_to_sample()
-        with examples.reported("x"):
-            found = super().evaluate(**given)
+        try:
+            self._look_at_missing(misses)
+            with examples.reported("x"):
+                found = super().evaluate(**given)
+        finally:
+            self._look_at_missing(before)
         examples.check_seen(self._weight_seen(), "x")
         return found
 
@@ -471,6 +629,16 @@ class Trainer(keras.Model, abc.ABC):
         x = examples.resolved(_sequence(x), self.example_units, "x")
         given = _arguments(super().predict, x, *args, **kwargs)
         given["x"] = self._checked_data(x, given.get("steps"))
+        if self._misses(x):
+            parts = (
+                given["x"].take(given.get("steps") or -1)
+                if (examples.is_dataset(x))
+                else [x]
+            )
+            with examples.reported("x"):
+                return np.concatenate(
+                    [np.asarray(self(_first(part))) for part in parts]
+                )
         _stream(given)
         with examples.reported("x"):
             return super().predict(**given)
@@ -482,9 +650,10 @@ class Trainer(keras.Model, abc.ABC):
     def _checked_data(self, x, steps):
         """Data for Keras: those of a data set are checked as they come."""
         examples.check_end(x, "x", steps, "steps")
-        examples.check(x, self.example_units, "x")
+        may_miss = self.may_miss(x)
+        examples.check(x, self.example_units, "x", may_miss)
         if examples.is_dataset(x):
-            return examples.guarded(x, self.example_units)
+            return examples.guarded(x, self.example_units, may_miss)
         return x
 
     def _settle_monitors(self, callbacks):
@@ -643,6 +812,10 @@ def _train_function_of_keras(model):
     return model.train_function
 
 
+def _first(batch):
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
 def _first_examples(x):
     return None if x is None else x[:_METRIC_EXAMPLES]
 
@@ -681,34 +854,44 @@ def _arguments(method, x, *args, **kwargs):
     return given
 
 
-def _check_data(given, units):
-    """Checks the data of `fit`; `validation_data` may be replaced."""
-    x, validation = given["x"], given.get("validation_data")
-    examples.check_end(x, "x", given.get("steps_per_epoch"), "steps_per_epoch")
-    examples.check(x, units, "x")
-    _check_weight(given, x)
-    if isinstance(validation, tuple | list):
-        v, *rest = validation
-        v = examples.resolved(v, units, "validation_data")
-        examples.check(v, units, "validation_data")
-        if len(rest) == 2:
-            y, weight = rest
-            if not examples.is_dataset(v):
-                weight = examples.check_weight(weight, len(v))
-            rest = (_no_targets(v) if y is None else y, weight)
-        given["validation_data"] = (v, *rest)
-    elif validation is not None:
-        examples.check_end(
-            validation,
-            "validation_data",
-            given.get("validation_steps"),
-            "validation_steps",
+def _warn_of_empty_rows(x, weight, name):
+    """Warns of rows without any observed entry.
+
+    Args:
+        x: Array or `Rows`.
+        weight: Weights of the rows, or `None`.
+        name: The name of the data.
+
+    Raises:
+        ValueError: If no other row has a weight.
+    """
+    is_empty = examples.without_values(x)
+    count = int(is_empty.sum())
+    counts = ~is_empty if weight is None else ~is_empty & (weight > 0)
+    if not counts.any():
+        raise ValueError(
+            f"`{name}` must have an observed entry in rows that count. "
+            f"Received: {len(is_empty)} rows, of which {count} have none, and "
+            "the others have weight 0"
         )
-        validation = examples.resolved(validation, units, "validation_data")
-        given["validation_data"] = validation
-        examples.check(validation, units, "validation_data")
-        if examples.is_dataset(validation):
-            given["validation_data"] = examples.guarded(validation, units)
+    if count:
+        warnings.warn(
+            f"{count} of the {len(is_empty)} rows of `{name}` have no observed "
+            "entry: they have weight 0, and say nothing of the model.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _numbered(arrays, completer):
+    """Arrays to learn from, with the numbers of the rows as their targets.
+
+    Rows without missing entries stay as they are.
+    """
+    if completer is None or not completer.tables:
+        return arrays
+    x, *rest = arrays if isinstance(arrays, tuple) else (arrays,)
+    return (x, np.arange(len(x), dtype="float32"), *rest[1:])
 
 
 def _check_weight(given, x):

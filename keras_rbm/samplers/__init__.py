@@ -18,6 +18,8 @@ from keras_rbm.samplers.long_runs import WatchedRun as WatchedRun
 from keras_rbm.samplers.long_runs import average_visible as average_visible
 from keras_rbm.samplers.long_runs import sample as sample
 from keras_rbm.samplers.long_runs import watched_sample as watched_sample
+from keras_rbm.samplers.low_rank import LowRankState as LowRankState
+from keras_rbm.samplers.low_rank import LowRankTempering as LowRankTempering
 from keras_rbm.samplers.stacked import StackedState as StackedState
 from keras_rbm.samplers.stacked import StackedTempering as StackedTempering
 from keras_rbm.samplers.tempered import Tempered as Tempered

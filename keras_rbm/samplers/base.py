@@ -11,7 +11,7 @@ from keras import ops
 from keras_rbm import random
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
-from keras_rbm.typing import Config, Tensor
+from keras_rbm.typing import Config, DType, Tensor
 
 # Weight of the past in the running rates of a ladder of replicas.
 _MOMENTUM = 0.99
@@ -43,10 +43,12 @@ class Clamp(NamedTuple):
 
     def hold(self, v: Tensor) -> Tensor:
         """Sets the clamped entries back, in rows that repeat the chains."""
-        copies = v.shape[0] // self.values.shape[0]
+        rows, chains = v.shape[0], self.values.shape[0]
+        # Numbers of rows that are known in the graph alone are the same.
+        copies = 1 if rows is None or chains is None else rows // chains
 
         def repeated(x):
-            x = ops.broadcast_to(x, self.values.shape)
+            x = ops.broadcast_to(x, ops.shape(self.values))
             return ops.tile(x, (copies, 1)) if copies > 1 else x
 
         return ops.where(
@@ -137,6 +139,63 @@ class Kept(NamedTuple):
     chains_axis: int | None = None
     dtype: str = "float32"
     averaged: bool = False
+
+
+def kept_of_ladder(
+    num_replicas: int, num_chains: int, visible_width: int
+) -> dict[str, Kept]:
+    """The variables that a persistent ladder of replicas needs, by name."""
+    return {
+        "particles": Kept(
+            (num_replicas, num_chains, visible_width), chains_axis=1
+        ),
+        "swap_rates": Kept((num_replicas - 1,), averaged=True),
+        "parity": Kept((), dtype="int64"),
+        "directions": Kept(
+            (num_replicas, num_chains), chains_axis=1, dtype="int64"
+        ),
+        "trip_rate": Kept((), averaged=True),
+    }
+
+
+def packed_ladder(state: Any, num_replicas: int) -> dict[str, Tensor]:
+    """Values of these variables, from a state with fields of their names.
+
+    Args:
+        state: A state with the fields of `TemperedState` of these names, and
+            `v` of shape `(num_replicas * chains, visible.width)`.
+        num_replicas: Number of replicas of each chain.
+    """
+    v = state.v
+    shape = (num_replicas, v.shape[0] // num_replicas, v.shape[-1])
+    return {
+        "particles": ops.reshape(v, shape),
+        "swap_rates": state.swap_rates,
+        "parity": state.parity,
+        "directions": state.directions,
+        "trip_rate": state.trip_rate,
+    }
+
+
+def unpacked_ladder(kept: dict[str, Tensor], dtype: DType) -> dict[str, Tensor]:
+    """Fields of a state from the values of these variables.
+
+    Args:
+        kept: The values.
+        dtype: Dtype of the states.
+    """
+    v = ops.cast(kept["particles"], dtype)
+    chains = (v.shape[0], v.shape[1])
+    return {
+        "v": ops.reshape(v, (-1, v.shape[-1])),
+        "swap_rates": kept["swap_rates"],
+        "parity": ops.cast(kept["parity"], "int32"),
+        "directions": ops.cast(
+            ops.reshape(kept["directions"], chains), "int32"
+        ),
+        "round_trips": ops.zeros((chains[1],), "float32"),
+        "trip_rate": kept["trip_rate"],
+    }
 
 
 class Sampler(abc.ABC):

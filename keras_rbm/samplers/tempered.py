@@ -18,9 +18,12 @@ from keras_rbm.samplers.base import (
     Kept,
     Ladder,
     Sampler,
+    kept_of_ladder,
     ladder_of,
+    packed_ladder,
     run,
     travelled,
+    unpacked_ladder,
 )
 from keras_rbm.typing import Params, Tensor
 
@@ -96,20 +99,7 @@ class Tempered(Sampler):
     adaptation: float = 0.01
 
     def __post_init__(self):
-        if checks.positive_integer("num_betas", self.num_betas) < 2:
-            raise ValueError(
-                "`num_betas` must be at least 2, for beta = 1 and beta = 0. "
-                f"Received: num_betas={self.num_betas}"
-            )
-        if (
-            isinstance(self.adaptation, bool)
-            or not isinstance(self.adaptation, numbers.Real)
-            or not 0 <= self.adaptation < 1
-        ):
-            raise ValueError(
-                "`adaptation` must be a number from 0 to 1. Received: "
-                f"adaptation={self.adaptation!r}"
-            )
+        check_ladder(self.num_betas, self.adaptation)
 
     @property
     def rows(self) -> int:
@@ -150,7 +140,7 @@ class Tempered(Sampler):
         if self.num_betas == 2 or not self.adaptation:
             return state
         base = self.base(machine, state)
-        betas, rates = _tuned(self, machine, base, stream._replace(first_row=0))
+        betas, rates = tuned(self, machine, base, stream._replace(first_row=0))
         return state._replace(betas=betas, swap_rates=rates)
 
     def ladder(self, state: TemperedState) -> Ladder:
@@ -190,49 +180,25 @@ class Tempered(Sampler):
     def kept(
         self, num_chains: int, visible_width: int, hidden_width: int
     ) -> dict[str, Kept]:
-        shape = (self.num_betas, num_chains, visible_width)
         return {
-            "particles": Kept(shape, chains_axis=1),
+            **kept_of_ladder(self.num_betas, num_chains, visible_width),
             "mean": Kept((visible_width,)),
             "variance": Kept((visible_width,)),
             "betas": Kept((self.num_betas,)),
-            "swap_rates": Kept((self.num_betas - 1,), averaged=True),
-            "parity": Kept((), dtype="int64"),
-            "directions": Kept(
-                (self.num_betas, num_chains), chains_axis=1, dtype="int64"
-            ),
-            "trip_rate": Kept((), averaged=True),
         }
 
     def pack(self, state: TemperedState) -> dict[str, Tensor]:
-        v = state.v
-        shape = (self.num_betas, self._chains(v), v.shape[-1])
-        return {
-            "particles": ops.reshape(v, shape),
-            "betas": state.betas,
-            "swap_rates": state.swap_rates,
-            "parity": state.parity,
-            "directions": state.directions,
-            "trip_rate": state.trip_rate,
-        }
+        return {**packed_ladder(state, self.rows), "betas": state.betas}
 
     def unpack(
         self, machine: Machine, kept: dict[str, Tensor]
     ) -> TemperedState:
         # The base goes with the parameters that the machine has now.
         base = machine_lib.decouple(machine, kept["mean"], kept["variance"])
-        v = ops.cast(kept["particles"], machine_lib.dtype(machine))
         return TemperedState(
-            ops.reshape(v, (-1, v.shape[-1])),
-            (base.visible_params, base.hidden_params),
-            kept["betas"],
-            kept["swap_rates"],
-            ops.cast(kept["parity"], "int32"),
-            ops.cast(
-                ops.reshape(kept["directions"], (self.num_betas, -1)), "int32"
-            ),
-            ops.zeros((v.shape[1],), "float32"),
-            kept["trip_rate"],
+            base_params=(base.visible_params, base.hidden_params),
+            betas=kept["betas"],
+            **unpacked_ladder(kept, machine_lib.dtype(machine)),
         )
 
     def particles(
@@ -253,8 +219,26 @@ class Tempered(Sampler):
         return rows.shape[0] // self.num_betas
 
 
+def check_ladder(num_betas: int, adaptation: float) -> None:
+    """Raises a `ValueError` unless both are as `Tempered` describes them."""
+    if checks.positive_integer("num_betas", num_betas) < 2:
+        raise ValueError(
+            "`num_betas` must be at least 2, for beta = 1 and beta = 0. "
+            f"Received: num_betas={num_betas}"
+        )
+    if (
+        isinstance(adaptation, bool)
+        or not isinstance(adaptation, numbers.Real)
+        or not 0 <= adaptation < 1
+    ):
+        raise ValueError(
+            "`adaptation` must be a number from 0 to 1. Received: "
+            f"adaptation={adaptation!r}"
+        )
+
+
 @compiled
-def _tuned(sampler, machine, base, stream):
+def tuned(sampler, machine, base, stream):
     """Tuned betas, and the rates of exchange of the last round."""
     stream = random.fold_in(stream, Use.TUNE)
     v = gibbs.sample_without_inputs(

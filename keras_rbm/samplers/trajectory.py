@@ -16,8 +16,11 @@ from keras_rbm.samplers.base import (
     Kept,
     Ladder,
     Sampler,
+    kept_of_ladder,
     ladder_of,
+    packed_ladder,
     travelled,
+    unpacked_ladder,
 )
 from keras_rbm.typing import Config, Params, Tensor
 
@@ -231,39 +234,16 @@ class TrajectoryTempering(Sampler):
     def kept(
         self, num_chains: int, visible_width: int, hidden_width: int
     ) -> dict[str, Kept]:
-        rows = self.rows
-        return {
-            "particles": Kept((rows, num_chains, visible_width), chains_axis=1),
-            "swap_rates": Kept((rows - 1,), averaged=True),
-            "parity": Kept((), dtype="int64"),
-            "directions": Kept(
-                (rows, num_chains), chains_axis=1, dtype="int64"
-            ),
-            "trip_rate": Kept((), averaged=True),
-        }
+        return kept_of_ladder(self.rows, num_chains, visible_width)
 
     def pack(self, state: TrajectoryState) -> dict[str, Tensor]:
-        v = state.v
-        shape = (self.rows, self._chains(v), v.shape[-1])
-        return {
-            "particles": ops.reshape(v, shape),
-            "swap_rates": state.swap_rates,
-            "parity": state.parity,
-            "directions": state.directions,
-            "trip_rate": state.trip_rate,
-        }
+        return packed_ladder(state, self.rows)
 
     def unpack(
         self, machine: Machine, kept: dict[str, Tensor]
     ) -> TrajectoryState:
-        v = ops.cast(kept["particles"], machine_lib.dtype(machine))
         return TrajectoryState(
-            ops.reshape(v, (-1, v.shape[-1])),
-            kept["swap_rates"],
-            ops.cast(kept["parity"], "int32"),
-            ops.cast(kept["directions"], "int32"),
-            ops.zeros((v.shape[1],), "float32"),
-            kept["trip_rate"],
+            **unpacked_ladder(kept, machine_lib.dtype(machine))
         )
 
     def particles(

@@ -139,6 +139,28 @@ class Units(Domain, abc.ABC):
             Tensor of shape `(batch,)`, in nats.
         """
 
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
+        """The terms of `log_partition`, one for each unit.
+
+        The likelihood of rows with missing entries needs them: it sums out
+        some of the units. All types of this package have them.
+
+        Args:
+            inputs: Tensor of shape `(batch, width)`.
+            params: Tensors by the names of `parameters`.
+
+        Returns:
+            Tensor of shape `(batch, size)`, in nats.
+
+        Raises:
+            ValueError: If the type does not implement this method.
+        """
+        raise ValueError(
+            f"{type(self).__name__} units must implement `log_partitions` for "
+            "likelihoods of rows with missing entries. Received: units="
+            f"{self!r}"
+        )
+
     def log_partition_change(
         self,
         inputs: Array,

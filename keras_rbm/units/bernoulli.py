@@ -34,6 +34,10 @@ class Bernoulli(Units):
         """sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
         return ops.sum(softplus(inputs + params["bias"]), axis=-1)
 
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
+        """log(1 + exp(bias_i + inputs_i)) of each unit, in nats."""
+        return softplus(inputs + params["bias"])
+
     def log_partition_change(
         self,
         inputs: Array,

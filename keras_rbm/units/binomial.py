@@ -72,6 +72,10 @@ class Binomial(Units):
         """N sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
         return self.trials * self._copy.log_partition(inputs, params)
 
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
+        """N log(1 + exp(bias_i + inputs_i)) of each unit, in nats."""
+        return self.trials * self._copy.log_partitions(inputs, params)
+
     def log_partition_change(
         self,
         inputs: Array,

@@ -61,6 +61,15 @@ class Composite(Units):
         return tuple(map(slice, [0, *ends[:-1]], ends))
 
     @property
+    def first_columns(self) -> np.ndarray:
+        return np.concatenate(
+            [
+                columns.start + part.first_columns
+                for part, columns in zip(self.parts, self.columns, strict=True)
+            ]
+        )
+
+    @property
     def support(self) -> tuple[Any, Any]:
         """Smallest and largest values, arrays of shape `(width,)`."""
         return tuple(
@@ -135,6 +144,10 @@ class Composite(Units):
 
     def log_partition(self, inputs: Array, params: Params) -> Tensor:
         return sum(self._each("log_partition", inputs, params))
+
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
+        terms = self._each("log_partitions", inputs, params)
+        return ops.concatenate(terms, axis=-1)
 
     def log_partition_change(
         self,

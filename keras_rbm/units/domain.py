@@ -55,6 +55,23 @@ class Domain:
         return self.size
 
     @property
+    def first_columns(self) -> np.ndarray:
+        """The number of the first column of each unit, shape `(size,)`."""
+        return np.arange(0, self.width, self.width // self.size)
+
+    @property
+    def default_row(self) -> np.ndarray:
+        """A valid state of each unit, `float32` array of shape `(width,)`.
+
+        The first of a list of states, else 0.
+        """
+        row = np.zeros(self.width, "float32")
+        for sites in self.sites:
+            states = np.tile(sites.states[0], sites.size)
+            row[sites.first : sites.end] = states
+        return row
+
+    @property
     def sites(self) -> tuple[Sites, ...]:
         """Those of the units that have few states, as a tuple of `Sites`."""
         if self.states is None:

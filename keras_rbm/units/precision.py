@@ -83,6 +83,11 @@ class Quadratic(Units):
         s, rest = self.square_and_rest(z, precision)
         return ops.sum(0.5 * ops.square(s) / precision + rest, axis=-1)
 
+    def log_partitions(self, inputs: Array, params: Params) -> Tensor:
+        z, precision = inputs + params["bias"], params["precision"]
+        s, rest = self.square_and_rest(z, precision)
+        return 0.5 * ops.square(s) / precision + rest
+
     def log_partition_change(
         self,
         inputs: Array,

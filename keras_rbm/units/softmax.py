@@ -82,16 +82,22 @@ class Softmax(Termwise):
         return inside & xp.repeat(whole[:, :, 0], self.categories, axis=1)
 
     def as_rows(self, x: Any, name: str = "x") -> Any:
-        """Integer categories, one column for each site, as one-hot rows."""
-        if (
-            x.ndim != 2
-            or x.shape[1] != self.size
-            or x.dtype.kind not in "iu"
-            or not len(x)
-        ):
+        """Integer categories, one column for each site, as one-hot rows.
+
+        Floating numbers of which some are NaN are categories, too: NaN is a
+        missing one, and all columns of its site are NaN.
+        """
+        if x.ndim != 2 or x.shape[1] != self.size or not len(x):
+            return x
+        misses = x.dtype.kind == "f" and any(
+            np.isnan(part).any() for _, part in rows.parts(x)
+        )
+        if x.dtype.kind not in "iu" and not misses:
             return x
         for first, part in rows.parts(x):
             wrong = (part < 0) | (part >= self.categories)
+            if misses:
+                wrong |= (part != np.floor(part)) & ~np.isnan(part)
             if wrong.any():
                 row, column = np.argwhere(wrong)[0]
                 raise ValueError(
@@ -102,8 +108,11 @@ class Softmax(Termwise):
                 )
 
         def hot(part):
-            part = part[:, :, None] == np.arange(self.categories)
-            return part.reshape(len(part), -1).astype("float32")
+            found = part[:, :, None] == np.arange(self.categories)
+            found = found.astype("float32")
+            if misses:
+                found[np.isnan(part)] = np.nan
+            return found.reshape(len(part), -1)
 
         def take(index):
             return hot(np.asarray(x[index]))

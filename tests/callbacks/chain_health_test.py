@@ -241,7 +241,7 @@ def test_modes_of_one_free_energy_are_told_apart(tmp_path, caplog):
     assert values["3 Chains/projection_distance"] < 0.2
     (told,) = warnings(caplog, ours, tmp_path / "fit", x=modes(0.5))
     assert "over 300 sweeps they stay in their modes" in told
-    assert "trajectory tempering" in told
+    assert "LowRankTempering" in told
 
 
 def test_particles_in_too_few_modes_give_a_warning(tmp_path, caplog):
@@ -253,7 +253,7 @@ def test_particles_in_too_few_modes_give_a_warning(tmp_path, caplog):
     assert values["3 Chains/memory"] < 0.8
     told = warnings(caplog, ours, tmp_path / "fit", x=modes(0.5))
     assert told[0].startswith("epoch 2: the chains do not mix: they are in too")
-    assert "ContrastiveDivergence(1)" in told[0]
+    assert "keras_rbm.low_rank.start" in told[0]
     # A single time may be the start of training.
     ours.chain.particles.assign(np.ones_like(ours.chain.particles))
     folder = tmp_path / "once"

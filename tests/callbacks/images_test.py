@@ -161,6 +161,24 @@ def test_write_png_makes_its_directory(tmp_path):
     np.testing.assert_array_equal(read[:, :, 0], picture)
 
 
+def test_missing_pixels_have_a_colour_of_their_own(tmp_path, examples):
+    model, x = rbm(), examples.copy()
+    x[0, :5] = np.nan
+    grey = callbacks.reconstructions(model, examples, SHAPE)
+    picture = callbacks.reconstructions(model, x, SHAPE)
+    assert picture.shape == (*grey.shape, 3)
+    is_grey = (picture == picture[:, :, :1]).all(axis=2)
+    # Each pixel of an example is 7 x 7 in the picture.
+    assert (~is_grey).sum() == 5 * 7**2
+    shown = data.Picture(np.eye(12))
+    again = callbacks.reconstructions(model, x, SHAPE, picture=shown)
+    np.testing.assert_array_equal(picture, again)
+    path = tmp_path / "holes.png"
+    callbacks.write_png(path, picture)
+    read = tf.io.decode_png(path.read_bytes()).numpy()
+    np.testing.assert_array_equal(read, picture)
+
+
 def test_samples_of_a_class_have_a_row():
     model = keras_rbm.ClassRBM(12, 3, 4, seed=0)
     # Pixels of the class and no others.

@@ -53,8 +53,9 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     for line in (
         "mine: 120 examples, 96 to train on, 12 for validation, 12 for the te",
         "id      dropped   an identifier: consecutive numbers",
-        "job     category  'a', 'b', missing",
+        "job     binary    'a', 'b'",
         f"Rows that the model draws: {run / 'samples.csv'}.",
+        f"The table with its missing values filled in: {run / 'imputed.csv'}.",
     ):
         assert line in done.screen
     schema = data.Schema.load(run / "schema.json")
@@ -63,6 +64,12 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     assert len(samples) == 1000
     assert list(samples.columns) == ["job", "on", "height"]
     assert set(samples["on"]) == {0, 1}
+    filled = pandas.read_csv(run / "imputed.csv")
+    assert filled.notna().all(axis=None)
+    known = frame["job"].notna()
+    assert (filled["job"] == frame["job"])[known].all()
+    np.testing.assert_array_equal(filled["on"], frame["on"])
+    np.testing.assert_allclose(filled["height"], frame["height"], rtol=1e-5)
     # Rows of the table: they are data of the same schema.
     assert len(data.table(run / "samples.csv", schema).train) == 1000
     results = json.loads((run / "evaluation.json").read_text())

@@ -682,6 +682,42 @@ def test_a_missing_number_is_refused():
     assert "height" not in table.schema.slices
 
 
+def test_missing_values_may_become_nan(tmp_path):
+    frame = people(200)
+    rng = np.random.default_rng(1)
+    for name in ("smokes", "age", "height", "wait"):
+        frame[name] = frame[name].astype(object)
+        frame.loc[rng.random(200) < 0.3, name] = None
+    frame["height"] = frame["height"].astype(float)
+    frame["wait"] = frame["wait"].astype(float)
+    frame["age"] = frame["age"].astype("Int64")
+    table = data.table(
+        frame, {"job": data.Category()}, test_size=50, missing="nan"
+    )
+    schema = table.schema
+    assert isinstance(schema["smokes"], data.Binary)
+    assert isinstance(schema["age"], data.Count)
+    assert isinstance(schema["wait"], data.Positive)
+    assert schema["job"] == data.Category(("a", "b"), False)
+    x = np.concatenate([table.train, table.test])[np.argsort(table.source_rows)]
+    for name, columns in schema.slices.items():
+        lost = np.isnan(x[:, columns])
+        expected = frame[name].isna().to_numpy()
+        np.testing.assert_array_equal(lost.all(axis=1), expected)
+        np.testing.assert_array_equal(lost.any(axis=1), expected)
+    assert np.isfinite(schema.log_jacobian(x)).all()
+    schema.save(tmp_path / "schema.json")
+    again = data.Schema.load(tmp_path / "schema.json")
+    np.testing.assert_array_equal(again.encode(frame), schema.encode(frame))
+    # What a category stands for is no hole.
+    schema = data.table(
+        frame, {"job": data.Category(missing=True)}, missing="nan"
+    ).schema
+    assert schema["job"].num_categories == 3
+    with pytest.raises(ValueError, match='`missing` must be "category" or'):
+        data.table(frame, missing="mean")
+
+
 def test_tables_that_cannot_be_learned_from():
     frame = people()
     with pytest.raises(ValueError, match=r"keep at least one[\s\S]*planet"):

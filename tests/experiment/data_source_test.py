@@ -55,10 +55,16 @@ def test_without_validation_examples():
     np.testing.assert_array_equal(source.drawn_examples, X)
 
 
+def test_fewer_examples_than_a_batch_are_one_batch():
+    source = DataSource(DATA, 1000, "none", 0)
+    assert source.batch_size == 20
+    assert source.steps_per_epoch == 1
+    assert next(iter(source.batches())).shape == (20, 12)
+
+
 def test_what_does_not_fit_is_refused():
     for source, message in (
         (DataSource(3, 10, "none", 0), "`data` must be what a reader"),
-        (DataSource(DATA, 21, "none", 0), "fewer examples than a batch"),
         (DataSource(DATA, 10, "often", 0), "`binarize` must be one of"),
     ):
         with pytest.raises(ValueError, match=message):

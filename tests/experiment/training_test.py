@@ -219,7 +219,7 @@ def test_without_the_log_likelihood(tmp_path):
             "`log_likelihood_every` must be a positive integer",
         ),
         ({"steps_per_epoch": 0}, "`steps_per_epoch` must be"),
-        ({"batch_size": 51}, "fewer examples than a batch"),
+        ({"batch_size": 0}, "`batch_size` must be a positive integer"),
         ({"binarize": "often"}, "`binarize` must be one of"),
         ({"num_sweeps": {0: 0}}, "`num_sweeps` must be a positive integer"),
         ({"num_sweeps": 5}, "`schedule` must be a dictionary"),

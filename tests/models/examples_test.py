@@ -289,7 +289,7 @@ def corrupted(value):
 
 
 BAD = {
-    "not_a_number": corrupted(np.nan),
+    "nothing_observed": data() * np.nan,
     "infinite": corrupted(np.inf),
     "out_of_range": corrupted(1.5),
     "too_wide": np.zeros((48, 6)),

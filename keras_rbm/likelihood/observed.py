@@ -1,0 +1,420 @@
+"""The likelihood of what is observed of rows: missing entries summed out.
+
+Exactly, over the joint states of the hidden side or of the missing entries,
+or between two estimates by annealed importance sampling of the missing
+entries, clamped at the observed ones.
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+from scipy import special
+
+from keras_rbm import checks, gibbs, random, samplers
+from keras_rbm import machine as machine_lib
+from keras_rbm.compiled import compiled
+from keras_rbm.likelihood.ais import anneal, betas
+from keras_rbm.likelihood.estimate import check_base
+from keras_rbm.machine import Machine
+from keras_rbm.progress_bar import ProgressBar
+from keras_rbm.random import Stream, Use
+from keras_rbm.typing import Array, Verbose
+
+#: The most joint states of the hidden side that are summed over for rows.
+MAX_HIDDEN_STATES = 2**16
+#: The most joint states of the missing entries of a row, and of all rows.
+MAX_MISSING_STATES = 2**16
+MAX_ALL_STATES = 2**22
+# Numbers in a block, some tens of MiB in float64.
+_BLOCK_NUMBERS = 2**21
+# A gap between both estimates of a row, in nats, and the least share of chains
+# that must carry the weight: beyond them the estimates are not trusted.
+_MOST_GAP, _LEAST_SHARE = 1.0, 0.05
+
+
+class Observed(NamedTuple):
+    """Log sum exp(-E) over the missing entries and h, for each row.
+
+    Attributes:
+        lower: `float64` array of shape `(rows,)`, in nats. Where annealed
+            importance sampling estimates a value, it is on average too low.
+        upper: The same by the reverse, on average too high; where the value
+            is exact, that of `lower`.
+        standard_error: That of each row's estimates; 0 where they are exact.
+        warnings: Reasons not to trust the estimates, as a tuple of sentences.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    standard_error: np.ndarray
+    warnings: tuple[str, ...] = ()
+
+
+def observed(
+    machine: Machine,
+    base: Machine,
+    v: Array,
+    stream: Stream,
+    num_betas: int = 1000,
+    num_chains: int = 20,
+    num_sweeps: int = 200,
+    verbose: Verbose = "auto",
+) -> Observed:
+    """-F(v_observed) = log sum_missing exp(-F(v)), for each row.
+
+    Exact where `exact_rows` says so, and otherwise between two estimates.
+
+    Args:
+        machine: A `Machine`.
+        base: A `Machine` without coupling, as `machine.decouple` returns.
+        v: Array of shape `(rows, visible.width)`, NaN where an entry is
+            missing.
+        stream: A `keras_rbm.random.Stream`.
+        num_betas: Number of steps of the annealing.
+        num_chains: Number of chains of each row.
+        num_sweeps: Number of clamped sweeps to the samples that the reverse
+            starts from.
+        verbose: `"auto"`, 1 or 0.
+
+    Returns:
+        An `Observed`.
+
+    Reference: Neal (2001), "Annealed importance sampling".
+
+    Example:
+        machine, v = rbm.machine(), np.array([[1.0, np.nan, 0.0]])
+        found = likelihood.observed(
+            machine, rbm.base_machine(), v, random.stream(0)
+        )
+    """
+    v = np.asarray(v, "float64")
+    exact = exact_rows(machine, v)
+    lower, upper = np.empty(len(v)), np.empty(len(v))
+    error, warnings = np.zeros(len(v)), ()
+    if exact.any():
+        found = exact_observed(machine, v[exact])
+        lower[exact] = upper[exact] = found
+    if not exact.all():
+        rest = ~exact
+        lower[rest], upper[rest], error[rest], warnings = _annealed(
+            machine,
+            base,
+            v[rest],
+            stream,
+            checks.positive_integer("num_betas", num_betas),
+            checks.positive_integer("num_chains", num_chains),
+            checks.positive_integer("num_sweeps", num_sweeps),
+            verbose,
+        )
+    return Observed(lower, upper, error, warnings)
+
+
+def exact_rows(machine: Machine, v: Array) -> np.ndarray:
+    """Which rows `exact_observed` takes.
+
+    All, where the hidden side has at most 2**16 joint states; otherwise those
+    whose missing entries have at most 2**16, the first rows of which there are
+    at most 2**22 in all.
+
+    Args:
+        machine: A `Machine`.
+        v: Array of shape `(rows, visible.width)`, with NaN.
+
+    Returns:
+        Boolean array of shape `(rows,)`.
+    """
+    if _can_sum_hidden(machine):
+        return np.ones(len(v), bool)
+    counts = _log_states(machine.visible, np.isnan(v))
+    few = counts <= math.log(MAX_MISSING_STATES) + 1e-9
+    total = np.cumsum(np.where(few, np.exp(np.where(few, counts, 0.0)), 0.0))
+    return few & (total <= MAX_ALL_STATES)
+
+
+def exact_observed(machine: Machine, v: Array) -> np.ndarray:
+    """-F(v_observed) of rows, by sums over states.
+
+        log sum_h exp(<v_observed, W h> - E_h(h) + sum_missing A_i(W h))
+            - E_v(v_observed)
+
+    with A_i the `log_partitions` of the visible units; or log sum_missing
+    exp(-F(v)) over all states of the missing entries.
+
+    Args:
+        machine: A `Machine`.
+        v: Array of shape `(rows, visible.width)`, with NaN, of rows that
+            `exact_rows` names.
+
+    Returns:
+        `float64` array of shape `(rows,)`, in nats.
+    """
+    total = np.full(len(v), -np.inf)
+
+    def add(rows, logs, _):
+        total[rows] = np.logaddexp(total[rows], _log_sums(rows, logs, len(v)))
+
+    _each_state(machine, np.asarray(v, "float64"), add)
+    return total
+
+
+def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
+    """E[h | v_observed] of rows, by the sums of `exact_observed`.
+
+    Args:
+        machine: A `Machine`.
+        v: As for `exact_observed`.
+
+    Returns:
+        `float64` array of shape `(rows, hidden.width)`.
+    """
+    v = np.asarray(v, "float64")
+    log_z = exact_observed(machine, v)
+    found = np.zeros((len(v), machine.hidden.width))
+
+    def add(rows, logs, h):
+        p = np.exp(logs - log_z[rows])
+        np.add.at(found, rows, p[:, None] * h)
+
+    _each_state(machine, v, add)
+    return found
+
+
+def _log_sums(rows, logs, count):
+    """Log sum exp of `logs` by row; -inf of rows without any, of `rows`."""
+    top = np.full(count, -np.inf)
+    np.maximum.at(top, rows, logs)
+    total = np.zeros(count)
+    np.add.at(total, rows, np.exp(logs - top[rows]))
+    with np.errstate(divide="ignore"):
+        return (np.log(total) + top)[rows]
+
+
+def _can_sum_hidden(machine):
+    states = machine.hidden.num_joint_states
+    return states is not None and states <= MAX_HIDDEN_STATES
+
+
+def _each_state(machine, v, add):
+    """Calls `add(rows, logs, h)` with all states of rows, in blocks.
+
+    Rows stand once for each of their states: `logs` are the terms of the sum,
+    `h` the hidden states, or means, that they stand for.
+    """
+    machine = machine_lib.cast(machine_lib.absorb_beta(machine), "float64")
+    is_missing = np.isnan(v)
+    known = np.where(is_missing, 0.0, v)
+    if _can_sum_hidden(machine):
+        _each_hidden_state(machine, known, is_missing, add)
+    else:
+        _each_missing_state(machine, known, is_missing, add)
+
+
+def _each_hidden_state(machine, known, is_missing, add):
+    states = machine.hidden.num_joint_states
+    units = is_missing[:, machine.visible.first_columns].astype("float64")
+    size = min(states, max(1, _BLOCK_NUMBERS // machine.visible.width))
+    energy = np.asarray(
+        machine.visible.energy(
+            ops.convert_to_tensor(known), machine.visible_params
+        )
+    )
+    step = max(1, _BLOCK_NUMBERS // size)
+    for first in range(0, states, size):
+        index = np.minimum(np.arange(first, first + size), states - 1)
+        h, inputs, terms, own = map(
+            np.asarray, _of_hidden(machine, ops.convert_to_tensor(index))
+        )
+        here = min(size, states - first)
+        h, inputs, terms, own = (x[:here] for x in (h, inputs, terms, own))
+        for row in range(0, len(known), step):
+            rows = np.arange(row, min(row + step, len(known)))
+            logs = known[rows] @ inputs.T + units[rows] @ terms.T - own
+            logs = logs - energy[rows, None]
+            add(np.repeat(rows, here), logs.ravel(), np.tile(h, (len(rows), 1)))
+
+
+@compiled
+def _of_hidden(machine, index):
+    h = ops.cast(machine.hidden.joint_states(index), "float64")
+    inputs = machine_lib.visible_inputs(machine, h)
+    terms = machine.visible.log_partitions(inputs, machine.visible_params)
+    return h, inputs, terms, machine.hidden.energy(h, machine.hidden_params)
+
+
+def _each_missing_state(machine, known, is_missing, add):
+    size = max(1, _BLOCK_NUMBERS // max(machine.visible.width, 64))
+    pending, rows = [], []
+
+    def flush():
+        whole = np.concatenate(pending)
+        own = np.concatenate(rows)
+        for first in range(0, len(whole), size):
+            part = whole[first : first + size]
+            logs, h = _of_visible(
+                machine,
+                ops.convert_to_tensor(np.resize(part, (size, part.shape[1]))),
+            )
+            add(
+                own[first : first + size],
+                np.asarray(logs)[: len(part)],
+                np.asarray(h)[: len(part)],
+            )
+        pending.clear()
+        rows.clear()
+
+    waiting = 0
+    for row, (values, lost) in enumerate(zip(known, is_missing, strict=True)):
+        states = np.tile(values, (_count(machine.visible, lost), 1))
+        states[:, lost] = _joint(machine.visible, lost)
+        pending.append(states)
+        rows.append(np.full(len(states), row))
+        waiting += len(states)
+        if waiting >= size:
+            flush()
+            waiting = 0
+    if pending:
+        flush()
+
+
+@compiled
+def _of_visible(machine, v):
+    inputs = machine_lib.hidden_inputs(machine, v)
+    logs = -machine_lib.free_energy(machine, v, inputs)
+    return logs, machine.hidden.mean(inputs, machine.hidden_params)
+
+
+def _sites(units, lost):
+    """The states of each missing unit, one after the other."""
+    return [
+        sites.states
+        for sites in units.sites
+        for first in range(sites.first, sites.end, sites.columns)
+        if lost[first]
+    ]
+
+
+def _count(units, lost):
+    return math.prod(len(states) for states in _sites(units, lost))
+
+
+def _joint(units, lost):
+    rows = itertools.product(*_sites(units, lost))
+    return np.array([np.concatenate(row) if row else [] for row in rows])
+
+
+def _log_states(units, is_missing):
+    """Log of the number of joint states of the missing entries of each row.
+
+    Infinite where a unit without a list of states is missing.
+    """
+    total = np.zeros(len(is_missing))
+    covered = np.zeros(units.width, bool)
+    for sites in units.sites:
+        covered[sites.first : sites.end] = True
+        first = is_missing[:, sites.first : sites.end : sites.columns]
+        total += first.sum(axis=1) * math.log(len(sites.states))
+    total[is_missing[:, ~covered].any(axis=1)] = np.inf
+    return total
+
+
+def _annealed(
+    machine, base, v, stream, num_betas, num_chains, num_sweeps, verbose
+):
+    """Both estimates of rows, their errors, and warnings."""
+    check_base(machine, base)
+    path = betas(num_betas)
+    dtype = machine_lib.dtype(machine)
+    copies = np.repeat(v, num_chains, axis=0)
+    checks.in_memory("num_chains", (4, *copies.shape))
+    is_missing = np.isnan(copies)
+    values = ops.cast(np.where(is_missing, 0.0, copies), dtype)
+    clamp = samplers.Clamp(ops.convert_to_tensor(~is_missing), values)
+    bar = ProgressBar(
+        2 * num_betas * len(copies), "Summing out missing entries", verbose
+    )
+
+    def annealed(path, start, use):
+        log_weights, _ = anneal(
+            machine,
+            base,
+            path,
+            len(copies),
+            start,
+            random.fold_in(stream, use),
+            bar,
+            clamp,
+        )
+        log_weights = log_weights.reshape(len(v), num_chains)
+        mean = special.logsumexp(log_weights, axis=1) - np.log(num_chains)
+        p = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+        sizes = p.sum(axis=1) ** 2 / np.square(p).sum(axis=1)
+        spread = np.maximum(num_chains / sizes - 1.0, 0.0)
+        return mean, np.sqrt(spread / max(num_chains - 1, 1)), sizes
+
+    def first(first, count):
+        own = random.fold_in(stream, Use.START)._replace(first_row=first)
+        v = gibbs.sample_without_inputs(base, count, own)
+        return clamp.of_rows(slice(first, first + count)).hold(v)
+
+    def last(first_row, count):
+        own = random.fold_in(stream, Use.COMPLETE)._replace(
+            first_row=ops.convert_to_tensor(first_row, "int32")
+        )
+        part = clamp.of_rows(slice(first_row, first_row + count))
+        return _swept(
+            machine,
+            first(first_row, count),
+            part,
+            own,
+            ops.convert_to_tensor(num_sweeps, "int32"),
+        )
+
+    up, up_error, up_size = annealed(path, first, Use.FORWARD)
+    down, down_error, down_size = annealed(path[::-1], last, Use.REVERSE)
+    start = _log_z_of_base(base, v)
+    lower, upper = start + up, start - down
+    warnings = []
+    gap = float((upper - lower).mean())
+    if not abs(gap) <= _MOST_GAP:
+        warnings.append(
+            "the estimates of the sum over missing entries are "
+            f"{gap:.2f} nats apart on average (more than {_MOST_GAP:g})"
+        )
+    share = float(min(up_size.mean(), down_size.mean()) / num_chains)
+    if not share >= _LEAST_SHARE:
+        warnings.append(
+            f"{share:.1%} of the chains carry the weight of the sum over "
+            f"missing entries (less than {_LEAST_SHARE:.0%})"
+        )
+    return lower, upper, np.maximum(up_error, down_error), tuple(warnings)
+
+
+def _log_z_of_base(base, v):
+    """Log sum exp(-E_base) over the missing entries and h, of each row."""
+    base = machine_lib.cast(base, "float64")
+    is_missing = np.isnan(v)
+    known = ops.convert_to_tensor(np.where(is_missing, 0.0, v))
+    nothing = ops.zeros((1, base.visible.width), "float64")
+    terms = base.visible.log_partitions(nothing, base.visible_params)[0]
+    units = is_missing[:, base.visible.first_columns]
+    nothing = ops.zeros((1, base.hidden.width), "float64")
+    hidden = base.hidden.log_partition(nothing, base.hidden_params)[0]
+    energy = base.visible.energy(known, base.visible_params)
+    return units @ np.asarray(terms) + float(hidden) - np.asarray(energy)
+
+
+@compiled
+def _swept(machine, v, clamp, stream, num_sweeps):
+    sampler = samplers.Gibbs()
+    state, _ = samplers.run(
+        sampler,
+        machine,
+        sampler.init(machine, v),
+        stream,
+        num_sweeps,
+        clamp=clamp,
+    )
+    return sampler.samples(state)
