@@ -18,6 +18,7 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.sequences import Alignment
+from tests import eager
 
 SITES = 7
 
@@ -145,6 +146,22 @@ def test_cold_sequences_are_more_probable(rbm):
         return np.mean(rbm.free_energy(drawn.one_hot()[:]))
 
     assert mean(3.0) < mean(1.0) - 0.5
+
+
+def test_a_model_learns_from_sequences_with_missing_entries():
+    strings = ["ACGUX", "ACGUA", "AXGUA", "-CGUC"] * 8
+    family = Alignment.from_strings(
+        strings,
+        alphabet=sequences.Alphabet("-ACGU", "X"),
+        unknown="missing",
+    )
+    assert family.unknown == 16
+    rbm = RBM(family.units, 3, PersistentChain(8), seed=0)
+    with eager.updates():
+        rbm.compile(keras.optimizers.SGD(0.1))
+        rbm.fit(family.one_hot(), batch_size=8, updates=4, verbose=0)
+    assert np.isfinite(rbm.kernel).all()
+    assert np.isfinite(rbm.log_likelihood(family.one_hot()).lower)
 
 
 def test_correlations(family):
