@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import data
+from keras_rbm import data, sequences
 from keras_rbm_cli import configuration
 from keras_rbm_cli.folders import CONFIGS
 from tests import eager
@@ -22,6 +22,17 @@ ROOT = pathlib.Path(__file__).parents[1]
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.gin"))
 # What `--data` binds for table.gin.
 TABLE = ["arrays.path = 'none.npz'", "RBM.visible = 16"]
+# And for protein.gin; smaller, too.
+PROTEIN = [
+    "RBM.visible = @Softmax()",
+    "Softmax.size = 6",
+    "Softmax.categories = 21",
+    "RBM.hidden = 8",
+    "PersistentChain.num_chains = 20",
+    "run.updates = None",
+    "FamilyFigures.num_samples = 20",
+    "FamilyFigures.num_sweeps = 2",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -113,6 +124,11 @@ def test_a_config_trains(name, trained, tmp_path):
     gin.parse_config_file(f"{name}.gin")
     if name == "table":
         gin.parse_config(TABLE)
+    if name == "protein":
+        codes = np.random.default_rng(0).integers(21, size=(200, 6))
+        path = tmp_path / "family.fasta"
+        sequences.write_fasta(path, sequences.Alignment(codes))
+        gin.parse_config([*PROTEIN, f"family.path = {str(path)!r}"])
     name_of_width, num_classes = "RBM.visible", 0
     model = gin.query_parameter("run.model").selector
     if model.endswith("ClassRBM"):

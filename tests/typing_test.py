@@ -15,6 +15,7 @@ MODULES = (
         for name in (
             "callbacks",
             "chains",
+            "couplings",
             "data",
             "devices",
             "diagnostics",
@@ -30,6 +31,7 @@ MODULES = (
             "networks",
             "random",
             "samplers",
+            "sequences",
             "sklearn",
             "tempering",
             "units",

@@ -12,6 +12,7 @@ from keras_rbm import checks, rows
 from keras_rbm.data import Data
 from keras_rbm.data.dataset import split
 from keras_rbm.figures.figure import Figure, announce
+from keras_rbm.models import MachineModel
 from keras_rbm.sequences import pictures
 from keras_rbm.sequences.alignment import Alignment
 from keras_rbm.sequences.alphabet import DNA, PROTEIN, RNA, Alphabet
@@ -125,7 +126,7 @@ class FamilyFigures(Figure):
     num_units: int = 6
     distances: str | None = None
 
-    def check(self, model, data):
+    def check(self, model: MachineModel, data: Data) -> None:
         alphabet = _alphabet(self.alphabet)
         checks.positive_integer("num_samples", self.num_samples)
         checks.positive_integer("num_sweeps", self.num_sweeps)

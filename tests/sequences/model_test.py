@@ -18,6 +18,7 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.sequences import Alignment
+from tests import eager
 
 SITES = 7
 
@@ -147,6 +148,22 @@ def test_cold_sequences_are_more_probable(rbm):
     assert mean(3.0) < mean(1.0) - 0.5
 
 
+def test_a_model_learns_from_sequences_with_missing_entries():
+    strings = ["ACGUX", "ACGUA", "AXGUA", "-CGUC"] * 8
+    family = Alignment.from_strings(
+        strings,
+        alphabet=sequences.Alphabet("-ACGU", "X"),
+        unknown="missing",
+    )
+    assert family.unknown == 16
+    rbm = RBM(family.units, 3, PersistentChain(8), seed=0)
+    with eager.updates():
+        rbm.compile(keras.optimizers.SGD(0.1))
+        rbm.fit(family.one_hot(), batch_size=8, updates=4, verbose=0)
+    assert np.isfinite(rbm.kernel).all()
+    assert np.isfinite(rbm.log_likelihood(family.one_hot()).lower)
+
+
 def test_correlations(family):
     """Against means of products of centred one-hot columns."""
     w = np.random.default_rng(2).random(60)
@@ -271,3 +288,19 @@ def test_figures_of_a_run(rbm, family, tmp_path):
     assert len(text) == 1 + SITES * (SITES - 1) // 2
     with pytest.raises(ValueError, match="21 categories"):
         sequences.FamilyFigures("protein").check(rbm, data)
+
+
+def test_measures_of_a_family_in_tensorboard(family, tmp_path):
+    rbm = RBM(family.units, Bernoulli(2), PersistentChain(10), seed=0)
+    distances = np.full((SITES, SITES), 9.0)
+    distances[0, 6] = 1.0
+    measures = sequences.FamilyMeasures(tmp_path, family, None, distances)
+    measures.set_model(rbm)
+    with pytest.raises(ValueError, match="of which 3 have"):
+        measures.measure(1)  # 7 columns have 3 pairs far enough apart.
+    measures.distances = None
+    found = measures.measure(1)
+    assert found.keys() == {
+        f"3 Chains/correlation_of_{name}"
+        for name in ("frequencies", "pairs", "triples")
+    }

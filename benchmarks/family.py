@@ -1,0 +1,168 @@
+"""Trains on a family of sequences and measures all that can be known of it.
+
+- the share of true contacts among the first k L pairs, k = 1 to 5;
+- the log-likelihood of test sequences between two bounds, beside that of
+  independent sites;
+- correlations of the samples' connected correlations of pairs and triples with
+  those of the data;
+- nearest neighbours: the mean share of columns that differ between a sequence
+  and the nearest training sequence, for samples and for test sequences, and the
+  adversarial accuracy (0.5 is ideal);
+- the times of the weights, of the training and of the couplings.
+
+    python benchmarks/family.py --train FASTA [--test FASTA] [--distances CSV]
+
+The model is saved as family.keras in the folder of --output. With --model, such
+a model is measured without training.
+"""
+
+import argparse
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+import keras_rbm
+from keras_rbm import evaluation, sequences
+
+# Sequences of each side of a comparison of neighbours.
+SOME = 2000
+
+
+def arguments():
+    """The options, read from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--train", required=True)
+    parser.add_argument("--test")
+    parser.add_argument("--distances")
+    parser.add_argument("--model")
+    parser.add_argument("--output", default=".")
+    parser.add_argument("--hidden", type=int, default=500)
+    parser.add_argument("--updates", type=int, default=5000)
+    parser.add_argument("--chains", type=int, default=500)
+    parser.add_argument("--sweeps", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--l2", type=float, default=1e-4)
+    parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--sample_sweeps", type=int, default=1000)
+    parser.add_argument("--betas", type=int, default=10_000)
+    parser.add_argument("--nodes", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def train(family, w, options):
+    """A model of the family, by persistent chains."""
+    start = keras.initializers.Constant(family.fields(w))
+    rbm = keras_rbm.RBM(
+        family.units,
+        options.hidden,
+        keras_rbm.PersistentChain(options.chains, options.sweeps),
+        visible_bias_initializer=start,
+        kernel_initializer=keras.initializers.RandomNormal(
+            0.0, 0.03, options.seed
+        ),
+        kernel_regularizer=keras.regularizers.L2(options.l2),
+        seed=options.seed,
+    )
+    rate = keras.optimizers.schedules.CosineDecay(
+        options.rate, options.updates, alpha=0.02
+    )
+    rbm.compile(keras.optimizers.Adam(rate))
+    rbm.fit(
+        family.one_hot(),
+        sample_weight=w / w.mean(),
+        batch_size=options.batch,
+        updates=options.updates,
+        verbose=0,
+    )
+    return rbm
+
+
+def contacts(rbm, options):
+    """Prints the share of true contacts."""
+    begin = time.perf_counter()
+    scores = sequences.contact_map(rbm.machine(), num_nodes=options.nodes)
+    print(f"couplings: {time.perf_counter() - begin:.0f} s")
+    length = len(scores)
+    distances = sequences.read_distances(options.distances, length)
+    counts = [k * length for k in range(1, 6)]
+    pairs = len(np.triu_indices(length, 5)[0])
+    counts = [min(count, pairs) for count in counts]
+    found = sequences.positive_predictive_value(scores, distances, counts)
+    print("contacts:", ", ".join(f"{share:.3f}" for share in found))
+
+
+def nearest(x, others, own=False):
+    """Mean share of columns in which the nearest of others differs."""
+    found = []
+    for row, codes in enumerate(x.codes):
+        differs = (others.codes != codes).mean(axis=1)
+        if own:
+            differs[row] = np.inf
+        found.append(differs.min())
+    return np.mean(found)
+
+
+def samples(rbm, family, test, w, options):
+    """Prints how the samples differ from the data."""
+    begin = time.perf_counter()
+    drawn = sequences.design(
+        rbm,
+        options.samples,
+        num_sweeps=options.sample_sweeps,
+        seed=options.seed,
+        alphabet=family.alphabet,
+    )
+    print(f"samples: {time.perf_counter() - begin:.0f} s")
+    for found in sequences.compare_correlations(family, drawn, w):
+        print(f"order {found.order}: correlation {found.correlation:.3f}")
+    rng = np.random.default_rng(options.seed)
+
+    def some(x):
+        return x[rng.choice(len(x), min(SOME, len(x)), replace=False)]
+
+    known = some(family)
+    print(f"nearest, of samples: {nearest(some(drawn), family):.3f}")
+    if test is not None:
+        print(f"nearest, of the test: {nearest(some(test), family):.3f}")
+    accuracy = evaluation.adversarial_accuracy(
+        known.one_hot()[:], some(drawn).one_hot()[:]
+    )
+    print(f"adversarial accuracy: {accuracy.value:.3f}")
+
+
+def main():
+    options = arguments()
+    family = sequences.read(options.train)
+    test = sequences.read(options.test) if options.test else None
+    begin = time.perf_counter()
+    w = sequences.weights(family)
+    print(
+        f"{family}: {sequences.effective_number(w):.0f} effective sequences, "
+        f"{time.perf_counter() - begin:.1f} s"
+    )
+    if options.model:
+        rbm = keras.models.load_model(options.model)
+    else:
+        begin = time.perf_counter()
+        rbm = train(family, w, options)
+        print(f"training: {time.perf_counter() - begin:.0f} s")
+        rbm.save(pathlib.Path(options.output) / "family.keras")
+    if options.distances:
+        contacts(rbm, options)
+    samples(rbm, family, test, w, options)
+    if test is not None:
+        print(
+            rbm.log_likelihood(
+                test.one_hot(), num_betas=options.betas, verbose=0
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
