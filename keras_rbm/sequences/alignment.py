@@ -224,8 +224,7 @@ class Alignment:
             Array of shape `(sequences,)`, from 0 to 1.
         """
         own = self.codes[self.index(query)]
-        there = own > self.alphabet.gap if self.alphabet.gap == 0 else own >= 0
-        there &= own != self.alphabet.gap
+        there = (own >= 0) & (own != self.alphabet.gap)
         same = (self.codes == own)[:, there]
         return same.sum(axis=1) / max(there.sum(), 1)
 

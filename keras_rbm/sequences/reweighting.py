@@ -12,8 +12,8 @@ from keras_rbm.typing import Array
 
 # Rows of a block, and columns that one turn of the compiled loop compares.
 _ROWS, _COLUMNS = 2048, 8
-# No letter of an alphabet has this number.
-_PADDING = 255
+# No letter of an alphabet has these numbers.
+_PADDING, _MISSING = 255, 254
 
 
 def weights(alignment: Alignment, identity: float = 0.8) -> np.ndarray:
@@ -98,7 +98,8 @@ def neighbours(alignment: Alignment, identity: float = 0.8) -> np.ndarray:
         _PADDING,
         "uint8",
     )
-    padded[:width, :count] = codes.T.astype("uint8")
+    wide = codes.astype("int16")
+    padded[:width, :count] = np.where(wide < 0, _MISSING, wide).T
     least += len(padded) - width
     found = np.zeros(padded.shape[1], "int64")
     for first in range(0, count, rows):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from keras_rbm_cli import folders
 from tests.cli import command
 
 
@@ -60,3 +61,10 @@ def test_a_table_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     line = command.refused("--data", tmp_path / "empty")
     assert "must hold pictures" in line
+
+
+@pytest.mark.parametrize("name", ["a.fasta", "A.FA.gz", "b.a2m", "c.sto"])
+def test_files_of_sequences_have_a_reader_of_their_own(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(">1\nAC\n")
+    assert folders.own_data(str(path)) == (path.resolve(), "family")

@@ -44,6 +44,14 @@ def test_the_threshold_is_included():
     assert sequences.neighbours(family, 0.81).tolist() == [1, 1]
 
 
+def test_missing_entries_are_letters_of_their_own():
+    """Not those that fill up a block, whose rows are no neighbours."""
+    codes = np.full((3, 10), -1)
+    codes[2] = 1
+    family = Alignment(codes, alphabet=Alphabet("-ABC"))
+    assert sequences.neighbours(family).tolist() == [2, 2, 1]
+
+
 def test_bad_arguments_are_refused():
     family = relatives(10, 5)
     with pytest.raises(ValueError, match="`identity` must be a number"):
