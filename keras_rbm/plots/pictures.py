@@ -337,7 +337,7 @@ def class_samples(
 def _show_greys(grid, ax, left=0):
     """Shows an array of greys, enlarged by a whole number."""
     factor = -(-canvas.WIDTH // grid.shape[1])
-    height, width = (factor * side for side in grid.shape)
+    height, width = (factor * side for side in grid.shape[:2])
     ax = canvas.axes(ax, (width, height), (left, 0))
     ax.imshow(
         grid,

@@ -37,6 +37,12 @@ PRESETS = {
         -21.894,
         0.289,
     ),
+    "mnist_784x500": Preset(
+        "784 x 500 binary units, trained on MNIST.",
+        (28, 28),
+        -84.82,
+        0.241,
+    ),
 }
 
 

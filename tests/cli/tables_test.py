@@ -1,5 +1,6 @@
 import inspect
 import json
+import re
 
 import gin
 import numpy as np
@@ -52,12 +53,12 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     assert done.code == 0, done.errors
     for line in (
         "mine: 120 examples, 96 to train on, 12 for validation, 12 for the te",
-        "id      dropped   an identifier: consecutive numbers",
-        "job     binary    'a', 'b'",
+        "id dropped an identifier: consecutive numbers",
+        "job binary 'a', 'b'",
         f"Rows that the model draws: {run / 'samples.csv'}.",
         f"The table with its missing values filled in: {run / 'imputed.csv'}.",
     ):
-        assert line in done.screen
+        assert line in re.sub(" +", " ", done.screen)
     schema = data.Schema.load(run / "schema.json")
     assert list(schema.slices) == ["job", "on", "height"]
     samples = pandas.read_csv(run / "samples.csv")
@@ -189,5 +190,7 @@ def test_the_arguments_are_those_of_the_library():
         for function in (tables.table, data.table)
     )
     assert list(own)[1:] == list(theirs)[1:]
-    for name in list(own)[1:]:
+    # A run learns from the values that are there.
+    assert own["missing"].default == "nan"
+    for name in set(own) - {next(iter(own)), "missing"}:
         assert own[name].default == theirs[name].default

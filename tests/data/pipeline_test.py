@@ -222,7 +222,7 @@ def test_batches_run_inside_a_compiled_loop(intensities):
             {"x": np.full((4, 4), -2)},
             "`x` must be of type uint8.*from -2 to -2",
         ),
-        ({"x": np.full((4, 4), np.nan)}, "`x` must be finite"),
+        ({"x": np.full((4, 4), np.inf)}, "`x` must be finite"),
         (
             {"x": np.full((4, 4), 1.1), "binarize": "stochastic"},
             "`x` must hold intensities from 0 to 1.*x from 1.1",
@@ -312,7 +312,7 @@ def test_spins_are_taken_as_they_are():
 @pytest.mark.parametrize("function", [batches, in_order])
 def test_sparse_matrices_are_checked(function):
     x = sparse.csr_array(np.eye(4))
-    x.data[2] = np.nan
+    x.data[2] = np.inf
     with pytest.raises(ValueError, match=r"1 such values in 1 of 4 rows"):
         function(x, 2)
     with pytest.raises(ValueError, match=r"must have two axes"):

@@ -329,7 +329,7 @@ BAD = [
     (Y[:23], r"shape \(24,\).*y.shape=\(23,\)"),
     (Y.astype("float32"), "y.dtype=float32"),
     (np.where(np.arange(24) == 5, 3, Y), r"1 of 24 are not.*y\[5\]=3"),
-    (Y - 1, r"from 0 to 2.*=-1"),
+    (Y - 2, r"from 0 to 2.*=-2"),
     (np.where(np.eye(3)[Y] == 0, np.nan, 1.0), "one-hot in every row; 24"),
     (np.full((24, 3), 1 / 3), "one-hot in every row"),
     (np.zeros((24, 3)), "one-hot in every row"),
@@ -361,7 +361,7 @@ def unknown_columns(x, *y):
     ("dataset", "message"),
     [
         (batches(X, Y + 1, size=24), "labels from 0 to 2.*value: .*, 1, 3$"),
-        (batches(X, Y - 1), "labels from 0 to 2, as integers or one-hot"),
+        (batches(X, Y - 2), "labels from 0 to 2, as integers or one-hot"),
         (batches(X, np.full((24, 3), 1 / 3)), "one-hot rows.*0.333"),
         (batches(X, np.where(np.eye(3)[Y] == 0, np.nan, 1)), "one-hot.*nan"),
         (batches(X, Y).map(unknown_columns), "say how many columns .* 4 of"),

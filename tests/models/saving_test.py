@@ -11,6 +11,7 @@ from keras_rbm import (
     RBM,
     Bernoulli,
     ContrastiveDivergence,
+    FreshCompletion,
     PersistentChain,
     SquaredSparsity,
 )
@@ -148,6 +149,7 @@ def full():
         kernel_constraint=keras.constraints.MaxNorm(1.5),
         hidden_activity_regularizer=SquaredSparsity(0.2, 3.0),
         seed=2**63 + 5,
+        missing=FreshCompletion(3),
         name="machine",
         dtype="mixed_bfloat16",
     )
