@@ -39,7 +39,7 @@ LAYERS = (
         "sparsity",
         "tiles",
     ),
-    ("units",),
+    ("ratings", "units"),
     ("machine",),
     ("gibbs", "gradients"),
     ("tempering",),
