@@ -152,7 +152,8 @@ def test_the_gradient_is_that_of_contrastive_divergence(
     np.testing.assert_allclose(bias[[0, 2]], samples[1] - data[1], atol=error)
     np.testing.assert_allclose(hidden, samples[2] - data[2], atol=error)
     assert np.abs(samples[0] - data[0]).max() > 5 * error
-    assert not found[[1, 3]].any() and not bias[[1, 3]].any()
+    assert not found[[1, 3]].any()
+    assert not bias[[1, 3]].any()
     if conditional:  # D has the gradient of the hidden bias, of rated items.
         expected = np.outer([1, 0, 1, 1], hidden)
         np.testing.assert_allclose(kernel[width:], expected, atol=1e-9)
