@@ -22,6 +22,7 @@ from keras_rbm.models import ClassRBM as ClassRBM
 from keras_rbm.models import DeepBoltzmannMachine as DeepBoltzmannMachine
 from keras_rbm.models import FreshCompletion as FreshCompletion
 from keras_rbm.models import PersistentCompletion as PersistentCompletion
+from keras_rbm.models import RatingsRBM as RatingsRBM
 from keras_rbm.models import averaged_weights as averaged_weights
 from keras_rbm.networks import DeepBeliefNetwork as DeepBeliefNetwork
 from keras_rbm.optimizers import AutoSGD as AutoSGD

@@ -282,11 +282,12 @@ def check_data_dir(gin, config, data_dir):
     Raises:
         ValueError: If it is given, and the config does not refer to `mnist`.
     """
-    used = re.search(r"@(?:[\w.]+[./])*mnist\b", gin.config_str())
+    used = re.search(r"@(?:[\w.]+[./])*(?:mnist|movielens)\b", gin.config_str())
     if data_dir is not None and not used:
         raise ValueError(
-            "--data_dir must be left out: it says where `mnist` finds its "
-            f"files, and {config} takes other data. Bind their path, such as "
+            "--data_dir must be left out: it says where `mnist` and "
+            f"`movielens` find their files, and {config} takes other data. "
+            "Bind their path, such as "
             "--set \"arrays.path = 'mine.npz'\". Received: --data_dir="
             f"{data_dir}"
         )
@@ -301,8 +302,10 @@ def bindings():
     )
     for name, value in (
         ("run.epochs", options.EPOCHS.value),
+        ("train_ratings.epochs", options.EPOCHS.value),
         (seed_of, options.SEED.value),
         ("mnist.data_dir", options.DATA_DIR.value),
+        ("movielens.data_dir", options.DATA_DIR.value),
     ):
         if value is not None:
             found.append(f"{name} = {value!r}")
@@ -311,7 +314,7 @@ def bindings():
 
 def experiment_of(gin):
     """Name of the function that a config is for, which it binds a model of."""
-    for name in ("finetune", "train_jointly", "pretrain"):
+    for name in ("finetune", "train_jointly", "train_ratings", "pretrain"):
         if "model" in gin.get_bindings(name, resolve_references=False):
             return name
     return "run"

@@ -134,8 +134,12 @@ def _train_alone(config, output, log, resume):
         raise Stopped(interrupted.reason, output) from None
     except Exception as error:
         fail(error, log)
-    if isinstance(found, dict):  # Of a fine-tuning.
-        print(experiment.error_summary(found))
+    summaries = {
+        "finetune": experiment.error_summary,
+        "train_ratings": experiment.ratings_summary,
+    }
+    if name in summaries:
+        print(summaries[name](found))
     elif not several:
         evaluated = configuration.evaluates(gin)
         print(_evaluation(output) if evaluated else _likelihood(found.history))

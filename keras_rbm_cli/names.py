@@ -23,11 +23,12 @@ THINGS = {
         "pretrain",
         "finetune",
         "train_jointly",
+        "train_ratings",
         "linear_decay",
         "hold_then_linear_decay",
     ),
     "keras_rbm.networks": ("layer_seed",),
-    "keras_rbm.evaluation": ("evaluate",),
+    "keras_rbm.evaluation": ("evaluate", "evaluate_ratings"),
     "keras_rbm.figures": (
         "draw",
         "Restoration",
@@ -40,6 +41,8 @@ THINGS = {
     "keras_rbm": ("TemperedChain",),
     "keras_rbm.data": (
         "mnist",
+        "movielens",
+        "ratings",
         "digits",
         "bars_and_stripes",
         "arrays",

@@ -76,7 +76,7 @@ STACKS = {
     "mnist_finetune": ("finetune", "pretraining", 3),
     "mnist_dbm": ("train_jointly", "pretraining", 2),
 }
-OTHERS = [name for name in NAMES if name not in ("base", *STACKS)]
+OTHERS = [name for name in NAMES if name not in ("base", "movielens", *STACKS)]
 
 
 @pytest.mark.usefixtures("trained")
@@ -117,6 +117,32 @@ def test_a_stack_trains(name, tmp_path):
         assert "features = 784" in text
     else:
         assert len(found) == 3
+
+
+def test_ratings_train(tmp_path):
+    rng = np.random.default_rng(0)
+    users, items = np.nonzero(rng.random((20, 6)) < 0.7)
+    stars = rng.integers(1, 6, len(users))
+    table = np.stack([users, items, stars, np.arange(len(users))], axis=1)
+    np.savetxt(tmp_path / "u.data", table, "%d", "\t")
+    gin.parse_config_file("movielens.gin")
+    assert configuration.experiment_of(gin) == "train_ratings"
+    gin.parse_config(
+        [
+            f"movielens.data_dir = '{tmp_path}'",
+            "train_ratings.epochs = 1",
+            "RatingsRBM.hidden = 2",
+        ]
+    )
+    configuration.check_data_dir(gin, "movielens.gin", str(tmp_path))
+    with eager.updates():
+        found = gin.get_configurable("train_ratings")(
+            output=str(tmp_path / "run"), describe=gin.config_str
+        )
+    assert found["test"]["rmse"] > 0
+    assert "ndcg@10" in found["test"]
+    text = (tmp_path / "run" / "operative_config.gin").read_text()
+    assert "train_ratings.epochs = 1" in text
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -95,6 +95,8 @@ LEARNED = {
     "rise(network.rbms[1]) > 4 and "
     "((autoencoder(x_test) - x_test) ** 2).numpy().mean() "
     "< 0.6 * x_test.var(axis=0).mean() and result.gain > 2",
+    "docs/guides/recommender.md": "errors['rmse'] < 0.8 * "
+    "errors['baseline_rmse'] and int(best[0][0].split()[1]) % 3 == 1",
     "docs/guides/resume.md": "resumed.log_likelihood(patterns).gain > 4",
     "docs/guides/runs.md": "validation_gain(rbm) > 2",
     "docs/guides/sampling.md": "share > 0.5",

@@ -40,7 +40,7 @@ LAYERS = (
         "schedules",
         "sparsity",
     ),
-    ("units",),
+    ("ratings", "units"),
     ("machine",),
     ("gibbs", "gradients"),
     ("tempering",),

@@ -7,6 +7,9 @@ from keras_rbm.callbacks.checkpoint import Position as Position
 from keras_rbm.callbacks.divergence import (
     StopOnDivergence as StopOnDivergence,
 )
+from keras_rbm.callbacks.held_out_ratings import (
+    HeldOutRatings as HeldOutRatings,
+)
 from keras_rbm.callbacks.histograms import Histograms as Histograms
 from keras_rbm.callbacks.images import Images as Images
 from keras_rbm.callbacks.log_likelihood import LogLikelihood as LogLikelihood

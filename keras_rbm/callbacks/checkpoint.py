@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_rbm import budget, checkpoints, checks, devices
-from keras_rbm.models import MachineModel
+from keras_rbm.models.trainer import Trainer
 from keras_rbm.models.weights import check_finite, is_finite
 from keras_rbm.typing import Logs, Path
 
@@ -203,7 +203,7 @@ class Checkpoint(keras.callbacks.Callback):
         workers = devices.num_workers(self.model.distribute_strategy)
         self._several = workers > 1
         self._within = isinstance(
-            self.model, MachineModel
+            self.model, Trainer
         )  # Its `fit` takes a step.
         self._begin()
 
@@ -275,7 +275,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 def _updates(model):
     """How many updates a model has made: by its optimizer, if it is no RBM."""
-    own = isinstance(model, MachineModel)
+    own = isinstance(model, Trainer)
     made = model.updates if own else model.optimizer.iterations
     return int(keras.ops.convert_to_numpy(made))
 

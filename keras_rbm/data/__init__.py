@@ -23,9 +23,11 @@ from keras_rbm.data.labels import with_labels
 from keras_rbm.data.mnist import mnist
 from keras_rbm.data.picture import Picture
 from keras_rbm.data.pipeline import batches, binarized, in_order
+from keras_rbm.data.ratings import RatingsData, movielens, ratings
 from keras_rbm.data.schema import Schema
 from keras_rbm.data.table import table
 from keras_rbm.data.whitened import whitened
+from keras_rbm.ratings import Ratings
 from keras_rbm.rows import only_stored
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "Picture",
     "Positive",
     "Quantiles",
+    "Ratings",
+    "RatingsData",
     "Real",
     "Schema",
     "arrays",
@@ -53,8 +57,10 @@ __all__ = [
     "in_order",
     "is_grey",
     "mnist",
+    "movielens",
     "one_hot",
     "only_stored",
+    "ratings",
     "some",
     "split",
     "table",

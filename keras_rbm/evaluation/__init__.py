@@ -1,6 +1,10 @@
 """What a finished run is worth."""
 
 from keras_rbm.evaluation.evaluate import evaluate as evaluate
+from keras_rbm.evaluation.ratings import bias_predictions as bias_predictions
+from keras_rbm.evaluation.ratings import evaluate_ratings as evaluate_ratings
+from keras_rbm.evaluation.ratings import ranking_measures as ranking_measures
+from keras_rbm.evaluation.ratings import rating_errors as rating_errors
 from keras_rbm.evaluation.report import table as table
 from keras_rbm.sample_measures import (
     AdversarialAccuracy as AdversarialAccuracy,

@@ -9,4 +9,8 @@ from keras_rbm.experiment.learning_rates import (
 )
 from keras_rbm.experiment.learning_rates import linear_decay as linear_decay
 from keras_rbm.experiment.pretraining import pretrain as pretrain
+from keras_rbm.experiment.ratings_training import (
+    ratings_summary as ratings_summary,
+)
+from keras_rbm.experiment.ratings_training import train_ratings as train_ratings
 from keras_rbm.experiment.training import run as run

@@ -9,5 +9,6 @@ from keras_rbm.models.completion import (
 from keras_rbm.models.deep_boltzmann_machine import (
     DeepBoltzmannMachine as DeepBoltzmannMachine,
 )
+from keras_rbm.models.ratings_rbm import RatingsRBM as RatingsRBM
 from keras_rbm.models.rbm import RBM as RBM
 from keras_rbm.models.weights import averaged_weights as averaged_weights

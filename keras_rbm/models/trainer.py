@@ -42,6 +42,8 @@ class Trainer(keras.Model, abc.ABC):
     """
 
     layout: Layout
+    #: Number of updates so far, an integer variable.
+    updates: keras.Variable
     missing: Completion | None
     #: Norm of the last update, where it was measured: see `compiled_loop`.
     last_update_norm: Any = None

@@ -1,0 +1,62 @@
+"""`HeldOutRatings`: the error of held-out ratings during training."""
+
+import keras
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.models.weights import averaged_weights
+from keras_rbm.ratings import Ratings, known
+from keras_rbm.typing import Logs, State
+
+
+class HeldOutRatings(keras.callbacks.Callback):
+    """Adds `val_rmse`, of a `RatingsRBM`, to the logs of some epochs.
+
+    Each held-out rating is predicted from the ratings in `train` (see
+    `RatingsRBM.predict_ratings`), with the averaged weights where the
+    optimizer keeps such. Measured are the first epoch of each `fit`, each of
+    a number that `every` divides, and the last one; in the epochs between, the
+    logs repeat the last number, so that `keras.callbacks.EarlyStopping(
+    "val_rmse")` can use it. Put this callback before those that do.
+
+    Args:
+        train: `Ratings` to predict from.
+        held_out: `Ratings` of the same users and items, in other pairs.
+        every: Number of epochs from one measurement to the next.
+
+    Raises:
+        ValueError: If an argument is not as described.
+    """
+
+    def __init__(self, train: Ratings, held_out: Ratings, every: int = 1):
+        super().__init__()
+        self.held_out = known(held_out, "held_out")
+        self.train = known(train, "train")
+        train.check_same(held_out, "held_out")
+        self.every = checks.positive_integer("every", every)
+        self._last = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._last = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        number = epoch + 1
+        is_due = number % self.every == 0 or number == self.params["epochs"]
+        if self._last is None or is_due:
+            held_out = self.held_out
+            with averaged_weights(self.model):
+                expected = self.model.predict_ratings(
+                    self.train, held_out.users, held_out.items
+                )
+            error = expected - held_out.ratings
+            self._last = float(np.sqrt(np.mean(np.square(error))))
+        if logs is not None:
+            logs["val_rmse"] = self._last
+
+    def get_state(self) -> State:
+        """What a run that is resumed needs: the last number."""
+        return {"last": self._last}
+
+    def set_state(self, state: State) -> None:
+        """Goes on from what `get_state` returned."""
+        self._last = state["last"]

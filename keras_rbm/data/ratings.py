@@ -1,0 +1,492 @@
+"""Reads tables of ratings: (user, item, rating) and perhaps a time."""
+
+import dataclasses
+import pathlib
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from keras_rbm.data import frames
+from keras_rbm.data.checks import check_path
+from keras_rbm.data.libraries import of_extra
+from keras_rbm.data.tfds_images import why_unreachable
+from keras_rbm.ratings import Ratings
+from keras_rbm.ratings import check as check_ratings
+from keras_rbm.typing import Path
+
+# From so many values on, ratings are numbers rather than levels.
+_MOST_VALUES = 20
+# Names that columns have in common tables, in lower case.
+_NAMES = {
+    "user": ("user", "userid", "user_id", "username", "reviewerid", "customer"),
+    "item": (
+        *("item", "itemid", "item_id", "movie", "movieid", "movie_id"),
+        *("book", "bookid", "book_id", "isbn", "product", "productid"),
+        *("product_id", "asin", "title"),
+    ),
+    "rating": ("rating", "ratings", "user_rating", "score", "stars", "value"),
+    "time": ("time", "timestamp", "unixreviewtime", "date"),
+}
+# The separators of MovieLens' files without a line of names, by their endings.
+_SEPARATORS = {".data": "\t", ".base": "\t", ".test": "\t", ".dat": "::"}
+# The files that a folder of MovieLens has, one of them.
+_FILES = ("u.data", "ratings.dat", "ratings.csv")
+_URL = "https://files.grouplens.org"
+_TFDS = ("100k", "1m", "20m", "25m", "latest-small")
+
+
+@dataclasses.dataclass(frozen=True)
+class RatingsData:
+    """Splits of a table of ratings, all of the same users and items.
+
+    Args:
+        name: What to call the data.
+        train: `Ratings` to learn from.
+        validation: `Ratings` to choose settings by, or `None`.
+        test: `Ratings` to report, or `None`.
+
+    Raises:
+        ValueError: If the splits are not of the same users, items and values,
+            or a pair of a user and an item is in two of them.
+    """
+
+    name: str
+    train: Ratings
+    validation: Ratings | None = None
+    test: Ratings | None = None
+
+    def __post_init__(self):
+        check_ratings(self.train, "train")
+        both = self.train
+        for split in ("validation", "test"):
+            held = getattr(self, split)
+            if held is not None:
+                self.train.check_same(held, split)
+                both = both.with_unknown(held)  # Refuses pairs that are twice.
+
+    @property
+    def known(self) -> Ratings:
+        """The ratings to predict the test ratings from.
+
+        Those of `train` and `validation` together.
+        """
+        if self.validation is None:
+            return self.train
+        both = [self.train, self.validation]
+        joined = {
+            name: np.concatenate([getattr(part, name) for part in both])
+            for name in ("users", "items", "levels")
+        }
+        times = [part.times for part in both]
+        joined["times"] = (
+            None if any(x is None for x in times) else np.concatenate(times)
+        )
+        return dataclasses.replace(self.train, **joined)
+
+
+def ratings(
+    source: Any,
+    test: Any = None,
+    columns: Sequence[Any] | None = None,
+    values: Sequence[float] | None = None,
+    validation_size: int | float = 0,
+    test_size: int | float = 0,
+    by: Literal["time", "random"] = "random",
+    seed: int = 0,
+    name: str | None = None,
+    separator: str | None = None,
+) -> RatingsData:
+    """Returns a table of ratings, a row for each, as sparse `Ratings`.
+
+    The test ratings are held out first, then the validation ratings, user by
+    user: see `Ratings.split`, which says what `by="time"` and `by="random"`
+    do. No pair of a user and an item is in two splits. If a user rated an
+    item several times, the latest rating counts (without times, the last one
+    of the table), with a warning.
+
+    A rating that is missing (an empty field, NaN) says that the user rated the
+    item, and not how; it is always a training rating.
+
+    Args:
+        source: Path of a CSV, TSV, Parquet or Feather file, a data frame, or a
+            structured array (as for `data.table`); a tuple of arrays of users,
+            items, ratings and perhaps times; or a file of MovieLens without
+            names: `u.data`, `u1.base`, `ratings.dat` (separated by `::`).
+        test: The same, of ratings to hold out; `None` to cut them by
+            `test_size`.
+        columns: The names of the columns of users, items, ratings, and perhaps
+            times. `None` for columns with usual names, such as `userId`,
+            `movieId`, `rating` and `timestamp`, or else the first three or
+            four.
+        values: The values that a rating can have, increasing numbers; `None`
+            for those that occur, up to 20.
+        validation_size: Share of each user's ratings, between 0 and 1, or
+            number for each user. 0 for none.
+        test_size: The same, for the test ratings.
+        by: `"time"` or `"random"`.
+        seed: Integer from 0 to 2**64 - 1, which decides the splits.
+        name: What to call the data; `None` for the name of the file.
+        separator: The character between the fields of a text file with names.
+
+    Returns:
+        A `RatingsData`. Users and items are sorted by their names.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If a library is not installed; the error names the command
+            that installs it.
+        ValueError: If the table is damaged or has no such columns, if there
+            are more than 20 values and `values` is not given, or if another
+            argument is not as described.
+
+    Example:
+        data = keras_rbm.data.ratings("ratings.csv", test_size=0.2, by="time")
+        rbm = keras_rbm.RatingsRBM.of(data.train, hidden=100)
+    """
+    if test is not None and test_size:
+        raise ValueError(
+            "`test_size` must be 0 where `test` is given. Received: "
+            f"test_size={test_size}"
+        )
+    tables = [_columns(source, columns, separator, "source")]
+    if test is not None:
+        tables.append(_columns(test, columns, separator, "test"))
+    held = [np.full(len(t[0]), i == 1) for i, t in enumerate(tables)]
+    held = np.concatenate(held)
+    users, items, scores, times = (
+        None if any(x is None for x in parts) else np.concatenate(parts)
+        for parts in zip(*tables, strict=True)
+    )
+    if not len(users):
+        raise ValueError(
+            "`source` must have at least one rating. Received: none"
+        )
+    user_names, users = _coded("user", users)
+    item_names, items = _coded("item", items)
+    kept = _latest(users, items, times, held, len(item_names))
+    values, levels = _levels(scores, values)
+    if times is not None:
+        times = times[kept]
+    both = Ratings(
+        users[kept],
+        items[kept],
+        levels[kept],
+        values,
+        user_names,
+        item_names,
+        times,
+    )
+    # `Ratings` sorts by user and item, which no two ratings share now.
+    held = held[kept][np.lexsort((items[kept], users[kept]))]
+    train, held_out = both.select(~held), both.select(held)
+    train, unknown = train.select(train.levels >= 0), train
+    unknown = unknown.select(unknown.levels < 0)
+    if test_size:
+        train, held_out = train.split(test_size, by, seed)
+    validation = None
+    if validation_size:
+        train, validation = train.split(validation_size, by, seed + 1)
+    if len(unknown):
+        train = train.with_unknown(unknown)
+    has_test = test is not None or test_size
+    return RatingsData(
+        name or _name_of(source),
+        train,
+        validation,
+        held_out if has_test else None,
+    )
+
+
+def movielens(
+    data_dir: Path | None = None,
+    name: str = "100k",
+    fold: int | None = None,
+    validation_size: int | float = 0,
+    test_size: int | float = 0.1,
+    by: Literal["time", "random"] = "random",
+    seed: int = 0,
+) -> RatingsData:
+    """Returns the ratings of MovieLens, of a folder or of TFDS.
+
+    Args:
+        data_dir: A folder that has `u.data` (MovieLens-100k), `ratings.dat`
+            (1M and 10M) or `ratings.csv` (later ones). `None` to read the data
+            set `movielens/<name>-ratings` of TFDS, with the extra `tfds`.
+        name: `"100k"`, `"1m"`, `"20m"`, `"25m"` or `"latest-small"`, for TFDS.
+        fold: 1 to 5, to learn from `u1.base` and hold out `u1.test`, and so
+            on, which MovieLens-100k has for comparisons; `None` for splits by
+            `test_size`.
+        validation_size: As for `ratings`.
+        test_size: As for `ratings`; with `fold` it is not used.
+        by: As for `ratings`.
+        seed: As for `ratings`.
+
+    Returns:
+        A `RatingsData`.
+
+    Raises:
+        ConnectionError: If TFDS has no such data on this machine, and cannot
+            download them.
+        FileNotFoundError: If the folder has none of these files.
+        ImportError: If TFDS or a reader of tables is not installed.
+        ValueError: If an argument is not as described.
+    """
+    cut = {"validation_size": validation_size, "by": by, "seed": seed}
+    if fold is not None:
+        if fold not in (1, 2, 3, 4, 5) or data_dir is None:
+            raise ValueError(
+                "`fold` must be 1 to 5, with the folder of MovieLens-100k as "
+                f"`data_dir`. Received: fold={fold}, data_dir={data_dir}"
+            )
+        paths = [_file(data_dir, f"u{fold}.{x}") for x in ("base", "test")]
+        return ratings(*paths, name=f"movielens u{fold}", **cut)
+    if data_dir is not None:
+        folder = check_path(data_dir, "data_dir")
+        found = [folder / x for x in _FILES if (folder / x).is_file()]
+        if not found:
+            raise FileNotFoundError(
+                f"`data_dir` must be a folder with one of the files "
+                f"{', '.join(_FILES)}. Received: data_dir={folder}"
+            )
+        label = f"movielens {folder.name}"
+        return ratings(found[0], test_size=test_size, name=label, **cut)
+    if name not in _TFDS:
+        raise ValueError(
+            f"`name` must be one of {', '.join(_TFDS)}. Received: name={name!r}"
+        )
+    table = _of_tfds(f"movielens/{name}-ratings")
+    label = f"movielens {name}"
+    return ratings(table, test_size=test_size, name=label, **cut)
+
+
+def _file(folder, name):
+    path = check_path(folder, "data_dir") / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"`data_dir` must be the folder of MovieLens-100k. Received: "
+            f"data_dir={folder}, without {name}"
+        )
+    return path
+
+
+def _of_tfds(name):
+    """Users, items, ratings and times of a data set of TFDS."""
+    tfds = of_extra("tensorflow_datasets", "tfds", "Ratings without a folder")
+    builder = tfds.builder(name)
+    if not builder.is_prepared():
+        reason = why_unreachable(_URL)
+        if reason is not None:
+            raise ConnectionError(
+                f"The data set {name!r} is not on this machine and cannot be "
+                "downloaded. Pass `data_dir` (--data_dir), a folder that has "
+                f"one of {', '.join(_FILES)}; or run `tfds build {name}` where "
+                "there is a network, and bring the folder here, with the "
+                f"environment variable TFDS_DATA_DIR. Received: name={name!r}, "
+                f"and the download: {_URL}: {reason}"
+            )
+        builder.download_and_prepare()
+    keys = ("user_id", "movie_id", "user_rating", "timestamp")
+    parts = builder.as_dataset(split="train").batch(10_000)
+    parts = [[part[key] for key in keys] for part in parts.as_numpy_iterator()]
+    users, items, scores, times = map(np.concatenate, zip(*parts, strict=True))
+    # Names are numbers in MovieLens, and bytes in TFDS.
+    return users.astype("int64"), items.astype("int64"), scores, times
+
+
+def _name_of(source):
+    if not isinstance(source, str | pathlib.PurePath):
+        return "ratings"
+    return pathlib.Path(source).name
+
+
+def _columns(source, names, separator, argument):
+    """Users, items, ratings, and times or `None`, of a table."""
+    if isinstance(source, tuple | list):
+        return _of_arrays(source, argument)
+    if isinstance(source, str | pathlib.PurePath):
+        path = check_path(source, argument)
+        if path.suffix in _SEPARATORS:
+            return _of_text(path, _SEPARATORS[path.suffix], argument)
+    text = frames.TextOptions(separator)
+    columns = frames.read(source, text).columns
+    found = _chosen(list(columns), names, argument)
+    users, items, scores, *times = (
+        np.asarray(columns[x]().to_numpy()) for x in found
+    )
+    return _of_arrays((users, items, scores, *times), argument)
+
+
+def _of_arrays(arrays, argument):
+    if len(arrays) not in (3, 4):
+        raise ValueError(
+            f"`{argument}` must be arrays of users, items, ratings and perhaps "
+            f"times. Received: {len(arrays)} arrays"
+        )
+    users, items, scores, *times = map(np.asarray, arrays)
+    shapes = {x.shape for x in (users, items, scores, *times)}
+    if len(shapes) != 1 or users.ndim != 1:
+        raise ValueError(
+            f"`{argument}` must be arrays of one axis and of one length. "
+            f"Received: shapes {', '.join(map(str, shapes))}"
+        )
+    try:
+        scores = scores.astype("float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{argument}` must have numbers as ratings. Received: ratings of "
+            f"type {scores.dtype}, such as {scores[0]!r}"
+        ) from error
+    return users, items, scores, _times(times[0], argument) if times else None
+
+
+def _times(times, argument):
+    """Times as numbers: dates become nanoseconds."""
+    if times.dtype.kind == "M":
+        times = times.astype("datetime64[ns]").astype("int64")
+    is_number = times.dtype.kind in "iu" or (
+        times.dtype.kind == "f" and np.isfinite(times).all()
+    )
+    if not is_number:
+        raise ValueError(
+            f"`{argument}` must have numbers or dates as times, none of them "
+            f"missing. Received: times of type {times.dtype}, such as "
+            f"{times[:1].tolist()}"
+        )
+    return times
+
+
+def _of_text(path, separator, argument):
+    """The columns of a file of numbers without a line of names."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"`{argument}` must be the path of a file. Received: "
+            f"{argument}={path}, which does not exist"
+        )
+    with open(path, encoding="latin-1") as file:
+        lines = file if len(separator) == 1 else _with_tabs(file, separator)
+        try:
+            x = np.loadtxt(lines, "float64", delimiter="\t", ndmin=2)
+        except ValueError as error:
+            raise ValueError(
+                f"`{argument}` must be a file of numbers, users, items, "
+                "ratings and times, in lines separated by "
+                f"{separator!r}. Received: {path}, {error}"
+            ) from error
+    if x.shape[1] not in (3, 4):
+        raise ValueError(
+            f"`{argument}` must have three or four columns. Received: {path} "
+            f"with {x.shape[1]}"
+        )
+    whole = x[:, :2].astype("int64")
+    return whole[:, 0], whole[:, 1], x[:, 2], *(_last(x))
+
+
+def _last(x):
+    return (x[:, 3],) if x.shape[1] == 4 else (None,)
+
+
+def _with_tabs(file, separator):
+    for line in file:
+        yield line.replace(separator, "\t")
+
+
+def _chosen(names, wanted, argument):
+    """The names of the columns of users, items, ratings and times."""
+    if wanted is not None:
+        wanted = list(wanted)
+        strange = [x for x in wanted if x not in names]
+        if strange or len(wanted) not in (3, 4):
+            raise ValueError(
+                "`columns` must name three or four columns of the table, "
+                f"{', '.join(map(repr, names))}. Received: columns={wanted}"
+            )
+        return wanted
+    lower = {str(name).lower(): name for name in names}
+    found = {
+        kind: next((lower[x] for x in usual if x in lower), None)
+        for kind, usual in _NAMES.items()
+    }
+    times = [] if found["time"] is None else [found["time"]]
+    usual = [found["user"], found["item"], found["rating"]]
+    if None not in usual:
+        return usual + times
+    if len(names) not in (3, 4):
+        raise ValueError(
+            f"`{argument}` must have columns of users, items and ratings: pass "
+            "their names as `columns`. Received: the columns "
+            f"{', '.join(map(repr, names))}"
+        )
+    return names
+
+
+def _coded(kind, names):
+    """The sorted names, and the number of each row's name."""
+    if names.dtype.kind == "f" and (names == np.rint(names)).all():
+        names = names.astype("int64")
+    if names.dtype.kind == "O":
+        lost = np.array([x is None or x != x for x in names])
+    else:
+        lost = names != names
+    if np.any(lost):
+        raise ValueError(
+            f"`source` must name the {kind} of each rating. Received: "
+            f"{int(np.sum(lost))} rows without one"
+        )
+    try:
+        return np.unique(names, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(
+            f"`source` must have {kind}s of one type, numbers or texts. "
+            "Received: several types"
+        ) from error
+
+
+def _levels(scores, values):
+    """The values, and the level of each rating, -1 where it is missing."""
+    missing = np.isnan(scores)
+    found = np.unique(scores[~missing])
+    if values is None:
+        if len(found) > _MOST_VALUES:
+            raise ValueError(
+                f"`source` must have ratings of at most {_MOST_VALUES} values, "
+                "unless `values` lists them. Round them to levels, such as "
+                f"1 to 5. Received: {len(found)} values from {found[0]:g} to "
+                f"{found[-1]:g}"
+            )
+        values = found
+    values = np.asarray(values, "float64")
+    strange = np.setdiff1d(found, values)
+    if len(strange):
+        raise ValueError(
+            "`values` must have all values of the ratings. Received: values="
+            f"{values.tolist()}, without {strange[:5].tolist()}"
+        )
+    levels = np.searchsorted(values, np.where(missing, values[0], scores))
+    return values, np.where(missing, -1, levels)
+
+
+def _latest(users, items, times, held, num_items):
+    """Numbers of the ratings that count: the latest one of each pair."""
+    address = users.astype("int64") * num_items + items
+    keys = (np.arange(len(users)), address)
+    order = np.lexsort(keys if times is None else (keys[0], times, address))
+    ends = np.append(np.diff(address[order]) != 0, True)
+    kept = np.sort(order[ends])
+    count = len(users) - len(kept)
+    if count and len(np.unique(address[held])) + len(
+        np.unique(address[~held])
+    ) > len(kept):
+        raise ValueError(
+            "`test` must not have pairs of a user and an item that `source` "
+            "has, too. Received: some that are in both"
+        )
+    if count:
+        warnings.warn(
+            f"{count} of {len(users)} ratings are of a pair of a user and an "
+            "item that was rated again later: they are left out.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return kept

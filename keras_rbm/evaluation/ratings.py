@@ -1,0 +1,209 @@
+"""Held-out ratings: errors of predictions, and how well items are ranked."""
+
+import numpy as np
+
+from keras_rbm import checks
+from keras_rbm.models import RatingsRBM
+from keras_rbm.ratings import Ratings, known
+
+# Ratings of value 0 that are added to those of a user, and of an item.
+_USER_PRIOR, _ITEM_PRIOR, _TURNS = 5.0, 10.0, 20
+
+
+def evaluate_ratings(
+    model: RatingsRBM,
+    train: Ratings,
+    held_out: Ratings,
+    k: int = 10,
+    max_users: int | None = 1000,
+) -> dict[str, float]:
+    """Returns the numbers of `rating_errors` and of `ranking_measures`.
+
+    Args:
+        model: A `RatingsRBM`.
+        train: `Ratings` that are known.
+        held_out: `Ratings` of the same users and items, in other pairs.
+        k: Length of the rankings.
+        max_users: Rankings are those of the first so many users; `None` for
+            all.
+
+    Returns:
+        Dictionary of both, with the names of the second after k, such as
+        `ndcg@10`; the number of its users is `ranked_users`.
+
+    Raises:
+        ValueError: As for the two functions.
+    """
+    ranking = ranking_measures(model, train, held_out, k, None, max_users)
+    count = ranking.pop("count")
+    return {
+        **rating_errors(model, train, held_out),
+        **{f"{name}@{k}": value for name, value in ranking.items()},
+        "ranked_users": count,
+    }
+
+
+def rating_errors(
+    model: RatingsRBM, train: Ratings, held_out: Ratings
+) -> dict[str, float]:
+    """Errors of the expected ratings of pairs that were held out.
+
+    Each is predicted from all of the user's ratings in `train`, and from no
+    other held-out one.
+
+    Args:
+        model: A `RatingsRBM`.
+        train: `Ratings` that are known.
+        held_out: `Ratings` of the same users and items, in other pairs.
+
+    Returns:
+        Dictionary of
+
+        - `rmse`: root of the mean squared error;
+        - `mae`: mean absolute error;
+        - `log_loss`: mean -log p(level), in nats;
+        - `baseline_rmse`: the `rmse` of `bias_predictions`, which a model that
+          has learned anything of the users' tastes beats;
+        - `count`: number of the ratings.
+
+    Raises:
+        ValueError: If the ratings are of other users or items, or none has a
+            known value.
+    """
+    train.check_same(held_out, "held_out")
+    held_out = known(held_out, "held_out")
+    p = model.predict_levels(train, held_out.users, held_out.items)
+    error = p @ held_out.values - held_out.ratings
+    own = p[np.arange(len(held_out)), held_out.levels].astype("float64")
+    biased = bias_predictions(train, held_out.users, held_out.items)
+    return {
+        "rmse": _root(error),
+        "mae": float(np.mean(np.abs(error))),
+        "log_loss": float(-np.mean(np.log(np.maximum(own, 1e-30)))),
+        "baseline_rmse": _root(biased - held_out.ratings),
+        "count": len(held_out),
+    }
+
+
+def bias_predictions(
+    train: Ratings, users: np.ndarray, items: np.ndarray
+) -> np.ndarray:
+    """Ratings that users and items alone explain: mean + b_user + b_item.
+
+    The biases are those of least squares with a ridge penalty of 5 for users
+    and of 10 for items: the mean deviation of a user with n ratings counts
+    n / (n + 5).
+
+    Args:
+        train: `Ratings` that are known.
+        users: Numbers of users, of shape `(pairs,)`.
+        items: Numbers of items, of the same shape.
+
+    Returns:
+        Array of shape `(pairs,)`, clipped to the range of the values.
+
+    Raises:
+        ValueError: If no rating has a known value.
+    """
+    train = known(train, "train")
+    ratings, mean = train.ratings, float(train.ratings.mean())
+    of_users, of_items = np.zeros(train.num_users), np.zeros(train.num_items)
+    for _ in range(_TURNS):
+        left = ratings - mean - of_users[train.users]
+        of_items = _shrunk(train.items, left, train.num_items, _ITEM_PRIOR)
+        left = ratings - mean - of_items[train.items]
+        of_users = _shrunk(train.users, left, train.num_users, _USER_PRIOR)
+    found = mean + of_users[users] + of_items[items]
+    return np.clip(found, train.values[0], train.values[-1])
+
+
+def ranking_measures(
+    model: RatingsRBM,
+    train: Ratings,
+    held_out: Ratings,
+    k: int = 10,
+    relevant: float | None = None,
+    max_users: int | None = None,
+) -> dict[str, float]:
+    """How far up the held-out items that a user liked are in the ranking.
+
+    All items that the user did not rate in `train` are ranked by their
+    expected rating, as `RatingsRBM.recommend` does. Items of which no rating is
+    known count as not liked, so that the numbers are low, and comparable only
+    for the same data and split. A user without a liked held-out item is left
+    out.
+
+    Args:
+        model: A `RatingsRBM`.
+        train: `Ratings` that are known.
+        held_out: `Ratings` of the same users and items, in other pairs.
+        k: Length of the ranking, a positive integer.
+        relevant: The least rating of an item that the user liked; `None` for
+            the second largest value.
+        max_users: The first so many users alone; `None` for all.
+
+    Returns:
+        Dictionary of means over users,
+
+        - `ndcg`: sum over liked items in the first k places r of
+          1 / log2(1 + r), divided by the largest possible sum;
+        - `recall`: number of liked items in the first k places, divided by
+          their number or by k, whichever is less;
+        - `popular_ndcg` and `popular_recall`: the same where items are ranked
+          by the number of their ratings in `train`, for all users alike;
+        - `count`: number of the users.
+
+    Raises:
+        ValueError: If an argument is not as described, or no user has liked a
+            held-out item.
+    """
+    train.check_same(held_out, "held_out")
+    held_out = known(held_out, "held_out")
+    k = checks.positive_integer("k", k)
+    least = held_out.values[-2] if relevant is None else relevant
+    liked = held_out.select(held_out.ratings >= least)
+    users = np.unique(liked.users)
+    if max_users is not None:
+        users = users[: checks.positive_integer("max_users", max_users)]
+    if not len(users):
+        raise ValueError(
+            f"`held_out` must have ratings of {least:g} or more. Received: "
+            f"held_out={held_out!r}"
+        )
+    popularity = np.bincount(train.items, minlength=train.num_items)
+    found = []
+    for user in users:
+        own = train.items[train.starts[user] : train.starts[user + 1]]
+        items = np.setdiff1d(np.arange(train.num_items), own)
+        good = liked.items[liked.starts[user] : liked.starts[user + 1]]
+        expected = model.predict_ratings(
+            train, np.full(len(items), user), items
+        )
+        hits = np.isin(items, good)
+        found.append(
+            [
+                *_of_ranking(hits, expected, k),
+                *_of_ranking(hits, popularity[items], k),
+            ]
+        )
+    names = ("ndcg", "recall", "popular_ndcg", "popular_recall")
+    means = np.mean(found, axis=0).tolist()
+    return {**dict(zip(names, means, strict=True)), "count": len(users)}
+
+
+def _of_ranking(hits, scores, k):
+    """NDCG and recall of the k items with the largest scores."""
+    top = hits[np.argsort(-scores, kind="stable")[:k]]
+    gains = 1 / np.log2(np.arange(2, k + 2))
+    most = min(k, int(hits.sum()))
+    ndcg = (gains[: len(top)] * top).sum() / gains[:most].sum()
+    return ndcg, top.sum() / most
+
+
+def _shrunk(numbers, values, count, prior):
+    sums = np.bincount(numbers, values, count)
+    return sums / (np.bincount(numbers, minlength=count) + prior)
+
+
+def _root(error):
+    return float(np.sqrt(np.mean(np.square(error))))

@@ -1,0 +1,674 @@
+"""The machine of ratings: each user is a machine of the items that they rated.
+
+Here are its constructor, its update, its metrics and its predictions. `fit` is
+in `trainer.py`, and `Ratings`, what it learns from, in `keras_rbm/ratings.py`.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Literal, Self
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_rbm import checks, devices, gradients, random, replicas, units
+from keras_rbm import machine as machine_lib
+from keras_rbm import ratings as ratings_lib
+from keras_rbm.chains import ContrastiveDivergence
+from keras_rbm.machine import Machine
+from keras_rbm.models import examples, sampling, weights
+from keras_rbm.models.layouts import Direct
+from keras_rbm.models.parameters import Parameters, check_normalizable
+from keras_rbm.models.trainer import Trainer
+from keras_rbm.optimizers import AutoSGD
+from keras_rbm.random import Use
+from keras_rbm.ratings import Ratings
+from keras_rbm.rows import parts
+from keras_rbm.samplers import Clamp, Gibbs, run
+from keras_rbm.typing import (
+    Array,
+    Config,
+    Examples,
+    Initializer,
+    Path,
+    Regularizer,
+    Shape,
+    Tensor,
+)
+
+_LEARNING_RATE = 0.003
+# Numbers that a part of the predictions is computed by, at most.
+_NUMBERS = 2**24
+# So many ratings by the mean of all items stand beside those of an item.
+_PRIOR_RATINGS = 10.0
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class RatingsRBM(Trainer):
+    """Restricted Boltzmann machine of the items that a user rated.
+
+    p(v, h | S) ~ exp(sum_(i in S) (v_i W_i h + b_i v_i) - hidden.energy(h)).
+
+    S are the items that a user rated, and v_i is the one-hot level of item i.
+    Each user has a machine of their own, of the units in S; all machines share
+    the weights. Items that the user did not rate are absent: they are neither
+    summed out nor sampled. `fit` follows the gradient of the log-likelihood
+    sum_users log p(v | S), by contrastive divergence, in which the negative
+    phase draws the items in S alone.
+
+    With `conditional=True`, the hidden units also get the inputs
+    sum_(i in R) D_i, where R are the items that the user is known to have
+    rated. R is S and those pairs whose value is unknown
+    (`Ratings.with_unknown`). Where R = S, the term only changes the course of
+    learning: D_i can be added to the weights W_i of all levels.
+
+    Metrics of `fit` and `evaluate`, means over users:
+
+    - `loss`: F(v) - F(v') with v' the sample of the user's own machine, in
+      nats. Its gradient is the one that `fit` follows; it is *not* a
+      likelihood.
+    - `reconstruction_error`: mean squared difference, over the ratings of a
+      user, between a rating and its expected value given h = E[h | v]. The
+      prediction sees the rating itself: measure held-out ratings by
+      `evaluation.rating_errors`.
+
+    Args:
+        num_items: Number of items.
+        values: The values that a rating can have, increasing numbers.
+        hidden: `Units`, or an integer for that many `Bernoulli` units.
+        num_sweeps: k of contrastive divergence, a positive integer. (It is a
+            variable of `chain`, which `callbacks.NumSweeps` can raise.)
+        conditional: Whether the hidden units depend on which items were rated.
+        kernel_initializer: Keras initializer of W, of shape `(num_items *
+            levels, hidden)`, with D below it. `None` for a normal distribution
+            of standard deviation 0.01, drawn from `seed`.
+        hidden_bias_initializer: Keras initializer of the hidden units' bias.
+        kernel_regularizer: Keras regularizer of W and D.
+        seed: Integer from 0 to 2**64 - 1. The same seed gives the same draws.
+            `None` for one from Python's generator.
+        **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
+
+    Raises:
+        ValueError: If an argument is not as described, or hidden units are
+            without bound.
+
+    Reference: Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann
+        machines for collaborative filtering".
+
+    Example:
+        data = keras_rbm.data.ratings("ratings.csv", test_size=0.1)
+        rbm = keras_rbm.RatingsRBM.of(data.train, 100, seed=0)
+        rbm.compile()
+        rbm.fit(data.train, epochs=30)
+        print(keras_rbm.evaluation.rating_errors(rbm, data.train, data.test))
+        print(rbm.recommend(data.train, user=7, k=10))
+    """
+
+    missing = None
+    _chosen_levels: Any = None
+
+    def __init__(
+        self,
+        num_items: int,
+        values: Sequence[float],
+        hidden: units.Units | int = 100,
+        num_sweeps: int = 1,
+        conditional: bool = False,
+        kernel_initializer: Initializer | None = None,
+        hidden_bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_items = checks.positive_integer("num_items", num_items)
+        self.values = _checked_values(values)
+        self.conditional = bool(conditional)
+        self.seed = checks.seed(seed)
+        devices.check(seed=seed)
+        softmax = units.Softmax(self.num_items, len(self.values))
+        self.visible: units.Units = softmax
+        if self.conditional:
+            rated = units.Bernoulli(self.num_items)
+            self.visible = units.Composite(softmax, rated)
+        self.hidden: units.Units = units.get("hidden", hidden)
+        self.chain = ContrastiveDivergence(num_sweeps)
+        self.layout = UsersAsRows(self.visible, self.hidden, self)
+        self.parameters = Parameters(
+            self.visible,
+            self.hidden,
+            kernel_initializer
+            or keras.initializers.RandomNormal(0.0, 0.01, self.seed % 2**31),
+            None,
+            hidden_bias_initializer,
+            kernel_regularizer,
+            None,
+            None,
+            dtype=self.dtype_policy,
+        )
+        check_normalizable(self.parameters)
+        self._means = [
+            keras.metrics.Mean(name=name)
+            for name in ("loss", "reconstruction_error")
+        ]
+        self.build((None, self.visible.width))
+
+    @classmethod
+    def of(cls, ratings: Ratings, *args, **kwargs) -> Self:
+        """Returns an untrained model for the items and values of ratings.
+
+        Args:
+            ratings: `Ratings`.
+            *args: The arguments of the constructor from `hidden` on.
+            **kwargs: The same by name.
+        """
+        ratings_lib.check(ratings, "ratings")
+        return cls(ratings.num_items, ratings.values, *args, **kwargs)
+
+    def build(self, input_shape: Shape) -> None:
+        self.parameters.build()
+        self.updates = self.add_weight(
+            name="updates",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+        self.chain.build((None, self.visible.width), (None, self.hidden.width))
+        self.parameters.trainable = self.trainable
+
+    def get_config(self) -> Config:
+        arguments = self.parameters.get_arguments()
+        names = (
+            "kernel_initializer",
+            "hidden_bias_initializer",
+            "kernel_regularizer",
+        )
+        return {
+            **super().get_config(),
+            "num_items": self.num_items,
+            "values": list(self.values),
+            "hidden": keras.saving.serialize_keras_object(self.hidden),
+            "num_sweeps": self.chain.get_config()["num_sweeps"],
+            "conditional": self.conditional,
+            "seed": self.seed,
+            **{name: arguments[name] for name in names},
+        }
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        return cls(**keras.saving.deserialize_keras_object(config))
+
+    # What the model is made of.
+
+    #: `rbm.summary()` prints a row for each weight, see `keras.Model.summary`.
+    summary = weights.summary
+
+    @property
+    def kernel(self) -> keras.Variable:
+        """W, and D below it, variable of shape `(visible.width, hidden)`."""
+        return self.parameters.kernel
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """The variables that `fit` learns."""
+        return self.parameters.trained_by_fit() if self.trainable else []
+
+    @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        """The same as `trainable_variables`."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_variables(self) -> list[keras.Variable]:
+        """All other variables."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    @property
+    def non_trainable_weights(self) -> list[keras.Variable]:
+        """All other weights."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trained]
+
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        return list(self._means)
+
+    def machine(self) -> Machine:
+        """The current parameters as a `Machine` of all items.
+
+        Rows of a user's machine have zeros in place of the absent items.
+        """
+        return self.parameters.machine()
+
+    # Training.
+
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "auto",
+        loss: None = None,
+        *,
+        steps_per_execution: int | Literal["auto"] = "auto",
+        jit_compile: bool | Literal["auto"] = "auto",
+        **kwargs,
+    ) -> None:
+        """Configures training; there is no loss to choose.
+
+        Args:
+            optimizer: Any Keras optimizer, or `"auto"` for
+                `keras.optimizers.Adam(0.003)`: its step of an item's weights
+                does not depend on how many users rated the item.
+            loss: Must be `None`.
+            steps_per_execution: As for `RBM.compile`.
+            jit_compile: As for `RBM.compile`.
+            **kwargs: As for `RBM.compile`.
+
+        Raises:
+            ValueError: As for `RBM.compile`, or if the optimizer is an
+                `AutoSGD`, whose rules are not made for ratings.
+        """
+        if isinstance(optimizer, AutoSGD):
+            raise ValueError(
+                "`optimizer` must not be AutoSGD: it chooses its step by the "
+                "variance of all columns, which few users have. Use "
+                f"keras.optimizers.Adam. Received: optimizer={optimizer!r}"
+            )
+        if isinstance(optimizer, str) and optimizer == "auto":
+            with devices.scope(self.distribute_strategy):
+                optimizer = keras.optimizers.Adam(_LEARNING_RATE)
+        super().compile(
+            optimizer,
+            loss,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
+
+    def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
+        """Starts an untrained model from the shares of each item's levels.
+
+        The biases become the log of these shares, to which 10 ratings with
+        the shares of all items are added.
+        """
+        if ops.convert_to_numpy(self.updates) or examples.is_dataset(x):
+            return
+        weight = np.ones(len(x)) if sample_weight is None else sample_weight
+        width = self.num_items * len(self.values)
+        counts = np.zeros(width)
+        for first, part in parts(x):
+            own = np.asarray(weight[first : first + len(part)], "float64")
+            counts += own @ np.nan_to_num(part[:, :width])
+        counts = counts.reshape(self.num_items, -1)
+        shares = counts.sum(axis=0) + 1.0
+        shares = shares / shares.sum()
+        bias = np.log(counts + _PRIOR_RATINGS * shares)
+        bias -= bias.mean(axis=1, keepdims=True)
+        whole = np.zeros(self.visible.width)
+        whole[:width] = bias.ravel()
+        self.parameters.visible_params["bias"].assign(whole)
+
+    def finish(self, v: Array, sample_weight: Array) -> None:
+        """There is nothing to look at: no user has rated all items."""
+
+    def make_completer(self, x: Examples) -> None:
+        """Absent items are not drawn."""
+
+    def check_to_sample(self) -> None:
+        """Refuses a machine that is not normalizable.
+
+        Raises:
+            ValueError: If its parameters are not finite.
+        """
+        sampling.check_kernel(self.machine())
+
+    def gradient_step(
+        self, data: Any, seed: Tensor | None = None
+    ) -> list[Tensor | None]:
+        """Returns the gradient of the free-energy gap of each user's machine.
+
+        A unit that is clamped to zeros in all its columns adds nothing to the
+        inputs of the hidden units, and nothing to the free energy: the machine
+        of a user's items is that of all items, with the others clamped so.
+        """
+        v, clamped, weight = self._unpack(data)
+        batch = replicas.batch(v, weight)
+        stream = batch.stream(self._stream(Use.TRAIN, seed))
+        v_model = self._negative(self.machine(), v, clamped, stream)
+        with self.parameters.tape() as tape:
+            gap, _ = gradients.free_energy_gap(
+                self.machine(), v, v_model, batch.parts(), batch.parts()
+            )
+            # The penalty counts once, however many replicas add it.
+            penalties = sum(self.losses) / replicas.count()
+            loss = self.optimizer.scale_loss(gap + penalties)
+        slopes = tape.gradient(loss, self.parameters.variables)
+        slopes = replicas.all_sum(slopes)
+        paths = [variable.path for variable in self.parameters.variables]
+        by_path = dict(zip(paths, slopes, strict=True))
+        return [by_path[v.path] for v in self.trainable_variables]
+
+    def apply_step(self, slopes: list[Tensor | None]) -> None:
+        """Updates the parameters, and counts the update."""
+        if slopes:
+            variables = self.trainable_variables
+            if not self.optimizer.built:
+                self.optimizer.build(variables)
+            self.optimizer.apply(slopes, variables)
+        self.updates.assign_add(1)
+
+    def test_step(self, data: Any) -> dict[str, Tensor]:
+        """The metrics of a batch, which moves nothing else."""
+        v, clamped, weight = self._unpack(data)
+        machine = self.machine()
+        seen = replicas.all_sum(self._means[0].count.value)
+        stream = random.fold_in(self._stream(Use.EVALUATE), seen)
+        stream = replicas.batch(v, weight).stream(stream)
+        v_model = self._negative(machine, v, clamped, stream)
+        inputs = machine_lib.hidden_inputs(machine, v)
+        loss = machine_lib.free_energy(machine, v, inputs)
+        loss -= machine_lib.free_energy(machine, v_model)
+        h = machine.hidden.mean(inputs, machine.hidden_params)
+        mean = machine_lib.visible_mean(machine, h)
+        error = self._by_item(mean - v) @ self._column_of_values(v.dtype)
+        rated = ops.sum(self._by_item(v), axis=2)
+        squares = ops.sum(rated * ops.square(error[:, :, 0]), axis=1)
+        squares /= ops.maximum(ops.sum(rated, axis=1), 1.0)
+        # Users without a rating say nothing.
+        own = ops.cast(ops.any(rated > 0, axis=1), v.dtype)
+        weight = own if weight is None else own * ops.cast(weight, v.dtype)
+        for metric, value in zip(self._means, (loss, squares), strict=True):
+            metric.update_state(value, weight)
+        return {metric.name: metric.result() for metric in self._means}
+
+    # Predictions.
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """E[h | v], of shape `(users, hidden.width)`, of rows of users."""
+        v = ops.cast(inputs, self.variable_dtype)
+        v = ops.where(ops.isnan(v), ops.zeros_like(v), v)
+        return machine_lib.hidden_mean(self.machine(), v)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.hidden.width)
+
+    def predict_hidden(self, ratings: Ratings) -> np.ndarray:
+        """E[h | v] of each user, of shape `(num_users, hidden.width)`.
+
+        Args:
+            ratings: `Ratings` of the model's items.
+
+        Raises:
+            ValueError: If `ratings` are of other items or values.
+        """
+        inputs = self._hidden_inputs(self._checked(ratings))
+        machine = self.machine()
+        mean = machine.hidden.mean(inputs, machine.hidden_params)
+        return ops.convert_to_numpy(mean)
+
+    def predict_levels(
+        self, ratings: Ratings, users: Array, items: Array
+    ) -> np.ndarray:
+        """p(v_q | the user's other ratings) of pairs of a user and an item.
+
+        Exact, for hidden units of any type: the law of item q in the machine
+        of the user's items and of q, given the ratings of the others. A rating
+        of q that is in `ratings` is left out.
+
+        Args:
+            ratings: `Ratings` of the model's items: what is known.
+            users: Numbers of users, of shape `(pairs,)`.
+            items: Numbers of items, of the same shape.
+
+        Returns:
+            Array of shape `(pairs, levels)`, whose rows sum to 1.
+
+        Raises:
+            ValueError: If an argument is not as described.
+        """
+        self._checked(ratings)
+        users = _numbers("users", users, ratings.num_users)
+        items = _numbers("items", items, self.num_items)
+        if users.shape != items.shape:
+            raise ValueError(
+                "`users` and `items` must be as many. Received: users of "
+                f"shape {users.shape}, items of shape {items.shape}"
+            )
+        inputs = self._hidden_inputs(ratings)
+        found = np.empty((len(users), len(self.values)), "float32")
+        size = max(1, _NUMBERS // (self.hidden.width * len(self.values)))
+        for first in range(0, len(users), size):
+            part = slice(first, first + size)
+            found[part] = self._law(ratings, inputs, users[part], items[part])
+        return found
+
+    def predict_ratings(
+        self, ratings: Ratings, users: Array, items: Array
+    ) -> np.ndarray:
+        """E[rating | the user's other ratings] of pairs of a user and an item.
+
+        The mean of `predict_levels`, which has the least expected squared
+        error; arguments and errors are those of `predict_levels`.
+
+        Returns:
+            Array of shape `(pairs,)`.
+        """
+        p = self.predict_levels(ratings, users, items)
+        return p @ np.asarray(self.values, "float32")
+
+    def recommend(
+        self, ratings: Ratings, user: Hashable, k: int = 10
+    ) -> list[tuple[Hashable, float]]:
+        """The k unrated items whose expected rating is largest.
+
+        Args:
+            ratings: `Ratings` of the model's items. The user may be one whom
+                the model has never seen.
+            user: The user's name in `ratings`.
+            k: Number of items, at most.
+
+        Returns:
+            List of pairs of an item's name and its expected rating, the
+            largest first.
+
+        Raises:
+            ValueError: If there is no such user, or an argument is not as
+                described.
+        """
+        self._checked(ratings)
+        k = checks.positive_integer("k", k)
+        number = ratings.user(user)
+        own = slice(ratings.starts[number], ratings.starts[number + 1])
+        items = np.setdiff1d(np.arange(self.num_items), ratings.items[own])
+        users = np.full(len(items), number)
+        expected = self.predict_ratings(ratings, users, items)
+        best = np.argsort(-expected, kind="stable")[:k]
+        return [
+            (ratings.item_names[items[i]], float(expected[i])) for i in best
+        ]
+
+    def save(
+        self,
+        filepath: Path,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs,
+    ) -> None:
+        """Writes the model to a `.keras` file: `keras.Model.save`.
+
+        Args:
+            filepath: Path of the file, whose name ends in `.keras`.
+            overwrite: Whether to write over a file that is there.
+            zipped: As for Keras.
+            **kwargs: As for Keras.
+
+        Raises:
+            ValueError: If the name of the file ends otherwise.
+        """
+        weights.check_path_to_save(filepath, zipped)
+        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    # Steps that several methods share.
+
+    def _stream(self, use, seed=None):
+        stream = sampling.stream(self.seed if seed is None else seed, use)
+        return random.fold_in(stream, self.updates.value)
+
+    def _unpack(self, data):
+        """Rows with zeros for absent units, what is clamped, and weights."""
+        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = ops.cast(x, self.variable_dtype)
+        clamped = ops.isnan(x)
+        v = ops.where(clamped, ops.zeros_like(x), x)
+        if self.conditional:
+            softmax, rated = self.visible.columns
+            clamped = ops.concatenate(
+                [clamped[:, softmax], ops.ones_like(clamped[:, rated])], axis=1
+            )
+        return v, clamped, weight
+
+    def _negative(self, machine, v, clamped, stream):
+        """Samples of each user's machine, after k sweeps from its data."""
+        gibbs = Gibbs()
+        state, _ = run(
+            gibbs,
+            machine,
+            gibbs.init(machine, v),
+            stream,
+            self.chain.num_sweeps.value,
+            clamp=Clamp(clamped, v),
+        )
+        return gibbs.samples(state)
+
+    def _by_item(self, v):
+        """The columns of the ratings, `(users, num_items, levels)`."""
+        levels = len(self.values)
+        v = v[:, : self.num_items * levels]
+        return ops.reshape(v, (-1, self.num_items, levels))
+
+    def _column_of_values(self, dtype):
+        return ops.reshape(ops.cast(self.values, dtype), (-1, 1))
+
+    def _hidden_inputs(self, ratings):
+        """Inputs of the hidden units, `(num_users, hidden.width)`."""
+        machine = self.machine()
+        rows = ratings.rows(self.conditional)
+        return ops.concatenate(
+            [
+                machine_lib.hidden_inputs(
+                    machine, ops.convert_to_tensor(np.nan_to_num(part))
+                )
+                for _, part in parts(rows)
+            ]
+        )
+
+    def _law(self, ratings, inputs, users, items):
+        """`predict_levels` of some pairs."""
+        machine, levels = self.machine(), len(self.values)
+        columns = items[:, None] * levels + np.arange(levels)
+        x = ops.take(inputs, users, axis=0)
+        rated, own = _find(ratings, users, items)
+        # Without what the rating itself says.
+        is_known = (own >= 0).astype("float32")[:, None]
+        x -= is_known * ops.take(
+            machine.kernel, items * levels + np.maximum(own, 0), axis=0
+        )
+        if self.conditional:
+            new = (~rated).astype("float32")[:, None]
+            first = self.num_items * levels
+            x += new * ops.take(machine.kernel, first + items, axis=0)
+        x = x[:, None] + ops.take(machine.kernel, columns, axis=0)
+        logits = machine.hidden.log_partition(
+            ops.reshape(x, (-1, self.hidden.width)), machine.hidden_params
+        )
+        bias = ops.take(machine.visible_params["bias"], columns)
+        logits = ops.reshape(logits, columns.shape) + bias
+        return ops.convert_to_numpy(ops.softmax(logits, axis=1))
+
+    def _checked(self, ratings):
+        """Ratings, checked to be of the model's items and values."""
+        ratings_lib.check(ratings, "ratings")
+        if (
+            ratings.num_items != self.num_items
+            or tuple(ratings.values.tolist()) != self.values
+        ):
+            raise ValueError(
+                f"`ratings` must be of {self.num_items} items, with the values "
+                f"{list(self.values)}. Received: ratings={ratings!r}"
+            )
+        return ratings
+
+
+class UsersAsRows(Direct):
+    """A layout whose examples are the users of `Ratings`.
+
+    Args:
+        visible: `Units` of the machine's visible side.
+        hidden: `Units` of its hidden side.
+        model: The `RatingsRBM`.
+    """
+
+    def __init__(self, visible: units.Units, hidden: units.Units, model):
+        super().__init__(visible, hidden)
+        self._checked = model._checked
+        self._indicators = model.conditional
+
+    def joined(
+        self, x: Examples, y: Any, names: tuple[str, str] = ("x", "y")
+    ) -> tuple[Examples, Any]:
+        ratings_lib.check(x, names[0])
+        ratings_lib.known(x, names[0])
+        return self._checked(x).rows(self._indicators), y
+
+    def joined_validation(self, data: Any) -> Any:
+        if isinstance(data, tuple | list):
+            return (self.joined(data[0], None)[0], *data[1:])
+        return self.joined(data, None, ("validation_data", "y"))[0]
+
+
+def _checked_values(values):
+    """The values of ratings as a tuple of floats."""
+    found = np.asarray(values)
+    if (
+        found.ndim != 1
+        or len(found) < 2
+        or found.dtype.kind not in "fui"
+        or not np.isfinite(found).all()
+        or not (np.diff(found) > 0).all()
+    ):
+        raise ValueError(
+            "`values` must be two or more increasing numbers, the values of a "
+            f"rating. Received: values={values!r}"
+        )
+    return tuple(found.astype("float64").tolist())
+
+
+def _numbers(name, x, end):
+    """Numbers of users or items, checked."""
+    x = np.asarray(x)
+    if x.ndim != 1 or (len(x) and x.dtype.kind not in "ui"):
+        raise ValueError(
+            f"`{name}` must be integers, of one axis. Received: {name} of "
+            f"shape {x.shape}, {x.dtype}"
+        )
+    x = x.astype("int64")
+    if len(x) and not (0 <= x.min() and x.max() < end):
+        raise ValueError(
+            f"`{name}` must be integers from 0 to {end - 1}. Received: {name} "
+            f"from {x.min()} to {x.max()}"
+        )
+    return x
+
+
+def _find(ratings, users, items):
+    """Which pairs are rated, and their levels, -1 where it is not known."""
+    if not len(ratings):
+        return np.zeros(len(users), bool), np.full(len(users), -1)
+    addresses = ratings.users.astype("int64") * ratings.num_items
+    addresses += ratings.items
+    wanted = users * ratings.num_items + items
+    place = np.searchsorted(addresses, wanted)
+    place = np.minimum(place, len(addresses) - 1)
+    rated = addresses[place] == wanted
+    return rated, np.where(rated, ratings.levels[place], -1)

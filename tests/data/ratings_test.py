@@ -1,0 +1,218 @@
+"""Tables of ratings, from files, frames, arrays, MovieLens and TFDS."""
+
+import sys
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_rbm import data
+
+# user, item, rating, time
+ROWS = [
+    (7, 20, 3, 100),
+    (7, 10, 5, 300),
+    (3, 10, 1, 200),
+    (3, 30, 4, 400),
+    (3, 20, 4, 500),
+]
+NAMES = ["userId", "movieId", "rating", "timestamp"]
+
+
+def text(separator, names=False):
+    lines = [NAMES] if names else []
+    lines += ROWS
+    return "".join(separator.join(map(str, row)) + "\n" for row in lines)
+
+
+def assert_rows(ratings, rows=ROWS):
+    found = zip(
+        ratings.user_names[ratings.users].tolist(),
+        ratings.item_names[ratings.items].tolist(),
+        ratings.ratings.tolist(),
+        ratings.times.tolist(),
+        strict=True,
+    )
+    assert sorted(found) == sorted(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("u.data", text("\t")),
+        ("u1.base", text("\t")),
+        ("ratings.dat", text("::")),
+        ("ratings.csv", text(",", names=True)),
+        ("ratings.tsv", text("\t", names=True)),
+        ("numbers.csv", text(",")),
+    ],
+)
+def test_files(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    found = data.ratings(tmp_path / name)
+    assert found.name == name
+    assert found.validation is found.test is None
+    assert_rows(found.train)
+    assert found.train.user_names.tolist() == [3, 7]
+    assert found.train.item_names.tolist() == [10, 20, 30]
+    assert found.train.values.tolist() == [1, 3, 4, 5]
+
+
+def test_frames_and_arrays():
+    frame = pd.DataFrame(ROWS, columns=NAMES)
+    assert_rows(data.ratings(frame).train)
+    strange = frame.rename(columns={"rating": "x"}).assign(y=1)
+    columns = ["userId", "movieId", "x", "timestamp"]
+    assert_rows(data.ratings(strange, columns=columns).train)
+    users, items, scores, times = map(np.array, zip(*ROWS, strict=True))
+    assert_rows(data.ratings((users, items, scores, times)).train)
+    named = data.ratings((["b", "a"], ["x", "x"], [1, 2])).train
+    assert named.user_names.tolist() == ["a", "b"]
+    assert named.times is None
+    dated = frame.assign(timestamp=pd.to_datetime(frame["timestamp"], unit="s"))
+    late = data.ratings(dated, test_size=1, by="time").test
+    assert late.ratings.tolist() == [4, 5]
+
+
+def test_splits():
+    frame = pd.DataFrame(ROWS, columns=NAMES)
+    found = data.ratings(frame, validation_size=1, test_size=1, by="time")
+    assert_rows(found.test, [ROWS[4], ROWS[1]])
+    assert_rows(found.validation, [ROWS[3]])
+    assert_rows(found.train, [ROWS[0], ROWS[2]])
+    assert_rows(found.known, [ROWS[0], ROWS[2], ROWS[3]])
+    given = data.ratings(frame[:3], test=frame[3:])
+    assert_rows(given.train, ROWS[:3])
+    assert_rows(given.test, ROWS[3:])
+    assert given.train.num_items == 3
+    with pytest.raises(ValueError, match="`test_size` must be 0"):
+        data.ratings(frame[:3], test=frame[3:], test_size=1)
+    with pytest.raises(ValueError, match="`test` must not have pairs"):
+        data.ratings(frame, test=frame[3:])
+
+
+def test_a_missing_value_is_a_rating_of_unknown_value():
+    frame = pd.DataFrame(ROWS, columns=NAMES).astype({"rating": float})
+    frame.loc[1, "rating"] = np.nan
+    found = data.ratings(frame, test_size=1, by="random")
+    unknown = found.train.levels < 0
+    assert found.train.users[unknown].tolist() == [1]
+    assert (found.test.levels >= 0).all()
+
+
+def test_the_latest_rating_of_a_pair_counts():
+    frame = pd.DataFrame([*ROWS, (7, 10, 1, 50)], columns=NAMES)
+    with pytest.warns(UserWarning, match="1 of 6 ratings"):
+        assert_rows(data.ratings(frame).train)
+    with pytest.warns(UserWarning, match="1 of 6 ratings"):
+        found = data.ratings(frame.drop(columns="timestamp")).train
+    assert found.ratings[found.users == 1].tolist() == [1, 3]
+
+
+def test_values():
+    frame = pd.DataFrame(ROWS, columns=NAMES)
+    found = data.ratings(frame, values=[1, 2, 3, 4, 5]).train
+    assert found.values.tolist() == [1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match="`values` must have all values"):
+        data.ratings(frame, values=[1, 2])
+    many = np.arange(30)
+    with pytest.raises(ValueError, match="at most 20 values"):
+        data.ratings((many, many, many / 7))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (([1], [2]), "must be arrays of users, items, ratings"),
+        (([1, 2], [2], [3]), "of one length"),
+        (([1], [2], ["good"]), "must have numbers as ratings"),
+        (([], [], []), "at least one rating"),
+        (([np.nan], [1], [2]), "must name the user of each rating"),
+        (([1], [2], [3], [np.nan]), "numbers or dates as times"),
+        (pd.DataFrame({c: [1] for c in "abcde"}), "pass their names"),
+    ],
+)
+def test_wrong_tables_are_refused(source, message):
+    with pytest.raises(ValueError, match=message):
+        data.ratings(source)
+
+
+def test_wrong_files_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"u\.data"):
+        data.ratings(tmp_path / "u.data")
+    (tmp_path / "u.data").write_text("1\t2\tx\n")
+    with pytest.raises(ValueError, match="must be a file of numbers"):
+        data.ratings(tmp_path / "u.data")
+    frame = pd.DataFrame(ROWS, columns=NAMES)
+    with pytest.raises(ValueError, match="`columns` must name"):
+        data.ratings(frame, columns=["user", "item", "rating"])
+
+
+def test_movielens_of_a_folder(tmp_path):
+    (tmp_path / "u.data").write_text(text("\t"))
+    found = data.movielens(tmp_path, test_size=1)
+    assert len(found.train) == 3
+    assert len(found.test) == 2
+    with pytest.raises(FileNotFoundError, match=r"without u2\.base"):
+        data.movielens(tmp_path, fold=2)
+    (tmp_path / "u2.base").write_text(text("\t"))
+    (tmp_path / "u2.test").write_text("7\t30\t2\t600\n")
+    found = data.movielens(tmp_path, fold=2)
+    assert_rows(found.test, [(7, 30, 2, 600)])
+    with pytest.raises(ValueError, match="`fold` must be 1 to 5"):
+        data.movielens(tmp_path, fold=6)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"one of the files u\.data"):
+        data.movielens(tmp_path / "none")
+
+
+def test_movielens_of_tfds(monkeypatch):
+    """A stand-in for TFDS, of which the test needs one method each."""
+    users, items, scores, times = map(np.array, zip(*ROWS, strict=True))
+    columns = {
+        "user_id": users.astype("S"),
+        "movie_id": items.astype("S"),
+        "user_rating": scores.astype("float32"),
+        "timestamp": times,
+    }
+    asked = []
+
+    class Builder:
+        prepared = True
+
+        def is_prepared(self):
+            return self.prepared
+
+        def as_dataset(self, split):
+            assert split == "train"
+            batches = types.SimpleNamespace(as_numpy_iterator=lambda: [columns])
+            return types.SimpleNamespace(batch=lambda size: batches)
+
+    def builder(name):
+        asked.append(name)
+        return Builder()
+
+    module = sys.modules[data.ratings.__module__]
+    tfds = types.SimpleNamespace(builder=builder)
+    monkeypatch.setattr(module, "of_extra", lambda *_: tfds)
+    assert_rows(data.movielens(test_size=0).train)
+    assert asked == ["movielens/100k-ratings"]
+    Builder.prepared = False
+    monkeypatch.setattr(module, "why_unreachable", lambda url: "cut")
+    with pytest.raises(ConnectionError, match="--data_dir"):
+        data.movielens()
+    with pytest.raises(ValueError, match="`name` must be one of"):
+        data.movielens(name="2k")
+
+
+def test_splits_that_do_not_belong_together_are_refused():
+    frame = pd.DataFrame(ROWS, columns=NAMES)
+    train = data.ratings(frame).train
+    with pytest.raises(ValueError, match="`train` must be Ratings"):
+        data.RatingsData("x", frame)
+    with pytest.raises(ValueError, match="each pair once"):
+        data.RatingsData("x", train, test=train)
+    other = data.ratings(frame[:3]).train
+    with pytest.raises(ValueError, match="`test` must be Ratings of the same"):
+        data.RatingsData("x", train, test=other)
