@@ -7,11 +7,12 @@ ARGS ?=
 # The script in benchmarks/ that bench runs.
 BENCH ?= training_step
 
-# XLA compiles on one core: several tests at once keep the others busy. What it
+# XLA compiles on one core: several files at once keep the others busy, each in
+# one process, so that its tests share what they compile. What XLA
 # has compiled stays in memory, some GB of a process: parts of the suite have
 # processes of their own, the last one all that no other has. Code 5 says that
 # $(ARGS) leave nothing of a part.
-PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4
+PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 FIRST := tests/chains tests/models tests/samplers
 SECOND := tests/likelihood tests/units
 THIRD := $(wildcard tests/*_test.py)

@@ -6,7 +6,7 @@ from tests import eager
 
 
 @pytest.fixture(
-    scope="package",
+    scope="module",
     autouse=True,
     params=["eagerly", pytest.param("by_xla", marks=pytest.mark.slow)],
 )
