@@ -27,8 +27,8 @@ class SpectralBound(keras.constraints.Constraint):
 
     Example:
         rbm = keras_rbm.RBM(
-            keras_rbm.Gaussian(16),
-            keras_rbm.Gaussian(4),
+            keras_rbm.Gaussian(16, minimum_precision=1.0),
+            keras_rbm.Gaussian(4, minimum_precision=1.0),
             kernel_constraint=keras_rbm.SpectralBound(0.9),
         )
     """
@@ -98,7 +98,9 @@ class ZeroSum(keras.constraints.Constraint):
 
     Example:
         rbm = keras_rbm.RBM(
-            keras_rbm.Softmax(10, 4), 8, kernel_constraint=ZeroSum(4)
+            keras_rbm.Softmax(10, 4),
+            8,
+            kernel_constraint=keras_rbm.ZeroSum(4),
         )
     """
 

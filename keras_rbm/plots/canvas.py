@@ -36,7 +36,7 @@ def offscreen() -> Axes:
         The matplotlib `Axes`.
 
     Example:
-        ax = plots.filters(rbm, image_shape=(8, 8), ax=plots.offscreen())
+        ax = plots.filters(rbm, image_shape=(4, 4), ax=plots.offscreen())
         plots.save(ax, "filters.png")
     """
     return OffScreen(dpi=DPI).add_subplot()
@@ -118,7 +118,7 @@ def save(ax: Axes, path: Path) -> None:
         path: Path of the file.
 
     Example:
-        plots.save(plots.samples(rbm, image_shape=(8, 8)), "samples.png")
+        plots.save(plots.samples(rbm, image_shape=(4, 4)), "samples.png")
     """
     if not devices.is_chief():
         return
