@@ -158,7 +158,7 @@ def likelihood(
         ylabel=f"log p(v), {split} data (nats)",
     )
     ax.set_xlim(left=0)
-    ax.legend(frameon=False, loc="lower right")
+    ax.legend(frameon=False, loc="center right")
     _tidy(ax)
     return ax
 
