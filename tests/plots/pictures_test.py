@@ -245,15 +245,18 @@ def test_columns_of_a_table_have_bars_and_names(table):
 def test_missing_pixels_have_a_colour_of_their_own(examples):
     model, x = rbm(), examples.copy()
     x[0, :5] = np.nan
-    grey = shown(plots.reconstructions(model, examples, SHAPE))
-    picture = shown(plots.reconstructions(model, x, SHAPE))
+
+    def drawn(x, **options):
+        ax = plots.offscreen()
+        return shown(plots.reconstructions(model, x, SHAPE, ax=ax, **options))
+
+    grey, picture = drawn(examples), drawn(x)
     assert picture.shape == (*grey.shape, 3)
     is_grey = (picture == picture[:, :, :1]).all(axis=2)
     # Each pixel of an example is 7 x 7 in the picture.
     assert (~is_grey).sum() == 5 * 7**2
     matrix = data.Picture(np.eye(12))
-    again = shown(plots.reconstructions(model, x, SHAPE, picture=matrix))
-    np.testing.assert_array_equal(picture, again)
+    np.testing.assert_array_equal(picture, drawn(x, picture=matrix))
 
 
 def test_missing_entries_of_a_table_have_bars_of_their_own(table):
