@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 
 from keras_rbm.plots import canvas
+from keras_rbm.typing import Axes
 
 #: Colours of positive and of negative numbers, and of examples.
 POSITIVE, NEGATIVE, EXAMPLE = "#b2182b", "#2166ac", "0.72"
@@ -104,6 +103,8 @@ def missing(ax: Axes, where: np.ndarray) -> None:
 
 def _bars(ax, heights, base, width, colour, label):
     """One collection of all bars: a patch for each would take minutes."""
+    from matplotlib.collections import PolyCollection
+
     rows, columns = heights.shape
     left = np.broadcast_to(np.arange(columns) - width / 2, (rows, columns))
     bottom = np.arange(rows)[:, None] + base + np.zeros((1, columns))

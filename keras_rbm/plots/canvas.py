@@ -2,18 +2,16 @@
 
 import logging
 import pathlib
+import weakref
 
 import numpy as np
 
 from keras_rbm import devices
-from keras_rbm.typing import Path
+from keras_rbm.typing import Axes, Figure, Path
 
-# Notes of matplotlib on its cache of fonts would go to the screen.
+# Notes of matplotlib on its cache of fonts would go to the screen. It is
+# imported where it is used: that takes long, and callbacks may never draw.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
-
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
 
 #: Dots per inch, of which a point of text is 1/72.
 DPI = 100
@@ -21,8 +19,8 @@ DPI = 100
 WIDTH = 800
 
 
-class OffScreen(Figure):
-    """A figure that pyplot does not know, as large as its content needs."""
+# Figures that pyplot does not know, as large as their content needs.
+_off_screen = weakref.WeakSet()
 
 
 def offscreen() -> Axes:
@@ -39,11 +37,17 @@ def offscreen() -> Axes:
         ax = plots.filters(rbm, image_shape=(4, 4), ax=plots.offscreen())
         plots.save(ax, "filters.png")
     """
-    return OffScreen(dpi=DPI).add_subplot()
+    from matplotlib.figure import Figure
+
+    figure = Figure(dpi=DPI)
+    _off_screen.add(figure)
+    return figure.add_subplot()
 
 
 def plot(size: tuple[int, int]) -> Figure:
     """Returns an empty figure of a size in pixels, `(width, height)`."""
+    from matplotlib.figure import Figure
+
     return Figure(figsize=np.divide(size, DPI), dpi=DPI)
 
 
@@ -58,7 +62,7 @@ def axes(
     Args:
         ax: The axes of a caller, or `None`.
         size: `(width, height)` in pixels of the content, with which a new
-            figure, and an `OffScreen` one, gets its size.
+            figure, and one of `offscreen`, gets its size.
         margins: Pixels at the left and at the right of the axes, which fill
             the rest of the figure exactly. `None` leaves it to matplotlib to
             make room for labels, within `size`.
@@ -70,16 +74,18 @@ def axes(
     Raises:
         ValueError: If `ax` are no axes.
     """
+    from matplotlib import axes
+
     if ax is None:
         from matplotlib import pyplot
 
         ax = pyplot.figure(dpi=dpi).add_subplot()
-    elif not isinstance(ax, Axes):
+    elif not isinstance(ax, axes.Axes):
         raise ValueError(
             "`ax` must be matplotlib Axes, or None for those of a new figure. "
             f"Received: ax={ax!r}"
         )
-    elif not isinstance(ax.figure, OffScreen):
+    elif ax.figure not in _off_screen:
         return ax
     width, height = size
     ax.figure.set_dpi(dpi)
@@ -103,6 +109,8 @@ def pixels(ax: Axes) -> np.ndarray:
     Returns:
         `uint8` array of shape `(height, width, 3)`.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(_figure(ax))
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
@@ -155,4 +163,5 @@ def save_greys(picture: np.ndarray, path: Path) -> None:
 
 
 def _figure(ax):
-    return ax if isinstance(ax, Figure) else ax.figure
+    """The figure of some axes, or the figure itself."""
+    return getattr(ax, "figure", None) or ax

@@ -4,14 +4,13 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from matplotlib.axes import Axes
 
 from keras_rbm import checks, diagnostics, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.models import MachineModel
 from keras_rbm.plots import canvas
 from keras_rbm.plots.pictures import current_samples
-from keras_rbm.typing import Array
+from keras_rbm.typing import Array, Axes
 
 #: Chains do not mix where they remember more of their free energy over half
 #: the run.

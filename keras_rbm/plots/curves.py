@@ -8,10 +8,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from matplotlib.axes import Axes
 
 from keras_rbm.plots import canvas
-from keras_rbm.typing import Path
+from keras_rbm.typing import Axes, Path
 
 #: What the functions take as a run.
 Run = Path | keras.callbacks.History | Mapping[str, Sequence[float]]

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-from matplotlib.axes import Axes
 
 from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.plots import bars, canvas, tiles
-from keras_rbm.typing import Array, ImageShape, PictureLike
+from keras_rbm.typing import Array, Axes, ImageShape, PictureLike
 
 #: Colours of signed numbers: blue below 0, white at 0, red above.
 SIGNED = "RdBu_r"
