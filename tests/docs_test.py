@@ -242,7 +242,7 @@ def test_each_class_of_the_reference_has_a_page():
     )
     overview, found = pages.split("chains", text)
     assert "::: keras_rbm.models.averaged_weights" in overview
-    assert "| [`RBM`](chains/RBM.md) | E(v, h) = " in overview
+    assert "| [`RBM`](chains/RBM.md) | Restricted Boltzmann mach" in overview
     assert "PersistentChain\n" not in overview
     assert found["api/chains/RBM.md"] == (
         "::: keras_rbm.models.RBM\n    options:\n      members: [fit]\n"
@@ -345,10 +345,10 @@ def test_formulas_of_docstrings_are_set():
     assert formulas.opened("A.\n\nExample:\n    a = 1\n\n    b = 2\n") == (
         "A.\n\n**Example:**\n\n```python\na = 1\n\nb = 2\n```\n\n"
     )
-    indented = "A.\n\n    p(v) = 1\n\nB.\n\n    x = f('1')\n\nArgs:\n    v: C."
+    indented = 'A.\n\n    p(v) = 1\n\nB.\n\n    x = f("1")\n\nArgs:\n    v: C.'
     assert formulas.opened(indented) == (
         'A.\n\n<p class="formula"><span class="arithmatex">'
-        r"\(p(v) = 1\)</span></p>" + "\n\nB.\n\n    x = f('1')\n\nArgs:\n"
+        r"\(p(v) = 1\)</span></p>" + '\n\nB.\n\n    x = f("1")\n\nArgs:\n'
         "    v: C."
     )
     assert formulas.opened('A.\n\nReference: B (1),\n    "C".') == (
