@@ -391,7 +391,37 @@ class Number(Column):
 
     def decode(self, x: np.ndarray) -> Any:
         pa = frames.library("pyarrow")
-        return pa.array(self.backward(x[:, 0].astype("float64")))
+        x = x[:, 0].astype("float32")
+        values, beside = (
+            self.backward(state.astype("float64"))
+            for state in (x, np.nextafter(x, np.float32(np.inf)))
+        )
+        return pa.array(_rounded(values, beside))
+
+
+def _rounded(values, beside):
+    """Values without the digits that a state in float32 does not have.
+
+    Args:
+        values: Values of states, of shape `(rows,)`.
+        beside: Those of the next larger states.
+
+    Returns:
+        For each value the number of fewest decimals that has the same state.
+    """
+    if values.dtype.kind != "f":
+        return values
+    found = values.copy()
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        step = np.abs(beside - values)
+        finest = -np.floor(np.log10(step))
+        # From many decimals to few: the last ones that fit are kept.
+        for fewer in range(9):
+            scale = 10.0 ** (finest - fewer)
+            rounded = np.rint(values * scale) / scale
+            fits = np.abs(rounded - values) <= 0.51 * step
+            found = np.where(fits & (step < np.abs(values)), rounded, found)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

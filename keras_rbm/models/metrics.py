@@ -56,7 +56,7 @@ class Metrics(abc.ABC):
         """The weight of the examples since the last reset."""
         return self.means["loss"].count.value
 
-    def update(self, machine, v, v_model, weight, stream, given):
+    def update(self, machine, v, v_model, weight, stream, given=None):
         """Takes in some examples; the arguments are those of `values`.
 
         Args:

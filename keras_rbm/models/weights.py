@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -52,7 +53,9 @@ def summary(
     rows = [("Weight", "Shape", "Param #", "What it is", "Learned")]
     for variable in model.weights:
         name = variable.path.removeprefix(f"{model.name}/")
-        name = name.replace("parameters/", "")
+        # Keras numbers all layers of a class, other models' included.
+        name = re.sub(r"\bparameters(_\d+)?/", "", name)
+        name = re.sub(r"\boffsets_\d+/", "offsets/", name)
         shape, count = tuple(variable.shape), math.prod(variable.shape)
         yes = "yes" if id(variable) in learned else "no"
         rows.append((name, str(shape), f"{count:,}", _meaning(name), yes))

@@ -739,6 +739,18 @@ def test_tables_that_cannot_be_learned_from():
         data.table(frame.assign(age=-1.5), {"age": data.Logarithm()})
 
 
+def test_numbers_come_back_with_their_own_digits():
+    mass = np.round(np.random.default_rng(0).normal(4000, 500, 200), 1)
+    frame = pandas.DataFrame(
+        {"mass": mass, "tiny": mass * 1e-9, "big": mass * 1e5}
+    )
+    schema = data.table(frame).schema
+    back = schema.decode(schema.encode(frame))
+    np.testing.assert_array_equal(back["mass"], mass)
+    for name in ("tiny", "big"):
+        np.testing.assert_allclose(back[name], frame[name], rtol=1e-6)
+
+
 def test_decode_takes_states_of_the_units():
     schema = data.table(people()).schema
     with pytest.raises(ValueError, match=rf"\(rows, {schema.width}\)"):
