@@ -6,7 +6,8 @@ from google.protobuf import text_format
 from tensorboard.plugins import projector
 
 import keras_rbm
-from keras_rbm import callbacks, data, tiles
+from keras_rbm import callbacks, data
+from keras_rbm.plots import tiles
 
 NUM_CHAINS = 7
 
