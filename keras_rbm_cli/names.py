@@ -28,7 +28,7 @@ THINGS = {
         "hold_then_linear_decay",
     ),
     "keras_rbm.networks": ("layer_seed",),
-    "keras_rbm.evaluation": ("evaluate", "evaluate_ratings"),
+    "keras_rbm.evaluation": ("evaluate", "evaluate_ratings", "rating_errors"),
     "keras_rbm.figures": (
         "draw",
         "Restoration",

@@ -36,7 +36,7 @@ from keras_rbm.typing import (
     Tensor,
 )
 
-_LEARNING_RATE = 0.003
+_LEARNING_RATE, _MOMENTUM = 0.05, 0.9
 # Numbers that a part of the predictions is computed by, at most.
 _NUMBERS = 2**24
 # So many ratings by the mean of all items stand beside those of an item.
@@ -258,8 +258,9 @@ class RatingsRBM(Trainer):
 
         Args:
             optimizer: Any Keras optimizer, or `"auto"` for
-                `keras.optimizers.Adam(0.003)`: its step of an item's weights
-                does not depend on how many users rated the item.
+                `keras.optimizers.SGD(0.05, momentum=0.9)`: the weights of an
+                item with few ratings move little, so that these are not
+                learned by heart.
             loss: Must be `None`.
             steps_per_execution: As for `RBM.compile`.
             jit_compile: As for `RBM.compile`.
@@ -273,11 +274,13 @@ class RatingsRBM(Trainer):
             raise ValueError(
                 "`optimizer` must not be AutoSGD: it chooses its step by the "
                 "variance of all columns, which few users have. Use "
-                f"keras.optimizers.Adam. Received: optimizer={optimizer!r}"
+                f"keras.optimizers.SGD. Received: optimizer={optimizer!r}"
             )
         if isinstance(optimizer, str) and optimizer == "auto":
             with devices.scope(self.distribute_strategy):
-                optimizer = keras.optimizers.Adam(_LEARNING_RATE)
+                optimizer = keras.optimizers.SGD(
+                    _LEARNING_RATE, momentum=_MOMENTUM
+                )
         super().compile(
             optimizer,
             loss,
