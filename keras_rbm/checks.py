@@ -225,3 +225,21 @@ def _memory():
 
 def _is_number(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def rows_of_sites(kernel_shape: tuple[int, ...], categories: int) -> None:
+    """Checks that the rows of a kernel make up whole sites.
+
+    Args:
+        kernel_shape: Its shape.
+        categories: Number of rows of a site.
+
+    Raises:
+        ValueError: If `categories` does not divide the number of rows.
+    """
+    if kernel_shape[0] % categories:
+        raise ValueError(
+            "`categories` must divide the number of rows of the kernel. "
+            f"Received: categories={categories}, and a kernel of shape "
+            f"{tuple(kernel_shape)}"
+        )

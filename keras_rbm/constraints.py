@@ -113,12 +113,7 @@ class ZeroSum(keras.constraints.Constraint):
             )
 
     def __call__(self, w):
-        if w.shape[0] % self.categories:
-            raise ValueError(
-                "`categories` must divide the number of rows of the kernel. "
-                f"Received: categories={self.categories}, and a kernel of "
-                f"shape {tuple(w.shape)}"
-            )
+        checks.rows_of_sites(w.shape, self.categories)
         by_site = ops.reshape(w, (-1, self.categories, w.shape[1]))
         by_site = by_site - ops.mean(by_site, axis=1, keepdims=True)
         return ops.reshape(by_site, w.shape)

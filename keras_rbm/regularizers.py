@@ -25,7 +25,8 @@ class SquaredL1(keras.regularizers.Regularizer):
         constitutive motifs from sequence data", equation 8.
 
     Example:
-        rbm = keras_rbm.RBM(30, 16, kernel_regularizer=SquaredL1(0.25))
+        penalty = keras_rbm.SquaredL1(0.25)
+        rbm = keras_rbm.RBM(30, 16, kernel_regularizer=penalty)
     """
 
     def __init__(self, factor: float):
@@ -59,7 +60,9 @@ class GroupLasso(keras.regularizers.Regularizer):
 
     Example:
         rbm = keras_rbm.RBM(
-            keras_rbm.Softmax(10, 4), 8, kernel_regularizer=GroupLasso(1e-3, 4)
+            keras_rbm.Softmax(10, 4),
+            8,
+            kernel_regularizer=keras_rbm.GroupLasso(1e-3, 4),
         )
     """
 
@@ -68,12 +71,7 @@ class GroupLasso(keras.regularizers.Regularizer):
         self.categories = checks.positive_integer("categories", categories)
 
     def __call__(self, w):
-        if w.shape[0] % self.categories:
-            raise ValueError(
-                "`categories` must divide the number of rows of the kernel. "
-                f"Received: categories={self.categories}, and a kernel of "
-                f"shape {tuple(w.shape)}"
-            )
+        checks.rows_of_sites(w.shape, self.categories)
         by_site = ops.reshape(w, (-1, self.categories, w.shape[1]))
         squares = ops.sum(ops.square(by_site), axis=1)
         # The slope of a root is infinite at 0, where that of the norm is 0.

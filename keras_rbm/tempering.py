@@ -93,12 +93,11 @@ def exchange(
         base, machine, betas, ops.take(betas, partner), v, inputs
     )
     accepted, probability = accept(change, partner, stream)
-    index = ops.arange(partner.shape[0], dtype="int32")
     return (
         exchanged(v, accepted, partner),
         exchanged(inputs, accepted, partner),
         probability,
-        ops.where(accepted, partner[:, None], index[:, None]),
+        sources(accepted, partner),
     )
 
 
@@ -149,6 +148,17 @@ def accept(
     active = partner > index
     probability = ops.where(active, probability, ops.zeros_like(probability))
     return accepted, probability[:-1]
+
+
+def sources(accepted: Tensor, partner: Tensor) -> Tensor:
+    """The places that replicas came from, `int32` of the shape of `accepted`.
+
+    Args:
+        accepted: What `accept` returns.
+        partner: What `partners` returns.
+    """
+    index = ops.arange(partner.shape[0], dtype="int32")
+    return ops.where(accepted, partner[:, None], index[:, None])
 
 
 def exchanged(x: Tensor, accepted: Tensor, partner: Tensor) -> Tensor:

@@ -65,6 +65,10 @@ def names():
 @pytest.mark.parametrize("code", list(examples()))
 def test_the_example_runs(code, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    scope = dict(names)
     with matplotlib.rc_context({"backend": "Agg"}):
-        exec(compile(code, "example", "exec"), dict(names))
+        exec(compile(code, "example", "exec"), scope)
         matplotlib.pyplot.close("all")
+    made = {name: value for name, value in scope.items() if name not in names}
+    made.pop("__builtins__")
+    assert not [name for name, value in made.items() if value is None]

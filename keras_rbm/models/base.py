@@ -203,7 +203,6 @@ class MachineModel(Trainer):
     # What the model is made of.
 
     #: `rbm.summary()` prints a row for each weight, see `keras.Model.summary`.
-    summary = weights.summary
 
     @property
     def kernel(self) -> keras.Variable:
@@ -1314,27 +1313,6 @@ class MachineModel(Trainer):
         for variable, trained in zip(other.weights, model.weights, strict=True):
             variable.assign(trained.value)
         return other
-
-    def save(
-        self,
-        filepath: Path,
-        overwrite: bool = True,
-        zipped: bool | None = None,
-        **kwargs,
-    ) -> None:
-        """Writes the model to a `.keras` file: `keras.Model.save`.
-
-        Args:
-            filepath: Path of the file, whose name ends in `.keras`.
-            overwrite: Whether to write over a file that is there.
-            zipped: As for Keras.
-            **kwargs: As for Keras.
-
-        Raises:
-            ValueError: If the name of the file ends otherwise.
-        """
-        weights.check_path_to_save(filepath, zipped)
-        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     # Serving.
 

@@ -16,7 +16,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm import ratings as ratings_lib
 from keras_rbm.chains import ContrastiveDivergence
 from keras_rbm.machine import Machine
-from keras_rbm.models import examples, sampling, weights
+from keras_rbm.models import examples, sampling
 from keras_rbm.models.layouts import Direct
 from keras_rbm.models.parameters import Parameters, check_normalizable
 from keras_rbm.models.trainer import Trainer
@@ -30,7 +30,6 @@ from keras_rbm.typing import (
     Config,
     Examples,
     Initializer,
-    Path,
     Regularizer,
     Shape,
     Tensor,
@@ -203,7 +202,6 @@ class RatingsRBM(Trainer):
     # What the model is made of.
 
     #: `rbm.summary()` prints a row for each weight, see `keras.Model.summary`.
-    summary = weights.summary
 
     @property
     def kernel(self) -> keras.Variable:
@@ -490,27 +488,6 @@ class RatingsRBM(Trainer):
         return [
             (ratings.item_names[items[i]], float(expected[i])) for i in best
         ]
-
-    def save(
-        self,
-        filepath: Path,
-        overwrite: bool = True,
-        zipped: bool | None = None,
-        **kwargs,
-    ) -> None:
-        """Writes the model to a `.keras` file: `keras.Model.save`.
-
-        Args:
-            filepath: Path of the file, whose name ends in `.keras`.
-            overwrite: Whether to write over a file that is there.
-            zipped: As for Keras.
-            **kwargs: As for Keras.
-
-        Raises:
-            ValueError: If the name of the file ends otherwise.
-        """
-        weights.check_path_to_save(filepath, zipped)
-        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     # Steps that several methods share.
 

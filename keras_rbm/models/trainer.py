@@ -20,10 +20,16 @@ from keras_rbm import budget, checks, devices, units
 from keras_rbm.models import batches, compiled_loop, distributed_loop, examples
 from keras_rbm.models.completion import Completion
 from keras_rbm.models.layouts import Layout
-from keras_rbm.models.weights import averaged_weights, check_finite, constrain
+from keras_rbm.models.weights import (
+    averaged_weights,
+    check_finite,
+    check_path_to_save,
+    constrain,
+    summary,
+)
 from keras_rbm.optimizers import AutoSGD, learning_rate, spread
 from keras_rbm.rows import Rows, of_width
-from keras_rbm.typing import Array, Config, Examples, Mask, Tensor
+from keras_rbm.typing import Array, Config, Examples, Mask, Path, Tensor
 
 # Examples of a batch that the metrics of a training step look at.
 _METRIC_EXAMPLES = 32
@@ -42,6 +48,7 @@ class Trainer(keras.Model, abc.ABC):
     """
 
     layout: Layout
+    summary = summary
     #: Number of updates so far, an integer variable.
     updates: keras.Variable
     missing: Completion | None
@@ -646,6 +653,27 @@ class Trainer(keras.Model, abc.ABC):
         _stream(given)
         with examples.reported("x"):
             return super().predict(**given)
+
+    def save(
+        self,
+        filepath: Path,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs,
+    ) -> None:
+        """Writes the model to a `.keras` file: `keras.Model.save`.
+
+        Args:
+            filepath: Path of the file, whose name ends in `.keras`.
+            overwrite: Whether to write over a file that is there.
+            zipped: As for Keras.
+            **kwargs: As for Keras.
+
+        Raises:
+            ValueError: If the name of the file ends otherwise.
+        """
+        check_path_to_save(filepath, zipped)
+        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def _weight_seen(self):
         """The weight of all examples that the metrics have seen."""

@@ -14,6 +14,7 @@ from keras_rbm.samplers.gibbs import Gibbs as Gibbs
 from keras_rbm.samplers.gibbs import GibbsState as GibbsState
 from keras_rbm.samplers.gibbs import HiddenState as HiddenState
 from keras_rbm.samplers.gibbs import get as get
+from keras_rbm.samplers.ladder import LadderSampler as LadderSampler
 from keras_rbm.samplers.long_runs import WatchedRun as WatchedRun
 from keras_rbm.samplers.long_runs import average_visible as average_visible
 from keras_rbm.samplers.long_runs import sample as sample

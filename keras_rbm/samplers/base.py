@@ -11,12 +11,7 @@ from keras import ops
 from keras_rbm import random
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
-from keras_rbm.typing import Config, DType, Tensor
-
-# Weight of the past in the running rates of a ladder of replicas.
-_MOMENTUM = 0.99
-# Which end of the ladder a replica has been at last.
-_COLD, _HOT = 1, 2
+from keras_rbm.typing import Config, Tensor
 
 
 class Clamp(NamedTuple):
@@ -83,44 +78,6 @@ class Ladder(NamedTuple):
     round_trips: Tensor
 
 
-def ladder_of(state: Any) -> Ladder:
-    """The `Ladder` of a state with `swap_rates` and `round_trips`."""
-    rates, trips = state.swap_rates[None], state.round_trips
-    shape = (trips.shape[0], rates.shape[1])
-    return Ladder(ops.broadcast_to(rates, shape), trips)
-
-
-def travelled(state: Any, swaps: Tensor, source: Tensor) -> dict[str, Tensor]:
-    """What changes in the state of a ladder of replicas by a step.
-
-    Args:
-        state: A state with the fields of `TemperedState` that the returned
-            dict names.
-        swaps: Probabilities of the exchanges of neighbours, of shape
-            `(num_replicas - 1,)`.
-        source: The places that the replicas came from, of shape
-            `(num_replicas, chains)`.
-
-    Returns:
-        Dict from names of fields to tensors.
-    """
-    pair = ops.arange(swaps.shape[0], dtype="int32")
-    turn = ops.equal((pair + state.parity) % 2, 0)
-    rates = state.swap_rates
-    change = (1 - _MOMENTUM) * (ops.cast(swaps, rates.dtype) - rates)
-    directions = ops.take_along_axis(state.directions, source, axis=0)
-    arrived = ops.cast(ops.equal(directions[0], _HOT), "float32")
-    trips = ops.cast(ops.mean(arrived), rates.dtype) - state.trip_rate
-    ends = [ops.full_like(directions[:1], end) for end in (_COLD, _HOT)]
-    return {
-        "swap_rates": ops.where(turn, rates + change, rates),
-        "parity": 1 - state.parity,
-        "directions": ops.concatenate([ends[0], directions[1:-1], ends[1]]),
-        "round_trips": state.round_trips + arrived,
-        "trip_rate": state.trip_rate + (1 - _MOMENTUM) * trips,
-    }
-
-
 class Kept(NamedTuple):
     """A variable that a persistent chain keeps of a sampler's state.
 
@@ -139,63 +96,6 @@ class Kept(NamedTuple):
     chains_axis: int | None = None
     dtype: str = "float32"
     averaged: bool = False
-
-
-def kept_of_ladder(
-    num_replicas: int, num_chains: int, visible_width: int
-) -> dict[str, Kept]:
-    """The variables that a persistent ladder of replicas needs, by name."""
-    return {
-        "particles": Kept(
-            (num_replicas, num_chains, visible_width), chains_axis=1
-        ),
-        "swap_rates": Kept((num_replicas - 1,), averaged=True),
-        "parity": Kept((), dtype="int64"),
-        "directions": Kept(
-            (num_replicas, num_chains), chains_axis=1, dtype="int64"
-        ),
-        "trip_rate": Kept((), averaged=True),
-    }
-
-
-def packed_ladder(state: Any, num_replicas: int) -> dict[str, Tensor]:
-    """Values of these variables, from a state with fields of their names.
-
-    Args:
-        state: A state with the fields of `TemperedState` of these names, and
-            `v` of shape `(num_replicas * chains, visible.width)`.
-        num_replicas: Number of replicas of each chain.
-    """
-    v = state.v
-    shape = (num_replicas, v.shape[0] // num_replicas, v.shape[-1])
-    return {
-        "particles": ops.reshape(v, shape),
-        "swap_rates": state.swap_rates,
-        "parity": state.parity,
-        "directions": state.directions,
-        "trip_rate": state.trip_rate,
-    }
-
-
-def unpacked_ladder(kept: dict[str, Tensor], dtype: DType) -> dict[str, Tensor]:
-    """Fields of a state from the values of these variables.
-
-    Args:
-        kept: The values.
-        dtype: Dtype of the states.
-    """
-    v = ops.cast(kept["particles"], dtype)
-    chains = (v.shape[0], v.shape[1])
-    return {
-        "v": ops.reshape(v, (-1, v.shape[-1])),
-        "swap_rates": kept["swap_rates"],
-        "parity": ops.cast(kept["parity"], "int32"),
-        "directions": ops.cast(
-            ops.reshape(kept["directions"], chains), "int32"
-        ),
-        "round_trips": ops.zeros((chains[1],), "float32"),
-        "trip_rate": kept["trip_rate"],
-    }
 
 
 class Sampler(abc.ABC):

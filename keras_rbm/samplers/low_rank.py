@@ -10,18 +10,8 @@ from keras_rbm import machine as machine_lib
 from keras_rbm import random, tempering
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
-from keras_rbm.samplers.base import (
-    Clamp,
-    Info,
-    Kept,
-    Ladder,
-    Sampler,
-    kept_of_ladder,
-    ladder_of,
-    packed_ladder,
-    travelled,
-    unpacked_ladder,
-)
+from keras_rbm.samplers.base import Clamp, Info, Kept
+from keras_rbm.samplers.ladder import LadderSampler, adapted
 from keras_rbm.samplers.tempered import check_ladder, tuned
 from keras_rbm.typing import Config, Tensor
 from keras_rbm.units import Bernoulli, Spin
@@ -54,7 +44,7 @@ class LowRankState(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class LowRankTempering(Sampler):
+class LowRankTempering(LadderSampler):
     """Parallel tempering from a machine of low rank to the machine.
 
     Each chain has replicas at betas from 1 to 0, with the laws
@@ -158,13 +148,8 @@ class LowRankTempering(Sampler):
                 f"{machine.hidden}"
             )
         return LowRankState(
-            ops.tile(v, (self.num_betas, 1)),
-            ops.linspace(1.0, 0.0, self.num_betas, dtype="float32"),
-            ops.full((self.num_betas - 1,), 0.5, "float32"),
-            ops.zeros((), "int32"),
-            ops.zeros((self.num_betas, v.shape[0]), "int32"),
-            ops.zeros((v.shape[0],), "float32"),
-            ops.zeros((), "float32"),
+            betas=ops.linspace(1.0, 0.0, self.num_betas, dtype="float32"),
+            **self.fresh(v),
         )
 
     def tune(
@@ -186,7 +171,7 @@ class LowRankTempering(Sampler):
     ) -> tuple[LowRankState, Info]:
         base = machine_lib.cast(self.base, machine_lib.dtype(machine))
         v = ops.cast(state.v, base.kernel.dtype)
-        chains = self._chains(v)
+        chains = self.chains_of(v)
         units = ops.cast(self._units, v.dtype)
         kernel = ops.matmul(base.kernel, ops.transpose(units))
         # What the hidden units receive from each end's kernel.
@@ -235,10 +220,8 @@ class LowRankTempering(Sampler):
         v = ops.cast(v, state.v.dtype)
         if clamp is not None:
             v = clamp.hold(v)
-        index = ops.arange(self.num_betas, dtype="int32")
-        source = ops.where(accepted, partner[:, None], index[:, None])
-        state = state._replace(v=v, **travelled(state, swaps, source))
-        return state, Info(h[:chains], swaps)
+        source = tempering.sources(accepted, partner)
+        return self.moved(state, v, swaps, source), Info(h[:chains], swaps)
 
     def _independent(self, h, chains, stream):
         """Hidden states in which those of the base are fresh draws."""
@@ -252,40 +235,22 @@ class LowRankTempering(Sampler):
         )
         return ops.concatenate([h[:-chains], last])
 
-    def ladder(self, state: LowRankState) -> Ladder:
-        return ladder_of(state)
-
-    def samples(self, state: LowRankState) -> Tensor:
-        return state.v[: self._chains(state.v)]
-
     def kept(
         self, num_chains: int, visible_width: int, hidden_width: int
     ) -> dict[str, Kept]:
-        ladder = kept_of_ladder(self.num_betas, num_chains, visible_width)
+        ladder = super().kept(num_chains, visible_width, hidden_width)
         return {**ladder, "betas": Kept((self.num_betas,))}
 
     def pack(self, state: LowRankState) -> dict[str, Tensor]:
-        return {**packed_ladder(state, self.rows), "betas": state.betas}
+        return {**super().pack(state), "betas": state.betas}
 
     def unpack(self, machine: Machine, kept: dict[str, Tensor]) -> LowRankState:
-        return LowRankState(
-            betas=kept["betas"],
-            **unpacked_ladder(kept, machine_lib.dtype(machine)),
-        )
-
-    def particles(
-        self, machine: Machine, kept: dict[str, Tensor], stream: Stream
-    ) -> Tensor:
-        return kept["particles"][0]
+        fields = self.unpacked(machine, kept)
+        return LowRankState(betas=kept["betas"], **fields)
 
     def adapt(self, kept: dict[str, Tensor]) -> dict[str, Tensor]:
         """Moves the betas towards even rates of exchange."""
-        if not self.adaptation:
-            return kept
-        betas = tempering.even_out(
-            kept["betas"], kept["swap_rates"], self.adaptation
-        )
-        return kept | {"betas": betas}
+        return adapted(kept, self.adaptation)
 
     def get_config(self) -> Config:
         return {
@@ -314,9 +279,6 @@ class LowRankTempering(Sampler):
 
     def __repr__(self) -> str:
         return f"LowRankTempering(num_betas={self.num_betas})"
-
-    def _chains(self, rows):
-        return rows.shape[0] // self.num_betas
 
 
 def _patterns(base, units):

@@ -12,19 +12,8 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
-from keras_rbm.samplers.base import (
-    Clamp,
-    Info,
-    Kept,
-    Ladder,
-    Sampler,
-    kept_of_ladder,
-    ladder_of,
-    packed_ladder,
-    run,
-    travelled,
-    unpacked_ladder,
-)
+from keras_rbm.samplers.base import Clamp, Info, Kept, run
+from keras_rbm.samplers.ladder import LadderSampler, adapted
 from keras_rbm.typing import Params, Tensor
 
 #: Number of sweeps that the running rate of round trips is a mean of.
@@ -66,7 +55,7 @@ class TemperedState(NamedTuple):
 
 @keras.saving.register_keras_serializable("keras_rbm")
 @dataclasses.dataclass(frozen=True)
-class Tempered(Sampler):
+class Tempered(LadderSampler):
     """Parallel tempering, for machines in which Gibbs sampling does not mix.
 
     Each chain has replicas at betas from 1, the machine, to 0, units that have
@@ -122,14 +111,9 @@ class Tempered(Sampler):
             mean = machine.visible.mean(nothing, machine.visible_params)[0]
             base = machine_lib.decouple(machine, mean, ops.ones_like(mean))
         return TemperedState(
-            ops.tile(v, (self.num_betas, 1)),
-            (base.visible_params, base.hidden_params),
-            ops.linspace(1.0, 0.0, self.num_betas, dtype="float32"),
-            ops.full((self.num_betas - 1,), 0.5, "float32"),
-            ops.zeros((), "int32"),
-            ops.zeros((self.num_betas, v.shape[0]), "int32"),
-            ops.zeros((v.shape[0],), "float32"),
-            ops.zeros((), "float32"),
+            base_params=(base.visible_params, base.hidden_params),
+            betas=ops.linspace(1.0, 0.0, self.num_betas, dtype="float32"),
+            **self.fresh(v),
         )
 
     def tune(
@@ -145,9 +129,6 @@ class Tempered(Sampler):
         base = self.base(machine, state)
         betas, rates = tuned(self, machine, base, stream._replace(first_row=0))
         return state._replace(betas=betas, swap_rates=rates)
-
-    def ladder(self, state: TemperedState) -> Ladder:
-        return ladder_of(state)
 
     def base(self, machine: Machine, state: TemperedState) -> Machine:
         """The machine without coupling, at beta = 0."""
@@ -174,24 +155,21 @@ class Tempered(Sampler):
         v = ops.cast(v, state.v.dtype)
         if clamp is not None:
             v = clamp.hold(v)
-        new = state._replace(v=v, **travelled(state, swaps, source))
-        return new, Info(h[: self._chains(h)], swaps)
-
-    def samples(self, state: TemperedState) -> Tensor:
-        return state.v[: self._chains(state.v)]
+        new = self.moved(state, v, swaps, source)
+        return new, Info(h[: self.chains_of(h)], swaps)
 
     def kept(
         self, num_chains: int, visible_width: int, hidden_width: int
     ) -> dict[str, Kept]:
         return {
-            **kept_of_ladder(self.num_betas, num_chains, visible_width),
+            **super().kept(num_chains, visible_width, hidden_width),
             "mean": Kept((visible_width,)),
             "variance": Kept((visible_width,)),
             "betas": Kept((self.num_betas,)),
         }
 
     def pack(self, state: TemperedState) -> dict[str, Tensor]:
-        return {**packed_ladder(state, self.rows), "betas": state.betas}
+        return {**super().pack(state), "betas": state.betas}
 
     def unpack(
         self, machine: Machine, kept: dict[str, Tensor]
@@ -201,25 +179,12 @@ class Tempered(Sampler):
         return TemperedState(
             base_params=(base.visible_params, base.hidden_params),
             betas=kept["betas"],
-            **unpacked_ladder(kept, machine_lib.dtype(machine)),
+            **self.unpacked(machine, kept),
         )
-
-    def particles(
-        self, machine: Machine, kept: dict[str, Tensor], stream: Stream
-    ) -> Tensor:
-        return kept["particles"][0]
 
     def adapt(self, kept: dict[str, Tensor]) -> dict[str, Tensor]:
         """Moves the betas towards even rates of exchange."""
-        if not self.adaptation:
-            return kept
-        betas = tempering.even_out(
-            kept["betas"], kept["swap_rates"], self.adaptation
-        )
-        return kept | {"betas": betas}
-
-    def _chains(self, rows):
-        return rows.shape[0] // self.num_betas
+        return adapted(kept, self.adaptation)
 
 
 def check_ladder(num_betas: int, adaptation: float) -> None:

@@ -10,18 +10,8 @@ from keras_rbm import machine as machine_lib
 from keras_rbm import random, tempering
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
-from keras_rbm.samplers.base import (
-    Clamp,
-    Info,
-    Kept,
-    Ladder,
-    Sampler,
-    kept_of_ladder,
-    ladder_of,
-    packed_ladder,
-    travelled,
-    unpacked_ladder,
-)
+from keras_rbm.samplers.base import Clamp, Info
+from keras_rbm.samplers.ladder import LadderSampler
 from keras_rbm.typing import Config, Params, Tensor
 
 
@@ -52,7 +42,7 @@ class TrajectoryState(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class TrajectoryTempering(Sampler):
+class TrajectoryTempering(LadderSampler):
     """Parallel trajectory tempering: replicas at earlier machines of the run.
 
     Each chain has a replica at the machine and one at each of the `machines`,
@@ -166,15 +156,7 @@ class TrajectoryTempering(Sampler):
                 f"{known.hidden}, a machine of {machine.visible} and "
                 f"{machine.hidden}"
             )
-        chains = v.shape[0]
-        return TrajectoryState(
-            ops.tile(v, (self.rows, 1)),
-            ops.full((self.rows - 1,), 0.5, "float32"),
-            ops.zeros((), "int32"),
-            ops.zeros((self.rows, chains), "int32"),
-            ops.zeros((chains,), "float32"),
-            ops.zeros((), "float32"),
-        )
+        return TrajectoryState(**self.fresh(v))
 
     def step(
         self,
@@ -183,7 +165,7 @@ class TrajectoryTempering(Sampler):
         stream: Stream,
         clamp: Clamp | None = None,
     ) -> tuple[TrajectoryState, Info]:
-        chains = self._chains(state.v)
+        chains = self.chains_of(state.v)
         # Units of all replicas, with a row of parameters for each.
         replicas = machine._replace(
             visible_params=self._rows(machine, "visible_params", chains),
@@ -220,36 +202,13 @@ class TrajectoryTempering(Sampler):
         v = ops.cast(v, state.v.dtype)
         if clamp is not None:
             v = clamp.hold(v)
-        index = ops.arange(self.rows, dtype="int32")
-        source = ops.where(accepted, partner[:, None], index[:, None])
-        state = state._replace(v=v, **travelled(state, swaps, source))
-        return state, Info(h[:chains], swaps)
-
-    def ladder(self, state: TrajectoryState) -> Ladder:
-        return ladder_of(state)
-
-    def samples(self, state: TrajectoryState) -> Tensor:
-        return state.v[: self._chains(state.v)]
-
-    def kept(
-        self, num_chains: int, visible_width: int, hidden_width: int
-    ) -> dict[str, Kept]:
-        return kept_of_ladder(self.rows, num_chains, visible_width)
-
-    def pack(self, state: TrajectoryState) -> dict[str, Tensor]:
-        return packed_ladder(state, self.rows)
+        source = tempering.sources(accepted, partner)
+        return self.moved(state, v, swaps, source), Info(h[:chains], swaps)
 
     def unpack(
         self, machine: Machine, kept: dict[str, Tensor]
     ) -> TrajectoryState:
-        return TrajectoryState(
-            **unpacked_ladder(kept, machine_lib.dtype(machine))
-        )
-
-    def particles(
-        self, machine: Machine, kept: dict[str, Tensor], stream: Stream
-    ) -> Tensor:
-        return kept["particles"][0]
+        return TrajectoryState(**self.unpacked(machine, kept))
 
     def get_config(self) -> Config:
         return {"machines": [machine_lib.get_config(m) for m in self.machines]}
@@ -270,9 +229,6 @@ class TrajectoryTempering(Sampler):
 
     def __repr__(self) -> str:
         return f"TrajectoryTempering({self.rows - 1} machines)"
-
-    def _chains(self, rows):
-        return rows.shape[0] // self.rows
 
     def _rows(self, machine: Machine, side: str, chains: int) -> Params:
         """Parameters of a side, a row for each replica of each chain."""
@@ -299,7 +255,7 @@ class TrajectoryTempering(Sampler):
         return self._inputs(machine, machine_lib.visible_inputs, h, True)
 
     def _inputs(self, machine, own_inputs, x, transposed):
-        chains = self._chains(x)
+        chains = self.chains_of(x)
         found = [own_inputs(machine, x[:chains])]
         kernels = ops.cast(self._stacked.kernel, machine.kernel.dtype)
         # One by one: XLA has slow code for a batch of products on CPUs.
