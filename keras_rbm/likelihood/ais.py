@@ -14,7 +14,7 @@ from keras_rbm.machine import Machine
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream, Use
 from keras_rbm.samplers import Clamp
-from keras_rbm.typing import Array, Tensor, Verbose
+from keras_rbm.typing import Array, Pair, Tensor, Verbose
 
 # Steps in one compiled call, and the most chains in one.
 _STEPS, _CHAINS = 500, 1000
@@ -137,29 +137,16 @@ def reverse_ais(
     """
     check_base(machine, base)
     path = betas(num_betas)[::-1]
-    repeats = checks.positive_integer("repeats", repeats)
-    machine.visible.check(v_model, "v_model")
-    num_samples = len(v_model)
-    v_model = ops.cast(v_model, machine_lib.dtype(machine))
-    v_model = ops.repeat(v_model, repeats, axis=0)
-    bar = ProgressBar(
-        num_betas * len(v_model),
-        "Reverse annealed importance sampling",
-        verbose,
-    )
-    log_weights, particles = anneal(
-        machine,
-        base,
-        path,
-        len(v_model),
-        lambda first, count: v_model[first : first + count],
-        stream,
-        bar,
-    )
-    log_weights = special.logsumexp(
-        log_weights.reshape(num_samples, repeats), axis=1
-    ) - np.log(repeats)
-    return estimate(base, log_weights, particles, reverse=True)
+
+    def run(num_chains, start):
+        bar = ProgressBar(
+            num_betas * num_chains,
+            "Reverse annealed importance sampling",
+            verbose,
+        )
+        return anneal(machine, base, path, num_chains, start, stream, bar)
+
+    return from_samples(machine, base, v_model, repeats, run)
 
 
 def anneal(
@@ -228,25 +215,92 @@ def _run(
     """`num_steps` steps from betas[0] on, numbered from `begin` for draws."""
 
     def step(k, state):
-        v, log_weights = state
         old = machine_lib.anneal(base, machine, betas[k])
         new = machine_lib.anneal(base, machine, betas[k + 1])
         # One product serves both weights and the sweep.
-        inputs = machine_lib.hidden_inputs(machine, v)
-        old_inputs, new_inputs = betas[k] * inputs, betas[k + 1] * inputs
-        # F_old(v) - F_new(v).
-        change = machine.visible.energy_change(
-            v, new.visible_params, old.visible_params
-        ) + machine.hidden.log_partition_change(
-            old_inputs, old.hidden_params, new_inputs, new.hidden_params
+        inputs = machine_lib.hidden_inputs(machine, state[0])
+        return reweighted_step(
+            old,
+            new,
+            (betas[k] * inputs, betas[k + 1] * inputs),
+            state,
+            random.fold_in(stream, begin + ops.cast(k, "int64")),
+            clamp,
         )
-        here = random.fold_in(stream, begin + ops.cast(k, "int64"))
-        h = new.hidden.sample(
-            new_inputs, new.hidden_params, random.fold_in(here, Use.HIDDEN)
-        )
-        v = gibbs.sample_visible(new, h, here)
-        if clamp is not None:
-            v = clamp.hold(v)
-        return v, log_weights + ops.cast(change, "float64")
 
     return ops.fori_loop(0, num_steps, step, (v, log_weights))
+
+
+def reweighted_step(
+    old: Machine,
+    new: Machine,
+    inputs: Pair,
+    state: Pair,
+    stream: Stream,
+    clamp: Clamp | None = None,
+) -> Pair:
+    """One step of annealing: log w + F_old(v) - F_new(v), and a sweep of `new`.
+
+    Args:
+        old: The `Machine` that the weighted chains stand for.
+        new: The next `Machine`.
+        inputs: Pair of the hidden inputs of v in `old` and in `new`.
+        state: Pair of v and of the `float64` log-weights.
+        stream: A `Stream`, another for each step.
+        clamp: Visible entries that keep their values, or `None`.
+
+    Returns:
+        The state after the step.
+    """
+    v, log_weights = state
+    old_inputs, new_inputs = inputs
+    change = new.visible.energy_change(
+        v, new.visible_params, old.visible_params
+    ) + new.hidden.log_partition_change(
+        old_inputs, old.hidden_params, new_inputs, new.hidden_params
+    )
+    h = new.hidden.sample(
+        new_inputs, new.hidden_params, random.fold_in(stream, Use.HIDDEN)
+    )
+    v = gibbs.sample_visible(new, h, stream)
+    if clamp is not None:
+        v = clamp.hold(v)
+    return v, log_weights + ops.cast(change, "float64")
+
+
+def from_samples(
+    machine: Machine,
+    base: Machine,
+    v_model: Array,
+    repeats: int,
+    run: Callable[[int, Callable[[int, int], Tensor]], Pair],
+) -> Estimate:
+    """The estimate of annealing from samples of a machine to its base.
+
+    Args:
+        machine: The `Machine` of the samples.
+        base: A `Machine` without coupling.
+        v_model: Tensor of shape `(samples, visible.width)`.
+        repeats: Number of chains from each sample.
+        run: Function of the number of chains and of their start, as for
+            `anneal`, that returns log-weights and particles.
+
+    Returns:
+        An `Estimate`, with a log-weight for each sample.
+
+    Raises:
+        ValueError: If `repeats` is not a positive integer, or `v_model` are
+            no states of the visible side.
+    """
+    repeats = checks.positive_integer("repeats", repeats)
+    machine.visible.check(v_model, "v_model")
+    num_samples = len(v_model)
+    v = ops.cast(v_model, machine_lib.dtype(machine))
+    v = ops.repeat(v, repeats, axis=0)
+    log_weights, particles = run(
+        len(v), lambda first, count: v[first : first + count]
+    )
+    log_weights = special.logsumexp(
+        log_weights.reshape(num_samples, repeats), axis=1
+    ) - np.log(repeats)
+    return estimate(base, log_weights, particles, reverse=True)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from keras import ops
-from scipy import special
 
 from keras_rbm import checks, devices, gibbs, random
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
+from keras_rbm.likelihood.ais import from_samples, reweighted_step
 from keras_rbm.likelihood.estimate import Estimate, check_base, estimate
 from keras_rbm.machine import Machine
 from keras_rbm.progress_bar import ProgressBar
@@ -121,23 +121,13 @@ def reverse_trajectory_ais(
     Reference: As for `trajectory_ais` and `reverse_ais`.
     """
     path = _path(machines, base)
-    repeats = checks.positive_integer("repeats", repeats)
-    path[-1].visible.check(v_model, "v_model")
-    num_samples = len(v_model)
-    v_model = ops.cast(v_model, machine_lib.dtype(path[-1]))
-    v_model = ops.repeat(v_model, repeats, axis=0)
-    log_weights, particles = _anneal(
-        path[::-1],
-        num_betas,
-        len(v_model),
-        lambda first, count: v_model[first : first + count],
-        stream,
-        verbose,
-    )
-    log_weights = special.logsumexp(
-        log_weights.reshape(num_samples, repeats), axis=1
-    ) - np.log(repeats)
-    return estimate(base, log_weights, particles, reverse=True)
+
+    def run(num_chains, start):
+        return _anneal(
+            path[::-1], num_betas, num_chains, start, stream, verbose
+        )
+
+    return from_samples(path[-1], base, v_model, repeats, run)
 
 
 @compiled
@@ -176,7 +166,7 @@ def anneal_between(
         )
 
     def step(k, state):
-        v, log_weights = state
+        v, _ = state
         total = ops.cast(num_betas, dtype)
         beta = ops.cast(k, dtype) / total
         next_beta = ops.cast(k + 1, dtype) / total
@@ -184,18 +174,13 @@ def anneal_between(
         # The inputs are linear in the kernel: two products serve both weights.
         ends = [machine_lib.hidden_inputs(m, v) for m in (start, end)]
         old_inputs, new_inputs = (_between(*ends, b) for b in (beta, next_beta))
-        # F_old(v) - F_new(v).
-        change = new.visible.energy_change(
-            v, new.visible_params, old.visible_params
-        ) + new.hidden.log_partition_change(
-            old_inputs, old.hidden_params, new_inputs, new.hidden_params
+        return reweighted_step(
+            old,
+            new,
+            (old_inputs, new_inputs),
+            state,
+            random.fold_in(stream, first + ops.cast(k, "int64")),
         )
-        here = random.fold_in(stream, first + ops.cast(k, "int64"))
-        h = new.hidden.sample(
-            new_inputs, new.hidden_params, random.fold_in(here, Use.HIDDEN)
-        )
-        v = gibbs.sample_visible(new, h, here)
-        return v, log_weights + ops.cast(change, "float64")
 
     return ops.fori_loop(0, num_betas, step, (v, log_weights))
 
