@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_rbm import checks
 from keras_rbm.rows import Rows
-from keras_rbm.sequences.alphabet import PROTEIN, Alphabet
+from keras_rbm.sequences.alphabet import PROTEIN, Alphabet, AlphabetLike, named
 from keras_rbm.typing import Array
 from keras_rbm.units import Softmax
 
@@ -28,7 +28,7 @@ class Alignment:
         codes: Integer array of shape `(sequences, columns)`: the number of
             each letter in the alphabet, or -1 for a missing entry.
         names: A name for each sequence; `None` for "1", "2", ...
-        alphabet: An `Alphabet`.
+        alphabet: `"protein"`, `"rna"`, `"dna"`, or an `Alphabet`.
         positions: The position of each column in the file or the reference,
             integers from 1; `None` for 1, 2, ...
         unknown: Number of unknown letters that were read, as gaps or as
@@ -56,6 +56,8 @@ class Alignment:
                 "with at least one of each. Received: codes.shape="
                 f"{codes.shape}, codes.dtype={codes.dtype}"
             )
+        put = object.__setattr__
+        put(self, "alphabet", named(self.alphabet))
         most = len(self.alphabet) - 1
         if codes.min() < MISSING or codes.max() > most:
             raise ValueError(
@@ -80,7 +82,6 @@ class Alignment:
                     f"`{name}` must have {length} entries, as `codes` of shape "
                     f"{codes.shape} has. Received: len({name})={len(found)}"
                 )
-        put = object.__setattr__
         put(self, "codes", codes.astype("int8"))
         put(self, "names", tuple(map(str, names)))
         put(self, "positions", positions.astype("int64"))
@@ -90,7 +91,7 @@ class Alignment:
         cls,
         strings: Sequence[str],
         names: Sequence[str] | None = None,
-        alphabet: Alphabet = PROTEIN,
+        alphabet: AlphabetLike = PROTEIN,
         unknown: str = "gap",
     ) -> Self:
         """An alignment of strings of one length.
@@ -98,7 +99,7 @@ class Alignment:
         Args:
             strings: The sequences, in upper case.
             names: A name for each sequence; `None` for "1", "2", ...
-            alphabet: An `Alphabet`.
+            alphabet: `"protein"`, `"rna"`, `"dna"`, or an `Alphabet`.
             unknown: What unknown letters, such as X, become: `"gap"` or
                 `"missing"`.
 
@@ -107,6 +108,7 @@ class Alignment:
                 first, or if a letter is not of the alphabet.
         """
         strings = list(strings)
+        alphabet = named(alphabet)
         if names is None:
             names = [str(number) for number in range(1, len(strings) + 1)]
         if unknown not in ("gap", "missing"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -130,3 +131,29 @@ PROTEIN = Alphabet("-ACDEFGHIKLMNPQRSTVWY", "XBZJUO*")
 RNA = Alphabet("-ACGU", "NRYSWKMBDHVX")
 #: The four bases of DNA and the gap.
 DNA = Alphabet("-ACGT", "NRYSWKMBDHVX")
+
+#: An `Alphabet`, or the name of one of this package.
+AlphabetLike: TypeAlias = Literal["protein", "rna", "dna"] | Alphabet
+_NAMED = {"protein": PROTEIN, "rna": RNA, "dna": DNA}
+
+
+def named(alphabet: AlphabetLike) -> Alphabet:
+    """The alphabet of a name.
+
+    Args:
+        alphabet: `"protein"`, `"rna"`, `"dna"`, or an `Alphabet`.
+
+    Returns:
+        An `Alphabet`.
+
+    Raises:
+        ValueError: If there is no such alphabet.
+    """
+    if isinstance(alphabet, Alphabet):
+        return alphabet
+    if not isinstance(alphabet, str) or alphabet not in _NAMED:
+        raise ValueError(
+            f"`alphabet` must be one of {sorted(_NAMED)}, or an Alphabet. "
+            f"Received: alphabet={alphabet!r}"
+        )
+    return _NAMED[alphabet]

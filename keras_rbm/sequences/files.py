@@ -12,7 +12,7 @@ import numpy as np
 from keras_rbm import checks
 from keras_rbm.data.libraries import of_extra
 from keras_rbm.sequences.alignment import Alignment
-from keras_rbm.sequences.alphabet import PROTEIN, Alphabet
+from keras_rbm.sequences.alphabet import PROTEIN, AlphabetLike, named
 from keras_rbm.typing import Array, Path
 
 # Formats by what a file's name ends with, without .gz.
@@ -39,7 +39,7 @@ _ENOUGH = 40
 
 def read(
     path: Path,
-    alphabet: Alphabet = PROTEIN,
+    alphabet: AlphabetLike = PROTEIN,
     format: str | None = None,
     unknown: str = "gap",
     min_sequences: int = 2,
@@ -57,8 +57,7 @@ def read(
 
     Args:
         path: Path of the file.
-        alphabet: `sequences.PROTEIN`, `RNA`, `DNA`, or an `Alphabet` of your
-            own.
+        alphabet: `"protein"`, `"rna"`, `"dna"`, or an `Alphabet` of your own.
         format: One of these names; `None` for what the file's name says.
         unknown: What letters for "any of several", such as X, B and Z,
             become: `"gap"`, or `"missing"` for entries that are NaN in
@@ -81,6 +80,7 @@ def read(
         family = family.filter(max_gaps=0.2)
     """
     checks.positive_integer("min_sequences", min_sequences)
+    alphabet = named(alphabet)
     path = os.fspath(path)
     kind = _format(path, format)
     with _open(path) as file:
@@ -122,7 +122,7 @@ def read(
 def write_fasta(
     path: Path,
     x: Alignment | Array,
-    alphabet: Alphabet | None = None,
+    alphabet: AlphabetLike | None = None,
     names: Sequence[str] | None = None,
     scores: dict[str, Array] | None = None,
 ) -> None:
@@ -171,7 +171,7 @@ def write_fasta(
             file.write(f">{' '.join(header)}\n{string}\n")
 
 
-def decode(x: Array, alphabet: Alphabet = PROTEIN) -> list[str]:
+def decode(x: Array, alphabet: AlphabetLike = PROTEIN) -> list[str]:
     """Sequences of one-hot rows, or of numbers of letters.
 
     Args:
@@ -189,10 +189,10 @@ def decode(x: Array, alphabet: Alphabet = PROTEIN) -> list[str]:
     Example:
         sequences.decode(rbm.sample(3, seed=0))
     """
-    return alphabet.decode(codes_of(x, alphabet))
+    return named(alphabet).decode(codes_of(x, alphabet))
 
 
-def codes_of(x: Array, alphabet: Alphabet) -> np.ndarray:
+def codes_of(x: Array, alphabet: AlphabetLike) -> np.ndarray:
     """The numbers of the letters of one-hot rows.
 
     Args:
@@ -206,6 +206,7 @@ def codes_of(x: Array, alphabet: Alphabet) -> np.ndarray:
         ValueError: If the rows are not as described.
     """
     x = np.asarray(x)
+    alphabet = named(alphabet)
     letters = len(alphabet)
     if x.ndim == 2 and x.dtype.kind in "iu":
         if x.size and (x.min() < -1 or x.max() >= letters):
@@ -316,6 +317,6 @@ def _check_letters(strings, alphabet, path):
             raise ValueError(
                 "`alphabet` must be that of the sequences, which have the "
                 f"letters {''.join(sorted(there))!r} alone. Use alphabet="
-                f"sequences.{name}. Received: path={path!r}, "
+                f'"{name.lower()}". Received: path={path!r}, '
                 f"alphabet={alphabet}"
             )

@@ -13,7 +13,7 @@ from keras_rbm.machine import Machine
 from keras_rbm.models import MachineModel
 from keras_rbm.random import Use
 from keras_rbm.sequences.alignment import Alignment
-from keras_rbm.sequences.alphabet import PROTEIN, Alphabet
+from keras_rbm.sequences.alphabet import PROTEIN, Alphabet, AlphabetLike
 from keras_rbm.sequences.files import codes_of
 from keras_rbm.typing import Array, Path
 from keras_rbm.units import Softmax
@@ -203,7 +203,7 @@ def design(
     inverse_temperature: float = 1.0,
     num_sweeps: int = 1000,
     seed: int | None = None,
-    alphabet: Alphabet = PROTEIN,
+    alphabet: AlphabetLike = PROTEIN,
 ) -> Alignment:
     """Draws sequences from p(v | v_kept, h_held), at any temperature.
 

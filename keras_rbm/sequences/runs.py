@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import pathlib
-from typing import Literal
 
 import numpy as np
 from keras import ops
@@ -15,7 +14,7 @@ from keras_rbm.figures.figure import Figure, announce
 from keras_rbm.models import MachineModel
 from keras_rbm.sequences import pictures
 from keras_rbm.sequences.alignment import Alignment
-from keras_rbm.sequences.alphabet import DNA, PROTEIN, RNA, Alphabet
+from keras_rbm.sequences.alphabet import AlphabetLike, named
 from keras_rbm.sequences.contacts import (
     contact_map,
     positive_predictive_value,
@@ -29,14 +28,13 @@ from keras_rbm.sequences.reweighting import effective_number, weights
 from keras_rbm.typing import Path
 from keras_rbm.units import Softmax
 
-_ALPHABETS = {"protein": PROTEIN, "rna": RNA, "dna": DNA}
 # Sequences that statistics of the figures are taken of, at most.
 _MOST = 20_000
 
 
 def family(
     path: Path,
-    alphabet: Literal["protein", "rna", "dna"] | Alphabet = "protein",
+    alphabet: AlphabetLike = "protein",
     max_gaps: float | None = None,
     max_column_gaps: float | None = None,
     identity: float | None = 0.8,
@@ -74,7 +72,7 @@ def family(
         data = sequences.family("family.fasta", test_size=0.1)
         rbm = keras_rbm.RBM(data.visible, 100)
     """
-    found = read(path, _alphabet(alphabet))
+    found = read(path, named(alphabet))
     found = found.filter(max_gaps=max_gaps, max_column_gaps=max_column_gaps)
     letters = len(found.alphabet)
     sizes = {"validation_size": validation_size, "test_size": test_size}
@@ -120,14 +118,14 @@ class FamilyFigures(Figure):
             `None`.
     """
 
-    alphabet: str | Alphabet = "protein"
+    alphabet: AlphabetLike = "protein"
     num_samples: int = 1000
     num_sweeps: int = 1000
     num_units: int = 6
     distances: str | None = None
 
     def check(self, model: MachineModel, data: Data) -> None:
-        alphabet = _alphabet(self.alphabet)
+        alphabet = named(self.alphabet)
         checks.positive_integer("num_samples", self.num_samples)
         checks.positive_integer("num_sweeps", self.num_sweeps)
         checks.non_negative_integer("num_units", self.num_units)
@@ -142,7 +140,7 @@ class FamilyFigures(Figure):
 
     def __call__(self, model, data, output, binarize="none", seed=0):
         folder = pathlib.Path(output)
-        alphabet = _alphabet(self.alphabet)
+        alphabet = named(self.alphabet)
         letters = len(alphabet)
         known = data.train[: min(len(data.train), _MOST)]
         known = Alignment(
@@ -200,17 +198,6 @@ class FamilyFigures(Figure):
             lines.writerow(["i", "j", "score"])
             for i, j in pairs.tolist():
                 lines.writerow([i + 1, j + 1, f"{scores[i, j]:.6g}"])
-
-
-def _alphabet(value):
-    if isinstance(value, Alphabet):
-        return value
-    if value not in _ALPHABETS:
-        raise ValueError(
-            f"`alphabet` must be one of {sorted(_ALPHABETS)}, or an Alphabet. "
-            f"Received: alphabet={value!r}"
-        )
-    return _ALPHABETS[value]
 
 
 def _drawn(w, seed):

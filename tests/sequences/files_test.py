@@ -124,9 +124,12 @@ def test_one_sequence_on_purpose(write):
 
 def test_nucleotides_are_no_protein(write):
     path = write("a.fasta", ">1\n" + "ACGU" * 8 + "\n>2\n" + "GCAU" * 8 + "\n")
-    with pytest.raises(ValueError, match=r"alphabet=sequences\.RNA"):
+    with pytest.raises(ValueError, match='alphabet="rna"'):
         sequences.read(path)
     assert sequences.read(path, RNA).shape == (2, 32)
+    assert sequences.read(path, "rna").alphabet is RNA
+    with pytest.raises(ValueError, match="`alphabet` must be one of"):
+        sequences.read(path, "RNA")
     with pytest.raises(ValueError, match="Choose another `alphabet`"):
         sequences.read(path, DNA)
 
