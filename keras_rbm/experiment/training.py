@@ -379,7 +379,7 @@ def _write_imputed(model, source, folder, num_samples):
     size, filled = of_width(x.shape[1]), []
     for _, part in parts(x, size):
         mean = model.predict_missing(
-            part, np.isnan(part), _SWEEPS_OF_MEANS, source.seed, verbose=0
+            part, None, _SWEEPS_OF_MEANS, source.seed, verbose=0
         )
         filled.append(np.asarray(mean, "float32"))
     filled = np.concatenate(filled)

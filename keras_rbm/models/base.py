@@ -890,7 +890,7 @@ class MachineModel(Trainer):
     def inpaint(
         self,
         v: Array,
-        mask: Mask,
+        mask: Mask | None = None,
         num_sweeps: int = 1000,
         seed: int | None = None,
         sampler: samplers.Sampler | None = None,
@@ -905,7 +905,7 @@ class MachineModel(Trainer):
                 entries start from the visible units without inputs.
             mask: Boolean array or lists, of shape `(example_units.width,)` or
                 `(batch, example_units.width)`, `True` where an entry is
-                missing.
+                missing; `None` for the entries that are NaN.
             num_sweeps: Number of sweeps.
             seed: As for `sample`, as are the others.
             sampler: `Gibbs()`, `Tempered()` or `None`.
@@ -934,7 +934,7 @@ class MachineModel(Trainer):
     def predict_missing(
         self,
         v: Array,
-        mask: Mask,
+        mask: Mask | None = None,
         num_sweeps: int = 1000,
         seed: int | None = None,
         sampler: samplers.Sampler | None = None,
@@ -949,7 +949,7 @@ class MachineModel(Trainer):
 
         Args:
             v: Array of shape `(batch, example_units.width)`, as for `inpaint`.
-            mask: Boolean array, `True` where an entry is missing.
+            mask: As for `inpaint`.
             num_sweeps: Number of sweeps.
             seed: As for `denoise`, as are the others.
             sampler: `Gibbs()`, `Tempered()` or `None`.
@@ -976,7 +976,7 @@ class MachineModel(Trainer):
         )
 
     def conditional(
-        self, v: Array, mask: Mask, verbose: Verbose = "auto"
+        self, v: Array, mask: Mask | None = None, verbose: Verbose = "auto"
     ) -> missing.Conditional:
         """Log p(v_missing | v_known) of all states of the missing part.
 
@@ -988,6 +988,7 @@ class MachineModel(Trainer):
                 entries are missing do not count, and may be NaN.
             mask: Boolean array of shape `(visible.width,)`, `True` where
                 entries are missing; they have at most 2**16 joint states.
+                `None` for the entries that are NaN, the same in all rows.
             verbose: `"auto"` for a progress bar on a screen if it takes long,
                 1 or 0.
 
@@ -1080,9 +1081,7 @@ class MachineModel(Trainer):
             v, self.example_units, self.layout.may_miss
         )
         if rows is not None and np.isnan(rows).any():
-            rows = self.inpaint(
-                rows, np.isnan(rows), _SWEEPS_OF_START, 0, verbose=0
-            )
+            rows = self.inpaint(rows, None, _SWEEPS_OF_START, 0, verbose=0)
         if rows is not None:
             rows = self.layout.start(self.machine(), rows, 0)
         with devices.scope(self.distribute_strategy):

@@ -213,7 +213,9 @@ class BesideTopLayer(Layout):
         if v.ndim != 2:
             self.features.check(v, "v")
         top = np.full((len(v), self.top.width), np.nan, "float32")
-        return np.concatenate([v, top], axis=1), self._mask(mask, True)
+        if mask is not None:  # Else what is NaN is missing.
+            mask = self._mask(mask, True)
+        return np.concatenate([v, top], axis=1), mask
 
     def clamped(self, mask: np.ndarray) -> np.ndarray:
         return self._mask(mask, False)

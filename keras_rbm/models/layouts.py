@@ -87,7 +87,8 @@ class Layout(abc.ABC):
 
         Args:
             v: Array of shape `(batch, units.width)`.
-            mask: Boolean array, `True` where an entry is missing.
+            mask: Boolean array, `True` where an entry is missing; `None`
+                for the entries that are NaN.
         """
 
     @abc.abstractmethod

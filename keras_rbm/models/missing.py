@@ -69,7 +69,8 @@ def filled(v, mask, units, fill, name="v"):
     Args:
         v: Array of shape `(examples, units.width)`. What it holds under the
             mask is not looked at, and may be NaN.
-        mask: Boolean array: `True` where a value is missing.
+        mask: Boolean array: `True` where a value is missing. `None` for the
+            values that are NaN.
         units: `Units` that the examples must be states of.
         fill: Function of the number of examples that gives the values to put
             there, of shape `(examples, units.width)`.
@@ -89,6 +90,8 @@ def filled(v, mask, units, fill, name="v"):
         or x.dtype.kind not in "fbui"
     ):
         units.check(x, name)
+    if mask is None:
+        mask = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
     mask = check_mask(mask, x.shape, units, "mask")
     x = np.where(mask, np.asarray(fill(len(x))), x)
     units.check(x, name)
@@ -151,7 +154,7 @@ def conditional(machine, v, mask, verbose="auto"):
         v: Array of shape `(examples, visible.width)`; what it holds under
             the mask is not looked at.
         mask: Boolean array of shape `(visible.width,)`, `True` where an entry
-            is missing in all examples.
+            is missing in all examples; `None` for the entries that are NaN.
         verbose: `"auto"`, 1 or 0.
 
     Returns:
@@ -165,6 +168,8 @@ def conditional(machine, v, mask, verbose="auto"):
     nothing = ops.zeros((1, units.width), machine_lib.dtype(machine))
     mean = units.mean(nothing, machine.visible_params)
     v, mask = filled(v, mask, units, lambda count: mean)
+    if mask.ndim == 2 and (mask == mask[0]).all():
+        mask = mask[0]
     if mask.ndim != 1:
         raise ValueError(
             f"`mask` must have shape ({units.width},): the entries that are "

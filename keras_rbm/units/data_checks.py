@@ -32,10 +32,16 @@ def check(units, x, name):
             count += wrong.sum()
     if count:
         row, column, value = offender
+        advice = "Rescale or clean the data."
+        if np.isnan(value):
+            advice = (
+                "NaN is a missing entry, which has no place here: fill such "
+                "entries in, for example by `inpaint`."
+            )
         raise ValueError(
             f"`{name}` must hold {units.description}, which is what "
             f"{type(units).__name__} units can stand for; {count} of "
-            f"{x.size} do not. Rescale or clean the data. Received: "
+            f"{x.size} do not. {advice} Received: "
             f"{name}[{row}, {column}]={value}"
         )
 

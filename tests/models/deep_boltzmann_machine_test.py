@@ -229,6 +229,9 @@ def test_held_entries_stay(trained):
     drawn = np.asarray(model.inpaint(v, mask, num_sweeps=50, seed=0))
     np.testing.assert_array_equal(drawn[:, ~mask], v[:, ~mask])
     assert (drawn == v).mean() > 0.9
+    holes = np.where(mask, np.nan, v)
+    again = model.inpaint(holes, num_sweeps=50, seed=0)
+    np.testing.assert_array_equal(again, drawn)
     held = model.sample(start=v, clamp=~mask, num_sweeps=2, seed=0)
     np.testing.assert_array_equal(np.asarray(held)[:, ~mask], v[:, ~mask])
     means = np.asarray(model.predict_missing(v, mask, 50, seed=0))

@@ -483,6 +483,30 @@ def test_what_is_missing_is_not_looked_at(model):
     np.testing.assert_array_equal(nowhere, model.sample(9, 3, seed=1))
 
 
+def test_missing_is_what_is_nan_where_there_is_no_mask(model):
+    v = np.where(MISSING, np.nan, data(9))
+    for method in (model.inpaint, model.predict_missing):
+        np.testing.assert_array_equal(
+            method(v, num_sweeps=3, seed=1), method(v, MISSING, 3, seed=1)
+        )
+    for mask in (None, np.tile(MISSING, (9, 1))):
+        found = model.conditional(v, mask)
+        for x, y in zip(found, model.conditional(v, MISSING), strict=True):
+            np.testing.assert_array_equal(x, y)
+    # Of integers nothing is missing.
+    np.testing.assert_array_equal(model.inpaint(np.uint8(data(9))), data(9))
+    v[0, MISSING] = 0
+    with pytest.raises(ValueError, match="the same in all examples"):
+        model.conditional(v)
+
+
+def test_methods_without_holes_say_what_fills_them(model):
+    v = np.where(MISSING, np.nan, data(9))
+    for method in (model.reconstruct, model.denoise, model.sample_hidden):
+        with pytest.raises(ValueError, match="by `inpaint`"):
+            method(v)
+
+
 def test_what_is_known_is_looked_at(model):
     for value in (np.nan, 2.0, -1.0):
         v = data(9).astype("float64")
@@ -590,7 +614,7 @@ def test_what_cannot_be_enumerated(model):
         data(2, width=20), np.arange(20) < 3
     ).log_probabilities == pytest.approx(np.full((2, 8), -np.log(8)))
     with pytest.raises(ValueError, match=r"`mask` must have shape \(5,\)"):
-        model.conditional(data(3), np.ones((3, 5), bool))
+        model.conditional(data(3), np.tri(3, 5, dtype=bool))
 
 
 def test_missing_values_are_predicted(model):
