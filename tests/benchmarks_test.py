@@ -314,3 +314,26 @@ def test_outliers_are_told_from_what_is_normal():
     detector = outliers.DETECTORS["RBMOutlierDetector"](0)
     detector.set_params(n_components=2, updates=100)
     assert outliers.area(detector, train, test, is_normal) > 0.9
+
+
+def test_the_effect_of_rounding_is_that_of_enumeration():
+    benchmark = load("precision")
+    np.testing.assert_array_equal(
+        benchmark.rounded([1.0 + 2.0**-7, 3.0, -0.1], 8),
+        [1.0 + 2.0**-7, 3.0, -205 / 2048],
+    )
+    rbm = RBM(12, 6, seed=0)
+    rng = np.random.default_rng(0)
+    rbm.kernel.assign(rng.normal(size=(12, 6)))
+    exact = rbm.log_partition(method="exact").lower
+    states = np.float32(rng.random((4000, 12)) < 0.5)
+    samples = rbm.sample(start=states, num_sweeps=50, seed=0, verbose=0).numpy()
+    kernel = rbm.kernel.numpy()
+    for _, bits, log_z, error, of_test in benchmark.measure(
+        rbm, samples[:100], samples
+    ):
+        changed = rbm.log_partition(method="exact").lower
+        rounding = 1e-5  # Of free energies in float32.
+        assert abs(log_z - (changed - exact)) < 4 * error + rounding
+        assert np.abs(of_test).max() < 12 * 6 * 4 * 2.0**-bits
+    np.testing.assert_array_equal(rbm.kernel.numpy(), kernel)
