@@ -15,7 +15,7 @@ import keras
 from keras_rbm.typing import Path
 
 _LOG = logging.getLogger("keras_rbm")
-# Members of the archive, beside those of a `.keras` file.
+# Members of the archive that a plain `.keras` file does not have.
 _STATE, _SUMS = "run.json", "SHA256SUMS"
 _NAME = re.compile(r"update-(\d+)\.keras")
 

@@ -36,7 +36,7 @@ class Couplings(NamedTuple):
 
     log p(v) = const + sum_i h_i(v_i) + sum_i<j J_ij(v_i, v_j) + ...
 
-    Of `Bernoulli` and `Spin` units they are those of spins s = -1 or 1 (of
+    For `Bernoulli` and `Spin` units, they refer to spins s = -1 or 1 (for
     bits, s = 2 v - 1): h_i(v_i) = h_i s_i and J_ij(v_i, v_j) = J_ij s_i s_j.
 
     Attributes:

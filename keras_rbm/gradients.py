@@ -43,7 +43,7 @@ def free_energy_gap(
         v: Tensor of shape `(batch, visible.width)`, the data.
         v_model: Tensor of shape `(chains, visible.width)`, samples of the
             model, taken as constants; or `HiddenStates`, whose free energies
-            F(h) are those of the flipped machine. Their gradient has the same
+            F(h) come from the flipped machine. Their gradient has the same
             mean, since both sum out one side of p(v, h).
         positive: Weights of the data, tensor of shape `(batch,)`; `None` for
             1 / batch each. As everywhere in Keras, the weight of an example

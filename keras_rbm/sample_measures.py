@@ -27,7 +27,7 @@ class Moments(NamedTuple):
         order: 1 for means, 2 for covariances of pairs of columns, 3 for third
             central moments of triples of columns.
         correlation: Pearson correlation between the moments of the data and
-            those of the samples; NaN if one of them does not vary.
+            the moments of the samples; NaN if one of them does not vary.
         rmse: Root of the mean squared difference.
         count: Number of moments.
     """
@@ -402,7 +402,7 @@ def cluster_coverage(
 ) -> ClusterCoverage:
     """Shares of the data's clusters: p_k = rows nearest to centre k / rows.
 
-    The clusters are those of k-means on the data. Each row, and each sample,
+    K-means on the data finds the clusters. Each row, and each sample,
     belongs to the nearest centre.
 
     Args:

@@ -110,7 +110,7 @@ def _holds_bits(path):
 
 
 def process(chief):
-    """Name of this process among those of TF_CONFIG.
+    """Name of this process in TF_CONFIG.
 
     Args:
         chief: Name of the first one, or of the only one.

@@ -320,7 +320,7 @@ def _base(module, node):
 
 
 def _arguments(module, node):
-    """The `Arguments` of a definition, those of its base classes included."""
+    """The `Arguments` of a definition, including its base classes."""
     if isinstance(node, ast.FunctionDef):
         return _of_function(node)
     if not isinstance(node, ast.ClassDef):

@@ -52,9 +52,9 @@ class Data:
             where they are no such rows.
         categories: Number of categories of each site, where the rows are
             one-hot categories, side by side; else `None`.
-        source_rows: The numbers of the rows in their source, those of `train`,
-            `validation` and `test` one after the other; `None` for the order
-            in which they are.
+        source_rows: The numbers of the rows in their source, for `train`,
+            `validation` and `test` one after the other; `None` if the rows are
+            in the order of the source.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor

@@ -221,7 +221,7 @@ class DataSource:
 
 
 def without_missing(x: np.ndarray, seed: int) -> np.ndarray:
-    """Examples whose missing entries are those of other examples.
+    """Examples whose missing entries are copied from other examples.
 
     For pictures and histograms alone: entries are drawn one row after the
     other, without regard to those that are observed.

@@ -176,8 +176,8 @@ def stochastic_pseudo_log_likelihood(
     with the conditionals of `pseudo_log_likelihood`. Where a side is made of
     several kinds of units, sites of each are drawn.
 
-    The hidden inputs of v^k differ from those of v by some rows of W, so that
-    no matrix product is needed beyond that for v.
+    The hidden inputs of v^k and of v differ by some rows of W, so that the
+    matrix product for v is the only one.
 
     Args:
         machine: A `Machine` whose visible units have a list of states.

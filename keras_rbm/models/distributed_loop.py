@@ -103,8 +103,8 @@ def train_function(model):
 
     Returns:
         Function of a distributed iterator. It makes the updates, and returns
-        the metrics so far, to which each call adds those of a part of its
-        first batch, after its updates.
+        the metrics so far. After its updates, each call adds the metrics of a
+        part of its first batch.
     """
     strategy = model.distribute_strategy
     gradient = model.gradient_step

@@ -183,7 +183,7 @@ class Parameters(keras.layers.Layer):
             offsets: `Offsets`.
 
         Returns:
-            The list with those of W and of both biases replaced.
+            The list, with the gradients of W and of both biases replaced.
         """
         paths = [variable.path for variable in self.variables]
         places = [

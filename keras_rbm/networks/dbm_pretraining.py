@@ -103,9 +103,9 @@ def split_dbm(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
 def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     """Starts a deep Boltzmann machine from its trained halves.
 
-    The middle layer's inputs are the means of those in the two halves: half
-    of 2 W1^T v + b and half of 2 W2 h2 + b'. The chains go on from those of
-    the lower half.
+    The inputs of the middle layer are the mean of its inputs in the two
+    halves: half of 2 W1^T v + b plus half of 2 W2 h2 + b'. The chains continue
+    the chains of the lower half.
 
     Args:
         network: The network that `split_dbm` made of the model, trained.

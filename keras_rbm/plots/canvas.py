@@ -82,7 +82,7 @@ def axes(
         ax = pyplot.figure(dpi=dpi).add_subplot()
     elif not isinstance(ax, axes.Axes):
         raise ValueError(
-            "`ax` must be matplotlib Axes, or None for those of a new figure. "
+            "`ax` must be matplotlib Axes, or None to draw a new figure. "
             f"Received: ax={ax!r}"
         )
     elif ax.figure not in _off_screen:

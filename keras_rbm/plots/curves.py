@@ -111,7 +111,7 @@ def likelihood(
 ) -> Axes:
     """Draws the log-likelihood of a run, as the band between its bounds.
 
-    The numbers are those of `callbacks.LogLikelihood`. A dashed line shows the
+    `callbacks.LogLikelihood` measures the numbers. A dashed line shows the
     baseline: the log-likelihood of independent units, which a model that has
     learned anything exceeds.
 

@@ -16,7 +16,7 @@ SIGNED = "RdBu_r"
 _LINE = "0.55"
 # Pixels for the scale of colours, and for labels of rows.
 _SCALE, _LABELS = 90, 80
-# The most rows of bars, and those of each class.
+# The most rows of bars, and the most rows of each class.
 _ROWS, _CLASS_ROWS = 24, 3
 # Columns without a bound are standardized: the ends of their scale.
 _DEVIATIONS = 3.0

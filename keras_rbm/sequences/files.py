@@ -134,8 +134,8 @@ def write_fasta(
         path: Path of the file; gzipped if it ends with `.gz`.
         x: An `Alignment`, or what `decode` takes, such as samples.
         alphabet: The alphabet of an array; `None` for `PROTEIN`.
-        names: A name for each sequence; `None` for those of the alignment, or
-            "1", "2", ...
+        names: A name for each sequence; `None` for the names in the alignment,
+            or "1", "2", ...
         scores: By name, a number for each sequence.
 
     Raises:

@@ -52,7 +52,7 @@ class Units(Domain, abc.ABC):
         ValueError: If `size` is not a positive integer.
     """
 
-    #: Why samples are not exactly those of `log_partition`, if they are not.
+    #: The reason why samples do not follow `log_partition` exactly, or `None`.
     approximation: str | None = None
     #: Name of the Keras activation f, mean = f(bias + inputs); else `None`.
     activation: str | None = None
@@ -73,8 +73,8 @@ class Units(Domain, abc.ABC):
     def parameters(self) -> dict[str, Parameter]:
         """Returns `{name: Parameter}`, one of which is the `bias`.
 
-        Each has shape `(width,)`; of `Composite` units those of a part have
-        that of the part.
+        Each has shape `(width,)`. Of `Composite` units, the parameters of a
+        part have the width of the part.
         """
 
     def statistics(self, x: Array) -> dict[str, Tensor]:
