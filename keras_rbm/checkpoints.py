@@ -51,8 +51,8 @@ def write(
         directory: Where to; it is made if need be.
         updates: Number of updates that it has made.
         state: What to save beside the model, as JSON can hold it.
-        keep: How many checkpoints to keep, this one counted. Those of more
-            updates than the model has made are removed.
+        keep: Number of checkpoints to keep, including this one. Checkpoints of
+            more updates than the model has made are removed.
 
     Returns:
         The path.

@@ -296,9 +296,10 @@ def _normal_means(hidden, params, kernels, base, deviation, nodes, weights):
         kernels: For each site of a set the inputs that its states give, of
             shape `(sets, states, hidden)`.
         base: Inputs at the mean of all sites, `(hidden,)`.
-        deviation: That of the inputs from the other sites, `(sets, hidden)`.
-        nodes: Those of the integral.
-        weights: Their weights.
+        deviation: Standard deviation of the inputs from the other sites,
+            `(sets, hidden)`.
+        nodes: Nodes of the integral.
+        weights: Weights of the nodes.
 
     Returns:
         Tensor of shape `(sets, states, ...)`, less the mean at the mean of

@@ -415,7 +415,7 @@ def _rounded(values, beside):
 
     Args:
         values: Values of states, of shape `(rows,)`.
-        beside: Those of the next larger states.
+        beside: Values of the next larger states.
 
     Returns:
         For each value the number of fewest decimals that has the same state.

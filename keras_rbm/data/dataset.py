@@ -120,9 +120,10 @@ class Data:
     def visible(self) -> units.Units:
         """Visible units of a model of these examples.
 
-        Those of the schema, where there is one. Else `Softmax` for categories,
-        `Bernoulli` for values from 0 to 1 (and uint8), `Spin` for -1 and 1,
-        `Gaussian` for other numbers, which you standardize first.
+        The units of the schema, if there is one. Otherwise `Softmax` for
+        categories, `Bernoulli` for values from 0 to 1 (and uint8), `Spin` for
+        -1 and 1, and `Gaussian` for other numbers, which you standardize
+        first.
         """
         if self.schema is not None:
             return self.schema.units

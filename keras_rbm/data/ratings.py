@@ -70,7 +70,7 @@ class RatingsData:
     def known(self) -> Ratings:
         """The ratings to predict the test ratings from.
 
-        Those of `train` and `validation` together.
+        The ratings of `train` and `validation` together.
         """
         if self.validation is None:
             return self.train

@@ -196,7 +196,7 @@ class DataSource:
     def figure_data(self) -> Data:
         """`Data` that `figures` are drawn from.
 
-        Those of an upper layer have the drawn examples alone.
+        The data of an upper layer have only the drawn examples.
         """
         if self._lower_layers.machines:
             return Data(self.data.name, self.drawn_examples)

@@ -517,7 +517,7 @@ class MachineModel(Trainer):
             batch: The `replicas.Batch` of the examples.
         """
         penalty = self.parameters.activity_penalty(machine, inputs, batch)
-        # Those of the weights count once, however many replicas add them.
+        # Penalties of the weights count once, whatever the number of replicas.
         penalties = sum(self.losses)
         if isinstance(self.optimizer, AutoSGD):
             penalties += self.optimizer.penalty_of(self.kernel.value)

@@ -251,7 +251,7 @@ class BesideTopLayer(Layout):
     def moments(
         self, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the examples; binary units at 1/2 for the top layer."""
+        """Moments of the examples; binary units at 1/2 for the top layer."""
         width = self.top.width
         return (
             np.append(mean, np.full(width, 0.5)),

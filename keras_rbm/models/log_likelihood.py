@@ -387,7 +387,7 @@ class Baseline:
 
     @property
     def scores(self) -> np.ndarray:
-        """Those of all examples so far, in nats."""
+        """Log-likelihoods of all examples so far, in nats."""
         return np.concatenate(self._batches)
 
 

@@ -247,7 +247,7 @@ class Parameters(keras.layers.Layer):
                 if name == "bias" and bias_initializer is not None
                 else parameter.initializer,
                 constraint=parameter.constraint,
-                # Those of the visible units: see `trained_by_fit`.
+                # For the visible units, see `trained_by_fit`.
                 trainable=parameter.trainable and side == "hidden",
             )
             for name, parameter in units.parameters().items()

@@ -142,7 +142,7 @@ def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     model.start_chain()
     if isinstance(model.chain, PersistentChain):
         particles = model.chain.particles
-        # Those of another sampler than Gibbs start anew.
+        # Chains of other samplers than Gibbs start again.
         if particles.shape == lower.chain.particles.shape:
             particles.assign(lower.chain.particles)
 

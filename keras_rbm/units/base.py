@@ -237,7 +237,8 @@ class Units(Domain, abc.ABC):
         Args:
             mean: As for `fit_parameters`.
             variance: As for `fit_parameters`.
-            params: Those of the machine; what is not learned stays.
+            params: Parameters of the machine; parameters that are not learned
+                stay unchanged.
 
         Returns:
             Tensors by the names of `parameters`.
