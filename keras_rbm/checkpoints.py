@@ -99,7 +99,7 @@ def newest(directory: Path) -> SavedCheckpoint | None:
         directory: Where checkpoints are, if it exists.
 
     Returns:
-        A `SavedCheckpoint`, or `None` where there is none.
+        A `SavedCheckpoint`, or `None` if the folder has none.
 
     Raises:
         ValueError: If there are some, but each is damaged.

@@ -40,7 +40,7 @@ class UnusedGPU(NamedTuple):
 
 
 def unused_gpu() -> UnusedGPU | None:
-    """Says why no GPU is used; `None` where one is, or where there is none.
+    """The reason why no GPU is used; `None` if one is used or none exists.
 
     A GPU is known by its NVIDIA driver.
 

@@ -33,7 +33,7 @@ def free_energy_gap(
 ) -> tuple[Tensor, Tensor]:
     """sum_i positive_i F(v_i) - sum_j negative_j F(v_model_j).
 
-    Its gradient is that of the negative mean log-likelihood, with the
+    It has the gradient of the negative mean log-likelihood, with the
     model's expectation replaced by the samples `v_model`: the difference of
     moments under the data and under the model. Its *value* is no likelihood;
     it hovers around 0 while the samples follow the model.
@@ -91,7 +91,7 @@ def center(
     visible_mean: Array,
     hidden_mean: Array,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Turns a gradient into that of the centred parametrization.
+    """Converts a gradient to the centred parametrization.
 
     With dW, db, dc the gradients, mu and lambda the offsets of the visible
     and hidden units:

@@ -339,7 +339,7 @@ class Ratings:
 
 
 def known(ratings: Ratings, name: str) -> Ratings:
-    """The ratings whose values are known, of which there must be some.
+    """The ratings whose values are known, of which there must be at least one.
 
     Args:
         ratings: `Ratings`.

@@ -11,7 +11,7 @@ import numpy as np
 from keras_rbm import checks
 from keras_rbm.typing import Array
 
-# Of wider data, moments of so many columns; and the triples of columns.
+# The most columns for moments, and the number of triples of columns.
 _COLUMNS, _TRIPLES = 500, 5000
 # Triples that are computed at once.
 _AT_ONCE = 500
@@ -489,7 +489,7 @@ def compare_samples(
         x_train: Training data, of as many columns, for `privacy_gap` and for
             the axes and the clusters; or `None`.
         clusters: As for `cluster_coverage`.
-        max_rows: Of each set, at most so many rows, a random choice.
+        max_rows: The most rows of each set, chosen at random.
         seed: Integer from 0 to 2**64 - 1, for all random choices.
 
     Returns:

@@ -87,7 +87,8 @@ def check_flags(config, options):
         options: The module of flags.
 
     Raises:
-        UserError: If a name is unknown, or a value is none, or of a wrong type.
+        UserError: If a name is unknown, or a value is invalid or of a wrong
+            type.
     """
     macros, imports = _macros(pathlib.Path(config))
     for flag, words, read in (

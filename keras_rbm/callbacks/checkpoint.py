@@ -165,7 +165,7 @@ class Checkpoint(keras.callbacks.Callback):
         return self._resumed
 
     def history(self) -> keras.callbacks.History:
-        """The Keras `History` of the whole run, what came before included."""
+        """The Keras `History` of the whole run, including earlier parts."""
         history = keras.callbacks.History()
         history.epoch = list(range(len(self.rows)))
         for row in self.rows:
@@ -174,7 +174,7 @@ class Checkpoint(keras.callbacks.Callback):
         return history
 
     def describe_latest(self) -> str | None:
-        """The newest checkpoint as text; `None` where there is none."""
+        """The newest checkpoint as text, or `None`."""
         if self.latest is None:
             return None
         return f"{self.latest}, which keras.models.load_model reads"

@@ -495,7 +495,7 @@ class Standardized(Number):
     """Abstract base: numbers, or functions of them, as `Gaussian` units.
 
     Args:
-        mean: Mean; `None` for that of the training rows.
+        mean: Mean; `None` for the mean of the training rows.
         deviation: Standard deviation, positive; `None` for that of the
             training rows.
     """

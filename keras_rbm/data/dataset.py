@@ -387,7 +387,7 @@ def _with_bits(splits):
 
 
 def some(x: np.ndarray, count: int) -> np.ndarray:
-    """At most so many rows, chosen at random, and always the same ones.
+    """At most this number of rows, chosen at random, always the same.
 
     Evenly spaced rows would not do: the two sources of MNIST's training
     images alternate, and differ by a fifth in their mean.

@@ -16,7 +16,7 @@ from keras_rbm.ratings import Ratings
 from keras_rbm.ratings import check as check_ratings
 from keras_rbm.typing import Path
 
-# From so many values on, ratings are numbers rather than levels.
+# With this number of values or more, ratings are numbers, not levels.
 _MOST_VALUES = 20
 # Names that columns have in common tables, in lower case.
 _NAMES = {

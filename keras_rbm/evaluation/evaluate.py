@@ -87,7 +87,7 @@ def evaluate(
     - `notes`: sentences on what is missing, and what numbers mean;
     - `seconds`: how long it took.
 
-    `null` stands for what there is none of, and for numbers that are not
+    `null` stands for values that do not exist, and for numbers that are not
     finite. Grey values have no probability under units of two states: with
     such data `log_partition` and all likelihoods are `null`.
 

@@ -140,7 +140,7 @@ def ranking_measures(
         k: Length of the ranking, a positive integer.
         relevant: The least rating of an item that the user liked; `None` for
             the second largest value.
-        max_users: The first so many users alone; `None` for all.
+        max_users: Number of users, from the first one on; `None` for all.
 
     Returns:
         Dictionary of means over users,

@@ -231,7 +231,7 @@ def _log_conditional(machine, sites, v, own, inputs, base, site):
     rows = ops.cast(ops.take(machine.kernel, columns, axis=0), inputs.dtype)
 
     def odds(step):
-        """F(v) - F(v^k), for the state that comes so many places after."""
+        """F(v) - F(v^k), for the state this number of places after."""
         other = ops.take(states, (state + step) % count, axis=0)
         change = other - ops.take(states, state, axis=0)
         moved = inputs + machine.beta * ops.sum(

@@ -148,7 +148,7 @@ def test_function(model):
 
 
 def _repeat(step, iterator, times):
-    """Calls a step with so many batches, or with as many as there are."""
+    """Calls a step with this number of batches, or until the data end."""
     if times < 1:
         return
 

@@ -176,7 +176,7 @@ class Parameters(keras.layers.Layer):
         return self.hidden_activity_regularizer(mean)
 
     def centered(self, slopes, offsets):
-        """Turns the gradient into that of the centred parametrization.
+        """Converts the gradient to the centred parametrization.
 
         Args:
             slopes: List of the gradients of `variables`.
@@ -205,7 +205,7 @@ class Parameters(keras.layers.Layer):
         return slopes
 
     def get_arguments(self):
-        """Returns the arguments but for the units, serialized by name."""
+        """Returns the arguments without the units, serialized by name."""
         names = (
             "kernel_initializer",
             "visible_bias_initializer",

@@ -112,7 +112,7 @@ def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
         model: The `DeepBoltzmannMachine`.
 
     Raises:
-        ValueError: If the network is none of the model's halves.
+        ValueError: If the network is not a half of the model.
     """
     expected = [
         (_copies(model.features), model.hidden),

@@ -15,7 +15,7 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 #: Dots per inch, of which a point of text is 1/72.
 DPI = 100
-#: Pictures are at least so many pixels wide.
+#: The least width of pictures, in pixels.
 WIDTH = 800
 
 

@@ -93,7 +93,7 @@ def projection(
     """Draws data and fantasy particles on the data's first two principal axes.
 
     A part of the data without particles is a mode that the chains miss. The
-    range is that of the data: particles beyond it are drawn on the frame. Of a
+    range covers the data: particles beyond it are drawn on the frame. Of a
     chain that keeps no particles, draws after 100 sweeps are shown.
 
     Args:

@@ -29,7 +29,7 @@ def read_history(run: Run) -> dict[str, np.ndarray]:
         Dictionary of names and arrays; NaN stands for what is not known.
 
     Raises:
-        ValueError: If `run` is none of these.
+        ValueError: If `run` is anything else.
 
     Example:
         history = rbm.fit(x, epochs=3, verbose=0)

@@ -28,7 +28,7 @@ def current_samples(
     num_sweeps: int = 100,
     seed: int = 0,
 ) -> Array:
-    """The fantasy particles; where there are none, draws from random starts.
+    """The fantasy particles, or draws from random starts without them.
 
     Args:
         model: A `MachineModel`.

@@ -111,7 +111,7 @@ class LowRankTempering(LadderSampler):
     def _begin(self, base, units, patterns, cumulative):
         # The coupled units, as one-hot rows of shape `(units, hidden.width)`;
         # their joint states, `(2**units, units)`; and the cumulative
-        # probabilities of these, but for the last one, which is 1.
+        # probabilities of these, without the last one, which is 1.
         self.base, self._units = base, units
         self._patterns, self._cumulative = patterns, cumulative
 

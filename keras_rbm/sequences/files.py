@@ -33,7 +33,7 @@ _FORMATS = {
 # Names of columns of a CSV file.
 _SEQUENCE = ("sequence", "aligned", "seq")
 _NAME = ("name", "id", "header", "description")
-# From so many letters on a file of four letters is no protein.
+# A file of only four letters is not a protein if it is this long.
 _ENOUGH = 40
 
 
@@ -314,7 +314,7 @@ def _check_letters(strings, alphabet, path):
     for name, letters in (("RNA", "ACGUN"), ("DNA", "ACGTN")):
         if there and there <= set(letters) and count >= _ENOUGH:
             raise ValueError(
-                "`alphabet` must be that of the sequences, which have the "
+                "`alphabet` must match the sequences, which have the "
                 f"letters {''.join(sorted(there))!r} alone. Use alphabet="
                 f"sequences.{name}. Received: path={path!r}, "
                 f"alphabet={alphabet}"

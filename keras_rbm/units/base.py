@@ -168,7 +168,7 @@ class Units(Domain, abc.ABC):
         new_inputs: Array,
         new_params: Params,
     ) -> Tensor:
-        """`log_partition` of the last two arguments less that of the first.
+        """`log_partition` of the last two arguments minus that at the first.
 
         A difference of each term of a sum is rounded less than one of sums.
         """
