@@ -1,16 +1,20 @@
-"""Whether training keeps the shares of clusters that chains cannot leave.
+"""Compares how well training keeps the shares of clusters.
 
     python benchmarks/clusters.py two_clusters genotypes
     python benchmarks/clusters.py --data_dir DIR zeros_and_ones
 
-Trains a machine with few hidden units on data in clusters, by PCD with
-`LowRankTempering` from `low_rank.start`, by PCD, tempered PCD and CD-1. The
-others make so many more updates that they take at least as long. Prints a
-Markdown table: the seconds of the processor; the test log-likelihood and the
-shares of the clusters, both by enumeration of the hidden states; the shares in
-samples that each method's own sampler draws; and the autocorrelation time, in
-sweeps, of the first principal axis when this sampler moves chains of the first
-machine.
+The data lie in clusters between which Gibbs chains do not move. The script
+trains a machine with few hidden units by four methods: `LowRankTempering` from
+`low_rank.start`, PCD, tempered PCD, and CD-1. The last three methods make more
+updates, so that they take about as much processor time as the first. The script
+prints a Markdown table with these columns:
+
+- the seconds of processor time;
+- the test log-likelihood, by enumeration of the hidden states;
+- the shares of the clusters in exact draws of the trained machine;
+- the shares in samples that each method's own sampler draws;
+- the autocorrelation time, in sweeps, of the first principal axis, when this
+  sampler moves chains of the machine that `LowRankTempering` has trained.
 
 DIR holds MNIST's four IDX files.
 """

@@ -3,8 +3,8 @@
 - the share of true contacts among the first k L pairs, k = 1 to 5;
 - the log-likelihood of test sequences between two bounds, beside that of
   independent sites;
-- correlations of the samples' connected correlations of pairs and triples with
-  those of the data;
+- correlations between the connected correlations of pairs and triples in the
+  samples and in the data;
 - nearest neighbours: the mean share of columns that differ between a sequence
   and the nearest training sequence, for samples and for test sequences, and the
   adversarial accuracy (0.5 is ideal);

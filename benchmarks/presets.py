@@ -25,7 +25,7 @@ DESCRIPTIONS = {
     "mnist_784x500": "784 x 500 binary units, trained on MNIST.",
 }
 LICENCES = {
-    "digits": "The digits are those of the UCI Machine Learning Repository "
+    "digits": "The digits come from the UCI Machine Learning Repository "
     '("Optical Recognition of Handwritten Digits", CC BY 4.0), as '
     "scikit-learn has them.",
     "mnist_784x500": "MNIST is the work of Yann LeCun, Corinna Cortes and "

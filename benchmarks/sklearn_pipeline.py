@@ -8,8 +8,8 @@ regression on them with C = 6000. Both estimators have the same arguments.
 
 Speed is that of `fit` on random bits of the shape of MNIST, 784 features and
 500 hidden units: the first fit of a process, which compiles, and the next one.
-Each contestant has processes of its own, in turns, for the threads of one
-library slow down those of the other.
+Each contestant has its own processes, which run in turns, because the threads
+of one library slow down the threads of the other.
 
     python benchmarks/sklearn_pipeline.py [--seeds 8] [--rounds 3]
 """

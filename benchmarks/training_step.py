@@ -1,8 +1,9 @@
 """Times a training step against its own matrix products and other packages.
 
 In one run, in turns, so that a noisy machine disturbs all alike. Each has a
-process of its own, which imports its own library alone: the threads of one slow
-down those of another, and PyTorch beside TensorFlow may crash.
+process of its own, which imports only its own library: the threads of one
+library slow down the threads of another, and PyTorch beside TensorFlow may
+crash.
 
 - `fit`: an update as `RBM.fit` runs it, with its data pipeline, metrics,
   centring, optimizer and average of the weights; on `data.batches`, with 50

@@ -15,7 +15,7 @@ import keras
 from keras_rbm.typing import Path
 
 _LOG = logging.getLogger("keras_rbm")
-# Members of the archive, beside those of a `.keras` file.
+# Members of the archive that a plain `.keras` file does not have.
 _STATE, _SUMS = "run.json", "SHA256SUMS"
 _NAME = re.compile(r"update-(\d+)\.keras")
 
@@ -51,8 +51,8 @@ def write(
         directory: Where to; it is made if need be.
         updates: Number of updates that it has made.
         state: What to save beside the model, as JSON can hold it.
-        keep: How many checkpoints to keep, this one counted. Those of more
-            updates than the model has made are removed.
+        keep: Number of checkpoints to keep, including this one. Checkpoints of
+            more updates than the model has made are removed.
 
     Returns:
         The path.
@@ -99,7 +99,7 @@ def newest(directory: Path) -> SavedCheckpoint | None:
         directory: Where checkpoints are, if it exists.
 
     Returns:
-        A `SavedCheckpoint`, or `None` where there is none.
+        A `SavedCheckpoint`, or `None` if the folder has none.
 
     Raises:
         ValueError: If there are some, but each is damaged.

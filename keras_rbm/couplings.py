@@ -36,7 +36,7 @@ class Couplings(NamedTuple):
 
     log p(v) = const + sum_i h_i(v_i) + sum_i<j J_ij(v_i, v_j) + ...
 
-    Of `Bernoulli` and `Spin` units they are those of spins s = -1 or 1 (of
+    For `Bernoulli` and `Spin` units, they refer to spins s = -1 or 1 (for
     bits, s = 2 v - 1): h_i(v_i) = h_i s_i and J_ij(v_i, v_j) = J_ij s_i s_j.
 
     Attributes:
@@ -296,9 +296,10 @@ def _normal_means(hidden, params, kernels, base, deviation, nodes, weights):
         kernels: For each site of a set the inputs that its states give, of
             shape `(sets, states, hidden)`.
         base: Inputs at the mean of all sites, `(hidden,)`.
-        deviation: That of the inputs from the other sites, `(sets, hidden)`.
-        nodes: Those of the integral.
-        weights: Their weights.
+        deviation: Standard deviation of the inputs from the other sites,
+            `(sets, hidden)`.
+        nodes: Nodes of the integral.
+        weights: Weights of the nodes.
 
     Returns:
         Tensor of shape `(sets, states, ...)`, less the mean at the mean of

@@ -40,7 +40,7 @@ class UnusedGPU(NamedTuple):
 
 
 def unused_gpu() -> UnusedGPU | None:
-    """Says why no GPU is used; `None` where one is, or where there is none.
+    """The reason why no GPU is used; `None` if one is used or none exists.
 
     A GPU is known by its NVIDIA driver.
 
@@ -237,8 +237,9 @@ def by_rows(
 ) -> Any:
     """Computes what has rows, a share of them on each device.
 
-    The devices are those of the strategy in whose scope this is called; its
-    workers must all call it, with the same arguments, and all get all rows.
+    The rows are divided among the devices of the strategy in whose scope you
+    call this function. All workers of the strategy must call it with the same
+    arguments, and all get all rows.
 
     Args:
         function: Function of the number of the first row, and of how many

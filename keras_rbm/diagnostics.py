@@ -13,7 +13,7 @@ from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Tensor
 
-# A window of so many autocorrelation times: what is beyond it is noise.
+# The window, in autocorrelation times; correlations beyond it are noise.
 _WINDOW = 5.0
 
 
@@ -340,7 +340,7 @@ def two_sample(x: Array, y: Array) -> Distance:
         y: Array of shape `(other rows, axes)`.
 
     Returns:
-        A `Distance`. Its limit is that of the Kolmogorov distribution,
+        A `Distance`. Its limit comes from the Kolmogorov distribution,
         sqrt(log(2 k / p) / 2 * (n + m) / (n m)) for k axes.
     """
     x, y = np.asarray(x, "float64"), np.asarray(y, "float64")

@@ -33,7 +33,7 @@ def free_energy_gap(
 ) -> tuple[Tensor, Tensor]:
     """sum_i positive_i F(v_i) - sum_j negative_j F(v_model_j).
 
-    Its gradient is that of the negative mean log-likelihood, with the
+    It has the gradient of the negative mean log-likelihood, with the
     model's expectation replaced by the samples `v_model`: the difference of
     moments under the data and under the model. Its *value* is no likelihood;
     it hovers around 0 while the samples follow the model.
@@ -43,7 +43,7 @@ def free_energy_gap(
         v: Tensor of shape `(batch, visible.width)`, the data.
         v_model: Tensor of shape `(chains, visible.width)`, samples of the
             model, taken as constants; or `HiddenStates`, whose free energies
-            F(h) are those of the flipped machine. Their gradient has the same
+            F(h) come from the flipped machine. Their gradient has the same
             mean, since both sum out one side of p(v, h).
         positive: Weights of the data, tensor of shape `(batch,)`; `None` for
             1 / batch each. As everywhere in Keras, the weight of an example
@@ -91,7 +91,7 @@ def center(
     visible_mean: Array,
     hidden_mean: Array,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Turns a gradient into that of the centred parametrization.
+    """Converts a gradient to the centred parametrization.
 
     With dW, db, dc the gradients, mu and lambda the offsets of the visible
     and hidden units:

@@ -21,7 +21,7 @@ from keras_rbm.units import Bernoulli, Spin, Units
 MAX_RANK, MAX_UNITS = 4, 10
 # Rows that the density is fitted to, at most.
 _ROWS = 10_000
-# Starts of the optimizer, their iterations, and those of the best one.
+# Starts of the optimizer, iterations of each, and of the best one.
 _STARTS, _SHORT, _LONG = 3, 10, 200
 # Spread of a unit's inputs over the data, at the start of the optimizer.
 _INPUTS = 4.0
@@ -92,9 +92,9 @@ def start(
         x: Array of shape `(examples, visible.width)` of states, of which at
             most 10,000 rows are fitted.
         rank: Number of principal axes, from 1 to 4.
-        num_units: Number of hidden units that the density is fitted with, from
-            1 to 10 and at most those of the model; `None` for three for each
-            axis, at most 8.
+        num_units: Number of hidden units with which the density is fitted,
+            from 1 to 10 and at most as many as the model has; `None` for three
+            for each axis, at most 8.
         noise: Standard deviation of the kernel of the other hidden units, a
             number of at least 0. Without noise, these units would stay alike.
         seed: Integer from 0 to 2**64 - 1, for all random choices; `None` for

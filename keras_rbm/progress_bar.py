@@ -22,7 +22,7 @@ class ProgressBar:
             one in a file too, 0 for none.
 
     Raises:
-        ValueError: If `verbose` is none of these.
+        ValueError: If `verbose` is anything else.
     """
 
     def __init__(self, total, label, verbose="auto"):

@@ -98,9 +98,9 @@ class Stream(NamedTuple):
     Attributes:
         key: `uint32` tensor of shape `(2,)`.
         first_row: Index of the batch's first row among all rows, an integer
-            or a scalar integer tensor. Draws for rows 50 to 99 of a batch are
-            those of `Stream(key, 50)`. A tensor of shape `(rows,)` is what to
-            add to the number of each row.
+            or a scalar integer tensor. `Stream(key, 50)` gives the
+            draws for rows 50 to 99 of a batch. A tensor of shape `(rows,)` is
+            added to the numbers of the rows.
     """
 
     key: Tensor

@@ -246,11 +246,11 @@ class Ratings:
         Of a user with n ratings, `round(size n)` are held out, or `size` if
         that is an integer, but never all: a user keeps one or more.
 
-        With `by="time"` these are the user's latest ones (among those of one
-        time, chosen at random). No rating of a user is then predicted from a
-        later one of the same user; those of other users may be later. With
-        `by="random"` they are chosen at random. In either case a pair is in
-        one of the two parts alone.
+        With `by="time"`, the user's latest ratings are held out (at random
+        among ratings of the same time). No rating of a user is then predicted
+        from a later rating of the same user; ratings of other users may be
+        later. With `by="random"`, the held-out ratings are chosen at random.
+        In either case, a pair is in only one of the two parts.
 
         Args:
             size: Share between 0 and 1 of each user's ratings, or the number
@@ -259,7 +259,7 @@ class Ratings:
             seed: Integer from 0 to 2**64 - 1.
 
         Returns:
-            Tuple of the ratings to learn from, and of those held out.
+            Tuple of the training ratings and the held-out ratings.
 
         Raises:
             ValueError: If an argument is not as described, or there are no
@@ -339,7 +339,7 @@ class Ratings:
 
 
 def known(ratings: Ratings, name: str) -> Ratings:
-    """The ratings whose values are known, of which there must be some.
+    """The ratings whose values are known, of which there must be at least one.
 
     Args:
         ratings: `Ratings`.
@@ -366,7 +366,7 @@ def check(ratings: Any, name: str) -> None:
     """
     if not isinstance(ratings, Ratings):
         raise ValueError(
-            f"`{name}` must be Ratings, such as those of "
+            f"`{name}` must be Ratings, such as the splits of "
             f"keras_rbm.data.ratings. Received: type({name})="
             f"{type(ratings).__name__}"
         )

@@ -74,7 +74,7 @@ class GroupLasso(keras.regularizers.Regularizer):
         checks.rows_of_sites(w.shape, self.categories)
         by_site = ops.reshape(w, (-1, self.categories, w.shape[1]))
         squares = ops.sum(ops.square(by_site), axis=1)
-        # The slope of a root is infinite at 0, where that of the norm is 0.
+        # At 0, the slope of a root is infinite, and the norm's slope is 0.
         positive = squares > 0
         norms = ops.sqrt(ops.where(positive, squares, ops.ones_like(squares)))
         norms = ops.where(positive, norms, ops.zeros_like(norms))

@@ -11,7 +11,7 @@ import numpy as np
 from keras_rbm import checks
 from keras_rbm.typing import Array
 
-# Of wider data, moments of so many columns; and the triples of columns.
+# The most columns for moments, and the number of triples of columns.
 _COLUMNS, _TRIPLES = 500, 5000
 # Triples that are computed at once.
 _AT_ONCE = 500
@@ -27,7 +27,7 @@ class Moments(NamedTuple):
         order: 1 for means, 2 for covariances of pairs of columns, 3 for third
             central moments of triples of columns.
         correlation: Pearson correlation between the moments of the data and
-            those of the samples; NaN if one of them does not vary.
+            the moments of the samples; NaN if one of them does not vary.
         rmse: Root of the mean squared difference.
         count: Number of moments.
     """
@@ -402,7 +402,7 @@ def cluster_coverage(
 ) -> ClusterCoverage:
     """Shares of the data's clusters: p_k = rows nearest to centre k / rows.
 
-    The clusters are those of k-means on the data. Each row, and each sample,
+    K-means on the data finds the clusters. Each row, and each sample,
     belongs to the nearest centre.
 
     Args:
@@ -489,7 +489,7 @@ def compare_samples(
         x_train: Training data, of as many columns, for `privacy_gap` and for
             the axes and the clusters; or `None`.
         clusters: As for `cluster_coverage`.
-        max_rows: Of each set, at most so many rows, a random choice.
+        max_rows: The most rows of each set, chosen at random.
         seed: Integer from 0 to 2**64 - 1, for all random choices.
 
     Returns:

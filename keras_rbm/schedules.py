@@ -28,8 +28,9 @@ def of_run(learning_rate, updates):
 class HoldThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """initial_learning_rate min(1, (1 - t / num_updates) / (1 - hold)).
 
-    Constant for the first part of the run, and then on a line to 0: far
-    travel first, while the noise of the last part averages out.
+    The rate is constant in the first part of the run, where the parameters
+    still move far, and then falls linearly to 0, so that the noise averages
+    out.
 
     Args:
         num_updates: Number of updates of the whole run; 0 afterwards.
@@ -38,6 +39,10 @@ class HoldThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        schedule = keras_rbm.HoldThenLinearDecay(20_000, 0.2, hold=0.5)
+        optimizer = keras.optimizers.SGD(schedule)
     """
 
     def __init__(

@@ -140,7 +140,7 @@ def accept(
     num_replicas, num_chains = change.shape
     index = ops.arange(num_replicas, dtype="int32")
     change = change + ops.take(change, partner, axis=0)
-    # Both replicas of a pair look at the same number: that of the first.
+    # Both replicas of a pair use the random number of the first.
     u = ops.transpose(random.uniform(stream, (num_chains, num_replicas)))
     u = ops.take(u, ops.minimum(index, partner), axis=0)
     accepted = ops.log(ops.cast(u, change.dtype)) < change

@@ -256,8 +256,8 @@ def parse(gin, config, function, shared, output):
         gin: The module.
         config: Path of the config.
         function: Name of the function.
-        shared: Set of arguments that are those of `run` where the config does
-            not bind them for the function.
+        shared: Set of arguments that take the value of `run` if the config
+            does not bind them for the function.
         output: Path of the run's folder.
     """
     schema = output / folders.SCHEMA
@@ -332,7 +332,7 @@ def seed(gin):
 
 
 def describe(gin):
-    """All settings that training uses, and those of the evaluations."""
+    """All settings of training and of the evaluations."""
     own = _evaluation_of(gin)
     lines = (
         f"\n{function}.{name} = {value!r}"

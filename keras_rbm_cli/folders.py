@@ -99,7 +99,7 @@ def own_data(name):
 
 
 def _holds_bits(path):
-    """Whether a text holds zeros and ones alone, but for a line of names."""
+    """Whether a text has only zeros and ones, after a line of names."""
     opened = gzip.open if path.suffix.lower() == ".gz" else open
     with opened(path, "rb") as file:
         first, line = file.readline(), None
@@ -110,7 +110,7 @@ def _holds_bits(path):
 
 
 def process(chief):
-    """Name of this process among those of TF_CONFIG.
+    """Name of this process in TF_CONFIG.
 
     Args:
         chief: Name of the first one, or of the only one.

@@ -87,7 +87,8 @@ def check_flags(config, options):
         options: The module of flags.
 
     Raises:
-        UserError: If a name is unknown, or a value is none, or of a wrong type.
+        UserError: If a name is unknown, or a value is invalid or of a wrong
+            type.
     """
     macros, imports = _macros(pathlib.Path(config))
     for flag, words, read in (
@@ -320,7 +321,7 @@ def _base(module, node):
 
 
 def _arguments(module, node):
-    """The `Arguments` of a definition, those of its base classes included."""
+    """The `Arguments` of a definition, including its base classes."""
     if isinstance(node, ast.FunctionDef):
         return _of_function(node)
     if not isinstance(node, ast.ClassDef):

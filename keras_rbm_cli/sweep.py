@@ -219,7 +219,7 @@ class Sweep:
         self.axes = axes(state["sweep"])
         combinations = points(self.axes)
         if list(self.runs) != folder_names(combinations):
-            raise ValueError("its runs are not those of its --sweep")
+            raise ValueError("its runs do not match its --sweep")
         self.points = dict(zip(self.runs, combinations, strict=True))
 
     def run(self):

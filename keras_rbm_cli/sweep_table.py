@@ -172,8 +172,8 @@ def write_columns(folder, axes):
 def write_run(folder, axes, row):
     """Writes a run for TensorBoard, in place of an older one.
 
-    It has a row of the HParams tab, and the curves of `history.csv`: those of
-    validation data have names that begin with `val_`.
+    It has a row of the HParams tab, and the curves of `history.csv`. The names
+    of curves of validation data begin with `val_`.
 
     Args:
         folder: Path of the run.

@@ -8,9 +8,12 @@ import inspect
 import pathlib
 import textwrap
 
+import keras
 import matplotlib.pyplot
 import numpy as np
+import pyarrow
 import pytest
+import tensorflow as tf
 
 import keras_rbm
 
@@ -23,21 +26,33 @@ FILES = [
     PACKAGE / "samplers" / "gibbs.py",
     PACKAGE / "samplers" / "tempered.py",
     PACKAGE / "data" / "dataset.py",
+    PACKAGE / "data" / "columns.py",
+    PACKAGE / "schedules.py",
+    PACKAGE / "models" / "base.py",
+    PACKAGE / "models" / "trainer.py",
     PACKAGE / "models" / "class_rbm.py",
     PACKAGE / "models" / "deep_boltzmann_machine.py",
 ]
 
 
+def documented(nodes, prefix=""):
+    """Name and node of each class and function, and of their methods."""
+    for node in nodes:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield prefix + node.name, node
+        if isinstance(node, ast.ClassDef):
+            yield from documented(node.body, f"{prefix}{node.name}.")
+
+
 def examples():
     """Name and code of each example of the files above."""
     for path in FILES:
-        for node in ast.parse(path.read_text("utf-8")).body:
-            if not isinstance(node, ast.ClassDef | ast.FunctionDef):
-                continue
+        tree = ast.parse(path.read_text("utf-8"))
+        for name, node in documented(tree.body):
             text = inspect.cleandoc(ast.get_docstring(node) or "")
             _, found, code = text.partition("\nExample:\n")
             if found:
-                yield pytest.param(textwrap.dedent(code), id=node.name)
+                yield pytest.param(textwrap.dedent(code), id=name)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +62,24 @@ def names():
     rbm.compile(jit_compile=False)
     rbm.fit(x, updates=20, verbose=0)
     packages = ("callbacks", "data", "figures", "plots", "presets")
+    people = {
+        "smoker": ["no", "yes"],
+        "city": ["Bern", "Rome"],
+        "age": [30, 31],
+        "zip": [1234, 99],
+        "income": [9.5, 2.5],
+        "rain": [0.0, 1.0],
+    }
+    table = keras_rbm.data.table(pyarrow.table(people))
     return {
+        "keras": keras,
         "keras_rbm": keras_rbm,
         "np": np,
+        "tf": tf,
         "rbm": rbm,
         "x": x,
         "v": x,
+        "table": table,
         "train": x,
         "validation": x,
         "examples": x,

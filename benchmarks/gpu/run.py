@@ -113,7 +113,7 @@ def ceilings(size, most):
 
 
 def compare(entry, inputs, outputs, arrays, precision):
-    """Compares outputs with those of the CPU.
+    """Compares outputs with the outputs of the CPU.
 
     Args:
         entry: A program's entry of the manifest.

@@ -22,7 +22,7 @@ MAX_NEVER_FLIPPING = 0.5
 MAX_DISTANCE = 0.4
 # Examples that are projected, at most.
 _PROJECTED = 2000
-# Sweeps, and those of each beta, after which the rate of round trips counts.
+# The rate of round trips counts after this many sweeps, and per beta.
 _TRIP_SWEEPS, _TRIP_SWEEPS_OF_BETA = 500, 20
 #: A top layer is dead where more of its units than this are constant.
 MAX_TOP_CONSTANT = 0.5

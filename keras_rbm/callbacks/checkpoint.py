@@ -17,7 +17,7 @@ _LOG = logging.getLogger("keras_rbm")
 
 
 class Position(NamedTuple):
-    """Where a run stands.
+    """The progress of a run.
 
     Attributes:
         epoch: Number of whole epochs that are done, Keras's `initial_epoch`.
@@ -45,44 +45,49 @@ class Interrupted(Exception):
 class Checkpoint(keras.callbacks.Callback):
     """Saves the run every few minutes or updates, and resumes it exactly.
 
-        checkpoint = callbacks.Checkpoint("checkpoints", callbacks=others)
-        done = checkpoint.resume(rbm)
-        rbm.fit(
-            data.batches(x, 100, first_step=done.updates),
-            initial_epoch=done.epoch,
-            initial_step=done.step,
-            callbacks=[*others, checkpoint],
-            ...
-        )
-
-    A run that is killed at any moment, and started again by the same program,
+    If a run is killed at any moment and started again by the same program, it
     ends with the same weights, optimizer, chains and history, bit for bit
     (with the same versions of the libraries on the same kind of processor).
-    Keras's own callbacks that remember something, such as `EarlyStopping`,
-    begin anew; a run that one of them has ended is not resumed. A model of
-    Keras's own, such as a classifier, is saved and stopped at the end of an
-    epoch alone, and its `fit` takes no `initial_step`.
-    This callback must be the last one in the list. A model that is no longer
-    finite is not saved. Of several processes (`MultiWorkerMirroredStrategy`)
-    the chief alone writes, and all read what it has written; minutes and
-    `stop` then count at the end of an epoch alone.
+
+    Pass this callback last. It does not save a model whose parameters are not
+    finite. Keras's own callbacks with an internal state, such as
+    `EarlyStopping`, start again when a run is resumed; a run that such a
+    callback has ended is not resumed. Models of Keras's own, such as a
+    classifier, are saved and stopped only at the end of an epoch, and their
+    `fit` takes no `initial_step`. If several processes train
+    (`MultiWorkerMirroredStrategy`), only the chief writes, and all processes
+    read its files; `minutes` and `stop` then take effect only at the end of an
+    epoch.
 
     Args:
-        directory: Where the checkpoints go, see `checkpoints.write`.
-        settings: What the run depends on, as JSON can hold it: a run that is
-            resumed with others is refused.
-        minutes: A checkpoint is written after so many minutes; `None` for
-            never.
-        updates: The same, in updates of the model: at the end of the first
-            compiled call that reaches them.
-        keep: How many checkpoints to keep.
-        callbacks: Other callbacks of the run, of which those that have
+        directory: Folder of the checkpoints, see `checkpoints.write`.
+        settings: Dict, in values of JSON, of the settings that the run depends
+            on. A run with other settings is not resumed.
+        minutes: Number of minutes between two checkpoints; `None` to ignore
+            the time.
+        updates: Number of updates between two checkpoints, which are written
+            after the compiled call that reaches it; `None` to ignore updates.
+        keep: Number of checkpoints to keep.
+        callbacks: Other callbacks of the run. The callbacks that have
             `get_state` and `set_state` are saved and restored.
-        about: What repetition to the bit depends on beside, such as versions:
-            a run that is resumed with others is warned of.
+        about: Dict of other conditions for equal bits, such as versions. If
+            they differ when a run is resumed, there is a warning.
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        checkpoint = callbacks.Checkpoint("checkpoints", updates=500)
+        done = checkpoint.resume(rbm)
+        rbm.fit(
+            data.batches(x, 10, first_step=done.updates),
+            epochs=2,
+            steps_per_epoch=500,
+            initial_epoch=done.epoch,
+            initial_step=done.step,
+            callbacks=[checkpoint],
+            verbose=0,
+        )
     """
 
     def __init__(
@@ -160,7 +165,7 @@ class Checkpoint(keras.callbacks.Callback):
         return self._resumed
 
     def history(self) -> keras.callbacks.History:
-        """The Keras `History` of the whole run, what came before included."""
+        """The Keras `History` of the whole run, including earlier parts."""
         history = keras.callbacks.History()
         history.epoch = list(range(len(self.rows)))
         for row in self.rows:
@@ -169,7 +174,7 @@ class Checkpoint(keras.callbacks.Callback):
         return history
 
     def describe_latest(self) -> str | None:
-        """The newest checkpoint as text; `None` where there is none."""
+        """The newest checkpoint as text, or `None`."""
         if self.latest is None:
             return None
         return f"{self.latest}, which keras.models.load_model reads"

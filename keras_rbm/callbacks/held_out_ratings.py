@@ -13,11 +13,12 @@ class HeldOutRatings(keras.callbacks.Callback):
     """Adds `val_rmse`, of a `RatingsRBM`, to the logs of some epochs.
 
     Each held-out rating is predicted from the ratings in `train` (see
-    `RatingsRBM.predict_ratings`), with the averaged weights where the
-    optimizer keeps such. Measured are the first epoch of each `fit`, each of
-    a number that `every` divides, and the last one; in the epochs between, the
-    logs repeat the last number, so that `keras.callbacks.EarlyStopping(
-    "val_rmse")` can use it. Put this callback before those that do.
+    `RatingsRBM.predict_ratings`), with the averaged weights if the optimizer
+    keeps them. The error is measured after the first epoch of each `fit`,
+    after each epoch that `every` divides, and after the last one. In between,
+    the logs repeat the last number, so that
+    `keras.callbacks.EarlyStopping("val_rmse")` can use it. Put this callback
+    before callbacks that use the number.
 
     Args:
         train: `Ratings` to predict from.
@@ -26,6 +27,14 @@ class HeldOutRatings(keras.callbacks.Callback):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        ratings = keras_rbm.data.Ratings(
+            [0, 0, 1, 1], [0, 1, 0, 1], [4, 0, 2, 3], [1, 2, 3, 4, 5],
+            ["ann", "bob"], ["Alien", "Brazil"],
+        )
+        train, held_out = ratings.split(1)
+        callback = callbacks.HeldOutRatings(train, held_out, every=5)
     """
 
     def __init__(self, train: Ratings, held_out: Ratings, every: int = 1):
@@ -54,7 +63,7 @@ class HeldOutRatings(keras.callbacks.Callback):
             logs["val_rmse"] = self._last
 
     def get_state(self) -> State:
-        """What a run that is resumed needs: the last number."""
+        """The state that a resumed run needs: the last number."""
         return {"last": self._last}
 
     def set_state(self, state: State) -> None:

@@ -24,7 +24,7 @@ class Images(Display):
 
     The tags are `1 Images/filters`, `.../sample_means` (where the model
     `can_sample`) and, where there are examples, `.../reconstructions`. The
-    pictures are those of `plots.filters`, `plots.samples` and
+    pictures are drawn by `plots.filters`, `plots.samples` and
     `plots.reconstructions`.
 
     Args:

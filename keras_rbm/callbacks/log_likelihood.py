@@ -24,7 +24,7 @@ NAMES = (
 )
 
 _LOG = logging.getLogger("keras_rbm")
-# "auto" enumerates up to so many states: half a second at 784 x 16.
+# The most states that "auto" enumerates: half a second at 784 x 16.
 _MOST_STATES = 2**16
 
 

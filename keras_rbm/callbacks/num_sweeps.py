@@ -45,7 +45,7 @@ class NumSweeps(keras.callbacks.Callback):
         self.schedule = schedule
 
     def num_sweeps(self, epoch: int) -> int:
-        """The number of sweeps once so many epochs are done."""
+        """The number of sweeps after this number of epochs."""
         if callable(self.schedule):
             return checks.positive_integer("num_sweeps", self.schedule(epoch))
         fraction = epoch / self.params["epochs"]

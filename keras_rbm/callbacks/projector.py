@@ -17,7 +17,7 @@ from keras_rbm.typing import Array, ImageShape, Logs, Path, PictureLike
 
 # Particles that are shown, at most.
 _MOST = 1000
-# Small images are enlarged to so many pixels, to be seen in a cloud.
+# The size in pixels to which small images are enlarged.
 _SIDE = 28
 
 

@@ -16,16 +16,16 @@ _MOST = 500
 class SampleMeasures(Measurement):
     """Writes to TensorBoard every few epochs how samples differ from data.
 
-    The samples are the fantasy particles, or, of a chain that keeps none, 100
-    draws after 100 sweeps. The measures are those of `keras_rbm.evaluation`,
-    in the group `3 Chains`:
+    The samples are the fantasy particles, or, if the chain keeps none, 100
+    draws after 100 sweeps. `keras_rbm.evaluation` describes the measures, which
+    are in the group `3 Chains`:
 
     - `adversarial_accuracy`: 0.5 is ideal, 1 for samples unlike the data.
     - `privacy_gap`, with `v_train`: above 0 if samples are closer to the
       training data than to `v`.
     - `moment_1_correlation`, `moment_2_correlation`, `moment_3_correlation`:
-      means, covariances and third moments of the samples against those of the
-      data; 1 is ideal.
+      correlation between the means, covariances and third moments of the
+      samples and of the data; 1 is ideal.
     - `pca_distance`: the largest Wasserstein distance on the first three
       principal axes of the data, in standard deviations.
     - `mmd_squared`: the maximum mean discrepancy, about 0 at best.
@@ -33,8 +33,8 @@ class SampleMeasures(Measurement):
       the data, from 0 to 1; `clusters_missed`: the number of clusters that
       the samples miss.
 
-    Few particles make these numbers noisy: report those of `evaluate`, which
-    takes 1,000 samples.
+    With few particles these numbers are noisy. Report the numbers of
+    `evaluate`, which takes 1,000 samples.
 
     Args:
         log_dir: Path of TensorBoard's log directory.

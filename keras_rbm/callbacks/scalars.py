@@ -15,7 +15,7 @@ from keras_rbm.typing import Logs, Path
 
 
 class Scalars(keras.callbacks.Callback):
-    """Writes the metrics of each epoch, those of validation beside them.
+    """Writes the metrics of each epoch, of training and of validation.
 
     A metric goes to the run `<log_dir>/train`, its `val_` twin to
     `<log_dir>/validation` under the same tag, so that both are curves of one

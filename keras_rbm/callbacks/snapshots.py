@@ -165,7 +165,7 @@ def read_snapshots(path: Path) -> list[Machine]:
         List of `Machine`, the earliest first.
 
     Raises:
-        ValueError: If there are none, or one is damaged.
+        ValueError: If there are no snapshots, or one is damaged.
 
     Example:
         snapshots = callbacks.Snapshots("snapshots")
@@ -182,7 +182,7 @@ def read_snapshots(path: Path) -> list[Machine]:
 
 
 def _is_due(updates, kept, growth):
-    """Whether a snapshot after so many updates follows those that are kept."""
+    """Whether a snapshot is due after this number of updates."""
     if not kept:
         return True
     last = next(reversed(kept))

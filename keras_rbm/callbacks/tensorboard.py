@@ -62,7 +62,7 @@ DESCRIPTIONS = {
     "data on a principal axis (Kolmogorov-Smirnov): above 0.4 the particles "
     "are in too few modes.",
     "never_flipping": "Share of the visible units that flip in no chain.",
-    "distance": "Root mean square of the particles' mean less that of the "
+    "distance": "Root mean square of the particles' mean minus the mean of the "
     "data.",
     "distance_after": "The same after a run of sweeps without learning.",
     "distance_floor": "What as many independent examples would have.",
@@ -158,7 +158,7 @@ def scalar(tag, value, step=None):
     Args:
         tag: Text such as `"4 Learning/loss"`.
         value: The number.
-        step: The step, or `None` for that of the writer.
+        step: The step, or `None` for the step of the writer.
     """
     name = tag.rpartition("/")[2]
     description = DESCRIPTIONS.get(name.removeprefix("val_"))

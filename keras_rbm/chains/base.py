@@ -152,7 +152,7 @@ class Chain(keras.layers.Layer):
     ) -> Tensor:
         """Samples of the model, for evaluation: nothing that persists moves.
 
-        Args and returns are those of `advance`.
+        Arguments and result are the same as for `advance`.
         """
         raise NotImplementedError
 

@@ -10,9 +10,14 @@ from keras_rbm.typing import Tensor
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class NoChain(Chain):
-    """No samples at all, for an objective that needs none.
+    """A chain without samples, for an objective that needs none.
 
-    Such is that of a `ClassRBM` that learns p(y | x) alone.
+    A `ClassRBM` that learns only p(y | x) has such an objective.
+
+    Example:
+        model = keras_rbm.ClassRBM(
+            16, 2, 8, keras_rbm.NoChain(), generative_weight=0.0
+        )
     """
 
     def num_samples(self, examples: float) -> float:
@@ -21,7 +26,7 @@ class NoChain(Chain):
     def advance(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:
-        """Returns samples, of which there are none: `(0, visible.width)`."""
+        """Returns an empty array of samples, `(0, visible.width)`."""
         return v_data[:0]
 
     samples = advance

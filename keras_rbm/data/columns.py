@@ -143,6 +143,9 @@ class Dropped(Column):
 
     Args:
         reason: Why the column is dropped, for readers of the schema.
+
+    Example:
+        schema = table.schema.replace({"zip": keras_rbm.data.Dropped()})
     """
 
     reason: str = "by choice"
@@ -238,6 +241,10 @@ class Binary(Discrete):
     Args:
         values: The two values: the first becomes 0, the second 1. `None` for
             the values of the data, in order.
+
+    Example:
+        smoker = keras_rbm.data.Binary(values=("no", "yes"))
+        schema = table.schema.replace({"smoker": smoker})
     """
 
     values: tuple | None = None
@@ -286,7 +293,11 @@ class Category(Discrete):
         values: The values: text, integers, booleans or numbers. `None` for
             the values of the data, in order.
         missing: Whether a missing value is one more category, the last one.
-            `None`: if the data have missing values.
+            `None` for `True` if the data have missing values.
+
+    Example:
+        city = keras_rbm.data.Category(values=("Bern", "Paris", "Rome"))
+        schema = table.schema.replace({"city": city})
     """
 
     values: tuple | None = None
@@ -404,7 +415,7 @@ def _rounded(values, beside):
 
     Args:
         values: Values of states, of shape `(rows,)`.
-        beside: Those of the next larger states.
+        beside: Values of the next larger states.
 
     Returns:
         For each value the number of fewest decimals that has the same state.
@@ -433,6 +444,10 @@ class Count(Number):
     Args:
         most: The largest allowed value; `None` for the largest of the data.
         least: The smallest allowed value; `None` for the smallest of the data.
+
+    Example:
+        age = keras_rbm.data.Count(least=0, most=110)
+        schema = table.schema.replace({"age": age})
     """
 
     most: int | None = None
@@ -480,7 +495,7 @@ class Standardized(Number):
     """Abstract base: numbers, or functions of them, as `Gaussian` units.
 
     Args:
-        mean: Mean; `None` for that of the training rows.
+        mean: Mean; `None` for the mean of the training rows.
         deviation: Standard deviation, positive; `None` for that of the
             training rows.
     """
@@ -507,8 +522,11 @@ class Real(Standardized):
 
     Args:
         mean: Mean of the values; `None` for the mean of the training rows.
-        deviation: Standard deviation of the values, positive; `None` for that
-            of the training rows.
+        deviation: Standard deviation of the values, positive; `None` for the
+            standard deviation of the training rows.
+
+    Example:
+        schema = table.schema.replace({"age": keras_rbm.data.Real()})
     """
 
     kind = "real"
@@ -540,9 +558,12 @@ class Logarithm(Standardized):
         x = (log value - mean) / deviation
 
     Args:
-        mean: Mean of the logarithms; `None` for that of the training rows.
+        mean: Mean of the logarithms; `None` for the mean of the training rows.
         deviation: Standard deviation of the logarithms, positive; `None` for
-            that of the training rows.
+            the standard deviation of the training rows.
+
+    Example:
+        schema = table.schema.replace({"income": keras_rbm.data.Logarithm()})
     """
 
     kind = "logarithm"
@@ -583,16 +604,19 @@ class Logarithm(Standardized):
 class Quantiles(Number):
     """A column of real numbers, by their quantiles: a `Gaussian` unit.
 
-    x is a piecewise linear function of the value. It maps quantiles of the
-    training rows to quantiles of the standard normal law, and continues in
-    straight lines beyond the smallest and the largest value. Use `Quantiles`
-    for columns with heavy tails, which standardization would keep.
+    x is a piecewise linear function of the value. The function maps quantiles
+    of the training rows to quantiles of the standard normal distribution, and
+    is linear beyond the smallest and the largest value. Use `Quantiles` for
+    columns with heavy tails, which standardization would keep.
 
     Args:
         values: Quantiles of the values, rising; `None` to take them from
             the training rows.
-        normal: Quantiles of the normal law to which `values` are mapped,
-            rising; `None` if `values` is.
+        normal: Quantiles of the normal distribution to which `values` are
+            mapped, rising; `None` if `values` is `None`.
+
+    Example:
+        schema = table.schema.replace({"income": keras_rbm.data.Quantiles()})
     """
 
     values: tuple | None = None
@@ -651,8 +675,11 @@ class Positive(Number):
         x = value / scale
 
     Args:
-        scale: Root mean square of the values, positive; `None` for that of the
-            training rows.
+        scale: Root mean square of the values, positive; `None` for the root
+            mean square of the training rows.
+
+    Example:
+        schema = table.schema.replace({"rain": keras_rbm.data.Positive()})
     """
 
     scale: float | None = None

@@ -52,9 +52,9 @@ class Data:
             where they are no such rows.
         categories: Number of categories of each site, where the rows are
             one-hot categories, side by side; else `None`.
-        source_rows: The numbers of the rows in their source, those of `train`,
-            `validation` and `test` one after the other; `None` for the order
-            in which they are.
+        source_rows: The numbers of the rows in their source, for `train`,
+            `validation` and `test` one after the other; `None` if the rows are
+            in the order of the source.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
@@ -120,9 +120,10 @@ class Data:
     def visible(self) -> units.Units:
         """Visible units of a model of these examples.
 
-        Those of the schema, where there is one. Else `Softmax` for categories,
-        `Bernoulli` for values from 0 to 1 (and uint8), `Spin` for -1 and 1,
-        `Gaussian` for other numbers, which you standardize first.
+        The units of the schema, if there is one. Otherwise `Softmax` for
+        categories, `Bernoulli` for values from 0 to 1 (and uint8), `Spin` for
+        -1 and 1, and `Gaussian` for other numbers, which you standardize
+        first.
         """
         if self.schema is not None:
             return self.schema.units
@@ -386,7 +387,7 @@ def _with_bits(splits):
 
 
 def some(x: np.ndarray, count: int) -> np.ndarray:
-    """At most so many rows, chosen at random, and always the same ones.
+    """At most this number of rows, chosen at random, always the same.
 
     Evenly spaced rows would not do: the two sources of MNIST's training
     images alternate, and differ by a fifth in their mean.

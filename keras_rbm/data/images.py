@@ -134,7 +134,8 @@ def _read(files, image_shape, shape):
     Args:
         files: List of paths.
         image_shape: `(rows, columns)` to scale them to, or `None`.
-        shape: The shape that they must have, or `None` for that of the first.
+        shape: The shape that they must have; `None` for the shape of the
+            first one.
     """
     x = None
     for number, path in enumerate(files):

@@ -16,7 +16,7 @@ from keras_rbm.ratings import Ratings
 from keras_rbm.ratings import check as check_ratings
 from keras_rbm.typing import Path
 
-# From so many values on, ratings are numbers rather than levels.
+# With this number of values or more, ratings are numbers, not levels.
 _MOST_VALUES = 20
 # Names that columns have in common tables, in lower case.
 _NAMES = {
@@ -70,7 +70,7 @@ class RatingsData:
     def known(self) -> Ratings:
         """The ratings to predict the test ratings from.
 
-        Those of `train` and `validation` together.
+        The ratings of `train` and `validation` together.
         """
         if self.validation is None:
             return self.train

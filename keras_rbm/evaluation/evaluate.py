@@ -87,7 +87,7 @@ def evaluate(
     - `notes`: sentences on what is missing, and what numbers mean;
     - `seconds`: how long it took.
 
-    `null` stands for what there is none of, and for numbers that are not
+    `null` stands for values that do not exist, and for numbers that are not
     finite. Grey values have no probability under units of two states: with
     such data `log_partition` and all likelihoods are `null`.
 
@@ -103,8 +103,8 @@ def evaluate(
         method: `"auto"`, `"exact"` or `"ais"`, as for `RBM.log_partition`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains of the annealing.
-        num_sweeps: Number of sweeps to the samples that reverse AIS starts
-            from, and to those of `num_samples`.
+        num_sweeps: Number of sweeps before reverse AIS starts, and for each
+            of the `num_samples` samples.
         max_examples: Pseudo-log-likelihood and reconstruction error are taken
             from at most so many examples of a split, a fixed random choice.
         num_samples: Number of samples that are drawn from the model, and at

@@ -6,7 +6,7 @@ from keras_rbm import checks
 from keras_rbm.models import RatingsRBM
 from keras_rbm.ratings import Ratings, known
 
-# Ratings of value 0 that are added to those of a user, and of an item.
+# Ratings of value 0 that are added to each user's, and each item's, ratings.
 _USER_PRIOR, _ITEM_PRIOR, _TURNS = 5.0, 10.0, 20
 
 
@@ -24,8 +24,8 @@ def evaluate_ratings(
         train: `Ratings` that are known.
         held_out: `Ratings` of the same users and items, in other pairs.
         k: Length of the rankings.
-        max_users: Rankings are those of the first so many users; `None` for
-            all.
+        max_users: The number of users to rank for, from the first one on;
+            `None` for all users.
 
     Returns:
         Dictionary of both, with the names of the second after k, such as
@@ -90,7 +90,7 @@ def bias_predictions(
 ) -> np.ndarray:
     """Ratings that users and items alone explain: mean + b_user + b_item.
 
-    The biases are those of least squares with a ridge penalty of 5 for users
+    The biases come from least squares with a ridge penalty of 5 for users
     and of 10 for items: the mean deviation of a user with n ratings counts
     n / (n + 5).
 
@@ -140,7 +140,7 @@ def ranking_measures(
         k: Length of the ranking, a positive integer.
         relevant: The least rating of an item that the user liked; `None` for
             the second largest value.
-        max_users: The first so many users alone; `None` for all.
+        max_users: Number of users, from the first one on; `None` for all.
 
     Returns:
         Dictionary of means over users,

@@ -120,7 +120,7 @@ class DataSource:
         )
 
     def validation_batches(self) -> tf.data.Dataset | None:
-        """Returns all validation examples; `None` where there are none."""
+        """Returns all validation examples, or `None`."""
         if self.data.validation is None:
             return None
         return self._lower_layers.batches(
@@ -139,7 +139,7 @@ class DataSource:
 
     @functools.cached_property
     def validation_examples(self) -> np.ndarray | None:
-        """Validation examples for measures; `None` where there are none."""
+        """Validation examples for measures, or `None`."""
         x = self.data.validation
         if x is None:
             return None
@@ -151,7 +151,7 @@ class DataSource:
     def drawn_examples(self) -> np.ndarray:
         """A few examples to reconstruct in pictures, of the validation split.
 
-        Where there is none, training examples.
+        Training examples, if there is no validation set.
         """
         x = self.data.validation
         x = self.data.train if x is None else x
@@ -196,7 +196,7 @@ class DataSource:
     def figure_data(self) -> Data:
         """`Data` that `figures` are drawn from.
 
-        Those of an upper layer have the drawn examples alone.
+        The data of an upper layer have only the drawn examples.
         """
         if self._lower_layers.machines:
             return Data(self.data.name, self.drawn_examples)
@@ -221,7 +221,7 @@ class DataSource:
 
 
 def without_missing(x: np.ndarray, seed: int) -> np.ndarray:
-    """Examples whose missing entries are those of other examples.
+    """Examples whose missing entries are copied from other examples.
 
     For pictures and histograms alone: entries are drawn one row after the
     other, without regard to those that are observed.

@@ -273,9 +273,10 @@ def without_labels(data, num_classes):
             and (labels.astype("int64").sum(axis=1) == one).all()
         ):
             raise ValueError(
-                "`data` must be rows (x, one-hot y), such as those of "
-                f"mnist(num_classes={num_classes}). Received: data.{split} "
-                f"with other values in the last {num_classes} columns"
+                "`data` must be rows (x, one-hot y), such as "
+                f"mnist(num_classes={num_classes}) returns. Received: "
+                f"data.{split} with other values in the last {num_classes} "
+                "columns"
             )
         found[split] = x[:, :-num_classes]
     picture = data.picture

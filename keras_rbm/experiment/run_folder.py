@@ -200,7 +200,7 @@ def settings(
         steps_per_epoch: Number of updates in an epoch.
         epochs: Number of epochs.
         num_sweeps: Schedule of the number of sweeps, or `None`.
-        **others: Further settings, such as those of the data, as they are.
+        **others: Further settings, such as the settings of the data.
 
     Returns:
         Nested dictionaries as JSON would give them back.

@@ -355,7 +355,7 @@ def _finish(model, source, folder, figures, num_samples, evaluation):
 
 
 def _write_rows(model, source, folder, num_samples):
-    """Writes samples as rows like those of the data."""
+    """Writes samples in the form of the data."""
     if not num_samples or not model.can_sample:
         return
     width = model.example_units.width

@@ -11,7 +11,7 @@ from keras_rbm.models import sampling
 from keras_rbm.plots import canvas, tiles
 from keras_rbm.random import Use
 
-# Levels of grey: so many need half a byte a pixel.
+# Levels of grey, which need half a byte for each pixel.
 _LEVELS = 16
 # Height of the line with the number of sweeps, and of its letters, in pixels.
 _LINE, _LETTERS = 22, 14

@@ -32,7 +32,7 @@ class Dreams(Figure):
     Raises:
         ValueError: If an argument is not as described.
 
-    Reference: the film is that of the Theano tutorial on RBMs,
+    Reference: the film follows the Theano tutorial on RBMs,
         http://deeplearning.net/tutorial/rbm.html.
 
     Example:

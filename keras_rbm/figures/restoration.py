@@ -40,8 +40,7 @@ class Restoration(Figure):
         ValueError: If an argument is not a positive number (integer, but for
             `cold`).
 
-    Reference: the rows are those of Brack's code for restricted Boltzmann
-        machines, https://github.com/christianb93/MachineLearning.
+    Reference: the rows follow Brack's code for restricted Boltzmann machines, https://github.com/christianb93/MachineLearning.
 
     Example:
         restoration = figures.Restoration(num_flips=1, num_trials=20)

@@ -18,11 +18,13 @@ _SMOOTH = 0.02
 class Curves(Figure):
     """Log-likelihood, reconstruction error and size of updates, by updates.
 
-    The log-likelihood is what `history.csv` has of it, with the baseline of
-    independent units as a dashed line; it is left out where there is none.
+    The figure is saved as `curves.png`. It reads `updates.csv`, which
+    `callbacks.UpdateLog` writes, and draws nothing without this file. If
+    `history.csv` has a log-likelihood, the figure also shows it, with the
+    baseline of independent units as a dashed line.
 
-    Drawn to `curves.png` from the `updates.csv` that `callbacks.UpdateLog`
-    leaves; nothing is drawn where there is none.
+    Example:
+        figures.draw(rbm, train, "run", [figures.Curves()])
     """
 
     def __call__(self, model, data, output, binarize="none", seed=0):
@@ -65,13 +67,17 @@ class Curves(Figure):
 class FiltersByEpoch(Figure):
     """Filters after some epochs, side by side.
 
-    Drawn to `filters_by_epoch.png` from the files `filters/epoch-NNNN.png`
-    that `callbacks.Images` leaves; nothing is drawn where there are fewer than
-    two. Each picture has its own scale: see `plots.filters`.
+    The figure is saved as `filters_by_epoch.png`. It reads the files
+    `filters/epoch-NNNN.png`, which `callbacks.Images` writes, and draws
+    nothing if there are fewer than two. Each picture has its own scale: see
+    `plots.filters`.
 
     Args:
-        num_epochs: How many of the epochs to show: the first and the last,
-            and those between that are evenly spaced by their logarithms.
+        num_epochs: Number of epochs to show: the first, the last, and epochs
+            in between that are evenly spaced by their logarithms.
+
+    Example:
+        figures.draw(rbm, train, "run", [figures.FiltersByEpoch(4)])
     """
 
     num_epochs: int = 3

@@ -21,7 +21,7 @@ _BLOCKS = 8
 
 
 class Exact(NamedTuple):
-    """Log Z without any sampling; attributes as those of a `Bracket`.
+    """Log Z without any sampling, with the attributes of a `Bracket`.
 
     Attributes:
         log_z: The value, in nats.

@@ -45,7 +45,7 @@ class Fit(NamedTuple):
         if not abs(gap) <= MAX_FREE_ENERGY_GAP + 2 * error:
             reasons.append(
                 "the model does not fit the data: the mean free energy of the "
-                f"data is {gap:+.2f} +- {error:.2f} nats from that of the "
+                f"data is {gap:+.2f} +- {error:.2f} nats from the mean of the "
                 "model's samples"
             )
         elif not self.free_energy[1] >= MIN_P_VALUE:

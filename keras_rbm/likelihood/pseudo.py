@@ -176,8 +176,8 @@ def stochastic_pseudo_log_likelihood(
     with the conditionals of `pseudo_log_likelihood`. Where a side is made of
     several kinds of units, sites of each are drawn.
 
-    The hidden inputs of v^k differ from those of v by some rows of W, so that
-    no matrix product is needed beyond that for v.
+    The hidden inputs of v^k and of v differ by some rows of W, so that the
+    matrix product for v is the only one.
 
     Args:
         machine: A `Machine` whose visible units have a list of states.
@@ -231,7 +231,7 @@ def _log_conditional(machine, sites, v, own, inputs, base, site):
     rows = ops.cast(ops.take(machine.kernel, columns, axis=0), inputs.dtype)
 
     def odds(step):
-        """F(v) - F(v^k), for the state that comes so many places after."""
+        """F(v) - F(v^k), for the state this number of places after."""
         other = ops.take(states, (state + step) % count, axis=0)
         change = other - ops.take(states, state, axis=0)
         moved = inputs + machine.beta * ops.sum(

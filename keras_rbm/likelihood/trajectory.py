@@ -32,9 +32,10 @@ def trajectory_ais(
 
     w = prod_k exp(F_k(v_k) - F_k+1(v_k)), with v_0 from the base and v_k from
     one Gibbs sweep of machine k, which starts at v_{k-1}. The machines k are
-    those of the trajectory, and `num_betas - 1` more between neighbours,
-    whose parameters are on the straight line from one to the next. The mean
-    of w is unbiased; its logarithm is, on average, below log Z.
+    the machines of the trajectory, and `num_betas - 1` more between neighbours,
+    whose parameters are on the straight line from one to the next. The mean of
+    w is an unbiased estimate of Z / Z_base; the logarithm of the mean is too
+    small on average.
 
     The machines of a training run change slowly where the law does: a mode
     appears while the machine is still warm enough for chains to find it,

@@ -1,4 +1,4 @@
-"""`MachineModel`: what every model can be asked.
+"""`MachineModel`: the methods that all models of a machine share.
 
 The models are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`;
 `compile`, `fit`, `evaluate` and `predict` are in `trainer.py`.
@@ -61,7 +61,7 @@ from keras_rbm.typing import (
     Verbose,
 )
 
-# Runs of fewer updates are looked at: whether they have led anywhere.
+# `fit` warns after fewer updates if the model is no better than a baseline.
 _FEW_UPDATES = 2000
 # Clamped sweeps that complete rows, as starts of other chains and for means.
 _SWEEPS_OF_START, _SWEEPS_OF_MEAN = 100, 400
@@ -72,9 +72,9 @@ _TABLE = "completion_"
 class MachineModel(Trainer):
     """A Keras model around a `Machine`, its current parameters.
 
-    Abstract: an `RBM`, a `ClassRBM` and a `DeepBoltzmannMachine` are such
-    models. Each has a layout, which says how its examples stand in the rows of
-    the machine, metrics, and an update of its own (`gradient_step`).
+    This class is abstract; `RBM`, `ClassRBM` and `DeepBoltzmannMachine`
+    inherit from it. Each model has a layout, which maps its examples to the
+    rows of the machine, its metrics, and its update (`gradient_step`).
 
     Args:
         visible: `Units` of the machine's visible side.
@@ -82,7 +82,7 @@ class MachineModel(Trainer):
         chain: The `Chain` that supplies samples.
         layout: The `Layout` of examples.
         metrics: The `Metrics` of training and evaluation.
-        centered: As for `RBM`, as are all others.
+        centered: As for `RBM`, as all further arguments.
         inverse_temperature: A positive number.
         kernel_initializer: Keras initializer, or `None`.
         visible_bias_initializer: Keras initializer, or `None`.
@@ -200,7 +200,7 @@ class MachineModel(Trainer):
     def own_config(self) -> Config:
         """The arguments of the constructor that only this model has."""
 
-    # What the model is made of.
+    # Parameters and machine.
 
     #: `rbm.summary()` prints a row for each weight, see `keras.Model.summary`.
 
@@ -251,8 +251,8 @@ class MachineModel(Trainer):
     def machine(self) -> machine_lib.Machine:
         """The current parameters as a `Machine`, scaled by beta.
 
-        Under a mixed policy the kernel is in the compute dtype and all else
-        in that of the variables.
+        Under a mixed policy, the kernel has the compute dtype, and all other
+        tensors have the dtype of the variables.
         """
         machine = self.parameters.machine()
         if self.inverse_temperature != 1.0:
@@ -265,11 +265,11 @@ class MachineModel(Trainer):
     ) -> machine_lib.Machine:
         """Units with the moments of the training data, without coupling.
 
-        Annealed importance sampling starts from it.
+        Annealed importance sampling starts from this machine.
 
         Args:
-            machine: The `Machine` on whose way it lies; `None` for that of
-                the model.
+            machine: The `Machine` that annealing ends at; `None` for the
+                current machine of the model.
 
         Returns:
             A `Machine` with `beta=0`.
@@ -288,8 +288,8 @@ class MachineModel(Trainer):
     def fantasy_particles(self) -> Tensor | None:
         """The persistent chains as examples, `(chains, example_units.width)`.
 
-        They are draws of v where the chain keeps hidden states; `None` where
-        it keeps nothing.
+        Draws of v, if the chain keeps hidden states; `None` if the chain keeps
+        nothing.
         """
         particles = self.machine_particles
         return None if particles is None else self.layout.examples(particles)
@@ -302,11 +302,11 @@ class MachineModel(Trainer):
         stream = self.stream(Use.FANTASY_PARTICLES)
         return self.chain.samples(self.machine(), None, stream)
 
-    # What the model can do.
+    # Abilities of the model.
 
     @property
     def can_sample(self) -> bool:
-        """Whether the model learns p(v), so that its draws mean something."""
+        """Whether the model learns p(v), so that you can sample from it."""
         return True
 
     @property
@@ -322,26 +322,31 @@ class MachineModel(Trainer):
             or likelihood.has_density(self.visible, self.hidden)
         )
 
-    # The start, and what an update is made of.
+    # Initialization, and the steps of an update.
 
     def adapt(self, x: Examples, sample_weight: Array | None = None) -> None:
         """Starts the model from the mean of the data.
 
-        Sets the visible parameters to those that give the data's mean without
-        inputs (for binary units the log-odds; Gaussian ones get the variance
-        too) unless they have an initializer, the centring offsets to the
-        data's means, and draws the persistent chains afresh.
+        Initializes the visible parameters so that the visible units without
+        inputs have the mean of the data (the log-odds, for binary units;
+        Gaussian units also get the variance), unless they have an
+        initializer. Sets the centring offsets to the means of the data, and
+        draws new persistent chains.
 
         Args:
             x: Array of shape `(examples, visible.width)`, or a
-                `tf.data.Dataset` of batches, of which the first 100 are used,
-                with the weights that it has.
+                `tf.data.Dataset` of batches, with or without weights. Of a
+                data set, the first 100 batches are used.
             sample_weight: Array of shape `(examples,)`, the weights of the
                 examples in the mean; `None` for ones.
 
         Raises:
             ValueError: If the data cannot be states of the visible units, or
                 if a weight is negative or not a number.
+
+        Example:
+            rbm = keras_rbm.RBM(16, 8, seed=0)
+            rbm.adapt(x)
         """
         mean, variance = self._keep_moments(x, sample_weight)
         self.parameters.start(mean, variance, self.inverse_temperature)
@@ -361,8 +366,8 @@ class MachineModel(Trainer):
             self._keep_moments(x, sample_weight)
 
     def finish(self, v: Array, sample_weight: Array) -> None:
-        """Warns of hidden units that say nothing, and of too few updates."""
-        # Of examples that are all the same there is nothing to say.
+        """Warns of constant hidden units, and of too few updates."""
+        # If all examples are equal, all hidden units are constant.
         if self.layout.is_bound or not np.any(v != v[:1]):
             return
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
@@ -386,10 +391,10 @@ class MachineModel(Trainer):
         )
 
     def start_chain(self, v: Array | None = None) -> None:
-        """Starts the persistent chains afresh.
+        """Starts new persistent chains.
 
         Args:
-            v: Where they start, rows of the machine of shape `(rows,
+            v: The states to start from, rows of the machine of shape `(rows,
                 visible.width)`, of which the first `num_chains` are used;
                 `None` for draws from units without inputs.
 
@@ -512,7 +517,7 @@ class MachineModel(Trainer):
             batch: The `replicas.Batch` of the examples.
         """
         penalty = self.parameters.activity_penalty(machine, inputs, batch)
-        # Those of the weights count once, however many replicas add them.
+        # Penalties of the weights count once, whatever the number of replicas.
         penalties = sum(self.losses)
         if isinstance(self.optimizer, AutoSGD):
             penalties += self.optimizer.penalty_of(self.kernel.value)
@@ -551,7 +556,7 @@ class MachineModel(Trainer):
         return [by_path[v.path] for v in self.trainable_variables]
 
     def apply_step(self, slopes: list[Tensor | None]) -> None:
-        """Updates the parameters, but for those whose slope is `None`."""
+        """Updates the parameters whose slope is not `None`."""
         if slopes:
             variables = self.trainable_variables
             if not self.optimizer.built:  # Of all, whatever moves.
@@ -563,7 +568,7 @@ class MachineModel(Trainer):
         self.updates.assign_add(1)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        """The metrics of a batch, which moves nothing else."""
+        """The metrics of a batch; no other state changes."""
         v, weight = self.unpack(data)
         machine = self.machine()
         seen = replicas.all_sum(self._running.seen)
@@ -584,7 +589,7 @@ class MachineModel(Trainer):
         """Refuses a machine that is not normalizable.
 
         Raises:
-            ValueError: If chains would run away: see `SpectralBound`.
+            ValueError: If the chains would diverge; see `SpectralBound`.
         """
         sampling.check_kernel(self.machine())
 
@@ -597,9 +602,10 @@ class MachineModel(Trainer):
     def call(self, inputs: Tensor) -> Tensor:
         """E[h | v], of shape `(batch, hidden.width)`.
 
-        Of a `DeepBoltzmannMachine`: E[h2 | v], of shape `(batch, top.width)`.
-        Of an array with NaN, `predict_hidden`; within another model's graph
-        nothing may be missing.
+        A `DeepBoltzmannMachine` returns E[h2 | v], of shape `(batch,
+        top.width)`. Rows of an array may have missing entries, NaN, as in
+        `predict_hidden`; in the graph of another model, no entry may be
+        missing.
         """
         code = self.layout.encode(self.machine(), self._states(inputs))
         return ops.cast(code, self.compute_dtype)
@@ -616,22 +622,28 @@ class MachineModel(Trainer):
         return (*input_shape[:-1], self.layout.code_units.width)
 
     def to_dense(self, **kwargs) -> keras.layers.Dense:
-        """A `keras.layers.Dense` that gives the same as a call, E[h | v].
+        """A `keras.layers.Dense` that computes E[h | v], as a call does.
 
-        Its kernel and bias are copies of W and of the hidden bias, at the
-        model's inverse temperature; nothing of the visible units is left.
+        Its kernel and bias are copies of W and of the hidden bias, times the
+        model's inverse temperature. The layer does not contain the visible
+        parameters.
 
         Args:
             **kwargs: Arguments of `keras.layers.Dense`, such as `name` or
-                `kernel_constraint`; an `activation` takes the place of that of
+                `kernel_constraint`; an `activation` replaces the activation of
                 the hidden units.
 
         Returns:
-            A `keras.layers.Dense` that is built.
+            A built `keras.layers.Dense`.
 
         Raises:
-            ValueError: If the hidden units' mean is no activation of Keras,
-                and none is given: use the model itself as a layer.
+            ValueError: If the mean of the hidden units is not an activation
+                of Keras, and no `activation` is given: use the model itself
+                as a layer.
+
+        Example:
+            dense = rbm.to_dense(name="features")
+            features = dense(x)
         """
         if self.layout.is_bound:
             raise ValueError(
@@ -645,14 +657,17 @@ class MachineModel(Trainer):
     def predict_hidden(self, v: Array) -> Tensor:
         """E[h | v], of shape `(batch, hidden.width)`.
 
-        Of a `DeepBoltzmannMachine`: E[h1 | v], by mean field.
+        A `DeepBoltzmannMachine` returns E[h1 | v], by mean field.
 
-        Where entries are missing, NaN, E[h | v_observed]: by exact sums where
-        `log_likelihood` has them, else the mean over clamped Gibbs sweeps with
-        a fixed seed.
+        If entries are missing (NaN), returns E[h | v_observed]: by exact sums
+        where `log_likelihood` is exact, and otherwise as the mean over
+        clamped Gibbs sweeps with a fixed seed.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
+
+        Example:
+            features = rbm.predict_hidden(x)
         """
         return self._by_part(self.layout.hidden_mean, v, self._observed_hidden)
 
@@ -661,6 +676,9 @@ class MachineModel(Trainer):
 
         Args:
             h: Array of shape `(batch, hidden.width)`, of states or means.
+
+        Example:
+            v_mean = rbm.predict_visible(rbm.sample_hidden(x, seed=0))
         """
         h = examples.checked(h, self.hidden, "h")
         mean = machine_lib.visible_mean(self.machine(), self._states(h))
@@ -669,11 +687,14 @@ class MachineModel(Trainer):
     def predict_reconstruction(self, v: Array) -> Tensor:
         """E[v' | h = E[h | v]], of the shape of `v`.
 
-        A mean-field pass up and down, without draws. Of rows with missing
-        entries, from h = E[h | v_observed].
+        A mean-field pass up and down, without draws. Rows with missing
+        entries start from h = E[h | v_observed].
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
+
+        Example:
+            v_mean = rbm.predict_reconstruction(x)
         """
         machine, may_miss = self.machine(), self.layout.may_miss
         v = examples.checked(v, self.example_units, "v", may_miss)
@@ -688,12 +709,15 @@ class MachineModel(Trainer):
     def sample_hidden(self, v: Array, seed: int | None = None) -> Tensor:
         """A draw of h from p(h | v), of shape `(batch, hidden.width)`.
 
-        Of a `DeepBoltzmannMachine`: of h1, from mean field.
+        A `DeepBoltzmannMachine` draws h1 from mean field.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                draw. `None` for another at each call.
+                draw. `None` for a new draw at each call.
+
+        Example:
+            h = rbm.sample_hidden(x, seed=0)
         """
         v = self._states(self._checked_states(v))
         return self.layout.sample_hidden(self._machine_to_sample(), v, seed)
@@ -704,6 +728,10 @@ class MachineModel(Trainer):
         Args:
             h: Array of shape `(batch, hidden.width)`, of states or means.
             seed: As for `sample_hidden`.
+
+        Example:
+            h = rbm.sample_hidden(x, seed=0)
+            v_new = rbm.sample_visible(h, seed=1)
         """
         h = self._states(examples.checked(h, self.hidden, "h"))
         stream = sampling.stream(seed, Use.SAMPLE_VISIBLE)
@@ -725,42 +753,45 @@ class MachineModel(Trainer):
         """Draws from the model, p(v) or p(v_free | v_clamped).
 
         Args:
-            num_samples: Number of chains. With a `start`, as many of its
-                rows from the first on, or `None` for all.
+            num_samples: Number of chains. With a `start`, its first
+                `num_samples` rows are used, or `None` for all rows.
             num_sweeps: Number of sweeps of each chain.
             start: Where the chains start, of shape `(num_samples,
-                example_units.width)`; `"chains"` for the fantasy particles: v
-                drawn given the hidden states that they are kept as, always
-                the same draw until the next update. `None` for draws from the
-                visible units without inputs. (The top layer of a
+                example_units.width)`; `"chains"` for the fantasy particles,
+                drawn given the hidden states of the persistent chains (the
+                draw stays the same until the next update). `None` for draws
+                from the visible units without inputs. (The top layer of a
                 `DeepBoltzmannMachine` starts from mean field.)
             clamp: Boolean array or lists, of shape `(example_units.width,)`
                 or `(num_samples, example_units.width)`, `True` where an entry
-                keeps its value in `start`; `None` for nowhere.
-            inverse_temperature: A factor of that of the model: less than 1 to
-                sample warmer, more to sample colder.
+                keeps its value in `start`; `None` to clamp no entry.
+            inverse_temperature: Multiplies the inverse temperature of the
+                model: less than 1 to sample at a higher temperature, more
+                than 1 at a lower one.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                samples. `None` for others at each call.
-            sampler: `Gibbs()`; or `Tempered()`, for a model in which that
-                does not mix. `None` for the first.
-            every: Number of sweeps from one frame of a film strip to the
-                next, or `None` for the last states alone.
-            verbose: `"auto"` for a progress bar on a screen if it takes more
-                than a few seconds, 1 or 0.
+                samples. `None` for new samples at each call.
+            sampler: `Gibbs()`, or `Tempered()` if Gibbs sampling does not mix.
+                `None` for `Gibbs()`.
+            every: Number of sweeps between the recorded states of each chain,
+                or `None` to return the last states only.
+            verbose: `"auto"` for a progress bar on a screen if the run takes
+                more than a few seconds, 1 or 0.
 
         Returns:
             Tensor of shape `(num_samples, example_units.width)`, of states;
             with `every`, of shape `(num_sweeps // every, num_samples,
-            example_units.width)`, those after each `every` sweeps. With
-            `clamp`, in a dtype that holds the values of `start`, too.
+            example_units.width)`, the states after each `every` sweeps. With
+            `clamp`, the dtype also holds the values of `start`.
 
         Raises:
             ValueError: If an argument is not as described, or the parameters
                 of the model or its draws are not finite.
 
         Example:
-            rbm = keras_rbm.RBM(6, 3, seed=0)
-            v = rbm.sample(10, num_sweeps=100, seed=0)
+            samples = rbm.sample(10, num_sweeps=100, seed=0)
+            # Keep the first row of each pattern, and draw the others.
+            clamp = np.arange(16) < 4
+            samples = rbm.sample(start=x, num_sweeps=100, clamp=clamp, seed=0)
         """
         self._warn_if_it_cannot_sample("draws")
         machine = self._machine_to_sample(inverse_temperature)
@@ -821,7 +852,7 @@ class MachineModel(Trainer):
         Args:
             v: Array of shape `(batch, example_units.width)`.
             num_sweeps: Number of sweeps.
-            inverse_temperature: As for `sample`, as are the others.
+            inverse_temperature: As for `sample`, as all further arguments.
             seed: Integer, or `None`.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
@@ -831,6 +862,9 @@ class MachineModel(Trainer):
 
         Raises:
             ValueError: If an argument is not as described.
+
+        Example:
+            v_new = rbm.reconstruct(x, num_sweeps=5, seed=0)
         """
         return self.sample(
             num_sweeps=num_sweeps,
@@ -850,28 +884,34 @@ class MachineModel(Trainer):
         verbose: Verbose = "auto",
         inverse_temperature: float = 1.0,
     ) -> Tensor:
-        """Mean of E[v | h] over the later half of some sweeps from `v`.
+        """Mean of E[v | h] over the second half of some sweeps from `v`.
 
-        The first half lets the chain leave the noise. Means instead of draws
-        of v leave out the variance that the last half-sweep would add
-        (Rao-Blackwell). The longer the run, the less is left of `v`: after
-        very many sweeps it is the mean of the model.
+        During the first half of the sweeps, the chain moves away from the
+        noise. The average uses E[v | h] instead of draws of v, which has a
+        smaller variance (Rao-Blackwell). The longer the run, the less the
+        result depends on `v`; after very many sweeps, the result is the mean
+        of the model.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
             num_sweeps: Number of sweeps.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                average. `None` for another at each call.
+                average. `None` for a new one at each call.
             sampler: `Gibbs()`, `Tempered()` or `None`, as for `sample`.
-            verbose: `"auto"` for a progress bar on a screen if it takes more
-                than a few seconds, 1 or 0.
-            inverse_temperature: A factor of that of the model.
+            verbose: `"auto"` for a progress bar on a screen if the run takes
+                more than a few seconds, 1 or 0.
+            inverse_temperature: Multiplies the inverse temperature of the
+                model.
 
         Returns:
             Tensor of the shape of `v`, of means.
 
         Raises:
             ValueError: If an argument is not as described.
+
+        Example:
+            noise = np.random.default_rng(0).random(x.shape) < 0.1
+            v_mean = rbm.denoise(np.where(noise, 1 - x, x), seed=0)
         """
         machine = self._machine_to_sample(inverse_temperature)
         v = self._checked_states(v)
@@ -900,24 +940,30 @@ class MachineModel(Trainer):
         """A draw of the missing entries from p(v_missing | v_known).
 
         Args:
-            v: Array of shape `(batch, example_units.width)`. Its values where
-                entries are missing do not count, and may be NaN: these
-                entries start from the visible units without inputs.
+            v: Array of shape `(batch, example_units.width)`. The values of
+                missing entries are ignored and may be NaN; the chains start
+                there from draws of the visible units without inputs.
             mask: Boolean array or lists, of shape `(example_units.width,)` or
                 `(batch, example_units.width)`, `True` where an entry is
                 missing; `None` for the entries that are NaN.
             num_sweeps: Number of sweeps.
-            seed: As for `sample`, as are the others.
+            seed: As for `sample`, as all further arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
-            inverse_temperature: Of p(v_missing | v_known), a positive number.
+            inverse_temperature: Multiplies the inverse temperature of the
+                model, a positive number.
 
         Returns:
-            Tensor of the shape of `v`, in a dtype that holds its values: the
-            known ones are the same to the bit.
+            Tensor of the shape of `v`, in a dtype that holds its values.
+            Known values are the same to the bit.
 
         Raises:
             ValueError: If an argument is not as described.
+
+        Example:
+            # The lower half of each pattern is missing.
+            mask = np.arange(16) >= 8
+            filled = rbm.inpaint(x, mask, num_sweeps=100, seed=0)
         """
         return self._fill(
             samplers.sample,
@@ -943,25 +989,29 @@ class MachineModel(Trainer):
     ) -> Tensor:
         """E[v_missing | v_known], by the mean of E[v_missing | h] over sweeps.
 
-        The mean is taken over the later half of the sweeps of samples from
-        p(v_missing, h | v_known). `conditional` is exact where there are few
-        states.
+        The mean is taken over the second half of the sweeps of chains that
+        sample p(v_missing, h | v_known). If the missing entries have few joint
+        states, `conditional` gives their exact distribution.
 
         Args:
             v: Array of shape `(batch, example_units.width)`, as for `inpaint`.
             mask: As for `inpaint`.
             num_sweeps: Number of sweeps.
-            seed: As for `denoise`, as are the others.
+            seed: As for `denoise`, as all further arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
             inverse_temperature: A positive number.
 
         Returns:
-            Tensor of the shape of `v`: means where entries are missing,
-            elsewhere the values of `v` to the bit.
+            Tensor of the shape of `v`: means of the missing entries, and the
+            known values of `v`, the same to the bit.
 
         Raises:
             ValueError: If an argument is not as described.
+
+        Example:
+            mask = np.arange(16) >= 8
+            means = rbm.predict_missing(x, mask, num_sweeps=100, seed=0)
         """
         return self._fill(
             samplers.average_visible,
@@ -978,14 +1028,14 @@ class MachineModel(Trainer):
     def conditional(
         self, v: Array, mask: Mask | None = None, verbose: Verbose = "auto"
     ) -> missing.Conditional:
-        """Log p(v_missing | v_known) of all states of the missing part.
+        """Log p(v_missing | v_known) of all states of the missing entries.
 
         By enumeration: log p(v_missing | v_known) = -F(v) - log
         sum_missing exp(-F(v)).
 
         Args:
-            v: Array of shape `(batch, visible.width)`. Its values where
-                entries are missing do not count, and may be NaN.
+            v: Array of shape `(batch, visible.width)`. The values of missing
+                entries are ignored and may be NaN.
             mask: Boolean array of shape `(visible.width,)`, `True` where
                 entries are missing; they have at most 2**16 joint states.
                 `None` for the entries that are NaN, the same in all rows.
@@ -998,9 +1048,13 @@ class MachineModel(Trainer):
             `(batch, num_states)`, in nats.
 
         Raises:
-            ValueError: If an argument is not as described, the missing part
-                has too many states, or the hidden layers cannot be summed out
-                (`has_likelihood_bounds`).
+            ValueError: If an argument is not as described, the missing
+                entries have too many states, or the hidden layers cannot be
+                summed out (`has_likelihood_bounds`).
+
+        Example:
+            mask = np.arange(16) >= 12
+            states, log_probabilities = rbm.conditional(x, mask)
         """
         self._check_summed_out("exact conditional", "predict_missing")
         machine = machine_lib.cast(self.machine(), "float64")
@@ -1012,15 +1066,21 @@ class MachineModel(Trainer):
     def free_energy(self, v: Array) -> Tensor:
         """F(v) = -log sum_h exp(-beta E(v, h)), of shape `(batch,)`, in nats.
 
-        Lower is more probable: log p(v) = -F(v) - log Z. Of a
-        `DeepBoltzmannMachine`: a variational bound on it from above.
+        A lower free energy means a higher probability: log p(v) = -F(v) -
+        log Z. A `DeepBoltzmannMachine` returns a variational upper bound.
 
-        Where entries are missing, NaN, -log sum_missing exp(-F(v)), summed out
-        as for `log_likelihood`; where sampling does it, by annealed importance
-        sampling with a fixed seed, which is on average too high.
+        If entries are missing (NaN), returns -log sum_missing exp(-F(v)),
+        summed out as for `log_likelihood`. If the sum is too large, annealed
+        importance sampling with a fixed seed estimates it; this estimate of
+        the free energy is too high on average.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
+
+        Example:
+            energies = rbm.free_energy(x)
+            # The pattern that the machine finds most probable.
+            best = x[np.argmin(energies)]
         """
         return self._by_part(
             self.layout.free_energy, v, self._observed_free_energy
@@ -1037,41 +1097,48 @@ class MachineModel(Trainer):
         verbose: Verbose = "auto",
         sampler: samplers.Sampler | None = None,
     ) -> likelihood.Exact | likelihood.Bracket:
-        """Log Z, exactly or between two estimates.
+        """Log Z, exactly or between a lower and an upper estimate.
 
         Args:
             method: `"exact"` for enumeration of the smaller side, up to 2**25
                 states (or the closed form, of two sides of Gaussian units);
-                `"ais"` for annealed importance sampling and its
-                reverse; `"auto"` for the first where it is possible.
+                `"ais"` for annealed importance sampling (AIS) in both
+                directions; `"auto"` for `"exact"` where it is possible.
             v: Data as for `log_likelihood`, or `None`. Half of the chains of
-                the reverse start from the first 10,000 examples, and the
-                particles of AIS are compared with these. Without data a mode
-                may be missed more easily, and the limits are half as wide.
+                reverse AIS start from the first 10,000 examples, and the
+                particles of AIS are compared with these examples. Without
+                data, AIS is more likely to miss a mode, and the limits for a
+                trusted estimate are half as wide.
             num_betas: Number of steps of the annealing.
             num_chains: Number of chains of the annealing.
-            num_sweeps: Number of sweeps that bring the fantasy particles (or,
-                where the chain keeps none, draws from the base rates of the
-                training data) to the samples that the reverse starts from.
+            num_sweeps: Number of sweeps before reverse AIS starts. The sweeps
+                start from the fantasy particles, or, if the chain keeps
+                none, from draws with the moments of the training data.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                estimate. `None` for another at each call.
-            verbose: `"auto"` for a progress bar on a screen if it takes more
-                than a few seconds, 1 or 0.
-            sampler: What makes these sweeps, `Gibbs()`, `Tempered()` or
-                `None` for the first.
+                estimate. `None` for a new one at each call.
+            verbose: `"auto"` for a progress bar on a screen if the run takes
+                more than a few seconds, 1 or 0.
+            sampler: The sampler of these sweeps: `Gibbs()`, `Tempered()`, or
+                `None` for `Gibbs()`.
 
         Returns:
             A `likelihood.Exact` or a `likelihood.Bracket`. Both have `lower`,
             `upper`, `standard_error`, `trusted` and `warnings`.
 
         Raises:
-            ValueError: If an argument is not as described, or neither side
-                can be enumerated with `method="exact"`.
+            ValueError: If an argument is not as described, or if
+                `method="exact"` and neither side can be enumerated.
 
         Reference: Salakhutdinov and Murray (2008), "On the quantitative
             analysis of deep belief networks"; Krause, Fischer and Igel
             (2020), "Algorithms for estimating the partition function of
             restricted Boltzmann machines".
+
+        Example:
+            log_z = rbm.log_partition()
+            print(log_z)
+            # Several data sets can share the result.
+            rbm.log_likelihood(x, log_partition=log_z)
         """
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
         if log_likelihood_lib.is_exact(method, machine):
@@ -1107,38 +1174,45 @@ class MachineModel(Trainer):
     ) -> log_likelihood_lib.LogLikelihood:
         """Mean log p(v) = -mean F(v) - log Z, with its uncertainty.
 
-        Of a `DeepBoltzmannMachine`: the variational bound
+        A `DeepBoltzmannMachine` returns the variational bound
 
             log p(v) >= E_q[-E(v, h1, h2)] + H(q) - log Z
 
-        Entries may be missing, NaN: then it is that of the observed entries.
-        The others are summed out exactly, where the hidden side has at most
-        2**16 joint states or the missing entries of an example have; else
-        annealed importance sampling and its reverse estimate the sum from
-        below and above, and the result says so (`upper_scores`). An example
-        without any observed entry has log p = 0.
+        If entries are missing (NaN), the result is the log-likelihood of the
+        observed entries. Missing entries are summed out exactly if the hidden
+        side, or the missing entries of an example, have at most 2**16 joint
+        states. Otherwise, annealed importance sampling in both directions
+        estimates the sum from below and from above, and `upper_scores` of the
+        result is set. An example without any observed entry has log p = 0.
 
         Args:
             v: Array of shape `(examples, example_units.width)` of states, or
-                what `fit` takes in its place; or a finite `tf.data.Dataset` of
-                batches of them. Grey values are refused: they have no
-                probability under binary units.
+                other data that `fit` accepts; or a finite `tf.data.Dataset`
+                of batches. Grey values are refused: they have no probability
+                under binary units.
             method: As for `log_partition`.
             log_partition: The result of `log_partition` for the same weights,
-                or `None` to compute it; with it, no other argument is of use.
+                or `None` to compute it. If you pass it, no further argument
+                is used.
             **kwargs: Further arguments of `log_partition`.
 
         Returns:
-            A `LogLikelihood`: `float(it)` and `it.lower` are the pessimistic
-            end, `it.upper` is the other one, `it.baseline` is the
-            log-likelihood under independent units, `it.gain` what the model
-            gains over them, and `print(it)` shows all. Of real columns it is a
-            density of `v`; `it.in_own_units` converts it to the units of the
-            data that `v` was made of.
+            A `LogLikelihood` `result`. `float(result)` and `result.lower` are
+            the lower bound, and `result.upper` is the upper bound.
+            `result.baseline` is the log-likelihood under independent units,
+            and `result.gain` is the gain over it. `print(result)` shows all
+            of them. For real columns, the values are log-densities of `v`;
+            `result.in_own_units` converts them to the units of the original
+            data.
 
         Raises:
             ValueError: If the data are not states of the visible units, or
                 an argument is not as described.
+
+        Example:
+            result = rbm.log_likelihood(x)
+            print(result)
+            print(result.lower, result.gain)
         """
         self._warn_if_it_cannot_sample("likelihoods")
         log_likelihood_lib.check_arguments(method, log_partition, kwargs)
@@ -1182,10 +1256,10 @@ class MachineModel(Trainer):
     def pseudo_log_likelihood(self, v: Examples) -> np.ndarray:
         """sum_i log p(v_i | v_-i) of each example, over all sites i.
 
-        Of `Gaussian` visible units these are log-densities, in float64; see
-        `likelihood.pseudo_log_density`. (The metric of `fit` that has this
-        name is an estimate at random sites, for units with a list of states
-        alone.)
+        For `Gaussian` visible units, the values are log-densities, computed in
+        float64; see `likelihood.pseudo_log_density`. (The metric of `fit` with
+        this name is an estimate at random sites, and only for units with a
+        list of states.)
 
         Args:
             v: As for `log_likelihood`.
@@ -1200,6 +1274,9 @@ class MachineModel(Trainer):
                 cannot be summed out.
 
         Reference: Besag (1975), "Statistical analysis of non-lattice data".
+
+        Example:
+            values = rbm.pseudo_log_likelihood(x)
         """
         self._check_summed_out("pseudo-likelihood", "log_likelihood")
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
@@ -1209,24 +1286,25 @@ class MachineModel(Trainer):
     def surprise(self, v: Array) -> np.ndarray:
         """-log p(v_i | v_rest) of each observed entry, in nats.
 
-        It says which entries of a row are odd, given the others. Entries may
-        be missing: then the rest is what is observed of it. All values are
-        exact. Of real units these are densities, which may be negative.
+        The values show which entries of a row are unusual given the others.
+        Entries may be missing; v_rest are then the other observed entries. All
+        values are exact. For real units, the values are negative
+        log-densities, which may be below 0.
 
         Args:
             v: Array of shape `(batch, example_units.width)` of states, NaN
                 where an entry is missing.
 
         Returns:
-            `float64` array of shape `(batch, example_units.size)`: a column
-            for each unit, of which a site of `Softmax` units is one; NaN for
-            what is missing.
+            `float64` array of shape `(batch, example_units.size)`, with one
+            column for each unit (a site of `Softmax` units is one unit); NaN
+            for missing entries.
 
         Raises:
             ValueError: If the examples are not states of the visible units, or
-                a sum has more than 2**16 terms: over the states of the hidden
-                side, or, of an entry together with the missing entries of its
-                row.
+                if both sums have more than 2**16 terms: the sum over the
+                states of the hidden side, and the sum over the states of an
+                entry and of the missing entries in its row.
 
         Example:
             rbm = keras_rbm.RBM(6, 3, seed=0)
@@ -1273,17 +1351,17 @@ class MachineModel(Trainer):
         dtype: Any = None,
         seed: int | None = None,
     ) -> Self:
-        """Loads a trained model: one that comes along, or a `.keras` file.
+        """Loads a trained model: a preset of the package, or a `.keras` file.
 
-        `keras_rbm.presets.PRESETS` has the names, and
-        `keras_rbm.presets.card` says what each has learned. The model is not
-        compiled: `compile` and `fit` train it further.
+        `keras_rbm.presets.PRESETS` lists the names, and
+        `keras_rbm.presets.card` describes each preset. The model is not
+        compiled; call `compile` and `fit` to train it further.
 
         Args:
             preset: Name of a preset, such as `"digits"`, or the path of a
                 `.keras` file.
-            dtype: Keras dtype or policy of the model; `None` for that of the
-                file, which is float32 for all presets.
+            dtype: Keras dtype or policy of the model; `None` for the dtype in
+                the file, which is float32 for all presets.
             seed: Integer from 0 to 2**64 - 1 for its draws; `None` for the
                 seed of the file.
 
@@ -1317,7 +1395,7 @@ class MachineModel(Trainer):
 
     @abc.abstractmethod
     def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
-        """What a SavedModel serves, by name.
+        """The endpoints of a SavedModel, by name.
 
         Args:
             v: The `keras.InputSpec`, or the like, of examples.
@@ -1338,26 +1416,34 @@ class MachineModel(Trainer):
 
         As a SavedModel it has the endpoints
 
-        - `serve` and `features`, of `v` of the shape that a call takes: what
-          a call gives, E[h | v], but for rounding;
-        - `sample`, of `v` and of the scalars `num_sweeps` (int32) and `seed`
-          (int64): v after this many sweeps of Gibbs sampling from `v`, by the
-          draws of `sample(start=v, num_sweeps=..., seed=...)`. A model whose
-          `can_sample` is `False` has none;
-        - of a `ClassRBM`, `class_probabilities` of features `x`.
+        - `serve` and `features`, with the argument `v`, of the shape that a
+          call takes. Both return E[h | v], as a call does, up to rounding.
+        - `sample`, with the arguments `v` and the scalars `num_sweeps` (int32)
+          and `seed` (int64). Returns v after this many sweeps of Gibbs
+          sampling from `v`, with the same draws as `sample(start=v,
+          num_sweeps=..., seed=...)`. A model whose `can_sample` is `False` has
+          no such endpoint.
+        - `class_probabilities`, only of a `ClassRBM`, with the features `x` as
+          argument.
 
-        They are in TensorFlow's own operations, without XLA, and take any
-        number of rows, and values of any range. `tf.saved_model.load` gives
-        them as methods, TensorFlow Serving as signatures.
+        The endpoints consist of TensorFlow's own operations, without XLA. They
+        take any number of rows, and values of any range. `tf.saved_model.load`
+        provides them as methods, and TensorFlow Serving as signatures.
 
         Args:
             filepath: The folder, or file, to write to.
-            format: `"tf_saved_model"`, or another one of Keras's, which have
-                `serve` alone.
-            verbose: Whether to print what is written; `None` for yes.
-            input_signature: A list of the `keras.InputSpec` or the like of
-                `v`; `None` for any number of rows in the model's dtype.
+            format: `"tf_saved_model"`, or another format of Keras, which has
+                only the endpoint `serve`.
+            verbose: Whether to print a summary of the endpoints; `None` for
+                yes.
+            input_signature: A list with the `keras.InputSpec`, or the like,
+                of `v`; `None` for any number of rows in the model's dtype.
             **kwargs: Further arguments for the other formats.
+
+        Example:
+            rbm.export("served", verbose=False)
+            served = tf.saved_model.load("served")
+            features = served.features(tf.constant(x))
         """
         if input_signature is None:
             input_signature = serving.signature(self)
@@ -1371,13 +1457,14 @@ class MachineModel(Trainer):
     # Steps that several methods share.
 
     def make_completer(self, x: Any) -> completion.Completer | None:
-        """What draws the missing entries of training data.
+        """The `Completer` that draws the missing entries of training data.
 
         Args:
             x: Array, `Rows` or data set, checked.
 
         Returns:
-            A `completion.Completer`; `None` where the data miss nothing.
+            A `completion.Completer`; `None` if no entry of the data is
+            missing.
 
         Raises:
             ValueError: If chains cannot be kept for the rows of such data.
@@ -1409,9 +1496,10 @@ class MachineModel(Trainer):
         return self._persistent_completer(x, kind)
 
     def _persistent_completer(self, x, kind):
-        """Chains of the rows of `x`: those there are, or new ones.
+        """Chains of the rows of `x`: the kept ones, or new ones.
 
-        A model that has learned from as many rows goes on with their chains.
+        A model that has learned from the same number of rows continues their
+        chains.
         """
         count, old = self._num_completed_chains(), self._kept_completer
         tables = () if old is None else old.tables
@@ -1442,7 +1530,7 @@ class MachineModel(Trainer):
     def _by_part(self, function, v, of_missing):
         """`function(machine, v)` of all examples, joined.
 
-        Of a part with missing entries, `of_missing(v)`.
+        Computes `of_missing(v)` for a part with missing entries.
         """
         machine, found = self.machine(), []
         for part in examples.in_parts(
@@ -1492,8 +1580,8 @@ class MachineModel(Trainer):
     def _baseline(self):
         """Independent units with the moments of the examples.
 
-        `None` where no data have been seen: the moments are then as they are
-        built.
+        `None` before the model has seen data: its moments then have their
+        initial values.
         """
         if not self._has_moments():
             return None
@@ -1505,9 +1593,9 @@ class MachineModel(Trainer):
         return log_likelihood_lib.Baseline(self.example_units, mean, variance)
 
     def _machine_to_sample(self, inverse_temperature=1.0):
-        """The machine at an inverse temperature, fit to be sampled from.
+        """The machine at an inverse temperature, checked before sampling.
 
-        All methods that draw get theirs here.
+        All methods that draw call this method.
         """
         machine = self.machine()
         factor = checks.positive_number(
@@ -1589,7 +1677,8 @@ class MachineModel(Trainer):
         if not self.can_sample:
             warnings.warn(
                 f"The {what} of a {type(self).__name__} with "
-                "generative_weight=0 mean nothing: it learns p(y | x) alone.",
+                "generative_weight=0 have no meaning: the model learns only "
+                "p(y | x).",
                 stacklevel=3,
             )
 

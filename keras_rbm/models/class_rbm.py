@@ -680,7 +680,7 @@ def _class_factors(class_weight, num_classes):
 
 
 def _weighted_dataset(dataset, factors, width):
-    """Batches of rows with their weights multiplied by those of their class.
+    """Batches of rows, with each weight multiplied by the weight of its class.
 
     Args:
         dataset: A `tf.data.Dataset` of rows v, (v, y) or (v, y, weight).

@@ -42,8 +42,8 @@ class DeepBoltzmannMachine(MachineModel):
 
     Layers are coupled to their neighbours alone, so that the odd one, h1, and
     the even ones, (v, h2), are the sides of an RBM, whose kernel is W1 above
-    W2^T. Its chains, centring, annealing and tempering are those of this model.
-    What is new is the positive phase: given v, the hidden layers are not
+    W2^T. This model has the same chains, centring, annealing and tempering as
+    that RBM. The positive phase is new: given v, the hidden layers are not
     independent, and their means come from mean field. `fit` follows the
     gradient of the variational bound on log p(v).
 
@@ -253,7 +253,7 @@ class BesideTopLayer(Layout):
     def moments(
         self, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the examples; binary units at 1/2 for the top layer."""
+        """Moments of the examples; binary units at 1/2 for the top layer."""
         width = self.top.width
         return (
             np.append(mean, np.full(width, 0.5)),

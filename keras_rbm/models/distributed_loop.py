@@ -103,8 +103,8 @@ def train_function(model):
 
     Returns:
         Function of a distributed iterator. It makes the updates, and returns
-        the metrics so far, to which each call adds those of a part of its
-        first batch, after its updates.
+        the metrics so far. After its updates, each call adds the metrics of a
+        part of its first batch.
     """
     strategy = model.distribute_strategy
     gradient = model.gradient_step
@@ -148,7 +148,7 @@ def test_function(model):
 
 
 def _repeat(step, iterator, times):
-    """Calls a step with so many batches, or with as many as there are."""
+    """Calls a step with this number of batches, or until the data end."""
     if times < 1:
         return
 

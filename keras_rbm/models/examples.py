@@ -804,7 +804,7 @@ def _is_symbolic(x):
 
 
 def _numbers(values):
-    """Numbers as an array; of what is none, `check_weight` says so."""
+    """Numbers as an array; `check_weight` refuses other values."""
     try:
         return np.asarray(values)
     except ValueError:  # Lists of several lengths.

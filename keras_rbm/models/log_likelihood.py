@@ -349,9 +349,9 @@ def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
 class Baseline:
     """log p(v) under independent units, of examples that come in batches.
 
-    The units are those of the model's examples. Their parameters are those
-    that give the moments of the training data (`Units.fit_parameters`), which
-    keep away from probabilities of 0, so that all numbers are finite.
+    The baseline has the same units as the model's examples. Their parameters
+    give the moments of the training data (`Units.fit_parameters`), and avoid
+    probabilities of 0, so that all numbers are finite.
 
     Args:
         units: `Units` of the examples.
@@ -387,7 +387,7 @@ class Baseline:
 
     @property
     def scores(self) -> np.ndarray:
-        """Those of all examples so far, in nats."""
+        """Log-likelihoods of all examples so far, in nats."""
         return np.concatenate(self._batches)
 
 

@@ -57,7 +57,7 @@ class Metrics(abc.ABC):
         return self.means["loss"].count.value
 
     def update(self, machine, v, v_model, weight, stream, given=None):
-        """Takes in some examples; the arguments are those of `values`.
+        """Adds the metrics of some examples; arguments as for `values`.
 
         Args:
             machine: A `Machine`.
@@ -95,7 +95,7 @@ def names_of_rbm(visible):
 def values_of_rbm(machine, v, inputs, v_model, stream):
     """The metrics of an `RBM` for each example; see `RBM`.
 
-    Args and returns are those of `Metrics.values`, but for `given`.
+    Arguments and result are the same as for `Metrics.values`, without `given`.
     """
     visible, params = machine.visible, machine.visible_params
     hidden = machine.hidden.mean(inputs, machine.hidden_params)

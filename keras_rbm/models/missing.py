@@ -147,7 +147,8 @@ def conditional(machine, v, mask, verbose="auto"):
     """Log p(v_missing | v_known) of all states of the missing part.
 
     In blocks of examples and states, so that memory stays bounded. The hidden
-    inputs of an example are those of its known part and of a state, added.
+    inputs of an example are the sum of the inputs from its known part and from
+    a state of the missing part.
 
     Args:
         machine: A `Machine`, in float64.

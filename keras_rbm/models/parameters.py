@@ -176,14 +176,14 @@ class Parameters(keras.layers.Layer):
         return self.hidden_activity_regularizer(mean)
 
     def centered(self, slopes, offsets):
-        """Turns the gradient into that of the centred parametrization.
+        """Converts the gradient to the centred parametrization.
 
         Args:
             slopes: List of the gradients of `variables`.
             offsets: `Offsets`.
 
         Returns:
-            The list with those of W and of both biases replaced.
+            The list, with the gradients of W and of both biases replaced.
         """
         paths = [variable.path for variable in self.variables]
         places = [
@@ -205,7 +205,7 @@ class Parameters(keras.layers.Layer):
         return slopes
 
     def get_arguments(self):
-        """Returns the arguments but for the units, serialized by name."""
+        """Returns the arguments without the units, serialized by name."""
         names = (
             "kernel_initializer",
             "visible_bias_initializer",
@@ -247,7 +247,7 @@ class Parameters(keras.layers.Layer):
                 if name == "bias" and bias_initializer is not None
                 else parameter.initializer,
                 constraint=parameter.constraint,
-                # Those of the visible units: see `trained_by_fit`.
+                # For the visible units, see `trained_by_fit`.
                 trainable=parameter.trainable and side == "hidden",
             )
             for name, parameter in units.parameters().items()

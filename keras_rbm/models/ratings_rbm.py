@@ -38,7 +38,7 @@ from keras_rbm.typing import (
 _LEARNING_RATE, _MOMENTUM = 0.05, 0.9
 # Numbers that a part of the predictions is computed by, at most.
 _NUMBERS = 2**24
-# So many ratings by the mean of all items stand beside those of an item.
+# This many ratings at the mean of all items are added to each item's ratings.
 _PRIOR_RATINGS = 10.0
 
 
@@ -450,7 +450,7 @@ class RatingsRBM(Trainer):
         """E[rating | the user's other ratings] of pairs of a user and an item.
 
         The mean of `predict_levels`, which has the least expected squared
-        error; arguments and errors are those of `predict_levels`.
+        error. Arguments and errors are the same as for `predict_levels`.
 
         Returns:
             Array of shape `(pairs,)`.

@@ -1,8 +1,8 @@
 """The restricted Boltzmann machine as a Keras model.
 
-Here are its constructor, its update and its metrics. What can be asked of it
-(`sample`, `log_likelihood`, `export`, ...) is in `base.py`, and `fit` in
-`trainer.py`.
+This file has its constructor, its update and its metrics. `base.py` has the
+methods of a trained model (`sample`, `log_likelihood`, `export`, ...), and
+`trainer.py` has `fit`.
 """
 
 from typing import Any
@@ -32,32 +32,33 @@ class RBM(MachineModel):
 
     E(v, h) = -<v, W h> + visible.energy(v) + hidden.energy(h), which for
     binary units is -<v, W h> - <b, v> - <c, h>. `fit` follows the gradient of
-    the log-likelihood: the data supply the positive phase, the chain's
-    samples the negative one. `rbm(v)` gives E[h | v], as a layer does.
+    the log-likelihood: the data supply the positive phase, and the samples of
+    the chain supply the negative phase. As a layer, `rbm(v)` returns E[h | v].
 
     The metrics of `fit` and `evaluate` are means over examples:
 
     - `loss`: the free-energy gap, mean F(v) - mean F(v_model), in nats. Its
-      gradient is the one that `fit` follows; it is *not* a likelihood.
+      gradient is the one that `fit` follows; the gap is *not* a likelihood.
     - `reconstruction_error`: mean squared difference of v and its mean-field
       reconstruction.
     - `cross_entropy`: -log p(v | h = E[h | v]), in nats per example.
     - `pseudo_log_likelihood`: N log p(v_i | v_-i) at five random sites i of
-      each example, in nats per example; for visible units with a list of
-      states, to which data in between are rounded.
+      each example, in nats per example. Only for visible units with a list of
+      states; data between two states are rounded to the nearest one.
     - `hidden_activity`: mean of E[h | v].
 
-    Entries of data may be missing, as NaN: `fit` then follows the gradient of
-    the log-likelihood of the observed entries. The metrics are those of rows
-    whose missing entries are drawn given the observed ones. A row without any
-    observed entry has weight 0.
+    Entries of data may be missing (NaN): `fit` then follows the gradient of
+    the log-likelihood of the observed entries. For the metrics, missing
+    entries are drawn given the observed ones. A row without any observed entry
+    has weight 0.
 
     Args:
         visible: `Units`, or an integer for that many `Bernoulli` units.
         hidden: The same for the hidden side.
         chain: A `Chain`; `None` for `PersistentChain(200, num_sweeps=2)`.
-        centered: Whether the gradient is that of the centred parametrization
-            (see `gradients.center`), with running means as offsets.
+        centered: Whether to follow the gradient of the centred
+            parametrization (see `gradients.center`), with running means as
+            offsets.
         inverse_temperature: beta, a positive number.
         kernel_initializer: Keras initializer of W, shape `(visible, hidden)`.
             `None` for a normal distribution of standard deviation
@@ -67,22 +68,24 @@ class RBM(MachineModel):
         hidden_bias_initializer: Keras initializer of c.
         kernel_regularizer: Keras regularizer of W.
         kernel_constraint: Keras constraint of W; `MaxNorm(axis=0)` bounds the
-            weights of each hidden unit. (Keras takes an optimizer's average
-            before it: that can lie a little outside.)
+            weights of each hidden unit. (Keras averages the weights before it
+            applies the constraint, so that averaged weights can exceed the
+            bound a little.)
         hidden_activity_regularizer: Keras regularizer, such as
-            `SquaredSparsity(0.05)`, of the mean of E[h | v] over the examples
-            of a batch, of shape `(hidden.width,)`.
+            `SquaredSparsity(0.05)`, of the mean of E[h | v] over a batch, a
+            tensor of shape `(hidden.width,)`.
         seed: Integer from 0 to 2**64 - 1. The same seed gives the same draws.
-            `None` for one from Python's generator.
+            `None` for a seed from Python's generator.
         missing: How `fit` draws entries that are NaN: a
-            `PersistentCompletion` or a `FreshCompletion`. `None` for the
-            first, of an array (for several replicas, the second), and for
-            data sets in which nothing is missing.
+            `PersistentCompletion` or a `FreshCompletion`. `None` for
+            `PersistentCompletion` if the data are an array, for
+            `FreshCompletion` if several replicas train, and for data sets
+            without missing entries.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
         ValueError: If an argument is not as described, or both sides are
-            without bound (see `SpectralBound`).
+            unbounded (see `SpectralBound`).
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction".
@@ -139,19 +142,19 @@ class RBM(MachineModel):
     def gradient_step(
         self, data: Any, seed: Tensor | None = None
     ) -> list[Tensor | None]:
-        """Moves the chains on, and returns the gradient of the surrogate.
+        """Advances the chains, and returns the gradient of the surrogate.
 
-        The surrogate is the free-energy gap between data and samples. Where
-        replicas share a batch, each has its summand of the gap, and the
-        gradient is the sum over all of them.
+        The surrogate is the free-energy gap between data and samples. If
+        several replicas share a batch, each computes its term of the gap, and
+        the gradient is the sum over all replicas.
         """
         v, weight = self.unpack(data)
         batch = replicas.batch(v, weight)
         examples = ops.shape(v)[0]
-        # The negative phase needs samples of the model, as it is.
+        # The negative phase needs samples of the current model.
         stream = batch.stream(self.stream(Use.TRAIN, seed))
         machine = self.machine()
-        # In the positive phase missing entries are drawn, given the others.
+        # In the positive phase, missing entries are drawn given the others.
         positive = self.complete(machine, v, data, stream)
         v = positive.v
         v_model = self.chain.advance(machine, v, stream)

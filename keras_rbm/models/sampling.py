@@ -138,7 +138,7 @@ def without_inputs(machine, num_samples, stream):
     """
     if num_samples is None:
         raise ValueError(
-            "Give `num_samples`, or a `start` that has so many rows. Received: "
+            "Give `num_samples`, or a `start` with one row for each. Received: "
             "num_samples=None, start=None"
         )
     num_samples = checks.positive_integer("num_samples", num_samples)

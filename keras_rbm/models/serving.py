@@ -46,7 +46,7 @@ def endpoints(model, v, sample):
     """
     numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int64)
 
-    # The names of the arguments are those of the signature.
+    # The names of the arguments become the names in the signature.
     def drawn(v, num_sweeps, seed):
         return sample(v, num_sweeps, seed)
 

@@ -31,11 +31,11 @@ from keras_rbm.optimizers import AutoSGD, learning_rate, spread
 from keras_rbm.rows import Rows, of_width
 from keras_rbm.typing import Array, Config, Examples, Mask, Path, Tensor
 
-# Examples of a batch that the metrics of a training step look at.
+# Examples of a batch for the metrics of a training step.
 _METRIC_EXAMPLES = 32
-# Examples that the learning rate is chosen by, at most, and numbers in them.
+# Most examples by which the learning rate is chosen, and numbers in them.
 _RATE_EXAMPLES, _RATE_NUMBERS, _RATE_BATCHES = 2000, 2**23, 20
-# Examples that the model is looked at with in the end.
+# Examples for the checks at the end of `fit`.
 _LAST_EXAMPLES = 500
 _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
 
@@ -43,8 +43,8 @@ _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
 class Trainer(keras.Model, abc.ABC):
     """A Keras model that learns from examples by an objective of its own.
 
-    Abstract: `MachineModel` has `layout`, which says what examples are, and
-    its models implement the update.
+    This class is abstract. `MachineModel` has the `layout`, which describes
+    the examples, and its subclasses implement the update.
     """
 
     layout: Layout
@@ -52,31 +52,31 @@ class Trainer(keras.Model, abc.ABC):
     #: Number of updates so far, an integer variable.
     updates: keras.Variable
     missing: Completion | None
-    #: Norm of the last update, where it was measured: see `compiled_loop`.
+    #: Norm of the last update, if `compiled_loop` has measured it.
     last_update_norm: Any = None
     _keep_metrics = False
     # How this call of `fit` trains; see `make_train_function`.
     _compiles_blocks = False
     _calls_done = 0
     _chooses_steps = True
-    # The compiled loops so far, by what makes them.
+    # The compiled loops so far, by the function that made them.
     _loops: Any = None
-    # What draws missing entries in this call of `fit`, and what has drawn
-    # those of the last one, with its chains.
+    # The completer of missing entries in this call of `fit`, and the completer
+    # of the previous call, with its chains.
     _completer: Any = None
     _kept_completer: Any = None
-    # Whether entries of what the metrics look at may be missing.
+    # Whether the metrics get rows with missing entries.
     _looks_at_missing = False
     _validation_misses = False
 
     @property
     def example_units(self) -> units.Units:
-        """`Units` that examples are states of."""
+        """The `Units` whose states the examples are."""
         return self.layout.units
 
     @abc.abstractmethod
     def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
-        """Looks at the data before the first update.
+        """Initializes the model from the data before the first update.
 
         Args:
             x: Array or `tf.data.Dataset` of batches, checked.
@@ -85,17 +85,17 @@ class Trainer(keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def finish(self, v: Array, sample_weight: Array) -> None:
-        """Looks at what was learned, after the last update.
+        """Checks the trained model after the last update.
 
         Args:
             v: Array of shape `(examples, example_units.width)`, some of the
-                examples that were learned from.
+                training examples.
             sample_weight: Array of shape `(examples,)`.
         """
 
     @abc.abstractmethod
     def make_completer(self, x: Examples) -> Any:
-        """What draws the missing entries of training data, or `None`.
+        """The `Completer` of missing entries of training data, or `None`.
 
         Args:
             x: Array, `Rows` or data set, checked.
@@ -103,7 +103,7 @@ class Trainer(keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def check_to_sample(self) -> None:
-        """Refuses a model whose chains would run away."""
+        """Refuses a model whose chains would diverge."""
 
     @abc.abstractmethod
     def gradient_step(
@@ -111,8 +111,8 @@ class Trainer(keras.Model, abc.ABC):
     ) -> list[Tensor | None]:
         """Returns the gradient, a list by `trainable_variables`.
 
-        Where several replicas make the update, each calls this with its own
-        examples, and gets the gradient of all.
+        If several replicas make the update, each replica calls this method
+        with its own examples, and gets the gradient over all examples.
 
         Args:
             data: A batch, alone or as (x, y) or (x, y, sample_weight).
@@ -121,13 +121,13 @@ class Trainer(keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def apply_step(self, slopes: list[Tensor | None]) -> None:
-        """Makes an update of what `gradient_step` returned.
+        """Makes an update with the gradient that `gradient_step` returned.
 
-        Where several replicas make the update, this is called once for all.
+        If several replicas make the update, this method is called once.
         """
 
     def update_step(self, data: Any, seed: Tensor | None = None) -> None:
-        """Makes one update, without looking at metrics."""
+        """Makes one update, without computing metrics."""
         self.apply_step(self.gradient_step(data, seed))
 
     def look_step(self, data: Any) -> dict[str, Tensor]:
@@ -142,8 +142,8 @@ class Trainer(keras.Model, abc.ABC):
     def make_train_function(self, force: bool = False) -> None:
         """Chooses the loop of `fit`, and compiles it once.
 
-        Several replicas have a loop of their own, and so have many updates in
-        one compiled call; all else is trained by Keras's loop.
+        Several replicas use `distributed_loop`, and many updates in one
+        compiled call use `compiled_loop`. Otherwise Keras's loop trains.
         """
         if self.train_function is not None and not force:
             return
@@ -166,7 +166,7 @@ class Trainer(keras.Model, abc.ABC):
         function, left = self._loops.made[key], self._calls_done
 
         def after_calls_done(iterator):
-            """Skips the calls that the interrupted run has made already."""
+            """Skips the calls that the interrupted run has already made."""
             nonlocal left
             if left:
                 left -= 1
@@ -197,27 +197,33 @@ class Trainer(keras.Model, abc.ABC):
         jit_compile: bool | Literal["auto"] = "auto",
         **kwargs,
     ) -> None:
-        """Configures training; there is no loss to choose.
+        """Configures training. The objective is fixed: there is no loss.
 
         Args:
             optimizer: Any Keras optimizer, or `"auto"` for `AutoSGD`, whose
-                step size and weight decay `fit` chooses. If it keeps an
-                exponential moving average (`use_ema=True`), validation uses
-                the averaged weights, and the model has them once `fit` has
-                ended.
+                step size and weight decay `fit` chooses. If the optimizer
+                keeps an exponential moving average (`use_ema=True`),
+                validation uses the averaged weights, and the model has these
+                weights after `fit`.
             loss: Must be `None`.
             steps_per_execution: Number of updates in one compiled call, after
-                which callbacks are called. `"auto"` for up to 50, and for 1
-                where a callback needs every batch.
-            jit_compile: Whether to compile with XLA. `"auto"` does so unless
-                several replicas train together, where `True` is for GPUs
-                alone.
+                which callbacks are called. `"auto"` for up to 50, or for 1 if
+                a callback needs every batch.
+            jit_compile: Whether to compile with XLA. `"auto"` compiles unless
+                several replicas train together. With several replicas, `True`
+                is possible on GPUs only.
             **kwargs: `run_eagerly` and `auto_scale_loss` of
                 `keras.Model.compile`.
 
         Raises:
-            ValueError: If a loss or metrics are given, or no optimizer, or
-                what several replicas cannot do.
+            ValueError: If a loss or metrics are given, if the optimizer is
+                `None`, or if several replicas do not support an argument.
+
+        Example:
+            rbm = keras_rbm.RBM(16, 8, seed=0)
+            rbm.compile()
+            # A constant step size, and the mean of the last weights
+            rbm.compile(keras.optimizers.SGD(0.05, use_ema=True))
         """
         devices.check(self.distribute_strategy)
         _check_optimizer(optimizer)
@@ -229,7 +235,7 @@ class Trainer(keras.Model, abc.ABC):
         self._refuse_losses(loss, kwargs)
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
-        # Before anything can fail: these belong to the optimizer there was.
+        # First of all: these loops belong to the previous optimizer.
         self._loops = None
         with devices.scope(self.distribute_strategy):
             super().compile(
@@ -271,54 +277,57 @@ class Trainer(keras.Model, abc.ABC):
     ) -> keras.callbacks.History:
         """Trains the model: `keras.Model.fit`, with the data checked first.
 
-        `x` is an array or a `tf.data.Dataset`, which should be shuffled
-        already.
+        `x` is an array or a `tf.data.Dataset` of batches. Shuffle a data set
+        before you pass it; arrays are shuffled by the seed of the model and
+        the number of its updates.
 
-        For an array there may also stand a data frame, a sparse matrix or a
-        memory-mapped array, which are made dense batch by batch, pictures of
-        shape `(examples, rows, columns)`, with a fourth axis of 1 or without
-        it, and, of `Softmax` units, integer categories.
+        In place of an array, you can pass a data frame; a sparse matrix or a
+        memory-mapped array, which become dense batch by batch; pictures of
+        shape `(examples, rows, columns)` or `(examples, rows, columns, 1)`;
+        and, for `Softmax` units, integer categories. In place of a data set,
+        you can pass a `keras.utils.PyDataset` or an endless generator of
+        batches, some of which are read before training. `y` are the labels of
+        a `ClassRBM`; other models take no `y`.
 
-        A `keras.utils.PyDataset` and a generator of batches stand where such a
-        data set does (a generator without an end: some of its batches are
-        looked at before training). `y` are the labels of a `ClassRBM`; other
-        models have none. The order of an array's examples follows from the
-        model's seed and the number of its updates. With `steps_per_epoch`,
-        passes over an array follow each other without regard to epochs, and
-        each leaves out what does not fill a batch. Validation uses the averaged
-        weights where the optimizer keeps them.
+        With `updates` instead of `epochs`, `fit` makes this many updates, in
+        about 20 epochs. This is the default for arrays: 20,000 updates, or 30
+        passes over the data if 30 passes are more updates. With
+        `steps_per_epoch`, passes over an array continue across epochs; each
+        pass leaves out the examples that do not fill a batch. Validation uses
+        averaged weights if the optimizer keeps them.
 
-        With `updates` in place of `epochs`, `fit` makes this many updates, in
-        epochs of a twentieth of them (or of what divides them). This is the
-        default for arrays: 20,000 updates, or 30 passes where those are more.
-
-        With `initial_step`, a multiple of `steps_per_execution`, this many
-        updates of the epoch `initial_epoch` have been made before: the epoch
-        makes the remaining ones, a data set `x` begins with them, and the
-        metrics go on from what they are (see `callbacks.Checkpoint`).
+        `initial_step` resumes training within the epoch `initial_epoch`. It is
+        the number of updates of this epoch that were made before, a multiple
+        of `steps_per_execution`. The epoch makes the remaining updates, a data
+        set `x` must begin with their batches, and the metrics continue from
+        their current values (see `callbacks.Checkpoint`).
 
         Entries may be missing: NaN (in all columns of a unit), `None`, masked
         entries of a masked array, or entries that are `True` in `mask`, a
-        boolean array of the shape of `x` or of one example. Then the
-        gradient is that of the log-likelihood of the observed entries; see
-        the argument `missing` of the model. A `tf.data.Dataset` may hold NaN
-        where the model has `missing=FreshCompletion()`. A row without any
-        observed entry has weight 0, with a warning. A column without any is an
-        error. (Zeros of a sparse matrix are values, whether they are stored or
-        not; `data.only_stored` makes the others missing.)
+        boolean array of the shape of `x` or of one example. `fit` then follows
+        the gradient of the log-likelihood of the observed entries; see the
+        argument `missing` of the model. A `tf.data.Dataset` may contain NaN if
+        the model has `missing=FreshCompletion()`. A row without observed
+        entries has weight 0, with a warning; a column without observed entries
+        is an error. (All zeros of a sparse matrix are values, also the zeros
+        that it does not store; `data.only_stored` makes entries that are not
+        stored missing.)
 
-        At the end `fit` warns of hidden units that hardly vary over the
-        examples, and, if the model has made fewer than 2,000 updates, where it
-        does not predict the units of a few hundred examples better than
-        independent units do (not where `x` is a generator).
+        At the end, `fit` warns of hidden units that hardly vary over the
+        examples. If the model has made fewer than 2,000 updates, `fit` also
+        warns if it predicts a few hundred examples no better than independent
+        units do (not if `x` is a generator).
 
         Raises:
             ValueError: If the data cannot be states of the visible units or
                 have no end, if labels or weights are not as described, if
-                `initial_step` is not such a number, or if the parameters are
-                not finite at the end (see `callbacks.StopOnDivergence`, which
-                stops at once). Each batch of a data set is checked before it
-                is used.
+                `initial_step` is not as described, or if the parameters are
+                not finite at the end (`callbacks.StopOnDivergence` stops at
+                once). Each batch of a data set is checked before it is used.
+
+        Example:
+            history = rbm.fit(x, batch_size=10, updates=1000, verbose=0)
+            history.history["pseudo_log_likelihood"][-1]
         """
         is_read_once = isinstance(x, types.GeneratorType)
         x = examples.masked(examples.from_batches(x), mask)
@@ -355,7 +364,7 @@ class Trainer(keras.Model, abc.ABC):
                 self.finish(v[whole], weight[whole])
             return history
         finally:
-            # The next call makes a choice of its own.
+            # The next call chooses again.
             self.steps_per_execution = steps
             self._compiles_blocks, self._calls_done = False, 0
             self._keep_metrics = False
@@ -367,40 +376,40 @@ class Trainer(keras.Model, abc.ABC):
         """Whether entries of such data may be missing, as NaN.
 
         Args:
-            x: Array, or a `tf.data.Dataset`, in which they may be where the
-                model has an argument `missing`.
+            x: Array, or a `tf.data.Dataset`, whose entries may be missing only
+                if the model has an argument `missing`.
         """
         is_array = not examples.is_dataset(x)
         return self.layout.may_miss and (is_array or self.missing is not None)
 
     def check_examples(self, x: Array, name: str = "v") -> None:
-        """Checks that what is observed of examples can be states or means.
+        """Checks that the observed entries can be states or means of the units.
 
         Args:
             x: As for `check_states`.
-            name: What to call the examples in an error.
+            name: The name of the examples in an error.
 
         Raises:
-            ValueError: If they cannot.
+            ValueError: If an entry cannot be a state or a mean.
         """
         examples.check(x, self.example_units, name, self.may_miss(x))
 
     def check_states(self, x: Array, name: str = "v") -> None:
-        """Checks that what is observed of examples are states of the units.
+        """Checks that the observed entries are states of the units.
 
         Args:
             x: Array of shape `(examples, example_units.width)`, NaN where an
                 entry is missing.
-            name: What to call the examples in an error.
+            name: The name of the examples in an error.
 
         Raises:
-            ValueError: If they are not, or are means.
+            ValueError: If an entry is not a state, such as a mean.
         """
         x = examples.resolved(x, self.example_units, name)
         examples.check_states(x, self.example_units, name, self.may_miss(x))
 
     def _misses(self, x):
-        """Whether entries of data, checked, are missing, or may be."""
+        """Whether entries of checked data are missing, or may be missing."""
         if examples.is_dataset(x) or isinstance(x, tuple | list):
             parts = x if isinstance(x, tuple | list) else (x,)
             return self.may_miss(parts[0]) and (
@@ -409,7 +418,7 @@ class Trainer(keras.Model, abc.ABC):
         return self.layout.may_miss and examples.has_missing(x)
 
     def _look_at_missing(self, value):
-        """Says whether the metrics look at rows with missing entries."""
+        """Sets whether the metrics get rows with missing entries."""
         if value != self._looks_at_missing:
             self._looks_at_missing = value
             self.test_function = None
@@ -537,9 +546,9 @@ class Trainer(keras.Model, abc.ABC):
 
         Args:
             x: Array or data set.
-            rows: Number of examples, or 0 if nobody knows.
-            updates: Number of updates of the run, or 0 if nobody knows.
-            done: How many of them were made before.
+            rows: Number of examples, or 0 if it is unknown.
+            updates: Number of updates of the run, or 0 if it is unknown.
+            done: Number of these updates that were made before.
         """
         if examples.is_dataset(x):
             some = x.take(_RATE_BATCHES)
@@ -558,7 +567,7 @@ class Trainer(keras.Model, abc.ABC):
     def _array_batches(self, given, initial_step):
         """Arrays to learn from, and the `batches.Passes` over them.
 
-        What Keras would do with arrays goes from its arguments.
+        Removes the arguments by which Keras would split and batch arrays.
         """
         x, weight = given["x"], given.pop("sample_weight", None)
         arrays = x if weight is None else (x, _no_targets(x), weight)
@@ -582,7 +591,7 @@ class Trainer(keras.Model, abc.ABC):
         return arrays, passes
 
     def reset_metrics(self) -> None:
-        """Begins the metrics anew, but in an epoch that is half done."""
+        """Resets the metrics, except when an epoch is resumed."""
         if not self._keep_metrics:
             super().reset_metrics()
         self._keep_metrics = False
@@ -597,13 +606,18 @@ class Trainer(keras.Model, abc.ABC):
     ) -> float | list[float] | dict[str, float]:
         """Metrics over all of `x`: `keras.Model.evaluate`.
 
-        With the weights as they are; a callback that wants the optimizer's
-        average, as validation has it, calls it within `averaged_weights`.
-        Entries may be missing, and `mask` says so, as for `fit`.
+        Uses the current weights. A callback that needs the optimizer's
+        averaged weights, as validation does, calls it within
+        `averaged_weights`.
+        Entries may be missing; `mask` is the same as in `fit`.
 
         Raises:
-            ValueError: If data, labels or weights cannot be such, as for
+            ValueError: If data, labels or weights are not as described in
                 `fit`.
+
+        Example:
+            metrics = rbm.evaluate(x, verbose=0, return_dict=True)
+            metrics["pseudo_log_likelihood"]
         """
         if kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked them.
             given = _arguments(super().evaluate, x, y, *args, **kwargs)
@@ -632,10 +646,13 @@ class Trainer(keras.Model, abc.ABC):
         return found
 
     def predict(self, x: Examples, *args, **kwargs) -> np.ndarray:
-        """What a call returns, of all of `x`: `keras.Model.predict`.
+        """The result of a call for all of `x`: `keras.Model.predict`.
 
         Raises:
             ValueError: If the data cannot be states of the visible units.
+
+        Example:
+            features = rbm.predict(x, verbose=0)
         """
         x = examples.resolved(_sequence(x), self.example_units, "x")
         given = _arguments(super().predict, x, *args, **kwargs)
@@ -665,22 +682,26 @@ class Trainer(keras.Model, abc.ABC):
 
         Args:
             filepath: Path of the file, whose name ends in `.keras`.
-            overwrite: Whether to write over a file that is there.
+            overwrite: Whether to overwrite an existing file.
             zipped: As for Keras.
             **kwargs: As for Keras.
 
         Raises:
-            ValueError: If the name of the file ends otherwise.
+            ValueError: If the name of the file has another ending.
+
+        Example:
+            rbm.save("model.keras")
+            rbm = keras.models.load_model("model.keras")
         """
         check_path_to_save(filepath, zipped)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def _weight_seen(self):
-        """The weight of all examples that the metrics have seen."""
+        """The sum of the weights of all examples in the metrics."""
         return keras.ops.convert_to_numpy(self.metrics[0].count)
 
     def _checked_data(self, x, steps):
-        """Data for Keras: those of a data set are checked as they come."""
+        """Data for Keras; batches of a data set are checked when read."""
         examples.check_end(x, "x", steps, "steps")
         may_miss = self.may_miss(x)
         examples.check(x, self.example_units, "x", may_miss)
@@ -689,9 +710,10 @@ class Trainer(keras.Model, abc.ABC):
         return x
 
     def _settle_monitors(self, callbacks):
-        """Tells callbacks whether more or less of a metric is better.
+        """Tells callbacks whether a larger or a smaller metric is better.
 
-        And warns of those that choose by the loss, which says nothing.
+        Warns of callbacks that choose by the loss, which is not a measure of
+        quality.
         """
         for callback in _each(callbacks):
             monitor = getattr(callback, "monitor", None)
@@ -714,14 +736,14 @@ class Trainer(keras.Model, abc.ABC):
                 warnings.warn(
                     f"{type(callback).__name__} monitors "
                     f"{callback.monitor!r}. The loss of a {type(self).__name__}"
-                    " is a free-energy gap, which does not say how good the "
-                    f"model is: pass monitor='val_{better}', or the "
-                    "'val_log_likelihood' of callbacks.LogLikelihood.",
+                    " is a free-energy gap, which does not measure the "
+                    f"quality of the model: pass monitor='val_{better}', or "
+                    "'val_log_likelihood' with callbacks.LogLikelihood.",
                     stacklevel=3,
                 )
 
     def _check_initial_step(self, initial_step, steps_per_epoch):
-        """Refuses updates of an epoch that no call can have made before."""
+        """Refuses an `initial_step` that no earlier call can have reached."""
         if initial_step:
             checks.positive_integer("initial_step", initial_step)
         if initial_step and (
@@ -736,7 +758,7 @@ class Trainer(keras.Model, abc.ABC):
             )
 
     def _refuse_losses(self, loss, given):
-        """Refuses a loss and metrics, and takes them out of the arguments."""
+        """Refuses a loss and metrics, and removes them from the arguments."""
         refused = ("loss_weights", "metrics", "weighted_metrics")
         values = {"loss": loss, **{k: given.pop(k, None) for k in refused}}
         for name, value in values.items():
@@ -756,8 +778,8 @@ def _row_bytes(x):
 def _batches_of_epoch(dataset, steps_per_epoch):
     """How many batches an epoch has, and the size of one in bytes.
 
-    `None` where no loop of our own can take them: they are not of one shape,
-    nobody knows how many they are, or an epoch is another number than a pass.
+    `None` if the compiled loop cannot take the batches: their shapes differ,
+    their number is unknown, or an epoch is not a pass.
     """
     specs = tf.nest.flatten(dataset.element_spec)
     if not all(spec.shape.is_fully_defined() for spec in specs):
@@ -812,8 +834,8 @@ _BATCH_HOOKS = (
 def _needs_each_batch(callbacks):
     """Whether one of the callbacks of `fit` is to be called for every batch.
 
-    Those of Keras and of this package are content with one call for several
-    updates, unless they count batches.
+    For callbacks of Keras and of this package, one call for several updates
+    is enough, unless they count batches.
     """
     return any(
         getattr(callback, frequency, "epoch") != "epoch"
@@ -834,7 +856,7 @@ def _each(callbacks):
 
 
 def _module_that_defines(kind, name):
-    """The package of the class that a method comes from."""
+    """The package of the class that defines a method."""
     owner = next(base for base in kind.__mro__ if name in vars(base))
     return owner.__module__.partition(".")[0]
 
@@ -855,8 +877,8 @@ def _first_examples(x):
 def _arguments(method, x, *args, **kwargs):
     """The arguments of a method of Keras by name, numbers checked.
 
-    Where there are sample weights and no targets, there are targets that
-    nobody uses: without any, Keras drops the weights.
+    If there are sample weights but no targets, adds targets that are not used:
+    without targets, Keras drops the weights.
     """
     given = inspect.signature(method).bind(x, *args, **kwargs).arguments
     given |= given.pop("kwargs", {})
@@ -880,8 +902,8 @@ def _arguments(method, x, *args, **kwargs):
         given["y"] = _no_targets(x)
     elif y is not None and not hasattr(y, "__array__"):
         raise ValueError(
-            "`y` must be left out: a model of the examples alone has no "
-            f"targets. Received: type(y)={type(y).__name__}"
+            "`y` must be left out: this model has no targets. "
+            f" Received: type(y)={type(y).__name__}"
         )
     return given
 
@@ -909,7 +931,7 @@ def _warn_of_empty_rows(x, weight, name):
     if count:
         warnings.warn(
             f"{count} of the {len(is_empty)} rows of `{name}` have no observed "
-            "entry: they have weight 0, and say nothing of the model.",
+            "entry: they have weight 0 and do not change the result.",
             UserWarning,
             stacklevel=4,
         )
@@ -927,7 +949,7 @@ def _numbered(arrays, completer):
 
 
 def _check_weight(given, x):
-    """Checks the weights of examples; those of a data set are its own."""
+    """Checks the weights of an array; a data set contains its weights."""
     if not examples.is_dataset(x) and given.get("sample_weight") is not None:
         weight = examples.check_weight(given["sample_weight"], len(x))
         given["sample_weight"] = weight
@@ -944,8 +966,8 @@ def _cut(arrays, split):
     first = math.floor(count * (1.0 - split))
     if not 0 < first < count:
         raise ValueError(
-            "`validation_split` must leave examples to learn from and some to "
-            f"validate by. Received: validation_split={split}, with {count} "
+            "`validation_split` must leave examples for training and for "
+            f"validation. Received: validation_split={split}, with {count} "
             "examples"
         )
 
@@ -958,7 +980,7 @@ def _cut(arrays, split):
 
 
 def _stream(given):
-    """Makes batches for Keras of `Rows`, which are never dense as a whole.
+    """Replaces `Rows`, which are never dense as a whole, by batches.
 
     Args:
         given: `{name: argument}` of `evaluate` or `predict`, which is changed.

@@ -103,16 +103,16 @@ def split_dbm(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
 def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     """Starts a deep Boltzmann machine from its trained halves.
 
-    The middle layer's inputs are the means of those in the two halves: half
-    of 2 W1^T v + b and half of 2 W2 h2 + b'. The chains go on from those of
-    the lower half.
+    The inputs of the middle layer are the mean of its inputs in the two
+    halves: half of 2 W1^T v + b plus half of 2 W2 h2 + b'. The chains continue
+    the chains of the lower half.
 
     Args:
         network: The network that `split_dbm` made of the model, trained.
         model: The `DeepBoltzmannMachine`.
 
     Raises:
-        ValueError: If the network is none of the model's halves.
+        ValueError: If the network is not a half of the model.
     """
     expected = [
         (_copies(model.features), model.hidden),
@@ -142,7 +142,7 @@ def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     model.start_chain()
     if isinstance(model.chain, PersistentChain):
         particles = model.chain.particles
-        # Those of another sampler than Gibbs start anew.
+        # Chains of other samplers than Gibbs start again.
         if particles.shape == lower.chain.particles.shape:
             particles.assign(lower.chain.particles)
 

@@ -373,10 +373,10 @@ class DeepBeliefNetwork(keras.Model):
     ) -> None:
         """Writes the network for inference: see `RBM.export`.
 
-        The endpoints of the SavedModel are those of an RBM. `features` gives
-        what a call gives; `sample` gives v after draws up to the visible side
-        of the topmost RBM, `num_sweeps` sweeps of Gibbs sampling there, and
-        draws down. Its draws are those of
+        The SavedModel has the same endpoints as an RBM's. `features` returns
+        the result of a call. `sample` draws up to the visible side of the
+        topmost RBM, makes `num_sweeps` sweeps of Gibbs sampling there, and
+        draws down to v. Its draws are the same as in
 
             h = DeepBeliefNetwork(network.rbms[:-1]).sample_up(v, seed)
             network.sample(None, num_sweeps, seed, start=h)

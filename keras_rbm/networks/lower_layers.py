@@ -179,7 +179,7 @@ class PictureOfLayer(NamedTuple):
         return x if self.picture is None else self.picture.intensities(x)
 
     def directions(self, x: Array) -> np.ndarray:
-        """Steps of the data that those of the layer add up to: x W^T ...
+        """The changes of the data that changes of the layer lead to: x W^T ...
 
         As if all in between were linear, the usual way to draw what a unit of
         an upper layer looks for.

@@ -319,7 +319,7 @@ class _LayersProgress:
         return _LayerCallback(self, number)
 
     def update(self, number, updates, logs=None):
-        """Moves the bar to so many updates of a layer."""
+        """Moves the bar to this number of updates of a layer."""
         if not self.verbose:
             return
         if self._bar is None:

@@ -15,7 +15,7 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 #: Dots per inch, of which a point of text is 1/72.
 DPI = 100
-#: Pictures are at least so many pixels wide.
+#: The least width of pictures, in pixels.
 WIDTH = 800
 
 
@@ -82,7 +82,7 @@ def axes(
         ax = pyplot.figure(dpi=dpi).add_subplot()
     elif not isinstance(ax, axes.Axes):
         raise ValueError(
-            "`ax` must be matplotlib Axes, or None for those of a new figure. "
+            "`ax` must be matplotlib Axes, or None to draw a new figure. "
             f"Received: ax={ax!r}"
         )
     elif ax.figure not in _off_screen:

@@ -20,7 +20,7 @@ _MOST = 1000
 # Vectors that are iterated for the first two, and how often.
 _SUBSPACE, _ITERATIONS = 12, 20
 # Pixels of a side. TensorBoard shows the picture at 215 to 350 pixels, so that
-# lines and letters are those of a figure of 3.5 inches.
+# lines and letters have the sizes of a figure of 3.5 inches.
 _SIDE, _INCHES = 805, 3.5
 # How far the plane goes beyond the data, as a share of their range.
 _MARGIN = 0.15
@@ -93,7 +93,7 @@ def projection(
     """Draws data and fantasy particles on the data's first two principal axes.
 
     A part of the data without particles is a mode that the chains miss. The
-    range is that of the data: particles beyond it are drawn on the frame. Of a
+    range covers the data: particles beyond it are drawn on the frame. Of a
     chain that keeps no particles, draws after 100 sweeps are shown.
 
     Args:

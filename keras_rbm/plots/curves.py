@@ -29,7 +29,7 @@ def read_history(run: Run) -> dict[str, np.ndarray]:
         Dictionary of names and arrays; NaN stands for what is not known.
 
     Raises:
-        ValueError: If `run` is none of these.
+        ValueError: If `run` is anything else.
 
     Example:
         history = rbm.fit(x, epochs=3, verbose=0)
@@ -111,7 +111,7 @@ def likelihood(
 ) -> Axes:
     """Draws the log-likelihood of a run, as the band between its bounds.
 
-    The numbers are those of `callbacks.LogLikelihood`. A dashed line shows the
+    `callbacks.LogLikelihood` measures the numbers. A dashed line shows the
     baseline: the log-likelihood of independent units, which a model that has
     learned anything exceeds.
 

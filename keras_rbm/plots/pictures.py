@@ -16,7 +16,7 @@ SIGNED = "RdBu_r"
 _LINE = "0.55"
 # Pixels for the scale of colours, and for labels of rows.
 _SCALE, _LABELS = 90, 80
-# The most rows of bars, and those of each class.
+# The most rows of bars, and the most rows of each class.
 _ROWS, _CLASS_ROWS = 24, 3
 # Columns without a bound are standardized: the ends of their scale.
 _DEVIATIONS = 3.0
@@ -28,7 +28,7 @@ def current_samples(
     num_sweeps: int = 100,
     seed: int = 0,
 ) -> Array:
-    """The fantasy particles; where there are none, draws from random starts.
+    """The fantasy particles, or draws from random starts without them.
 
     Args:
         model: A `MachineModel`.

@@ -204,7 +204,7 @@ class Sampler(abc.ABC):
 
     @abc.abstractmethod
     def pack(self, state: Any) -> dict[str, Tensor]:
-        """Values of variables from a state, but for moments and `refresh`."""
+        """Values of variables from a state, without moments and `refresh`."""
 
     @abc.abstractmethod
     def unpack(self, machine: Machine, kept: dict[str, Tensor]) -> Any:

@@ -325,7 +325,7 @@ def _frames(
     num_frames,
     room,
 ):
-    """`num_frames` times so many sweeps, and the samples after each."""
+    """`num_frames` times `num_sweeps` sweeps, and the samples after each."""
     machine = machine_lib.with_transposed(machine)
 
     def one(i, carried):

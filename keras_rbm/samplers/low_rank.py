@@ -111,7 +111,7 @@ class LowRankTempering(LadderSampler):
     def _begin(self, base, units, patterns, cumulative):
         # The coupled units, as one-hot rows of shape `(units, hidden.width)`;
         # their joint states, `(2**units, units)`; and the cumulative
-        # probabilities of these, but for the last one, which is 1.
+        # probabilities of these, without the last one, which is 1.
         self.base, self._units = base, units
         self._patterns, self._cumulative = patterns, cumulative
 
@@ -224,7 +224,7 @@ class LowRankTempering(LadderSampler):
         return self.moved(state, v, swaps, source), Info(h[:chains], swaps)
 
     def _independent(self, h, chains, stream):
-        """Hidden states in which those of the base are fresh draws."""
+        """Hidden states, with the replicas of the base drawn anew."""
         u = random.uniform(random.fold_in(stream, Use.PATTERN), (chains, 1))
         drawn = ops.sum(ops.cast(u > self._cumulative, "int32"), axis=1)
         own = ops.take(self._patterns, drawn, axis=0)

@@ -48,8 +48,8 @@ class StackedTempering(Sampler):
     laws, and mix faster, as warmer replicas do; that is so where each was
     trained on the hidden states of the one below it.
 
-    With clamped entries nothing is exchanged, since p_below would have to be
-    that given the entries: the chains are then those of `Gibbs()`.
+    With clamped entries, no states are exchanged, because p_below would have
+    to be conditional on the entries; the chains then move as in `Gibbs()`.
 
     Args:
         machines: List of the machines above the one to sample from, from

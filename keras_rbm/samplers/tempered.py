@@ -29,8 +29,8 @@ class TemperedState(NamedTuple):
     Attributes:
         v: Tensor of shape `(num_betas * chains, visible.width)`, ordered by
             beta: the samples of the machine come first.
-        base_params: Pair of the parameters of the base, those of its visible
-            and of its hidden units.
+        base_params: Pair of the parameters of the base: of its visible and
+            of its hidden units.
         betas: Tensor of shape `(num_betas,)`, from 1 to 0.
         swap_rates: Running rates at which neighbours change places, of shape
             `(num_betas - 1,)`.

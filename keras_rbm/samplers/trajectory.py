@@ -20,8 +20,8 @@ class TrajectoryState(NamedTuple):
 
     Attributes:
         v: Tensor of shape `(num_replicas * chains, visible.width)`: the
-            samples of the machine come first, those of the earliest machine
-            last.
+            samples of the machine come first, the samples of the earliest
+            machine last.
         swap_rates: Running rates at which neighbours change places, of shape
             `(num_replicas - 1,)`.
         parity: Which pairs may change places next, even (0) or odd (1) ones.
@@ -50,11 +50,12 @@ class TrajectoryTempering(LadderSampler):
 
         min(1, exp(F_k(v_k) + F_k+1(v_k+1) - F_k(v_k+1) - F_k+1(v_k)))
 
-    which leaves the product of their laws unchanged. The modes of a trained
-    machine split off one after the other while it learns, and earlier
-    machines mix well. Where a mode weighs little at higher temperatures,
-    replicas of `Tempered` do not find it; those of a trajectory do. A step
-    costs about one of Gibbs sampling for each replica, and one product more.
+    which leaves the product of their distributions unchanged. The modes of a
+    trained machine split off one after the other while it learns, and earlier
+    machines mix well. If a mode has little weight at higher temperatures, the
+    replicas of `Tempered` do not find it, but the replicas of a trajectory do.
+    A step costs about as much as a Gibbs sweep for each replica, plus one
+    product.
 
     Clamped entries are the same in all replicas of a chain, as for
     `Tempered`. `.keras` files hold the machines.

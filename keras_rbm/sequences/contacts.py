@@ -112,7 +112,7 @@ def top_pairs(scores: Array, count: int, min_separation: int = 5) -> np.ndarray:
         Integer array of shape `(count, 2)` of columns i < j, from 0.
 
     Raises:
-        ValueError: If there are not so many pairs.
+        ValueError: If there are fewer pairs.
     """
     scores = _square("scores", scores)
     checks.positive_integer("min_separation", min_separation)

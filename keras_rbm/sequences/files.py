@@ -33,7 +33,7 @@ _FORMATS = {
 # Names of columns of a CSV file.
 _SEQUENCE = ("sequence", "aligned", "seq")
 _NAME = ("name", "id", "header", "description")
-# From so many letters on a file of four letters is no protein.
+# A file of only four letters is not a protein if it is this long.
 _ENOUGH = 40
 
 
@@ -134,8 +134,8 @@ def write_fasta(
         path: Path of the file; gzipped if it ends with `.gz`.
         x: An `Alignment`, or what `decode` takes, such as samples.
         alphabet: The alphabet of an array; `None` for `PROTEIN`.
-        names: A name for each sequence; `None` for those of the alignment, or
-            "1", "2", ...
+        names: A name for each sequence; `None` for the names in the alignment,
+            or "1", "2", ...
         scores: By name, a number for each sequence.
 
     Raises:
@@ -315,7 +315,7 @@ def _check_letters(strings, alphabet, path):
     for name, letters in (("RNA", "ACGUN"), ("DNA", "ACGTN")):
         if there and there <= set(letters) and count >= _ENOUGH:
             raise ValueError(
-                "`alphabet` must be that of the sequences, which have the "
+                "`alphabet` must match the sequences, which have the "
                 f"letters {''.join(sorted(there))!r} alone. Use alphabet="
                 f'"{name.lower()}". Received: path={path!r}, '
                 f"alphabet={alphabet}"

@@ -84,8 +84,8 @@ def mutation_scan(
     exact.
 
     Args:
-        model: A `MachineModel` whose visible units are those of the
-            alignment, such as an `RBM`.
+        model: A `MachineModel` with the visible units of the alignment,
+            such as an `RBM`.
         wild_type: An `Alignment` that holds the wild type.
         row: The row of the wild type, from 0.
 
@@ -296,7 +296,7 @@ def one_hot(codes: Array, letters: int) -> np.ndarray:
 
 
 def check_units(model: MachineModel, alignment: Alignment) -> Softmax:
-    """The visible units, which must be those of the alignment.
+    """The visible units, which must match the alignment.
 
     Args:
         model: A `MachineModel`.

@@ -323,7 +323,7 @@ def principal_axes(
 
 
 def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
-    """Draws statistics of samples against those of the data.
+    """Plots statistics of the samples against statistics of the data.
 
     Args:
         path: Path of the PNG file.

@@ -26,7 +26,7 @@ __all__ = [  # What `keras_rbm` has of these.
 
 
 def get(name: str, value: Units | int) -> Units:
-    """Returns units from what came as an argument.
+    """Returns units from an argument.
 
     Args:
         name: The argument's name, for the error.

@@ -52,7 +52,7 @@ class Units(Domain, abc.ABC):
         ValueError: If `size` is not a positive integer.
     """
 
-    #: Why samples are not exactly those of `log_partition`, if they are not.
+    #: The reason why samples do not follow `log_partition` exactly, or `None`.
     approximation: str | None = None
     #: Name of the Keras activation f, mean = f(bias + inputs); else `None`.
     activation: str | None = None
@@ -73,8 +73,8 @@ class Units(Domain, abc.ABC):
     def parameters(self) -> dict[str, Parameter]:
         """Returns `{name: Parameter}`, one of which is the `bias`.
 
-        Each has shape `(width,)`; of `Composite` units those of a part have
-        that of the part.
+        Each has shape `(width,)`. Of `Composite` units, the parameters of a
+        part have the width of the part.
         """
 
     def statistics(self, x: Array) -> dict[str, Tensor]:
@@ -168,7 +168,7 @@ class Units(Domain, abc.ABC):
         new_inputs: Array,
         new_params: Params,
     ) -> Tensor:
-        """`log_partition` of the last two arguments less that of the first.
+        """`log_partition` of the last two arguments minus that at the first.
 
         A difference of each term of a sum is rounded less than one of sums.
         """
@@ -237,7 +237,8 @@ class Units(Domain, abc.ABC):
         Args:
             mean: As for `fit_parameters`.
             variance: As for `fit_parameters`.
-            params: Those of the machine; what is not learned stays.
+            params: Parameters of the machine; parameters that are not learned
+                stay unchanged.
 
         Returns:
             Tensors by the names of `parameters`.

@@ -97,9 +97,9 @@ class Binomial(Units):
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """A sum of n binary draws of each unit, from streams of their own.
 
-        To invert the cumulative probabilities would take a single draw, but
-        those of many trials are below what float32 can hold. The draws are a
-        loop, so that memory does not grow with their number.
+        Inverting the cumulative distribution would need a single draw, but
+        for many trials its probabilities are below the range of float32. A
+        loop makes the draws, so that memory does not grow with their number.
         """
         p = ops.cast(self._copy.mean(inputs, params), "float32")
 

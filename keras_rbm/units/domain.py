@@ -73,7 +73,7 @@ class Domain:
 
     @property
     def sites(self) -> tuple[Sites, ...]:
-        """Those of the units that have few states, as a tuple of `Sites`."""
+        """The sites of the units that have few states, a tuple of `Sites`."""
         if self.states is None:
             return ()
         states = np.asarray(self.states, "float64")

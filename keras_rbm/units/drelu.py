@@ -84,7 +84,7 @@ class DReLU(TwoSided):
     def fit_parameters(
         self, mean: Array, variance: Array | None = None
     ) -> dict[str, Tensor]:
-        """Those of `Gaussian` units of this mean and variance."""
+        """Parameters of `Gaussian` units of this mean and variance."""
         return self.start_parameters(mean, variance, 1.0)
 
     def start_parameters(

@@ -95,7 +95,7 @@ class Quadratic(Units):
         new_inputs: Array,
         new_params: Params,
     ) -> Tensor:
-        """`log_partition` of the last two arguments less that of the first.
+        """`log_partition` of the last two arguments minus that at the first.
 
         s'^2 / q' - s^2 / q = ((s' - s) (s' + s) + s^2 (q - q') / q) / q',
         with q the precision: no difference of large squares.

@@ -72,7 +72,7 @@ class Softmax(Termwise):
         )
 
     def fits(self, x: Array, xp: Any = np) -> Any:
-        """Whether a value is from 0 to 1, and those of its site sum to 1.
+        """Whether a value is from 0 to 1, and the values of its site sum to 1.
 
         Where they do not, all columns of the site are to blame, unless one
         is not from 0 to 1.
@@ -173,7 +173,7 @@ class Softmax(Termwise):
     def fit_parameters(
         self, mean: Array, variance: Array | None = None
     ) -> dict[str, Tensor]:
-        """Log mean of each category, with a mean of 0 over those of a site.
+        """Log mean of each category, centred to mean 0 over each site.
 
         The mean is kept 0.001 away from 0, so that a category that the data
         do not have starts at a finite bias.

@@ -79,7 +79,7 @@ class XReLU(TwoSided):
     def fit_parameters(
         self, mean: Array, variance: Array | None = None
     ) -> dict[str, Tensor]:
-        """Those of `Gaussian` units of this mean; the precision stays."""
+        """Parameters of `Gaussian` units of this mean; the precision stays."""
         precision = ops.full_like(ops.cast(mean, "float64"), self.precision)
         return self._fitted(mean, precision)
 

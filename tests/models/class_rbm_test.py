@@ -431,10 +431,10 @@ def test_what_has_learned_no_features_does_not_draw_them():
     model = model_of()
     with pytest.raises(ValueError, match=r"learned p\(y \| x\) alone"):
         model.sample_class(1, 10)
-    with pytest.warns(UserWarning, match="draws .* mean nothing") as warned:
+    with pytest.warns(UserWarning, match="draws .* no meaning") as warned:
         model.sample(2, 1)
     assert warned[0].filename == __file__
-    with pytest.warns(UserWarning, match="likelihoods .* mean nothing"):
+    with pytest.warns(UserWarning, match="likelihoods .* no meaning"):
         model.log_likelihood(ROWS)
     model = model_of(ORACLE, 0.3)  # Warnings are errors.
     model.sample(2, 1)
