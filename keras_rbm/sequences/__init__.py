@@ -23,6 +23,7 @@ from keras_rbm.sequences.correlations import (
 from keras_rbm.sequences.files import decode as decode
 from keras_rbm.sequences.files import read as read
 from keras_rbm.sequences.files import write_fasta as write_fasta
+from keras_rbm.sequences.julia_files import read_rbms_jl as read_rbms_jl
 from keras_rbm.sequences.mutations import MutationScan as MutationScan
 from keras_rbm.sequences.mutations import design as design
 from keras_rbm.sequences.mutations import hold as hold
