@@ -55,6 +55,8 @@ class Data:
         source_rows: The numbers of the rows in their source, those of `train`,
             `validation` and `test` one after the other; `None` for the order
             in which they are.
+        positions: The position of each site in a reference, integers, where
+            the rows are aligned sequences; else `None`.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
@@ -75,6 +77,7 @@ class Data:
     schema: Schema | None = None
     categories: int | None = None
     source_rows: np.ndarray | None = None
+    positions: np.ndarray | None = None
 
     def __post_init__(self):
         """Checks every array and brings it to uint8 or float32."""

@@ -6,6 +6,7 @@ from keras_rbm.sequences.alphabet import PROTEIN as PROTEIN
 from keras_rbm.sequences.alphabet import RNA as RNA
 from keras_rbm.sequences.alphabet import Alphabet as Alphabet
 from keras_rbm.sequences.callback import FamilyMeasures as FamilyMeasures
+from keras_rbm.sequences.callback import FamilyPictures as FamilyPictures
 from keras_rbm.sequences.contacts import (
     average_product_correction as average_product_correction,
 )
