@@ -30,6 +30,8 @@ _BASES = {"A": "#2e8b57", "C": "#3b6fb6", "G": "#d68910"}
 _BASES |= {"T": "#c23b22", "U": "#c23b22", "-": "#909090"}
 # Pixels of a column of a logo and of its height, and columns of a line.
 _COLUMN, _HEIGHT, _LINE = 18, 220, 60
+# Pixels of the narrowest logo.
+_LEAST = 1100
 # Points of a cloud that are drawn, at most.
 _MOST = 20_000
 
@@ -91,8 +93,10 @@ def draw_logo(
     if positions is None:
         positions = np.arange(1, count + 1)
     lines = -(-count // _LINE)
-    width = _COLUMN * min(count, _LINE) + 90
-    figure = canvas.plot((max(width, canvas.WIDTH), lines * _HEIGHT + 20))
+    # Fewer columns are larger: a line is never narrower than `_LEAST`.
+    width = max(_COLUMN * min(count, _LINE) + 90, _LEAST)
+    height = _HEIGHT if lines > 1 else 1.5 * _HEIGHT
+    figure = canvas.plot((width, lines * height + 20))
     top = max(np.maximum(heights, 0).sum(axis=1).max(), 1e-9)
     bottom = min(np.minimum(heights, 0).sum(axis=1).min(), 0.0)
     for line in range(lines):
@@ -431,16 +435,19 @@ def draw_correlations(found: Sequence[Comparison]) -> Figure:
     figure = canvas.plot((max(330 * len(found), canvas.WIDTH), 350))
     for number, own in enumerate(found, start=1):
         axes = figure.add_subplot(1, len(found), number)
-        # All of the large ones, and some of the many small ones.
-        size = np.maximum(np.abs(own.data), np.abs(own.samples))
-        shown = np.argsort(-size)[:_MOST]
-        axes.scatter(
-            own.data[shown], own.samples[shown], s=2, c="C0", alpha=0.3
-        )
         ends = [
             min(own.data.min(), own.samples.min()),
             max(own.data.max(), own.samples.max()),
         ]
+        axes.hexbin(
+            own.data,
+            own.samples,
+            gridsize=70,
+            bins="log",
+            mincnt=1,
+            cmap="viridis",
+            extent=(*ends, *ends),
+        )
         axes.plot(ends, ends, color="0.4", linewidth=0.7)
         axes.set(
             title=f"{names[own.order]}, r = {own.correlation:.3f}",
@@ -477,7 +484,13 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
     ticks = np.arange(0, width, 10)
     axes.set_xticks(ticks, scan.positions[ticks])
     axes.set(xlabel="position")
-    figure.colorbar(shown, ax=axes, label="log p(mutant) - log p(wild type)")
+    figure.colorbar(
+        shown,
+        ax=axes,
+        label="log p(mutant) - log p(wild type)",
+        fraction=0.04,
+        pad=0.01,
+    )
     figure.tight_layout()
     canvas.save(figure, path)
 
