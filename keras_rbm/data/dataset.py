@@ -61,7 +61,8 @@ class Data:
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
             uint8, nor floating, holds NaN or infinity, is of another width
-            than `train`, or does not fit `image_shape`, `picture` or `schema`.
+            than `train`, or does not fit `image_shape`, `picture` or `schema`;
+            or if `positions` are not as described.
 
     Example:
         mine = data.Data("mine", x[:20], validation=x[20:], image_shape=(4, 4))
@@ -105,6 +106,16 @@ class Data:
                 f"{self.width} columns. Received: schema.width="
                 f"{self.schema.width}"
             )
+        if self.positions is not None:
+            sites = self.width // (self.categories or 1)
+            positions = np.asarray(self.positions)
+            if positions.shape != (sites,) or positions.dtype.kind not in "iu":
+                raise ValueError(
+                    f"Argument `positions` must hold {sites} integers, one for "
+                    "each site. Received: positions of shape "
+                    f"{positions.shape} and dtype {positions.dtype}"
+                )
+            object.__setattr__(self, "positions", positions)
         pixels = self.width
         if self.picture is not None:
             picture = check_picture(self.picture, self.width)

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 from typing import Literal
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -157,7 +158,9 @@ class FamilyFigures(Figure):
         if self.distances is not None:
             read_distances(self.distances, units.size)
 
-    def displays(self, data, log_dir, every):
+    def displays(
+        self, data: Data, log_dir: Path, every: int
+    ) -> list[keras.callbacks.Callback]:
         known = self._known(data)
         distances = None
         if self.distances is not None:
