@@ -4,7 +4,8 @@
 - the log-likelihood of test sequences between two bounds, beside that of
   independent sites;
 - correlations between the connected correlations of pairs and triples in the
-  samples and in the data;
+  samples and in the data, and the same for as many test sequences: no model of
+  the family can have more;
 - nearest neighbours: the mean share of columns that differ between a sequence
   and the nearest training sequence, for samples and for test sequences, and the
   adversarial accuracy (0.5 is ideal);
@@ -13,7 +14,7 @@
     python benchmarks/family.py --train FASTA [--test FASTA] [--distances CSV]
 
 The model is saved as family.keras in the folder of --output. With --model, such
-a model is measured without training.
+a model, or an HDF5 file of the package rbms, is measured without training.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import keras
 import numpy as np
 
 import keras_rbm
-from keras_rbm import evaluation, sequences
+from keras_rbm import couplings, evaluation, sequences
 
 # Sequences of each side of a comparison of neighbours.
 SOME = 2000
@@ -46,9 +47,9 @@ def arguments():
     parser.add_argument("--sweeps", type=int, default=2)
     parser.add_argument("--batch", type=int, default=500)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--l2", type=float, default=1e-4)
-    parser.add_argument("--samples", type=int, default=5000)
-    parser.add_argument("--sample_sweeps", type=int, default=1000)
+    parser.add_argument("--l2", type=float, default=1e-3)
+    parser.add_argument("--samples", type=int, default=20_000)
+    parser.add_argument("--sample_sweeps", type=int, default=200)
     parser.add_argument("--betas", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
@@ -86,15 +87,20 @@ def train(family, w, options):
 def contacts(rbm, options):
     """Prints the share of true contacts."""
     begin = time.perf_counter()
-    scores = sequences.contact_map(rbm.machine(), num_nodes=options.nodes)
-    print(f"couplings: {time.perf_counter() - begin:.0f} s")
-    length = len(scores)
+    pairs = couplings.effective(rbm.machine(), num_nodes=options.nodes).pairs
+    say(f"couplings: {time.perf_counter() - begin:.0f} s")
+    length = len(pairs)
     distances = sequences.read_distances(options.distances, length)
     counts = [k * length for k in range(1, 6)]
-    pairs = len(np.triu_indices(length, 5)[0])
-    counts = [min(count, pairs) for count in counts]
-    found = sequences.positive_predictive_value(scores, distances, counts)
-    print("contacts:", ", ".join(f"{share:.3f}" for share in found))
+    most = len(np.triu_indices(length, 5)[0])
+    counts = [min(count, most) for count in counts]
+    for name, exclude in (("without the gap", (0,)), ("with it", ())):
+        scores = sequences.average_product_correction(
+            sequences.frobenius_norms(pairs, exclude)
+        )
+        found = sequences.positive_predictive_value(scores, distances, counts)
+        shares = ", ".join(f"{share:.3f}" for share in found)
+        say(f"contacts, norms {name}: {shares}")
 
 
 def nearest(x, others, own=False):
@@ -118,22 +124,33 @@ def samples(rbm, family, test, w, options):
         seed=options.seed,
         alphabet=family.alphabet,
     )
-    print(f"samples: {time.perf_counter() - begin:.0f} s")
-    for found in sequences.compare_correlations(family, drawn, w):
-        print(f"order {found.order}: correlation {found.correlation:.3f}")
+    say(f"samples: {time.perf_counter() - begin:.0f} s")
+    for name, others in (("samples", drawn), ("test sequences", test)):
+        if others is None:
+            continue
+        for found in sequences.compare_correlations(family, others, w):
+            say(
+                f"order {found.order}: correlation of {len(others)} {name} "
+                f"{found.correlation:.3f}"
+            )
     rng = np.random.default_rng(options.seed)
 
     def some(x):
         return x[rng.choice(len(x), min(SOME, len(x)), replace=False)]
 
     known = some(family)
-    print(f"nearest, of samples: {nearest(some(drawn), family):.3f}")
+    say(f"nearest, of samples: {nearest(some(drawn), family):.3f}")
     if test is not None:
-        print(f"nearest, of the test: {nearest(some(test), family):.3f}")
+        say(f"nearest, of the test: {nearest(some(test), family):.3f}")
     accuracy = evaluation.adversarial_accuracy(
         known.one_hot()[:], some(drawn).one_hot()[:]
     )
-    print(f"adversarial accuracy: {accuracy.value:.3f}")
+    say(f"adversarial accuracy: {accuracy.value:.3f}")
+
+
+def say(text):
+    """Prints a line at once, also into a file."""
+    print(text, flush=True)
 
 
 def main():
@@ -142,26 +159,30 @@ def main():
     test = sequences.read(options.test) if options.test else None
     begin = time.perf_counter()
     w = sequences.weights(family)
-    print(
+    say(
         f"{family}: {sequences.effective_number(w):.0f} effective sequences, "
         f"{time.perf_counter() - begin:.1f} s"
     )
     if options.model:
-        rbm = keras.models.load_model(options.model)
+        load = keras.models.load_model
+        if not options.model.endswith(".keras"):
+            load = sequences.read_rbms
+        rbm = load(options.model)
     else:
         begin = time.perf_counter()
         rbm = train(family, w, options)
-        print(f"training: {time.perf_counter() - begin:.0f} s")
+        say(f"training: {time.perf_counter() - begin:.0f} s")
         rbm.save(pathlib.Path(options.output) / "family.keras")
     if options.distances:
         contacts(rbm, options)
     samples(rbm, family, test, w, options)
     if test is not None:
-        print(
-            rbm.log_likelihood(
-                test.one_hot(), num_betas=options.betas, verbose=0
-            )
+        begin = time.perf_counter()
+        found = rbm.log_likelihood(
+            test.one_hot(), num_betas=options.betas, verbose=0
         )
+        say(found)
+        say(f"bounds: {time.perf_counter() - begin:.0f} s")
 
 
 if __name__ == "__main__":

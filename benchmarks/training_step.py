@@ -109,11 +109,11 @@ def fitted(sweeps, batch, visible, hidden, x, steps, **kwargs):
     return seconds
 
 
-def repeated(update):
+def repeated(update, warm_up=WARM_UP):
     """Function of a number of updates that returns their seconds."""
 
     def seconds(updates):
-        for _ in range(WARM_UP):
+        for _ in range(warm_up):
             update()
         begin = time.perf_counter()
         for _ in range(updates):
@@ -266,20 +266,27 @@ CONTESTANTS = {
 _ready = {}
 
 
-def set_up(name, shape, updates):
+def set_up(name, shape, updates, contestants=CONTESTANTS, first=FIRST):
     """Prepares a contestant, if it is there and has this shape.
+
+    Args:
+        name: Name of the contestant.
+        shape: Arguments of its function.
+        updates: Number of updates of the second call.
+        contestants: Dict of names and functions.
+        first: Number of updates of the first call.
 
     Returns:
         The seconds of its first call, which compiles; `None` if it is absent.
     """
-    _ready["seconds"] = CONTESTANTS[name](*shape)
+    _ready["seconds"] = contestants[name](*shape)
     if _ready["seconds"] is None:
         return None
     begin = time.perf_counter()
-    _ready["seconds"](FIRST)
-    first = time.perf_counter() - begin
+    _ready["seconds"](first)
+    taken = time.perf_counter() - begin
     _ready["seconds"](updates)
-    return first
+    return taken
 
 
 def milliseconds(updates):
@@ -287,8 +294,15 @@ def milliseconds(updates):
     return 1e3 * _ready["seconds"](updates) / updates
 
 
-def race(shape, rounds, updates, contestants=tuple(CONTESTANTS)):
+def race(shape, rounds, updates, contestants=CONTESTANTS, first_updates=FIRST):
     """Times the contestants in turns.
+
+    Args:
+        shape: Arguments of the functions of the contestants.
+        rounds: Number of rounds.
+        updates: Number of updates of a round.
+        contestants: Dict of names and functions.
+        first_updates: Number of updates of a first call.
 
     Returns:
         `{contestant: milliseconds an update, a list by round}`, and
@@ -302,7 +316,9 @@ def race(shape, rounds, updates, contestants=tuple(CONTESTANTS)):
             process = stack.enter_context(
                 concurrent.futures.ProcessPoolExecutor(1, mp_context=context)
             )
-            seconds = process.submit(set_up, name, shape, updates).result()
+            seconds = process.submit(
+                set_up, name, shape, updates, contestants, first_updates
+            ).result()
             if seconds is not None:
                 processes[name], times[name] = process, []
                 first[name] = seconds
@@ -331,8 +347,9 @@ def main():
     print("|---|---|---:|---:|---:|")
     first_calls = {}
     for name, *shape in SHAPES:
+        chosen = {only: CONTESTANTS[only] for only in options.only}
         times, first_calls[name] = race(
-            shape, options.rounds, options.updates, options.only
+            shape, options.rounds, options.updates, chosen
         )
         contest.print_rows(times, name)
     print("\n| shape | contestant | first call, s |")

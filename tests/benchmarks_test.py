@@ -39,6 +39,15 @@ def test_all_contestants_run(name):
     assert benchmark.milliseconds(50) > 0
 
 
+@pytest.mark.parametrize("name", ["fit(array)", "products", "draws"])
+def test_all_contestants_on_sequences_run(monkeypatch, name):
+    step = load("training_step")
+    monkeypatch.setitem(sys.modules, "training_step", step)
+    contestants = load("sequence_step").CONTESTANTS
+    assert step.set_up(name, (2, 10, 4, 5, 3), 1, contestants, first=1)
+    assert step.milliseconds(1) > 0
+
+
 @pytest.mark.slow
 def test_contestants_race_in_processes_of_their_own(monkeypatch):
     # A process finds what it calls by the name of its module.

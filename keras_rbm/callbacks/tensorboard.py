@@ -169,6 +169,17 @@ def scalar(tag, value, step=None):
     tf.summary.scalar(tag, value, step=step, description=description)
 
 
+def image(tag, pixels, description):
+    """Writes a picture with its description, at the step of the writer.
+
+    Args:
+        tag: Text such as `"1 Images/contacts"`.
+        pixels: `uint8` array of shape `(height, width, 3)`.
+        description: What the picture shows, as text.
+    """
+    tf.summary.image(tag, pixels[None], description=description)
+
+
 def write_bands():
     """Writes the charts of the tab Custom Scalars, with the writer as set.
 

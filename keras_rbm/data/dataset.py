@@ -55,11 +55,14 @@ class Data:
         source_rows: The numbers of the rows in their source, for `train`,
             `validation` and `test` one after the other; `None` if the rows are
             in the order of the source.
+        positions: The position of each site in a reference, integers, where
+            the rows are aligned sequences; else `None`.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
             uint8, nor floating, holds NaN or infinity, is of another width
-            than `train`, or does not fit `image_shape`, `picture` or `schema`.
+            than `train`, or does not fit `image_shape`, `picture` or `schema`;
+            or if `positions` are not as described.
 
     Example:
         mine = data.Data("mine", x[:20], validation=x[20:], image_shape=(4, 4))
@@ -75,6 +78,7 @@ class Data:
     schema: Schema | None = None
     categories: int | None = None
     source_rows: np.ndarray | None = None
+    positions: np.ndarray | None = None
 
     def __post_init__(self):
         """Checks every array and brings it to uint8 or float32."""
@@ -102,6 +106,16 @@ class Data:
                 f"{self.width} columns. Received: schema.width="
                 f"{self.schema.width}"
             )
+        if self.positions is not None:
+            sites = self.width // (self.categories or 1)
+            positions = np.asarray(self.positions)
+            if positions.shape != (sites,) or positions.dtype.kind not in "iu":
+                raise ValueError(
+                    f"Argument `positions` must hold {sites} integers, one for "
+                    "each site. Received: positions of shape "
+                    f"{positions.shape} and dtype {positions.dtype}"
+                )
+            object.__setattr__(self, "positions", positions)
         pixels = self.width
         if self.picture is not None:
             picture = check_picture(self.picture, self.width)

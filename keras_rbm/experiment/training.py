@@ -108,7 +108,8 @@ def run(
             from the beginning where there is none. The run then ends as one
             that was never stopped.
         figures: Sequence of figures to draw at the end, such as
-            `[Restoration()]` (see `keras_rbm.figures`).
+            `[Restoration()]` (see `keras_rbm.figures`). Some also show
+            pictures in TensorBoard, every `pictures_every` epochs.
         num_samples: Number of rows that the final model draws, in
             `samples.csv` (see `Data.write_csv`), or fewer very wide ones; 0
             for no such file. Where entries of the data are missing, the
@@ -194,7 +195,9 @@ def run(
                 callbacks.StopOnDivergence(checkpoint.describe_latest),
                 *sweeps,  # Before those that its logs are for.
                 *measures,  # These too.
-                *_reports(source, folder, pictures_every, done, measures),
+                *_reports(
+                    source, folder, pictures_every, done, measures, figures
+                ),
                 checkpoint,  # After those whose work it takes for done.
             ],
             verbose=0,
@@ -281,7 +284,7 @@ def _measures(model, source, folder, every, steps, epochs):
     ]
 
 
-def _reports(source, folder, pictures_every, done, measures):
+def _reports(source, folder, pictures_every, done, measures, figures):
     """Callbacks that write TensorBoard's events, files and lines of text."""
     health = next(
         (c for c in measures if isinstance(c, callbacks.ChainHealth)), None
@@ -302,6 +305,13 @@ def _reports(source, folder, pictures_every, done, measures):
             source.picture,
             folder.path("filters"),
             source.labels,
+        ),
+        *(
+            display
+            for figure in figures
+            for display in figure.displays(
+                source.figure_data, folder.log_dir, pictures_every
+            )
         ),
         *callbacks.on_chief(folder.history_logger()),
         callbacks.EpochLog(),

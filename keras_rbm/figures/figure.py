@@ -4,11 +4,13 @@ import abc
 import logging
 import sys
 
+import keras
 import numpy as np
 
 from keras_rbm.data import Data
 from keras_rbm.models import MachineModel
 from keras_rbm.plots import tiles
+from keras_rbm.typing import Path
 
 _LOG = logging.getLogger("keras_rbm")
 
@@ -30,6 +32,21 @@ class Figure(abc.ABC):
             ValueError: If the figure does not fit the model or the data.
         """
         return
+
+    def displays(
+        self, data: Data, log_dir: Path, every: int
+    ) -> list[keras.callbacks.Callback]:
+        """What shows the figure in TensorBoard while the model trains.
+
+        Args:
+            data: A `keras_rbm.data.Data`.
+            log_dir: Path of TensorBoard's log directory.
+            every: Number of epochs from one time to the next.
+
+        Returns:
+            List of callbacks; none for a figure of trained models alone.
+        """
+        return []
 
     @abc.abstractmethod
     def __call__(self, model, data, output, binarize="none", seed=0):

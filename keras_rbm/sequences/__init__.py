@@ -6,6 +6,7 @@ from keras_rbm.sequences.alphabet import PROTEIN as PROTEIN
 from keras_rbm.sequences.alphabet import RNA as RNA
 from keras_rbm.sequences.alphabet import Alphabet as Alphabet
 from keras_rbm.sequences.callback import FamilyMeasures as FamilyMeasures
+from keras_rbm.sequences.callback import FamilyPictures as FamilyPictures
 from keras_rbm.sequences.contacts import (
     average_product_correction as average_product_correction,
 )
@@ -23,6 +24,7 @@ from keras_rbm.sequences.correlations import (
 from keras_rbm.sequences.files import decode as decode
 from keras_rbm.sequences.files import read as read
 from keras_rbm.sequences.files import write_fasta as write_fasta
+from keras_rbm.sequences.julia_files import read_rbms_jl as read_rbms_jl
 from keras_rbm.sequences.mutations import MutationScan as MutationScan
 from keras_rbm.sequences.mutations import design as design
 from keras_rbm.sequences.mutations import hold as hold

@@ -1,10 +1,12 @@
-"""How near the samples of a model are to its family, in TensorBoard."""
+"""How near a model is to its family, in TensorBoard: numbers and pictures."""
 
 import numpy as np
 from keras import ops
 
+from keras_rbm import checks, plots
 from keras_rbm.callbacks import tensorboard
-from keras_rbm.callbacks.periodic import Measurement
+from keras_rbm.callbacks.periodic import Display, Measurement
+from keras_rbm.sequences import pictures
 from keras_rbm.sequences.alignment import Alignment
 from keras_rbm.sequences.contacts import contact_map, positive_predictive_value
 from keras_rbm.sequences.correlations import compare_correlations
@@ -13,6 +15,20 @@ from keras_rbm.sequences.mutations import check_units
 from keras_rbm.typing import Array, Path
 
 _NAMES = {1: "frequencies", 2: "pairs", 3: "triples"}
+# Columns of a hidden unit's logo: those with the largest weights.
+_COLUMNS = 30
+_DESCRIPTIONS = {
+    "contacts": "The pairs of columns with the largest couplings, above the "
+    "diagonal. With a structure, its contacts are grey, and pairs are green "
+    "where they are contacts and red where they are not.",
+    "principal_axes": "Training sequences and fantasy particles on the first "
+    "two principal axes of the training sequences.",
+    "correlations": "Frequencies and connected correlations of the fantasy "
+    "particles against those of the training sequences.",
+    "family_logo": "The training sequences, in bits.",
+    "logo": "The largest weights of a hidden unit: letters above the line "
+    "switch the unit on.",
+}
 
 
 class FamilyMeasures(Measurement):
@@ -55,14 +71,8 @@ class FamilyMeasures(Measurement):
     def measure(self, step: int) -> dict[str, float]:
         check_units(self.model, self.alignment)
         values = {}
-        particles = self.model.fantasy_particles
-        if particles is not None:
-            drawn = Alignment(
-                codes_of(
-                    ops.convert_to_numpy(particles), self.alignment.alphabet
-                ),
-                alphabet=self.alignment.alphabet,
-            )
+        drawn = _particles(self.model, self.alignment)
+        if drawn is not None:
             for found in compare_correlations(
                 self.alignment, drawn, self.weights
             ):
@@ -78,3 +88,87 @@ class FamilyMeasures(Measurement):
                 tag = f"{tensorboard.LIKELIHOOD}/contacts_{name}"
                 values[tag] = float(share)
         return values
+
+
+class FamilyPictures(Display):
+    """Draws contacts, principal axes, correlations and logos.
+
+    The tags are `1 Images/contacts`, `1 Images/family_logo`, `1
+    Images/logo_0` and so on (the hidden units with the largest weights,
+    largest first) and, where the model has fantasy particles, `1
+    Images/principal_axes` and `1 Images/correlations`. A map of contacts
+    takes seconds to minutes for a large family: choose `every` accordingly.
+
+    Args:
+        log_dir: Path of TensorBoard's log directory.
+        alignment: The training data, an `Alignment` without missing entries.
+        weights: Their weights, array of shape `(sequences,)`, or `None`.
+        distances: Array of shape `(columns, columns)`, or `None`.
+        every: Number of epochs from one time to the next. The first and the
+            last epoch are drawn too.
+        num_units: Number of hidden units whose logos are drawn.
+
+    Raises:
+        ValueError: If `every` or `num_units` is not as described.
+
+    Example:
+        shown = sequences.FamilyPictures("logs", family, w, every=10)
+        rbm.fit(family.one_hot(), sample_weight=w, callbacks=[shown])
+    """
+
+    def __init__(
+        self,
+        log_dir: Path,
+        alignment: Alignment,
+        weights: Array | None = None,
+        distances: Array | None = None,
+        every: int = 10,
+        num_units: int = 6,
+    ):
+        super().__init__(log_dir, every)
+        self.alignment = alignment
+        self.weights = alignment.weight_vector(weights)
+        self.distances = distances
+        self.num_units = checks.non_negative_integer("num_units", num_units)
+
+    def show(self, step: int) -> None:
+        check_units(self.model, self.alignment)
+        scores = contact_map(self.model.machine())
+        drawn = {
+            "contacts": pictures.draw_contacts(scores, self.distances),
+            "family_logo": pictures.draw_family_logo(
+                self.alignment, self.weights
+            ),
+        }
+        kernel = ops.convert_to_numpy(self.model.kernel)
+        largest = np.argsort(-np.square(kernel).sum(axis=0))
+        for number, unit in enumerate(largest[: self.num_units]):
+            drawn[f"logo_{number}"] = pictures.draw_hidden_unit_logo(
+                self.model, int(unit), self.alignment, _COLUMNS
+            )
+        particles = _particles(self.model, self.alignment)
+        if particles is not None:
+            drawn["principal_axes"] = pictures.draw_principal_axes(
+                self.alignment, particles
+            )
+            drawn["correlations"] = pictures.draw_correlations(
+                compare_correlations(self.alignment, particles, self.weights)
+            )
+        for name, figure in drawn.items():
+            kind = "logo" if name.startswith("logo_") else name
+            tensorboard.image(
+                f"{tensorboard.IMAGES}/{name}",
+                plots.pixels(figure),
+                _DESCRIPTIONS[kind],
+            )
+
+
+def _particles(model, alignment):
+    """The fantasy particles as an `Alignment`; `None` if there are none."""
+    particles = model.fantasy_particles
+    if particles is None:
+        return None
+    codes = codes_of(ops.convert_to_numpy(particles), alignment.alphabet)
+    return Alignment(
+        codes, alphabet=alignment.alphabet, positions=alignment.positions
+    )

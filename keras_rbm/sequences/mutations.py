@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_rbm import checks, random, samplers
+from keras_rbm import checks, likelihood, random, samplers
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
 from keras_rbm.models import MachineModel
@@ -31,28 +31,51 @@ class MutationScan(NamedTuple):
         wild_type: The wild type, a string.
         positions: The position of each column in the reference.
         alphabet: The `Alphabet` of the letters.
+        free_energy: F of the wild type: log p(wild type) = -F - log Z.
     """
 
     scores: np.ndarray
     wild_type: str
     positions: np.ndarray
     alphabet: Alphabet
+    free_energy: float
 
-    def write_csv(self, path: Path) -> None:
-        """Writes a line for each mutant: position, from, to, score.
+    def write_csv(
+        self,
+        path: Path,
+        log_partition: likelihood.Exact | likelihood.Bracket | None = None,
+    ) -> None:
+        """Writes a line for each mutant: column, position, from, to, score.
+
+        `column` counts from 1; `position` is that of the column in the
+        reference.
 
         Args:
             path: Path of the file.
+            log_partition: The result of `MachineModel.log_partition`, with
+                which each line also has `log_p_lower` and `log_p_upper`, the
+                bounds of log p(mutant) in nats; or `None`.
         """
+        names = ["column", "position", "from", "to", "score"]
+        if log_partition is not None:
+            names += ["log_p_lower", "log_p_upper"]
         with open(path, "w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(["position", "from", "to", "score"])
+            rows.writerow(names)
             for column, own in enumerate(self.wild_type):
+                position = int(self.positions[column])
                 for number, letter in enumerate(self.alphabet.letters):
-                    if letter != own:
-                        score = f"{self.scores[column, number]:.6g}"
-                        position = int(self.positions[column])
-                        rows.writerow([position, own, letter, score])
+                    if letter == own:
+                        continue
+                    score = self.scores[column, number]
+                    row = [column + 1, position, own, letter, f"{score:.6g}"]
+                    if log_partition is not None:
+                        both = score - self.free_energy
+                        row += [
+                            f"{both - log_partition.upper:.6f}",
+                            f"{both - log_partition.lower:.6f}",
+                        ]
+                    rows.writerow(row)
 
     def best(self, count: int = 10) -> list[tuple[str, float]]:
         """The most probable mutants, such as `("A12G", 1.3)`, best first.
@@ -130,6 +153,7 @@ def mutation_scan(
         wild_type.alphabet.decode(own[None])[0],
         wild_type.positions,
         wild_type.alphabet,
+        float(energies[-1]),
     )
 
 

@@ -15,7 +15,7 @@ from keras_rbm.sequences.alphabet import Alphabet
 from keras_rbm.sequences.contacts import top_pairs
 from keras_rbm.sequences.correlations import Comparison
 from keras_rbm.sequences.mutations import MutationScan, check_units
-from keras_rbm.typing import Array, Path
+from keras_rbm.typing import Array, Figure, Path
 
 # Letters by their chemistry, and the colours of the groups; others are grey.
 _GROUPS = {
@@ -30,6 +30,8 @@ _BASES = {"A": "#2e8b57", "C": "#3b6fb6", "G": "#d68910"}
 _BASES |= {"T": "#c23b22", "U": "#c23b22", "-": "#909090"}
 # Pixels of a column of a logo and of its height, and columns of a line.
 _COLUMN, _HEIGHT, _LINE = 18, 220, 60
+# Pixels of the narrowest logo.
+_LEAST = 1100
 # Points of a cloud that are drawn, at most.
 _MOST = 20_000
 
@@ -58,6 +60,23 @@ def logo(
     Example:
         sequences.logo("logo.png", information(family), family.alphabet)
     """
+    canvas.save(draw_logo(heights, alphabet, positions, title), path)
+
+
+def draw_logo(
+    heights: Array,
+    alphabet: Alphabet,
+    positions: Array | None = None,
+    title: str = "",
+) -> Figure:
+    """The figure that `logo` saves.
+
+    Args:
+        heights: As for `logo`.
+        alphabet: As for `logo`.
+        positions: As for `logo`.
+        title: As for `logo`.
+    """
     heights = np.asarray(heights, "float64")
     if (
         heights.ndim != 2
@@ -74,8 +93,10 @@ def logo(
     if positions is None:
         positions = np.arange(1, count + 1)
     lines = -(-count // _LINE)
-    width = _COLUMN * min(count, _LINE) + 90
-    figure = canvas.plot((max(width, 300), lines * _HEIGHT + 20))
+    # Fewer columns are larger: a line is never narrower than `_LEAST`.
+    width = max(_COLUMN * min(count, _LINE) + 90, _LEAST)
+    height = _HEIGHT if lines > 1 else 1.5 * _HEIGHT
+    figure = canvas.plot((width, lines * height + 20))
     top = max(np.maximum(heights, 0).sum(axis=1).max(), 1e-9)
     bottom = min(np.minimum(heights, 0).sum(axis=1).min(), 0.0)
     for line in range(lines):
@@ -94,7 +115,7 @@ def logo(
     if title:
         figure.axes[0].set_title(title, fontsize=9, loc="left")
     figure.tight_layout()
-    canvas.save(figure, path)
+    return figure
 
 
 def information(
@@ -137,8 +158,19 @@ def family_logo(
     Example:
         sequences.family_logo("family.png", family, w)
     """
-    logo(
-        path,
+    canvas.save(draw_family_logo(alignment, weights), path)
+
+
+def draw_family_logo(
+    alignment: Alignment, weights: Array | None = None
+) -> Figure:
+    """The figure that `family_logo` saves.
+
+    Args:
+        alignment: As for `family_logo`.
+        weights: As for `family_logo`.
+    """
+    return draw_logo(
         information(alignment, weights),
         alignment.alphabet,
         alignment.positions,
@@ -170,6 +202,24 @@ def hidden_unit_logo(
     Example:
         sequences.hidden_unit_logo("unit_3.png", rbm, 3, family, 20)
     """
+    figure = draw_hidden_unit_logo(model, unit, alignment, num_columns)
+    canvas.save(figure, path)
+
+
+def draw_hidden_unit_logo(
+    model: MachineModel,
+    unit: int,
+    alignment: Alignment,
+    num_columns: int | None = None,
+) -> Figure:
+    """The figure that `hidden_unit_logo` saves.
+
+    Args:
+        model: As for `hidden_unit_logo`.
+        unit: As for `hidden_unit_logo`.
+        alignment: As for `hidden_unit_logo`.
+        num_columns: As for `hidden_unit_logo`.
+    """
     units = check_units(model, alignment)
     checks.non_negative_integer("unit", unit)
     if unit >= model.hidden.width:
@@ -185,8 +235,7 @@ def hidden_unit_logo(
         checks.positive_integer("num_columns", num_columns)
         norms = np.square(weights).sum(axis=1)
         keep = np.sort(np.argsort(-norms)[:num_columns])
-    logo(
-        path,
+    return draw_logo(
         weights[keep],
         alignment.alphabet,
         alignment.positions[keep],
@@ -218,37 +267,61 @@ def contact_picture(
     Example:
         sequences.contact_picture("contacts.png", scores, distances)
     """
+    figure = draw_contacts(
+        scores, distances, num_pairs, threshold, min_separation
+    )
+    canvas.save(figure, path)
+
+
+def draw_contacts(
+    scores: Array,
+    distances: Array | None = None,
+    num_pairs: int | None = None,
+    threshold: float = 8.0,
+    min_separation: int = 5,
+) -> Figure:
+    """The figure that `contact_picture` saves.
+
+    Args:
+        scores: As for `contact_picture`.
+        distances: As for `contact_picture`.
+        num_pairs: As for `contact_picture`.
+        threshold: As for `contact_picture`.
+        min_separation: As for `contact_picture`.
+    """
     scores = np.asarray(scores)
     size = len(scores)
     most = (size - min_separation) * (size - min_separation + 1) // 2
     num_pairs = min(2 * size, most) if num_pairs is None else num_pairs
     pairs = top_pairs(scores, num_pairs, min_separation)
-    figure = canvas.plot((520, 520))
+    figure = canvas.plot((canvas.WIDTH, canvas.WIDTH))
     axes = figure.add_subplot()
     colours = "black"
     if distances is not None:
         distances = np.asarray(distances, "float64")
         close = np.tril(np.nan_to_num(distances, nan=np.inf) < threshold, -1)
         rows, columns = np.nonzero(close)
-        axes.scatter(columns + 1, rows + 1, s=7, c="0.7", marker="s")
+        axes.scatter(columns + 1, rows + 1, s=14, c="0.7", marker="s")
         own = distances[pairs[:, 0], pairs[:, 1]]
         colours = np.where(
             np.isnan(own),
             "black",
             np.where(own < threshold, "#2e8b57", "#c23b22"),
         )
-    axes.scatter(pairs[:, 1] + 1, pairs[:, 0] + 1, s=7, c=colours, marker="s")
+    axes.scatter(pairs[:, 1] + 1, pairs[:, 0] + 1, s=14, c=colours, marker="s")
     axes.plot([1, size], [1, size], color="0.5", linewidth=0.6)
     axes.set(
         xlim=(0, size + 1),
         ylim=(size + 1, 0),
         xlabel="column",
         ylabel="column",
-        title=f"{num_pairs} pairs above, structure below",
+        title=f"{num_pairs} pairs above, structure below"
+        if distances is not None
+        else f"{num_pairs} pairs",
         aspect="equal",
     )
     figure.tight_layout()
-    canvas.save(figure, path)
+    return figure
 
 
 def principal_axes(
@@ -274,6 +347,23 @@ def principal_axes(
 
     Example:
         sequences.principal_axes("pca.png", family, drawn)
+    """
+    canvas.save(draw_principal_axes(alignment, samples, values, label), path)
+
+
+def draw_principal_axes(
+    alignment: Alignment,
+    samples: Alignment,
+    values: Array | None = None,
+    label: str = "",
+) -> Figure:
+    """The figure that `principal_axes` saves.
+
+    Args:
+        alignment: As for `principal_axes`.
+        samples: As for `principal_axes`.
+        values: As for `principal_axes`.
+        label: As for `principal_axes`.
     """
     if alignment.units != samples.units:
         raise ValueError(
@@ -319,7 +409,7 @@ def principal_axes(
             ylabel=f"axis 2, {shares[1]}",
         )
     figure.tight_layout()
-    canvas.save(figure, path)
+    return figure
 
 
 def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
@@ -332,20 +422,32 @@ def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
     Example:
         sequences.correlation_picture("correlations.png", found)
     """
+    canvas.save(draw_correlations(found), path)
+
+
+def draw_correlations(found: Sequence[Comparison]) -> Figure:
+    """The figure that `correlation_picture` saves.
+
+    Args:
+        found: As for `correlation_picture`.
+    """
     names = {1: "frequencies", 2: "pairs", 3: "triples"}
-    figure = canvas.plot((330 * len(found), 330))
+    figure = canvas.plot((max(330 * len(found), canvas.WIDTH), 350))
     for number, own in enumerate(found, start=1):
         axes = figure.add_subplot(1, len(found), number)
-        # All of the large ones, and some of the many small ones.
-        size = np.maximum(np.abs(own.data), np.abs(own.samples))
-        shown = np.argsort(-size)[:_MOST]
-        axes.scatter(
-            own.data[shown], own.samples[shown], s=2, c="C0", alpha=0.3
-        )
         ends = [
             min(own.data.min(), own.samples.min()),
             max(own.data.max(), own.samples.max()),
         ]
+        axes.hexbin(
+            own.data,
+            own.samples,
+            gridsize=70,
+            bins="log",
+            mincnt=1,
+            cmap="viridis",
+            extent=(*ends, *ends),
+        )
         axes.plot(ends, ends, color="0.4", linewidth=0.7)
         axes.set(
             title=f"{names[own.order]}, r = {own.correlation:.3f}",
@@ -353,7 +455,7 @@ def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
             ylabel="samples",
         )
     figure.tight_layout()
-    canvas.save(figure, path)
+    return figure
 
 
 def mutation_picture(path: Path, scan: MutationScan) -> None:
@@ -368,7 +470,9 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
     """
     scores = scan.scores.T
     letters, width = scores.shape
-    figure = canvas.plot((max(420, 11 * width + 130), 14 * letters + 110))
+    figure = canvas.plot(
+        (max(canvas.WIDTH, 11 * width + 130), max(14 * letters, 150) + 110)
+    )
     axes = figure.add_subplot()
     largest = np.abs(scores).max() or 1.0
     shown = axes.imshow(
@@ -380,7 +484,13 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
     ticks = np.arange(0, width, 10)
     axes.set_xticks(ticks, scan.positions[ticks])
     axes.set(xlabel="position")
-    figure.colorbar(shown, ax=axes, label="log p(mutant) - log p(wild type)")
+    figure.colorbar(
+        shown,
+        ax=axes,
+        label="log p(mutant) - log p(wild type)",
+        fraction=0.04,
+        pad=0.01,
+    )
     figure.tight_layout()
     canvas.save(figure, path)
 

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import pathlib
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -15,6 +16,7 @@ from keras_rbm.models import MachineModel
 from keras_rbm.sequences import pictures
 from keras_rbm.sequences.alignment import Alignment
 from keras_rbm.sequences.alphabet import AlphabetLike, named
+from keras_rbm.sequences.callback import FamilyPictures
 from keras_rbm.sequences.contacts import (
     contact_map,
     positive_predictive_value,
@@ -28,8 +30,9 @@ from keras_rbm.sequences.reweighting import effective_number, weights
 from keras_rbm.typing import Path
 from keras_rbm.units import Softmax
 
-# Sequences that statistics of the figures are taken of, at most.
-_MOST = 20_000
+# Sequences that statistics of the figures are taken of, at most, and those in
+# which the bounds of log Z look for modes.
+_MOST, _OF_BOUNDS = 20_000, 2000
 
 
 def family(
@@ -41,6 +44,8 @@ def family(
     validation_size: int | float = 0,
     test_size: int | float = 0,
     seed: int = 0,
+    reference: str | None = None,
+    first_position: int = 1,
 ) -> Data:
     """Reads a family for a run: one-hot sequences, in shares of their weights.
 
@@ -60,9 +65,13 @@ def family(
             their share.
         test_size: The same for a test.
         seed: Integer from 0 to 2**63 - 1, for both draws.
+        reference: Name of a sequence. Only the columns in which that sequence
+            has a letter are kept, and positions count its letters. `None` for
+            all columns, and positions as the file has them.
+        first_position: The position of the reference's first letter.
 
     Returns:
-        A `keras_rbm.data.Data` with `categories`.
+        A `keras_rbm.data.Data` with `categories` and `positions`.
 
     Raises:
         ValueError: If the file cannot be read, or an argument is not as
@@ -73,6 +82,8 @@ def family(
         rbm = keras_rbm.RBM(data.visible, 100)
     """
     found = read(path, named(alphabet))
+    if reference is not None:
+        found = found.columns_of(reference, first_position)
     found = found.filter(max_gaps=max_gaps, max_column_gaps=max_column_gaps)
     letters = len(found.alphabet)
     sizes = {"validation_size": validation_size, "test_size": test_size}
@@ -97,6 +108,7 @@ def family(
         validation=hot(validation),
         test=hot(test),
         categories=letters,
+        positions=found.positions,
     )
 
 
@@ -106,8 +118,11 @@ class FamilyFigures(Figure):
 
     Draws `family.png`, `hidden_units/unit-N.png`, `contacts.png`,
     `principal_axes.png`, `correlations.png` and `mutations.png`, and writes
-    `contacts.csv` (i, j, score), `samples.fasta` (with -F(v), which is log
-    p(v) + log Z) and `mutations.csv` of the first training sequence.
+    `contacts.csv` (the columns i and j, their score, and their positions in the
+    reference of `family`), `samples.fasta` and `mutations.csv` of the first
+    training sequence. Both have log p(v) between two bounds; samples also have
+    -F(v), which is log p(v) + log Z. While the model trains, TensorBoard shows
+    the same pictures (see `FamilyPictures`).
 
     Args:
         alphabet: As for `family`.
@@ -116,6 +131,7 @@ class FamilyFigures(Figure):
         num_units: Number of hidden units, those with the largest weights.
         distances: Path of a table of distances (see `read_distances`), or
             `None`.
+        num_betas: Number of steps of the annealing that bounds log Z.
     """
 
     alphabet: AlphabetLike = "protein"
@@ -123,12 +139,14 @@ class FamilyFigures(Figure):
     num_sweeps: int = 1000
     num_units: int = 6
     distances: str | None = None
+    num_betas: int = 1000
 
     def check(self, model: MachineModel, data: Data) -> None:
         alphabet = named(self.alphabet)
         checks.positive_integer("num_samples", self.num_samples)
         checks.positive_integer("num_sweeps", self.num_sweeps)
         checks.non_negative_integer("num_units", self.num_units)
+        checks.positive_integer("num_betas", self.num_betas)
         units = model.example_units
         if not isinstance(units, Softmax) or units.categories != len(alphabet):
             raise ValueError(
@@ -138,13 +156,29 @@ class FamilyFigures(Figure):
         if self.distances is not None:
             read_distances(self.distances, units.size)
 
+    def displays(
+        self, data: Data, log_dir: Path, every: int
+    ) -> list[keras.callbacks.Callback]:
+        known = self._known(data)
+        distances = None
+        if self.distances is not None:
+            distances = read_distances(self.distances, known.shape[1])
+        return [
+            FamilyPictures(
+                log_dir, known, None, distances, every, self.num_units
+            )
+        ]
+
     def __call__(self, model, data, output, binarize="none", seed=0):
         folder = pathlib.Path(output)
         alphabet = named(self.alphabet)
         letters = len(alphabet)
-        known = data.train[: min(len(data.train), _MOST)]
-        known = Alignment(
-            codes_of(np.asarray(known, "float32"), alphabet), alphabet=alphabet
+        known = self._known(data)
+        log_partition = model.log_partition(
+            v=known[:_OF_BOUNDS].one_hot(),
+            num_betas=self.num_betas,
+            seed=seed,
+            verbose=0,
         )
         pictures.family_logo(folder / "family.png", known)
         kernel = ops.convert_to_numpy(model.kernel)
@@ -152,7 +186,7 @@ class FamilyFigures(Figure):
         for unit in largest[: self.num_units]:
             path = folder / "hidden_units" / f"unit-{unit}.png"
             pictures.hidden_unit_logo(path, model, int(unit), known, 30)
-        self._contacts(model, folder, known.shape[1])
+        self._contacts(model, folder, known)
         drawn = design(
             model,
             self.num_samples,
@@ -166,7 +200,15 @@ class FamilyFigures(Figure):
                 for _, part in rows.parts(drawn.codes)
             ]
         )
-        write_fasta(folder / "samples.fasta", drawn, scores={"minus_F": scores})
+        write_fasta(
+            folder / "samples.fasta",
+            drawn,
+            scores={
+                "minus_F": scores,
+                "log_p_lower": scores - log_partition.upper,
+                "log_p_upper": scores - log_partition.lower,
+            },
+        )
         pictures.principal_axes(
             folder / "principal_axes.png", known, drawn, scores, "-F(v)"
         )
@@ -178,11 +220,22 @@ class FamilyFigures(Figure):
                 f"{own.correlation:.3f}"
             )
         scan = mutation_scan(model, known)
-        scan.write_csv(folder / "mutations.csv")
+        scan.write_csv(folder / "mutations.csv", log_partition)
         pictures.mutation_picture(folder / "mutations.png", scan)
 
-    def _contacts(self, model, folder, width):
+    def _known(self, data):
+        """The training sequences, with their positions."""
+        alphabet = named(self.alphabet)
+        rows = np.asarray(data.train[: min(len(data.train), _MOST)], "float32")
+        return Alignment(
+            codes_of(rows, alphabet),
+            alphabet=alphabet,
+            positions=data.positions,
+        )
+
+    def _contacts(self, model, folder, alignment):
         """Scores of all pairs, and how many of the best are contacts."""
+        width, positions = alignment.shape[1], alignment.positions
         scores = contact_map(model.machine())
         known = None
         if self.distances is not None:
@@ -195,9 +248,13 @@ class FamilyFigures(Figure):
         pairs = top_pairs(scores, width * (width - 1) // 2, 1)
         with open(folder / "contacts.csv", "w", newline="") as file:
             lines = csv.writer(file)
-            lines.writerow(["i", "j", "score"])
+            names = ["i", "j", "score", "position_i", "position_j"]
+            lines.writerow(names)
             for i, j in pairs.tolist():
-                lines.writerow([i + 1, j + 1, f"{scores[i, j]:.6g}"])
+                score = f"{scores[i, j]:.6g}"
+                lines.writerow(
+                    [i + 1, j + 1, score, positions[i], positions[j]]
+                )
 
 
 def _drawn(w, seed):

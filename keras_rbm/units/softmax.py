@@ -14,6 +14,10 @@ from keras_rbm.units.termwise import Termwise
 
 # How far the sum of the probabilities of a site may be from 1.
 _TOLERANCE = 1e-4
+# The largest number of categories whose probabilities are added one by one.
+# XLA makes one vectorized loop of these additions; its `cumsum` takes longer
+# than the product of the sweep.
+_MOST_UNROLLED = 64
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -154,20 +158,19 @@ class Softmax(Termwise):
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """The first category whose cumulative probability is above u.
 
-        With one uniform u for each site. Roundings can neither draw a
-        category of probability 0 nor none: the cumulative probability of the
-        last one that has any is taken to be above every u.
+        With one uniform u for each site.
         """
         p = self._by_site(ops.cast(self.mean(inputs, params), "float32"))
-        u = random.uniform(stream, (ops.shape(p)[0], self.size))[:, :, None]
-        number = ops.arange(self.categories, dtype="int32")
-        possible = p > 0
-        last = ops.max(
-            ops.where(possible, number, -1), axis=2, keepdims=True, initial=-1
+        u = random.uniform(stream, (ops.shape(p)[0], self.size))
+        drawn = ops.cast(ops.reshape(_category(p, u), (-1,)), "int32")
+        # Not `one_hot`: XLA would fuse the comparison with all categories into
+        # the loop that draws, and no longer vectorize that loop.
+        rows = ops.arange(ops.shape(drawn)[0], dtype="int32")
+        x = ops.scatter(
+            ops.stack([rows, drawn], axis=1),
+            ops.ones_like(drawn, dtype=inputs.dtype),
+            (ops.shape(drawn)[0], self.categories),
         )
-        reached = possible & ((u < ops.cumsum(p, axis=2)) | (number == last))
-        first = ops.argmax(ops.cast(reached, "int32"), axis=2)
-        x = ops.one_hot(first, self.categories, dtype=inputs.dtype)
         return ops.reshape(x, (-1, self.width))
 
     def fit_parameters(
@@ -188,3 +191,35 @@ class Softmax(Termwise):
 
     def _by_site(self, x):
         return ops.reshape(x, (-1, self.size, self.categories))
+
+
+def _category(p, u):
+    """The first category whose cumulative probability is above u.
+
+    Roundings can neither draw a category of probability 0 nor none: the last
+    category with any probability is taken to be above every u.
+
+    Args:
+        p: Probabilities of shape `(batch, size, categories)`.
+        u: Tensor of shape `(batch, size)`, in [0, 1).
+
+    Returns:
+        `int32` tensor of the shape of `u`.
+    """
+    categories = p.shape[2]
+    if categories > _MOST_UNROLLED:
+        number = ops.arange(categories, dtype="int32")
+        possible = p > 0
+        last = ops.max(
+            ops.where(possible, number, -1), axis=2, keepdims=True, initial=-1
+        )
+        above = (u[:, :, None] < ops.cumsum(p, axis=2)) | (number == last)
+        return ops.argmax(ops.cast(possible & above, "int32"), axis=2)
+    total = ops.zeros_like(u)
+    count = last = ops.zeros_like(u, dtype="int32")
+    for number in range(categories):
+        own = p[:, :, number]
+        total = total + own
+        count = count + ops.cast(total <= u, "int32")
+        last = ops.where(own > 0, number, last)
+    return ops.minimum(count, last)

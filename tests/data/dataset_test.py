@@ -218,3 +218,12 @@ def test_examples_as_rows_of_a_file(tmp_path, x, categories, lines):
     assert path.read_text().splitlines() == ["column_0,column_1", *lines]
     with pytest.raises(ValueError, match=r"`x` must have shape \(rows, "):
         found.write_csv(np.zeros((2, 7)), path)
+
+
+def test_positions_are_integers_one_a_site():
+    train = np.tile(np.eye(3, dtype="float32"), (2, 2))
+    kept = Data("mine", train, categories=3, positions=[4, 9])
+    np.testing.assert_array_equal(kept.positions, [4, 9])
+    for wrong in ([4], [4.0, 9.0], np.ones((2, 1), int)):
+        with pytest.raises(ValueError, match="`positions` must hold 2 integ"):
+            Data("mine", train, categories=3, positions=wrong)

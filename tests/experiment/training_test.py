@@ -90,9 +90,29 @@ def test_the_updates_have_a_row_a_call(finished):
     assert norms[0] > norms[2] > 0
 
 
-def test_figures_are_drawn_at_the_end(tmp_path):
-    short(tmp_path, figures=[figures.Restoration(2, num_trials=5)])
+class Shown(figures.Restoration):
+    """A figure that counts epochs while the model trains."""
+
+    def displays(self, data, log_dir, every):
+        assert data.width
+        assert os.path.basename(log_dir) == "tensorboard"
+        assert every == 5
+        count = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: epochs.append(epoch)
+        )
+        return [count]
+
+
+epochs = []
+
+
+def test_figures_are_drawn_at_the_end_and_shown_before(tmp_path):
+    assert figures.Restoration().displays(None, tmp_path, 5) == []
+    epochs.clear()
+    short(tmp_path, figures=[Shown(2, num_trials=5)])
     assert {"restoration.png", "restoration.json"} <= set(os.listdir(tmp_path))
+    assert epochs == list(range(len(epochs)))
+    assert epochs
 
 
 def test_the_history_has_a_row_an_epoch_with_validation(finished):

@@ -6,7 +6,9 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from matplotlib import image
+from tensorboard.compat.proto import event_pb2
 
 from keras_rbm import (
     RBM,
@@ -68,7 +70,20 @@ def test_a_scan_names_mutants_by_position(rbm, family, tmp_path):
     with open(tmp_path / "scan.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == SITES * 4
-    assert rows[0]["position"] == "40"
+    assert (rows[0]["column"], rows[0]["position"]) == ("1", "40")
+    assert "log_p_lower" not in rows[0]
+    exact = rbm.log_partition()
+    scan.write_csv(tmp_path / "scan.csv", exact)
+    with open(tmp_path / "scan.csv", newline="") as file:
+        row = list(csv.DictReader(file))[5]
+    mutant = moved.codes[:1].copy()
+    column = int(row["column"]) - 1
+    mutant[0, column] = sequences.RNA.letters.index(row["to"])
+    hot = Alignment(mutant, alphabet=sequences.RNA).one_hot()[:]
+    expected = rbm.log_likelihood(hot, log_partition=exact)
+    for end in ("lower", "upper"):
+        found = float(row[f"log_p_{end}"])
+        assert np.isclose(found, getattr(expected, end), atol=1e-3)
 
 
 def test_scans_refuse_what_does_not_fit(rbm, family):
@@ -207,7 +222,9 @@ def test_pictures(rbm, family, tmp_path):
     drawn = sorted(tmp_path.glob("*.png"))
     assert len(drawn) == 6
     for path in drawn:
-        assert np.ptp(image.imread(path)[:, :, :3]) > 0.5
+        pixels = image.imread(path)[:, :, :3]
+        assert np.ptp(pixels) > 0.5
+        assert pixels.shape[1] >= 800
     with pytest.raises(ValueError, match="`unit` must be from 0 to 3"):
         sequences.hidden_unit_logo(tmp_path / "a.png", rbm, 4, family)
     with pytest.raises(ValueError, match="`heights` must be finite"):
@@ -282,12 +299,69 @@ def test_figures_of_a_run(rbm, family, tmp_path):
     figure(rbm, data, tmp_path)
     drawn = sequences.read(tmp_path / "samples.fasta", sequences.RNA)
     assert drawn.shape == (20, SITES)
-    assert "minus_F=" in drawn.names[0]
+    scores = dict(part.split("=") for part in drawn.names[0].split()[1:])
+    found = rbm.log_likelihood(drawn[:1].one_hot())
+    assert np.isclose(float(scores["log_p_lower"]), found.lower, atol=0.01)
+    assert np.isclose(float(scores["log_p_upper"]), found.upper, atol=0.01)
+    assert "minus_F" in scores
     assert len(list(tmp_path.rglob("*.png"))) == 7
-    text = (tmp_path / "contacts.csv").read_text().splitlines()
-    assert len(text) == 1 + SITES * (SITES - 1) // 2
+    with open(tmp_path / "contacts.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == SITES * (SITES - 1) // 2
+    assert all(int(row["position_i"]) == int(row["i"]) for row in rows)
+    with open(tmp_path / "mutations.csv", newline="") as file:
+        assert "log_p_lower" in next(csv.DictReader(file))
     with pytest.raises(ValueError, match="21 categories"):
         sequences.FamilyFigures("protein").check(rbm, data)
+
+
+def test_positions_of_a_reference_reach_the_files(rbm, family, tmp_path):
+    """Columns without a letter of the reference go, and numbers stay its."""
+    path = tmp_path / "a.fasta"
+    codes = np.maximum(family.codes, 1)
+    codes = np.insert(codes, 3, 2, axis=1)
+    codes[7, 3] = 0  # A gap of the reference.
+    names = [f"s{number}" for number in range(60)]
+    whole = Alignment(codes, names, alphabet=sequences.RNA)
+    sequences.write_fasta(path, whole)
+    data = sequences.family(
+        path, "rna", identity=None, reference="s7", first_position=11
+    )
+    np.testing.assert_array_equal(data.positions, 11 + np.arange(SITES))
+    assert data.width == SITES * 5
+    figure = sequences.FamilyFigures("rna", 20, num_sweeps=3, num_units=0)
+    figure(rbm, data, tmp_path)
+    for name, columns in (("contacts", "ij"), ("mutations", None)):
+        with open(tmp_path / f"{name}.csv", newline="") as file:
+            row = next(csv.DictReader(file))
+        if columns:
+            for own in columns:
+                assert int(row[f"position_{own}"]) == int(row[own]) + 10
+        else:
+            assert int(row["position"]) == int(row["column"]) + 10
+
+
+def test_pictures_of_a_family_in_tensorboard(rbm, family, tmp_path):
+    path = tmp_path / "a.fasta"
+    sequences.write_fasta(path, family)
+    data = sequences.family(path, "rna", identity=None)
+    figure = sequences.FamilyFigures("rna", num_units=2)
+    (shown,) = figure.displays(data, tmp_path / "logs", every=3)
+    shown.set_model(rbm)
+    shown.on_train_begin()
+    shown.on_epoch_end(0)
+    shown.on_train_end()
+    tags = set()
+    for file in (tmp_path / "logs" / "train").glob("events*"):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = event_pb2.Event.FromString(record.numpy())
+            tags |= {value.tag for value in event.summary.value}
+    names = ["contacts", "family_logo", "logo_0", "logo_1"]
+    if rbm.fantasy_particles is not None:
+        names += ["principal_axes", "correlations"]
+    assert tags == {f"1 Images/{name}" for name in names}
+    with pytest.raises(ValueError, match="`num_units` must be"):
+        sequences.FamilyPictures(tmp_path, family, num_units=-1)
 
 
 def test_measures_of_a_family_in_tensorboard(family, tmp_path):

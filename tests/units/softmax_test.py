@@ -69,13 +69,13 @@ def test_the_ends_of_the_draws(monkeypatch, jit_compile, word):
 def test_rounded_sums_draw_nothing_impossible(monkeypatch):
     """Cumulative sums may even fall, where a compiler adds in some order."""
     rng = np.random.default_rng(0)
-    noise = tf.constant(rng.uniform(-0.1, 0.1, (5000, 1, 6)), tf.float32)
+    noise = tf.constant(rng.uniform(-0.1, 0.1, (5000, 1, 72)), tf.float32)
     cumsum = tf.cumsum
     monkeypatch.setattr(
         softmax.ops, "cumsum", lambda p, axis: cumsum(p, axis) + noise
     )
-    z = np.array([[-1e4, 0.0, -1e4, 1.0, 0.5, -1e4]])
-    unit = Softmax(1, 6)
+    z = np.tile([[-1e4, 0.0, -1e4, 1.0, 0.5, -1e4]], 12)
+    unit = Softmax(1, 72)
     x = unit.sample(
         tf.constant(np.tile(z, (5000, 1)), tf.float32),
         laws.starting(unit),
@@ -83,6 +83,26 @@ def test_rounded_sums_draw_nothing_impossible(monkeypatch):
     ).numpy()
     np.testing.assert_array_equal(x.sum(axis=1), 1.0)
     np.testing.assert_array_equal(x.any(axis=0), z[0] > -1e4)
+
+
+def test_draws_are_the_first_category_above_u():
+    """In float64, for u that is not within a rounding of a sum."""
+    unit, count = Softmax(3, 21), 2000
+    z = np.random.default_rng(1).normal(size=(count, 63), scale=2)
+    params, stream = laws.starting(unit), random.stream(2)
+    inputs = tf.constant(z, tf.float32)
+    p = np.asarray(unit.mean(inputs, params), "float64").reshape(-1, 3, 21)
+    sums = p.cumsum(axis=2)
+    u = np.asarray(random.uniform(stream, (count, 3)), "float64")[:, :, None]
+    clear = (np.abs(sums - u) > 1e-6).all(axis=2)
+    sample = tf.function(unit.sample, jit_compile=True, autograph=False)
+    x = sample(inputs, params, stream).numpy().reshape(-1, 3, 21)
+    assert clear.mean() > 0.99
+    found, expected = x.argmax(axis=2), (u < sums).argmax(axis=2)
+    np.testing.assert_array_equal(found[clear], expected[clear])
+    np.testing.assert_array_equal(
+        x, unit.sample(inputs, params, stream).numpy().reshape(x.shape)
+    )
 
 
 def test_draws_of_many_categories_have_their_frequencies():
