@@ -22,9 +22,9 @@ from keras_rbm.sklearn.density import DensityEstimator
 from keras_rbm.typing import Verbose
 from keras_rbm.units import Units
 
-# Number of persistent chains if no chain is given, and the most rows that are
+# Number of persistent chains if no chain is given, and of rows that are
 # completed at once.
-_CHAINS, _ROWS = 100, 1024
+_CHAINS, _ROWS = 100, 256
 
 
 class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
@@ -379,15 +379,14 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
                 _CHAINS, num_sweeps=self.num_sweeps, seed=self._seed, verbose=0
             )
         start = np.asarray(start)
-        # A power of two: few shapes are compiled.
-        size = min(_ROWS, 2 ** (len(lost) - 1).bit_length())
-        for first in range(0, len(lost), size):
-            # The last part is filled up.
-            chains = np.resize(lost[first : first + size], size)
+        for first in range(0, len(lost), _ROWS):
+            # The last part is filled up: a row has the same result among any
+            # other rows, and one shape is compiled.
+            chains = np.resize(lost[first : first + _ROWS], _ROWS)
             v, address = states[chains], own[chains]
             is_known = ~np.isnan(v)
             begin = np.where(is_known, v, start[address % len(start)])
-            address = address - np.arange(size, dtype="int32")
+            address = address - np.arange(_ROWS, dtype="int32")
             drawn = function(
                 samplers.get(None),
                 machine,
@@ -399,7 +398,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
                 verbose=0,
             )
             drawn = np.where(is_known, v, np.asarray(drawn))
-            count = len(lost[first : first + size])
+            count = len(lost[first : first + _ROWS])
             found[chains[:count]] = drawn[:count]
         return found
 
