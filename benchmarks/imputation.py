@@ -9,7 +9,7 @@ result with the hidden entries:
   here are the shares of draws;
 - coverage: the share of hidden numbers inside the 90 % interval of 40 draws,
   for imputers that draw;
-- seconds to fit and to fill in once.
+- processor seconds to fit and to fill in, with the draws.
 
 "random" hides each entry with the same probability. "blocks" hides contiguous
 runs of columns, together in a row.
@@ -20,8 +20,8 @@ in column of a category counts. The numbers are standardized for them.
     python benchmarks/imputation.py [--tables cars penguins] [--seeds 3]
 
 The tables come from scikit-learn, statsmodels, `palmerpenguins` and
-`vega_datasets`; a table whose package is not installed is left out. With
-`miceforest`, its imputer by gradient-boosted trees takes part.
+`vega_datasets`; a table whose package is not installed is left out.
+`forests` is `IterativeImputer` with random forests, as in MissForest.
 
 Prints a Markdown table, whose figures are means over the seeds.
 """
@@ -159,23 +159,6 @@ def by_scikit(make):
     return impute
 
 
-def by_forest_of_mice(frame, encoded, seed):
-    import miceforest
-
-    own = frame.reset_index(drop=True)
-    own.columns = [f"c{i}" for i in range(own.shape[1])]
-    names = dict(zip(frame.columns, own.columns, strict=True))
-    for name in encoded.levels:
-        own[names[name]] = own[names[name]].astype("category")
-    kernel = miceforest.ImputationKernel(own, num_datasets=5, random_state=seed)
-    kernel.mice(3, num_threads=1, verbose=False)
-    tables = [kernel.complete_data(i) for i in range(5)]
-    for table in tables:
-        table.columns = frame.columns
-    draws = np.stack([encoded.encode(t) for t in tables])
-    return (*encoded.decode(draws.mean(axis=0)), None, True)
-
-
 def by_rbm(frame, encoded, seed):
     imputer = RBMImputer(random_state=seed)
     filled = encoded.encode(imputer.fit_transform(frame))
@@ -202,7 +185,6 @@ IMPUTERS = {
             random_state=seed,
         )
     ),
-    "miceforest": by_forest_of_mice,
 }
 
 

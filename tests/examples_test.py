@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import keras_rbm
+from keras_rbm.sklearn import RBMImputer
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_rbm"
@@ -25,6 +26,7 @@ FILES = [
     PACKAGE / "data" / "dataset.py",
     PACKAGE / "models" / "class_rbm.py",
     PACKAGE / "models" / "deep_boltzmann_machine.py",
+    PACKAGE / "sklearn" / "imputer.py",
 ]
 
 
@@ -50,6 +52,7 @@ def names():
     return {
         "keras_rbm": keras_rbm,
         "np": np,
+        "RBMImputer": RBMImputer,
         "rbm": rbm,
         "x": x,
         "v": x,
