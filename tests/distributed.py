@@ -19,6 +19,7 @@ from keras_rbm import (
     ClassRBM,
     ContrastiveDivergence,
     ExactChain,
+    FreshCompletion,
     PersistentChain,
     SquaredSparsity,
     Tempered,
@@ -38,6 +39,16 @@ def data():
 def batches(size):
     """Endless weighted batches, of a size that no number of replicas shares."""
     x, weight = data()
+    parts = (x, np.zeros(len(x), "float32"), weight)
+    return tf.data.Dataset.from_tensor_slices(parts).repeat().batch(size)
+
+
+def with_holes(size):
+    """The batches of `batches`, a third of whose entries are missing."""
+    lost = np.random.default_rng(1).random(data()[0].shape) < 1 / 3
+    x, weight = data()
+    x = np.where(lost, np.nan, x)
+    x[4] = np.nan  # A row without any observed entry.
     parts = (x, np.zeros(len(x), "float32"), weight)
     return tf.data.Dataset.from_tensor_slices(parts).repeat().batch(size)
 
@@ -140,6 +151,11 @@ def updates(scope, path, everything=True):
         yield name, state(model) | (history if watched else {})
     if not everything:
         return
+    with scope():
+        model = make(ContrastiveDivergence(), missing=FreshCompletion(3))
+        model.compile(optimizer(), run_eagerly=True)
+    model.fit(with_holes(3), epochs=1, steps_per_epoch=2, verbose=0)
+    yield "holes", state(model)
     x, weight = data()
     labelled = x[:, :9], np.arange(len(x)) % 3, weight
     labelled = tf.data.Dataset.from_tensor_slices(labelled).repeat().batch(3)

@@ -84,6 +84,7 @@ LEARNED = {
     "docs/developer/new_metric.md": "rbm.log_likelihood(x).gain > 1.5",
     "docs/developer/new_sampler.md": "log_likelihood.gain > 6",
     "docs/developer/new_unit_type.md": "log_likelihood.gain > 10",
+    "docs/guides/anomalies.md": "area > 0.6 and found.mean() > 0.35",
     "docs/guides/dashboards.md": "validation_gain(rbm) > 2",
     "docs/guides/distributed.md": "gain(rbm, digits.train) > 3",
     "docs/guides/hyper_parameters.md": "gain(rbm, digits.train) > 2.5",

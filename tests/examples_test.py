@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 import keras_rbm
+from keras_rbm.sklearn import RBMImputer
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_rbm"
@@ -32,6 +33,7 @@ FILES = [
     PACKAGE / "models" / "trainer.py",
     PACKAGE / "models" / "class_rbm.py",
     PACKAGE / "models" / "deep_boltzmann_machine.py",
+    PACKAGE / "sklearn" / "imputer.py",
 ]
 
 
@@ -76,6 +78,7 @@ def names():
         "keras_rbm": keras_rbm,
         "np": np,
         "tf": tf,
+        "RBMImputer": RBMImputer,
         "rbm": rbm,
         "x": x,
         "v": x,

@@ -118,6 +118,11 @@ def test_the_gradient_of_shares(one, two):
     assert_alike(two, one, ["hybrid", "discriminative"], ERROR)
 
 
+def test_the_gradient_of_shares_with_missing_entries(one, two):
+    """Rows have the same draws on any replica; one replica has no row."""
+    assert_alike(two, one, ["holes"], ERROR)
+
+
 def test_one_sweep_is_the_same_to_the_bit(one, two):
     np.testing.assert_array_equal(
         two["integers"]["particles"], one["integers"]["particles"]

@@ -8,7 +8,7 @@ import numpy as np
 from keras_rbm import checks, diagnostics, random, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.callbacks import tensorboard
-from keras_rbm.callbacks.periodic import Measurement
+from keras_rbm.callbacks.periodic import Measurement, completed
 from keras_rbm.compiled import compiled
 from keras_rbm.models.weights import averaged_weights
 from keras_rbm.plots.chains import MAX_MEMORY
@@ -63,6 +63,11 @@ class ChainHealth(Measurement):
       beta = 1 from beta = 0, of chains that `Tempered` moves. Their
       autocorrelation is that of plain sweeps, without exchanges: a property
       of the machine.
+
+    Rows with missing entries are completed first, at each measurement, by
+    draws of the model given the observed entries. The measures compare the
+    chains with these completed rows: a model that completes the rows wrongly
+    may look healthier than it is.
 
     Of the machine, with averaged weights where there are such:
 
@@ -132,9 +137,9 @@ class ChainHealth(Measurement):
         self.health = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.model.example_units.check(self.v, "v")
+        self.model.check_examples(self.v, "v")
         if self.v_train is not None:
-            self.model.example_units.check(self.v_train, "v_train")
+            self.model.check_examples(self.v_train, "v_train")
         super().on_train_begin(logs)
         self._warned, self._times_top_constant = False, 0
         self._times_apart, self._axes = 0, None
@@ -196,10 +201,11 @@ class ChainHealth(Measurement):
             machine, particles, random.stream(self.seed), self.num_sweeps
         )
         free_energy = keras.ops.convert_to_numpy(run.free_energy)
-        data = self.v if self.v_train is None else self.v_train
-        data = self._states(data)
+        rows = self.v if self.v_train is None else self.v_train
+        data = self._states(rows)
         mean = data.mean(axis=0, dtype="float64")
-        if self._axes is None:  # The data are the same at all times.
+        # Complete data are the same at all times.
+        if self._axes is None or np.isnan(rows).any():
             self._axes = diagnostics.principal_axes(data)
         axes, centre = self._axes
         before, after, of_data = (
@@ -292,6 +298,7 @@ class ChainHealth(Measurement):
 
     def _states(self, v):
         """States of the machine's visible side, as an array."""
+        v = completed(self.model, v)
         return keras.ops.convert_to_numpy(self.model.machine_states(v))
 
     def _machine(self):

@@ -9,8 +9,12 @@ import numpy as np
 
 from keras_rbm import checks
 from keras_rbm.callbacks import tensorboard
+from keras_rbm.models.base import MachineModel
 from keras_rbm.models.weights import averaged_weights, is_finite
-from keras_rbm.typing import Logs, Path, State
+from keras_rbm.typing import Array, Logs, Path, State
+
+# Clamped sweeps that complete rows with missing entries.
+_SWEEPS = 100
 
 
 class Periodic(keras.callbacks.Callback, abc.ABC):
@@ -162,3 +166,21 @@ class Display(Periodic):
         if self._not_shown is not None:
             self.act(self._not_shown, last=False)
         super().on_train_end(logs)
+
+
+def completed(model: MachineModel, v: Array) -> np.ndarray:
+    """Rows with draws in place of missing entries, given the observed ones.
+
+    Args:
+        model: A `MachineModel`.
+        v: Array of shape `(examples, example_units.width)`, NaN where entries
+            are missing.
+
+    Returns:
+        Array of the same shape: `v` itself where nothing is missing.
+    """
+    lost = np.isnan(v)
+    if not lost.any():
+        return v
+    drawn = model.inpaint(v, lost, num_sweeps=_SWEEPS, seed=0, verbose=0)
+    return keras.ops.convert_to_numpy(drawn)

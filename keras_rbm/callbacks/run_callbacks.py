@@ -25,6 +25,8 @@ _LEAST_BETAS, _MOST_BETAS = 300, 1000
 _HEALTH_SWEEPS = 300
 # A row of AIS takes longer than one of an update: it has weights and draws.
 _OVERHEAD = 1.5
+# Rows with missing entries that are completed, at most.
+_MOST_COMPLETED = 1000
 
 
 def measurement_callbacks(
@@ -39,8 +41,8 @@ def measurement_callbacks(
 
     Grey values have no log-likelihood under units of two states, and are
     unlike samples: for these the list has `ChainHealth` alone. Of data with
-    missing entries there is the `LogLikelihood` of the observed ones, and no
-    callback that compares them with samples.
+    missing entries there is the `LogLikelihood` of the observed ones; the
+    other two callbacks complete the first 1,000 rows.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
@@ -62,22 +64,26 @@ def measurement_callbacks(
     split = "validation"
     if v is None:
         split, v, v_train = "train", v_train, None
-    if np.isnan(v).any() or (v_train is not None and np.isnan(v_train).any()):
-        _LOG.info("entries of the %s data are missing: no chain health", split)
-        return [
-            LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split)
-        ]
-    found = [ChainHealth(log_dir, v, v_train, every)]
+    # Rows to complete take a hundred sweeps each time.
+    few = [_few_to_complete(rows) for rows in (v, v_train)]
+    found = [ChainHealth(log_dir, *few, every)]
     try:
-        model.example_units.check_states(v)
+        model.check_states(v)
     except ValueError:
         _LOG.info("no log-likelihood: the %s data are not binarized", split)
     else:
         found += [
             LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split),
-            SampleMeasures(log_dir, v, v_train, 4 * every),  # 0.2 s each.
+            SampleMeasures(log_dir, *few, 4 * every),  # 0.2 s each.
         ]
     return found
+
+
+def _few_to_complete(v):
+    """All rows, or the first ones if entries are missing."""
+    if v is None or not np.isnan(v).any():
+        return v
+    return v[:_MOST_COMPLETED]
 
 
 def affordable(

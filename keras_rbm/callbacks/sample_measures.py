@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_rbm import sample_measures
 from keras_rbm.callbacks import tensorboard
-from keras_rbm.callbacks.periodic import Measurement
+from keras_rbm.callbacks.periodic import Measurement, completed
 from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, Logs, Path
 
@@ -32,6 +32,9 @@ class SampleMeasures(Measurement):
     - `cluster_distance`: the distance between the shares of ten clusters of
       the data, from 0 to 1; `clusters_missed`: the number of clusters that
       the samples miss.
+
+    Rows with missing entries are completed first, by draws of the model given
+    the observed entries.
 
     With few particles these numbers are noisy. Report the numbers of
     `evaluate`, which takes 1,000 samples.
@@ -65,9 +68,9 @@ class SampleMeasures(Measurement):
         self.v_train = None if v_train is None else np.asarray(v_train)
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.model.example_units.check(self.v, "v")
+        self.model.check_examples(self.v, "v")
         if self.v_train is not None:
-            self.model.example_units.check(self.v_train, "v_train")
+            self.model.check_examples(self.v_train, "v_train")
         super().on_train_begin(logs)
 
     def measure(self, step: int) -> dict[str, float]:
@@ -76,8 +79,12 @@ class SampleMeasures(Measurement):
         samples = keras.ops.convert_to_numpy(current_samples(self.model, 100))
         if min(len(samples), len(self.v)) < 2:
             return {}
+        v_train = self.v_train
         found = sample_measures.compare_samples(
-            self.v, samples, self.v_train, max_rows=_MOST
+            completed(self.model, self.v),
+            samples,
+            None if v_train is None else completed(self.model, v_train),
+            max_rows=_MOST,
         )
         values = {
             "adversarial_accuracy": found["adversarial_accuracy"]["value"],

@@ -18,6 +18,8 @@ from keras_rbm.units import (
     Units,
 )
 
+# Kurtosis from which on tails are heavy: that of an exponential law is 9.
+_HEAVY_KURTOSIS = 10.0
 # Knots of a map to normal quantiles, at most, and the least share of the range
 # of a column between two of them.
 _MOST_KNOTS, _LEAST_GAP = 65, 1e-9
@@ -649,12 +651,21 @@ class Quantiles(Number):
     def units(self, count: int) -> Units:
         return Gaussian(count)
 
+    @classmethod
+    def of(cls, values: np.ndarray) -> Self:
+        """Returns the column with the quantiles of values.
+
+        Args:
+            values: Finite numbers, of shape `(rows,)`.
+        """
+        return cls(*_knots(values))
+
     def fitted(
         self, name: str | int, values: Any, training: np.ndarray | None
     ) -> Self:
         v = _present(name, values, training)
         _moments(name, v, Real())
-        return Quantiles(*_knots(v))
+        return Quantiles.of(v)
 
     def forward(self, values: np.ndarray) -> np.ndarray:
         return _piecewise(values, self.values, self.normal)
@@ -799,6 +810,15 @@ def num_missing(values):
     compute = frames.library("pyarrow.compute")
     missing = compute.is_null(values, nan_is_null=True)
     return compute.sum(missing).as_py() or 0
+
+
+def has_heavy_tails(v):
+    """Whether the kurtosis of numbers, which is 3 of a normal law, exceeds 10.
+
+    Args:
+        v: Array of shape `(rows,)`, of finite numbers that differ.
+    """
+    return (((v - v.mean()) / v.std()) ** 4).mean() > _HEAVY_KURTOSIS
 
 
 def numbers(name, values):

@@ -22,6 +22,7 @@ from keras_rbm.data.columns import (
     Real,
     distinct,
     family,
+    has_heavy_tails,
     num_distinct,
     num_missing,
     numbers,
@@ -34,8 +35,6 @@ from keras_rbm.typing import Path
 _FEW_CATEGORIES, _MOST_CATEGORIES = 10, 100
 # Most steps between the bounds of a count.
 _MOST_COUNTS = 100
-# Kurtosis from which on tails are heavy: that of an exponential law is 9.
-_HEAVY_KURTOSIS = 10.0
 # A normal law with its mean this many deviations above 0 is hardly ever below.
 _FAR_FROM_0 = 3.0
 _NAME_OF_ID = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|index)$)|[a-z]I[dD]$")
@@ -311,7 +310,7 @@ def _number(name, values, count, missing, training, heavy_tails, keeps_missing):
         mean, deviation = v.mean(), v.std()
     if not deviation > 0 or not np.isfinite(deviation):
         return Real()
-    if (((v - mean) / deviation) ** 4).mean() > _HEAVY_KURTOSIS:
+    if has_heavy_tails(v):
         if heavy_tails == "quantiles":
             return Quantiles()
         if heavy_tails == "logarithm":

@@ -436,6 +436,18 @@ class MachineModel(Trainer):
             weight = completion.observed_weight(v, weight)
         return v, weight
 
+    def complete_by(self, completer: completion.Completer | None) -> None:
+        """Sets what draws missing entries in updates outside of `fit`.
+
+        `fit` makes a completer of its own for its data. The batches of a
+        completer with tables are pairs of rows and their numbers.
+
+        Args:
+            completer: A `completion.Completer`; `None` for rows without
+                missing entries.
+        """
+        self._completer = completer
+
     def complete(
         self,
         machine: machine_lib.Machine,

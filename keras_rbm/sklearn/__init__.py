@@ -1,5 +1,6 @@
 """Estimators for scikit-learn."""
 
+from keras_rbm.sklearn.imputer import RBMImputer as RBMImputer
 from keras_rbm.sklearn.outlier_detector import (
     RBMOutlierDetector as RBMOutlierDetector,
 )

@@ -73,6 +73,11 @@ class DensityEstimator(BaseEstimator, abc.ABC):
     def _learn(self, X):
         """Trains a new model, and returns the encoded rows."""
         x = self._start(X)
+        self._train(x)
+        return x
+
+    def _train(self, x):
+        """Makes the updates of `fit`, with the encoded rows."""
         examples, width = x.shape
         model = self.model_
         some = rows.dense(x, slice(0, _RATE_EXAMPLES))
@@ -90,7 +95,6 @@ class DensityEstimator(BaseEstimator, abc.ABC):
             advance(count)
             bar.add(count)
         check_finite(model)
-        return x
 
     def _learn_batch(self, X):
         """Makes one update, and returns the encoded rows."""

@@ -4,6 +4,7 @@
 """
 
 import abc
+import functools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
@@ -14,9 +15,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_rbm import data, units
 from keras_rbm import rows as lazy_rows
-from keras_rbm.data import Schema, frames
+from keras_rbm.data import Quantiles, Real, Schema, frames
+from keras_rbm.data.columns import Number, has_heavy_tails
 from keras_rbm.sklearn import rows
 from keras_rbm.units import Units
+
+# A column of an array holds categories if it has few values, each of which
+# comes several times on average.
+_MOST_CATEGORIES, _ROWS_OF_CATEGORY = 10, 5
 
 #: The argument `visible_units` of the estimators.
 VisibleUnits: TypeAlias = (
@@ -45,13 +51,13 @@ def fitted(
     given = isinstance(visible_units, Schema | Mapping)
     if isinstance(visible_units, str) and visible_units != "auto":
         raise _not_as_described(visible_units)
-    if given and not _is_frame(X):
+    if given and not is_frame(X):
         raise ValueError(
             "`visible_units` can be a schema only where `X` is a data frame. "
             f"Received: visible_units={visible_units!r}, X of type "
             f"{type(X).__name__}"
         )
-    if _is_frame(X) and (
+    if is_frame(X) and (
         given
         or visible_units == "auto"
         or (visible_units is None and not _holds_numbers(X))
@@ -90,10 +96,10 @@ def encoded(estimator: Any, X: Any) -> Any:
         ValueError: If the rows do not suit the encoder.
     """
     check_is_fitted(estimator)
-    if _is_frame(X):
+    if is_frame(X):
         if isinstance(estimator.encoder_, Table):
             return estimator.encoder_.encode(X)
-        X = _in_order(X, getattr(estimator, "feature_names_in_", ()))
+        X = in_order(X, getattr(estimator, "feature_names_in_", ()))
     return estimator.encoder_.encode(_matrix(estimator, X, reset=False))
 
 
@@ -221,6 +227,106 @@ class Columns(Encoder):
         return np.concatenate([inside, real], axis=1).astype(part.dtype)
 
 
+class Holed(Encoder):
+    """Encodes columns of numbers whose missing entries are NaN.
+
+    | observed values of a column | units |
+    |---|---|
+    | two values | `Bernoulli` |
+    | 3 to 10 integers, in five times as many rows or more | `Softmax` |
+    | numbers with heavy tails (kurtosis above 10) | `Gaussian`, by quantiles |
+    | other numbers | `Gaussian`, standardized |
+    | one value, or none | none |
+
+    An observed value of a discrete column that the encoder has not seen is
+    encoded as a missing one.
+
+    Args:
+        x: Array of shape `(examples, features)`, with NaN.
+    """
+
+    def __init__(self, x: np.ndarray):
+        self._dtype, self._num_columns = x.dtype, x.shape[1]
+        #: The only value of each column that has one value, by its number.
+        self.constants: dict[int, float] = {}
+        self._levels: dict[int, np.ndarray] = {}
+        self._numbers: dict[int, Number] = {}
+        for column, v in enumerate(x.T.astype("float64")):
+            self._add(column, v[~np.isnan(v)])
+        groups = [
+            (kind, [c for c, v in self._levels.items() if len(v) == size])
+            for size, kind in self._discrete_units()
+        ]
+        groups.append((units.Gaussian, list(self._numbers)))
+        groups = [(kind, columns) for kind, columns in groups if columns]
+        parts = [kind(len(columns)) for kind, columns in groups]
+        order = [column for _, columns in groups for column in columns]
+        ends = np.cumsum([self._width(column) for column in order]).tolist()
+        #: The place of each column in the states, by its number.
+        self.slices = dict(
+            zip(order, map(slice, [0, *ends[:-1]], ends), strict=True)
+        )
+        if parts:
+            self.units = (
+                parts[0] if len(parts) == 1 else units.Composite(*parts)
+            )
+
+    def encode(self, X: np.ndarray) -> np.ndarray:
+        width = max((place.stop for place in self.slices.values()), default=0)
+        states = np.full((len(X), width), np.nan, "float32")
+        for column, place in self.slices.items():
+            v, part = X[:, column].astype("float64"), states[:, place]
+            if column in self._numbers:
+                part[:, 0] = self._numbers[column].forward(v)
+                continue
+            levels = self._levels[column]
+            code = np.minimum(np.searchsorted(levels, v), len(levels) - 1)
+            known = levels[code] == v
+            hot = np.arange(len(levels)) == code[:, None]
+            part[known] = hot[known][:, -part.shape[1] :]
+        return states
+
+    def decode(self, states: np.ndarray) -> np.ndarray:
+        """Converts states or means to values; other columns are NaN."""
+        found = np.full((len(states), self._num_columns), np.nan)
+        for column, value in self.constants.items():
+            found[:, column] = value
+        for column, place in self.slices.items():
+            part = states[:, place].astype("float64")
+            if column in self._numbers:
+                found[:, column] = self._numbers[column].backward(part[:, 0])
+            elif part.shape[1] == 1:
+                code = (part[:, 0] > 0.5).astype(int)
+                found[:, column] = self._levels[column][code]
+            else:
+                found[:, column] = self._levels[column][part.argmax(axis=1)]
+        return found.astype(self._dtype)
+
+    def _add(self, column, v):
+        levels = np.unique(v)
+        if len(levels) == 1:
+            self.constants[column] = levels[0]
+        elif len(levels) == 2 or (
+            len(levels) <= min(_MOST_CATEGORIES, len(v) / _ROWS_OF_CATEGORY)
+            and (levels == np.rint(levels)).all()
+        ):
+            self._levels[column] = levels
+        elif len(levels):
+            heavy = has_heavy_tails(v)
+            self._numbers[column] = (
+                Quantiles.of(v) if heavy else Real(v.mean(), v.std())
+            )
+
+    def _discrete_units(self):
+        yield 2, units.Bernoulli
+        for size in range(3, _MOST_CATEGORIES + 1):
+            yield size, functools.partial(units.Softmax, categories=size)
+
+    def _width(self, column):
+        levels = self._levels.get(column, ())
+        return len(levels) if len(levels) > 2 else 1
+
+
 class Table(Encoder):
     """Encodes rows of a data frame by a schema.
 
@@ -233,7 +339,7 @@ class Table(Encoder):
         self.units = schema.units
 
     def encode(self, X: Any) -> np.ndarray:
-        if not _is_frame(X):
+        if not is_frame(X):
             # Numbers without names, in the order of the schema's columns.
             x = X.toarray() if sparse.issparse(X) else X
             X = self._named(x)
@@ -288,17 +394,25 @@ def _matrix(estimator, X, reset):
     )
 
 
-def _is_frame(X):
-    """Whether rows are a data frame of pandas or Polars, or a pyarrow table."""
+def is_frame(X: Any) -> bool:
+    """Whether rows are a data frame of pandas or Polars, or a pyarrow table.
+
+    Args:
+        X: What an estimator was given as rows.
+    """
     return hasattr(X, "columns") and (
         hasattr(X, "dtypes") or hasattr(X, "column_names")
     )
 
 
-def _in_order(frame, names):
+def in_order(frame: Any, names: Any) -> Any:
     """A data frame with its columns in an order, if they have these names.
 
     Of other names scikit-learn says which are missing, and which are new.
+
+    Args:
+        frame: Data frame of pandas or Polars, or a pyarrow table.
+        names: Names of the columns in their order.
     """
     frame = frames.library("narwhals").from_native(frame, eager_only=True)
     if set(frame.columns) == set(names):

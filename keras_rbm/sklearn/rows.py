@@ -27,7 +27,8 @@ def batches(x, batch_size, rng):
 
     Returns:
         Function of the number of batches `count` and of the array of shape
-        `(at least count, batch_size, features)` to write them to.
+        `(at least count, batch_size, features)` to write them to. It returns
+        the numbers of the rows, of shape `(count, batch_size)`.
     """
     waiting = np.zeros(0, int)
 
@@ -37,6 +38,7 @@ def batches(x, batch_size, rng):
             waiting = np.append(waiting, rng.permutation(x.shape[0]))
         rows, waiting = np.split(waiting, [count * batch_size])
         block[:count] = dense(x, rows).reshape(count, batch_size, -1)
+        return rows.reshape(count, batch_size)
 
     return fill
 

@@ -11,7 +11,8 @@ from keras import ops
 
 from keras_rbm.chains import ExactChain, NoChain, PersistentChain
 from keras_rbm.compiled import compiled
-from keras_rbm.models import RBM, compiled_loop
+from keras_rbm.models import RBM, compiled_loop, completion
+from keras_rbm.random import Use
 from keras_rbm.sklearn import rows
 
 # Numbers in a block of batches, and the most batches in one. A call costs some
@@ -21,6 +22,8 @@ _BLOCK, _MOST = 2**22, 500
 _ROWS, _FILLED = 1024, 2**20
 # The largest kernel, in numbers, of a model whose copy is kept.
 _KEPT = 2**22
+# The least number of chains of rows with missing entries.
+_LEAST_CHAINS = 64
 # What a compiled program does not depend on.
 _FREE = ("name", "seed", "kernel_initializer", "visible_bias_initializer")
 
@@ -56,22 +59,28 @@ def updater(model, x, batch_size, rng, most):
         rng: As for `passes`.
         most: Number of updates that it is asked for at once, about.
 
+    Entries of an array `x` may be NaN, for missing ones. Then each row has a
+    persistent chain, as with `PersistentCompletion()`.
+
     Returns:
         Function of the number of updates.
     """
     examples, width = x.shape
-    batch_size, run = min(batch_size, examples), _updates_of(model)
+    tables = _tables(model, x)
+    batch_size, run = min(batch_size, examples), _updates_of(model, tables)
     steps = min(max(1, _BLOCK // (batch_size * width)), _MOST)
     # Less for few examples, but one shape for the folds of a cross-validation.
     steps = min(steps, 2 ** (most - 1).bit_length())
     block = np.zeros((steps, batch_size, width), "float32")
+    numbers = np.zeros((steps, batch_size), "int32")
     fill = rows.batches(x, batch_size, rng)
 
     def advance(updates):
         for first in range(0, updates, steps):
             count = min(steps, updates - first)
-            fill(block, count)
-            run(model, block, count)
+            numbers[:count] = fill(block, count)
+            batches = (block, numbers) if tables else block
+            run(model, batches, count, tables)
 
     return advance
 
@@ -103,18 +112,39 @@ def update(model, x):
     _updates_of(model)(model, batch, 1)
 
 
-def _updates_of(model):
+def _tables(model, x):
+    """Hidden states of a chain for each row of data with missing entries.
+
+    The number of chains is a power of two, so that data of about as many rows
+    share one compiled program. Without missing entries there are no chains.
+    """
+    if not isinstance(x, np.ndarray) or not np.isnan(x).any():
+        return ()
+    whole = max(_LEAST_CHAINS, 2 ** (len(x) - 1).bit_length())
+    stream = model.stream(Use.START_COMPLETED)
+    start = completion.table_for(
+        model.machine(), np.resize(x, (whole, x.shape[1])), stream
+    )
+    return (start,)
+
+
+def _updates_of(model, tables=()):
     """Returns the function that updates a model, with the draws of `RBM.fit`.
 
     Models that differ in weights, seed and learning rate alone share one
     compiled program: that of a cross-validation is compiled once.
+
+    Args:
+        model: A compiled `RBM` whose optimizer is built.
+        tables: What `_tables` returned.
     """
     config = {k: v for k, v in model.get_config().items() if k not in _FREE}
     optimizer = keras.optimizers.serialize(model.optimizer)
     optimizer["config"] |= {"learning_rate": 1.0, "name": "optimizer"}
     settings = [json.dumps(x, sort_keys=True) for x in (config, optimizer)]
     kept = np.prod(model.kernel.shape) <= _KEPT
-    return (_updates if kept else _updates.__wrapped__)(*settings)
+    shapes = tuple((tuple(table.shape), table.dtype) for table in tables)
+    return (_updates if kept else _updates.__wrapped__)(*settings, shapes)
 
 
 class _Updates:
@@ -122,15 +152,16 @@ class _Updates:
 
     Args:
         template: An `RBM` like those that are to be trained.
+        tables: Variables like the chains of rows with missing entries.
     """
 
-    def __init__(self, template):
-        self._template = template
+    def __init__(self, template, tables):
+        self._template, self._tables = template, tables
         self._lock = threading.Lock()
         self._run = compiled(self._updated)
 
-    def __call__(self, model, block, count):
-        variables = _variables(model)
+    def __call__(self, model, block, count, tables=()):
+        variables = _variables(model, tables)
         values = [ops.convert_to_tensor(v.value) for v in variables]
         with self._lock:
             values = self._run(
@@ -143,7 +174,7 @@ class _Updates:
             variable.assign(value)
 
     def _updated(self, values, block, count, seed):
-        variables = _variables(self._template)
+        variables = _variables(self._template, self._tables)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         compiled_loop.update_all(
@@ -153,13 +184,18 @@ class _Updates:
 
 
 @functools.lru_cache(maxsize=8)
-def _updates(config, optimizer):
+def _updates(config, optimizer, shapes):
     template = RBM.from_config(json.loads(config))
     template.compile(keras.optimizers.deserialize(json.loads(optimizer)))
     template.optimizer.build(template.trainable_variables)
-    return _Updates(template)
+    tables = [
+        completion.variable(np.zeros(shape, dtype)) for shape, dtype in shapes
+    ]
+    if tables:
+        template.complete_by(completion.Completer(1, tables))
+    return _Updates(template, tables)
 
 
-def _variables(model):
+def _variables(model, tables):
     """All that an update changes or depends on."""
-    return [*model.variables, *model.optimizer.variables]
+    return [*model.variables, *model.optimizer.variables, *tables]

@@ -90,6 +90,25 @@ def test_chains_of_an_enumerated_machine(tmp_path):
     assert values["3 Chains/distance_floor"] == pytest.approx(floor)
 
 
+def test_rows_with_missing_entries_are_completed(tmp_path):
+    oracle = Oracle.draw(5, 4, seed=3)
+    ours = persistent(oracle)
+    lost = np.random.default_rng(0).random(X.shape) < 0.3
+    x = np.where(lost, np.nan, X)
+    values = measured(tmp_path, ours, v=x[:40], v_train=x, num_sweeps=20)
+    assert set(values) == CHAINS | MACHINE
+    assert np.isfinite(list(values.values())).all()
+    whole = ours.inpaint(x, lost, num_sweeps=100, seed=0, verbose=0).numpy()
+    np.testing.assert_array_equal(whole[~lost], X[~lost])
+    particles = np.asarray(ours.fantasy_particles)
+    expected = np.sqrt(np.mean((particles.mean(0) - whole.mean(0)) ** 2))
+    assert values["3 Chains/distance"] == pytest.approx(expected)
+    callback = callbacks.ChainHealth(tmp_path, np.full((2, 5), np.inf))
+    callback.set_model(ours)
+    with pytest.raises(ValueError, match="`v` must"):
+        callback.on_train_begin()
+
+
 def test_the_floor_is_what_independent_examples_have():
     rng = np.random.default_rng(0)
     mean = X.mean(0)

@@ -48,6 +48,29 @@ def test_curves_are_the_measures_of_the_particles(tmp_path):
         assert values[f"3 Chains/{name}"] == value
 
 
+def test_rows_with_missing_entries_are_completed(tmp_path):
+    model = machines.rbm(ORACLE, chain=PersistentChain(100))
+    v = machines.data(48, seed=1)
+    lost = np.random.default_rng(0).random(v.shape) < 0.3
+    v = np.where(lost, np.nan, v)
+    _, callback = written(tmp_path, model, v, v[:24])
+    values = callback.measure(5)
+    whole = model.inpaint(v, lost, num_sweeps=100, seed=0, verbose=0).numpy()
+    found = evaluation.compare_samples(
+        whole, np.asarray(model.fantasy_particles)
+    )
+    assert (
+        values["3 Chains/mmd_squared"]
+        == (found["maximum_mean_discrepancy"]["squared"])
+    )
+    kinds = [type(c) for c in measurement_callbacks(model, tmp_path, v, v, 2)]
+    assert kinds == [
+        callbacks.ChainHealth,
+        callbacks.LogLikelihood,
+        callbacks.SampleMeasures,
+    ]
+
+
 def test_chains_that_keep_nothing_are_measured_by_draws(tmp_path):
     model = machines.rbm(ORACLE, chain=ContrastiveDivergence())
     tags, _ = written(tmp_path, model, machines.data())

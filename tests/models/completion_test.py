@@ -15,6 +15,7 @@ from keras_rbm import (
     PersistentChain,
     PersistentCompletion,
     Softmax,
+    callbacks,
     random,
 )
 from keras_rbm import machine as machine_lib
@@ -247,6 +248,51 @@ def test_a_run_goes_on_to_the_bit(with_holes, tmp_path):
     np.testing.assert_array_equal(*tables)
     assert tables[0].shape == (60, 4)
     assert tables[0].dtype == np.int8
+
+
+class StopAt(keras.callbacks.Callback):
+    """Asks for an end after so many updates."""
+
+    def __init__(self, checkpoint, updates):
+        super().__init__()
+        self.checkpoint, self.updates = checkpoint, updates
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.updates) == self.updates:
+            self.checkpoint.stop("a test")
+
+
+def checkpointed(folder, stop=None):
+    """A run with missing entries, from its newest checkpoint on."""
+    model = RBM(5, 4, PersistentChain(20), seed=0)
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.5), run_eagerly=True)
+    checkpoint = callbacks.Checkpoint(folder)
+    done = checkpoint.resume(model)
+    model.fit(
+        holes(X),
+        epochs=3,
+        batch_size=16,
+        steps_per_epoch=3,
+        initial_epoch=done.epoch,
+        initial_step=done.step,
+        callbacks=[StopAt(checkpoint, stop), checkpoint],
+        verbose=0,
+    )
+    return model, checkpoint.history().history
+
+
+def test_a_run_that_was_stopped_within_an_epoch_is_resumed_to_the_bit(
+    tmp_path,
+):
+    whole, expected = checkpointed(tmp_path / "whole")
+    with pytest.raises(callbacks.Interrupted):
+        checkpointed(tmp_path / "stopped", stop=5)
+    resumed, found = checkpointed(tmp_path / "stopped")
+    assert int(resumed.updates) == 9
+    assert_same_states(whole, resumed)
+    tables = [m._kept_completer.tables[0].numpy() for m in (whole, resumed)]
+    np.testing.assert_array_equal(*tables)
+    assert found == expected
 
 
 def test_models_that_saw_no_missing_entry_keep_no_chains(tmp_path):

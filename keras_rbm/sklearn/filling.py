@@ -1,0 +1,127 @@
+"""Missing entries of data frames: where they are, and how to fill them in."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_rbm.data import Dropped, Schema, frames
+
+
+def missing(X: Any) -> np.ndarray:
+    """Where entries of a data frame are missing: null, `None` or NaN.
+
+    Args:
+        X: Data frame of pandas or Polars, or a pyarrow table.
+
+    Returns:
+        Boolean array of shape `(rows, columns)`.
+    """
+    frame = _wrapped(X)
+    found = np.empty((len(frame), len(frame.columns)), bool)
+    for number, name in enumerate(frame.columns):
+        column = frame[name]
+        found[:, number] = column.is_null().to_numpy()
+        if column.dtype.is_float():
+            # Polars and pyarrow know NaN beside nulls.
+            is_nan = column.is_nan().fill_null(False)
+            found[:, number] |= is_nan.to_numpy().astype(bool)
+    return found
+
+
+def constants(X: Any, lost: np.ndarray, schema: Schema) -> dict[Hashable, Any]:
+    """The only value of each dropped column that has one value, by its name.
+
+    Args:
+        X: As for `missing`.
+        lost: What `missing` returned.
+        schema: The schema of the data frame.
+    """
+    frame, found = _wrapped(X), {}
+    for name, mask in zip(frame.columns, lost.T, strict=True):
+        if not isinstance(schema[name], Dropped) or mask.all():
+            continue
+        values = frame[name].to_list()
+        known = [v for v, gone in zip(values, mask, strict=True) if not gone]
+        if all(value == known[0] for value in known):
+            found[name] = known[0]
+    return found
+
+
+def filled(
+    X: Any,
+    values: Any,
+    constants: Mapping[Hashable, Any],
+    kept: Sequence[int],
+    indicated: Sequence[int],
+) -> Any:
+    """A data frame with values in place of what is missing.
+
+    Columns that have neither values nor a constant stay as they are.
+
+    Args:
+        X: As for `missing`.
+        values: Data frame of the same library with some of the columns, from
+            `Schema.decode`.
+        constants: Values of columns by their names.
+        kept: Indices of the columns to keep.
+        indicated: Indices of the columns whose missing entries a further
+            column, of booleans, shows.
+
+    Returns:
+        A data frame with the types and, of pandas, the index of `X`.
+    """
+    nw, lost = frames.library("narwhals"), missing(X)
+    frame, decoded = _wrapped(X), _wrapped(values)
+    is_pandas = frame.implementation.is_pandas()
+    if is_pandas:
+        frame = _wrapped(X.reset_index(drop=True))
+
+    def series(name, content, dtype=None):
+        return nw.new_series(name, content, dtype, backend=frame.implementation)
+
+    new = []
+    for number in kept:
+        name, mask = frame.columns[number], lost[:, number]
+        column = frame[name]
+        if mask.any() and (name in decoded.columns or name in constants):
+            if name in decoded.columns:
+                other = decoded[name].cast(column.dtype)
+            else:
+                content = [constants[name]] * len(frame)
+                other = series(name, content, column.dtype)
+            is_known = series("known", (~mask).tolist(), nw.Boolean)
+            column = column.zip_with(is_known, other)
+        new.append(column.alias(name))
+    for number in indicated:
+        name = f"missingindicator_{frame.columns[number]}"
+        new.append(series(name, lost[:, number].tolist(), nw.Boolean))
+    found = frame.select(*new).to_native()
+    if is_pandas:
+        found.index = X.index
+    return found
+
+
+def of_array(x: np.ndarray, schema: Schema) -> Any:
+    """Numbers without names as a data frame with the columns of a schema.
+
+    Args:
+        x: Array of shape `(rows, columns)`.
+        schema: The `Schema`.
+    """
+    nw = frames.library("narwhals")
+    names = list(schema.columns)
+    return nw.from_numpy(x, names, backend=schema.library).to_native()
+
+
+def to_array(X: Any) -> np.ndarray:
+    """A data frame as an array.
+
+    Args:
+        X: As for `missing`.
+    """
+    return _wrapped(X).to_numpy()
+
+
+def _wrapped(X):
+    return frames.library("narwhals").from_native(X, eager_only=True)

@@ -1,0 +1,436 @@
+"""`RBMImputer`: fills in missing entries by what the others say of them."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from keras_rbm import checks, data, random, samplers
+from keras_rbm.chains import Chain
+from keras_rbm.data import Dropped
+from keras_rbm.optimizers import AutoSGD
+from keras_rbm.random import Use
+from keras_rbm.samplers import Clamp
+from keras_rbm.sklearn import encoding, filling, rows
+from keras_rbm.sklearn import model as model_lib
+from keras_rbm.sklearn.density import DensityEstimator
+from keras_rbm.typing import Verbose
+from keras_rbm.units import Units
+
+# Number of persistent chains if no chain is given, and of rows that are
+# completed at once.
+_CHAINS, _ROWS = 100, 256
+
+
+class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
+    """Fills in missing entries: E[v_missing | v_observed].
+
+    A scikit-learn estimator that can replace `IterativeImputer` or
+    `KNNImputer`, also for tables of mixed columns. A restricted Boltzmann
+    machine learns the joint distribution of all columns from the observed
+    entries; no row is dropped, and no entry is filled in first. Entries must
+    be missing at random: whether an entry is missing may depend on the
+    observed entries, but not on the missing value itself.
+
+    `transform` fills in each missing entry once:
+
+    - a category, or one of two values, by the most probable one;
+    - a number by its conditional mean. A column with heavy tails is encoded
+      by its quantiles (or by its logarithm, if the schema says so). There the
+      mean of the encoded number is mapped back, which is about the median.
+      The mean of a number with heavy tails depends on a few extreme rows;
+    - an entry of a row without any observed entry by the mean of the observed
+      entries of its column, in the same sense.
+
+    A completed table of means has less variance than the data. `sample`
+    returns several tables with draws from p(v_missing | v_observed) instead,
+    for multiple imputation.
+
+    An array gives an array, and a data frame of pandas or Polars, or a pyarrow
+    table, one of the same library, with the same columns and types. Observed
+    entries stay as they are. With `visible_units="auto"`, `keras_rbm.data.
+    table` infers the schema of a data frame, with `missing="nan"`. Columns of
+    an array are `Bernoulli` (two values), `Softmax` (3 to 10 integers) or
+    `Gaussian` (other numbers, standardized, or by quantiles if the tails are
+    heavy).
+
+    These columns are no part of the model:
+
+    - A column of one observed value is filled in with this value.
+    - A column without observed values is left out of the result, or with
+      `keep_empty_features=True` kept: as zeros in an array, as missing
+      entries in a data frame.
+    - Columns of a data frame that the schema drops for another reason, such
+      as free text, identifiers and dates, stay as they are, with a warning if
+      they have missing entries.
+
+    Args:
+        n_components: Number of hidden units.
+        updates: Number of updates of `fit`.
+        batch_size: Number of examples in a batch; all examples, if there are
+            fewer.
+        num_sweeps: Number of Gibbs sweeps of `transform` and `sample`, clamped
+            at the observed entries. `transform` takes the mean over the later
+            half.
+        add_indicator: Whether the result has a further column of 0 and 1 for
+            each feature with missing entries in `fit`, which says where
+            entries were missing.
+        keep_empty_features: Whether the result has the features without any
+            observed entry in `fit`.
+        learning_rate: The learning rate of the first update, a positive
+            number; or `None`, with which `AutoSGD` chooses it.
+        visible_units: `"auto"`; or, for a data frame, a
+            `keras_rbm.data.Schema` or a dict from names to columns.
+        hidden_units: Function of `n_components` that returns `Units`; `None`
+            for `Bernoulli`.
+        chain: A `keras_rbm.Chain`, of which a copy is used. `None` for
+            `PersistentChain(100)`.
+        random_state: Integer, `RandomState`, or `None` for a new seed at each
+            fit.
+        verbose: `"auto"` for a progress bar on a screen if `fit` takes more
+            than a few seconds, 1 or 0.
+
+    Attributes:
+        model_: The `RBM`, compiled, with its chains and its optimizer; `None`
+            if no column varies.
+        encoder_: Converts rows to states of the visible units:
+            `encoder_.encode(X)`.
+        empty_features_: Indices of the features without any observed entry.
+        indicator_features_: Indices of the features with missing entries.
+        n_features_in_: Number of features.
+        feature_names_in_: Names of the features, if `fit` was given names.
+
+    Reference: Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann
+        machines for collaborative filtering"; Rubin (1987), "Multiple
+        imputation for nonresponse in surveys", for several tables.
+
+    Example:
+        x = np.random.default_rng(0).normal(size=(200, 1)) + np.zeros((1, 3))
+        x[::4, 1] = np.nan
+        imputer = RBMImputer(8, updates=200, random_state=0)
+        completed = imputer.fit_transform(x)
+        tables = imputer.sample(x, n_imputations=5, random_state=0)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 64,
+        *,
+        updates: int = 10_000,
+        batch_size: int = 32,
+        num_sweeps: int = 200,
+        add_indicator: bool = False,
+        keep_empty_features: bool = False,
+        learning_rate: float | None = None,
+        visible_units: encoding.VisibleUnits = "auto",
+        hidden_units: Callable[[int], Units] | None = None,
+        chain: Chain | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: Verbose = 0,
+    ):
+        super().__init__(
+            n_components,
+            updates=updates,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            visible_units=visible_units,
+            hidden_units=hidden_units,
+            chain=chain,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.num_sweeps = num_sweeps
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Learns the joint distribution of the columns.
+
+        Args:
+            X: Array or data frame of shape `(examples, features)`. Missing
+                entries are NaN, or missing values of the data frame.
+            y: Not used.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: If an argument is not as described, if `X` holds
+                infinite values, or if training diverged.
+        """
+        self._check_arguments()
+        checks.positive_integer("num_sweeps", self.num_sweeps)
+        if encoding.is_frame(X):
+            states, lost = self._fit_frame(X)
+        else:
+            if self.visible_units != "auto":
+                raise ValueError(
+                    '`visible_units` must be "auto" for an array. Pass a data '
+                    "frame with a schema instead. Received: visible_units="
+                    f"{self.visible_units!r}"
+                )
+            X = self._array(X, reset=True)
+            self.encoder_, lost = encoding.Holed(X), np.isnan(X)
+            states = self.encoder_.encode(X)
+        self.empty_features_ = np.flatnonzero(lost.all(axis=0))
+        self.indicator_features_ = np.flatnonzero(lost.any(axis=0))
+        self.random_state_ = check_random_state(self.random_state)
+        self._seed = int(self.random_state_.randint(2**31 - 1))
+        self.model_ = None
+        if states.shape[1]:
+            self._fit_model(states[~np.isnan(states).all(axis=1)])
+        return self
+
+    def transform(self, X: ArrayLike) -> Any:
+        """Fills in missing entries by conditional means or modes.
+
+        The result for a row does not depend on the other rows.
+
+        Args:
+            X: As for `fit`, with the same columns. Columns of a data frame
+                may be in another order. An observed category of an array that
+                was not in `fit` stays, and counts as missing for the others.
+
+        Returns:
+            An array, or a data frame of the same library, of shape
+            `(examples, features)`; see `get_feature_names_out`.
+
+        Raises:
+            ValueError: If `X` holds infinite values, has other columns than
+                in `fit`, or is a data frame with values that the schema does
+                not allow.
+        """
+        check_is_fitted(self)
+        X, states = self._encoded(X)
+        return self._filled(X, self._means(states))
+
+    def sample(
+        self,
+        X: ArrayLike,
+        n_imputations: int = 5,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Any:
+        """Draws several completed tables from p(v_missing | v_observed).
+
+        Each row of each table has a Markov chain of its own, which starts
+        from a persistent chain of the training, if there are such chains.
+
+        Args:
+            X: As for `transform`.
+            n_imputations: Number of tables.
+            random_state: Integer or `RandomState`; the same integer gives the
+                same tables. `None` for the estimator's own generator, with
+                which each call gives new tables.
+
+        Returns:
+            For an array, an array of shape `(n_imputations, examples,
+            features)`. For a data frame, a list of `n_imputations` data
+            frames of the same library.
+
+        Raises:
+            ValueError: As for `transform`.
+        """
+        check_is_fitted(self)
+        checks.positive_integer("n_imputations", n_imputations)
+        rng = (
+            self.random_state_
+            if random_state is None
+            else check_random_state(random_state)
+        )
+        seed = int(rng.randint(2**31 - 1))
+        X, states = self._encoded(X)
+        checks.in_memory("n_imputations", (n_imputations, *states.shape))
+        stream = random.fold_in(random.stream(seed), Use.SAMPLE)
+        tiled = np.tile(states, (n_imputations, 1))
+        drawn = self._run(samplers.sample, tiled, stream, np.arange(len(tiled)))
+        found = [
+            self._filled(X, part) for part in np.split(drawn, n_imputations)
+        ]
+        return found if encoding.is_frame(X) else np.stack(found)
+
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> np.ndarray:
+        """Names of the columns of the result.
+
+        The names of the features, without those that have no observed entry
+        unless `keep_empty_features`, and with `add_indicator` the names
+        `missingindicator_NAME` after them.
+
+        Args:
+            input_features: Names of the features; `None` for those of `fit`.
+
+        Returns:
+            Array of objects.
+        """
+        names = super().get_feature_names_out(input_features)
+        found = list(names[self._kept()])
+        if self.add_indicator:
+            found += [
+                f"missingindicator_{name}"
+                for name in names[self.indicator_features_]
+            ]
+        return np.asarray(found, dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = False
+        return tags
+
+    def _fit_frame(self, X):
+        """Infers the schema, and returns the states and what is missing."""
+        validate_data(self, X, skip_check_array=True)
+        given = self.visible_units
+        if isinstance(given, str) and given == "auto":
+            given = None
+        table = data.table(X, given, missing="nan")
+        self.encoder_ = encoding.Table(table.schema)
+        lost = filling.missing(X)
+        self._constants = filling.constants(X, lost, table.schema)
+        self._warn_of_dropped(lost, table.schema)
+        return table.train, lost
+
+    def _warn_of_dropped(self, lost, schema):
+        """Warns of columns whose missing entries stay missing."""
+        for (name, column), mask in zip(
+            schema.columns.items(), lost.T, strict=True
+        ):
+            if (
+                isinstance(column, Dropped)
+                and name not in self._constants
+                and mask.any()
+                and not mask.all()
+            ):
+                warnings.warn(
+                    "The missing entries of a column that the schema drops "
+                    "stay missing. Pass `visible_units` with another kind for "
+                    f"the column, such as keras_rbm.data.Category(). Received: "
+                    f"column {name!r}, dropped as {column.reason}",
+                    stacklevel=4,
+                )
+
+    def _fit_model(self, states):
+        seed = self.random_state_.randint(2**31 - 1)
+        self.model_ = model_lib.new(self, _CHAINS, seed)
+        self.model_.compile(AutoSGD(self.learning_rate))
+        self.model_.optimizer.build(self.model_.trainable_variables)
+        self.model_.adapt(states)
+        self._train(states)
+
+    def _array(self, X, reset):
+        """Rows as an array of floating numbers with NaN."""
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=(np.float64, np.float32),
+            ensure_all_finite="allow-nan",
+        )
+
+    def _encoded(self, X):
+        """Rows, as an array or a data frame, and their states."""
+        is_table = isinstance(self.encoder_, encoding.Table)
+        if encoding.is_frame(X):
+            names = getattr(self, "feature_names_in_", ())
+            X = encoding.in_order(X, names)
+            validate_data(self, X, reset=False, skip_check_array=True)
+        if not is_table or not encoding.is_frame(X):
+            X = self._array(X, reset=False)
+        return X, self.encoder_.encode(X)
+
+    def _means(self, states):
+        """States with conditional means in place of missing entries."""
+        if self.model_ is None:
+            return states
+        found = states.copy()
+        empty = np.isnan(states).all(axis=1)
+        found[empty] = self.model_.data_mean.numpy()
+        # The address of a draw is the row itself, not its number.
+        stream = random.fold_in(random.stream(self._seed), Use.PREDICT_MISSING)
+        rest = states[~empty]
+        own = rows.checksums(rest).view("int32")
+        found[~empty] = self._run(samplers.average_visible, rest, stream, own)
+        return found
+
+    def _run(self, function, states, stream, own):
+        """A run of chains that are clamped at the observed entries.
+
+        Args:
+            function: `samplers.sample` or `samplers.average_visible`.
+            states: Array of shape `(chains, visible.width)`, with NaN.
+            stream: A `Stream`.
+            own: Integers of shape `(chains,)`, the addresses of the draws.
+        """
+        found = states.copy()
+        lost = np.flatnonzero(np.isnan(states).any(axis=1))
+        if not len(lost):
+            return found
+        machine = self.model_.machine()
+        start = self.model_.fantasy_particles
+        if start is None:
+            start = self.model_.sample(
+                _CHAINS, num_sweeps=self.num_sweeps, seed=self._seed, verbose=0
+            )
+        start = np.asarray(start)
+        for first in range(0, len(lost), _ROWS):
+            # The last part is filled up: a row has the same result among any
+            # other rows, and one shape is compiled.
+            chains = np.resize(lost[first : first + _ROWS], _ROWS)
+            v, address = states[chains], own[chains]
+            is_known = ~np.isnan(v)
+            begin = np.where(is_known, v, start[address % len(start)])
+            address = address - np.arange(_ROWS, dtype="int32")
+            drawn = function(
+                samplers.get(None),
+                machine,
+                begin.astype("float32"),
+                stream._replace(first_row=address.astype("int32")),
+                self.num_sweeps,
+                None,
+                Clamp(is_known, np.where(is_known, v, 0).astype("float32")),
+                verbose=0,
+            )
+            drawn = np.where(is_known, v, np.asarray(drawn))
+            count = len(lost[first : first + _ROWS])
+            found[chains[:count]] = drawn[:count]
+        return found
+
+    def _kept(self):
+        """Indices of the features that the result has."""
+        features = np.arange(self.n_features_in_)
+        if self.keep_empty_features:
+            return features
+        return np.setdiff1d(features, self.empty_features_)
+
+    def _filled(self, X, states):
+        """Rows, completed by states."""
+        if encoding.is_frame(X):
+            return self._filled_frame(X, states)
+        if isinstance(self.encoder_, encoding.Table):
+            frame = filling.of_array(X, self.encoder_.schema)
+            return filling.to_array(self._filled_frame(frame, states))
+        lost = np.isnan(X)
+        found = np.where(lost, self.encoder_.decode(states), X)
+        found[:, self.empty_features_] = np.where(
+            lost[:, self.empty_features_], 0, X[:, self.empty_features_]
+        )
+        parts = [found[:, self._kept()]]
+        if self.add_indicator:
+            parts.append(lost[:, self.indicator_features_].astype(X.dtype))
+        return np.concatenate(parts, axis=1)
+
+    def _filled_frame(self, X, states):
+        return filling.filled(
+            X,
+            self.encoder_.decode(states),
+            self._constants,
+            self._kept(),
+            self.indicator_features_ if self.add_indicator else (),
+        )

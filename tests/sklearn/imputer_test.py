@@ -1,0 +1,274 @@
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from keras_rbm import data, units
+from keras_rbm.chains import ContrastiveDivergence
+from keras_rbm.sklearn import RBMImputer
+from keras_rbm.sklearn.encoding import Holed
+
+SMALL = {"n_components": 4, "updates": 1500, "random_state": 0}
+
+
+def complete(count=240, seed=0):
+    """A bit, numbers and a set of integers, all of which the bit decides."""
+    rng = np.random.default_rng(seed)
+    bit = rng.random(count) < 0.5
+    return np.column_stack(
+        [
+            100 + 30 * bit + rng.normal(size=count),
+            np.where(bit, 5, 2),
+            np.where(bit, rng.integers(3, 5, count), rng.integers(0, 2, count)),
+            -7 * bit + rng.normal(size=count),
+        ]
+    )
+
+
+def holed(x, seed=0, share=0.25):
+    x = x.copy()
+    x[np.random.default_rng(seed).random(x.shape) < share] = np.nan
+    return x
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return RBMImputer(**SMALL).fit(holed(complete()))
+
+
+@pytest.mark.slow
+@parametrize_with_checks([RBMImputer(n_components=3, updates=2, num_sweeps=2)])
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_missing_entries_are_what_the_others_say(fitted):
+    x = complete()
+    seen = holed(x)
+    found = fitted.transform(seen)
+    lost = np.isnan(seen)
+    np.testing.assert_array_equal(found[~lost], x[~lost])
+    known = ~lost.all(axis=1) & ~np.isnan(seen[:, [0, 3]]).all(axis=1)
+    assert np.mean((found[:, 1] == x[:, 1])[known & lost[:, 1]]) > 0.95
+    assert set(np.unique(found[:, 2])) <= {0, 1, 3, 4}
+    simple = SimpleImputer().fit_transform(seen)
+    for column in (0, 3):
+        rows = lost[:, column]
+        errors = [
+            np.sqrt(np.mean((y - x)[rows, column] ** 2))
+            for y in (found, simple)
+        ]
+        assert errors[0] < 0.6 * errors[1]
+
+
+def test_rows_are_filled_in_alike_by_themselves(fitted):
+    seen = holed(complete())
+    found = fitted.transform(seen)
+    np.testing.assert_array_equal(fitted.transform(seen[7:40]), found[7:40])
+    again = clone(fitted).fit_transform(seen)
+    np.testing.assert_array_equal(again, found)
+    same = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(same.transform(seen), found)
+
+
+def test_draws_vary_as_the_data_do(fitted):
+    x = complete()
+    seen = holed(x, share=0.0)
+    seen[:, 3] = np.nan
+    tables = fitted.sample(seen, 40, random_state=0)
+    assert tables.shape == (40, *x.shape)
+    np.testing.assert_array_equal(
+        tables[..., :3], np.tile(x[:, :3], (40, 1, 1))
+    )
+    low, high = np.quantile(tables[..., 3], [0.05, 0.95], axis=0)
+    inside = np.mean((low <= x[:, 3]) & (x[:, 3] <= high))
+    assert 0.84 < inside < 0.97
+    np.testing.assert_array_equal(
+        fitted.sample(seen, 2, random_state=3),
+        fitted.sample(seen, 2, random_state=3),
+    )
+    assert np.any(tables[0] != tables[1])
+
+
+def test_rows_without_any_entry_are_the_means(fitted):
+    x = complete()
+    nothing = np.full((200, 4), np.nan)
+    (mean, *others) = fitted.transform(nothing)
+    assert np.all(others == mean)
+    # Means of 3/4 of 240 rows, with deviations of 15 and 3.6.
+    np.testing.assert_allclose(mean[[0, 3]], x.mean(axis=0)[[0, 3]], atol=4)
+    draws = fitted.sample(nothing, 1, random_state=0)[0]
+    share = np.mean(draws[:, 1] == 5)
+    assert 0.25 < share < 0.75
+    # The columns of a draw belong together.
+    assert np.mean((draws[:, 0] > 115) == (draws[:, 1] == 5)) > 0.9
+
+
+def test_units_are_chosen_by_the_observed_values():
+    rng = np.random.default_rng(0)
+    x = np.column_stack(
+        [
+            rng.normal(size=100),
+            rng.integers(0, 2, 100),
+            rng.integers(1, 5, 100),
+            np.full(100, 3.0),
+            np.full(100, np.nan),
+            rng.standard_cauchy(100),
+        ]
+    )
+    x[::7, :3] = np.nan
+    encoder = Holed(x)
+    assert encoder.units == units.Composite(
+        units.Bernoulli(1), units.Softmax(1, 4), units.Gaussian(2)
+    )
+    states = encoder.encode(x)
+    assert np.isnan(states).any(axis=1).sum() == len(x[::7])
+    decoded = encoder.decode(np.where(np.isnan(states), 0, states))
+    seen = ~np.isnan(x)
+    np.testing.assert_allclose(decoded[seen], x[seen], rtol=1e-4, atol=1e-5)
+    # A value that was not there is like a missing one.
+    new = x[1:2].copy()
+    new[:, 1:3] = 0.5, 9
+    assert np.isnan(encoder.encode(new)[0, :5]).all()
+
+
+def test_columns_of_one_value_and_of_none(fitted):
+    x = holed(complete())
+    constant = np.full(len(x), 4.0)
+    constant[::5] = np.nan
+    more = np.column_stack([x, constant, np.full(len(x), np.nan)])
+    imputer = clone(fitted).set_params(updates=10, add_indicator=True)
+    found = imputer.fit_transform(more)
+    assert found.shape == (len(x), 5 + 6)
+    assert np.all(found[:, 4] == 4)
+    np.testing.assert_array_equal(found[:, 5:], np.isnan(more))
+    names = imputer.get_feature_names_out()
+    assert list(names[4:7]) == [
+        "x4",
+        "missingindicator_x0",
+        "missingindicator_x1",
+    ]
+    assert "missingindicator_x5" in names
+    imputer.set_params(keep_empty_features=True)
+    found = imputer.fit_transform(more)
+    assert np.all(found[:, 5] == 0)
+    assert len(imputer.get_feature_names_out()) == found.shape[1] == 12
+    alone = RBMImputer().fit(more[:, 4:])
+    assert alone.model_ is None
+    assert np.all(alone.transform(more[:, 4:]) == 4)
+    assert alone.sample(more[:, 4:], 3).shape == (3, len(x), 1)
+
+
+def test_complete_rows_can_be_learned_from(fitted):
+    x = complete()
+    imputer = clone(fitted).set_params(updates=10).fit(x)
+    assert not len(imputer.indicator_features_)
+    np.testing.assert_array_equal(imputer.transform(x), x)
+    assert np.isfinite(imputer.transform(holed(x))).all()
+
+
+def test_other_chains_have_no_particles_to_start_from(fitted):
+    imputer = clone(fitted).set_params(
+        updates=10, num_sweeps=5, chain=ContrastiveDivergence(1)
+    )
+    assert np.isfinite(imputer.fit_transform(holed(complete()))).all()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_data_frame_gives_a_data_frame(library):
+    frames = pytest.importorskip(library)
+    new = frames.table if library == "pyarrow" else frames.DataFrame
+    rng = np.random.default_rng(0)
+    kind = rng.choice(["a", "b"], 150)
+    size = rng.normal(size=150) + 6 * (kind == "a")
+    columns = {
+        "kind": [None if i % 5 == 0 else k for i, k in enumerate(kind)],
+        "size": [None if i % 5 == 1 else s for i, s in enumerate(size)],
+        "word": [f"word {i}" for i in range(150)],
+        "same": [None if i % 5 == 2 else "c" for i in range(150)],
+    }
+    frame = new(columns)
+    if library == "pandas":
+        frame = frame.astype({"kind": "category"})
+        frame.index = np.arange(150) + 10
+    imputer = RBMImputer(
+        3, updates=800, random_state=0, add_indicator=library != "pyarrow"
+    )
+    found = imputer.fit_transform(frame)
+    assert isinstance(found, type(frame))
+    names = list(frame.column_names if library == "pyarrow" else frame.columns)
+    if library == "pandas":
+        assert list(found.dtypes[names]) == list(frame.dtypes)
+        assert list(found.index) == list(frame.index)
+    elif library == "polars":
+        assert list(found.schema.items())[:4] == list(frame.schema.items())
+    else:
+        assert found.schema.equals(frame.schema)
+    values = found.to_pydict() if library == "pyarrow" else found
+    filled, numbers = list(values["kind"]), list(values["size"])
+    assert np.mean(np.array(filled)[::5] == kind[::5]) > 0.9
+    assert all(filled[i] == kind[i] for i in range(150) if i % 5)
+    assert all(numbers[i] == size[i] for i in range(150) if i % 5 != 1)
+    assert set(values["same"]) == {"c"}
+    if library != "pyarrow":
+        assert list(found.columns) == list(imputer.get_feature_names_out())
+        assert list(found["missingindicator_size"]) == [
+            i % 5 == 1 for i in range(150)
+        ]
+    tables = imputer.sample(frame, 2, random_state=0)
+    assert len(tables) == 2
+    assert isinstance(tables[0], type(frame))
+
+
+def test_set_output_and_arrays_for_data_frames():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(holed(complete()), columns=list("abcd"))
+    imputer = RBMImputer(4, updates=10, random_state=0)
+    schema = {"c": data.Category()}
+    imputer.set_params(visible_units=schema).set_output(transform="pandas")
+    found = imputer.fit_transform(frame)
+    assert list(found.columns) == list("abcd")
+    assert imputer.encoder_.schema["c"].kind == "category"
+    other = imputer.transform(frame[list("dbca")])
+    assert list(other.columns) == list("abcd")
+    pandas.testing.assert_frame_equal(other, found)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        array = imputer.set_output(transform="default").transform(
+            frame.to_numpy()
+        )
+    np.testing.assert_array_equal(array, found.to_numpy())
+
+
+def test_bad_input_is_refused(fitted):
+    x = holed(complete())
+    with pytest.raises(ValueError, match="infinity"):
+        fitted.transform(np.where(np.isnan(x), np.inf, x))
+    with pytest.raises(ValueError, match="infinity"):
+        clone(fitted).fit(np.where(np.isnan(x), np.inf, x))
+    with pytest.raises(ValueError, match="4 features"):
+        fitted.transform(x[:, :3])
+    with pytest.raises(ValueError, match="`num_sweeps` must be"):
+        RBMImputer(num_sweeps=0).fit(x)
+    with pytest.raises(ValueError, match='`visible_units` must be "auto"'):
+        RBMImputer(visible_units={}).fit(x)
+    with pytest.raises(ValueError, match="`n_imputations` must be"):
+        fitted.sample(x, 0)
+
+
+def test_dropped_columns_are_warned_of():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"a": complete()[:40, 0], "t": [f"word {i}" for i in range(40)]}
+    )
+    frame.loc[3, "t"] = None
+    imputer = RBMImputer(2, updates=2, random_state=0)
+    with pytest.warns(UserWarning, match="column 't', dropped as"):
+        imputer.fit(frame)
+    with pytest.raises(ValueError, match="feature names should match"):
+        imputer.transform(frame.rename(columns={"a": "b"}))
+    frame.loc[2, "a"] = np.inf
+    with pytest.raises(ValueError, match="Column 'a'"):
+        imputer.transform(frame)
