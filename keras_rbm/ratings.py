@@ -182,6 +182,24 @@ class Ratings:
             times=None if self.times is None else self.times[chosen],
         )
 
+    def popularity(self) -> np.ndarray:
+        """The number of ratings of each item, of shape `(num_items,)`."""
+        return np.bincount(self.items, minlength=self.num_items)
+
+    def transposed(self) -> Self:
+        """The same ratings with users and items in each other's place.
+
+        Example:
+            ratings.transposed().rated("Alien")  # Who rated "Alien".
+        """
+        return dataclasses.replace(
+            self,
+            users=self.items,
+            items=self.users,
+            user_names=self.item_names,
+            item_names=self.user_names,
+        )
+
     def with_unknown(self, others: Self) -> Self:
         """These ratings, and of others that these pairs were rated.
 
@@ -370,6 +388,31 @@ def check(ratings: Any, name: str) -> None:
             f"keras_rbm.data.ratings. Received: type({name})="
             f"{type(ratings).__name__}"
         )
+
+
+def check_interest(interest: Array, ratings: Ratings) -> np.ndarray:
+    """An array of numbers of 0 or more, one for each item.
+
+    Args:
+        interest: The array.
+        ratings: `Ratings` of the items.
+
+    Raises:
+        ValueError: If `interest` is not as described.
+    """
+    found = np.asarray(interest)
+    if found.shape != (ratings.num_items,) or found.dtype.kind not in "fui":
+        raise ValueError(
+            "`interest` must be a number for each item, of shape "
+            f"({ratings.num_items},). Received: interest of shape "
+            f"{found.shape}, {found.dtype}"
+        )
+    if not (np.isfinite(found).all() and (found >= 0).all()):
+        raise ValueError(
+            "`interest` must be finite numbers of 0 or more. Received: "
+            f"interest from {found.min()} to {found.max()}"
+        )
+    return found.astype("float64")
 
 
 def _names(names: Sequence) -> np.ndarray:

@@ -140,3 +140,18 @@ def test_wrong_splits_and_names_are_refused():
     with pytest.raises(ValueError, match="`user` must be the name of one of"):
         small().rated("eve")
     assert small().item("Brazil") == 1
+
+
+def test_transposed_ratings_have_users_and_items_in_each_others_place():
+    ratings = Ratings(
+        [0, 0, 1], [0, 1, 1], [4, -1, 2], [1, 2, 3, 4, 5],
+        ["ann", "bob", "cy"], ["Alien", "Brazil"], [3, 1, 2],
+    )  # fmt: skip
+    found = ratings.transposed()
+    assert (found.num_users, found.num_items) == (2, 3)
+    assert found.rated("Brazil") == ["ann", "bob"]
+    again = found.transposed()
+    for name in ("users", "items", "levels", "times", "starts"):
+        np.testing.assert_array_equal(
+            getattr(again, name), getattr(ratings, name)
+        )

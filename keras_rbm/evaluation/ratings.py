@@ -6,6 +6,8 @@ from keras_rbm import checks
 from keras_rbm.models import RatingsRBM
 from keras_rbm.ratings import Ratings, known
 
+# Pairs that are predicted in one call.
+_PAIRS = 2**18
 # Ratings of value 0 that are added to each user's, and each item's, ratings.
 _USER_PRIOR, _ITEM_PRIOR, _TURNS = 5.0, 10.0, 20
 
@@ -128,10 +130,11 @@ def ranking_measures(
     """How far up the held-out items that a user liked are in the ranking.
 
     All items that the user did not rate in `train` are ranked by their
-    expected rating, as `RatingsRBM.recommend` does. Items of which no rating is
-    known count as not liked, so that the numbers are low, and comparable only
-    for the same data and split. A user without a liked held-out item is left
-    out.
+    expected rating, as `RatingsRBM.recommend` does, and beside that as
+    `recommend` does with `interest=train.popularity()`. Items of which no
+    rating is known count as not liked, so that the numbers are low, and
+    comparable only for the same data and split. A user without a liked
+    held-out item is left out.
 
     Args:
         model: A `RatingsRBM`.
@@ -149,6 +152,7 @@ def ranking_measures(
           1 / log2(1 + r), divided by the largest possible sum;
         - `recall`: number of liked items in the first k places, divided by
           their number or by k, whichever is less;
+        - `interest_ndcg` and `interest_recall`: the same with this interest;
         - `popular_ndcg` and `popular_recall`: the same where items are ranked
           by the number of their ratings in `train`, for all users alike;
         - `count`: number of the users.
@@ -170,23 +174,32 @@ def ranking_measures(
             f"`held_out` must have ratings of {least:g} or more. Received: "
             f"held_out={held_out!r}"
         )
-    popularity = np.bincount(train.items, minlength=train.num_items)
+    popularity = train.popularity()
+    at_once = max(1, _PAIRS // train.num_items)
     found = []
-    for user in users:
-        own = train.items[train.starts[user] : train.starts[user + 1]]
-        items = np.setdiff1d(np.arange(train.num_items), own)
-        good = liked.items[liked.starts[user] : liked.starts[user + 1]]
-        expected = model.predict_ratings(
-            train, np.full(len(items), user), items
-        )
-        hits = np.isin(items, good)
-        found.append(
-            [
-                *_of_ranking(hits, expected, k),
-                *_of_ranking(hits, popularity[items], k),
-            ]
-        )
-    names = ("ndcg", "recall", "popular_ndcg", "popular_recall")
+    for first in range(0, len(users), at_once):
+        some = users[first : first + at_once]
+        p = model.predict_levels(
+            train,
+            np.repeat(some, train.num_items),
+            np.tile(np.arange(train.num_items), len(some)),
+        ).reshape(len(some), train.num_items, -1)
+        for user, p_user in zip(some, p, strict=True):
+            own = train.items[train.starts[user] : train.starts[user + 1]]
+            items = np.setdiff1d(np.arange(train.num_items), own)
+            good = liked.items[liked.starts[user] : liked.starts[user + 1]]
+            hits = np.isin(items, good)
+            rankings = (
+                p_user[items] @ train.values,
+                popularity[items] * p_user[items, -1],
+                popularity[items],
+            )
+            found.append([x for s in rankings for x in _of_ranking(hits, s, k)])
+    names = [
+        f"{prefix}{name}"
+        for prefix in ("", "interest_", "popular_")
+        for name in ("ndcg", "recall")
+    ]
     means = np.mean(found, axis=0).tolist()
     return {**dict(zip(names, means, strict=True)), "count": len(users)}
 

@@ -50,16 +50,16 @@ def train_ratings(
     ratings alone.
 
     Args:
-        model: Function of `num_items` and `values` that returns a
-            `RatingsRBM`, such as the class.
+        model: Function of `num_items`, `values` and `num_users` that returns
+            a `RatingsRBM`, such as the class.
         data: A `keras_rbm.data.RatingsData`.
         output: Directory to write to; it is made if need be.
         optimizer: Function of a `learning_rate` that returns a Keras
             optimizer, such as its class.
         learning_rate: Number, Keras schedule, or function of the number of
             updates of the run that returns one, such as `linear_decay`.
-        epochs: Number of passes over the users.
-        batch_size: Number of users in a batch.
+        epochs: Number of passes over the users (the model's rows).
+        batch_size: Number of users in a batch (of the model's rows).
         num_sweeps: Schedule of the number of sweeps, such as `{0: 1, 0.8: 5}`
             (see `callbacks.NumSweeps`); `None` for what the model has.
         measure_every: `val_rmse` is measured after so many epochs.
@@ -94,8 +94,13 @@ def train_ratings(
     batch_size = checks.positive_integer("batch_size", batch_size)
     folder = RunFolder(output, resume)
     folder.refuse_begun_run()
-    model = model(num_items=data.train.num_items, values=data.train.values)
-    steps = -(-data.train.num_users // batch_size)
+    model = model(
+        num_items=data.train.num_items,
+        values=data.train.values,
+        num_users=data.train.num_users,
+    )
+    rows = model.oriented(data.train).num_users
+    steps = -(-rows // batch_size)
     rate = of_run(learning_rate, steps * epochs)
     with devices.scope(model.distribute_strategy):
         model.compile(optimizer(learning_rate=rate))

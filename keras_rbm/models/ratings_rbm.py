@@ -1,4 +1,4 @@
-"""The machine of ratings: each user is a machine of the items that they rated.
+"""The machine of ratings: each user, or each item, is one of its ratings.
 
 Here are its constructor, its update, its metrics and its predictions. `fit` is
 in `trainer.py`, and `Ratings`, what it learns from, in `keras_rbm/ratings.py`.
@@ -55,19 +55,32 @@ class RatingsRBM(Trainer):
     sum_users log p(v | S), by contrastive divergence, in which the negative
     phase draws the items in S alone.
 
+    With `rows="items"` the two change places: each item is a machine, S are
+    the users who rated the item, and v_i is the level that user i gave. A user
+    mostly rates more items than an item has ratings, so that the weights of a
+    user are learned from more ratings; b_i is how user i rates in general, and
+    the hidden units say what the item is. Predictions are mostly more
+    accurate, but only users whom the model has learned can be predicted.
+    (New items can.) With `rows="users"` the opposite holds.
+
+    The weights of a unit are W_i = W_0 + w_i. W_0, `shared_kernel`, is the same
+    for all units, and `kernel` has the w_i, which alone are regularized. A
+    unit with few ratings therefore reacts as all units do, and not, as with
+    weights near 0, in no way at all.
+
     With `conditional=True`, the hidden units also get the inputs
     sum_(i in R) D_i, where R are the items that the user is known to have
     rated. R is S and those pairs whose value is unknown
     (`Ratings.with_unknown`). Where R = S, the term only changes the course of
     learning: D_i can be added to the weights W_i of all levels.
 
-    Metrics of `fit` and `evaluate`, means over users:
+    Metrics of `fit` and `evaluate`, means over rows (users, or items):
 
     - `loss`: F(v) - F(v') with v' the sample of the user's own machine, in
       nats. Its gradient is the one that `fit` follows; it is *not* a
       likelihood.
     - `reconstruction_error`: mean squared difference, over the ratings of a
-      user, between a rating and its expected value given h = E[h | v]. The
+      row, between a rating and its expected value given h = E[h | v]. The
       prediction sees the rating itself: measure held-out ratings by
       `evaluation.rating_errors`.
 
@@ -78,13 +91,15 @@ class RatingsRBM(Trainer):
         num_sweeps: k of contrastive divergence, a positive integer. (It is a
             variable of `chain`, which `callbacks.NumSweeps` can raise.)
         conditional: Whether the hidden units depend on which items were rated.
-        kernel_initializer: Keras initializer of W, of shape `(num_items *
+        kernel_initializer: Keras initializer of the w_i, of shape `(units *
             levels, hidden)`, with D below it. `None` for a normal distribution
-            of standard deviation 0.01, drawn from `seed`.
+            of standard deviation 0.01, drawn from `seed`. (W_0 starts at 0.)
         hidden_bias_initializer: Keras initializer of the hidden units' bias.
-        kernel_regularizer: Keras regularizer of W and D.
+        kernel_regularizer: Keras regularizer of the w_i and of D.
         seed: Integer from 0 to 2**64 - 1. The same seed gives the same draws.
             `None` for one from Python's generator.
+        rows: What has a machine of its own, `"users"` or `"items"`.
+        num_users: Number of users; `None` only with `rows="users"`.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
@@ -117,18 +132,25 @@ class RatingsRBM(Trainer):
         hidden_bias_initializer: Initializer = "zeros",
         kernel_regularizer: Regularizer | None = None,
         seed: int | None = None,
+        rows: Literal["users", "items"] = "users",
+        num_users: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_items = checks.positive_integer("num_items", num_items)
+        self.num_users = num_users
+        if num_users is not None:
+            self.num_users = checks.positive_integer("num_users", num_users)
+        self.rows = rows
+        self._num_units = _number_of_units(rows, self.num_items, self.num_users)
         self.values = _checked_values(values)
         self.conditional = bool(conditional)
         self.seed = checks.seed(seed)
         devices.check(seed=seed)
-        softmax = units.Softmax(self.num_items, len(self.values))
+        softmax = units.Softmax(self._num_units, len(self.values))
         self.visible: units.Units = softmax
         if self.conditional:
-            rated = units.Bernoulli(self.num_items)
+            rated = units.Bernoulli(self._num_units)
             self.visible = units.Composite(softmax, rated)
         self.hidden: units.Units = units.get("hidden", hidden)
         self.chain = ContrastiveDivergence(num_sweeps)
@@ -162,10 +184,17 @@ class RatingsRBM(Trainer):
             **kwargs: The same by name.
         """
         ratings_lib.check(ratings, "ratings")
+        kwargs.setdefault("num_users", ratings.num_users)
         return cls(ratings.num_items, ratings.values, *args, **kwargs)
 
     def build(self, input_shape: Shape) -> None:
         self.parameters.build()
+        self.shared_kernel = self.add_weight(
+            name="shared_kernel",
+            shape=(len(self.values), self.hidden.width),
+            initializer="zeros",
+            autocast=False,
+        )
         self.updates = self.add_weight(
             name="updates",
             shape=(),
@@ -192,6 +221,8 @@ class RatingsRBM(Trainer):
             "num_sweeps": self.chain.get_config()["num_sweeps"],
             "conditional": self.conditional,
             "seed": self.seed,
+            "rows": self.rows,
+            "num_users": self.num_users,
             **{name: arguments[name] for name in names},
         }
 
@@ -205,13 +236,18 @@ class RatingsRBM(Trainer):
 
     @property
     def kernel(self) -> keras.Variable:
-        """W, and D below it, variable of shape `(visible.width, hidden)`."""
+        """The w_i, and D below, variable of shape `(visible.width, hidden)`.
+
+        `machine().kernel` has W_0 added to each w_i.
+        """
         return self.parameters.kernel
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
         """The variables that `fit` learns."""
-        return self.parameters.trained_by_fit() if self.trainable else []
+        if not self.trainable:
+            return []
+        return [*self.parameters.trained_by_fit(), self.shared_kernel]
 
     @property
     def trainable_weights(self) -> list[keras.Variable]:
@@ -235,11 +271,18 @@ class RatingsRBM(Trainer):
         return list(self._means)
 
     def machine(self) -> Machine:
-        """The current parameters as a `Machine` of all items.
+        """The current parameters as a `Machine` of all units.
 
-        Rows of a user's machine have zeros in place of the absent items.
+        Rows of one user's (or one item's) machine have zeros in place of what
+        is absent.
         """
-        return self.parameters.machine()
+        machine = self.parameters.machine()
+        shared = ops.convert_to_tensor(self.shared_kernel.value)
+        shared = ops.tile(shared, (self._num_units, 1))
+        if self.conditional:  # D has no shared part.
+            shared = ops.pad(shared, ((0, self._num_units), (0, 0)))
+        kernel = machine.kernel + ops.cast(shared, machine.kernel.dtype)
+        return machine._replace(kernel=kernel)
 
     # Training.
 
@@ -288,20 +331,20 @@ class RatingsRBM(Trainer):
         )
 
     def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
-        """Starts an untrained model from the shares of each item's levels.
+        """Starts an untrained model from the shares of each unit's levels.
 
         The biases become the log of these shares, to which 10 ratings with
-        the shares of all items are added.
+        the shares of all units are added.
         """
         if ops.convert_to_numpy(self.updates) or examples.is_dataset(x):
             return
         weight = np.ones(len(x)) if sample_weight is None else sample_weight
-        width = self.num_items * len(self.values)
+        width = self._num_units * len(self.values)
         counts = np.zeros(width)
         for first, part in parts(x):
             own = np.asarray(weight[first : first + len(part)], "float64")
             counts += own @ np.nan_to_num(part[:, :width])
-        counts = counts.reshape(self.num_items, -1)
+        counts = counts.reshape(self._num_units, -1)
         shares = counts.sum(axis=0) + 1.0
         shares = shares / shares.sum()
         bias = np.log(counts + _PRIOR_RATINGS * shares)
@@ -338,15 +381,17 @@ class RatingsRBM(Trainer):
         stream = batch.stream(self._stream(Use.TRAIN, seed))
         v_model = self._negative(self.machine(), v, clamped, stream)
         with self.parameters.tape() as tape:
+            tape.watch(self.shared_kernel.value)
             gap, _ = gradients.free_energy_gap(
                 self.machine(), v, v_model, batch.parts(), batch.parts()
             )
             # The penalty counts once, however many replicas add it.
             penalties = sum(self.losses) / replicas.count()
             loss = self.optimizer.scale_loss(gap + penalties)
-        slopes = tape.gradient(loss, self.parameters.variables)
+        variables = [*self.parameters.variables, self.shared_kernel]
+        slopes = tape.gradient(loss, variables)
         slopes = replicas.all_sum(slopes)
-        paths = [variable.path for variable in self.parameters.variables]
+        paths = [variable.path for variable in variables]
         by_path = dict(zip(paths, slopes, strict=True))
         return [by_path[v.path] for v in self.trainable_variables]
 
@@ -372,8 +417,8 @@ class RatingsRBM(Trainer):
         loss -= machine_lib.free_energy(machine, v_model)
         h = machine.hidden.mean(inputs, machine.hidden_params)
         mean = machine_lib.visible_mean(machine, h)
-        error = self._by_item(mean - v) @ self._column_of_values(v.dtype)
-        rated = ops.sum(self._by_item(v), axis=2)
+        error = self._by_unit(mean - v) @ self._column_of_values(v.dtype)
+        rated = ops.sum(self._by_unit(v), axis=2)
         squares = ops.sum(rated * ops.square(error[:, :, 0]), axis=1)
         squares /= ops.maximum(ops.sum(rated, axis=1), 1.0)
         # Users without a rating say nothing.
@@ -386,7 +431,7 @@ class RatingsRBM(Trainer):
     # Predictions.
 
     def call(self, inputs: Tensor) -> Tensor:
-        """E[h | v], of shape `(users, hidden.width)`, of rows of users."""
+        """E[h | v], of shape `(rows, hidden.width)`, of users or items."""
         v = ops.cast(inputs, self.variable_dtype)
         v = ops.where(ops.isnan(v), ops.zeros_like(v), v)
         return machine_lib.hidden_mean(self.machine(), v)
@@ -397,13 +442,15 @@ class RatingsRBM(Trainer):
     def predict_hidden(self, ratings: Ratings) -> np.ndarray:
         """E[h | v] of each user, of shape `(num_users, hidden.width)`.
 
+        With `rows="items"`, of each item.
+
         Args:
-            ratings: `Ratings` of the model's items.
+            ratings: `Ratings` of the model's units.
 
         Raises:
-            ValueError: If `ratings` are of other items or values.
+            ValueError: If `ratings` are of other units or values.
         """
-        inputs = self._hidden_inputs(self._checked(ratings))
+        inputs = self._hidden_inputs(self.oriented(ratings))
         machine = self.machine()
         mean = machine.hidden.mean(inputs, machine.hidden_params)
         return ops.convert_to_numpy(mean)
@@ -415,10 +462,12 @@ class RatingsRBM(Trainer):
 
         Exact, for hidden units of any type: the law of item q in the machine
         of the user's items and of q, given the ratings of the others. A rating
-        of q that is in `ratings` is left out.
+        of q that is in `ratings` is left out. With `rows="items"` it is the
+        law of the user in the machine of the item's users, given the ratings
+        of the other users.
 
         Args:
-            ratings: `Ratings` of the model's items: what is known.
+            ratings: `Ratings` of the model's units: what is known.
             users: Numbers of users, of shape `(pairs,)`.
             items: Numbers of items, of the same shape.
 
@@ -428,26 +477,29 @@ class RatingsRBM(Trainer):
         Raises:
             ValueError: If an argument is not as described.
         """
-        self._checked(ratings)
+        oriented = self.oriented(ratings)
         users = _numbers("users", users, ratings.num_users)
-        items = _numbers("items", items, self.num_items)
+        items = _numbers("items", items, ratings.num_items)
         if users.shape != items.shape:
             raise ValueError(
                 "`users` and `items` must be as many. Received: users of "
                 f"shape {users.shape}, items of shape {items.shape}"
             )
-        inputs = self._hidden_inputs(ratings)
+        rows, columns = users, items
+        if self.rows == "items":
+            rows, columns = items, users
+        inputs = self._hidden_inputs(oriented)
         found = np.empty((len(users), len(self.values)), "float32")
         size = max(1, _NUMBERS // (self.hidden.width * len(self.values)))
         for first in range(0, len(users), size):
             part = slice(first, first + size)
-            found[part] = self._law(ratings, inputs, users[part], items[part])
+            found[part] = self._law(oriented, inputs, rows[part], columns[part])
         return found
 
     def predict_ratings(
         self, ratings: Ratings, users: Array, items: Array
     ) -> np.ndarray:
-        """E[rating | the user's other ratings] of pairs of a user and an item.
+        """E[rating | the other ratings] of pairs of a user and an item.
 
         The mean of `predict_levels`, which has the least expected squared
         error. Arguments and errors are the same as for `predict_levels`.
@@ -459,19 +511,31 @@ class RatingsRBM(Trainer):
         return p @ np.asarray(self.values, "float32")
 
     def recommend(
-        self, ratings: Ratings, user: Hashable, k: int = 10
+        self,
+        ratings: Ratings,
+        user: Hashable,
+        k: int = 10,
+        interest: Array | None = None,
     ) -> list[tuple[Hashable, float]]:
         """The k unrated items whose expected rating is largest.
+
+        The model says how a user rates an item, not whether the user takes any
+        interest in the item. With `interest`, items are ranked by interest_i
+        p(v_i = largest value), the expected number of top ratings if
+        interest_i is how probable, or how frequent, a rating of item i is.
 
         Args:
             ratings: `Ratings` of the model's items. The user may be one whom
                 the model has never seen.
             user: The user's name in `ratings`.
             k: Number of items, at most.
+            interest: Numbers of 0 or more, one for each item, of shape
+                `(num_items,)`, such as the number of ratings of each item
+                (`ratings.popularity()`); or `None`.
 
         Returns:
-            List of pairs of an item's name and its expected rating, the
-            largest first.
+            List of pairs of an item's name and its expected rating, the best
+            first.
 
         Raises:
             ValueError: If there is no such user, or an argument is not as
@@ -483,11 +547,30 @@ class RatingsRBM(Trainer):
         own = slice(ratings.starts[number], ratings.starts[number + 1])
         items = np.setdiff1d(np.arange(self.num_items), ratings.items[own])
         users = np.full(len(items), number)
-        expected = self.predict_ratings(ratings, users, items)
-        best = np.argsort(-expected, kind="stable")[:k]
+        p = self.predict_levels(ratings, users, items)
+        scores = expected = p @ np.asarray(self.values, "float32")
+        if interest is not None:
+            interest = ratings_lib.check_interest(interest, ratings)
+            scores = interest[items] * p[:, -1]
+        best = np.argsort(-scores, kind="stable")[:k]
         return [
             (ratings.item_names[items[i]], float(expected[i])) for i in best
         ]
+
+    def oriented(self, ratings: Ratings) -> Ratings:
+        """Ratings whose users are the rows that the model learns from.
+
+        Args:
+            ratings: `Ratings` of the model's units.
+
+        Returns:
+            `ratings`, or with `rows="items"` `ratings.transposed()`.
+
+        Raises:
+            ValueError: If `ratings` are of other units or values.
+        """
+        self._checked(ratings)
+        return ratings.transposed() if self.rows == "items" else ratings
 
     # Steps that several methods share.
 
@@ -521,17 +604,17 @@ class RatingsRBM(Trainer):
         )
         return gibbs.samples(state)
 
-    def _by_item(self, v):
-        """The columns of the ratings, `(users, num_items, levels)`."""
+    def _by_unit(self, v):
+        """The columns of the ratings, `(rows, units, levels)`."""
         levels = len(self.values)
-        v = v[:, : self.num_items * levels]
-        return ops.reshape(v, (-1, self.num_items, levels))
+        v = v[:, : self._num_units * levels]
+        return ops.reshape(v, (-1, self._num_units, levels))
 
     def _column_of_values(self, dtype):
         return ops.reshape(ops.cast(self.values, dtype), (-1, 1))
 
     def _hidden_inputs(self, ratings):
-        """Inputs of the hidden units, `(num_users, hidden.width)`."""
+        """Inputs of the hidden units, `(rows, hidden.width)`."""
         machine = self.machine()
         rows = ratings.rows(self.conditional)
         return ops.concatenate(
@@ -543,21 +626,21 @@ class RatingsRBM(Trainer):
             ]
         )
 
-    def _law(self, ratings, inputs, users, items):
-        """`predict_levels` of some pairs."""
+    def _law(self, ratings, inputs, rows, units):
+        """`predict_levels` of some pairs of a row and a unit."""
         machine, levels = self.machine(), len(self.values)
-        columns = items[:, None] * levels + np.arange(levels)
-        x = ops.take(inputs, users, axis=0)
-        rated, own = _find(ratings, users, items)
+        columns = units[:, None] * levels + np.arange(levels)
+        x = ops.take(inputs, rows, axis=0)
+        rated, own = _find(ratings, rows, units)
         # Without what the rating itself says.
         is_known = (own >= 0).astype("float32")[:, None]
         x -= is_known * ops.take(
-            machine.kernel, items * levels + np.maximum(own, 0), axis=0
+            machine.kernel, units * levels + np.maximum(own, 0), axis=0
         )
         if self.conditional:
             new = (~rated).astype("float32")[:, None]
-            first = self.num_items * levels
-            x += new * ops.take(machine.kernel, first + items, axis=0)
+            first = self._num_units * levels
+            x += new * ops.take(machine.kernel, first + units, axis=0)
         x = x[:, None] + ops.take(machine.kernel, columns, axis=0)
         logits = machine.hidden.log_partition(
             ops.reshape(x, (-1, self.hidden.width)), machine.hidden_params
@@ -567,21 +650,25 @@ class RatingsRBM(Trainer):
         return ops.convert_to_numpy(ops.softmax(logits, axis=1))
 
     def _checked(self, ratings):
-        """Ratings, checked to be of the model's items and values."""
+        """Ratings, checked to be of the model's units and values."""
         ratings_lib.check(ratings, "ratings")
+        units, count = "items", ratings.num_items
+        if self.rows == "items":
+            units, count = "users", ratings.num_users
         if (
-            ratings.num_items != self.num_items
+            count != self._num_units
             or tuple(ratings.values.tolist()) != self.values
         ):
             raise ValueError(
-                f"`ratings` must be of {self.num_items} items, with the values "
-                f"{list(self.values)}. Received: ratings={ratings!r}"
+                f"`ratings` must be of {self._num_units} {units}, with the "
+                f"values {list(self.values)}: the model has a unit for each "
+                f"of these {units}. Received: ratings={ratings!r}"
             )
         return ratings
 
 
 class UsersAsRows(Direct):
-    """A layout whose examples are the users of `Ratings`.
+    """A layout whose examples are the users (or items) of `Ratings`.
 
     Args:
         visible: `Units` of the machine's visible side.
@@ -591,7 +678,7 @@ class UsersAsRows(Direct):
 
     def __init__(self, visible: units.Units, hidden: units.Units, model):
         super().__init__(visible, hidden)
-        self._checked = model._checked
+        self._oriented = model.oriented
         self._indicators = model.conditional
 
     def joined(
@@ -599,12 +686,29 @@ class UsersAsRows(Direct):
     ) -> tuple[Examples, Any]:
         ratings_lib.check(x, names[0])
         ratings_lib.known(x, names[0])
-        return self._checked(x).rows(self._indicators), y
+        return self._oriented(x).rows(self._indicators), y
 
     def joined_validation(self, data: Any) -> Any:
         if isinstance(data, tuple | list):
             return (self.joined(data[0], None)[0], *data[1:])
         return self.joined(data, None, ("validation_data", "y"))[0]
+
+
+def _number_of_units(rows, num_items, num_users):
+    """The number of items, or of users where each item is a row."""
+    if rows not in ("users", "items"):
+        raise ValueError(
+            f'`rows` must be "users" or "items". Received: rows={rows!r}'
+        )
+    if rows == "users":
+        return num_items
+    if num_users is None:
+        raise ValueError(
+            '`num_users` must be given with `rows="items"`, where each user '
+            "has a unit. Use RatingsRBM.of(ratings, ...). Received: "
+            "num_users=None"
+        )
+    return num_users
 
 
 def _checked_values(values):

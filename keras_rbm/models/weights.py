@@ -20,6 +20,7 @@ _LEAST_DEVIATION, _MOST_DEAD, _FEWEST_ROWS = 1e-3, 0.99, 20
 # What weights of models are, for `summary`.
 _MEANINGS = {
     "kernel": "W, the couplings",
+    "shared_kernel": "W_0, what the couplings of all units share",
     "updates": "updates made so far",
     "data_mean": "mean of the data",
     "data_variance": "variance of the data",

@@ -78,6 +78,13 @@ def test_rankings_leave_out_what_is_known():
     assert found["ndcg"] == pytest.approx(np.mean(ndcg))
     assert found["recall"] == pytest.approx(np.mean(recall))
     assert found["count"] == 2
+    ndcg = []
+    for user, item in ((0, 2), (1, 5)):
+        scores = np.array([3, 1, 0, 0, 0, 0]) * model.p[user, :, 2]
+        scores[TRAIN.items[TRAIN.users == user]] = -1
+        place = np.argsort(-scores, kind="stable").tolist().index(item)
+        ndcg.append(1 / np.log2(2 + place) if place < 3 else 0)
+    assert found["interest_ndcg"] == pytest.approx(np.mean(ndcg))
     # By popularity: a, b, then those without a rating in their order.
     assert found["popular_ndcg"] == pytest.approx((1 / np.log2(3) + 0) / 2)
     both = evaluation.evaluate_ratings(model, TRAIN, HELD_OUT, k=3)

@@ -56,7 +56,7 @@ class Enumerated:
         kernel, bias, hidden_bias = (
             np.asarray(x, "float64")
             for x in (
-                model.kernel,
+                model.machine().kernel,
                 model.parameters.visible_params["bias"],
                 model.parameters.hidden_params["bias"],
             )
@@ -160,6 +160,30 @@ def test_the_gradient_is_that_of_contrastive_divergence(
         np.testing.assert_allclose(visible[width:], 0, atol=1e-12)
 
 
+def test_rows_of_items_are_users_of_the_transposed_ratings():
+    arguments = {"hidden": HIDDEN, "seed": 0}
+    model = RatingsRBM.of(RATINGS, rows="items", **arguments)
+    other = RatingsRBM.of(RATINGS.transposed(), **arguments)
+    rng = np.random.default_rng(1)
+    for one, two in zip(
+        model.trainable_variables, other.trainable_variables, strict=True
+    ):
+        two.assign(rng.normal(size=two.shape))
+        one.assign(two)
+    users, items = np.divmod(np.arange(2 * ITEMS), ITEMS)
+    np.testing.assert_array_equal(
+        model.predict_levels(RATINGS, users, items),
+        other.predict_levels(RATINGS.transposed(), items, users),
+    )
+    assert model.predict_hidden(RATINGS).shape == (ITEMS, HIDDEN)
+    # A new item has no unit, and needs none.
+    new = Ratings([0, 1], [0, 0], [2, -1], VALUES, ["a", "b"], ["new"])
+    assert model.predict_ratings(new, [1], [0]).shape == (1,)
+    assert [name for name, _ in model.recommend(RATINGS, "b")] != ["x"]
+    again = RatingsRBM.from_config(model.get_config())
+    assert (again.rows, again.num_users) == ("items", 2)
+
+
 def test_many_sweeps_follow_the_likelihood():
     """The chain's law comes to p(v | S), whose gradient is enumerated."""
     model = model_of()
@@ -172,6 +196,11 @@ def test_many_sweeps_follow_the_likelihood():
 def _by_name(model, slopes):
     names = [v.path.rpartition("/")[2] for v in model.trainable_variables]
     found = dict(zip(names, map(np.asarray, slopes), strict=True))
+    # What all units share has the sum of the units' gradients.
+    by_unit = found["kernel"][: ITEMS * LEVELS].reshape(ITEMS, LEVELS, -1)
+    np.testing.assert_allclose(
+        found["shared_kernel"], by_unit.sum(axis=0), atol=1e-12
+    )
     return found["kernel"], found["hidden_bias"], found["visible_bias"]
 
 
@@ -216,6 +245,14 @@ def test_recommendations_leave_out_what_was_rated(trained):
         assert list(expected) == sorted(expected, reverse=True)
         number = int(user[-1])
         assert int(names[0].split()[1]) % 2 == number % 2
+    interest = np.zeros(train.num_items)
+    unrated = train.item(found[-1][0])
+    interest[unrated] = 2
+    [(name, stars)] = model.recommend(train, "user 1", 1, interest)
+    assert (name, stars) == found[-1]
+    for wrong in (interest[:-1], -interest, list(train.item_names)):
+        with pytest.raises(ValueError, match="`interest` must be"):
+            model.recommend(train, "user 1", 1, wrong)
     rest = train.num_items - len(train.rated("user 0"))
     assert len(model.recommend(train, "user 0", k=100)) == rest
 
@@ -256,6 +293,9 @@ def test_wrong_arguments_are_refused():
         ({"num_items": 0}, "`num_items` must be"),
         ({"hidden": NoisyReLU(3)}, None),
         ({"num_sweeps": 0}, "`num_sweeps` must be"),
+        ({"rows": "films"}, "`rows` must be"),
+        ({"rows": "items"}, "`num_users` must be given"),
+        ({"rows": "items", "num_users": 0}, "`num_users` must be"),
     ):
         arguments = {"num_items": 4, "values": VALUES, "hidden": 2, **kwargs}
         if message is None:
@@ -268,6 +308,9 @@ def test_wrong_arguments_are_refused():
         model.fit(np.zeros((2, 12)))
     with pytest.raises(ValueError, match="must be of 4 items"):
         model.fit(two_tastes())
+    by_item = RatingsRBM.of(RATINGS, 2, rows="items")
+    with pytest.raises(ValueError, match="must be of 2 users"):
+        by_item.predict_hidden(RATINGS.transposed())
     with pytest.raises(ValueError, match="must not be AutoSGD"):
         model.compile(AutoSGD())
     with pytest.raises(ValueError, match="`items` must be integers from 0"):
