@@ -55,6 +55,9 @@ train: .venv/.installed ## Train a model: python train.py $(ARGS)
 test: lint ## Check format and lint, and run all tests but the slow ones
 	$(call run_tests,-m "not slow")
 
+# XLA's programs as train.py has them compiled; tests/conftest.py says how `test`
+# compiles them.
+test-all: export XLA_FLAGS ?= --xla_cpu_prefer_vector_width=512
 test-all: lint browser ## The same with the slow tests
 	$(call run_tests,)
 

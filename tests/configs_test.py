@@ -1,7 +1,7 @@
 """Every config in configs/ parses, and trains for two updates.
 
 The updates are made eagerly, which takes less time than a compilation does.
-The slow tests make them as a user's run does, compiled.
+The slow tests make them as a user's run does, compiled, and of all configs.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from keras_rbm import data, sequences
+from keras_rbm.models import MachineModel
 from keras_rbm_cli import configuration
 from keras_rbm_cli.folders import CONFIGS
 from tests import eager
@@ -77,6 +78,14 @@ STACKS = {
     "mnist_dbm": ("train_jointly", "pretraining", 2),
 }
 OTHERS = [name for name in NAMES if name not in ("base", "movielens", *STACKS)]
+# One config of each kind of machine, data and figures trains in `make test`.
+# The others differ from these by numbers, or by an include.
+QUICK = [
+    *("bars_and_stripes_cd", "bars_and_stripes_restored"),
+    *("digits", "digits_gaussian", "digits_softmax"),
+    *("mnist_class_discriminative", "mnist_class_hybrid"),
+    *("mnist_dreams", "mnist_inpainting", "protein", "table"),
+]
 
 
 @pytest.mark.usefixtures("trained")
@@ -145,22 +154,27 @@ def test_ratings_train(tmp_path):
     assert "train_ratings.epochs = 1" in text
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_config_trains(name, trained, tmp_path):
+def read(name, folder):
+    """Reads a config, with a small set of data and two updates.
+
+    Returns:
+        The settings of the widths of the visible and of the hidden side, and
+        that of the visible one.
+    """
     gin.parse_config_file(f"{name}.gin")
     if name == "table":
         gin.parse_config(TABLE)
     if name == "protein":
         codes = np.random.default_rng(0).integers(21, size=(200, 6))
-        path = tmp_path / "family.fasta"
+        path = folder / "family.fasta"
         sequences.write_fasta(path, sequences.Alignment(codes))
         gin.parse_config([*PROTEIN, f"family.path = {str(path)!r}"])
-    name_of_width, num_classes = "RBM.visible", 0
+    visible, hidden, num_classes = "RBM.visible", "RBM.hidden", 0
     model = gin.query_parameter("run.model").selector
     if model.endswith("ClassRBM"):
-        name_of_width = "ClassRBM.features"
+        visible, hidden = "ClassRBM.features", "ClassRBM.hidden"
         num_classes = gin.query_parameter("ClassRBM.num_classes")
-    width = gin.query_parameter(name_of_width)
+    width = gin.query_parameter(visible)
     if isinstance(width, int):  # Other units have data of their own.
         gin.parse_config(
             [
@@ -180,15 +194,64 @@ def test_a_config_trains(name, trained, tmp_path):
             "Animation.num_frames = 3",
         ]
     )
+    return visible, hidden, width
+
+
+class Begins(Exception):
+    """Training would begin."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_settings_of_a_config_are_taken(name, tmp_path, monkeypatch):
+    """All of them, up to the first update: at the sizes of the config."""
+    visible, _, width = read(name, tmp_path)
+    taken = {}
+
+    def fit(self, x, **kwargs):
+        taken.update(kwargs, model=self)
+        raise Begins
+
+    monkeypatch.setattr(MachineModel, "fit", fit)
+    with pytest.raises(Begins):
+        gin.get_configurable("run")(
+            output=str(tmp_path / "run"), describe=gin.operative_config_str
+        )
+    text = (tmp_path / "run" / "operative_config.gin").read_text()
+    assert f"{visible} = {width}" in text
+    assert (taken["epochs"], taken["steps_per_epoch"]) == (1, 2)
+    model = taken["model"]
+    assert model.optimizer is not None
+    if isinstance(width, int):
+        assert model.example_units.width == width + getattr(
+            model, "num_classes", 0
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow])
+        for name in OTHERS
+    ],
+)
+def test_a_config_trains(name, trained, tmp_path):
+    visible, hidden, width = read(name, tmp_path)
     if trained == "eagerly" and isinstance(width, int) and width > 256:
         # Annealing takes thousands of sweeps, which a wide machine makes slow.
-        gin.bind_parameter("run.log_likelihood_every", 0)
+        # Machines of one size share what is compiled for their pictures.
+        gin.parse_config(
+            [
+                "run.log_likelihood_every = 0",
+                f"{hidden} = 16",
+                "PersistentChain.num_chains = 20",
+            ]
+        )
     history = gin.get_configurable("run")(
         output=str(tmp_path), describe=gin.operative_config_str
     )
     assert all(np.isfinite(v).all() for v in history.history.values())
     text = (tmp_path / "operative_config.gin").read_text()
-    assert f"{name_of_width} = {width}" in text
+    assert f"{visible} = {width}" in text
     assert "run.epochs = 1" in text
 
 

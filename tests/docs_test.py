@@ -1,5 +1,6 @@
 """The pages: their Python blocks run, their links and pictures are there."""
 
+import ast
 import importlib
 import inspect
 import pathlib
@@ -21,8 +22,18 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-# Each of their blocks compiles what those of other pages have compiled too.
-SLOW = ["index.md", "dashboards.md", "hyper_parameters.md"]
+# Pages whose models train in `make test`, as a reader's would: the first steps,
+# and the guides of uses. What the others show has tests of its own, beside the
+# module that it is about; `make test-all` runs their blocks too. Names and
+# arguments are looked at on all pages.
+QUICK = [
+    "README.md",
+    "docs/tutorial.md",
+    "docs/guides/missing_values.md",
+    "docs/guides/recommender.md",
+    "docs/guides/sequences.md",
+    "docs/guides/your_own_data.md",
+]
 # Packages whose names are public.
 PUBLIC = [
     *("keras_rbm", "keras_rbm.chains", "keras_rbm.units"),
@@ -145,11 +156,104 @@ def forgotten():
     known.update(before)
 
 
+def imported(tree):
+    """What the import statements of a program bind, by name.
+
+    Of this package alone; what is gone is an `ImportError`.
+    """
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.module.partition(".")[0] != "keras_rbm":
+                continue
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                thing = getattr(module, alias.name, None)
+                if thing is None:
+                    path = f"{node.module}.{alias.name}"
+                    thing = importlib.import_module(path)
+                found[alias.asname or alias.name] = thing
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] == "keras_rbm":
+                    importlib.import_module(alias.name)
+                    found["keras_rbm"] = keras_rbm
+    return found
+
+
+def named(node, known):
+    """What a dotted name stands for, or `None` where that is not known.
+
+    Raises:
+        AttributeError: If a module or a class has no such name.
+    """
+    if isinstance(node, ast.Name):
+        return known.get(node.id)
+    if not isinstance(node, ast.Attribute):
+        return None
+    owner = named(node.value, known)
+    if inspect.ismodule(owner) or inspect.isclass(owner):
+        return getattr(owner, node.attr)
+    return None
+
+
+def check_names(program):
+    """Looks for the names of the package that a program has, and arguments.
+
+    Raises:
+        AttributeError, ImportError: If a name is gone.
+        TypeError: If a function or a class does not take the arguments.
+    """
+    tree = ast.parse(program)
+    known = imported(tree)
+    # A name that the program has for a thing of its own, too, is not known.
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            known.pop(node.id, None)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            named(node, known)
+        if not isinstance(node, ast.Call):
+            continue
+        thing = named(node.func, known)
+        starred = any(isinstance(x, ast.Starred) for x in node.args)
+        if thing is None or starred or None in [k.arg for k in node.keywords]:
+            continue
+        inspect.signature(thing).bind(
+            *node.args, **{k.arg: k.value for k in node.keywords}
+        )
+
+
+@pytest.mark.parametrize("page", [*filter(blocks, PAGES)], ids=name)
+def test_the_names_and_arguments_of_a_page_are_there(page):
+    check_names("\n".join(blocks(page)))
+
+
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [
+        ("import keras_rbm\nkeras_rbm.RBN(4, 3)", AttributeError),
+        ("from keras_rbm import gone", ImportError),
+        ("import keras_rbm\nkeras_rbm.RBM(4)", TypeError),
+        ("from keras_rbm import data\ndata.batches()", TypeError),
+        ("from keras_rbm import data as d\nd.digits(classes=1)", TypeError),
+        ("from keras_rbm import RBM\nRBM.from_presets('a')", AttributeError),
+    ],
+)
+def test_names_and_arguments_that_are_gone_are_found(program, error):
+    with pytest.raises(error):
+        check_names(program)
+
+
+def test_the_quick_pages_are_there():
+    assert set(QUICK) <= {name(page) for page in PAGES if blocks(page)}
+
+
 @pytest.mark.parametrize(
     "page",
     [
         pytest.param(
-            page, marks=[pytest.mark.slow] if page.name in SLOW else []
+            page, marks=[] if name(page) in QUICK else [pytest.mark.slow]
         )
         for page in PAGES
         if blocks(page)

@@ -1,9 +1,9 @@
 """The names of bindings, as read from the sources."""
 
 import inspect
+import os
 import subprocess
 import sys
-import time
 
 import keras
 import pytest
@@ -147,9 +147,14 @@ def test_it_is_quick_and_imports_no_tensorflow(tmp_path):
         "try: main.console()\n"
         "finally: assert 'tensorflow' not in sys.modules"
     )
+
+    def spent():
+        """Processor time of the processes that have ended."""
+        return sum(os.times()[2:4])
+
     seconds = []
     for _ in range(2):  # The first may write .pyc files.
-        begin = time.perf_counter()
+        begin = spent()
         done = subprocess.run(
             [sys.executable, "-c", code],
             cwd=tmp_path,
@@ -157,7 +162,7 @@ def test_it_is_quick_and_imports_no_tensorflow(tmp_path):
             text=True,
             check=False,
         )
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(spent() - begin)
     assert done.returncode == 2
     assert "did you mean RBM.hidden?" in done.stderr
     assert "Traceback" not in done.stderr

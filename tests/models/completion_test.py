@@ -9,6 +9,7 @@ from keras_rbm import (
     RBM,
     Bernoulli,
     ClassRBM,
+    Composite,
     DeepBoltzmannMachine,
     FreshCompletion,
     Gaussian,
@@ -85,8 +86,27 @@ def drawn(machine, v, stream):
     return completion.Completer(30).draw(machine, v, stream)
 
 
+# The draws of each kind given its inputs are tested with the units. These kinds
+# have laws of each form: two states, a site of several columns, two sides of 0,
+# and several kinds together, listed and real.
+QUICK = [
+    "Bernoulli(size=5)",
+    "Softmax(size=2, categories=3)",
+    "DReLU(size=5)",
+    *(str(case) for case in laws.CASES if isinstance(case.unit, Composite)),
+]
+
+
 @pytest.mark.parametrize(
-    "case", [c for c in laws.CASES if c.unit.approximation is None], ids=str
+    "case",
+    [
+        pytest.param(
+            case, marks=[] if str(case) in QUICK else [pytest.mark.slow]
+        )
+        for case in laws.CASES
+        if case.unit.approximation is None
+    ],
+    ids=str,
 )
 def test_draws_have_the_moments_of_the_gradient(case):
     """With no entry missing, some, and all: those of -dF(v_observed)."""
@@ -210,7 +230,7 @@ def fitted(x, model=None, **kwargs):
     model = model or RBM(5, 4, PersistentChain(20), seed=0)
     # Eagerly: faster than a compilation, for a few steps.
     model.compile(keras.optimizers.SGD(0.05), run_eagerly=True)
-    options = {"epochs": 2, "batch_size": 16, "verbose": 0, **kwargs}
+    options = {"epochs": 2, "batch_size": 30, "verbose": 0, **kwargs}
     history = model.fit(x, **options).history
     return model, history
 
@@ -242,7 +262,7 @@ def test_a_run_goes_on_to_the_bit(with_holes, tmp_path):
     again, _ = fitted(holes(X), epochs=1)
     again.save(tmp_path / "half.keras")
     loaded = keras.models.load_model(tmp_path / "half.keras")
-    loaded.fit(holes(X), epochs=1, batch_size=16, verbose=0)
+    loaded.fit(holes(X), epochs=1, batch_size=30, verbose=0)
     assert_same_states(first, loaded)
     tables = [m._kept_completer.tables[0].numpy() for m in (first, loaded)]
     np.testing.assert_array_equal(*tables)
@@ -330,11 +350,14 @@ def test_streams_may_miss_entries_if_the_model_says_so():
     with pytest.raises(ValueError, match=r"FreshCompletion\(\) for a tf.data"):
         fitted(batches(x), RBM(5, 4, seed=0, missing=PersistentCompletion()))
     streamed, history = fitted(
-        batches(x), RBM(5, 4, seed=0, missing=FreshCompletion(3))
+        batches(x, size=24), RBM(5, 4, seed=0, missing=FreshCompletion(3))
     )
     # Of an array in its order there come the same batches.
     other, expected = fitted(
-        x, RBM(5, 4, seed=0, missing=FreshCompletion(3)), shuffle=False
+        x,
+        RBM(5, 4, seed=0, missing=FreshCompletion(3)),
+        shuffle=False,
+        batch_size=24,
     )
     assert_same_states(streamed, other)
     assert history == expected
@@ -495,8 +518,10 @@ def test_unknown_labels_of_a_stream():
     with pytest.raises(ValueError, match="must hold"):
         fitted(batches(x, y), class_model())
     kind = FreshCompletion(3)
-    streamed, _ = fitted(batches(x, y), class_model(missing=kind))
-    other, _ = fitted(x, class_model(missing=kind), y=y, shuffle=False)
+    streamed, _ = fitted(batches(x, y, size=24), class_model(missing=kind))
+    other, _ = fitted(
+        x, class_model(missing=kind), y=y, shuffle=False, batch_size=24
+    )
     assert_same_states(streamed, other)
 
 
