@@ -16,7 +16,7 @@ class NoChain(Chain):
 
     Example:
         model = keras_rbm.ClassRBM(
-            16, 2, 8, keras_rbm.NoChain(), generative_weight=0.0
+            16, 2, 8, keras_rbm.chains.NoChain(), generative_weight=0.0
         )
     """
 
