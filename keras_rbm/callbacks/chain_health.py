@@ -46,8 +46,8 @@ class ChainHealth(Measurement):
       chains that mix, 1 for chains that do not move.
     - `projection_memory`: correlation over the chains between their states
       before and after the run, on the one of the first three principal axes
-      of the data where it is largest: 1 for chains that stay in their modes, even if
-      the modes have the same free energy.
+      of the data where it is largest: 1 for chains that stay in their modes,
+      even if the modes have the same free energy.
     - `projection_distance`: the largest distance between the distributions of
       particles and data on these axes (Kolmogorov-Smirnov, 0 to 1). It is
       large if the particles are in too few modes.
