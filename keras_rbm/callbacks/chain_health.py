@@ -35,29 +35,30 @@ _TOP_CONSTANT = f"{tensorboard.LEARNING}/top_constant"
 class ChainHealth(Measurement):
     """Writes to TensorBoard every few epochs how well the chains mix.
 
-    Of persistent chains, from a run of block-Gibbs sweeps that starts at the
-    fantasy particles and moves nothing that persists, with the weights as
-    they are, in the group `3 Chains`:
+    For persistent chains, a run of block-Gibbs sweeps starts from copies of
+    the fantasy particles, with the current weights; the particles themselves
+    do not move. The callback writes these values in the group `3 Chains`:
 
-    - `autocorrelation_time`: that of the free energy, in sweeps, over
-      all chains. A lower bound where it is more than a fifth of the run.
-    - `memory`: autocorrelation of the free energy over half the run: 0
-      for chains that mix, 1 for chains each of which stays where it is.
+    - `autocorrelation_time`: autocorrelation time of the free energy, in
+      sweeps, over all chains. A lower bound if it is more than a fifth of the
+      run.
+    - `memory`: autocorrelation of the free energy over half the run: 0 for
+      chains that mix, 1 for chains that do not move.
     - `projection_memory`: correlation over the chains between their states
-      before and after the run, on the one of the data's first three principal
-      axes where it is largest: 1 for chains that stay in their modes, even if
-      the modes have the same free energy.
+      before and after the run, on the one of the first three principal axes
+      of the data where it is largest: 1 for chains that stay in their modes,
+      even if the modes have the same free energy.
     - `projection_distance`: the largest distance between the distributions of
       particles and data on these axes (Kolmogorov-Smirnov, 0 to 1). It is
       large if the particles are in too few modes.
-    - `never_flipping`: share of the visible units that flip in no
-      chain, of those that vary in the data (units of two states).
-    - `distance`: root mean square over the visible units of the particles'
-      mean less that of the data; `distance_after`: the same at the end of the
-      run; `distance_floor`: what as many independent examples would have on
-      average. Learning itself holds the first near the
-      floor. The second shows where the machine would go without: the rate of
-      learning is high if it is far above the floor.
+    - `never_flipping`: among the visible units of two states that vary in the
+      data, the share that flips in no chain.
+    - `distance`: root mean square, over the visible units, of the difference
+      between the means of the particles and of the data; `distance_after`: the
+      same at the end of the run; `distance_floor`: the mean distance of as
+      many independent examples. Learning itself keeps `distance` near the
+      floor. `distance_after` shows where the machine would go without
+      learning: if it is far above the floor, the learning rate is high.
     - `swap_rate_min` and `swap_rate_mean`, over neighbouring betas, and
       `round_trip_rate`, how often in a sweep a replica of a chain comes to
       beta = 1 from beta = 0, of chains that `Tempered` moves. Their

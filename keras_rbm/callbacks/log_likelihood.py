@@ -31,27 +31,27 @@ _MOST_STATES = 2**16
 class LogLikelihood(Measurement):
     """Measures mean log p(v) with its bracket, every few epochs.
 
-    It uses the averaged weights where the optimizer keeps such. `fit` goes on
-    as it would without: nothing of the model is moved. Measured are the first
-    epoch of each `fit`, each of a number that `every` divides, and the last
-    one. Into the logs go
+    The callback uses the averaged weights if the optimizer keeps them, and
+    changes no state of the model. It measures after the first epoch of each
+    `fit`, after each epoch that `every` divides, and after the last epoch. It
+    adds these values to the logs:
 
-    - `val_log_likelihood`: the pessimistic end of the bracket, in nats;
-    - `val_log_likelihood_upper`: the optimistic end, the same if exact;
-    - `val_log_likelihood_epoch`: the epoch that both are from, counted from 1;
-    - `val_log_likelihood_baseline`: that of the same examples under independent
-      units with the moments of the training data, which a model that has
-      learned anything beats.
+    - `val_log_likelihood`: the lower bound of the bracket, in nats;
+    - `val_log_likelihood_upper`: the upper bound, the same if exact;
+    - `val_log_likelihood_epoch`: the epoch of the measurement, counted from 1;
+    - `val_log_likelihood_baseline`: the log-likelihood of the same examples
+      under independent units with the moments of the training data, which a
+      model that has learned anything exceeds.
 
-    In the epochs between they repeat the last numbers. So a file of
-    `CSVLogger` has a number in every row, `ModelCheckpoint(monitor=
-    "val_log_likelihood", mode="max", save_best_only=True)` saves only what
-    was measured (NaN, in contrast, would blind `EarlyStopping` for good if it
-    was the first to be seen), and `EarlyStopping(monitor=
-    "val_log_likelihood", mode="max", patience=...)` counts the epochs between
-    as such without improvement: let its patience be some multiple of `every`.
-    **This callback must stand before those that use its numbers.** They are
-    minus infinity if there are none because training diverged at once.
+    In the epochs in between, the logs repeat the last numbers, so that other
+    callbacks can use them. A file of `CSVLogger` has a number in every row.
+    `ModelCheckpoint(monitor="val_log_likelihood", mode="max",
+    save_best_only=True)` saves only after a measurement.
+    `EarlyStopping(monitor="val_log_likelihood", mode="max", patience=...)`
+    counts the epochs in between as epochs without improvement: set its
+    patience to a multiple of `every`. **Put this callback before callbacks
+    that use its numbers.** If training diverges before the first measurement,
+    the numbers are minus infinity.
 
     TensorBoard gets, in the run `validation`, in the group `2 Likelihood`,
     `log_likelihood_lower` and `log_likelihood_upper`, `log_partition_lower`

@@ -36,28 +36,29 @@ _ERRORS = 4
 class TrajectoryAIS(Measurement):
     """Estimates log Z of the model while it trains, along its own path.
 
-    Chains of its own, which the training never sees, start from units without
-    coupling. At log-spaced updates, and after the first epoch, each that
-    `every` divides, and the last one, they move from the machine that they
-    are at to that of the model (with averaged weights, where the optimizer
-    keeps such), by `num_betas` steps of `likelihood.anneal_between`, each of
-    which weighs and sweeps all chains. Their weights then give log Z as in
-    `likelihood.trajectory_ais`. A measurement costs about a twentieth of
-    one of `LogLikelihood`. `fit` goes on as it would without.
+    The callback has chains of its own, which do not take part in training.
+    They start from units without coupling. At log-spaced updates, after the
+    first epoch, after each epoch that `every` divides, and after the last
+    epoch, the chains move from their current machine to the model (with
+    averaged weights, if the optimizer keeps them), by `num_betas` steps of
+    `likelihood.anneal_between`. Each step weighs and sweeps all chains. Their
+    weights then give log Z as in `likelihood.trajectory_ais`. A measurement
+    costs about a twentieth of a measurement by `LogLikelihood`. The training
+    is the same with and without this callback.
 
-    Into the logs go `log_partition_trajectory`, the estimate in nats, and
-    `effective_sample_size_trajectory`, from 1 to `num_chains`, which falls
-    where the model changes faster than the chains mix. In the epochs between
-    they repeat the last numbers. TensorBoard gets them in the run of
-    `log_likelihood`, or else in `train`, in the group `2 Likelihood`.
+    The logs get `log_partition_trajectory`, the estimate in nats, and
+    `effective_sample_size_trajectory`, from 1 to `num_chains`, which falls if
+    the model changes faster than the chains mix. In the epochs in between, the
+    logs repeat the last numbers. TensorBoard gets the numbers in the run of
+    `log_likelihood`, or otherwise in `train`, in the group `2 Likelihood`.
 
-    With a `log_likelihood`, which must stand before this callback, the logs
-    also get `log_likelihood_trajectory`, the mean log p(v) of its examples by
-    this log Z: a likelihood of each epoch. The
-    estimate is compared with log Z by AIS or by enumeration in all epochs that
-    both measure. Where they part by more than their errors, the logger
-    `keras_rbm` gets a warning, once for each `fit`: annealing in temperature
-    and the trajectory find different modes.
+    With a `log_likelihood`, which must precede this callback, the logs also
+    get `log_likelihood_trajectory`, the mean log p(v) of its examples with
+    this log Z, after each epoch. In epochs with both measurements, the
+    estimate is compared with log Z by AIS or by enumeration. If they differ by
+    more than their errors, the logger `keras_rbm` gets a warning, once for
+    each `fit`: annealing in temperature and the trajectory find different
+    modes.
 
     Args:
         log_dir: Path of TensorBoard's log directory.

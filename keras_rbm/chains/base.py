@@ -10,21 +10,21 @@ from keras_rbm.typing import Config, Shape, Tensor
 
 
 class Chain(keras.layers.Layer):
-    """Supplies samples of the model, and owns what must persist for that.
+    """Supplies samples of the model, and holds the states that persist.
 
-    A chain is an argument of the `RBM`, which builds it, saves it with the
-    model, and at each update calls
+    A chain is an argument of an `RBM`. The model builds the chain, saves it,
+    and calls these methods at each update:
 
         v_model = chain.advance(machine, v, stream)
         negative = chain.negative(machine, v_model, batch)
         chain.persist(machine, hidden_inputs(machine, v_model), stream)
 
-    Subclasses implement `advance` and `samples`; those that keep something
-    set `num_chains`, create what they keep in `build`, with `autocast=False`,
-    and implement `start` and `persist`. Where several replicas make an update,
-    each has its share of the samples (`replicas.own_rows`), `num_samples` says
-    how many there are together, and what is kept is the same in all
-    (`replicas.all_rows`).
+    Subclasses implement `advance` and `samples`. A chain with persistent
+    states also sets `num_chains`, creates its variables in `build`, with
+    `autocast=False`, and implements `start` and `persist`. If several replicas
+    make an update, each draws its share of the samples
+    (`replicas.own_rows`), `num_samples` returns their total, and the kept
+    states are the same in all replicas (`replicas.all_rows`).
 
     Args:
         num_sweeps: Number of block-Gibbs updates for each update of the
@@ -36,7 +36,7 @@ class Chain(keras.layers.Layer):
         ValueError: If `num_sweeps` is not a positive integer.
     """
 
-    #: Number of persistent chains, or `None` where nothing persists.
+    #: Number of persistent chains, or `None` if nothing persists.
     num_chains: int | None = None
     #: Rates at which neighbouring replicas change places, if there are any.
     swap_rates: Tensor | None = None
@@ -70,16 +70,17 @@ class Chain(keras.layers.Layer):
         variance: Tensor | None = None,
         v: Tensor | None = None,
     ) -> None:
-        """Sets the first states of what persists, if anything does.
+        """Sets the first states of the persistent chains, if there are any.
 
         Args:
             machine: A `keras_rbm.machine.Machine`.
             stream: A `keras_rbm.random.Stream`.
             mean: Tensor of shape `(visible.width,)`, the mean of the data, or
-                `None` where it is not known.
-            variance: The same of its variance.
-            v: Where the chains start, of shape `(num_chains, visible.width)`,
-                or `None` to draw their states.
+                `None` if it is not known.
+            variance: Tensor of the same shape, the variance of the data, or
+                `None`.
+            v: The states to start from, of shape `(num_chains,
+                visible.width)`, or `None` to draw them.
         """
 
     def advance(
@@ -101,11 +102,11 @@ class Chain(keras.layers.Layer):
         """Weights of the samples in the model's mean.
 
         Args:
-            machine: A `keras_rbm.machine.Machine`, that of `advance`.
-            v_model: What `advance` returned.
+            machine: The `keras_rbm.machine.Machine` of `advance`.
+            v_model: The samples that `advance` returned.
 
         Returns:
-            Tensor of shape `(chains,)`, or `None` where all are alike.
+            Tensor of shape `(chains,)`, or `None` if all weights are equal.
         """
         return None
 
@@ -122,11 +123,11 @@ class Chain(keras.layers.Layer):
     ) -> Tensor:
         """Weights of the samples in the negative phase, `(chains,)`.
 
-        Over all replicas their sum is the mean weight of the examples.
+        Their sum over all replicas is the mean weight of the examples.
 
         Args:
-            machine: A `keras_rbm.machine.Machine`, that of `advance`.
-            v_model: What `advance` returned.
+            machine: The `keras_rbm.machine.Machine` of `advance`.
+            v_model: The samples that `advance` returned.
             batch: The `replicas.Batch` of the examples.
         """
         weight = self.model_weight(machine, v_model)
@@ -138,19 +139,19 @@ class Chain(keras.layers.Layer):
         return weight * batch.mean_weight / total
 
     def persist(self, machine: Machine, inputs: Tensor, stream: Stream) -> None:
-        """Keeps what the next `advance` starts from.
+        """Keeps the states from which the next `advance` starts.
 
         Args:
-            machine: A `keras_rbm.machine.Machine`, that of `advance`.
+            machine: The `keras_rbm.machine.Machine` of `advance`.
             inputs: Hidden inputs of the samples that `advance` returned,
                 shape `(chains, hidden.width)`: the update needs them anyway.
-            stream: The stream that `advance` had.
+            stream: The stream of `advance`.
         """
 
     def samples(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:
-        """Samples of the model, for evaluation: nothing that persists moves.
+        """Samples of the model, for evaluation; the kept states do not change.
 
         Arguments and result are the same as for `advance`.
         """

@@ -11,9 +11,9 @@ from keras_rbm.typing import Tensor
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class ContrastiveDivergence(Chain):
-    """CD-k: k sweeps from each example of the batch, forgotten afterwards.
+    """CD-k: k sweeps from each example of the batch, then discarded.
 
-    Cheap and biased: the samples stay near the data.
+    CD-k is cheap but biased, because the samples stay near the data.
 
     Args:
         num_sweeps: k, a positive integer.

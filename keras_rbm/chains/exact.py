@@ -17,12 +17,12 @@ MAX_STATES = 2**16
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class ExactChain(Chain):
-    """No chain but all states v, weighted by p(v) = softmax(-F(v)).
+    """All states v, weighted by p(v) = softmax(-F(v)), in place of samples.
 
-    If the hidden side has fewer joint states, all states h with p(h) take the
-    place of v. The update follows the gradient of the log-likelihood itself,
-    without sampling error: the measure of all other chains. For machines one
-    side of which has at most 2**16 joint states; `num_sweeps` has no effect.
+    If the hidden side has fewer joint states, all states h, weighted by p(h),
+    replace v. The update follows the exact gradient of the log-likelihood, with
+    which you can compare all other chains. One side of the machine must have at
+    most 2**16 joint states; `num_sweeps` has no effect.
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction", equations 25 and 29.

@@ -15,9 +15,8 @@ class NoChain(Chain):
     A `ClassRBM` that learns only p(y | x) has such an objective.
 
     Example:
-        model = keras_rbm.ClassRBM(
-            16, 2, 8, keras_rbm.NoChain(), generative_weight=0.0
-        )
+        model = keras_rbm.ClassRBM(16, 2, 8, generative_weight=0)
+        assert isinstance(model.chain, keras_rbm.chains.NoChain)
     """
 
     def num_samples(self, examples: float) -> float:

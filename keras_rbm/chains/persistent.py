@@ -19,10 +19,10 @@ class PersistentChain(Chain):
     """PCD-k: each update moves the same fantasy particles on by k sweeps.
 
     The particles (the chains of stochastic maximum likelihood) follow the
-    model while its parameters change slowly. A sampler moves them; what it
-    keeps of its state between two updates is saved with the model. With
-    `Gibbs()` these are hidden states, which spares each update a matrix
-    product; with `Tempered()` this is tempered PCD, whose updates cost about
+    model while its parameters change slowly. A sampler moves the particles. The
+    part of its state that it keeps between two updates is saved with the
+    model. `Gibbs()` keeps hidden states, which saves a matrix product in each
+    update. `Tempered()` gives tempered PCD, whose updates cost about
     `num_betas` times as much.
 
     Args:
@@ -63,8 +63,9 @@ class PersistentChain(Chain):
         taken = [n for n in self._kept if getattr(self, n, None) is not None]
         if "particles" not in self._kept or taken:
             raise ValueError(
-                "`sampler` must keep `particles`, and nothing by the name of "
-                f"an attribute of the chain. Received: sampler={self.sampler}, "
+                "`sampler` must keep `particles`, and no variable with the "
+                "name of an attribute of the chain. Received: "
+                f"sampler={self.sampler}, "
                 f"which keeps {sorted(self._kept)}"
             )
         checks.in_memory("num_chains", self._kept["particles"].shape)

@@ -24,7 +24,7 @@ class Curves(Figure):
     baseline of independent units as a dashed line.
 
     Example:
-        figures.draw(rbm, train, "run", [figures.Curves()])
+        figures.draw(rbm, data.bars_and_stripes(4), "run", [figures.Curves()])
     """
 
     def __call__(self, model, data, output, binarize="none", seed=0):
@@ -77,7 +77,8 @@ class FiltersByEpoch(Figure):
             in between that are evenly spaced by their logarithms.
 
     Example:
-        figures.draw(rbm, train, "run", [figures.FiltersByEpoch(4)])
+        filters = figures.FiltersByEpoch(num_epochs=4)
+        figures.draw(rbm, data.bars_and_stripes(4), "run", [filters])
     """
 
     num_epochs: int = 3

@@ -40,7 +40,7 @@ from keras_rbm.typing import Array, Config, Examples, Labels, Tensor, Verbose
 
 # Numbers of a block of p(y | x), (examples, classes, hidden), and its examples.
 _NUMBERS, _MOST_ROWS = 5_000_000, 500
-# Clamped sweeps whose mean p(y | x_observed) is, where it has no exact sum.
+# Clamped sweeps for the mean p(y | x_observed), if it has no exact sum.
 _SWEEPS_OF_MEAN = 400
 
 
@@ -48,32 +48,33 @@ _SWEEPS_OF_MEAN = 400
 class ClassRBM(MachineModel):
     """RBM of features x and of a label y, p(x, y, h) ~ exp(-beta E(x, y, h)).
 
-    Its visible side is x and beside it y, one-hot: rows (x, one-hot y). The
-    label's law given the features is exact, without sampling and without
-    log Z; see `class_probabilities`. `fit` minimizes
+    Its visible side consists of x and the one-hot label y: rows (x, one-hot
+    y). The distribution of the label given the features is exact, without
+    sampling and without log Z; see `class_probabilities`. `fit` minimizes
 
         L = -generative_weight mean log p(x, y)
             - discriminative_weight mean log p(y | x)
 
-    so that (1, 0) is the generative machine, (0, 1) the discriminative one,
-    which runs no chain, and (alpha, 1) the hybrid of the paper.
+    The weights (1, 0) give the generative machine, (0, 1) the discriminative
+    machine, which runs no chain, and (alpha, 1) the hybrid machine of the
+    paper.
 
-    `fit(x, y)`, `evaluate(x, y)` and their `validation_data=(x, y)` take
-    labels as integers or one-hot rows, or rows (x, one-hot y) alone, as `join`
-    makes them; so do data sets. All else that takes `v`, such as `rbm(v)` or
-    `free_energy`, takes rows too: a call is E[h | x, y], and the prediction of
-    y is `class_probabilities(x)` or `classify(x)`.
+    `fit(x, y)`, `evaluate(x, y)` and their `validation_data=(x, y)` take labels
+    as integers or one-hot rows. They also take only rows (x, one-hot y), as
+    `join` makes them, and data sets of either form. All other methods with an
+    argument `v`, such as `rbm(v)` or `free_energy`, take rows, too: a call
+    returns E[h | x, y]. `class_probabilities(x)` and `classify(x)` predict y.
 
-    With `generative_weight=0` nothing is learned of p(x, y) (`can_sample` is
-    `False`): `sample_class` is refused, and `sample` and `log_likelihood`
-    warn.
+    With `generative_weight=0` the model does not learn p(x, y) (`can_sample`
+    is `False`): `sample_class` is refused, and `sample` and `log_likelihood`
+    give a warning.
 
     Labels may be unknown: -1, NaN or `None`, or a row of NaN. With a
-    `generative_weight` the model learns p(x) from such examples: y is summed
-    out exactly. (In a `tf.data.Dataset` with `missing=FreshCompletion()`.)
+    `generative_weight`, the model learns p(x) from such examples, with y summed
+    out exactly. (A `tf.data.Dataset` needs `missing=FreshCompletion()`.)
     Entries of the features may be missing, too, as for `RBM`. The
-    discriminative part is then that of log p(y | x_observed), whose gradient
-    needs a second chain of each row, in which the label is free.
+    discriminative part is then log p(y | x_observed), whose gradient needs a
+    second chain for each row, in which the label is not clamped.
 
     The metrics are the same as for `RBM`, computed on rows (x, one-hot y);
     `loss` is the objective without regularizers. In addition there are
@@ -88,7 +89,7 @@ class ClassRBM(MachineModel):
         features: `Units` of x, or an integer for that many `Bernoulli` units.
         num_classes: Number of classes, 2 or more.
         hidden: `Units` of the hidden side, or an integer, as for x.
-        chain: As for `RBM`; left out where `generative_weight` is 0.
+        chain: As for `RBM`; leave it out if `generative_weight` is 0.
         generative_weight: Number, 0 or more.
         discriminative_weight: Number, 0 or more; not both are 0.
         **kwargs: Further arguments of `RBM`.
@@ -261,7 +262,7 @@ class ClassRBM(MachineModel):
             raise ValueError(
                 "`generative_weight` must be more than 0 for examples without "
                 "labels or with missing features: a model of p(y | x) alone "
-                "learns nothing of x. Leave these examples out, or make the "
+                "does not learn p(x). Leave these examples out, or create the "
                 "model with generative_weight=0.01. Received: "
                 "generative_weight=0"
             )
@@ -496,8 +497,8 @@ class ClassRBM(MachineModel):
         if not self.generative_weight:
             raise ValueError(
                 "`generative_weight` must be more than 0 to draw features of "
-                "a class: this model has learned p(y | x) alone, and nothing "
-                "of x. Received: generative_weight=0"
+                "a class: this model has learned only p(y | x). Received: "
+                "generative_weight=0"
             )
         y = _labels_of_samples(label, num_samples, self.num_classes)
         unknown = np.full((len(y), self.features.width), np.nan, y.dtype)
@@ -744,9 +745,9 @@ def _chain(generative_weight, chain):
         chain = ContrastiveDivergence() if generative_weight else NoChain()
     if isinstance(chain, NoChain) == bool(generative_weight):
         raise ValueError(
-            "`chain` must be left out where `generative_weight` is 0, "
-            "which needs no samples, and be one that draws some where it "
-            f"is not. Received: chain={chain!r}, generative_weight="
+            "`chain` must be left out if `generative_weight` is 0, which "
+            "needs no samples, and must draw samples otherwise. "
+            f"Received: chain={chain!r}, generative_weight="
             f"{generative_weight:g}"
         )
     return chain

@@ -39,7 +39,7 @@ class Clamp(NamedTuple):
     def hold(self, v: Tensor) -> Tensor:
         """Sets the clamped entries back, in rows that repeat the chains."""
         rows, chains = v.shape[0], self.values.shape[0]
-        # Numbers of rows that are known in the graph alone are the same.
+        # If the numbers of rows are known only in the graph, they are equal.
         copies = 1 if rows is None or chains is None else rows // chains
 
         def repeated(x):
@@ -52,12 +52,13 @@ class Clamp(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What a step did, beside the new state.
+    """Information about a step, beside the new state.
 
     Attributes:
-        h: Hidden states that v was drawn from, `(chains, hidden.width)`.
-        swaps: Probabilities that neighbouring replicas changed places, 0 for
-            pairs whose turn it was not; `None` of a sampler without replicas.
+        h: Hidden states from which v was drawn, `(chains, hidden.width)`.
+        swaps: Probabilities that neighbouring replicas exchanged their states,
+            0 for pairs that could not exchange in this step; `None` for a
+            sampler without replicas.
     """
 
     h: Tensor

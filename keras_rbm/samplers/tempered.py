@@ -24,7 +24,7 @@ _TUNING_CHAINS, _ROUNDS, _SWEEPS, _GAIN = 16, 10, 40, 0.5
 
 
 class TemperedState(NamedTuple):
-    """Where the replicas of tempered chains are.
+    """The states of the replicas of tempered chains.
 
     Attributes:
         v: Tensor of shape `(num_betas * chains, visible.width)`, ordered by
@@ -32,14 +32,14 @@ class TemperedState(NamedTuple):
         base_params: Pair of the parameters of the base: of its visible and
             of its hidden units.
         betas: Tensor of shape `(num_betas,)`, from 1 to 0.
-        swap_rates: Running rates at which neighbours change places, of shape
-            `(num_betas - 1,)`.
-        parity: Which pairs may change places next, even (0) or odd (1) ones.
-        directions: Which end of the ladder each replica has been at last: 1
+        swap_rates: Running rates at which neighbours exchange their states,
+            of shape `(num_betas - 1,)`.
+        parity: The pairs that may exchange next, even (0) or odd (1) ones.
+        directions: The end of the ladder that each replica visited last: 1
             for beta = 1, 2 for beta = 0, 0 for neither; `int32` tensor of
             shape `(num_betas, chains)`.
-        round_trips: How often a replica has come to beta = 1 that had been at
-            beta = 0 since it was last there, of shape `(chains,)`.
+        round_trips: Number of times that a replica has returned to beta = 1
+            after a visit to beta = 0, of shape `(chains,)`.
         trip_rate: Running mean of round trips, per chain and sweep.
     """
 
@@ -58,17 +58,18 @@ class TemperedState(NamedTuple):
 class Tempered(LadderSampler):
     """Parallel tempering, for machines in which Gibbs sampling does not mix.
 
-    Each chain has replicas at betas from 1, the machine, to 0, units that have
-    the mean of the data and no coupling. Neighbours change places with the
-    probability that leaves all their laws unchanged. A step costs about
-    `num_betas` times one of Gibbs sampling.
+    Each chain has replicas at betas from 1 to 0. At beta = 1 a replica
+    samples the machine; at beta = 0 it samples units with the mean of the data
+    and without coupling. Neighbours exchange their states with the probability
+    that leaves all distributions unchanged. A step costs about `num_betas`
+    times as much as a Gibbs sweep.
 
-    Clamped entries are the same in all replicas of a chain. Exchanged are then
-    draws of p_beta(v_free | v_clamped), whose normalizers cancel.
+    Clamped entries are the same in all replicas of a chain. The replicas then
+    exchange draws of p_beta(v_free | v_clamped), whose normalizers cancel.
 
     Args:
-        num_betas: Number of replicas of each chain, at least 2. More of them
-            change places more often.
+        num_betas: Number of replicas of each chain, at least 2. With more
+            replicas, neighbours exchange more often.
         adaptation: How far the betas between 0 and 1 move to even out the
             rates of exchange, after each update of a model that keeps the
             chains (`PersistentChain`); 0 to keep them evenly spaced, also in
