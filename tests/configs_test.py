@@ -220,7 +220,7 @@ def test_the_settings_of_a_config_are_taken(name, tmp_path, monkeypatch):
     visible, _, width = read(name, tmp_path)
     taken = {}
 
-    def fit(self, x, **kwargs):
+    def fit(self, *args, **kwargs):
         taken.update(kwargs, model=self)
         raise Begins
 
