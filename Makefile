@@ -13,14 +13,10 @@ BENCH ?= training_step
 # processes of their own, the last one all that no other has. Code 5 says that
 # $(ARGS) leave nothing of a part.
 PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
-FIRST := tests/chains tests/models tests/samplers
-SECOND := tests/likelihood tests/units
-THIRD := $(wildcard tests/*_test.py)
-REST := tests $(addprefix --ignore=,$(FIRST) $(SECOND) $(THIRD))
+FIRST := tests/chains tests/likelihood tests/models tests/samplers tests/units
+REST := tests $(addprefix --ignore=,$(FIRST))
 define run_tests
 $(PYTEST) $(1) $(ARGS) $(FIRST) || [ $$? -eq 5 ]
-$(PYTEST) $(1) $(ARGS) $(SECOND) || [ $$? -eq 5 ]
-$(PYTEST) $(1) $(ARGS) $(THIRD) || [ $$? -eq 5 ]
 $(PYTEST) $(1) $(ARGS) $(REST) || [ $$? -eq 5 ]
 endef
 

@@ -209,6 +209,7 @@ def test_all_patterns_of_a_set_are_no_sample(tmp_path):
     assert "| -3.030 (one seed) | -3.030 |" in results.row("bars", folders[:1])
 
 
+@pytest.mark.slow
 def test_few_labels_compares_two_starts(tmp_path):
     benchmark = load("few_labels")
     rows = data.digits(num_classes=10)
@@ -228,6 +229,7 @@ def test_few_labels_compares_two_starts(tmp_path):
     assert row == ("| 100 | 85.00 +- 7.07 | 70.00 +- 0.00 | 81.70 / 76.02 |")
 
 
+@pytest.mark.slow
 def test_an_autoencoder_stands_beside_pca(tmp_path):
     benchmark = load("autoencoder")
     digits = data.digits()
@@ -290,6 +292,7 @@ def test_the_import_adds_nothing_heavy():
     assert 0 < found["extra"][1] < found["base"][1]
 
 
+@pytest.mark.slow
 def test_defaults_are_measured_on_sets_of_a_folder(tmp_path, capsys):
     rng = np.random.default_rng(0)
     for split, count in (("train", 300), ("test", 100)):

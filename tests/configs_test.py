@@ -78,22 +78,35 @@ STACKS = {
     "mnist_dbm": ("train_jointly", "pretraining", 2),
 }
 OTHERS = [name for name in NAMES if name not in ("base", "movielens", *STACKS)]
-# One config of each kind of machine, data and figures trains in `make test`.
-# The others differ from these by numbers, or by an include.
+# One config of each kind of machine and of data trains in `make test`. The
+# others differ from these by numbers, or by a chain or a figure that has tests
+# of its own.
 QUICK = [
-    *("bars_and_stripes_cd", "bars_and_stripes_restored"),
-    *("digits", "digits_gaussian", "digits_softmax"),
-    *("mnist_class_discriminative", "mnist_class_hybrid"),
-    *("mnist_dreams", "mnist_inpainting", "protein", "table"),
+    *("bars_and_stripes_restored", "digits", "digits_gaussian"),
+    *("digits_softmax", "mnist_class_discriminative", "mnist_class_hybrid"),
+    *("mnist_dreams", "protein", "table"),
 ]
 
 
-@pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize("name", STACKS)
+def test_what_a_stack_is_for(name):
+    gin.parse_config_file(f"{name}.gin")
+    assert configuration.experiment_of(gin) == STACKS[name][0]
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(
+    "name",
+    [
+        # By this config mnist_finetune.gin, which includes it, pretrains.
+        pytest.param("mnist_dbn", marks=pytest.mark.slow),
+        "mnist_finetune",
+        "mnist_dbm",
+    ],
+)
 def test_a_stack_trains(name, tmp_path):
     gin.parse_config_file(f"{name}.gin")
     experiment_name, folder, num_layers = STACKS[name]
-    assert configuration.experiment_of(gin) == experiment_name
     gin.parse_config(
         [
             f"{experiment_name}.data = @made_up()",
@@ -207,7 +220,7 @@ def test_the_settings_of_a_config_are_taken(name, tmp_path, monkeypatch):
     visible, _, width = read(name, tmp_path)
     taken = {}
 
-    def fit(self, x, **kwargs):
+    def fit(self, *args, **kwargs):
         taken.update(kwargs, model=self)
         raise Begins
 
@@ -219,12 +232,7 @@ def test_the_settings_of_a_config_are_taken(name, tmp_path, monkeypatch):
     text = (tmp_path / "run" / "operative_config.gin").read_text()
     assert f"{visible} = {width}" in text
     assert (taken["epochs"], taken["steps_per_epoch"]) == (1, 2)
-    model = taken["model"]
-    assert model.optimizer is not None
-    if isinstance(width, int):
-        assert model.example_units.width == width + getattr(
-            model, "num_classes", 0
-        )
+    assert taken["model"].optimizer is not None
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ the same, but for rounding: tests of models compare the two.
 """
 
 import contextlib
+import warnings
 
 import pytest
+import tensorflow as tf
 
 from keras_rbm.models.trainer import Trainer
 
@@ -34,3 +36,15 @@ def compiled_updates():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "compile", _COMPILE)
         yield
+
+
+@contextlib.contextmanager
+def functions():
+    """Runs all functions eagerly, where each call would compile its own."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Even though the `tf.config")
+            yield
+    finally:
+        tf.config.run_functions_eagerly(False)

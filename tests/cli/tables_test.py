@@ -10,6 +10,7 @@ import pytest
 from keras_rbm import data, units
 from keras_rbm_cli import configuration, folders, tables
 from keras_rbm_cli.errors import UserError
+from tests import eager
 from tests.cli import command
 
 ROWS = 120
@@ -44,12 +45,13 @@ def parsed():
 def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     frame.to_parquet(tmp_path / "mine.parquet")
     run = tmp_path / "run"
-    done = command.call(
-        *("--data", tmp_path / "mine.parquet", "--output", run),
-        *("--set", "RBM.hidden=2", "--set", "run.updates=4"),
-        *("--set", "run.log_likelihood_every=0"),
-        *("--set", "quick/evaluate.max_examples=50"),
-    )
+    with eager.updates():
+        done = command.call(
+            *("--data", tmp_path / "mine.parquet", "--output", run),
+            *("--set", "RBM.hidden=2", "--set", "run.updates=4"),
+            *("--set", "run.log_likelihood_every=0"),
+            *("--set", "quick/evaluate.max_examples=50"),
+        )
     assert done.code == 0, done.errors
     for line in (
         "mine: 120 examples, 96 to train on, 12 for validation, 12 for the te",

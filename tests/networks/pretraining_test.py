@@ -1,5 +1,7 @@
 """Greedy training, held against the same done by hand."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ ORACLE = Oracle.draw(5, 4, seed=1)
 ARGUMENTS = {
     "epochs": [2, 1],
     "learning_rate": [0.5, 0.2],
-    "batch_size": 16,
+    "batch_size": 24,
     "verbose": 0,
 }
 
@@ -46,16 +48,17 @@ def network():
     return DeepBeliefNetwork([RBM(5, 4, chain, seed=1), RBM(4, 5, seed=2)])
 
 
-def by_hand(states="means", epochs=(2, 1)):
+@functools.cache
+def by_hand(states="means"):
     first, second = network().rbms
-    x = data.batches(X, 16, seed=7)
+    x = data.batches(X, 24, seed=7)
     first.compile(keras.optimizers.SGD(0.5), run_eagerly=True)
-    first.fit(x, epochs=epochs[0], steps_per_epoch=3, verbose=0)
+    first.fit(x, epochs=2, steps_per_epoch=2, verbose=0)
     second.compile(keras.optimizers.SGD(0.2), run_eagerly=True)
     second.fit(
         LowerLayers([first], states, seed=7).batches(x),
-        epochs=epochs[1],
-        steps_per_epoch=3,
+        epochs=1,
+        steps_per_epoch=2,
         verbose=0,
     )
     return DeepBeliefNetwork([first, second])
@@ -63,12 +66,12 @@ def by_hand(states="means", epochs=(2, 1)):
 
 @pytest.mark.parametrize(
     ("x", "states"),
-    [(X, "means"), (data.batches(X, 16, seed=7), "draws")],
+    [(X, "means"), (data.batches(X, 24, seed=7), "draws")],
 )
 def test_each_layer_learns_what_the_one_below_makes_of_the_data(x, states):
     model = network()
     histories = model.pretrain(
-        x, states=states, seed=7, steps_per_epoch=3, **ARGUMENTS
+        x, states=states, seed=7, steps_per_epoch=2, **ARGUMENTS
     )
     assert_same_states(model, by_hand(states))
     assert [len(history.epoch) for history in histories] == [2, 1]
@@ -184,7 +187,7 @@ def test_a_tied_layer_starts_from_the_one_below():
 def test_one_bar_goes_over_all_layers(capsys):
     network().pretrain(X, **{**ARGUMENTS, "verbose": 1})
     printed = capsys.readouterr().out
-    assert "9/9" in printed  # 3 updates in each of 3 epochs.
+    assert "6/6" in printed  # 2 updates in each of 3 epochs.
     assert printed.count("\n") == 1
     assert "layer: 2" in printed
     network().pretrain(X, **ARGUMENTS)

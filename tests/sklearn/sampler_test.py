@@ -7,6 +7,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from keras_rbm import samplers
 from keras_rbm.sklearn import RBMSampler
+from tests import eager
 
 CENTRES = np.array([[0.0, 0.0, 0.0], [6.0, 6.0, 0.0], [0.0, 6.0, 6.0]])
 
@@ -26,7 +27,9 @@ def fitted():
 @pytest.mark.slow
 @parametrize_with_checks([RBMSampler(n_components=3, updates=2, num_sweeps=2)])
 def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+    # Each check has a shape of its own: a compilation for a few calls.
+    with eager.functions():
+        check(estimator)
 
 
 def test_samples_are_rows_of_the_same_kind(fitted):
