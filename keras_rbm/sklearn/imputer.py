@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
+from keras import ops
 from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
@@ -386,12 +387,13 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             v, address = states[chains], own[chains]
             is_known = ~np.isnan(v)
             begin = np.where(is_known, v, start[address % len(start)])
-            address = address - np.arange(_ROWS, dtype="int32")
+            # The stream adds the number of each row.
+            address = address.astype("int32") - np.arange(_ROWS, dtype="int32")
             drawn = function(
                 samplers.get(None),
                 machine,
                 begin.astype("float32"),
-                stream._replace(first_row=address.astype("int32")),
+                stream._replace(first_row=ops.convert_to_tensor(address)),
                 self.num_sweeps,
                 None,
                 Clamp(is_known, np.where(is_known, v, 0).astype("float32")),
