@@ -349,3 +349,34 @@ def test_the_effect_of_rounding_is_that_of_enumeration():
         assert abs(log_z - (changed - exact)) < 4 * error + rounding
         assert np.abs(of_test).max() < 12 * 6 * 4 * 2.0**-bits
     np.testing.assert_array_equal(rbm.kernel.numpy(), kernel)
+
+
+def test_imputers_are_compared_on_hidden_entries(capsys):
+    imputation = load("imputation")
+    frame = imputation.TABLES["iris"]()
+    encoded = imputation.Encoded(frame)
+    numbers, hot = encoded.decode(encoded.encode(frame))
+    np.testing.assert_allclose(numbers.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(numbers.std(axis=0), 1)
+    assert np.all(hot["target"].sum(axis=1) == 1)
+    rng = np.random.default_rng(0)
+    for kind in ("random", "blocks"):
+        mask = imputation.hidden((4000, 10), 0.3, kind, rng)
+        assert mask.mean() == pytest.approx(0.3, abs=0.02)
+    # Blocks hide columns that are side by side, of half of the rows.
+    assert np.mean(~mask.any(axis=1)) == pytest.approx(0.5, abs=0.05)
+    mask = imputation.hidden(frame.shape, 0.3, "random", rng)
+    draws = np.stack([numbers - 1, numbers + 1])
+    found = numbers, hot, draws, True
+    rmse, accuracy, log_loss, coverage = imputation.measures(
+        frame, encoded, mask, found
+    )
+    assert (rmse, accuracy, coverage) == (0, 1, 1)
+    assert log_loss < 0.01
+    options = "--tables iris --imputers SimpleImputer --shares 0.3 --seeds 1"
+    imputation.main([*options.split(), "--kinds", "random"])
+    row = capsys.readouterr().out.splitlines()[-1].split(" | ")
+    assert row[3] == "SimpleImputer"
+    # The mean of a standardized column, and the most frequent of three classes.
+    assert float(row[4]) == pytest.approx(1, abs=0.1)
+    assert float(row[5]) == pytest.approx(1 / 3, abs=0.12)

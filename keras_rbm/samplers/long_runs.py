@@ -282,12 +282,20 @@ def _by_device(function, sampler, machine, v, stream, base, clamp, bar):
         return function(
             sampler.tune(machine, state, stream),
             max(1, _WORK // max(work, _LEAST)),
-            stream._replace(first_row=first),
+            _stream_of_rows(stream, rows),
             clamp and clamp.of_rows(rows),
             bar,
         )
 
     return devices.by_rows(of_rows, len(v))
+
+
+def _stream_of_rows(stream, rows):
+    """The stream of some of the chains, a slice."""
+    address = stream.first_row
+    if len(np.shape(address)):  # What to add to the number of each row.
+        address = address[rows]
+    return stream._replace(first_row=address + rows.start)
 
 
 def _drawn(*args):

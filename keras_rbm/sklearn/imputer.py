@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
+from keras import ops
 from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_rbm import checks, data, random, samplers
 from keras_rbm.chains import Chain
-from keras_rbm.data import Dropped
+from keras_rbm.data import Category, Count, Dropped, Real, Schema
 from keras_rbm.optimizers import AutoSGD
 from keras_rbm.random import Use
 from keras_rbm.samplers import Clamp
@@ -54,7 +55,10 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     An array gives an array, and a data frame of pandas or Polars, or a pyarrow
     table, one of the same library, with the same columns and types. Observed
     entries stay as they are. With `visible_units="auto"`, `keras_rbm.data.
-    table` infers the schema of a data frame, with `missing="nan"`. Columns of
+    table` infers the schema of a data frame, with `missing="nan"`, but integers
+    in a range of up to 10 are categories, and other integers real numbers.
+    (`Binomial` units of many trials have a large variance, and slow down the
+    learning of all columns.) Columns of
     an array are `Bernoulli` (two values), `Softmax` (3 to 10 integers) or
     `Gaussian` (other numbers, standardized, or by quantiles if the tails are
     heavy).
@@ -291,6 +295,14 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         if isinstance(given, str) and given == "auto":
             given = None
         table = data.table(X, given, missing="nan")
+        if not isinstance(given, Schema):
+            named = {} if given is None else given
+            others = {
+                name: Category() if column.most - column.least < 10 else Real()
+                for name, column in table.schema.columns.items()
+                if isinstance(column, Count) and name not in named
+            }
+            table = data.table(X, table.schema.replace(others))
         self.encoder_ = encoding.Table(table.schema)
         lost = filling.missing(X)
         self._constants = filling.constants(X, lost, table.schema)
@@ -386,12 +398,13 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             v, address = states[chains], own[chains]
             is_known = ~np.isnan(v)
             begin = np.where(is_known, v, start[address % len(start)])
-            address = address - np.arange(_ROWS, dtype="int32")
+            # The stream adds the number of each row.
+            address = address.astype("int32") - np.arange(_ROWS, dtype="int32")
             drawn = function(
                 samplers.get(None),
                 machine,
                 begin.astype("float32"),
-                stream._replace(first_row=address.astype("int32")),
+                stream._replace(first_row=ops.convert_to_tensor(address)),
                 self.num_sweeps,
                 None,
                 Clamp(is_known, np.where(is_known, v, 0).astype("float32")),

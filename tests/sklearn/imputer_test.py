@@ -100,7 +100,10 @@ def test_rows_without_any_entry_are_the_means(fitted):
     assert np.all(others == mean)
     # Means of 3/4 of 240 rows, with deviations of 15 and 3.6.
     np.testing.assert_allclose(mean[[0, 3]], x.mean(axis=0)[[0, 3]], atol=4)
-    draws = fitted.sample(nothing, 1, random_state=0)[0]
+    draws = fitted.sample(nothing, 3, random_state=0)
+    # Each row of each table has draws of its own, also beyond one block.
+    assert len(np.unique(draws[..., 0])) > 590
+    draws = draws[0]
     share = np.mean(draws[:, 1] == 5)
     assert 0.25 < share < 0.75
     # The columns of a draw belong together.
