@@ -429,7 +429,7 @@ def test_saved_and_loaded_it_goes_on_to_the_bit(generative, tmp_path):
 
 def test_what_has_learned_no_features_does_not_draw_them():
     model = model_of()
-    with pytest.raises(ValueError, match=r"learned p\(y \| x\) alone"):
+    with pytest.raises(ValueError, match=r"learned only p\(y \| x\)"):
         model.sample_class(1, 10)
     with pytest.warns(UserWarning, match="draws .* no meaning") as warned:
         model.sample(2, 1)
