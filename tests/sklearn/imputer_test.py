@@ -85,7 +85,10 @@ def test_draws_vary_as_the_data_do(fitted):
     )
     low, high = np.quantile(tables[..., 3], [0.05, 0.95], axis=0)
     inside = np.mean((low <= x[:, 3]) & (x[:, 3] <= high))
-    assert 0.84 < inside < 0.97
+    # A machine that has learned for so short a time is too wide, not too
+    # narrow; but much narrower than the column.
+    assert inside > 0.84
+    assert tables[..., 3].std(axis=0).mean() < 0.7 * x[:, 3].std()
     np.testing.assert_array_equal(
         fitted.sample(seen, 2, random_state=3),
         fitted.sample(seen, 2, random_state=3),
