@@ -14,6 +14,8 @@ Prints medians and the spread (10th to 90th percentile) as a Markdown table.
     python benchmarks/sequence_step.py [--rounds 9] [--updates 5]
 """
 
+import argparse
+
 import contest
 import numpy as np
 import training_step
@@ -132,7 +134,8 @@ CONTESTANTS = {
 
 
 def main():
-    parser = contest.parser(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--updates", type=int, default=5)
     options = parser.parse_args()
     contest.print_conditions(options.rounds, f"{options.updates} updates")
