@@ -1,12 +1,12 @@
 """Rankings of films by a trained `RatingsRBM`, with and without interest.
 
-    python benchmarks/ratings_ranking.py --data_dir DIR --runs RUN1 RUN2 ...
+    python benchmarks/ratings_ranking.py --data_dir DIR --folds 1 --runs RUN
 
-The runs are those of `train.py --config movielens` with the splits 1, 2, ... of
-MovieLens-100k. For each, an `RBM` of 100 hidden units learns which films users
-have rated in the training part (`Ratings.indicators`). Prints NDCG@10 of the
-held-out films with 4 or 5 stars, where all films that a user has not rated are
-ranked by
+The runs are those of `train.py --config movielens` with splits of
+MovieLens-100k: `movielens.fold=1` for the first of `--folds`. For each, an
+`RBM` of 100 hidden units learns which films users have rated in the training
+part (`Ratings.indicators`). Prints NDCG@10 of the held-out films with 4 or 5
+stars, where all films that a user has not rated are ranked by
 
 - the expected rating alone;
 - the number of ratings of the film, alone and times the expected rating;
@@ -55,6 +55,7 @@ def measured(model, split):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data_dir", required=True)
+    parser.add_argument("--folds", type=int, nargs="+", required=True)
     parser.add_argument("--runs", nargs="+", required=True)
     options = parser.parse_args()
     print(
@@ -62,7 +63,7 @@ def main():
         "| p(rated) | p(rated) x rating |\n|---|---:|---:|---:|---:|---:|"
     )
     found = []
-    for fold, run in enumerate(options.runs, 1):
+    for fold, run in zip(options.folds, options.runs, strict=True):
         model = keras.models.load_model(os.path.join(run, "model.keras"))
         split = data.movielens(data_dir=options.data_dir, fold=fold)
         found.append(measured(model, split))
