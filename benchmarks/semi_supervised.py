@@ -29,7 +29,7 @@ import numpy as np
 
 from keras_rbm import ClassRBM, PersistentChain, data
 
-WEIGHTS = (0.1, 0.3, 1.0)
+WEIGHTS = (0.1, 1.0)
 # Labelled rows among all rows.
 LABELLED_SHARE = 0.2
 BATCH_SIZE = 100

@@ -186,6 +186,18 @@ class Ratings:
         """The number of ratings of each item, of shape `(num_items,)`."""
         return np.bincount(self.items, minlength=self.num_items)
 
+    def indicators(self) -> np.ndarray:
+        """Which items each user rated, whatever the value.
+
+        Returns:
+            Array of float32 of shape `(num_users, num_items)`, 1 where the
+            user rated the item, and 0 elsewhere: rows that an `RBM` of
+            `num_items` binary units can learn.
+        """
+        found = np.zeros((self.num_users, self.num_items), "float32")
+        found[self.users, self.items] = 1.0
+        return found
+
     def transposed(self) -> Self:
         """The same ratings with users and items in each other's place.
 
@@ -390,22 +402,21 @@ def check(ratings: Any, name: str) -> None:
         )
 
 
-def check_interest(interest: Array, ratings: Ratings) -> np.ndarray:
+def check_interest(interest: Array, shape: tuple[int, ...]) -> np.ndarray:
     """An array of numbers of 0 or more, one for each item.
 
     Args:
         interest: The array.
-        ratings: `Ratings` of the items.
+        shape: Its shape.
 
     Raises:
         ValueError: If `interest` is not as described.
     """
     found = np.asarray(interest)
-    if found.shape != (ratings.num_items,) or found.dtype.kind not in "fui":
+    if found.shape != shape or found.dtype.kind not in "fui":
         raise ValueError(
-            "`interest` must be a number for each item, of shape "
-            f"({ratings.num_items},). Received: interest of shape "
-            f"{found.shape}, {found.dtype}"
+            f"`interest` must be a number for each item, of shape {shape}. "
+            f"Received: interest of shape {found.shape}, {found.dtype}"
         )
     if not (np.isfinite(found).all() and (found >= 0).all()):
         raise ValueError(

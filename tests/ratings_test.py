@@ -150,6 +150,8 @@ def test_transposed_ratings_have_users_and_items_in_each_others_place():
     found = ratings.transposed()
     assert (found.num_users, found.num_items) == (2, 3)
     assert found.rated("Brazil") == ["ann", "bob"]
+    np.testing.assert_array_equal(found.indicators(), [[1, 0, 0], [1, 1, 0]])
+    np.testing.assert_array_equal(ratings.popularity(), [1, 2])
     again = found.transposed()
     for name in ("users", "items", "levels", "times", "starts"):
         np.testing.assert_array_equal(

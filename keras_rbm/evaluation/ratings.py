@@ -4,7 +4,8 @@ import numpy as np
 
 from keras_rbm import checks
 from keras_rbm.models import RatingsRBM
-from keras_rbm.ratings import Ratings, known
+from keras_rbm.ratings import Ratings, check_interest, known
+from keras_rbm.typing import Array
 
 # Pairs that are predicted in one call.
 _PAIRS = 2**18
@@ -126,12 +127,13 @@ def ranking_measures(
     k: int = 10,
     relevant: float | None = None,
     max_users: int | None = None,
+    interest: Array | None = None,
 ) -> dict[str, float]:
     """How far up the held-out items that a user liked are in the ranking.
 
     All items that the user did not rate in `train` are ranked by their
     expected rating, as `RatingsRBM.recommend` does, and beside that as
-    `recommend` does with `interest=train.popularity()`. Items of which no
+    `recommend` does with `interest`. Items of which no
     rating is known count as not liked, so that the numbers are low, and
     comparable only for the same data and split. A user without a liked
     held-out item is left out.
@@ -144,6 +146,9 @@ def ranking_measures(
         relevant: The least rating of an item that the user liked; `None` for
             the second largest value.
         max_users: Number of users, from the first one on; `None` for all.
+        interest: Numbers of 0 or more, of shape `(num_users, num_items)`, such
+            as the means of an `RBM` that has learned `train.indicators()`;
+            `None` for `train.popularity()`, the same for all users.
 
     Returns:
         Dictionary of means over users,
@@ -175,23 +180,27 @@ def ranking_measures(
             f"held_out={held_out!r}"
         )
     popularity = train.popularity()
+    if interest is not None:
+        shape = (train.num_users, train.num_items)
+        interest = check_interest(interest, shape)
     at_once = max(1, _PAIRS // train.num_items)
     found = []
     for first in range(0, len(users), at_once):
         some = users[first : first + at_once]
-        p = model.predict_levels(
+        expected = model.predict_ratings(
             train,
             np.repeat(some, train.num_items),
             np.tile(np.arange(train.num_items), len(some)),
-        ).reshape(len(some), train.num_items, -1)
-        for user, p_user in zip(some, p, strict=True):
+        ).reshape(len(some), train.num_items)
+        for user, stars in zip(some, expected, strict=True):
+            wanted = popularity if interest is None else interest[user]
             own = train.items[train.starts[user] : train.starts[user + 1]]
             items = np.setdiff1d(np.arange(train.num_items), own)
             good = liked.items[liked.starts[user] : liked.starts[user + 1]]
             hits = np.isin(items, good)
             rankings = (
-                p_user[items] @ train.values,
-                popularity[items] * p_user[items, -1],
+                stars[items],
+                wanted[items] * stars[items],
                 popularity[items],
             )
             found.append([x for s in rankings for x in _of_ranking(hits, s, k)])

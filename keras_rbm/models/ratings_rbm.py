@@ -521,8 +521,8 @@ class RatingsRBM(Trainer):
 
         The model says how a user rates an item, not whether the user takes any
         interest in the item. With `interest`, items are ranked by interest_i
-        p(v_i = largest value), the expected number of top ratings if
-        interest_i is how probable, or how frequent, a rating of item i is.
+        E[rating_i], where interest_i says how probable it is that the user
+        rates item i at all, up to a common factor.
 
         Args:
             ratings: `Ratings` of the model's items. The user may be one whom
@@ -530,8 +530,8 @@ class RatingsRBM(Trainer):
             user: The user's name in `ratings`.
             k: Number of items, at most.
             interest: Numbers of 0 or more, one for each item, of shape
-                `(num_items,)`, such as the number of ratings of each item
-                (`ratings.popularity()`); or `None`.
+                `(num_items,)`, such as `ratings.popularity()`, or the means of
+                an `RBM` that has learned `ratings.indicators()`; or `None`.
 
         Returns:
             List of pairs of an item's name and its expected rating, the best
@@ -547,11 +547,11 @@ class RatingsRBM(Trainer):
         own = slice(ratings.starts[number], ratings.starts[number + 1])
         items = np.setdiff1d(np.arange(self.num_items), ratings.items[own])
         users = np.full(len(items), number)
-        p = self.predict_levels(ratings, users, items)
-        scores = expected = p @ np.asarray(self.values, "float32")
+        scores = expected = self.predict_ratings(ratings, users, items)
         if interest is not None:
-            interest = ratings_lib.check_interest(interest, ratings)
-            scores = interest[items] * p[:, -1]
+            shape = (ratings.num_items,)
+            interest = ratings_lib.check_interest(interest, shape)
+            scores = interest[items] * expected
         best = np.argsort(-scores, kind="stable")[:k]
         return [
             (ratings.item_names[items[i]], float(expected[i])) for i in best

@@ -80,7 +80,7 @@ def test_rankings_leave_out_what_is_known():
     assert found["count"] == 2
     ndcg = []
     for user, item in ((0, 2), (1, 5)):
-        scores = np.array([3, 1, 0, 0, 0, 0]) * model.p[user, :, 2]
+        scores = np.array([3, 1, 0, 0, 0, 0]) * (model.p[user] @ VALUES)
         scores[TRAIN.items[TRAIN.users == user]] = -1
         place = np.argsort(-scores, kind="stable").tolist().index(item)
         ndcg.append(1 / np.log2(2 + place) if place < 3 else 0)
@@ -91,6 +91,13 @@ def test_rankings_leave_out_what_is_known():
     assert both["ndcg@3"] == found["ndcg"]
     assert both["ranked_users"] == 2
     assert both["count"] == 4
+    interest = np.zeros((3, 6))
+    interest[0, 2] = interest[1, 5] = 0.1
+    of_interest = evaluation.ranking_measures(
+        model, TRAIN, HELD_OUT, k=3, interest=interest
+    )
+    assert of_interest["interest_ndcg"] == of_interest["interest_recall"] == 1
+    assert of_interest["ndcg"] == found["ndcg"]
 
 
 def test_wrong_arguments_are_refused():
@@ -103,5 +110,7 @@ def test_wrong_arguments_are_refused():
         evaluation.rating_errors(model, TRAIN, unknown)
     with pytest.raises(ValueError, match="ratings of 7 or more"):
         evaluation.ranking_measures(model, TRAIN, HELD_OUT, relevant=7)
+    with pytest.raises(ValueError, match="`interest` must be a number"):
+        evaluation.ranking_measures(model, TRAIN, HELD_OUT, interest=[1.0])
     with pytest.raises(ValueError, match="`k` must be"):
         evaluation.ranking_measures(model, TRAIN, HELD_OUT, k=0)
