@@ -326,7 +326,7 @@ class Trainer(keras.Model, abc.ABC):
                 once). Each batch of a data set is checked before it is used.
 
         Example:
-            history = rbm.fit(x, batch_size=10, updates=1000, verbose=0)
+            history = rbm.fit(x, batch_size=10, epochs=20, verbose=0)
             history.history["pseudo_log_likelihood"][-1]
         """
         is_read_once = isinstance(x, types.GeneratorType)
