@@ -33,8 +33,9 @@ from keras_rbm.typing import Path
 
 # Up to 10 categories are never free text, more than 100 always are.
 _FEW_CATEGORIES, _MOST_CATEGORIES = 10, 100
-# Most steps between the bounds of a count.
-_MOST_COUNTS = 100
+# Most steps between the bounds of a count. Beyond the few, its variance may be
+# at most this many times that of a binomial law of the same mean.
+_MOST_COUNTS, _FEW_COUNTS, _OVERDISPERSED = 100, 20, 3.0
 # A normal law with its mean this many deviations above 0 is hardly ever below.
 _FAR_FROM_0 = 3.0
 _NAME_OF_ID = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|index)$)|[a-z]I[dD]$")
@@ -61,10 +62,14 @@ def table(
     |---|---|---|
     | two values | `Binary` | `Bernoulli` |
     | text or categories, up to 100 values | `Category` | `Softmax` |
-    | integers in a range of up to 100 | `Count` | `Binomial` |
+    | integers, binomial or in a range of up to 20 | `Count` | `Binomial` |
     | numbers with heavy tails | by `heavy_tails` | `Gaussian` |
     | numbers of 0 or more, with many near 0 | `Positive` | `ReLU` |
     | other numbers | `Real`, standardized | `Gaussian` |
+
+    Integers in a range of n, from 21 to 100, are binomial if their variance is
+    at most three times n p (1 - p), the variance of a binomial law of the same
+    mean. Other integers, such as ages, are numbers, and `decode` rounds them.
 
     Tails are heavy if the kurtosis exceeds 10 (that of a normal law is 3, that
     of an exponential law 9). Numbers of 0 or more are `Positive` if their mean
@@ -299,7 +304,7 @@ def _number(name, values, count, missing, training, heavy_tails, keeps_missing):
         if _NAME_OF_ID.search(str(name)):
             return Dropped("an identifier: a different number in each row")
     # Beyond 2**53, float64 does not hold every integer.
-    if whole and 0 < most - least <= _MOST_COUNTS and abs(most) < 2**53:
+    if whole and abs(most) < 2**53 and _are_counts(v - least, most - least):
         return Count(int(most), int(least))
     if training is not None:
         v = v_all[training]
@@ -319,3 +324,12 @@ def _number(name, values, count, missing, training, heavy_tails, keeps_missing):
     if least >= 0 and mean < _FAR_FROM_0 * deviation:
         return Positive()
     return Real()
+
+
+def _are_counts(v, size):
+    """Whether a binomial law of integers from 0 to `size` can be meant."""
+    if not 0 < size <= _MOST_COUNTS:
+        return False
+    share = v.mean() / size
+    binomial = size * share * (1 - share)
+    return size <= _FEW_COUNTS or v.var() <= _OVERDISPERSED * binomial

@@ -31,7 +31,7 @@ def people(rows=60, seed=0):
             "number": np.arange(rows),
             "smokes": rng.choice(["yes", "no"], rows),
             "job": rng.choice(["a", "b", None], rows),
-            "age": rng.integers(18, 91, rows),
+            "age": rng.integers(18, 38, rows),
             "height": rng.normal(170, 8, rows),
             "wait": rng.exponential(2, rows),
             "income": np.exp(rng.normal(10, 2, rows)),
@@ -125,6 +125,14 @@ def test_the_kinds_that_are_inferred():
         schema["x"]
 
 
+def test_integers_that_no_binomial_law_can_stand_for_are_numbers():
+    """Ages of 130 to 170 have 21 times the variance of a binomial law."""
+    frame = pandas.DataFrame({"age": [130, 170, 155, 139, 161] * 9})
+    table = data.table(frame)
+    assert isinstance(table.schema["age"], data.Real)
+    assert table.schema.decode(table.train).equals(frame)
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
@@ -132,6 +140,9 @@ def test_the_kinds_that_are_inferred():
         ([1, 2] * 20, data.Binary((1, 2))),
         ([True, False, None] * 20, data.Category((False, True), True)),
         ([3.0, 4.0, 9.0] * 20, data.Count(9, 3)),
+        ([0, 20, 1] * 20, data.Count(20, 0)),
+        # Twice the variance of a binomial law.
+        ([9, *[20] * 20, 31] * 3, data.Count(31, 9)),
         ([None] * 20, data.Dropped("no values")),
         (
             [1, "a"] * 20,
