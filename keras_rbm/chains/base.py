@@ -123,7 +123,8 @@ class Chain(keras.layers.Layer):
     ) -> Tensor:
         """Weights of the samples in the negative phase, of shape `(chains,)`.
 
-        The sum over the samples of all replicas is `batch.mean_weight`.
+        Their sum over all replicas is `batch.mean_weight`, the mean weight of
+        the examples.
 
         Args:
             machine: The `keras_rbm.machine.Machine` of `advance`.

@@ -101,7 +101,7 @@ class PersistentChain(Chain):
         base = machine_lib.decouple(machine, mean, variance)
         state = self.sampler.init(machine, v, base)
         inputs = machine_lib.hidden_inputs(machine, v)
-        # As in a sweep, so that the draws equal those of `gibbs.sample_hidden`.
+        # The stream of a sweep, which gives the draws of `gibbs.sample_hidden`.
         here = random.fold_in(stream, Use.HIDDEN)
         values = {
             "mean": mean,

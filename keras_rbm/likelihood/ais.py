@@ -217,7 +217,10 @@ def anneal(
 def _run(
     machine, base, v, log_weights, betas, stream, begin, num_steps, clamp=None
 ):
-    """`num_steps` steps from betas[0]. `begin` numbers the first for draws."""
+    """Runs `num_steps` steps of all chains, from betas[0].
+
+    `begin` is the number of the first step, for the draws.
+    """
 
     def step(k, state):
         old = machine_lib.anneal(base, machine, betas[k])

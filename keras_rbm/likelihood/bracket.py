@@ -71,13 +71,19 @@ class Bracket(NamedTuple):
 
     @property
     def lower(self) -> float:
-        """The lower bound of log Z (an optimistic one), at least `visited`."""
+        """The lower bound of log Z, at least `visited`.
+
+        It gives the higher, optimistic log-likelihood.
+        """
         lowest = np.minimum(self.forward.log_z, self.reverse.log_z)
         return float(np.maximum(lowest, self._visited))
 
     @property
     def upper(self) -> float:
-        """The upper bound of log Z (a pessimistic one)."""
+        """The upper bound of log Z.
+
+        It gives the lower, pessimistic log-likelihood.
+        """
         values = [e.log_z for e in self._estimates().values()]
         return float(np.max([*values, self._visited]))
 

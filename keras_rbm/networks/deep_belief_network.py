@@ -319,7 +319,7 @@ class DeepBeliefNetwork(keras.Model):
     def to_autoencoder(
         self, code_activation: str | Callable[..., Any] | None = None
     ) -> keras.Sequential:
-        """Returns a `keras.Sequential` that encodes and decodes v (unrolled).
+        """Returns the unrolled autoencoder, a `keras.Sequential`.
 
         The weights are copied, so training the autoencoder does not change this
         network. Compile the autoencoder with `loss="binary_crossentropy"` (for

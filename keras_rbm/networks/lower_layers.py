@@ -179,7 +179,7 @@ class PictureOfLayer(NamedTuple):
         return x if self.picture is None else self.picture.intensities(x)
 
     def directions(self, x: Array) -> np.ndarray:
-        """Changes of the data that changes x of the layer cause: x W^T ...
+        """Maps changes of the layer to changes of the data: x W^T ...
 
         All layers are treated as linear. This is the usual way to draw the
         feature that a unit of an upper layer detects.

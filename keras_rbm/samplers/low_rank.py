@@ -45,7 +45,7 @@ class LowRankState(NamedTuple):
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class LowRankTempering(LadderSampler):
-    """Parallel tempering from a machine of low rank to the machine.
+    """Parallel tempering between the machine and a base of low rank.
 
     Each chain has replicas at betas from 1 to 0, with the laws
 

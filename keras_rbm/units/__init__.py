@@ -26,7 +26,7 @@ __all__ = [  # The unit types, which `keras_rbm` exports too.
 
 
 def get(name: str, value: Units | int) -> Units:
-    """Returns units from an argument.
+    """Converts an argument to units.
 
     Args:
         name: The argument's name, for the error.
