@@ -49,7 +49,9 @@ def pretrain(
 ) -> list[keras.callbacks.History | None]:
     """Trains each layer on the output of the layers below it.
 
-    The output is computed in the graph, batch by batch, when it is needed.
+    The output is computed in the graph, batch by batch, when it is needed. The
+    function compiles the layers again, with XLA and many updates in a call, so
+    earlier calls of `compile` have no effect.
 
     Args:
         network: A `DeepBeliefNetwork`.
@@ -90,9 +92,6 @@ def pretrain(
             of the examples, and for draws.
         verbose: `"auto"` for a progress bar over all layers on a terminal, 1
             for a progress bar everywhere, 0 for none.
-
-    The function compiles the layers again, with XLA and many updates in a
-    call. Earlier calls of `compile` have no effect.
 
     Returns:
         List of Keras `History`, one for each layer, with `None` for a layer
