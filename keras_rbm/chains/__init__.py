@@ -1,4 +1,4 @@
-"""Chains: where the negative phase of an update gets its samples."""
+"""Chains, which supply the samples of the negative phase of an update."""
 
 from keras_rbm.chains.base import Chain as Chain
 from keras_rbm.chains.contrastive_divergence import (

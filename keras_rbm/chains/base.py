@@ -1,4 +1,4 @@
-"""The contract of a chain, which supplies the model's samples."""
+"""The interface of a chain, which supplies samples of the model."""
 
 import keras
 from keras import ops
@@ -10,10 +10,10 @@ from keras_rbm.typing import Config, Shape, Tensor
 
 
 class Chain(keras.layers.Layer):
-    """Supplies samples of the model, and holds the states that persist.
+    """Supplies samples of the model, and keeps states between updates.
 
-    A chain is an argument of an `RBM`. The model builds the chain, saves it,
-    and calls these methods at each update:
+    You pass a chain to an `RBM`. The model builds the chain, saves it, and
+    calls these methods in each update:
 
         v_model = chain.advance(machine, v, stream)
         negative = chain.negative(machine, v_model, batch)
@@ -22,15 +22,15 @@ class Chain(keras.layers.Layer):
     Subclasses implement `advance` and `samples`. A chain with persistent
     states also sets `num_chains`, creates its variables in `build`, with
     `autocast=False`, and implements `start` and `persist`. If several replicas
-    make an update, each draws its share of the samples
-    (`replicas.own_rows`), `num_samples` returns their total, and the kept
-    states are the same in all replicas (`replicas.all_rows`).
+    share an update, each replica draws its share of the samples
+    (`replicas.own_rows`), `num_samples` returns the total number of samples,
+    and all replicas keep the same states (`replicas.all_rows`).
 
     Args:
         num_sweeps: Number of block-Gibbs updates for each update of the
-            parameters, k in CD-k and PCD-k. It is kept in a variable of that
-            name, so that a callback can change it while the model trains
-            (`rbm.chain.num_sweeps.assign(5)`) without another compilation.
+            parameters, k in CD-k and PCD-k. The attribute `num_sweeps` is a
+            variable, so that a callback can change the number during training
+            (`rbm.chain.num_sweeps.assign(5)`) without recompilation.
 
     Raises:
         ValueError: If `num_sweeps` is not a positive integer.
@@ -38,9 +38,9 @@ class Chain(keras.layers.Layer):
 
     #: Number of persistent chains, or `None` if nothing persists.
     num_chains: int | None = None
-    #: Rates at which neighbouring replicas change places, if there are any.
+    #: Swap rates of neighbouring tempered replicas, or `None` without them.
     swap_rates: Tensor | None = None
-    #: Round trips of replicas, per chain and sweep, if there are any.
+    #: Round trips of tempered replicas, per chain and sweep, or `None`.
     trip_rate: Tensor | None = None
 
     def __init__(self, num_sweeps: int = 1, **kwargs):
@@ -50,9 +50,9 @@ class Chain(keras.layers.Layer):
         )
 
     def build(self, visible_shape: Shape, hidden_shape: Shape) -> None:
-        """Creates the variables, for shapes `(None, width)` of each side."""
-        # TensorFlow keeps int32 variables in the host's memory, which a
-        # program that XLA compiles for a GPU cannot read.
+        """Creates the variables. Both shapes are `(None, width)`."""
+        # TensorFlow keeps int32 variables in host memory, which programs that
+        # XLA compiles for a GPU cannot read.
         self.num_sweeps = self.add_weight(
             name="num_sweeps",
             shape=(),
@@ -70,28 +70,28 @@ class Chain(keras.layers.Layer):
         variance: Tensor | None = None,
         v: Tensor | None = None,
     ) -> None:
-        """Sets the first states of the persistent chains, if there are any.
+        """Sets the initial states of the persistent chains, if any.
 
         Args:
             machine: A `keras_rbm.machine.Machine`.
             stream: A `keras_rbm.random.Stream`.
             mean: Tensor of shape `(visible.width,)`, the mean of the data, or
-                `None` if it is not known.
+                `None` if unknown.
             variance: Tensor of the same shape, the variance of the data, or
                 `None`.
-            v: The states to start from, of shape `(num_chains,
-                visible.width)`, or `None` to draw them.
+            v: Initial visible states, of shape `(num_chains, visible.width)`,
+                or `None` to draw them.
         """
 
     def advance(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:
-        """Moves the chains on by `num_sweeps` sweeps.
+        """Advances the chains by `num_sweeps` sweeps.
 
         Args:
             machine: A `keras_rbm.machine.Machine`.
-            v_data: Tensor of shape `(batch, visible.width)`.
-            stream: A `keras_rbm.random.Stream` for this update alone.
+            v_data: Tensor of shape `(batch, visible.width)`, the examples.
+            stream: A `keras_rbm.random.Stream`, different for each update.
 
         Returns:
             Tensor of shape `(chains, visible.width)`, samples of the model.
@@ -99,7 +99,7 @@ class Chain(keras.layers.Layer):
         raise NotImplementedError
 
     def model_weight(self, machine: Machine, v_model: Tensor) -> Tensor | None:
-        """Weights of the samples in the model's mean.
+        """Weights of the samples in means over the model.
 
         Args:
             machine: The `keras_rbm.machine.Machine` of `advance`.
@@ -111,19 +111,20 @@ class Chain(keras.layers.Layer):
         return None
 
     def num_samples(self, examples: float) -> float:
-        """Sum of the weights of the samples of all replicas.
+        """Sum of the weights of the samples, over all replicas.
 
         Args:
-            examples: Number of the examples of all replicas.
+            examples: Number of examples, summed over all replicas.
         """
         return examples
 
     def negative(
         self, machine: Machine, v_model: Tensor, batch: replicas.Batch
     ) -> Tensor:
-        """Weights of the samples in the negative phase, `(chains,)`.
+        """Weights of the samples in the negative phase, of shape `(chains,)`.
 
-        Their sum over all replicas is the mean weight of the examples.
+        Their sum over all replicas is `batch.mean_weight`, the mean weight of
+        the examples.
 
         Args:
             machine: The `keras_rbm.machine.Machine` of `advance`.
@@ -143,17 +144,18 @@ class Chain(keras.layers.Layer):
 
         Args:
             machine: The `keras_rbm.machine.Machine` of `advance`.
-            inputs: Hidden inputs of the samples that `advance` returned,
-                shape `(chains, hidden.width)`: the update needs them anyway.
+            inputs: Hidden inputs of the samples that `advance` returned, of
+                shape `(chains, hidden.width)`. The update computes them in
+                any case.
             stream: The stream of `advance`.
         """
 
     def samples(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:
-        """Samples of the model, for evaluation; the kept states do not change.
+        """Samples of the model for evaluation. Does not change kept states.
 
-        Arguments and result are the same as for `advance`.
+        See `advance` for the arguments and the result.
         """
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from keras_rbm.typing import Tensor
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class ContrastiveDivergence(Chain):
-    """CD-k: k sweeps from each example of the batch, then discarded.
+    """CD-k: draws samples by k sweeps from each example of the batch.
 
     CD-k is cheap but biased, because the samples stay near the data.
 

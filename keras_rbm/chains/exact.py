@@ -11,18 +11,19 @@ from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
 from keras_rbm.typing import Tensor
 
-#: The most joint states of the enumerated side.
+#: The largest number of joint states of the enumerated side.
 MAX_STATES = 2**16
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class ExactChain(Chain):
-    """All states v, weighted by p(v) = softmax(-F(v)), in place of samples.
+    """Replaces samples by all states v, weighted by p(v) = softmax(-F(v)).
 
-    If the hidden side has fewer joint states, all states h, weighted by p(h),
-    replace v. The update follows the exact gradient of the log-likelihood, with
-    which you can compare all other chains. One side of the machine must have at
-    most 2**16 joint states; `num_sweeps` has no effect.
+    If the hidden side has fewer joint states, the chain uses all states h,
+    weighted by p(h). The update follows the exact gradient of the
+    log-likelihood, so you can use it as a reference for other chains. One side
+    of the machine must have at most 2**16 joint states. `num_sweeps` has no
+    effect.
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction", equations 25 and 29.
@@ -42,8 +43,8 @@ class ExactChain(Chain):
         """Refuses machines that have too many states.
 
         Raises:
-            ValueError: If both sides have more than 2**16, or uncountably
-                many.
+            ValueError: If neither side can be enumerated in at most 2**16
+                joint states.
         """
         sides = [machine.visible.num_joint_states, _hidden_states(machine)]
         if min((x for x in sides if x), default=MAX_STATES + 1) > MAX_STATES:
@@ -59,8 +60,9 @@ class ExactChain(Chain):
     ) -> Tensor | HiddenStates:
         """Returns all joint states of the smaller side.
 
-        Tensor of shape `(visible.num_joint_states, visible.width)`, or
-        `HiddenStates`.
+        Returns:
+            Tensor of shape `(visible.num_joint_states, visible.width)`, or
+            `HiddenStates`.
         """
         if _of_hidden(machine):
             return HiddenStates(_states(machine, machine.hidden))
@@ -69,13 +71,13 @@ class ExactChain(Chain):
     def model_weight(
         self, machine: Machine, v_model: Tensor | HiddenStates
     ) -> Tensor | None:
-        """p(v), or p(h), of all states, as `advance` returns them."""
+        """p(v) or p(h) for all states that `advance` returned."""
         if isinstance(v_model, HiddenStates):
             machine, x = machine_lib.flip(machine), v_model.h
         else:
             x = v_model
         p = ops.softmax(-machine_lib.free_energy(machine, x))
-        return p / replicas.count()  # Every replica has all of the states.
+        return p / replicas.count()  # Each replica has all states.
 
     def num_samples(self, examples: float) -> float:
         return 1.0
@@ -83,11 +85,11 @@ class ExactChain(Chain):
     def samples(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:
-        """As many independent draws from p(v) as there are examples.
+        """Independent draws from p(v), one for each example.
 
-        The state in whose share of the cumulative distribution a uniform
-        number falls, in float64. Where hidden states are enumerated, v is
-        drawn given such a state.
+        A draw inverts the cumulative distribution in float64, at a uniform
+        random number. If the hidden side is enumerated, a state h is drawn in
+        this way, and v is then drawn given h.
         """
         states = self.advance(machine, v_data, stream)
         p = ops.cast(self.model_weight(machine, states), "float64")
@@ -102,15 +104,15 @@ class ExactChain(Chain):
 
 
 def _hidden_states(machine):
-    """Number of the hidden side's states, `None` if they cannot serve."""
-    # Given h, the visible units are summed out: by their exact law alone.
+    """Number of joint hidden states, or `None` if they cannot be used."""
+    # p(h) requires summing out the visible units, which needs an exact law.
     if machine.visible.approximation:
         return None
     return machine.hidden.num_joint_states
 
 
 def _of_hidden(machine):
-    """Whether the hidden side is the smaller one."""
+    """Whether the hidden side can be used and has fewer joint states."""
     hidden, visible = _hidden_states(machine), machine.visible.num_joint_states
     return hidden is not None and (visible is None or hidden < visible)
 

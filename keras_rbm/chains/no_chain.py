@@ -1,4 +1,4 @@
-"""No negative phase."""
+"""A chain for objectives without a negative phase."""
 
 import keras
 
@@ -10,7 +10,7 @@ from keras_rbm.typing import Tensor
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class NoChain(Chain):
-    """A chain without samples, for an objective that needs none.
+    """A chain without samples, for objectives that do not need samples.
 
     A `ClassRBM` that learns only p(y | x) has such an objective.
 

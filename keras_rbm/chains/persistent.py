@@ -1,4 +1,4 @@
-"""Persistent contrastive divergence: chains that never start again."""
+"""Persistent contrastive divergence: chains that are never restarted."""
 
 import warnings
 from typing import Any
@@ -16,29 +16,29 @@ from keras_rbm.typing import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class PersistentChain(Chain):
-    """PCD-k: each update moves the same fantasy particles on by k sweeps.
+    """PCD-k: each update moves the same fantasy particles by k sweeps.
 
     The particles (the chains of stochastic maximum likelihood) follow the
     model while its parameters change slowly. A sampler moves the particles. The
-    part of its state that it keeps between two updates is saved with the
-    model. `Gibbs()` keeps hidden states, which saves a matrix product in each
-    update. `Tempered()` gives tempered PCD, whose updates cost about
-    `num_betas` times as much.
+    state that it keeps between two updates is saved with the model. `Gibbs()`
+    keeps hidden states, which saves a matrix product in each update.
+    `Tempered()` gives tempered PCD, where an update costs about `num_betas`
+    times as much.
 
     Args:
-        num_chains: Number of fantasy particles; it need not be the batch
+        num_chains: Number of fantasy particles. It may differ from the batch
             size.
         num_sweeps: k, a positive integer.
-        sampler: A `samplers.Sampler`; `None` for `Gibbs()`.
+        sampler: A `samplers.Sampler`, or `None` for `Gibbs()`.
 
     Raises:
         ValueError: If an argument is not as described.
 
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
-        approximations to the likelihood gradient", section 3; for `Tempered`
-        also Desjardins, Courville, Bengio, Vincent and Delalleau (2010),
-        "Tempered Markov chain Monte Carlo for training of restricted
-        Boltzmann machines".
+        approximations to the likelihood gradient", section 3. For `Tempered`:
+        Desjardins, Courville, Bengio, Vincent and Delalleau (2010), "Tempered
+        Markov chain Monte Carlo for training of restricted Boltzmann
+        machines".
 
     Example:
         rbm = keras_rbm.RBM(784, 500, keras_rbm.PersistentChain(100, 15))
@@ -88,7 +88,7 @@ class PersistentChain(Chain):
         variance: Tensor | None = None,
         v: Tensor | None = None,
     ) -> None:
-        """Starts the particles at `v`, or draws them without inputs."""
+        """Starts the particles at `v`, or draws them with inputs of 0."""
         if v is None:
             v = gibbs.sample_without_inputs(
                 machine, self.num_chains, random.fold_in(stream, Use.START)
@@ -101,7 +101,7 @@ class PersistentChain(Chain):
         base = machine_lib.decouple(machine, mean, variance)
         state = self.sampler.init(machine, v, base)
         inputs = machine_lib.hidden_inputs(machine, v)
-        # As in a sweep: the same numbers as `gibbs.sample_hidden`.
+        # The stream of a sweep, which gives the draws of `gibbs.sample_hidden`.
         here = random.fold_in(stream, Use.HIDDEN)
         values = {
             "mean": mean,
@@ -117,7 +117,7 @@ class PersistentChain(Chain):
     ) -> Tensor:
         sampler, here = self.sampler, self._own(stream)
         state = sampler.unpack(machine, self._values())
-        # The first sweep begins with what was kept, and not with v.
+        # The first sweep starts from the kept state, which may be h, not v.
         first = random.fold_in(here, 0)
         state, _ = sampler.step(machine, state, first)
         state, _ = samplers.run(
@@ -157,7 +157,7 @@ class PersistentChain(Chain):
         return cls(**keras.saving.deserialize_keras_object(config))
 
     def _values(self):
-        """Values of the variables; of all chains, the share of this replica."""
+        """Values of the variables, with only this replica's share of chains."""
         return {
             name: getattr(self, name).value
             if kept.chains_axis is None
@@ -168,7 +168,7 @@ class PersistentChain(Chain):
         }
 
     def _keep(self, values):
-        """Assigns variables; the shares of all replicas are joined."""
+        """Assigns the variables, after joining the shares of all replicas."""
         for name, value in values.items():
             variable, axis = getattr(self, name), self._kept[name].chains_axis
             value = ops.cast(value, variable.dtype)
@@ -188,17 +188,17 @@ def TemperedChain(
     adaptation: float = 0.01,
     **kwargs: Any,
 ) -> PersistentChain:
-    """Deprecated: write `PersistentChain(..., sampler=Tempered(...))`.
+    """Deprecated: use `PersistentChain(..., sampler=Tempered(...))`.
 
     Args:
-        num_chains: As for `PersistentChain`.
-        num_betas: As for `Tempered`.
-        num_sweeps: As for `PersistentChain`.
-        adaptation: As for `Tempered`.
+        num_chains: See `PersistentChain`.
+        num_betas: See `Tempered`.
+        num_sweeps: See `PersistentChain`.
+        adaptation: See `Tempered`.
         **kwargs: Further arguments of `PersistentChain`.
 
     Returns:
-        A `PersistentChain` that a `Tempered` sampler moves.
+        A `PersistentChain` with a `Tempered` sampler.
     """
     warnings.warn(
         "TemperedChain(num_chains, num_betas) is deprecated: write "

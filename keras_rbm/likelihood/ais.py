@@ -1,4 +1,4 @@
-"""Annealed importance sampling of the partition function, both ways."""
+"""Annealed importance sampling of log Z, in both directions."""
 
 from collections.abc import Callable
 
@@ -16,14 +16,15 @@ from keras_rbm.random import Stream, Use
 from keras_rbm.samplers import Clamp
 from keras_rbm.typing import Array, Pair, Tensor, Verbose
 
-# Steps in one compiled call, and the most chains in one.
+# Maximum numbers of steps and of chains in one compiled call.
 _STEPS, _CHAINS = 500, 1000
 
 
 def betas(num_betas: int) -> np.ndarray:
-    """The inverse temperatures of Salakhutdinov and Murray, scaled.
+    """The schedule of Salakhutdinov and Murray, for any number of steps.
 
-    Theirs are 500 from 0 to 0.5, 4,000 to 0.9 and 10,000 to 1, evenly spaced.
+    They use 500 evenly spaced inverse temperatures from 0 to 0.5, 4,000 from
+    0.5 to 0.9 and 10,000 from 0.9 to 1.
 
     Args:
         num_betas: Number of steps, a positive integer.
@@ -34,7 +35,7 @@ def betas(num_betas: int) -> np.ndarray:
     Reference: Salakhutdinov and Murray (2008), section 5.
     """
     num_betas = checks.positive_integer("num_betas", num_betas)
-    checks.in_memory("num_betas", (num_betas, 8))  # Some arrays of float64.
+    checks.in_memory("num_betas", (num_betas, 8))  # A few float64 arrays.
     shares = np.array([0, 500, 4_500, 14_500]) / 14_500
     return np.interp(
         np.linspace(0.0, 1.0, num_betas + 1), shares, [0.0, 0.5, 0.9, 1.0]
@@ -51,27 +52,30 @@ def ais(
 ) -> Estimate:
     """Log Z = log Z_base + log mean_i w_i, by annealing from `base`.
 
-    w = prod_k p*_{k+1}(v_k) / p*_k(v_k), with v_0 from the base and v_k from
-    one Gibbs sweep at beta_k, which starts at v_{k-1}. The mean of w is
-    unbiased; its logarithm is, on average, below log Z.
+    w = prod_k p*_{k+1}(v_k) / p*_k(v_k), where v_0 is a sample of the base,
+    and one Gibbs sweep at beta_k leads from v_{k-1} to v_k. The mean of w is
+    an unbiased estimate of Z / Z_base. The estimate of log Z is on average
+    below log Z.
 
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling, as `machine.decouple` returns.
         stream: A `keras_rbm.random.Stream`.
         num_betas: Number of steps.
-        num_chains: Number of chains, in blocks of at most 1,000; a chain's
-            draws depend neither on the blocks nor on how many there are. In
-            the scope of a `tf.distribute` strategy, devices share them.
-        verbose: `"auto"` for a progress bar on a screen if it takes long, 1
-            or 0.
+        num_chains: Number of chains. They run in blocks of at most 1,000. The
+            draws of a chain depend neither on the blocks nor on the number of
+            chains. In the scope of a `tf.distribute` strategy, the chains are
+            distributed over the devices.
+        verbose: `"auto"` for a progress bar on a terminal or in a notebook, 1
+            for a progress bar everywhere, 0 for none. The bar appears after a
+            few seconds.
 
     Returns:
         An `Estimate`.
 
     Raises:
         ValueError: If a number is not a positive integer, or `base` is
-            coupled or of other units.
+            coupled or has other units than `machine`.
 
     Reference: Neal (2001), "Annealed importance sampling"; Salakhutdinov and
         Murray (2008), section 4.1.
@@ -107,9 +111,9 @@ def reverse_ais(
 ) -> Estimate:
     """Log Z = log Z_base - log mean_i w_i, by annealing towards `base`.
 
-    The steps of `ais` from the other end. The mean of w is an unbiased
-    estimate of Z_base / Z where `v_model` are samples of the machine; the
-    estimate of log Z is then, on average, above it.
+    Takes the steps of `ais` in reverse. If `v_model` are samples of the
+    machine, the mean of w is an unbiased estimate of Z_base / Z, and the
+    estimate of log Z is on average above log Z.
 
     Args:
         machine: A `Machine`.
@@ -118,17 +122,18 @@ def reverse_ais(
             samples of the machine.
         stream: A `keras_rbm.random.Stream`.
         num_betas: Number of steps.
-        repeats: Number of chains from each sample. Their weights are averaged
-            before the standard error and the effective sample size are taken:
-            chains that start together are no independent ones.
-        verbose: As for `ais`.
+        repeats: Number of chains from each sample. Chains with a common start
+            are not independent. Their weights are therefore averaged before
+            the standard error and the effective sample size are computed.
+        verbose: See `ais`.
 
     Returns:
-        An `Estimate`, with a log-weight for each sample.
+        An `Estimate` with one log-weight for each sample.
 
     Raises:
         ValueError: If a number is not a positive integer, `base` is coupled
-            or of other units, or `v_model` are no states of the visible side.
+            or has other units than `machine`, or `v_model` are not valid data
+            of the visible side.
 
     Reference: Burda, Grosse and Salakhutdinov (2015), "Accurate and
         conservative estimates of MRF log-likelihood using reverse annealing",
@@ -159,21 +164,21 @@ def anneal(
     bar: ProgressBar,
     clamp: Clamp | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Runs all chains over all betas, in blocks of both.
+    """Runs all chains through all betas, in blocks of chains and of betas.
 
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling.
-        betas: The path, `float64` array.
+        betas: Inverse temperatures of the path, `float64` array.
         num_chains: Number of chains.
-        start: Function of the first chain and of a number of chains that
-            returns their visible states.
+        start: Function `start(first, count)` that returns the initial visible
+            states of `count` chains, beginning with chain number `first`.
         stream: A `Stream`.
         bar: A `ProgressBar` of all steps of all chains.
         clamp: Visible entries that keep their values, or `None`.
 
     Returns:
-        Log-weights of the chains, and where they ended.
+        Log-weights and final visible states of the chains.
     """
     num_steps = len(betas) - 1
     padded = np.pad(betas, (0, -num_steps % _STEPS), mode="edge")
@@ -212,12 +217,15 @@ def anneal(
 def _run(
     machine, base, v, log_weights, betas, stream, begin, num_steps, clamp=None
 ):
-    """`num_steps` steps from betas[0] on, numbered from `begin` for draws."""
+    """Runs `num_steps` steps of all chains, from betas[0].
+
+    `begin` is the number of the first step, for the draws.
+    """
 
     def step(k, state):
         old = machine_lib.anneal(base, machine, betas[k])
         new = machine_lib.anneal(base, machine, betas[k + 1])
-        # One product serves both weights and the sweep.
+        # One matrix product serves both weights and the sweep.
         inputs = machine_lib.hidden_inputs(machine, state[0])
         return reweighted_step(
             old,
@@ -239,18 +247,18 @@ def reweighted_step(
     stream: Stream,
     clamp: Clamp | None = None,
 ) -> Pair:
-    """One step of annealing: log w + F_old(v) - F_new(v), and a sweep of `new`.
+    """One step: adds F_old(v) - F_new(v) to log w, then one sweep of `new`.
 
     Args:
-        old: The `Machine` that the weighted chains stand for.
+        old: The `Machine` whose law the weighted chains represent.
         new: The next `Machine`.
-        inputs: Pair of the hidden inputs of v in `old` and in `new`.
-        state: Pair of v and of the `float64` log-weights.
-        stream: A `Stream`, another for each step.
+        inputs: Hidden inputs of v in `old` and in `new`, a pair of tensors.
+        state: Pair of v and the `float64` log-weights.
+        stream: A `Stream`, different for each step.
         clamp: Visible entries that keep their values, or `None`.
 
     Returns:
-        The state after the step.
+        The pair of v and the log-weights after the step.
     """
     v, log_weights = state
     old_inputs, new_inputs = inputs
@@ -275,22 +283,22 @@ def from_samples(
     repeats: int,
     run: Callable[[int, Callable[[int, int], Tensor]], Pair],
 ) -> Estimate:
-    """The estimate of annealing from samples of a machine to its base.
+    """The estimate by annealing from samples of a machine to its base.
 
     Args:
         machine: The `Machine` of the samples.
         base: A `Machine` without coupling.
         v_model: Tensor of shape `(samples, visible.width)`.
         repeats: Number of chains from each sample.
-        run: Function of the number of chains and of their start, as for
-            `anneal`, that returns log-weights and particles.
+        run: Function `run(num_chains, start)` that returns log-weights and
+            particles. See `anneal` for the arguments.
 
     Returns:
-        An `Estimate`, with a log-weight for each sample.
+        An `Estimate` with one log-weight for each sample.
 
     Raises:
         ValueError: If `repeats` is not a positive integer, or `v_model` are
-            no states of the visible side.
+            not valid data of the visible side.
     """
     repeats = checks.positive_integer("repeats", repeats)
     machine.visible.check(v_model, "v_model")

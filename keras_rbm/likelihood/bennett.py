@@ -1,4 +1,4 @@
-"""Bennett's acceptance ratio over a ladder of tempered replicas."""
+"""Bennett's acceptance ratio, applied to a ladder of tempered replicas."""
 
 import math
 from typing import NamedTuple
@@ -19,51 +19,54 @@ from keras_rbm.typing import Array, Verbose
 
 # Sweeps in one compiled call.
 _SWEEPS = 50
-# How far the betas move after each of the burn-in.
+# Gain of `tempering.even_out` after each compiled call of the burn-in.
 _GAIN = 0.5
 
 
-#: Below this rate of exchange neighbours hardly overlap.
+#: Below this swap rate, neighbouring replicas hardly overlap.
 MIN_SWAP_RATE = 0.05
 #: Two groups of ladders disagree if their estimates differ by more than this
 #: number of standard errors of the difference, and by more than `MIN_GAP`.
 MAX_ERRORS = 4.0
-#: A difference of the groups, in nats, that is always allowed.
+#: A smaller difference of the two groups, in nats, never counts as
+#: disagreement.
 MIN_GAP = 0.02
-#: The largest standard error of a group, in nats: beyond it the two groups
-#: cannot be compared.
+#: The largest standard error of a group, in nats. Above this value the two
+#: groups cannot be compared.
 MAX_GROUP_ERROR = 0.2
-# Examples whose states count as visited.
+# Maximum number of examples whose states count as visited.
 _VISITED = 1000
 
 
 class BennettEstimate(NamedTuple):
-    """Log Z by the overlap of neighbouring replicas.
+    """Log Z, estimated from the overlap of neighbouring replicas.
 
-    It can stand where a `Bracket` does, in `RBM.log_likelihood` for example.
+    You can use it in place of a `Bracket`, for example in
+    `RBM.log_likelihood`.
 
-    Half of the ladders start from the base, the others from data (or, without
-    data, from visible states under hidden states that are far from each
-    other). Ladders that mix forget their start. If the two groups disagree,
-    one of them has missed a mode: the estimate is then not trusted, and
-    `standard_error` is at least half their distance.
+    Half of the ladders start from the base. The other half starts from data
+    or, without data, from visible states drawn given hidden states that are
+    far from each other. Ladders that mix forget their start. If the two groups
+    disagree, one group has missed a mode. The estimate is then not trusted,
+    and `standard_error` is at least half the distance of the two groups.
 
     Attributes:
         log_z: The estimate from all ladders, in nats.
-        chain_error: The standard error of `log_z` by the spread of the
+        chain_error: The standard error of `log_z` from the spread of the
             ladders, in nats. The ladders are independent of each other, so
-            that this error counts the autocorrelation within a ladder.
-        swap_rates: Array of shape `(num_betas,)`, how often neighbours
-            changed places, from beta = 1 down to 0. Where one of them is
-            near 0 the ladder is broken.
-        particles: Array of shape `(num_chains, visible.width)`, where the
-            replicas at beta = 1 ended.
-        groups: Pair of pairs, log Z and its standard error, from the ladders
-            that started from the base and from the others; `None` of a single
-            ladder.
-        visited: The log of the sum of exp(-F) over all distinct states that
-            ladders have visited at beta = 1, or that are starts: never above
-            log Z. `None` if the states of neither side can be listed.
+            this error includes the autocorrelation within a ladder.
+        swap_rates: Array of shape `(num_betas,)`, the rates at which
+            neighbouring replicas were swapped, from beta = 1 down to 0. If a
+            rate is near 0, the ladder is broken there.
+        particles: Array of shape `(num_chains, visible.width)`, the final
+            states of the replicas at beta = 1.
+        groups: Two pairs of log Z and its standard error: from the ladders
+            that started from the base, and from all other ladders. `None` if
+            there is only one ladder.
+        visited: The log of the sum of exp(-F) over the distinct states among
+            the particles, up to 1,000 examples, and visible states drawn given
+            hidden states that are far from each other. Never above log Z.
+            `None` if the states of neither side can be listed.
     """
 
     log_z: float
@@ -75,7 +78,10 @@ class BennettEstimate(NamedTuple):
 
     @property
     def standard_error(self) -> float:
-        """`chain_error`; at least half the groups' distance if untrusted."""
+        """`chain_error`, or a larger error if the estimate is not trusted.
+
+        In this case the error is at least half the distance of the two groups.
+        """
         if self.trusted or self.groups is None:
             return self.chain_error
         return float(np.maximum(self.chain_error, self._distance / 2))
@@ -179,35 +185,39 @@ def bennett(
 
         mean_k-1 sigmoid(w - r_k) = mean_k sigmoid(r_k - w)
 
-    over samples v at beta_k-1 and at beta_k, which come from parallel
-    tempering. During the burn-in the betas move towards even rates of
-    exchange. Half of the ladders start from the base, the others from data;
-    a mode that one group misses shows in the difference of their estimates.
+    over samples v at beta_k-1 and at beta_k, which parallel tempering draws.
+    During the burn-in the betas are moved to make the swap rates equal. Half
+    of the ladders start from the base, the others from data. If one group
+    misses a mode, the estimates of the two groups differ.
 
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling, as `machine.decouple` returns.
         stream: A `keras_rbm.random.Stream`.
-        num_betas: Number of steps of the ladder, which has one replica more.
+        num_betas: Number of steps of the ladder, which has `num_betas + 1`
+            replicas.
         num_chains: Number of independent ladders.
-        num_sweeps: Number of sweeps that count; 16 bytes are kept for each
-            step, chain and such sweep.
-        num_burn_in: Number of sweeps before these.
-        verbose: As for `ais`.
-        v: Data of shape `(examples, visible.width)`, from which half of the
-            ladders start, best held-out examples. `None` for visible states
-            under hidden states that are far from each other.
+        num_sweeps: Number of sweeps after the burn-in. They take 16 bytes of
+            memory for each step, chain and sweep.
+        num_burn_in: Number of sweeps of the burn-in.
+        verbose: See `ais`.
+        v: Data of shape `(examples, visible.width)`, preferably held-out
+            examples, from which half of the ladders start. If `None`, they
+            start from visible states drawn given hidden states that are far
+            from each other.
 
     Returns:
         A `BennettEstimate`.
 
     Raises:
-        ValueError: If a number is not a positive integer, or `base` is
-            coupled or of other units.
+        ValueError: If a number is not a positive integer, `base` is coupled
+            or has other units than `machine`, or `v` are not valid data of
+            the visible side.
 
     Reference: Bennett (1976), "Efficient estimation of free energy
         differences from Monte Carlo data", equation 12; Krause, Fischer and
-        Igel (2020), as for `reverse_ais`, section 4.4.
+        Igel (2020), "Algorithms for estimating the partition function of
+        restricted Boltzmann machines", section 4.4.
     """
     check_base(machine, base)
     for name, value in (
@@ -235,7 +245,7 @@ def bennett(
         known.append(spaced(v, _VISITED))
         others = spaced(v, len(others))
     rows = _with_starts(rows, others, sampler.num_betas)
-    # Each replica has a start of its own.
+    # Each replica has its own start.
     state = sampler.init(machine, rows[:num_chains], base)._replace(v=rows)
     bar = ProgressBar(num_burn_in + num_sweeps, "Bennett's ratio", verbose)
     swaps, turns, kept = 0.0, 0, []
@@ -253,7 +263,8 @@ def bennett(
                 *(ops.convert_to_tensor(x, "int32") for x in (begin, count)),
             )
             bar.add(count)
-            # How often each pair had its turn: by turns, even and odd ones.
+            # How often a swap of each pair was tried: even and odd pairs
+            # alternate from sweep to sweep.
             sweeps = np.arange(begin, begin + count)[:, None]
             had = ((sweeps + np.arange(num_betas)) % 2 == 0).sum(axis=0)
             probability = ops.convert_to_numpy(probability)
@@ -273,7 +284,7 @@ def bennett(
     )
 
     def estimate(chains):
-        """Log Z and its standard error, from some of the ladders."""
+        """Log Z and its standard error, from a slice of the ladders."""
         log_ratios, influences = zip(
             *(
                 _ratio(ups[:, k, chains], downs[:, k, chains])
@@ -309,12 +320,17 @@ def bennett(
 
 
 def _with_starts(rows, others, num_betas):
-    """The later half of the ladders starts at `others`, at all betas.
+    """Replaces the starts of the second half of the ladders, at all betas.
 
     Args:
-        rows: Tensor of shape `(num_betas * chains, width)`.
-        others: Tensor of shape `(starts, width)`.
+        rows: Tensor of shape `(num_betas * chains, width)`, the starts of all
+            replicas.
+        others: Tensor of shape `(starts, width)`, the new starts. They are
+            repeated if there are more ladders.
         num_betas: Number of replicas of a ladder.
+
+    Returns:
+        Tensor of the shape of `rows`.
     """
     chains, width = rows.shape[0] // num_betas, rows.shape[1]
     rows = ops.reshape(rows, (num_betas, chains, width))
@@ -327,16 +343,17 @@ def _with_starts(rows, others, num_betas):
 
 
 def _ratio(up, down):
-    """One log Z_k / Z_k-1, and what each chain has to do with it.
+    """The estimate of log Z_k / Z_k-1, and the influence of each chain on it.
 
     Args:
-        up: log p*_k - log p*_k-1 of samples at beta_k-1, of shape `(sweeps,
-            chains)`.
-        down: The same of samples at beta_k.
+        up: log p*_k - log p*_k-1 for samples at beta_k-1, array of shape
+            `(sweeps, chains)`.
+        down: log p*_k - log p*_k-1 for samples at beta_k, array of the same
+            shape.
 
     Returns:
-        The ratio, and an array of shape `(chains,)` of mean 0: by how much a
-        chain alone would move it, to first order.
+        The log ratio, and an array of shape `(chains,)` of mean 0: by how
+        much each chain alone would change the log ratio, to first order.
     """
 
     def excess(ratio):
@@ -344,7 +361,7 @@ def _ratio(up, down):
 
     if not np.isfinite([up, down]).all():
         return np.nan, np.full(up.shape[1], np.nan)
-    # The ratio lies between the smallest and the largest change.
+    # The log ratio is between the smallest and the largest difference.
     low = min(up.min(), down.min()) - 1.0
     high = max(up.max(), down.max()) + 1.0
     ratio = optimize.brentq(lambda r: excess(r).mean(), low, high, xtol=1e-10)
@@ -352,13 +369,16 @@ def _ratio(up, down):
         (p * (1 - p)).mean()
         for p in (special.expit(up - ratio), special.expit(ratio - down))
     )
-    with np.errstate(divide="ignore", invalid="ignore"):  # No overlap at all.
+    with np.errstate(divide="ignore", invalid="ignore"):  # If no overlap.
         return ratio, excess(ratio).mean(axis=0) / slope
 
 
 @compiled
 def _sweeps(sampler, machine, state, stream, first, num_sweeps):
-    """Sweeps, and what the samples before each say of neighbouring betas."""
+    """Runs sweeps and collects log ratios of neighbouring betas.
+
+    The log ratios are computed for the samples before each sweep.
+    """
     pairs = sampler.num_betas - 1
     chains = state.v.shape[0] // sampler.num_betas
     empty = ops.zeros((_SWEEPS, pairs, chains), "float64")
@@ -367,9 +387,9 @@ def _sweeps(sampler, machine, state, stream, first, num_sweeps):
         swaps, ups, downs = seen
         betas, v = before.betas, before.v
         base = sampler.base(machine, before)
-        # The compiler takes the product once for this and for the step.
+        # The step computes the same product: the compiler merges the two.
         inputs = machine_lib.hidden_inputs(machine, v)
-        # Betas fall from row to row: the colder neighbour is the one before.
+        # Betas decrease from row to row: the colder neighbour comes before.
         colder = ops.concatenate([betas[:1], betas[:-1]])
         warmer = ops.concatenate([betas[1:], betas[-1:]])
         up = tempering.log_ratio(base, machine, betas, colder, v, inputs)

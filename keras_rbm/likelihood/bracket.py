@@ -1,4 +1,4 @@
-"""Log Z from both sides, and reasons not to trust it."""
+"""Estimates of log Z from below and above, and reasons not to trust them."""
 
 import math
 from collections.abc import Sequence
@@ -18,47 +18,47 @@ from keras_rbm.typing import Array, Verbose
 
 #: Below this effective sample size a few chains carry all the weight.
 MIN_EFFECTIVE_SAMPLE_SIZE = 50
-#: The same for the reverse, half of whose chains start from data.
+#: The same limit for reverse AIS, where half of the chains start from data.
 MIN_REVERSE_EFFECTIVE_SAMPLE_SIZE = 25
-#: The largest distance between the two estimates, in nats.
+#: The largest trusted distance between AIS and reverse AIS, in nats.
 MAX_GAP = 1.0
-#: The largest change when the betas are doubled, in nats, beyond two standard
-#: errors of the change.
+#: The largest trusted change when the number of betas is doubled, in nats, in
+#: excess of two standard errors of the change.
 MAX_CHANGE = 0.2
-#: Without data, `MAX_GAP` and `MAX_CHANGE` are multiplied by this factor: only
-#: data would show a mode that no chain has met.
+#: Without data, `MAX_GAP` and `MAX_CHANGE` are multiplied by this factor,
+#: because only data can reveal a mode that no chain has visited.
 STRICTER = 0.5
-# Examples whose states count as visited.
+# Maximum number of examples whose states count as visited.
 _VISITED = 1000
 
 
 class Bracket(NamedTuple):
-    """Log Z between annealed importance sampling and its reverse.
+    """Bounds of log Z from annealed importance sampling and its reverse.
 
     On average, `forward` is below log Z and `reverse` is above it, provided
-    that the reverse starts from true samples of the model. Chains that miss a
-    mode miss it in both directions. Two further values therefore look for
-    modes:
+    that the reverse chains start from true samples of the model. Chains that
+    miss a mode miss it in both directions. Two further values therefore look
+    for modes:
 
-    - `from_data`, a reverse that starts from data. If the data lie in modes S
-      of probability P(S), `from_data` is on average at least log Z +
-      log P(S). A mode that holds data, and that no chain has found, puts
-      `from_data` above the other estimates.
-    - `visited`, the log of the sum of exp(-F) over all distinct states that
-      any chain has visited, or that are examples. No sampling error can put
-      `visited` above log Z.
+    - `from_data` is the estimate of reverse AIS with starts from data. If the
+      data lie in modes S of probability P(S), `from_data` is on average at
+      least log Z + log P(S). If no chain has found a mode that contains data,
+      `from_data` is above the other estimates.
+    - `visited` is the log of the sum of exp(-F) over the distinct states among
+      particles, samples and examples. No sampling error can make `visited`
+      larger than log Z.
 
-    `warnings` are about the estimates of log Z. Whether the model fits the
-    data is another question, which `fit` answers.
+    `warnings` concern the estimates of log Z. `fit` tells whether the model
+    fits the data.
 
     Attributes:
         forward: `Estimate` by `ais`.
         reverse: `Estimate` by `reverse_ais`.
         half: `Estimate` by `ais` with half the betas.
-        from_data: `Estimate` by `reverse_ais` from data that sweeps have
-            moved, or `None` without data.
-        visited: log Z of the visited states alone, or `None` if the states of
-            neither side can be listed.
+        from_data: `Estimate` by `reverse_ais` from data, or from states that
+            sweeps have reached from data. `None` without data.
+        visited: Log of the sum of exp(-F) over the visited states, or `None`
+            if the states of neither side can be listed.
         fit: `Fit` of the model to the data, or `None` without data.
     """
 
@@ -71,13 +71,19 @@ class Bracket(NamedTuple):
 
     @property
     def lower(self) -> float:
-        """The lower end of log Z, the optimistic one: at least `visited`."""
+        """The lower bound of log Z, at least `visited`.
+
+        It gives the higher, optimistic log-likelihood.
+        """
         lowest = np.minimum(self.forward.log_z, self.reverse.log_z)
         return float(np.maximum(lowest, self._visited))
 
     @property
     def upper(self) -> float:
-        """The upper end of log Z, the pessimistic one."""
+        """The upper bound of log Z.
+
+        It gives the lower, pessimistic log-likelihood.
+        """
         values = [e.log_z for e in self._estimates().values()]
         return float(np.max([*values, self._visited]))
 
@@ -90,10 +96,10 @@ class Bracket(NamedTuple):
     def standard_error(self) -> float:
         """The larger standard error of AIS and reverse AIS, in nats.
 
-        The spread of weights says little of a bracket that is not trusted:
-        chains that miss a part agree with each other. The error of such a
-        bracket is therefore at least half of `gap`, and at least the change
-        of AIS when the betas are doubled.
+        Chains that miss the same mode agree with each other. The spread of
+        their weights therefore understates the error. If the bracket is not
+        trusted, the error is at least half of `gap`, and at least the change
+        of AIS when the number of betas is doubled.
         """
         error = self._sampling_error
         if self.trusted:
@@ -148,7 +154,7 @@ class Bracket(NamedTuple):
                     "modes that the chains have not found; take more betas"
                 )
         above = self._visited - highest
-        # In float64, up to the errors of the estimates.
+        # The sum over visited states is exact, the other estimates are not.
         if above > 3 * self._sampling_error:
             reasons.append(
                 "the log Z of the visited states alone is "
@@ -165,7 +171,7 @@ class Bracket(NamedTuple):
     def __str__(self):
         lines = [f"log Z from {self.lower:.3f} to {self.upper:.3f} nats"]
         for name, found in self._estimates().items():
-            # The spread of weights understates the error of other brackets.
+            # The spread of weights understates the error if not trusted.
             error = f" +- {found.standard_error:.3f}" if self.trusted else ""
             lines.append(
                 f"  {name:<22} {found.log_z:.3f}{error} (effective sample size "
@@ -210,33 +216,34 @@ def bracket(
     v_moved: Array | None = None,
     visited: Sequence[Array] = (),
 ) -> Bracket:
-    """`ais` and `reverse_ais`, and `ais` again with half the betas.
+    """Runs `ais` and `reverse_ais`, and `ais` again with half the betas.
 
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling, as `machine.decouple` returns.
-        v_model: Independent samples of the machine, where the reverse
-            starts, of shape `(samples, visible.width)`. Each of these, and
-            each start from data, begins equally many chains, at least
-            `num_chains` in all.
+        v_model: Independent samples of the machine, of shape `(samples,
+            visible.width)`, from which reverse AIS starts. The same number of
+            chains starts from each sample and from each start from data, with
+            at least `num_chains` chains in total.
         stream: A `keras_rbm.random.Stream`.
         v: Data of shape `(examples, visible.width)`, with which `fit` compares
             the particles, or `None`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains of `ais`.
-        verbose: As for `ais`.
-        v_moved: Starts of the reverse from data, of shape `(starts,
-            visible.width)`: held-out examples that some sweeps have moved.
-            `None` for evenly spaced examples of `v`, at most as many as there
-            are samples of the machine.
-        visited: Further arrays of visible states, of shape `(rows,
+        verbose: See `ais`.
+        v_moved: Starts of reverse AIS from data, of shape `(starts,
+            visible.width)`: held-out examples after some sweeps. If `None`,
+            evenly spaced examples of `v`, at most as many as `v_model` has
+            samples.
+        visited: Arrays of further visible states, of shape `(rows,
             visible.width)`, that count as visited.
 
     Returns:
         A `Bracket`.
 
     Raises:
-        ValueError: If a number is not a positive integer.
+        ValueError: If a number is not a positive integer. See also `ais` and
+            `reverse_ais`.
     """
     num_betas = checks.positive_integer("num_betas", num_betas)
     half, forward = (
@@ -285,7 +292,7 @@ def bracket(
 
 
 def _part(base, both, rows):
-    """The estimate of some of the starts of `reverse_ais`."""
+    """The estimate of `reverse_ais` from a slice of its starts."""
     repeats = len(both.particles) // len(both.log_weights)
     particles = both.particles.reshape(-1, repeats, both.particles.shape[1])
     particles = particles[rows].reshape(-1, both.particles.shape[1])

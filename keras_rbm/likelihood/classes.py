@@ -1,4 +1,4 @@
-"""The law of a label given the features, p(y | x), exactly."""
+"""Exact class probabilities given the features, p(y | x)."""
 
 from keras import ops
 
@@ -10,21 +10,22 @@ from keras_rbm.typing import Array, Tensor
 def log_class_probabilities(
     machine: Machine, num_classes: int, inputs: Tensor
 ) -> Tensor:
-    """Log p(y | x) of all classes, where the last columns of v are a label.
+    """Log p(y | x) of all classes, if the last columns of v are a label.
 
-    With d the bias of the label, U its rows of W and A the `log_partition` of
-    the hidden units, log sum_h exp(<inputs, h> - energy(h)),
+    Let d be the bias of the label, U the rows of the kernel that belong to the
+    label, and A the `log_partition` of the hidden units, log sum_h
+    exp(<inputs, h> - energy(h)). Then
 
         log p(y | x) = d_y + A(x W + U_y) - log sum_k exp(d_k + A(x W + U_k))
 
-    for hidden units of any type: no sampling, and no log Z.
+    for hidden units of any type. Neither sampling nor log Z is needed.
 
     Args:
         machine: A `Machine` whose last `num_classes` visible columns are one
             unit of a `Softmax`.
         num_classes: Number of classes.
-        inputs: What the hidden units receive from the features alone, of
-            shape `(batch, hidden.width)`.
+        inputs: Inputs of the hidden units from the features alone, x W, of
+            shape `(batch, hidden.width)`. See `feature_inputs`.
 
     Returns:
         Tensor of shape `(batch, num_classes)`, in nats.
@@ -43,14 +44,14 @@ def log_class_probabilities(
 
 
 def class_inputs(machine: Machine, num_classes: int) -> Tensor:
-    """What the hidden units receive from each class, `(classes, width)`."""
+    """Inputs of the hidden units from each class, `(classes, width)`."""
     label = machine._replace(kernel=machine.kernel[-num_classes:])
     one_hot = ops.eye(num_classes, dtype=machine.kernel.dtype)
     return machine_lib.hidden_inputs(label, one_hot)
 
 
 def feature_inputs(machine: Machine, x: Array) -> Tensor:
-    """What the hidden units receive from features alone, `(batch, width)`.
+    """Inputs of the hidden units from features alone, `(batch, width)`.
 
     Args:
         machine: A `Machine`.

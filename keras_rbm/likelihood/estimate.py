@@ -1,4 +1,4 @@
-"""What importance weights tell of a partition function."""
+"""Estimates of log Z from importance weights."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,18 @@ from keras_rbm import machine as machine_lib
 
 
 class Estimate(NamedTuple):
-    """log Z as importance weights tell it.
+    """Estimate of log Z from importance weights.
 
     Attributes:
         log_z: The estimate, in nats.
-        standard_error: That of `log_z`, in nats, from the spread of the
-            weights. It is too small where few chains carry all the weight.
+        standard_error: Standard error of `log_z`, in nats, from the spread of
+            the weights. It is too small if a few chains carry all the weight.
         effective_sample_size: (sum w)^2 / sum w^2, from 1 to the number of
-            chains.
-        log_weights: `float64` array of shape `(chains,)`, or of reverse AIS
-            `(samples,)`.
-        particles: Array of shape `(chains, visible.width)`, where the chains
-            ended.
+            weights.
+        log_weights: `float64` array of shape `(chains,)`. For reverse AIS, of
+            shape `(samples,)`.
+        particles: Array of shape `(chains, visible.width)`, the final states
+            of the chains.
     """
 
     log_z: float
@@ -37,11 +37,11 @@ class Estimate(NamedTuple):
 
 
 def check_base(machine, base):
-    """Checks that a path of exact draws can lead from `base` to `machine`.
+    """Checks that annealing with exact draws can connect the two machines.
 
     Raises:
-        ValueError: If `base` is coupled, or its units are others; or if some
-            units are sampled approximately alone.
+        ValueError: If `base` is coupled or has other units than `machine`, or
+            if some units are only sampled approximately.
     """
     check_samples(machine)
     coupled = not isinstance(base.beta, float | int) or base.beta != 0
@@ -62,7 +62,7 @@ def check_samples(machine):
     """Refuses machines whose samples do not follow their energy.
 
     Raises:
-        ValueError: If a side says so, by its `approximation`.
+        ValueError: If the units of a side have an `approximation`.
     """
     for side in (machine.visible, machine.hidden):
         if side.approximation:
@@ -75,16 +75,16 @@ def check_samples(machine):
 
 
 def estimate(base, log_weights, particles, reverse=False):
-    """Log Z = log Z_base + log mean w, or reversed, log Z_base - log mean w.
+    """Log Z = log Z_base + log mean w; if reversed, log Z_base - log mean w.
 
-    The standard error is that of the mean divided by the mean (the delta
-    method); it is infinite for a single weight.
+    By the delta method, the standard error is the standard error of the mean
+    weight, divided by the mean weight. It is infinite for a single weight.
 
     Args:
         base: The `Machine` without coupling at one end of the path.
         log_weights: `float64` array of shape `(chains,)`.
         particles: Array of shape `(chains, visible.width)`.
-        reverse: Whether the path led from the machine to the base.
+        reverse: Whether the path leads from the machine to the base.
 
     Returns:
         An `Estimate`.

@@ -1,4 +1,4 @@
-"""The partition function, by enumeration or in closed form."""
+"""Exact log Z, by enumeration or in closed form."""
 
 from typing import NamedTuple
 
@@ -12,16 +12,16 @@ from keras_rbm.machine import Machine
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.typing import Verbose
 
-#: The most joint states of a side that are enumerated.
+#: The largest number of joint states of a side that is enumerated.
 MAX_STATES = 2**25
-# Numbers in a block of the enumeration: some tens of MiB in float64.
+# Size of a block of the enumeration: some tens of MiB in float64.
 _BLOCK_NUMBERS = 2**21
 # Blocks in one compiled call.
 _BLOCKS = 8
 
 
 class Exact(NamedTuple):
-    """Log Z without any sampling, with the attributes of a `Bracket`.
+    """Exact log Z, which can be used in place of a `Bracket`.
 
     Attributes:
         log_z: The value, in nats.
@@ -31,17 +31,17 @@ class Exact(NamedTuple):
 
     @property
     def lower(self) -> float:
-        """The value; so is `upper`."""
+        """Equal to `log_z`."""
         return self.log_z
 
     @property
     def upper(self) -> float:
-        """The value; so is `lower`."""
+        """Equal to `log_z`."""
         return self.log_z
 
     @property
     def standard_error(self) -> float:
-        """0: nothing is drawn."""
+        """0, because nothing is sampled."""
         return 0.0
 
     @property
@@ -67,30 +67,30 @@ class Exact(NamedTuple):
 
 
 def can_be_exact(machine: Machine) -> bool:
-    """Whether `exact` works: few joint states, or both sides Gaussian."""
+    """Whether `exact` works: a side has few states, or both are Gaussian."""
     return gaussian.is_gaussian(machine) or _smaller(machine) is not None
 
 
 def exact(machine: Machine, verbose: Verbose = "auto") -> Exact:
     """Log Z = log sum_v exp(-F(v)), over all states of the smaller side.
 
-    In float64, in blocks, so that memory stays bounded. Where the hidden side
-    is the smaller, that is log sum_h exp(-F(h)) of the flipped machine. Of
-    two sides of Gaussian units, it is the integral of a normal law.
+    The sum is computed in float64, in blocks that bound the memory. If the
+    hidden side has fewer states, the sum is log sum_h exp(-F(h)) of the
+    flipped machine. If both sides are Gaussian, Z is the integral of an
+    unnormalized normal density, in closed form.
 
     Args:
-        machine: A `Machine`, one side of which has at most 2**25 joint
-            states.
-        verbose: `"auto"` for a progress bar on a screen if it takes long, 1
-            or 0.
+        machine: A `Machine` with a side of at most 2**25 joint states, or
+            with Gaussian units on both sides.
+        verbose: See `ais`.
 
     Returns:
         An `Exact`.
 
     Raises:
-        ValueError: If neither side can be enumerated, the visible units are
-            approximate ones, or the machine is of Gaussian units and not
-            normalizable.
+        ValueError: If neither side can be enumerated, if the visible units
+            have an `approximation`, or if both sides are Gaussian and the
+            machine is not normalizable.
 
     Reference: Fischer and Igel (2014), equation 25.
     """
@@ -124,7 +124,10 @@ def exact(machine: Machine, verbose: Verbose = "auto") -> Exact:
 
 
 def _smaller(machine):
-    """The machine with the side to enumerate as its visible one, if any."""
+    """The machine, flipped if needed to enumerate its visible side, or `None`.
+
+    `None` means that neither side can be enumerated.
+    """
     sides = [
         side
         for side in (machine, machine_lib.flip(machine))
@@ -137,7 +140,7 @@ def _smaller(machine):
 
 @compiled
 def _add_blocks(machine, log_sum, first, rows):
-    """log(exp(log_sum) + sum exp(-F)) over the next `_BLOCKS` blocks."""
+    """log(exp(log_sum) + sum exp(-F)), with the next `_BLOCKS` blocks."""
     total = machine.visible.num_joint_states
 
     def add(block, log_sum):

@@ -1,4 +1,4 @@
-"""Whether a model fits its data: compares data and samples."""
+"""Compares data and samples, to see whether a model fits its data."""
 
 from typing import NamedTuple
 
@@ -8,29 +8,29 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
 from keras_rbm.typing import Array
 
-#: The largest distance between the mean free energies of the data and of the
-#: particles, in nats, beyond twice its standard error.
+#: The largest accepted distance between the mean free energies of the data and
+#: of the particles, in nats, in excess of twice its standard error.
 MAX_FREE_ENERGY_GAP = 4.0
 #: The smallest p-value of a Kolmogorov-Smirnov test, of free energies or of
 #: projections, for which the model counts as fitting.
 MIN_P_VALUE = 1e-4
-# Number of principal axes, and of examples that determine them, at most.
+# Maximum numbers of principal axes and of examples that determine the axes.
 _AXES, _EXAMPLES = 2, 2000
 
 
 class Fit(NamedTuple):
-    """How data and particles of a model differ.
+    """Differences between data and particles of a model.
 
-    A `Fit` judges the model, and not an estimate of log Z.
+    A `Fit` judges the model, not an estimate of log Z.
 
     Attributes:
-        free_energy_gap: Mean F of the data minus mean F of the particles, and
-            the standard error of the difference, in nats.
+        free_energy_gap: Mean free energy F of the data minus mean F of the
+            particles, and the standard error of this difference, in nats.
         free_energy: Kolmogorov-Smirnov distance between the distributions of
             F, from 0 to 1, and its p-value.
-        projection: The same for the projections on the first two principal
-            axes of the data: the larger distance, and the smaller p-value
-            times the number of axes.
+        projection: Kolmogorov-Smirnov distance and p-value for projections on
+            the first two principal axes of the data: the larger of the two
+            distances, and the smaller p-value times the number of axes.
     """
 
     free_energy_gap: tuple[float, float]
@@ -102,7 +102,7 @@ def compare(machine: Machine, v: Array, particles: Array) -> Fit:
 def _distance(x, y):
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return float("nan"), float("nan")
-    from scipy import stats  # Here: it takes a second to import.
+    from scipy import stats  # Imported here because it takes a second.
 
     found = stats.ks_2samp(x, y, method="asymp")
     return float(found.statistic), float(found.pvalue)

@@ -1,4 +1,4 @@
-"""The partition function of a machine that is one normal law."""
+"""The partition function of a machine with Gaussian units on both sides."""
 
 import numpy as np
 from keras import ops
@@ -15,17 +15,19 @@ def is_gaussian(machine):
 def log_partition(machine):
     """Log Z = (n log(2 pi) - log det A + <m, A^-1 m>) / 2.
 
-    With x = (v, h), the energy is <x, A x> / 2 - <m, x>: m are the biases,
-    and A has the precisions on its diagonal and -beta W beside it.
+    With x = (v, h) of length n, the energy is <x, A x> / 2 - <m, x>. The
+    vector m holds the biases. A has the precisions on its diagonal and
+    -beta W and its transpose off the diagonal.
 
     Args:
         machine: A `Machine` of `Gaussian` units on both sides.
 
     Returns:
-        A number, in nats; not a number if parameters are not.
+        A number, in nats. NaN if a parameter is not finite.
 
     Raises:
-        ValueError: If A is not positive definite: exp(-E) has no integral.
+        ValueError: If A is not positive definite, so that the integral of
+            exp(-E) diverges.
     """
 
     def joined(name):
@@ -51,7 +53,7 @@ def log_partition(machine):
             "smaller, such as by SpectralBound. Received: a least eigenvalue "
             f"of {least:.3g}"
         ) from None
-    # <m, A^-1 m> is the square of what solves root y = m.
+    # <m, A^-1 m> is |y|^2, where y solves root y = m.
     solved = np.linalg.solve(root, bias)
     log_det = 2 * np.log(np.diag(root)).sum()
     constant = len(bias) * np.log(2 * np.pi)

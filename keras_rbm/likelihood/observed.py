@@ -1,8 +1,9 @@
-"""The likelihood of what is observed of rows: missing entries summed out.
+"""The likelihood of the observed entries of rows with missing entries.
 
-Exactly, over the joint states of the hidden side or of the missing entries,
-or between two estimates by annealed importance sampling of the missing
-entries, clamped at the observed ones.
+The missing entries are summed out. The sum over the joint states of the hidden
+side, or of the missing entries, is exact. If there are too many joint states,
+annealed importance sampling, with the observed entries clamped, gives a lower
+and an upper estimate.
 """
 
 import itertools
@@ -23,15 +24,17 @@ from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Verbose
 
-#: The most joint states of the hidden side that are summed over for rows.
+#: The largest number of joint states of the hidden side that is summed over.
 MAX_HIDDEN_STATES = 2**16
-#: The most joint states of the missing entries of a row, and of all rows.
+#: The largest numbers of joint states of the missing entries that are summed
+#: over: for one row, and for all rows together.
 MAX_MISSING_STATES = 2**16
 MAX_ALL_STATES = 2**22
-# Numbers in a block, some tens of MiB in float64.
+# Size of a block of the sums: some tens of MiB in float64.
 _BLOCK_NUMBERS = 2**21
-# A gap between both estimates of a row, in nats, and the least share of chains
-# that must carry the weight: beyond them the estimates are not trusted.
+# The estimates are not trusted if the mean gap of the two estimates of a row is
+# larger than `_MOST_GAP` nats, or if the effective sample size is a smaller
+# share of the chains than `_LEAST_SHARE`.
 _MOST_GAP, _LEAST_SHARE = 1.0, 0.05
 
 
@@ -39,11 +42,14 @@ class Observed(NamedTuple):
     """Log sum exp(-E) over the missing entries and h, for each row.
 
     Attributes:
-        lower: `float64` array of shape `(rows,)`, in nats. Where annealed
-            importance sampling estimates a value, it is on average too low.
-        upper: The same by the reverse, on average too high; where the value
-            is exact, that of `lower`.
-        standard_error: That of each row's estimates; 0 where they are exact.
+        lower: `float64` array of shape `(rows,)`, in nats. Exact values, or
+            estimates by annealed importance sampling, which are on average
+            too low.
+        upper: `float64` array of shape `(rows,)`, in nats. Exact values, or
+            estimates by reverse annealed importance sampling, which are on
+            average too high.
+        standard_error: `float64` array of shape `(rows,)`, the larger standard
+            error of the two estimates of each row. 0 if the value is exact.
         warnings: Reasons not to trust the estimates, as a tuple of sentences.
     """
 
@@ -65,19 +71,20 @@ def observed(
 ) -> Observed:
     """-F(v_observed) = log sum_missing exp(-F(v)), for each row.
 
-    Exact where `exact_rows` says so, and otherwise between two estimates.
+    The values are exact for the rows that `exact_rows` selects. For all other
+    rows, there is a lower and an upper estimate.
 
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling, as `machine.decouple` returns.
-        v: Array of shape `(rows, visible.width)`, NaN where an entry is
-            missing.
+        v: Array of shape `(rows, visible.width)`, where NaN marks a missing
+            entry.
         stream: A `keras_rbm.random.Stream`.
         num_betas: Number of steps of the annealing.
-        num_chains: Number of chains of each row.
-        num_sweeps: Number of clamped sweeps to the samples that the reverse
-            starts from.
-        verbose: `"auto"`, 1 or 0.
+        num_chains: Number of chains for each row.
+        num_sweeps: Number of clamped sweeps that draw the samples from which
+            reverse annealing starts.
+        verbose: See `ais`.
 
     Returns:
         An `Observed`.
@@ -113,15 +120,17 @@ def observed(
 
 
 def exact_rows(machine: Machine, v: Array) -> np.ndarray:
-    """Which rows `exact_observed` takes.
+    """Whether `exact_observed` can sum out the missing entries of each row.
 
-    All, where the hidden side has at most 2**16 joint states; otherwise those
-    whose missing entries have at most 2**16, the first rows of which there are
-    at most 2**22 in all.
+    If the hidden side has at most 2**16 joint states, this holds for all rows.
+    Otherwise it holds for rows whose missing entries have at most 2**16 joint
+    states, as long as these rows have at most 2**22 joint states in total,
+    counted from the first row.
 
     Args:
         machine: A `Machine`.
-        v: Array of shape `(rows, visible.width)`, with NaN.
+        v: Array of shape `(rows, visible.width)`, where NaN marks a missing
+            entry.
 
     Returns:
         Boolean array of shape `(rows,)`.
@@ -135,18 +144,20 @@ def exact_rows(machine: Machine, v: Array) -> np.ndarray:
 
 
 def exact_observed(machine: Machine, v: Array) -> np.ndarray:
-    """-F(v_observed) of rows, by sums over states.
+    """-F(v_observed) of each row, by a sum over states.
+
+    If the hidden side has at most 2**16 joint states, this is
 
         log sum_h exp(<v_observed, W h> - E_h(h) + sum_missing A_i(W h))
             - E_v(v_observed)
 
-    with A_i the `log_partitions` of the visible units; or log sum_missing
-    exp(-F(v)) over all states of the missing entries.
+    where A_i are the `log_partitions` of the visible units. Otherwise it is
+    log sum_missing exp(-F(v)), over all joint states of the missing entries.
 
     Args:
         machine: A `Machine`.
-        v: Array of shape `(rows, visible.width)`, with NaN, of rows that
-            `exact_rows` names.
+        v: Array of shape `(rows, visible.width)`, where NaN marks a missing
+            entry. `exact_rows` must be true for all rows.
 
     Returns:
         `float64` array of shape `(rows,)`, in nats.
@@ -161,11 +172,11 @@ def exact_observed(machine: Machine, v: Array) -> np.ndarray:
 
 
 def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
-    """E[h | v_observed] of rows, by the sums of `exact_observed`.
+    """E[h | v_observed] of each row, by the sums of `exact_observed`.
 
     Args:
         machine: A `Machine`.
-        v: As for `exact_observed`.
+        v: See `exact_observed`.
 
     Returns:
         `float64` array of shape `(rows, hidden.width)`.
@@ -183,7 +194,13 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
 
 
 def _log_sums(rows, logs, count):
-    """Log sum exp of `logs` by row; -inf of rows without any, of `rows`."""
+    """For each entry of `rows`, log sum exp of the `logs` of that row.
+
+    Args:
+        rows: Integer array, the row of each term.
+        logs: Array of the shape of `rows`, the logs of the terms.
+        count: Total number of rows.
+    """
     top = np.full(count, -np.inf)
     np.maximum.at(top, rows, logs)
     total = np.zeros(count)
@@ -198,10 +215,11 @@ def _can_sum_hidden(machine):
 
 
 def _each_state(machine, v, add):
-    """Calls `add(rows, logs, h)` with all states of rows, in blocks.
+    """Calls `add(rows, logs, h)` with all states of all rows, in blocks.
 
-    Rows stand once for each of their states: `logs` are the terms of the sum,
-    `h` the hidden states, or means, that they stand for.
+    A block has one entry for each pair of a row and a state. `rows` holds the
+    row numbers, `logs` the logs of the terms of the sum, and `h` the hidden
+    states (or the hidden means, in the sum over missing entries).
     """
     machine = machine_lib.cast(machine_lib.absorb_beta(machine), "float64")
     is_missing = np.isnan(v)
@@ -287,7 +305,7 @@ def _of_visible(machine, v):
 
 
 def _sites(units, lost):
-    """The states of each missing unit, one after the other."""
+    """List of the arrays of states of each missing unit."""
     return [
         sites.states
         for sites in units.sites
@@ -308,7 +326,8 @@ def _joint(units, lost):
 def _log_states(units, is_missing):
     """Log of the number of joint states of the missing entries of each row.
 
-    Infinite where a unit without a list of states is missing.
+    It is infinite if a missing entry belongs to a unit without a list of
+    states.
     """
     total = np.zeros(len(is_missing))
     covered = np.zeros(units.width, bool)
@@ -323,7 +342,7 @@ def _log_states(units, is_missing):
 def _annealed(
     machine, base, v, stream, num_betas, num_chains, num_sweeps, verbose
 ):
-    """Both estimates of rows, their errors, and warnings."""
+    """Lower and upper estimates of each row, their errors, and warnings."""
     check_base(machine, base)
     path = betas(num_betas)
     dtype = machine_lib.dtype(machine)
@@ -393,7 +412,7 @@ def _annealed(
 
 
 def _log_z_of_base(base, v):
-    """Log sum exp(-E_base) over the missing entries and h, of each row."""
+    """Log sum exp(-E_base) over the missing entries and h, for each row."""
     base = machine_lib.cast(base, "float64")
     is_missing = np.isnan(v)
     known = ops.convert_to_tensor(np.where(is_missing, 0.0, v))

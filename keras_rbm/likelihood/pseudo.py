@@ -1,4 +1,4 @@
-"""Pseudo-likelihood: each visible unit given all the others."""
+"""Pseudo-likelihood: the law of each visible unit given all other units."""
 
 import math
 
@@ -12,8 +12,8 @@ from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Tensor
 from keras_rbm.units import Gaussian, Units
 
-# Trapezoidal rule for a mixture of normal laws: its step, and how far it goes
-# beyond the outermost means, in standard deviations.
+# Trapezoidal rule for a mixture of normal laws: the step, and the distance
+# between the ends and the outermost means, in standard deviations.
 _STEP, _BEYOND = 0.75, 8.0
 
 
@@ -25,8 +25,8 @@ def pseudo_likelihood_is_defined(visible: Units) -> bool:
 def has_density(visible: Units, hidden: Units) -> bool:
     """Whether `pseudo_log_density` can be computed.
 
-    For `Gaussian` visible units, if the hidden ones are `Gaussian` too, or
-    bounded.
+    It can if the visible units are `Gaussian` and the hidden units are either
+    bounded or `Gaussian`.
     """
     bounded = bool(np.isfinite(hidden.support).all())
     return isinstance(visible, Gaussian) and (
@@ -35,30 +35,33 @@ def has_density(visible: Units, hidden: Units) -> bool:
 
 
 def pseudo_log_density(machine: Machine, v: Array) -> Tensor:
-    """sum_i log p(v_i | v_-i), over real units: log-densities.
+    """sum_i log p(v_i | v_-i), the sum of log-densities of real units.
 
-    With F(x) the free energy of v whose unit i has the value x,
+    Let F(x) be the free energy of v if unit i has the value x. Then
 
         log p(v_i | v_-i) = -F(v_i) - log integral exp(-F(x)) dx
 
-    Between two sides of Gaussian units this is a normal law, of precision
-    P = p_i - sum_j w_ij^2 / q_j, in closed form. With bounded hidden units it
-    is a mixture of normal laws, one for each joint state h, all of precision
-    p_i and of means between (b_i + sum_j min(w_ij h_j)) / p_i and the same of
-    the maximum. For such a mixture the trapezoidal rule of step s sd has a
-    relative error of 2 exp(-2 pi^2 / s^2): with s = 0.75, and 8 standard
-    deviations beyond the outermost means, less than 1e-14.
+    If the hidden units are Gaussian, p(v_i | v_-i) is a normal law of precision
+    p_i - sum_j w_ij^2 / q_j, where p and q are the visible and the hidden
+    precisions. The log-density is then computed in closed form.
+
+    If the hidden units are bounded, p(v_i | v_-i) is a mixture of normal laws
+    of precision p_i, one for each joint state h. Their means are between
+    (b_i + sum_j min(w_ij h_j)) / p_i and (b_i + sum_j max(w_ij h_j)) / p_i.
+    For such a mixture, the trapezoidal rule with a step of s standard
+    deviations has a relative error of 2 exp(-2 pi^2 / s^2). With s = 0.75, and
+    with ends 8 standard deviations beyond the outermost means, the error is
+    less than 1e-14 in float64.
 
     Args:
-        machine: A `Machine` for which `has_density` is true; in float64, the
-            error is that of the rule.
+        machine: A `Machine` for which `has_density` is true.
         v: Tensor of shape `(batch, visible.width)`.
 
     Returns:
         Tensor of shape `(batch,)`, in nats.
 
     Raises:
-        ValueError: If the units are others.
+        ValueError: If `has_density` is false.
 
     Reference: Besag (1975), "Statistical analysis of non-lattice data";
         Trefethen and Weideman (2014), "The exponentially convergent
@@ -93,7 +96,7 @@ def pseudo_log_density(machine: Machine, v: Array) -> Tensor:
 
 
 def _normal_conditional(machine, x, inputs, row, bias, precision):
-    """Log p(v_i = x | v_-i) between two sides of Gaussian units."""
+    """Log p(v_i = x | v_-i) if both sides are Gaussian."""
     params = machine.hidden_params
     ratio = row / params["precision"]
     rest = inputs + params["bias"] - x[:, None] * row
@@ -105,7 +108,10 @@ def _normal_conditional(machine, x, inputs, row, bias, precision):
 
 
 def _mixture_conditional(machine, x, inputs, row, bias, precision):
-    """The same with bounded hidden units, by the trapezoidal rule."""
+    """Log p(v_i = x | v_-i) if the hidden units are bounded.
+
+    The integral is computed by the trapezoidal rule.
+    """
     low, high = (ops.cast(end, x.dtype) for end in machine.hidden.support)
     ends = row * low, row * high
     deviation = ops.rsqrt(precision)
@@ -117,7 +123,7 @@ def _mixture_conditional(machine, x, inputs, row, bias, precision):
     count = ops.cast(ops.ceil(width / step), "int32") + 1
 
     def log_weight(value):
-        """-F of the value, of shape (batch,), up to a constant."""
+        """-F(value) up to a constant, of shape (batch,)."""
         moved = inputs + (value - x)[:, None] * row
         rest = machine.hidden.log_partition(moved, machine.hidden_params)
         return rest + value * (bias - 0.5 * precision * value)
@@ -134,15 +140,16 @@ def _mixture_conditional(machine, x, inputs, row, bias, precision):
 def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
     """sum_i log p(v_i | v_-i), over all sites i.
 
-    With v^k equal to v but for site i, which is in its k-th other state,
+    Let v^k equal v, except that site i is in its k-th other state. Then
 
         p(v_i | v_-i) = 1 / (1 + sum_k exp(F(v) - F(v^k))).
 
-    The sites are a loop, so that memory does not grow with their number.
+    The code loops over the sites, so that memory does not grow with their
+    number.
 
     Args:
         machine: A `Machine` whose visible units have a list of states.
-        v: Tensor of shape `(batch, visible.width)`, of such states.
+        v: Tensor of shape `(batch, visible.width)`, with states from the list.
 
     Returns:
         Tensor of shape `(batch,)`, in nats.
@@ -172,17 +179,18 @@ def stochastic_pseudo_log_likelihood(
 ) -> Tensor:
     """N log p(v_i | v_-i), averaged over random sites i of each example.
 
-    An unbiased estimate of sum_i log p(v_i | v_-i), the pseudo-log-likelihood,
-    with the conditionals of `pseudo_log_likelihood`. Where a side is made of
-    several kinds of units, sites of each are drawn.
+    N is the number of sites. This is an unbiased estimate of the
+    pseudo-log-likelihood, sum_i log p(v_i | v_-i). `pseudo_log_likelihood`
+    defines the conditionals. If the visible side is `Composite`, sites of each
+    part are drawn.
 
-    The hidden inputs of v^k and of v differ by some rows of W, so that the
-    matrix product for v is the only one.
+    The hidden inputs of v^k and of v differ only by a few rows of W. The
+    product of v and W is therefore the only full matrix product.
 
     Args:
         machine: A `Machine` whose visible units have a list of states.
-        v: Tensor of shape `(batch, visible.width)`, of such states.
-        stream: A `keras_rbm.random.Stream`, from which the sites are drawn.
+        v: Tensor of shape `(batch, visible.width)`, with states from the list.
+        stream: A `keras_rbm.random.Stream` that draws the sites.
         num_sites: Number of sites for each example, drawn with replacement.
 
     Returns:
@@ -192,8 +200,7 @@ def stochastic_pseudo_log_likelihood(
         ValueError: If the visible units have no list of states.
 
     Reference: Besag (1975), "Statistical analysis of non-lattice data"; the
-        estimate is that of the Theano tutorial on RBMs, with a site of its
-        own for each example.
+        Theano tutorial on RBMs, which uses one site for all examples.
     """
     inputs = machine_lib.hidden_inputs(machine, v)
     base = machine_lib.free_energy(machine, v, inputs)
@@ -213,16 +220,16 @@ def stochastic_pseudo_log_likelihood(
 
 
 def _log_conditional(machine, sites, v, own, inputs, base, site):
-    """Log p(v_i | v_-i) at a site of each row, of shape (batch,).
+    """Log p(v_i | v_-i) at one site i of each row, of shape (batch,).
 
     Args:
         machine: A `Machine`.
-        sites: The `Sites` that the site is one of.
+        sites: The `Sites` to which the sites i belong.
         v: Tensor of shape `(batch, visible.width)`.
-        own: The states that the sites are in, `(batch, sites.size)`.
+        own: State indices of all sites, of shape `(batch, sites.size)`.
         inputs: Hidden inputs of `v`.
-        base: Free energies of `v`, `(batch,)`.
-        site: Numbers of the sites, `(batch,)`.
+        base: Free energies of `v`, of shape `(batch,)`.
+        site: Index i of the site of each row, of shape `(batch,)`.
     """
     states, count = ops.cast(sites.states, v.dtype), len(sites.states)
     state = ops.take_along_axis(own, site[:, None], axis=1)[:, 0]
@@ -231,7 +238,7 @@ def _log_conditional(machine, sites, v, own, inputs, base, site):
     rows = ops.cast(ops.take(machine.kernel, columns, axis=0), inputs.dtype)
 
     def odds(step):
-        """F(v) - F(v^k), for the state this number of places after."""
+        """F(v) - F(v^k), where v^k is in the state `step` places later."""
         other = ops.take(states, (state + step) % count, axis=0)
         change = other - ops.take(states, state, axis=0)
         moved = inputs + machine.beta * ops.sum(

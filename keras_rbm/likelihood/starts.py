@@ -1,4 +1,4 @@
-"""Where chains start so that they find modes that others miss."""
+"""Starts of chains, chosen to find modes that other chains miss."""
 
 import numpy as np
 from keras import ops
@@ -21,15 +21,15 @@ def spaced(v: Array, count: int) -> Array:
 
 
 def from_patterns(machine: Machine, count: int, stream: Stream) -> Tensor:
-    """Visible states under hidden states that are far from each other.
+    """Visible states drawn given hidden states that are far from each other.
 
-    Half of the hidden states are draws from units without inputs and bias,
-    of which all states of bounded units are about as likely; the others are
-    those in which one unit alone is on, where units have bounds.
+    If the hidden units are bounded, a single unit is on in up to half of the
+    hidden states. All other hidden states are drawn with inputs and biases of
+    0, so that all states of a bounded unit are about equally likely.
 
     Args:
         machine: A `Machine`.
-        count: Number of states, a positive integer.
+        count: Number of visible states, a positive integer.
         stream: A `keras_rbm.random.Stream`.
 
     Returns:

@@ -16,7 +16,7 @@ from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Params, Tensor, Verbose
 
-# Chains in one compiled call.
+# Maximum number of chains in one compiled call.
 _CHAINS = 1000
 
 
@@ -30,35 +30,33 @@ def trajectory_ais(
 ) -> Estimate:
     """Log Z = log Z_base + log mean_i w_i, along a trajectory of machines.
 
-    w = prod_k exp(F_k(v_k) - F_k+1(v_k)), with v_0 from the base and v_k from
-    one Gibbs sweep of machine k, which starts at v_{k-1}. The machines k are
-    the machines of the trajectory, and `num_betas - 1` more between neighbours,
-    whose parameters are on the straight line from one to the next. The mean of
-    w is an unbiased estimate of Z / Z_base; the logarithm of the mean is too
-    small on average.
+    w = prod_k exp(F_k(v_k) - F_k+1(v_k)), where v_0 is a sample of the base,
+    and one Gibbs sweep of machine k leads from v_{k-1} to v_k. The machines k
+    are the machines of the trajectory, with `num_betas - 1` machines between
+    neighbours, whose parameters are interpolated linearly. The mean of w is an
+    unbiased estimate of Z / Z_base. The logarithm of the mean is too small on
+    average.
 
-    The machines of a training run change slowly where the law does: a mode
-    appears while the machine is still warm enough for chains to find it,
-    which a path of inverse temperatures does not ensure.
+    Along a training run, the machines change slowly when their law changes.
+    Each mode appears while chains still move easily enough to find it. A path
+    of inverse temperatures does not ensure this.
 
     Args:
         machines: Sequence of `Machine` of the same units, such as
-            `[*snapshots.machines, rbm.machine()]`. The estimate is that of
-            the last one.
+            `[*snapshots.machines, rbm.machine()]`. The function estimates
+            log Z of the last machine.
         base: A `Machine` without coupling, such as `rbm.base_machine()`.
         stream: A `keras_rbm.random.Stream`.
         num_betas: Number of steps from one machine to the next.
-        num_chains: Number of chains, in blocks of at most 1,000; a chain's
-            draws depend neither on the blocks nor on how many there are. In
-            the scope of a `tf.distribute` strategy, devices share them.
-        verbose: As for `ais`.
+        num_chains: Number of chains. See `ais`.
+        verbose: See `ais`.
 
     Returns:
         An `Estimate`.
 
     Raises:
         ValueError: If a number is not a positive integer, the units of the
-            machines differ, or `base` is coupled or of other units.
+            machines differ, or `base` is coupled or has other units.
 
     Reference: Béreux, Decelle, Furtlehner, Rosset and Seoane (2025), "Fast
         training and sampling of restricted Boltzmann machines"; Carbone, Hua,
@@ -98,28 +96,28 @@ def reverse_trajectory_ais(
 ) -> Estimate:
     """Log Z = log Z_base - log mean_i w_i, back along a trajectory.
 
-    The steps of `trajectory_ais` from the other end. The mean of w is an
-    unbiased estimate of Z_base / Z where `v_model` are samples of the last
-    machine; the estimate of log Z is then, on average, above it.
+    Takes the steps of `trajectory_ais` in reverse. If `v_model` are samples of
+    the last machine, the mean of w is an unbiased estimate of Z_base / Z, and
+    the estimate of log Z is on average above log Z.
 
     Args:
-        machines: As for `trajectory_ais`, as are the others.
-        base: A `Machine` without coupling.
+        machines: See `trajectory_ais`.
+        base: A `Machine` without coupling, such as `rbm.base_machine()`.
         v_model: Tensor of shape `(samples, visible.width)`, independent
             samples of the last machine.
         stream: A `keras_rbm.random.Stream`.
         num_betas: Number of steps from one machine to the next.
-        repeats: As for `reverse_ais`.
-        verbose: As for `ais`.
+        repeats: See `reverse_ais`.
+        verbose: See `ais`.
 
     Returns:
-        An `Estimate`, with a log-weight for each sample.
+        An `Estimate` with one log-weight for each sample.
 
     Raises:
-        ValueError: As for `trajectory_ais`; or if `v_model` are no states of
-            the visible side.
+        ValueError: See `trajectory_ais`. Also if `v_model` are not valid data
+            of the visible side.
 
-    Reference: As for `trajectory_ais` and `reverse_ais`.
+    Reference: See `trajectory_ais` and `reverse_ais`.
     """
     path = _path(machines, base)
 
@@ -145,17 +143,18 @@ def anneal_between(
 
     Args:
         start: A `Machine` with `beta=1`.
-        end: The same, of the same units.
-        v: Tensor of shape `(chains, visible.width)`, samples of `start` under
-            their weights.
-        log_weights: `float64` tensor of shape `(chains,)`.
+        end: A `Machine` with `beta=1` and the same units.
+        v: Tensor of shape `(chains, visible.width)`, weighted samples of
+            `start`.
+        log_weights: `float64` tensor of shape `(chains,)`, the log-weights of
+            these samples.
         num_betas: Number of steps, a scalar `int32` tensor.
-        stream: A `keras_rbm.random.Stream`; step k draws from
+        stream: A `keras_rbm.random.Stream`. Step k draws from
             `fold_in(stream, first + k)`.
         first: Number of the first step, a scalar `int64` tensor.
 
     Returns:
-        Tuple of `v` and `log_weights`, for `end`.
+        Tuple of `v` and `log_weights`, weighted samples of `end`.
     """
     dtype = machine_lib.dtype(end)
 
@@ -172,7 +171,7 @@ def anneal_between(
         beta = ops.cast(k, dtype) / total
         next_beta = ops.cast(k + 1, dtype) / total
         old, new = at(beta), at(next_beta)
-        # The inputs are linear in the kernel: two products serve both weights.
+        # Inputs are linear in the kernel, so two products give both weights.
         ends = [machine_lib.hidden_inputs(m, v) for m in (start, end)]
         old_inputs, new_inputs = (_between(*ends, b) for b in (beta, next_beta))
         return reweighted_step(

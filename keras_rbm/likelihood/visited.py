@@ -13,10 +13,10 @@ from keras_rbm.typing import Array
 def visited_states(machine: Machine, v: Array, stream: Stream) -> float | None:
     """Log sum_x exp(-F(x)) over distinct states x, never above log Z.
 
-    The states x are the rows of v, or states of h drawn given v; the larger of
-    the two sums counts. If few states of one side carry most of the
-    probability, as in a mixture, the bound is close to log Z. Computed in
-    float64.
+    There are two sums: over the rows of v, and over states of h drawn given v.
+    The result is the larger one, computed in float64. If few states of one
+    side carry most of the probability, as in a mixture, the bound is close to
+    log Z.
 
     Args:
         machine: A `Machine`.
@@ -24,7 +24,8 @@ def visited_states(machine: Machine, v: Array, stream: Stream) -> float | None:
         stream: A `keras_rbm.random.Stream`, for the draws of h.
 
     Returns:
-        The bound, in nats; `None` if the states of neither side can be listed.
+        The bound, in nats, or `None` if the states of neither side can be
+        listed.
     """
     sides = []
     machine = machine_lib.cast(machine, "float64")

@@ -1,4 +1,4 @@
-"""Networks of several RBMs, and how they are trained."""
+"""Networks of several RBMs, and their training."""
 
 from keras_rbm.budget import steps_per_execution as steps_per_execution
 from keras_rbm.networks.dbm_pretraining import join_dbm as join_dbm

@@ -1,4 +1,4 @@
-"""Greedy pretraining of a deep Boltzmann machine, by two RBMs of its halves."""
+"""Greedy pretraining of a deep Boltzmann machine as two RBMs."""
 
 import keras
 import tensorflow as tf
@@ -19,15 +19,15 @@ def pretrain_dbm(
     validation_data: Examples | None = None,
     **kwargs,
 ) -> list[keras.callbacks.History | None]:
-    """Trains both halves of a deep Boltzmann machine, and joins them.
+    """Trains the two halves of a deep Boltzmann machine, and joins them.
 
     Args:
         model: A `DeepBoltzmannMachine` of binary features.
         x: Examples v: an array of shape `(examples, features.width)`, uint8
             (in units of 1/255) or floating, or a `tf.data.Dataset` of batches.
-        validation_data: The same, or `None`.
-        **kwargs: Further arguments of `networks.pretrain`, but for `binarize`
-            and `cache`: grey values stay such.
+        validation_data: Validation data in the form of `x`, or `None`.
+        **kwargs: Further arguments of `networks.pretrain`, except `binarize`
+            and `cache`. Grey values are not binarized.
 
     Returns:
         List of Keras `History`, one for each half.
@@ -46,28 +46,30 @@ def pretrain_dbm(
 
 
 def split_dbm(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
-    """Makes two RBMs of the lower and the upper half of a DBM.
+    """Makes two RBMs from the lower and the upper half of a DBM.
 
-    In the whole, the middle layer has inputs from both sides. While one of
-    them is missing, the other one stands for it: the lower half has two copies
-    of v with the same weights, the upper half two copies of h2,
+    In the DBM, the middle layer h1 has inputs from both sides. In each half
+    one of these inputs is missing, and twice the other input replaces it. The
+    lower half has two copies of v with the same weights, and the upper half
+    has two copies of h2:
 
         p(h1 | v) = sigmoid(2 W1^T v + b),    p(v | h1) = sigmoid(W1 h1 + a)
         p(h1 | h2) = sigmoid(2 W2 h2 + b'),   p(h2 | h1) = sigmoid(W2^T h1 + c)
 
-    which are RBMs with `Binomial(n, 2)` units on the outer sides. They learn
-    as any stack does, from examples times 2 (see `data.counts`); `join_dbm`
-    brings what they have learned back.
+    The halves are RBMs with `Binomial(n, 2)` units on the outer sides. You can
+    train them like any stack, on examples multiplied by 2 (see `data.counts`).
+    `join_dbm` then copies the learned parameters to the DBM.
 
     Args:
         model: A `DeepBoltzmannMachine` of binary features.
 
     Returns:
-        A `DeepBeliefNetwork` of two RBMs, with as many chains as the model
-        has, its regularizer and its constraint of W.
+        A `DeepBeliefNetwork` of two RBMs, with the number of chains, the
+        kernel regularizer and the kernel constraint of the model.
 
     Raises:
-        ValueError: If the model is no such machine.
+        ValueError: If the model is not a `DeepBoltzmannMachine` of binary
+            features.
 
     Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines",
         section 3.1.
@@ -103,16 +105,16 @@ def split_dbm(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
 def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     """Starts a deep Boltzmann machine from its trained halves.
 
-    The inputs of the middle layer are the mean of its inputs in the two
-    halves: half of 2 W1^T v + b plus half of 2 W2 h2 + b'. The chains continue
-    the chains of the lower half.
+    The input of the middle layer is the mean of its inputs in the two halves,
+    2 W1^T v + b and 2 W2 h2 + b'. Where possible, the chains of the model
+    continue the chains of the lower half.
 
     Args:
-        network: The network that `split_dbm` made of the model, trained.
+        network: The trained network that `split_dbm` made from the model.
         model: The `DeepBoltzmannMachine`.
 
     Raises:
-        ValueError: If the network is not a half of the model.
+        ValueError: If the RBMs of the network are not the halves of the model.
     """
     expected = [
         (_copies(model.features), model.hidden),
@@ -142,13 +144,14 @@ def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     model.start_chain()
     if isinstance(model.chain, PersistentChain):
         particles = model.chain.particles
-        # Chains of other samplers than Gibbs start again.
+        # If the shapes differ, as for samplers other than Gibbs, the chains
+        # keep their new start.
         if particles.shape == lower.chain.particles.shape:
             particles.assign(lower.chain.particles)
 
 
 def _as_counts(x):
-    """Counts from 0 to 2 of examples."""
+    """Converts examples to counts from 0 to 2."""
     if x is None:
         return None
     if isinstance(x, tf.data.Dataset):

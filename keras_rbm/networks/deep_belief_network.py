@@ -1,4 +1,4 @@
-"""`DeepBeliefNetwork`: RBMs on top of each other, and what is asked of them."""
+"""`DeepBeliefNetwork`: a stack of RBMs as a Keras model."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -22,30 +22,33 @@ from keras_rbm.random import Use
 from keras_rbm.typing import Array, Config, Path, Shape, Tensor
 from keras_rbm.units import Units
 
-# What keeps the draws of the layers apart: the golden ratio in 64 bits.
+# Increment of the seeds of the layers: the golden ratio in 64 bits.
 _APART = 0x9E3779B97F4A7C15
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class DeepBeliefNetwork(keras.Model):
-    """RBMs on top of each other, p(v, h_1, ..., h_L).
+    """A stack of RBMs with the joint distribution p(v, h_1, ..., h_L).
 
-    = p(v | h_1) ... p(h_L-2 | h_L-1) p(h_L-1, h_L): the topmost RBM is a
-    distribution, those below it are the way down from its samples. The way
-    up, E[h_1 | v] and so on, is an approximation to p(h | v), and a
-    feed-forward network: `network(v)` gives its last layer, as any Keras
-    model, which `compile(optimizer, loss)` and `fit(x, y)` would train.
-    `pretrain` trains it from examples alone, layer by layer. The RBMs remain
-    usable by themselves. As with an RBM, methods called `predict_...` return
-    means, and those called `sample...` return draws.
+        p(v, h_1, ..., h_L) = p(v | h_1) ... p(h_L-2 | h_L-1) p(h_L-1, h_L)
+
+    The topmost RBM is the distribution p(h_L-1, h_L). The RBMs below it lead
+    from samples of h_L-1 down to v. The pass up, E[h_1 | v] and so on, is an
+    approximation of p(h | v). It is also a feed-forward network: `network(v)`
+    returns its last layer, as for any Keras model, and you can train it by
+    `compile(optimizer, loss)` and `fit(x, y)`. `pretrain` trains the network
+    from examples alone, layer by layer. You can still use the RBMs by
+    themselves. As in an RBM, methods called `predict_...` return means, and
+    methods called `sample...` return draws.
 
     Args:
-        rbms: List of `RBM`, from the data on upwards. The visible units of
-            each are such as the hidden units of the one below.
-        **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
+        rbms: List of `RBM`, the lowest first. The visible units of each RBM
+            match the hidden units of the RBM below.
+        **kwargs: `name`, `dtype` and `trainable` of a Keras layer.
 
     Raises:
-        ValueError: If they do not fit on each other.
+        ValueError: If `rbms` is not a list of different RBMs that match each
+            other.
 
     Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
         for deep belief nets".
@@ -84,7 +87,7 @@ class DeepBeliefNetwork(keras.Model):
 
     @property
     def example_units(self) -> Units:
-        """`Units` that examples are states of."""
+        """`Units` of the examples, equal to `visible`."""
         return self.visible
 
     @property
@@ -92,7 +95,7 @@ class DeepBeliefNetwork(keras.Model):
         """`Units` of the topmost layer."""
         return self.rbms[-1].hidden
 
-    #: `network.summary()` prints a row for each weight of all layers.
+    #: `network.summary()` prints one row for each weight of each layer.
     summary = weights.summary
 
     # Training.
@@ -103,13 +106,13 @@ class DeepBeliefNetwork(keras.Model):
     # Passes up and down.
 
     def call(self, inputs: Tensor) -> Tensor:
-        """E[h_L | h_L-1] of means all the way up, `(batch, hidden.width)`."""
+        """Means of h_L, passing means up, of shape `(batch, hidden.width)`."""
         for rbm in self.rbms:
             inputs = rbm(inputs)
         return inputs
 
     def __call__(self, inputs, *args, **kwargs):
-        """`call`, with inputs checked before Keras converts them."""
+        """Checks the inputs before Keras converts them, then runs `call`."""
         inputs = examples.called(inputs, self.visible, "v")
         return super().__call__(inputs, *args, **kwargs)
 
@@ -117,7 +120,7 @@ class DeepBeliefNetwork(keras.Model):
         return (*input_shape[:-1], self.hidden.width)
 
     def up(self, v: Array) -> Tensor:
-        """The means of the topmost layer, means all the way up.
+        """Means of the topmost layer, passing means up through all layers.
 
         Args:
             v: Array of shape `(batch, visible.width)`.
@@ -130,12 +133,12 @@ class DeepBeliefNetwork(keras.Model):
         return v
 
     def sample_up(self, v: Array, seed: int | None = None) -> Tensor:
-        """A draw of the topmost layer, with draws all the way up.
+        """A draw of the topmost layer, passing draws up through all layers.
 
         Args:
             v: Array of shape `(batch, visible.width)`.
-            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                draw. `None` for another at each call.
+            seed: Integer from 0 to 2**64 - 1. The same seed gives the same
+                draw. If `None`, each call gives another draw.
 
         Returns:
             Tensor of shape `(batch, hidden.width)`, of states.
@@ -146,7 +149,7 @@ class DeepBeliefNetwork(keras.Model):
         return v
 
     def down(self, h: Array) -> Tensor:
-        """The means of the data given the topmost layer, means all the way.
+        """Means of the data given the topmost layer, passing means down.
 
         Args:
             h: Array of shape `(batch, hidden.width)`, of states or means.
@@ -159,11 +162,11 @@ class DeepBeliefNetwork(keras.Model):
         return h
 
     def sample_down(self, h: Array, seed: int | None = None) -> Tensor:
-        """A draw of the data given the topmost layer, draws all the way.
+        """A draw of the data given the topmost layer, passing draws down.
 
         Args:
             h: Array of shape `(batch, hidden.width)`, of states or means.
-            seed: As for `sample_up`.
+            seed: See `sample_up`.
 
         Returns:
             Tensor of shape `(batch, visible.width)`, of states.
@@ -171,11 +174,11 @@ class DeepBeliefNetwork(keras.Model):
         return self._sample_down_through(self.rbms, h, checks.seed(seed))
 
     def predict_reconstruction(self, v: Array) -> Tensor:
-        """`down(up(v))`: a pass up and down, without draws."""
+        """Passes means up and down: `down(up(v))`."""
         return self.down(self.up(v))
 
     def reconstruct(self, v: Array, seed: int | None = None) -> Tensor:
-        """`sample_down(sample_up(v))`: a pass up and down, by draws."""
+        """Passes draws up and down: `sample_down(sample_up(v))`."""
         seed = checks.seed(seed)
         return self.sample_down(self.sample_up(v, seed), seed)
 
@@ -188,15 +191,15 @@ class DeepBeliefNetwork(keras.Model):
         seed: int | None = None,
         **kwargs,
     ) -> Tensor:
-        """Draws from the network, p(v).
+        """Draws samples of p(v).
 
-        By Gibbs sampling in the topmost RBM, and draws from there down.
+        Runs Gibbs sampling in the topmost RBM, and draws down from there.
 
         Args:
             num_samples: Number of chains.
             num_sweeps: Number of sweeps of each chain in the topmost RBM.
-            seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                samples. `None` for others at each call.
+            seed: Integer from 0 to 2**64 - 1. The same seed gives the same
+                samples. If `None`, each call gives other samples.
             **kwargs: Further arguments of `RBM.sample` in the topmost RBM,
                 such as `start="chains"`, `sampler` or `verbose`.
 
@@ -217,13 +220,13 @@ class DeepBeliefNetwork(keras.Model):
         seed: int | None = None,
         **kwargs,
     ) -> Tensor:
-        """E[v | h_1] of samples of h_1: smoother pictures than `sample`.
+        """E[v | h_1] given samples of h_1: smoother pictures than `sample`.
 
         Args:
-            num_samples: As for `sample`, as are the others.
-            num_sweeps: Number of sweeps.
-            seed: Integer, or `None`.
-            **kwargs: As for `sample`.
+            num_samples: See `sample`.
+            num_sweeps: See `sample`.
+            seed: See `sample`.
+            **kwargs: See `sample`.
 
         Returns:
             Tensor of shape `(num_samples, visible.width)`, of means.
@@ -244,7 +247,7 @@ class DeepBeliefNetwork(keras.Model):
             h = rbm.sample_visible(h, layer_seed(seed, self.rbms.index(rbm)))
         return h
 
-    # The network as dense layers.
+    # Conversion to dense layers.
 
     def to_classifier(
         self,
@@ -253,28 +256,29 @@ class DeepBeliefNetwork(keras.Model):
         input_dropout: float = 0.0,
         max_norm: float | None = None,
     ) -> keras.Sequential:
-        """A `keras.Sequential` of dense layers, with a softmax on top.
+        """Returns a `keras.Sequential` of dense layers with a softmax on top.
 
-        Its weights are copies: the network stays as it is. Compile it with
-        `loss="categorical_crossentropy"`, or `"sparse_..."` for integers.
-        `keras.models.clone_model` of it is the same network from a random
-        start.
+        The weights are copied, so training the classifier does not change this
+        network. Compile the classifier with `loss="categorical_crossentropy"`,
+        or with `"sparse_categorical_crossentropy"` for integer labels. To get
+        the same architecture with random weights, pass the classifier to
+        `keras.models.clone_model`.
 
         Args:
             num_classes: Number of classes.
-            dropout: The rate of the hidden units, one, or a list of one for
-                each layer. Kept values are scaled up while training, so that
-                pretrained weights need not be.
-            input_dropout: The rate of the inputs.
-            max_norm: The largest norm of what comes into a hidden unit, or
+            dropout: Dropout rate of the hidden units, or a list with one rate
+                for each layer. Keras scales the kept values up during training,
+                so pretrained weights need no scaling.
+            input_dropout: Dropout rate of the inputs.
+            max_norm: Largest norm of the incoming weights of a hidden unit, or
                 `None`.
 
         Returns:
-            A `keras.Sequential` that is built.
+            A built `keras.Sequential`.
 
         Raises:
-            ValueError: If an argument is not as described, or the mean of
-                hidden units is no activation of Keras.
+            ValueError: If an argument is not as described, or if Keras has no
+                activation that gives the mean of the hidden units.
 
         Reference: Srivastava, Hinton, Krizhevsky, Sutskever and
             Salakhutdinov (2014), "Dropout: a simple way to prevent neural
@@ -300,7 +304,7 @@ class DeepBeliefNetwork(keras.Model):
             layers.append(rbm.to_dense(name=name, **constraint))
         if rates[-1]:
             layers.append(keras.layers.Dropout(rates[-1]))
-        # The softmax itself in float32, also under a mixed policy.
+        # The softmax uses the dtype of the variables, also in mixed precision.
         layers.append(
             keras.layers.Dense(
                 num_classes,
@@ -315,21 +319,24 @@ class DeepBeliefNetwork(keras.Model):
     def to_autoencoder(
         self, code_activation: str | Callable[..., Any] | None = None
     ) -> keras.Sequential:
-        """A `keras.Sequential` up to the top and down again, unrolled.
+        """Returns the unrolled autoencoder, a `keras.Sequential`.
 
-        Its weights are copies: the network stays as it is. Compile it with
-        `loss="binary_crossentropy"` (of pixels from 0 to 1) or `"mse"`, and
-        fit it to (x, x). The layer called `"code"` has the code.
+        The weights are copied, so training the autoencoder does not change this
+        network. Compile the autoencoder with `loss="binary_crossentropy"` (for
+        pixels from 0 to 1) or `"mse"`, and fit it to (x, x). The output of the
+        layer named `"code"` is the code.
 
         Args:
-            code_activation: Keras activation of the topmost layer; `None`
-                for that of its units: linear for `Gaussian` ones.
+            code_activation: Keras activation of the topmost layer. `None` for
+                the activation of its units, which is linear for `Gaussian`
+                units.
 
         Returns:
-            A `keras.Sequential` that is built.
+            A built `keras.Sequential`.
 
         Raises:
-            ValueError: If the mean of some units is no activation of Keras.
+            ValueError: If Keras has no activation that gives the mean of some
+                units.
 
         Reference: Hinton and Salakhutdinov (2006), "Reducing the
             dimensionality of data with neural networks".
@@ -345,7 +352,7 @@ class DeepBeliefNetwork(keras.Model):
             layers.append(rbm.to_dense(**options))
         for number, rbm in reversed([*enumerate(self.rbms)]):
             options = {"name": f"decoder_{number + 1}"}
-            if number == 0:  # Compared with the data in full precision.
+            if number == 0:  # The loss compares it in full precision.
                 options["dtype"] = rbm.variable_dtype
             layers.append(serving.decoder(rbm, **options))
         return keras.Sequential(layers)
@@ -359,7 +366,7 @@ class DeepBeliefNetwork(keras.Model):
         zipped: bool | None = None,
         **kwargs,
     ) -> None:
-        """Writes the network to a `.keras` file: see `RBM.save`."""
+        """Writes the network to a `.keras` file. See `RBM.save`."""
         weights.check_path_to_save(filepath, zipped)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
@@ -371,24 +378,26 @@ class DeepBeliefNetwork(keras.Model):
         input_signature: list[Any] | None = None,
         **kwargs,
     ) -> None:
-        """Writes the network for inference: see `RBM.export`.
+        """Exports the network for inference. See `RBM.export`.
 
-        The SavedModel has the same endpoints as an RBM's. `features` returns
-        the result of a call. `sample` draws up to the visible side of the
-        topmost RBM, makes `num_sweeps` sweeps of Gibbs sampling there, and
-        draws down to v. Its draws are the same as in
+        The SavedModel has the same endpoints as for an RBM. `features` returns
+        `network(v)`. `sample` draws up to the visible side of the topmost RBM,
+        runs `num_sweeps` sweeps of Gibbs sampling there, and draws down to v.
+        Its draws are the same as in
 
             h = DeepBeliefNetwork(network.rbms[:-1]).sample_up(v, seed)
             network.sample(None, num_sweeps, seed, start=h)
 
-        and of `network.sample(None, num_sweeps, seed, start=v)` of one layer.
+        or, if the network has one layer, as in `network.sample(None,
+        num_sweeps, seed, start=v)`.
 
         Args:
-            filepath: As for `RBM.export`, as are the others.
-            format: `"tf_saved_model"`, or another format of Keras.
-            verbose: Whether to print what is written; `None` for yes.
-            input_signature: List of the `keras.InputSpec` of examples, or
-                `None` for any number of them.
+            filepath: Path of the export. See `RBM.export`.
+            format: `"tf_saved_model"`, or another export format of Keras.
+            verbose: Whether to print a description of the export. `None` for
+                `True`.
+            input_signature: List with the `keras.InputSpec` of the examples.
+                `None` for batches of any size.
             **kwargs: Further arguments of Keras's `export`.
         """
         if input_signature is None:
@@ -422,28 +431,29 @@ class DeepBeliefNetwork(keras.Model):
 
 
 def layer_seed(seed: int | Tensor, layer: int) -> int | Tensor:
-    """Derives a seed for each layer from one seed for all.
+    """Derives the seed of a layer from the seed of the network.
 
     Args:
         seed: Integer from 0 to 2**64 - 1, or a scalar integer tensor.
-        layer: Number of the layer, from 0 on.
+        layer: Number of the layer, from 0.
 
     Returns:
-        Integer from 0 to 2**64 - 1; of a tensor, the same in `uint64`.
+        Integer from 0 to 2**64 - 1, or a `uint64` tensor if `seed` is a
+        tensor.
     """
     apart = (layer + 1) * _APART % 2**64
-    if tf.is_tensor(seed):  # Whose sums wrap round.
+    if tf.is_tensor(seed):  # Sums of uint64 tensors wrap around.
         return tf.cast(seed, "uint64") + tf.constant(apart, "uint64")
     return (checks.seed(seed) + apart) % 2**64
 
 
 def _check_rbms(rbms):
-    """Returns `rbms` as a list of RBMs that fit on each other."""
+    """Returns `rbms` as a list, after checking that they match each other."""
     if (
         not isinstance(rbms, list | tuple)
         or not rbms
-        # A deep Boltzmann machine is a model, but a call of it is no mean of
-        # one layer.
+        # A deep Boltzmann machine is also a `MachineModel`, but calling it
+        # does not return the means of a single layer.
         or not all(
             isinstance(rbm, MachineModel) and not rbm.layout.is_bound
             for rbm in rbms
@@ -474,5 +484,5 @@ def _check_rbms(rbms):
 
 
 def _dropout_rate(name, value):
-    """Returns a rate of dropout, of which 0 is allowed."""
+    """Returns a dropout rate after checking it. 0 is allowed."""
     return checks.fraction(name, value) if value else 0.0

@@ -1,4 +1,4 @@
-"""`LowerLayers`: finished layers, which data go up through to the next one."""
+"""`LowerLayers`: trained layers that compute the input of the next layer."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,26 +17,26 @@ from keras_rbm.models import RBM
 from keras_rbm.random import Use
 from keras_rbm.typing import Array, PictureLike, States
 
-_ROWS = 1000  # of an array, at once
+_ROWS = 1000  # Rows of an array in one call.
 _STATES = ("means", "draws")
 
 
 class LowerLayers:
-    """Finished layers, which turn data into examples for the layer above.
+    """Trained layers, which turn data into examples for the layer above.
 
-    The parameters are copied: what the layers learn later does not count.
+    The parameters are copied: later training of the RBMs has no effect here.
 
     Args:
-        rbms: List of `RBM`, from the data on upwards; it may be empty, and
-            the data then stay as they are.
-        states: `"means"` for E[h | v], the probabilities of binary units,
-            which have less noise (Hinton 2010, section 3.2), or `"draws"` for
-            h ~ p(h | v), in each layer. Draws are a function of the seed, the
-            step and the row.
+        rbms: List of `RBM`, the lowest first. If it is empty, the data are
+            unchanged.
+        states: The output of each layer: `"means"` for E[h | v], the
+            probabilities of binary units, which have less noise (Hinton 2010,
+            section 3.2), or `"draws"` for draws from p(h | v). Draws are a
+            function of the seed, the step and the row.
         seed: Integer from 0 to 2**64 - 1.
 
     Raises:
-        ValueError: If `states` is neither.
+        ValueError: If `states` is neither `"means"` nor `"draws"`.
 
     Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
         for deep belief nets", section 4; Hinton (2010), "A practical guide to
@@ -63,17 +63,17 @@ class LowerLayers:
     def batches(
         self, dataset: tf.data.Dataset, first_step: int = 0
     ) -> tf.data.Dataset:
-        """Returns the data set, each of whose batches has gone up.
+        """Returns a data set that passes each batch up through the layers.
 
-        It happens in the graph, batch by batch; nothing is kept.
+        The batches are computed in the graph, one by one, and are not cached.
 
         Args:
             dataset: A `tf.data.Dataset` of batches v, (v, y) or (v, y,
-                weight), of which v is what goes up.
-            first_step: Number of its first batch, for the draws.
+                weight). The layers replace v.
+            first_step: Number of the first batch, for the draws.
 
         Returns:
-            A `tf.data.Dataset` of as many batches.
+            A `tf.data.Dataset` with the same number of batches.
         """
         if not self.machines:
             return dataset
@@ -97,14 +97,15 @@ class LowerLayers:
         return found
 
     def array(self, x: np.ndarray) -> np.ndarray:
-        """Returns all examples after they have gone up, as one array.
+        """Returns the output of the layers for all examples, as one array.
 
         Args:
             x: Array of shape `(examples, width)`: bits, uint8 (in units of
                 1/255) or floating.
 
         Returns:
-            Array of shape `(examples, hidden.width)`; without layers, `x`.
+            Array of shape `(examples, hidden.width)`, or `x` if there are no
+            layers.
         """
         if not self.machines:
             return x
@@ -122,27 +123,27 @@ class LowerLayers:
         return np.concatenate([np.asarray(part, "float32") for part in parts])
 
     def picture(self, picture: PictureLike | None) -> PictureLike | None:
-        """Returns how to draw what the layers make of data.
+        """Returns an object that draws the output of the layers as pictures.
 
         Args:
             picture: `data.Picture` of the data, or `None`.
 
         Returns:
-            `PictureOfLayer`; without layers, `picture`.
+            A `PictureOfLayer`, or `picture` if there are no layers.
         """
         return (
             PictureOfLayer(self.machines, picture) if self.machines else picture
         )
 
     def settings(self) -> dict[str, Any]:
-        """All that decides what the layers make of data, as JSON has it."""
+        """All settings that determine the output, as a dictionary for JSON."""
         if not self.machines:
             return {}
         sums = hashlib.sha256()
         for x in tf.nest.flatten([machine[2:5] for machine in self.machines]):
             sums.update(np.ascontiguousarray(tf.cast(x, "float64")))
         seed = self._seed if self.states == "draws" else None
-        # The name that checkpoints have had from the beginning.
+        # Existing checkpoints use this name.
         return {"lower": [sums.hexdigest()[:16], self.states, seed]}
 
     def _cast(self, v):
@@ -152,11 +153,10 @@ class LowerLayers:
 class PictureOfLayer(NamedTuple):
     """Draws states of an upper layer as pictures of the data.
 
-    It stands where a `data.Picture` does.
+    You can use it in place of a `data.Picture`.
 
     Attributes:
-        machines: Tuple of `Machine` of the layers below, from the data on
-            upwards.
+        machines: Tuple of `Machine` of the layers below, the lowest first.
         picture: `data.Picture` of the data, or `None`.
     """
 
@@ -164,7 +164,7 @@ class PictureOfLayer(NamedTuple):
     picture: PictureLike | None = None
 
     def intensities(self, x: Array) -> np.ndarray:
-        """Intensities of E[v | x], means all the way down.
+        """Intensities of v given x, passing means down through all layers.
 
         Args:
             x: Array of shape `(examples, width)`, states or means.
@@ -179,10 +179,10 @@ class PictureOfLayer(NamedTuple):
         return x if self.picture is None else self.picture.intensities(x)
 
     def directions(self, x: Array) -> np.ndarray:
-        """The changes of the data that changes of the layer lead to: x W^T ...
+        """Maps changes of the layer to changes of the data: x W^T ...
 
-        As if all in between were linear, the usual way to draw what a unit of
-        an upper layer looks for.
+        All layers are treated as linear. This is the usual way to draw the
+        feature that a unit of an upper layer detects.
 
         Args:
             x: Array of shape `(steps, width)`, such as the columns of a

@@ -24,7 +24,7 @@ from keras_rbm.typing import (
 )
 
 _VALIDATION_BATCH = 1000
-# How long each layer learns where nothing else is said.
+# The default length of training: the larger of these two, for each layer.
 _LEAST_EPOCHS, _LEAST_UPDATES = 10, 5000
 
 
@@ -47,53 +47,55 @@ def pretrain(
     seed: int = 0,
     verbose: Verbose = "auto",
 ) -> list[keras.callbacks.History | None]:
-    """Trains each layer on what those below it make of the data.
+    """Trains each layer on the output of the layers below it.
 
-    The data go up batch by batch, in the graph, as each layer needs them.
+    The output is computed in the graph, batch by batch, when it is needed. The
+    function compiles the layers again, with XLA and many updates in a call, so
+    earlier calls of `compile` have no effect.
 
     Args:
         network: A `DeepBeliefNetwork`.
         x: Array of shape `(examples, visible.width)`: bits, uint8 (in units
-            of 1/255) or floating; or a `tf.data.Dataset` of batches, shuffled
-            already, which each layer begins anew.
-        epochs: Number of epochs; here and below a list has one for each layer.
-            `None` for 10, or for as many as make 5,000 updates of a layer,
-            where those are more: fewer leave the layers of small data where
-            they started.
+            of 1/255) or floating; or a `tf.data.Dataset` of shuffled batches,
+            which is iterated from its beginning for each layer.
+        epochs: Number of epochs, or a list with one number for each layer.
+            `None` for 10, or for the number that gives at least 5,000 updates
+            of a layer if that is larger. With fewer updates, layers barely
+            change when the data are small.
         optimizer: Function of a `learning_rate` that returns a Keras
-            optimizer, such as its class.
-        learning_rate: Number, Keras schedule, or function of the number of
-            updates of a layer that returns one.
+            optimizer, such as the class of the optimizer.
+        learning_rate: Number, Keras schedule, or function that maps the number
+            of updates of a layer to a number or a schedule. Or a list with one
+            of these for each layer.
         batch_size: Number of examples in a batch of an array.
-        steps_per_epoch: Number of updates in an epoch; `None` for a pass.
+        steps_per_epoch: Number of updates in an epoch. `None` for one pass
+            over the data.
         binarize: How an array is binarized, see `data.batches`.
-        validation_data: Array, or a data set of batches, or `None`.
-        states: `"means"` or `"draws"`: what a layer passes on, see
+        validation_data: Array, data set of batches, or `None`.
+        states: `"means"` or `"draws"`, the output of each layer. See
             `LowerLayers`.
-        cache: Whether to go up with an array once for each layer and keep the
-            result in memory, 4 bytes for a unit of an example. It is faster;
-            draws are then the same in each epoch.
-        tied: Whether a layer starts from the transpose of the one below,
-            where it has the same units turned over, see `tie`.
-        callbacks: List of Keras callbacks for all layers, or function of the
-            number of a layer, from 1 on, that returns one.
-        log_dir: Directory for TensorBoard, in which layer k writes to
-            `layer-k`; or `None`.
-        directory: Where each layer is saved when it is finished, as
-            `layer-k.keras`. Layers that are there already are loaded, and not
-            trained: a call that was stopped goes on by calling it again. For
-            runs that are resumed within a layer see `experiment.pretrain`.
+        cache: Whether to compute the inputs of each layer only once and keep
+            them in memory, with 4 bytes for each unit and example. This is
+            faster, but draws are then the same in each epoch. Only for arrays.
+        tied: Whether to start a layer from the transpose of the layer below
+            if their units match. See `tie`.
+        callbacks: List of Keras callbacks for all layers, or function that
+            maps the number of a layer, from 1, to such a list.
+        log_dir: Directory for TensorBoard, or `None`. Layer k writes to the
+            subdirectory `layer-k`.
+        directory: Directory in which each layer is saved when it is finished,
+            as `layer-k.keras`, or `None`. Layers whose files exist are loaded
+            instead of trained, so you can repeat an interrupted call to
+            continue it. To resume a run within a layer, see
+            `experiment.pretrain`.
         seed: Integer from 0 to 2**63 - 1, for the order and the binarization
             of the examples, and for draws.
-        verbose: `"auto"` for a progress bar over all layers on a screen, 1 or
-            0.
-
-    The layers are compiled for this, with XLA and many updates in a call; how
-    they were compiled before does not count.
+        verbose: `"auto"` for a progress bar over all layers on a terminal, 1
+            for a progress bar everywhere, 0 for none.
 
     Returns:
-        List of Keras `History`, one for each layer; `None` for a layer that
-        was loaded.
+        List of Keras `History`, one for each layer, with `None` for a layer
+        that was loaded.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -167,20 +169,21 @@ def pretrain(
 
 
 def tie(lower: RBM, upper: RBM) -> bool:
-    """Starts a layer from the transpose of the one below, if it fits.
+    """Starts a layer from the transpose of the layer below, if they match.
 
-    W' = W^T, with the biases swapped: the two sides of the new layer are those
-    of the old one, and the stack is the same distribution as before, which
-    learning of the new layer can only improve by its bound.
+    Sets W' = W^T and swaps the biases, so that the two sides of the new layer
+    equal the two sides of the old layer. The stack then has the same
+    distribution as before. From there, training the new layer can only improve
+    a lower bound of the log-likelihood of the stack.
 
     Args:
         lower: A trained `RBM`.
-        upper: The `RBM` above it. It is left as it is where its hidden side
-            has not the units that the visible side of `lower` has, or not the
-            same inverse temperature.
+        upper: The `RBM` above `lower`. It stays unchanged unless its units are
+            those of `lower` with the sides swapped, and its inverse temperature
+            equals that of `lower`.
 
     Returns:
-        Whether it has been done.
+        Whether `upper` was changed.
 
     Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
         for deep belief nets", sections 2 and 4.
@@ -204,18 +207,18 @@ def tie(lower: RBM, upper: RBM) -> bool:
 
 
 def one_per_layer(name, value, count):
-    """Returns a list of one value for each layer.
+    """Returns a list with one value for each layer.
 
     Args:
-        name: The argument's name, for the error.
-        value: One value for all layers, or a list of one for each.
+        name: Name of the argument, for the error message.
+        value: One value for all layers, or a list with a value for each layer.
         count: Number of layers.
 
     Returns:
         A list of `count` values.
 
     Raises:
-        ValueError: If it is a list of another length.
+        ValueError: If `value` is a list of another length.
     """
     values = list(value) if isinstance(value, list | tuple) else [value] * count
     if len(values) != count:
@@ -227,17 +230,17 @@ def one_per_layer(name, value, count):
 
 
 def check_finished_layers(name, folder, paths):
-    """Checks that no finished layer stands on one that is not.
+    """Checks that all layers below a finished layer are finished, too.
 
-    It would have learned from other layers.
+    Otherwise the finished layer would have learned from other layers.
 
     Args:
-        name: The argument's name, for the error.
-        folder: The argument's value.
-        paths: Paths of the layers' files, from the data on upwards.
+        name: Name of the argument, for the error message.
+        folder: Value of the argument.
+        paths: Paths of the files of the layers, the lowest layer first.
 
     Raises:
-        ValueError: If a file is there and one before it is not.
+        ValueError: If a file exists, but a file before it does not.
     """
     there = [path.exists() for path in paths]
     if there != sorted(there, reverse=True):
@@ -250,7 +253,7 @@ def check_finished_layers(name, folder, paths):
 
 
 def _batches_of(x, batch_size, binarize, seed, cache):
-    """Function of `LowerLayers` that returns endless batches for its layer."""
+    """Returns a function that maps `LowerLayers` to endless batches."""
     if isinstance(x, tf.data.Dataset):
         if cache or binarize != "none":
             raise ValueError(
@@ -290,7 +293,7 @@ def _compile(rbm, optimizer, rate, steps, epochs):
 
 
 def _save(rbm, path):
-    """Saves a layer whole or not at all."""
+    """Saves a layer atomically, through a temporary file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"writing-{path.name}")
     rbm.save(aside)
@@ -302,7 +305,7 @@ class _LayersProgress:
 
     Args:
         updates: List of the number of updates of each layer.
-        verbose: Whether there is a bar.
+        verbose: Whether to show the bar.
     """
 
     def __init__(self, updates, verbose):
@@ -315,11 +318,11 @@ class _LayersProgress:
         self.update(number, self.updates[number])
 
     def callback(self, number):
-        """The callback for `fit` of a layer, numbered from 0 on."""
+        """Returns the callback for `fit` of a layer, numbered from 0."""
         return _LayerCallback(self, number)
 
     def update(self, number, updates, logs=None):
-        """Moves the bar to this number of updates of a layer."""
+        """Sets the bar to a number of updates of a layer."""
         if not self.verbose:
             return
         if self._bar is None:
@@ -349,5 +352,5 @@ class _LayerCallback(keras.callbacks.Callback):
         self.progress.update(self.number, self._before + done, logs)
 
     def on_train_end(self, logs=None):
-        if self.model.stop_training:  # Another callback has ended the layer.
+        if self.model.stop_training:  # Another callback stopped the training.
             self.progress.skip(self.number)

@@ -1,7 +1,7 @@
 """Samplers: Markov chains over the visible states of a machine.
 
-All of the package moves chains by them: training, sampling, the start of
-reverse annealed importance sampling, and diagnostics.
+The whole package uses samplers to move chains: in training, in sampling, for
+the starts of reverse annealed importance sampling, and in diagnostics.
 """
 
 from keras_rbm.samplers.base import Clamp as Clamp

@@ -1,4 +1,4 @@
-"""The contract of a sampler, and the loop that makes many of its steps."""
+"""The interface of a sampler, and the loop that runs its steps."""
 
 import abc
 import dataclasses
@@ -15,31 +15,30 @@ from keras_rbm.typing import Config, Tensor
 
 
 class Clamp(NamedTuple):
-    """Visible entries that keep their values; the others are drawn given them.
+    """Visible entries that are clamped. All other entries are drawn given them.
 
-    A step that sets these entries back after each draw of v is one of the
-    machine whose other visible units are free: v -> h from p(h | v), and then
-    the free units from p(v_free | h), since units are independent given the
-    other side. It leaves p(v_free | v_clamped) unchanged.
+    A step resets the clamped entries after each draw of v. Given h, the visible
+    units are independent, so this draws h from p(h | v) and then the free units
+    from p(v_free | h). The step leaves p(v_free | v_clamped) unchanged.
 
     Attributes:
-        mask: Boolean tensor of shape `(width,)` or `(chains, width)`: `True`
-            where an entry is clamped.
-        values: Tensor of shape `(chains, width)`, the values to keep.
+        mask: Boolean tensor of shape `(width,)` or `(chains, width)`, `True`
+            for clamped entries.
+        values: Tensor of shape `(chains, width)`, with the clamped values.
     """
 
     mask: Tensor
     values: Tensor
 
     def of_rows(self, rows: slice) -> "Clamp":
-        """The clamp of some of the chains, a slice."""
+        """The clamp of a slice of the chains."""
         mask = self.mask if len(self.mask.shape) == 1 else self.mask[rows]
         return Clamp(mask, self.values[rows])
 
     def hold(self, v: Tensor) -> Tensor:
-        """Sets the clamped entries back, in rows that repeat the chains."""
+        """Resets the clamped entries of v, whose rows may repeat the chains."""
         rows, chains = v.shape[0], self.values.shape[0]
-        # If the numbers of rows are known only in the graph, they are equal.
+        # If a number of rows is known only in the graph, the two are equal.
         copies = 1 if rows is None or chains is None else rows // chains
 
         def repeated(x):
@@ -52,13 +51,14 @@ class Clamp(NamedTuple):
 
 
 class Info(NamedTuple):
-    """Information about a step, beside the new state.
+    """Information about a step, returned beside the new state.
 
     Attributes:
-        h: Hidden states from which v was drawn, `(chains, hidden.width)`.
-        swaps: Probabilities that neighbouring replicas exchanged their states,
-            0 for pairs that could not exchange in this step; `None` for a
-            sampler without replicas.
+        h: Hidden states from which v was drawn, of shape `(chains,
+            hidden.width)`.
+        swaps: Swap probabilities of neighbouring replicas, 0 for pairs that
+            were not considered in this step. `None` for a sampler without
+            replicas.
     """
 
     h: Tensor
@@ -66,13 +66,13 @@ class Info(NamedTuple):
 
 
 class Ladder(NamedTuple):
-    """How the replicas of a sampler have travelled.
+    """Statistics of the movement of replicas along a ladder.
 
     Attributes:
-        swap_rates: Rates at which neighbouring replicas change places, of
-            shape `(chains, num_replicas - 1)`.
-        round_trips: How often a replica has come to the machine from the
-            other end of the ladder, of shape `(chains,)`.
+        swap_rates: Swap rates of neighbouring replicas, of shape `(chains,
+            num_replicas - 1)`.
+        round_trips: Number of times that a replica has reached the machine
+            from the other end of the ladder, of shape `(chains,)`.
     """
 
     swap_rates: Tensor
@@ -80,17 +80,17 @@ class Ladder(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A variable that a persistent chain keeps of a sampler's state.
+    """Description of a variable that keeps a part of a sampler's state.
 
     Attributes:
-        shape: Its shape.
-        chains_axis: The axis of the chains, which devices share; `None` for
-            what all chains have in common.
-        dtype: Its dtype, not int32: TensorFlow keeps such variables in the
-            host's memory, which a program that XLA compiles for a GPU cannot
-            read.
-        averaged: Whether each device has an estimate of its own, of which the
-            mean is kept.
+        shape: Shape of the variable.
+        chains_axis: The axis of the chains, which are distributed over the
+            devices. `None` if all chains share the value.
+        dtype: Dtype of the variable. Do not use int32: TensorFlow keeps int32
+            variables in host memory, which programs that XLA compiles for a
+            GPU cannot read.
+        averaged: Whether to keep the mean of the values of all devices, for
+            estimates that differ between devices.
     """
 
     shape: tuple[int, ...]
@@ -102,26 +102,27 @@ class Kept(NamedTuple):
 class Sampler(abc.ABC):
     """A Markov chain that leaves p(v) of a machine unchanged.
 
-    A sampler is a small object without state, a frozen dataclass; the state is
-    a named tuple of tensors that it makes, and moves in the compiled graph:
+    A sampler is a small object without state, such as a frozen dataclass. The
+    state is a named tuple of tensors, which the sampler creates and then moves
+    in the compiled graph:
 
         state = sampler.init(machine, v)
         state, info = sampler.step(machine, state, stream)
         v = sampler.samples(state)
 
     `PersistentChain(sampler=...)` keeps the state in variables between two
-    updates: `kept` says in which, `pack` and `unpack` convert, and `particles`
-    reads the samples from them.
+    updates. `kept` describes these variables, `pack` and `unpack` convert
+    between them and the state, and `particles` reads samples from them.
 
-    Samplers compare by their arguments, so that a function of one is compiled
-    once for all that are alike.
+    Samplers with equal arguments are equal, so that a function of a sampler is
+    compiled only once for all equal samplers.
 
-    Reference: The contract is that of blackjax, https://blackjax-devs.github.io.
+    Reference: The interface follows blackjax, https://blackjax-devs.github.io.
     """
 
-    # TensorFlow traces other objects by a weak reference, for which a sampler
-    # made for one call would be new at each. A nest of nothing it compares by
-    # what stands beside the nothing.
+    # Without these two methods, TensorFlow would trace a sampler by a weak
+    # reference, and would compile again for each new sampler object. With them,
+    # the sampler is metadata of an empty nest, which is compared by `==`.
     def __tf_flatten__(self):
         return (self,), ()
 
@@ -131,7 +132,7 @@ class Sampler(abc.ABC):
 
     @property
     def rows(self) -> int:
-        """Number of rows of a matrix product that one chain takes."""
+        """Number of rows of a matrix product for each chain."""
         return 1
 
     @abc.abstractmethod
@@ -147,25 +148,29 @@ class Sampler(abc.ABC):
             machine: A `Machine`.
             v: Tensor of shape `(chains, visible.width)`.
             base: A `Machine` without coupling, as `machine.decouple` returns,
-                for samplers that visit warmer machines on the way to it;
-                `None` for one with the mean of visible units without inputs.
+                for samplers that temper between this base and the machine. If
+                `None`, the base has the mean of the visible units with inputs
+                of 0.
 
         Returns:
             A named tuple of tensors.
         """
 
     def tune(self, machine: Machine, state: Any, stream: Stream) -> Any:
-        """The state with what is tuned to the machine before a long run.
+        """Tunes the state to the machine before a long run.
 
         Args:
             machine: A `Machine`.
-            state: What `init` returned.
+            state: A state that `init` returned.
             stream: The stream of the run.
+
+        Returns:
+            The tuned state.
         """
         return state
 
     def ladder(self, state: Any) -> Ladder | None:
-        """How replicas have travelled; `None` of a sampler without them."""
+        """The `Ladder` statistics, or `None` for a sampler without replicas."""
         return None
 
     @abc.abstractmethod
@@ -176,53 +181,62 @@ class Sampler(abc.ABC):
         stream: Stream,
         clamp: Clamp | None = None,
     ) -> tuple[Any, Info]:
-        """Moves all chains on, once.
+        """Moves all chains by one step.
 
         Args:
             machine: A `Machine`.
-            state: What `init` or `step` returned.
-            stream: A `keras_rbm.random.Stream`, another for every step. Chain
-                j draws from its row j alone.
+            state: A state that `init`, `step` or `unpack` returned.
+            stream: A `keras_rbm.random.Stream`, different for each step. Chain
+                j draws only from row j of the stream.
             clamp: A `Clamp`, or `None`.
 
         Returns:
-            Tuple of a state of the same form and an `Info`.
+            Tuple of the new state and an `Info`.
         """
 
     @abc.abstractmethod
     def samples(self, state: Any) -> Tensor:
-        """The samples of the machine, `(chains, visible.width)`."""
+        """The samples of the machine, of shape `(chains, visible.width)`."""
 
     @abc.abstractmethod
     def kept(
         self, num_chains: int, visible_width: int, hidden_width: int
     ) -> dict[str, Kept]:
-        """The variables that a persistent chain needs, by name.
+        """Descriptions of the variables that a persistent chain needs, by name.
 
-        One of them is called `"particles"`. To those called `"mean"` and
-        `"variance"` the chain assigns the moments of the data.
+        One variable must have the name `"particles"`. If there are variables
+        named `"mean"` and `"variance"`, the chain assigns the moments of the
+        data to them.
         """
 
     @abc.abstractmethod
     def pack(self, state: Any) -> dict[str, Tensor]:
-        """Values of variables from a state, without moments and `refresh`."""
+        """Converts a state to values of the variables.
+
+        The mean and variance of the data, and the variables that `refresh`
+        returns, are left out.
+        """
 
     @abc.abstractmethod
     def unpack(self, machine: Machine, kept: dict[str, Tensor]) -> Any:
-        """A state that `step` takes, from the values of the variables."""
+        """Converts the values of the variables to a state for `step`."""
 
     @abc.abstractmethod
     def particles(
         self, machine: Machine, kept: dict[str, Tensor], stream: Stream
     ) -> Tensor:
-        """Samples of v, `(chains, visible.width)`, from the same values."""
+        """Samples of v from the values of the variables.
+
+        Returns:
+            Tensor of shape `(chains, visible.width)`.
+        """
 
     def refresh(
         self, machine: Machine, inputs: Tensor, stream: Stream
     ) -> dict[str, Tensor]:
         """Values of further variables, from the hidden inputs of the samples.
 
-        An update of the parameters computes these inputs in any case.
+        An update of the parameters computes the hidden inputs in any case.
 
         Args:
             machine: A `Machine`.
@@ -232,11 +246,11 @@ class Sampler(abc.ABC):
         return {}
 
     def adapt(self, kept: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Values of the variables, tuned a little between two updates."""
+        """Adapts the values of the variables a little between two updates."""
         return kept
 
     def get_config(self) -> Config:
-        """The arguments, for `.keras` files."""
+        """Returns the constructor's arguments, for `.keras` files."""
         serialize = keras.saving.serialize_keras_object
         return {
             field.name: serialize(getattr(self, field.name))
@@ -245,7 +259,7 @@ class Sampler(abc.ABC):
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """The sampler with these arguments."""
+        """Returns a sampler from a configuration of `get_config`."""
         return cls(**keras.saving.deserialize_keras_object(config))
 
 
@@ -260,24 +274,27 @@ def run(
     observe: Callable[..., Any] | None = None,
     seen: Any = (),
 ) -> tuple[Any, Any]:
-    """Makes many steps, in the compiled graph: the package's one sweep loop.
+    """Runs many steps in the compiled graph.
+
+    This is the only sweep loop of the package.
 
     Args:
         sampler: A `Sampler`.
         machine: A `Machine`.
-        state: What `sampler.init` or `run` returned.
-        stream: A `keras_rbm.random.Stream`; sweep i draws from
+        state: A state that `sampler.init` or `run` returned.
+        stream: A `keras_rbm.random.Stream`. Sweep i draws from
             `fold_in(stream, i)`.
         num_sweeps: Number of steps, an integer or a scalar integer tensor.
-        first: Number of the first sweep, so that a run can be made in parts.
+        first: Number of the first sweep, so that you can split a run.
         clamp: A `Clamp`, or `None`.
-        observe: Function of the number of the step (from 0), the state before
-            it, its `Info`, the state after it, and `seen`, which returns the
-            new `seen`; or `None`.
-        seen: Tensor, or nest of tensors, that `observe` begins with.
+        observe: Function `observe(i, before, info, after, seen)` that returns
+            the new `seen`, or `None`. It is called after each step. i is the
+            number of the step in this run, from 0. `before` and `after` are
+            the states before and after the step, and `info` is its `Info`.
+        seen: Initial `seen`, a tensor or a nest of tensors.
 
     Returns:
-        Tuple of the state and of `seen`, after the last step.
+        Tuple of the state and `seen` after the last step.
 
     Example:
         machine, gibbs = rbm.machine(), keras_rbm.Gibbs()

@@ -15,7 +15,7 @@ from keras_rbm.typing import Tensor
 
 
 class GibbsState(NamedTuple):
-    """Where chains of block Gibbs sampling are.
+    """State of the chains of block Gibbs sampling.
 
     Attributes:
         v: Tensor of shape `(chains, visible.width)`.
@@ -25,11 +25,11 @@ class GibbsState(NamedTuple):
 
 
 class HiddenState(NamedTuple):
-    """The same of chains that are kept by their hidden states.
+    """State of chains of which only the hidden states were kept.
 
     Attributes:
-        h: Tensor of shape `(chains, hidden.width)`: the next step begins with
-            a draw of v from p(v | h).
+        h: Tensor of shape `(chains, hidden.width)`. The next step draws v from
+            p(v | h).
     """
 
     h: Tensor
@@ -38,10 +38,10 @@ class HiddenState(NamedTuple):
 @keras.saving.register_keras_serializable("keras_rbm")
 @dataclasses.dataclass(frozen=True)
 class Gibbs(Sampler):
-    """Block Gibbs sampling, h from p(h | v) and then v from p(v | h).
+    """Block Gibbs sampling: draws h from p(h | v) and then v from p(v | h).
 
-    Persistent chains are kept by their hidden states: these are drawn from
-    inputs that the gradient needs anyway, which spares each update a product.
+    Persistent chains keep hidden states. They are drawn from hidden inputs that
+    the gradient needs in any case, which saves each update a matrix product.
 
     Reference: Fischer and Igel (2014), "Training restricted Boltzmann
         machines: an introduction", section 4.3.
@@ -85,7 +85,7 @@ class Gibbs(Sampler):
         return {"particles": Kept((num_chains, hidden_width), chains_axis=0)}
 
     def pack(self, state: GibbsState) -> dict[str, Tensor]:
-        return {}  # The hidden states come by `refresh`.
+        return {}  # `refresh` returns the hidden states.
 
     def unpack(self, machine: Machine, kept: dict[str, Tensor]) -> HiddenState:
         h = ops.cast(kept["particles"], machine_lib.dtype(machine))
@@ -104,7 +104,7 @@ class Gibbs(Sampler):
 
 
 def get(sampler: Sampler | None) -> Sampler:
-    """Returns the sampler, `Gibbs()` for `None`.
+    """Returns the sampler, or `Gibbs()` if it is `None`.
 
     Raises:
         ValueError: If `sampler` is neither a `Sampler` nor `None`.

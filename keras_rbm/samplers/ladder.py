@@ -1,4 +1,4 @@
-"""Ladders of replicas: what the samplers with replicas have in common."""
+"""The base class of samplers whose chains have a ladder of replicas."""
 
 from typing import Any
 
@@ -11,27 +11,27 @@ from keras_rbm.random import Stream
 from keras_rbm.samplers.base import Kept, Ladder, Sampler
 from keras_rbm.typing import Tensor
 
-# Weight of the past in the running rates of a ladder of replicas.
+# Weight of the past in the running swap rates of a ladder of replicas.
 _MOMENTUM = 0.99
-# Which end of the ladder a replica has been at last.
+# The end of the ladder that a replica visited last.
 _COLD, _HOT = 1, 2
 
 
 class LadderSampler(Sampler):
-    """A sampler whose chains have replicas that change places.
+    """Abstract sampler whose chains have replicas that swap states.
 
-    Abstract. Its states have the fields `v`, of shape `(rows * chains,
-    visible.width)`, with the samples of the machine first, `swap_rates`,
-    `parity`, `directions`, `round_trips` and `trip_rate`, as `TemperedState`
-    describes them.
+    The states have the fields `v`, `swap_rates`, `parity`, `directions`,
+    `round_trips` and `trip_rate`. `v` has shape `(rows * chains,
+    visible.width)` and begins with the samples of the machine. See
+    `TemperedState` for the other fields.
     """
 
     def chains_of(self, rows: Tensor) -> int:
-        """Number of chains whose replicas these rows are."""
+        """Number of chains that have these rows as replicas."""
         return rows.shape[0] // self.rows
 
     def fresh(self, v: Tensor) -> dict[str, Tensor]:
-        """Fields of a state in which all replicas of a chain are at its `v`.
+        """Fields of a state in which all replicas of a chain equal its `v`.
 
         Args:
             v: Tensor of shape `(chains, visible.width)`.
@@ -52,12 +52,11 @@ class LadderSampler(Sampler):
         """The state after a step.
 
         Args:
-            state: The state before it.
-            v: All replicas after it.
-            swaps: Probabilities of the exchanges of neighbours, of shape
-                `(rows - 1,)`.
-            source: The places that the replicas came from, of shape `(rows,
-                chains)`.
+            state: The state before the step.
+            v: All replicas after the step.
+            swaps: Swap probabilities of neighbours, of shape `(rows - 1,)`.
+            source: Positions of the replicas on the ladder before the step,
+                of shape `(rows, chains)`.
         """
         pair = ops.arange(swaps.shape[0], dtype="int32")
         turn = ops.equal((pair + state.parity) % 2, 0)
@@ -112,7 +111,7 @@ class LadderSampler(Sampler):
     def unpacked(
         self, machine: Machine, kept: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Fields of a state, from the values of the variables of `kept`."""
+        """Fields of a state, from the values of the kept variables."""
         v = ops.cast(kept["particles"], machine_lib.dtype(machine))
         chains = v.shape[1]
         return {
@@ -133,12 +132,15 @@ class LadderSampler(Sampler):
 
 
 def adapted(kept: dict[str, Tensor], gain: float) -> dict[str, Tensor]:
-    """Variables of a ladder, its betas moved towards even rates of exchange.
+    """Moves the betas of a ladder to make the swap rates more even.
 
     Args:
-        kept: Values of variables with `betas` and `swap_rates`.
-        gain: How far to move them, as for `tempering.even_out`; 0 for not at
-            all.
+        kept: Values of the kept variables, with `betas` and `swap_rates`.
+        gain: How far to move the betas, see `tempering.even_out`. If 0, they
+            do not move.
+
+    Returns:
+        `kept` with the new betas.
     """
     if not gain:
         return kept

@@ -1,9 +1,9 @@
 """Long runs of a sampler: samples, film strips, and means along the chains.
 
-The sweeps are made in compiled blocks of about a second each, with a progress
-bar, on all devices of the strategy in whose scope a function is called. Sweep
-i draws from `fold_in(stream, i)`, and chain j is row j of the stream: neither
-blocks nor devices change a draw.
+The sweeps run in compiled blocks of about a second each, with a progress bar.
+In the scope of a `tf.distribute` strategy, they run on all its devices. Sweep i
+draws from `fold_in(stream, i)`, and chain j draws from row j of the stream, so
+neither blocks nor devices change the draws.
 """
 
 from typing import NamedTuple
@@ -20,10 +20,10 @@ from keras_rbm.random import Stream
 from keras_rbm.samplers.base import Clamp, Ladder, Sampler, run
 from keras_rbm.typing import Array, Tensor, Verbose
 
-# Multiplications in a call of the compiled loop, about a second's, and what
-# a sweep of the smallest machine takes in their terms.
+# Multiplications in one call of the compiled loop, which take about a second,
+# and the least number of multiplications that is assumed for a sweep.
 _WORK, _LEAST = 2**34, 2**17
-# Numbers of the states that one call may return.
+# Maximum size of the states that one call returns.
 _NUMBERS = 2**24
 
 
@@ -38,23 +38,23 @@ def sample(
     every: int | None = None,
     verbose: Verbose = "auto",
 ) -> Tensor:
-    """Draws from the machine, `num_sweeps` sweeps from `v`.
+    """Draws samples from the machine, by `num_sweeps` sweeps from `v`.
 
     Args:
         sampler: A `Sampler`.
         machine: A `Machine` with finite parameters.
-        v: Tensor of shape `(chains, visible.width)`, where the chains start.
+        v: Tensor of shape `(chains, visible.width)`, the starts of the chains.
         stream: A `keras_rbm.random.Stream`.
         num_sweeps: Number of sweeps of each chain.
-        base: As for `Sampler.init`.
+        base: See `Sampler.init`.
         clamp: A `Clamp`, or `None`.
         every: Number of sweeps from one frame to the next, or `None`.
-        verbose: `"auto"`, 1 or 0.
+        verbose: See `likelihood.ais`.
 
     Returns:
         Tensor of shape `(chains, visible.width)`, the states after all
-        sweeps; with `every`, of shape `(num_sweeps // every, chains,
-        visible.width)`, those after each `every` sweeps.
+        sweeps. If `every` is set, a tensor of shape `(num_sweeps // every,
+        chains, visible.width)`, the states after every `every` sweeps.
 
     Raises:
         ValueError: If a number is not a positive integer, or the states would
@@ -72,7 +72,7 @@ def sample(
     checks.in_memory("every" if film else "start", (num_frames, *v.shape))
 
     def frames(state, block, here, clamp, bar):
-        """States after each `every` sweeps, `(chains, num_frames, width)`."""
+        """States after every `every` sweeps, `(chains, num_frames, width)`."""
         chains, width = sampler.samples(state).shape
         room = min(block // every, num_frames, _NUMBERS // (chains * width))
         room, found, done = max(1, room), [], 0
@@ -114,12 +114,12 @@ def sample(
 
 
 class WatchedRun(NamedTuple):
-    """Samples, and what shows whether the chains have mixed.
+    """Samples, and data to check whether the chains have mixed.
 
     Attributes:
-        v: Tensor of shape `(chains, visible.width)`, the states at the end.
+        v: Tensor of shape `(chains, visible.width)`, the final states.
         halfway: Array of the same shape, the states after half of the sweeps.
-        ladder: The `Ladder` of a sampler of replicas, or `None`.
+        ladder: The `Ladder` of a sampler with replicas, or `None`.
     """
 
     v: Tensor
@@ -136,16 +136,16 @@ def watched_sample(
     base: Machine | None = None,
     verbose: Verbose = "auto",
 ) -> WatchedRun:
-    """The draws of `sample`, and what `diagnostics.mixing` needs.
+    """Draws samples as `sample` does, with data for `diagnostics.mixing`.
 
     Args:
         sampler: A `Sampler`.
         machine: A `Machine` with finite parameters.
-        v: Tensor of shape `(chains, visible.width)`, where the chains start.
+        v: Tensor of shape `(chains, visible.width)`, the starts of the chains.
         stream: A `keras_rbm.random.Stream`.
         num_sweeps: Number of sweeps of each chain, at least 2.
-        base: As for `Sampler.init`.
-        verbose: `"auto"`, 1 or 0.
+        base: See `Sampler.init`.
+        verbose: See `likelihood.ais`.
 
     Returns:
         A `WatchedRun`.
@@ -206,18 +206,18 @@ def average_visible(
     clamp: Clamp | None = None,
     verbose: Verbose = "auto",
 ) -> Tensor:
-    """Mean of E[v | h] over the later half of the sweeps from `v`.
+    """Mean of E[v | h] over the second half of the sweeps from `v`.
 
     Args:
         sampler: A `Sampler`.
         machine: A `Machine` with finite parameters.
-        v: Tensor of shape `(chains, visible.width)`, where the chains start.
+        v: Tensor of shape `(chains, visible.width)`, the starts of the chains.
         stream: A `keras_rbm.random.Stream`.
-        num_sweeps: Number of sweeps, of which the first `num_sweeps // 2` are
-            left out.
-        base: As for `Sampler.init`.
+        num_sweeps: Number of sweeps. The first `num_sweeps // 2` sweeps are
+            left out of the mean.
+        base: See `Sampler.init`.
         clamp: A `Clamp`, or `None`.
-        verbose: `"auto"`, 1 or 0.
+        verbose: See `likelihood.ais`.
 
     Returns:
         Tensor of shape `(chains, visible.width)`.
@@ -268,10 +268,11 @@ def average_visible(
 
 
 def _by_device(function, sampler, machine, v, stream, base, clamp, bar):
-    """What a function of chains returns, each device having a share of them.
+    """Calls a function of chains, with the chains distributed over devices.
 
-    The function takes the state of its chains, the number of sweeps of a
-    block, their stream, their clamp and the progress bar.
+    The arguments of the function are the state of its chains, the number of
+    sweeps in a block, the stream and the clamp of its chains, and the progress
+    bar.
     """
     checks.in_memory("sampler", (sampler.rows, *v.shape))
 
@@ -291,20 +292,20 @@ def _by_device(function, sampler, machine, v, stream, base, clamp, bar):
 
 
 def _stream_of_rows(stream, rows):
-    """The stream of some of the chains, a slice."""
+    """The stream of a slice of the chains."""
     address = stream.first_row
-    if len(np.shape(address)):  # What to add to the number of each row.
+    if len(np.shape(address)):  # An offset for each row.
         address = address[rows]
     return stream._replace(first_row=address + rows.start)
 
 
 def _drawn(*args):
-    """The finite tensor that `_by_device` computes."""
+    """The result of `_by_device`, checked to be finite."""
     return _finite(_by_device(*args))
 
 
 def _finite(x):
-    """Returns draws, or means of them, unless they hold NaN or infinity."""
+    """Returns `x`, or raises a `ValueError` if it holds NaN or infinity."""
     x = ops.convert_to_tensor(x)
     wrong = int(ops.sum(ops.cast(ops.logical_not(ops.isfinite(x)), "int32")))
     if wrong:
@@ -333,7 +334,7 @@ def _frames(
     num_frames,
     room,
 ):
-    """`num_frames` times `num_sweeps` sweeps, and the samples after each."""
+    """`num_frames` blocks of `num_sweeps` sweeps, and samples after each."""
     machine = machine_lib.with_transposed(machine)
 
     def one(i, carried):
@@ -356,7 +357,7 @@ def _sums(sampler, machine, state, total, stream, clamp, first, skip, count):
     machine = machine_lib.with_transposed(machine)
 
     def add(_, before, info, after, total):
-        # The compiler takes the product once for this and for the draw.
+        # The draw of v needs the same product: the compiler merges the two.
         return total + machine_lib.visible_mean(machine, info.h)
 
     state, _ = run(sampler, machine, state, stream, skip, first, clamp)

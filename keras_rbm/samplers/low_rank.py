@@ -1,4 +1,4 @@
-"""Parallel tempering from a machine of low rank, as a sampler."""
+"""Parallel tempering from a machine of low rank."""
 
 from typing import Any, NamedTuple, Self
 
@@ -16,22 +16,22 @@ from keras_rbm.samplers.tempered import check_ladder, tuned
 from keras_rbm.typing import Config, Tensor
 from keras_rbm.units import Bernoulli, Spin
 
-# The most hidden units whose joint states are enumerated.
+# The largest number of hidden units whose joint states are enumerated.
 MAX_UNITS = 10
 
 
 class LowRankState(NamedTuple):
-    """Where the replicas between two machines are.
+    """States of the replicas between two machines.
 
     Attributes:
         v: Tensor of shape `(num_betas * chains, visible.width)`, ordered by
-            beta: the samples of the machine come first.
-        betas: As in `TemperedState`, as are all fields below.
-        swap_rates: See there.
-        parity: See there.
-        directions: See there.
-        round_trips: See there.
-        trip_rate: See there.
+            beta. The samples of the machine come first.
+        betas: See `TemperedState`.
+        swap_rates: See `TemperedState`.
+        parity: See `TemperedState`.
+        directions: See `TemperedState`.
+        round_trips: See `TemperedState`.
+        trip_rate: See `TemperedState`.
     """
 
     v: Tensor
@@ -45,35 +45,36 @@ class LowRankState(NamedTuple):
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class LowRankTempering(LadderSampler):
-    """Parallel tempering from a machine of low rank to the machine.
+    """Parallel tempering between the machine and a base of low rank.
 
     Each chain has replicas at betas from 1 to 0, with the laws
 
         p_beta(v, h) ~ p_base(v, h)^(1 - beta) p(v, h)^beta
 
-    Neighbours change places as in `Tempered`. The base is a machine of which
-    few hidden units are coupled, as `low_rank.start` fits it to the modes of
-    clustered data. Its replicas are drawn independently in each step, by
-    enumeration of the joint states of these units, so that a mode need not
-    melt on the way: where `Tempered` leads from one mode to another through
-    independent units, this ladder leads through a base that has both. A step
-    costs as much as one of `Tempered` with as many betas.
+    Neighbours swap states as in `Tempered`. In the base, only a few hidden
+    units are coupled. `low_rank.start` fits such a base to the modes of
+    clustered data. Each step draws the replicas of the base independently, by
+    enumeration of the joint states of the coupled units. `Tempered` connects
+    two modes through independent units, where neither mode exists. This ladder
+    connects them through a base that has both modes. A step costs as much as
+    a step of `Tempered` with the same number of betas.
 
-    Clamped entries are the same in all replicas of a chain. The base's
-    replicas are then moved by Gibbs sampling. `.keras` files hold the base.
+    Clamped entries are the same in all replicas of a chain. With clamped
+    entries, Gibbs sampling moves the replicas of the base. `.keras` files
+    include the base.
 
     Args:
-        base: A `Machine` in which at most 10 hidden units have weights other
-            than 0, such as the `machine` of a `LowRankStart`.
+        base: A `Machine` in which at most 10 hidden units have nonzero
+            weights, such as the `machine` of a `LowRankStart`.
         num_betas: Number of replicas of each chain, at least 2.
-        adaptation: As for `Tempered`.
+        adaptation: See `Tempered`.
 
     Raises:
         ValueError: If an argument is not as described.
 
     Reference: Béreux, Decelle, Furtlehner, Rosset and Seoane (2025), "Fast
-        training and sampling of restricted Boltzmann machines", whose replicas
-        are at earlier machines of a run that began at such a base.
+        training and sampling of restricted Boltzmann machines". Their replicas
+        are at earlier machines of a training run that starts from such a base.
 
     Example:
         found = low_rank.start(keras_rbm.RBM(16, 8, seed=0), x, rank=1)
@@ -109,14 +110,15 @@ class LowRankTempering(LadderSampler):
         self._begin(base, *_patterns(base, units))
 
     def _begin(self, base, units, patterns, cumulative):
-        # The coupled units, as one-hot rows of shape `(units, hidden.width)`;
-        # their joint states, `(2**units, units)`; and the cumulative
-        # probabilities of these, without the last one, which is 1.
+        # `units` are the coupled units, one-hot rows of shape `(units,
+        # hidden.width)`. `patterns` are their joint states, of shape
+        # `(2**units, units)`. `cumulative` are the cumulative probabilities of
+        # the joint states, without the last one, which is 1.
         self.base, self._units = base, units
         self._patterns, self._cumulative = patterns, cumulative
 
-    # A function of the sampler is compiled once for all bases of the same
-    # shapes and units: they are its arguments.
+    # The tensors of the base are arguments of compiled functions. A function of
+    # the sampler is compiled once for all bases of the same shapes and units.
     def __tf_flatten__(self) -> tuple[Any, Any]:
         components = self.base, self._units, self._patterns, self._cumulative
         return (self.num_betas, self.adaptation), components
@@ -138,7 +140,7 @@ class LowRankTempering(LadderSampler):
         v: Tensor,
         base: Machine | None = None,
     ) -> LowRankState:
-        """All replicas of a chain start at its row of `v`."""
+        """Starts all replicas of a chain at its row of `v`."""
         known = self.base
         if (machine.visible, machine.hidden) != (known.visible, known.hidden):
             raise ValueError(
@@ -155,7 +157,7 @@ class LowRankTempering(LadderSampler):
     def tune(
         self, machine: Machine, state: LowRankState, stream: Stream
     ) -> LowRankState:
-        """Betas that even out the rates of exchange, from a short run."""
+        """Tunes the betas in a short run, to make the swap rates more even."""
         if self.num_betas == 2 or not self.adaptation:
             return state
         start = machine_lib.cast(self.base, machine_lib.dtype(machine))
@@ -174,12 +176,12 @@ class LowRankTempering(LadderSampler):
         chains = self.chains_of(v)
         units = ops.cast(self._units, v.dtype)
         kernel = ops.matmul(base.kernel, ops.transpose(units))
-        # What the hidden units receive from each end's kernel.
+        # The hidden inputs from the kernels of both ends of the ladder.
         inputs = machine_lib.hidden_inputs(machine, v)
         base_inputs = ops.matmul(ops.matmul(v, kernel), units)
 
         def annealed(betas):
-            """The machines at these betas, and their hidden inputs of v."""
+            """The betas as rows, the machines there, and the hidden inputs."""
             beta = ops.repeat(ops.cast(betas, v.dtype), chains)[:, None]
             mixed = beta * inputs + (1 - beta) * base_inputs
             return beta, machine_lib.anneal(base, machine, beta), mixed
@@ -224,7 +226,7 @@ class LowRankTempering(LadderSampler):
         return self.moved(state, v, swaps, source), Info(h[:chains], swaps)
 
     def _independent(self, h, chains, stream):
-        """Hidden states, with the replicas of the base drawn anew."""
+        """Redraws the coupled units of the base's replicas independently."""
         u = random.uniform(random.fold_in(stream, Use.PATTERN), (chains, 1))
         drawn = ops.sum(ops.cast(u > self._cumulative, "int32"), axis=1)
         own = ops.take(self._patterns, drawn, axis=0)
@@ -249,7 +251,7 @@ class LowRankTempering(LadderSampler):
         return LowRankState(betas=kept["betas"], **fields)
 
     def adapt(self, kept: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Moves the betas towards even rates of exchange."""
+        """Moves the betas to make the swap rates more even."""
         return adapted(kept, self.adaptation)
 
     def get_config(self) -> Config:
@@ -282,11 +284,11 @@ class LowRankTempering(LadderSampler):
 
 
 def _patterns(base, units):
-    """The coupled units, their joint states, and the law of these.
+    """The coupled units, their joint states, and the law of the joint states.
 
     Args:
         base: A `Machine`.
-        units: Integer array, the numbers of its coupled hidden units.
+        units: Integer array, the indices of its coupled hidden units.
 
     Returns:
         Tuple of tensors: one-hot rows of shape `(units, hidden.width)`, states
@@ -299,7 +301,7 @@ def _patterns(base, units):
     low, high = base.hidden.states
     bits = (np.arange(2 ** len(units))[:, None] >> np.arange(len(units))) & 1
     states = low + (high - low) * bits
-    # What the other units are does not matter: no weight leads to them.
+    # The values of the other units do not matter: all their weights are 0.
     h = np.full((len(states), width), low)
     h[:, units] = states
     log_p = -ops.convert_to_numpy(

@@ -1,4 +1,4 @@
-"""Stacked tempering as a sampler."""
+"""Stacked tempering: swaps with machines on top of a machine."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
@@ -13,17 +13,18 @@ from keras_rbm.random import Stream, Use
 from keras_rbm.samplers.base import Clamp, Info, Kept, Sampler
 from keras_rbm.typing import Config, Tensor
 
-# Weight of the past in the running rates of exchange.
+# Weight of the past in the running swap rates.
 _MOMENTUM = 0.99
 
 
 class StackedState(NamedTuple):
-    """Where the chains of a stack of machines are.
+    """States of the chains of a stack of machines.
 
     Attributes:
-        v: Tensor of shape `(chains, visible.width)`, of the lowest machine.
-        upper: Tuple of the same of the machines above it.
-        swap_rates: Running rates at which neighbours exchange, of shape
+        v: Tensor of shape `(chains, visible.width)`, visible states of the
+            lowest machine.
+        upper: Tuple of the visible states of the machines above.
+        swap_rates: Running swap rates of neighbouring machines, of shape
             `(machines - 1,)`.
     """
 
@@ -34,30 +35,32 @@ class StackedState(NamedTuple):
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class StackedTempering(Sampler):
-    """Stacked tempering: exchange with the machines on top of a machine.
+    """Stacked tempering: swaps states with machines on top of a machine.
 
-    Each machine of a stack, such as the RBMs of a `DeepBeliefNetwork`, has a
-    chain of its own. The hidden state h of a machine and the visible state v
-    of the one above it change places with probability
+    Each machine of a stack, such as the RBMs of a `DeepBeliefNetwork`, has its
+    own chains. The hidden state h of a machine and the visible state v of the
+    machine above are swapped with probability
 
         min(1, p_below(v) p_above(h) / (p_below(h) p_above(v)))
 
-    in which p_below is the law of its hidden side, with the visible units
-    summed out, and p_above that of the visible side. This leaves the product
-    of the laws of all machines unchanged. Upper machines have learned simpler
-    laws, and mix faster, as warmer replicas do; that is so where each was
-    trained on the hidden states of the one below it.
+    Here p_below is the law of the hidden side of the lower machine, with the
+    visible units summed out, and p_above is the law of the visible side of the
+    upper machine. The swaps leave the product of the laws of all machines
+    unchanged. If each machine was trained on the hidden states of the machine
+    below, upper machines have simpler laws and mix faster, like replicas at
+    higher temperatures.
 
-    With clamped entries, no states are exchanged, because p_below would have
-    to be conditional on the entries; the chains then move as in `Gibbs()`.
+    With clamped entries, the machine and its upper neighbour do not swap,
+    because p_below would have to be conditional on the clamped entries. The
+    chains of the machine then move as in `Gibbs()`.
 
     Args:
-        machines: List of the machines above the one to sample from, from
-            below upwards. Their visible units are such as the hidden units of
-            the one below.
+        machines: List of the machines above the machine to sample from, from
+            the lowest to the highest. The visible units of each machine match
+            the hidden units of the machine below.
 
     Raises:
-        ValueError: If there are no machines, or they do not fit on each other.
+        ValueError: If there are no machines, or neighbours do not match.
 
     Reference: Fernandez-de-Cossio-Diaz, Roussel, Cocco and Monasson (2024),
         "Accelerated sampling with stacked restricted Boltzmann machines".
@@ -86,11 +89,12 @@ class StackedTempering(Sampler):
                 )
             if number:
                 _check_fit(machines[number - 1], machine, number)
-        #: The machines above the one to sample from, from below upwards.
+        #: The machines above the machine to sample from, the lowest first.
         self.machines = tuple(machine_lib.absorb_beta(m) for m in machines)
 
-    # A function of the sampler is compiled once for all machines of the same
-    # shapes and units: they are its arguments.
+    # The tensors of the machines are arguments of compiled functions. A
+    # function of the sampler is compiled once for all machines of the same
+    # shapes and units.
     def __tf_flatten__(self) -> tuple[Any, Any]:
         return (), (self.machines,)
 
@@ -110,7 +114,7 @@ class StackedTempering(Sampler):
         v: Tensor,
         base: Machine | None = None,
     ) -> StackedState:
-        """Upper chains start at the states nearest to means on the way up."""
+        """Starts upper chains at the states nearest to means from below."""
         _check_fit(machine, self.machines[0], 0)
         upper, below, mean = [], machine, v
         for above in self.machines:
@@ -134,7 +138,7 @@ class StackedTempering(Sampler):
             for v, m in zip((state.v, *state.upper), machines, strict=True)
         ]
         swaps, first_h = [], None
-        # From below upwards: what comes up is handed on in the same step.
+        # Upwards, so that a state can pass several machines in one step.
         for number, own in enumerate(machines):
             here = random.fold_in(stream, number)
             h = gibbs.sample_hidden(own, all_v[number], here)
@@ -231,17 +235,17 @@ class StackedTempering(Sampler):
 
 
 def _exchange(below, above, h, v, stream):
-    """Whether h of the one and v of the other change places.
+    """Draws whether h of the lower and v of the upper machine are swapped.
 
     Args:
         below: A `Machine`.
-        above: The `Machine` on top of it.
-        h: Tensor of shape `(chains, width)`, hidden states of the first.
-        v: The same, visible states of the second.
+        above: The `Machine` on top of `below`.
+        h: Tensor of shape `(chains, width)`, hidden states of `below`.
+        v: Tensor of shape `(chains, width)`, visible states of `above`.
         stream: A `Stream`.
 
     Returns:
-        Booleans of shape `(chains, 1)`, and the mean probability.
+        Boolean tensor of shape `(chains, 1)`, and the mean swap probability.
     """
     hidden_side = machine_lib.flip(below)
     gain = (

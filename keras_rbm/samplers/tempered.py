@@ -16,10 +16,10 @@ from keras_rbm.samplers.base import Clamp, Info, Kept, run
 from keras_rbm.samplers.ladder import LadderSampler, adapted
 from keras_rbm.typing import Params, Tensor
 
-#: Number of sweeps that the running rate of round trips is a mean of.
+#: Number of sweeps over which the running rate of round trips is averaged.
 TRIP_SWEEPS = 100
-# The run that tunes the betas before samples are drawn: chains, rounds, sweeps
-# of a round, and how far the betas move after each.
+# The run that tunes the betas before samples are drawn: the numbers of chains,
+# of rounds and of sweeps in a round, and the gain after each round.
 _TUNING_CHAINS, _ROUNDS, _SWEEPS, _GAIN = 16, 10, 40, 0.5
 
 
@@ -28,16 +28,15 @@ class TemperedState(NamedTuple):
 
     Attributes:
         v: Tensor of shape `(num_betas * chains, visible.width)`, ordered by
-            beta: the samples of the machine come first.
-        base_params: Pair of the parameters of the base: of its visible and
-            of its hidden units.
+            beta. The samples of the machine come first.
+        base_params: Pair of the visible and the hidden parameters of the base.
         betas: Tensor of shape `(num_betas,)`, from 1 to 0.
-        swap_rates: Running rates at which neighbours exchange their states,
-            of shape `(num_betas - 1,)`.
-        parity: The pairs that may exchange next, even (0) or odd (1) ones.
-        directions: The end of the ladder that each replica visited last: 1
-            for beta = 1, 2 for beta = 0, 0 for neither; `int32` tensor of
-            shape `(num_betas, chains)`.
+        swap_rates: Running swap rates of neighbours, of shape `(num_betas -
+            1,)`.
+        parity: 0 if even pairs may swap next, 1 if odd pairs may.
+        directions: `int32` tensor of shape `(num_betas, chains)`, the end of
+            the ladder that each replica visited last: 1 for beta = 1, 2 for
+            beta = 0, 0 for neither.
         round_trips: Number of times that a replica has returned to beta = 1
             after a visit to beta = 0, of shape `(chains,)`.
         trip_rate: Running mean of round trips, per chain and sweep.
@@ -59,22 +58,22 @@ class Tempered(LadderSampler):
     """Parallel tempering, for machines in which Gibbs sampling does not mix.
 
     Each chain has replicas at betas from 1 to 0. At beta = 1 a replica
-    samples the machine; at beta = 0 it samples units with the mean of the data
-    and without coupling. Neighbours exchange their states with the probability
-    that leaves all distributions unchanged. A step costs about `num_betas`
-    times as much as a Gibbs sweep.
+    samples the machine. At beta = 0 it samples uncoupled units with the mean
+    of the data. Neighbours swap states with a probability that leaves all
+    distributions unchanged. A step costs about `num_betas` times as much as a
+    Gibbs sweep.
 
     Clamped entries are the same in all replicas of a chain. The replicas then
-    exchange draws of p_beta(v_free | v_clamped), whose normalizers cancel.
+    swap draws of p_beta(v_free | v_clamped), whose normalizers cancel.
 
     Args:
         num_betas: Number of replicas of each chain, at least 2. With more
-            replicas, neighbours exchange more often.
-        adaptation: How far the betas between 0 and 1 move to even out the
-            rates of exchange, after each update of a model that keeps the
-            chains (`PersistentChain`); 0 to keep them evenly spaced, also in
-            `sample`. Otherwise a short run tunes the betas before `sample`
-            draws; they never move while samples are drawn.
+            replicas, neighbours swap more often.
+        adaptation: How far the betas between 0 and 1 move after each update
+            of a model with a `PersistentChain`, to make the swap rates more
+            even. `sample` tunes the betas in a short run before it draws
+            samples, and does not move them afterwards. With 0, the betas stay
+            evenly spaced, also in `sample`.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -104,7 +103,7 @@ class Tempered(LadderSampler):
         v: Tensor,
         base: Machine | None = None,
     ) -> TemperedState:
-        """All replicas of a chain start at its row of `v`."""
+        """Starts all replicas of a chain at its row of `v`."""
         if base is None:
             nothing = ops.zeros(
                 (1, machine.visible.width), machine_lib.dtype(machine)
@@ -120,10 +119,10 @@ class Tempered(LadderSampler):
     def tune(
         self, machine: Machine, state: TemperedState, stream: Stream
     ) -> TemperedState:
-        """Betas that even out the rates of exchange, from a short run.
+        """Tunes the betas in a short run, to make the swap rates more even.
 
-        The run has chains of its own, so that neither the number of chains
-        nor their starts change the betas.
+        The run has its own chains, so that the betas depend neither on the
+        number of chains in `state` nor on their starts.
         """
         if self.num_betas == 2 or not self.adaptation:
             return state
@@ -175,7 +174,7 @@ class Tempered(LadderSampler):
     def unpack(
         self, machine: Machine, kept: dict[str, Tensor]
     ) -> TemperedState:
-        # The base goes with the parameters that the machine has now.
+        # The base depends on the current parameters of the machine.
         base = machine_lib.decouple(machine, kept["mean"], kept["variance"])
         return TemperedState(
             base_params=(base.visible_params, base.hidden_params),
@@ -184,12 +183,12 @@ class Tempered(LadderSampler):
         )
 
     def adapt(self, kept: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Moves the betas towards even rates of exchange."""
+        """Moves the betas to make the swap rates more even."""
         return adapted(kept, self.adaptation)
 
 
 def check_ladder(num_betas: int, adaptation: float) -> None:
-    """Raises a `ValueError` unless both are as `Tempered` describes them."""
+    """Raises a `ValueError` unless both arguments are valid for `Tempered`."""
     if checks.positive_integer("num_betas", num_betas) < 2:
         raise ValueError(
             "`num_betas` must be at least 2, for beta = 1 and beta = 0. "
@@ -208,7 +207,7 @@ def check_ladder(num_betas: int, adaptation: float) -> None:
 
 @compiled
 def tuned(sampler, machine, base, stream):
-    """Tuned betas, and the rates of exchange of the last round."""
+    """Tuned betas, and the swap rates of the last round."""
     stream = random.fold_in(stream, Use.TUNE)
     v = gibbs.sample_without_inputs(
         base, _TUNING_CHAINS, random.fold_in(stream, Use.START)
@@ -231,7 +230,7 @@ def tuned(sampler, machine, base, stream):
             observe=observe,
             seen=ops.zeros((pairs,), "float32"),
         )
-        # Each pair has its turn in every other sweep.
+        # Each pair may swap in every other sweep.
         rates = total / (_SWEEPS / 2)
         betas = tempering.even_out(state.betas, rates, _GAIN)
         return state._replace(betas=betas), rates

@@ -1,4 +1,4 @@
-"""Parallel trajectory tempering as a sampler."""
+"""Parallel trajectory tempering: replicas at earlier machines of training."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
@@ -16,20 +16,20 @@ from keras_rbm.typing import Config, Params, Tensor
 
 
 class TrajectoryState(NamedTuple):
-    """Where the replicas of chains along a trajectory are.
+    """States of the replicas along a trajectory of machines.
 
     Attributes:
-        v: Tensor of shape `(num_replicas * chains, visible.width)`: the
+        v: Tensor of shape `(num_replicas * chains, visible.width)`. The
             samples of the machine come first, the samples of the earliest
             machine last.
-        swap_rates: Running rates at which neighbours change places, of shape
-            `(num_replicas - 1,)`.
-        parity: Which pairs may change places next, even (0) or odd (1) ones.
-        directions: Which end of the trajectory each replica has been at last,
-            1 for the machine, 2 for the earliest one, 0 for neither; `int32`
-            tensor of shape `(num_replicas, chains)`.
-        round_trips: How often a replica has come to the machine that had been
-            at the earliest one since it was last there, of shape `(chains,)`.
+        swap_rates: Running swap rates of neighbours, of shape `(num_replicas -
+            1,)`.
+        parity: 0 if even pairs may swap next, 1 if odd pairs may.
+        directions: `int32` tensor of shape `(num_replicas, chains)`, the end
+            of the trajectory that each replica visited last: 1 for the
+            machine, 2 for the earliest machine, 0 for neither.
+        round_trips: Number of times that a replica has returned to the machine
+            after a visit to the earliest machine, of shape `(chains,)`.
         trip_rate: Running mean of round trips, per chain and sweep.
     """
 
@@ -45,25 +45,26 @@ class TrajectoryState(NamedTuple):
 class TrajectoryTempering(LadderSampler):
     """Parallel trajectory tempering: replicas at earlier machines of the run.
 
-    Each chain has a replica at the machine and one at each of the `machines`,
-    by which training has led to it. Neighbours change places with probability
+    Each chain has a replica at the machine to sample from, and a replica at
+    each of the `machines`, which are earlier machines of its training run.
+    Neighbours swap states with probability
 
         min(1, exp(F_k(v_k) + F_k+1(v_k+1) - F_k(v_k+1) - F_k+1(v_k)))
 
-    which leaves the product of their distributions unchanged. The modes of a
-    trained machine split off one after the other while it learns, and earlier
-    machines mix well. If a mode has little weight at higher temperatures, the
-    replicas of `Tempered` do not find it, but the replicas of a trajectory do.
-    A step costs about as much as a Gibbs sweep for each replica, plus one
+    which leaves the product of their distributions unchanged. During training,
+    the modes of a machine split off one after the other, and earlier machines
+    mix well. If a mode has little weight at higher temperatures, the replicas
+    of `Tempered` do not find it, but the replicas of a trajectory do. A step
+    costs about as much as a Gibbs sweep for each replica, plus one matrix
     product.
 
-    Clamped entries are the same in all replicas of a chain, as for
-    `Tempered`. `.keras` files hold the machines.
+    Clamped entries are the same in all replicas of a chain, as in `Tempered`.
+    `.keras` files include the machines.
 
     Args:
         machines: List of `Machine` of the same units, the earliest first, such
-            as `Snapshots.machines`. The machine to sample from is none of
-            them. The first one should mix fast; one without coupling, such as
+            as `Snapshots.machines`, without the machine to sample from. The
+            first machine should mix fast. A machine without coupling, such as
             `rbm.base_machine()`, gives independent draws.
 
     Raises:
@@ -84,7 +85,7 @@ class TrajectoryTempering(LadderSampler):
     def __init__(self, machines: Sequence[Machine]):
         machine_lib.check_alike(machines)
         dtype = machine_lib.dtype(machines[0])
-        # The latest first: it is the neighbour of the machine.
+        # The latest machine comes first, next to the machine to sample from.
         alike = [
             machine_lib.cast(machine_lib.absorb_beta(machine), dtype)
             for machine in reversed(machines)
@@ -106,12 +107,14 @@ class TrajectoryTempering(LadderSampler):
         )
 
     def _begin(self, stacked):
-        # Kernels of shape `(machines, visible.width, hidden.width)`, and
-        # parameters of shape `(machines, width)`, the latest first.
+        # A machine whose kernel has shape `(machines, visible.width,
+        # hidden.width)` and whose parameters have shape `(machines, width)`,
+        # the latest machine first.
         self._stacked = stacked
 
-    # A function of the sampler is compiled once for all machines of the same
-    # shapes and units: they are its arguments.
+    # The tensors of the machines are arguments of compiled functions. A
+    # function of the sampler is compiled once for all machines of the same
+    # shapes and units.
     def __tf_flatten__(self) -> tuple[Any, Any]:
         return (), (self._stacked,)
 
@@ -123,7 +126,7 @@ class TrajectoryTempering(LadderSampler):
 
     @property
     def machines(self) -> list[Machine]:
-        """The machines, the earliest first."""
+        """List of the earlier machines, the earliest first."""
         stacked = self._stacked
 
         def of_one(params, i):
@@ -148,7 +151,7 @@ class TrajectoryTempering(LadderSampler):
         v: Tensor,
         base: Machine | None = None,
     ) -> TrajectoryState:
-        """All replicas of a chain start at its row of `v`."""
+        """Starts all replicas of a chain at its row of `v`."""
         known = self._stacked
         if (machine.visible, machine.hidden) != (known.visible, known.hidden):
             raise ValueError(
@@ -167,7 +170,7 @@ class TrajectoryTempering(LadderSampler):
         clamp: Clamp | None = None,
     ) -> tuple[TrajectoryState, Info]:
         chains = self.chains_of(state.v)
-        # Units of all replicas, with a row of parameters for each.
+        # A machine with one row of parameters for each replica of each chain.
         replicas = machine._replace(
             visible_params=self._rows(machine, "visible_params", chains),
             hidden_params=self._rows(machine, "hidden_params", chains),
@@ -232,7 +235,7 @@ class TrajectoryTempering(LadderSampler):
         return f"TrajectoryTempering({self.rows - 1} machines)"
 
     def _rows(self, machine: Machine, side: str, chains: int) -> Params:
-        """Parameters of a side, a row for each replica of each chain."""
+        """Parameters of a side, one row for each replica of each chain."""
 
         def of_all(own, others):
             width = own.shape[-1]
@@ -249,7 +252,7 @@ class TrajectoryTempering(LadderSampler):
         }
 
     def _hidden_inputs(self, machine, v):
-        """What each row's hidden units receive, from its own kernel."""
+        """Hidden inputs of each row, from the kernel of its replica."""
         return self._inputs(machine, machine_lib.hidden_inputs, v, False)
 
     def _visible_inputs(self, machine, h):
@@ -259,7 +262,7 @@ class TrajectoryTempering(LadderSampler):
         chains = self.chains_of(x)
         found = [own_inputs(machine, x[:chains])]
         kernels = ops.cast(self._stacked.kernel, machine.kernel.dtype)
-        # One by one: XLA has slow code for a batch of products on CPUs.
+        # In a loop, because XLA's batched products are slow on CPUs.
         for i in range(self.rows - 1):
             rows = x[(i + 1) * chains : (i + 2) * chains]
             kernel = ops.transpose(kernels[i]) if transposed else kernels[i]

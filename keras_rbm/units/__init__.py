@@ -1,7 +1,7 @@
 """Unit types, one file each.
 
-A line here makes a type public: as a name of this package and of `keras_rbm`,
-and in .gin files.
+Importing a type here makes it public in this package, in `keras_rbm` and in
+.gin files.
 """
 
 from keras_rbm import checks
@@ -18,7 +18,7 @@ from keras_rbm.units.softmax import Softmax as Softmax
 from keras_rbm.units.spin import Spin as Spin
 from keras_rbm.units.xrelu import XReLU as XReLU
 
-__all__ = [  # What `keras_rbm` has of these.
+__all__ = [  # The unit types, which `keras_rbm` exports too.
     name
     for name, thing in vars().items()
     if isinstance(thing, type) and issubclass(thing, Units)
@@ -26,17 +26,17 @@ __all__ = [  # What `keras_rbm` has of these.
 
 
 def get(name: str, value: Units | int) -> Units:
-    """Returns units from an argument.
+    """Converts an argument to units.
 
     Args:
         name: The argument's name, for the error.
-        value: `Units`, or an integer for that many `Bernoulli` units.
+        value: `Units`, or the number of `Bernoulli` units, an integer.
 
     Returns:
         `Units`.
 
     Raises:
-        ValueError: If `value` is neither.
+        ValueError: If `value` is neither `Units` nor a positive integer.
     """
     if isinstance(value, Units):
         return value

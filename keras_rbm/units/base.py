@@ -1,4 +1,4 @@
-"""What one side of a machine must be able to do."""
+"""The interface of units, which form one side of a machine."""
 
 import abc
 from typing import NamedTuple
@@ -12,13 +12,14 @@ from keras_rbm.units.products import dot
 
 
 class Parameter(NamedTuple):
-    """What is to be learned of units.
+    """Description of a parameter of units.
 
     Attributes:
         shape: Shape of the tensor.
         initializer: Keras initializer.
         constraint: Keras constraint, or `None`.
-        trainable: Whether it is learned, or keeps its first value.
+        trainable: Whether the parameter is learned. If not, it keeps its
+            initial value.
     """
 
     shape: tuple
@@ -30,20 +31,19 @@ class Parameter(NamedTuple):
 class Units(Domain, abc.ABC):
     """One side of a machine: p(x | inputs) ~ exp(-energy(x) + <inputs, x>).
 
-    The energy is linear in the parameters, of which one is the `bias`:
+    The energy is linear in the parameters. One parameter is the `bias`:
 
         energy(x) = base_energy(x) - sum_name <statistics(x)[name],
                                                params[name]>
 
     Units hold configuration, never variables: the parameters arrive as
     tensors, so that annealed, tempered and averaged parameters run the same
-    code. One identity ties the methods together, and every type is tested
-    for it: the gradient of `log_partition` with respect to `inputs` is
-    `mean`.
+    code. The methods must satisfy one identity, for which every type is
+    tested: the gradient of `log_partition` with respect to `inputs` is `mean`.
 
     To add a type, subclass this in a file of its own, register it with
     `@keras.saving.register_keras_serializable("keras_rbm")` and implement the
-    abstract methods; docs/developer/new_unit_type.md shows it.
+    abstract methods. docs/developer/new_unit_type.md has an example.
 
     Args:
         size: Number of units, a positive integer.
@@ -54,18 +54,19 @@ class Units(Domain, abc.ABC):
 
     #: The reason why samples do not follow `log_partition` exactly, or `None`.
     approximation: str | None = None
-    #: Name of the Keras activation f, mean = f(bias + inputs); else `None`.
+    #: Name of the Keras activation f with mean = f(bias + inputs), or `None`.
     activation: str | None = None
 
     def least_curvature(self, inverse_temperature: float = 1.0) -> float:
-        """Least second derivative of the energy far out; infinite if bounded.
+        """Least second derivative of the energy for large values of x.
 
-        Two sides that are not bounded are normalizable together while the
-        squared norm of the kernel is less than the product of theirs.
+        It is infinite for units of bounded support. A machine whose two sides
+        are unbounded can be normalized if the squared norm of the kernel is
+        less than the product of the least curvatures of both sides.
 
         Args:
-            inverse_temperature: What the parameters are multiplied by; the
-                base energy is not.
+            inverse_temperature: Factor of the parameters. The base energy is
+                not multiplied by it.
         """
         return np.inf if np.isfinite(self.support).all() else 0.0
 
@@ -73,26 +74,27 @@ class Units(Domain, abc.ABC):
     def parameters(self) -> dict[str, Parameter]:
         """Returns `{name: Parameter}`, one of which is the `bias`.
 
-        Each has shape `(width,)`. Of `Composite` units, the parameters of a
-        part have the width of the part.
+        Each parameter has shape `(width,)`. In `Composite` units, `width` is
+        the width of the part that the parameter belongs to, except for `bias`.
         """
 
     def statistics(self, x: Array) -> dict[str, Tensor]:
-        """What the parameters are the coefficients of.
+        """The sufficient statistics, one for each parameter.
 
         Args:
             x: Tensor of shape `(batch, width)`.
 
         Returns:
-            Tensors of shape `(batch, width)` by the names of `parameters`.
+            Dictionary of tensors of shape `(batch, width)`, with the keys of
+            `parameters`.
         """
         return {"bias": x}
 
     def base_energy(self, x: Array) -> Tensor | None:
-        """The part of the energy without parameters, or `None` for 0.
+        """The part of the energy without parameters, or `None` if it is 0.
 
-        exp(-base_energy) is the measure that all laws of these units are
-        densities of: no inverse temperature scales it.
+        exp(-base_energy) is the base measure of the exponential family that
+        these units form. No inverse temperature scales it.
 
         Args:
             x: Tensor of shape `(batch, width)`.
@@ -107,8 +109,9 @@ class Units(Domain, abc.ABC):
 
         Args:
             x: Tensor of shape `(batch, width)`.
-            params: Tensors by the names of `parameters`; here and below they
-                may have a row for each of the batch, `(batch, width)`.
+            params: Dictionary of tensors with the keys of `parameters`. In all
+                methods, a tensor has shape `(width,)`, or `(batch, width)` if
+                each row of the batch has its own parameters.
 
         Returns:
             Tensor of shape `(batch,)`, in nats.
@@ -119,10 +122,11 @@ class Units(Domain, abc.ABC):
     def energy_change(
         self, x: Array, params: Params, new_params: Params
     ) -> Tensor:
-        """`energy` with the second parameters less that with the first.
+        """`energy` with `new_params` minus `energy` with `params`.
 
-        One product with the difference of the parameters, which is rounded
-        less than a difference of energies.
+        The statistics are multiplied by the difference of the parameters,
+        because this product has a smaller rounding error than a difference of
+        energies.
         """
         change = {name: p - new_params[name] for name, p in params.items()}
         return self._linear(x, change)
@@ -133,7 +137,7 @@ class Units(Domain, abc.ABC):
 
         Args:
             inputs: Tensor of shape `(batch, width)`.
-            params: Tensors by the names of `parameters`.
+            params: Dictionary of tensors with the keys of `parameters`.
 
         Returns:
             Tensor of shape `(batch,)`, in nats.
@@ -142,12 +146,13 @@ class Units(Domain, abc.ABC):
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
         """The terms of `log_partition`, one for each unit.
 
-        The likelihood of rows with missing entries needs them: it sums out
-        some of the units. All types of this package have them.
+        The likelihood of rows with missing entries needs these terms, because
+        it sums out some of the units. All types of this package implement
+        this method.
 
         Args:
             inputs: Tensor of shape `(batch, width)`.
-            params: Tensors by the names of `parameters`.
+            params: Dictionary of tensors with the keys of `parameters`.
 
         Returns:
             Tensor of shape `(batch, size)`, in nats.
@@ -168,9 +173,10 @@ class Units(Domain, abc.ABC):
         new_inputs: Array,
         new_params: Params,
     ) -> Tensor:
-        """`log_partition` of the last two arguments minus that at the first.
+        """`log_partition` at the last two arguments minus at the first two.
 
-        A difference of each term of a sum is rounded less than one of sums.
+        Types whose `log_partition` is a sum should subtract term by term,
+        because a difference of two sums has a larger rounding error.
         """
         old = self.log_partition(inputs, params)
         return self.log_partition(new_inputs, new_params) - old
@@ -181,7 +187,7 @@ class Units(Domain, abc.ABC):
 
         Args:
             inputs: Tensor of shape `(batch, width)`.
-            params: Tensors by the names of `parameters`.
+            params: Dictionary of tensors with the keys of `parameters`.
 
         Returns:
             Tensor of shape `(batch, width)`.
@@ -190,11 +196,11 @@ class Units(Domain, abc.ABC):
     def affine(self, kernel: Array, params: Params) -> tuple[Tensor, Tensor]:
         """Kernel and bias of a dense layer whose output is `mean`.
 
-        mean(x kernel) = activation(x W + b), where there is an `activation`.
+        mean(x kernel) = activation(x W + b), if `activation` is not `None`.
 
         Args:
             kernel: Tensor of shape `(inputs, width)`.
-            params: Tensors by the names of `parameters`.
+            params: Dictionary of tensors with the keys of `parameters`.
 
         Returns:
             W, of shape `(inputs, width)`, and b, of shape `(width,)`.
@@ -203,60 +209,62 @@ class Units(Domain, abc.ABC):
 
     @abc.abstractmethod
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
-        """A draw from p(x | inputs), exact.
+        """An exact draw from p(x | inputs), unless `approximation` is set.
 
         Args:
             inputs: Tensor of shape `(batch, width)`.
-            params: Tensors by the names of `parameters`.
+            params: Dictionary of tensors with the keys of `parameters`.
             stream: A `keras_rbm.random.Stream`.
 
         Returns:
-            Tensor of shape `(batch, width)` and the dtype of `inputs`.
+            Tensor of shape `(batch, width)`, of the dtype of `inputs`.
         """
 
     @abc.abstractmethod
     def fit_parameters(
         self, mean: Array, variance: Array | None = None
     ) -> dict[str, Tensor]:
-        """Parameters that give the units this mean when there are no inputs.
+        """Parameters that give the units this mean when the inputs are 0.
 
         Args:
             mean: Array or tensor of shape `(width,)`, the mean of the data.
-            variance: The same of their variance, for units that have a
-                parameter for it; `None` for what they start with.
+            variance: Array or tensor of shape `(width,)`, the variance of the
+                data, for units with a parameter that sets the variance. `None`
+                stands for the variance of such units when they are created.
 
         Returns:
-            Tensors by the names of `parameters`.
+            Dictionary of tensors with the keys of `parameters`.
         """
 
     def base_parameters(
         self, mean: Array, variance: Array | None, params: Params
     ) -> dict[str, Tensor]:
-        """Parameters of the base that a machine is annealed from.
+        """Parameters of the base machine from which annealing starts.
 
         Args:
-            mean: As for `fit_parameters`.
-            variance: As for `fit_parameters`.
+            mean: See `fit_parameters`.
+            variance: See `fit_parameters`.
             params: Parameters of the machine; parameters that are not learned
                 stay unchanged.
 
         Returns:
-            Tensors by the names of `parameters`.
+            Dictionary of tensors with the keys of `parameters`.
         """
         return self.fit_parameters(mean, variance)
 
     def start_parameters(
         self, mean: Array, variance: Array | None, inverse_temperature: float
     ) -> dict[str, Tensor]:
-        """What to give a model's variables so that it starts from data.
+        """Initial values of a model's variables, fitted to data.
 
         Args:
-            mean: As for `fit_parameters`.
-            variance: As for `fit_parameters`.
-            inverse_temperature: What the model multiplies its parameters by.
+            mean: See `fit_parameters`.
+            variance: See `fit_parameters`.
+            inverse_temperature: Factor by which the model multiplies its
+                parameters.
 
         Returns:
-            Tensors by the names of those `parameters` that are to be set.
+            Dictionary of tensors whose keys are the `parameters` to set.
         """
         fitted = self.fit_parameters(mean, variance)
         return {name: p / inverse_temperature for name, p in fitted.items()}

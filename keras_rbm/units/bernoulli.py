@@ -14,7 +14,7 @@ class Bernoulli(Units):
     """Binary units: energy(x) = -<bias, x>, with x in {0, 1}.
 
     p(x_i = 1 | inputs) = sigmoid(bias_i + inputs_i). Data may also be
-    probabilities between 0 and 1, which then stand for their own means.
+    probabilities between 0 and 1, which are then used as means of x.
 
     Args:
         size: Number of units.
@@ -38,7 +38,7 @@ class Bernoulli(Units):
         return ops.sum(softplus(inputs + params["bias"]), axis=-1)
 
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
-        """log(1 + exp(bias_i + inputs_i)) of each unit, in nats."""
+        """log(1 + exp(bias_i + inputs_i)) for each unit i, in nats."""
         return softplus(inputs + params["bias"])
 
     def log_partition_change(
@@ -50,7 +50,8 @@ class Bernoulli(Units):
     ) -> Tensor:
         """sum_i log((1 + exp(new_i)) / (1 + exp(old_i))), in nats.
 
-        Of the exponents bias + inputs, with one logarithm for both.
+        Here old and new are bias + inputs. One logarithm of the ratio is
+        computed instead of two logarithms.
         """
         old, new = inputs + params["bias"], new_inputs + new_params["bias"]
         old_size, new_size = ops.abs(old), ops.abs(new)
@@ -70,8 +71,8 @@ class Bernoulli(Units):
     ) -> dict[str, Tensor]:
         """The log-odds of the mean, log(mean / (1 - mean)).
 
-        The mean is kept 0.001 away from 0 and 1, so that a unit that is
-        always off in the data starts at a finite bias of -6.9.
+        The mean is clipped to [0.001, 0.999], so that a unit that is always
+        off in the data starts with a finite bias, -6.9.
 
         Reference: Hinton (2010), "A practical guide to training restricted
             Boltzmann machines", section 8.
@@ -81,10 +82,11 @@ class Bernoulli(Units):
 
 
 def softplus(x):
-    """log(1 + exp(x)) to an absolute error of one rounding.
+    """log(1 + exp(x)), with an absolute error of one rounding.
 
-    (x + |x|) / 2 + log(1 + exp(-|x|)): a third of the time of a log1p under
-    XLA, and its gradient is right at 0 too, where max(x, 0) has none.
+    The formula (x + |x|) / 2 + log(1 + exp(-|x|)) takes a third of the time
+    of a log1p under XLA. Its gradient is also correct at 0, where max(x, 0)
+    has no gradient.
     """
     size = ops.abs(x)
     return 0.5 * (x + size) + ops.log(1.0 + ops.exp(-size))

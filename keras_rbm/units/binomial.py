@@ -1,4 +1,4 @@
-"""Units that are several binary ones with the same weights."""
+"""Units that count how many binary copies with the same weights are on."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ from keras_rbm.units.bernoulli import Bernoulli
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class Binomial(Units):
-    """How many of n binary copies are on: energy(x) = -log C(n, x) - <bias, x>.
+    """Binomial units: energy(x) = -log C(n, x) - <bias, x>.
 
     With x in {0, 1, ..., n} and z = bias + inputs, x_i given its inputs is
-    binomial, with n trials of probability sigmoid(z_i): the sum of n
-    `Bernoulli` units of one weight and one bias. Data may also be in between,
-    as means are.
+    binomial, with n trials of probability sigmoid(z_i). It is the sum of n
+    `Bernoulli` units that share their weights and their bias. Data may also
+    lie between the integers, as means do.
 
     Args:
         size: Number of units.
@@ -44,7 +44,7 @@ class Binomial(Units):
 
     @property
     def support(self) -> tuple[Any, Any]:
-        """From 0 to the number of trials."""
+        """0 and the number of trials."""
         return 0.0, float(self.trials)
 
     @property
@@ -56,10 +56,10 @@ class Binomial(Units):
         return self._copy.parameters()
 
     def base_energy(self, x: Array) -> Tensor:
-        """-sum_i log C(n, x_i), on a straight line between two integers.
+        """-sum_i log C(n, x_i), interpolated linearly between integers.
 
-        So that a single trial is a `Bernoulli` unit, whose energy is linear
-        in grey values.
+        With this interpolation, a unit of one trial equals a `Bernoulli` unit,
+        whose energy is linear in x between 0 and 1.
         """
         n, k = self.trials, np.arange(self.trials + 1)
         logs = special.gammaln([n + 1]) - (
@@ -72,11 +72,11 @@ class Binomial(Units):
         return -ops.sum(below + (x - low) * (above - below), axis=-1)
 
     def log_partition(self, inputs: Array, params: Params) -> Tensor:
-        """N sum_i log(1 + exp(bias_i + inputs_i)), in nats."""
+        """The sum over units of n log(1 + exp(bias_i + inputs_i)), in nats."""
         return self.trials * self._copy.log_partition(inputs, params)
 
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
-        """N log(1 + exp(bias_i + inputs_i)) of each unit, in nats."""
+        """The terms n log(1 + exp(bias_i + inputs_i)), in nats."""
         return self.trials * self._copy.log_partitions(inputs, params)
 
     def log_partition_change(
@@ -91,15 +91,15 @@ class Binomial(Units):
         )
 
     def mean(self, inputs: Array, params: Params) -> Tensor:
-        """N sigmoid(bias + inputs)."""
+        """The product n sigmoid(bias + inputs)."""
         return self.trials * self._copy.mean(inputs, params)
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
-        """A sum of n binary draws of each unit, from streams of their own.
+        """The sum of n binary draws for each unit, each from its own stream.
 
-        Inverting the cumulative distribution would need a single draw, but
-        for many trials its probabilities are below the range of float32. A
-        loop makes the draws, so that memory does not grow with their number.
+        Inverting the cumulative distribution would need only one draw, but
+        with many trials some probabilities are too small for float32. The
+        draws are made in a loop, so that memory does not grow with n.
         """
         p = ops.cast(self._copy.mean(inputs, params), "float32")
 

@@ -1,4 +1,4 @@
-"""Several types of units side by side."""
+"""Units of several types in one layer."""
 
 import math
 from collections.abc import Sequence
@@ -20,17 +20,19 @@ from keras_rbm.units.sites import Sites
 class Composite(Units):
     """One side of a machine, made of parts: energy(x) = sum_k energy_k(x_k).
 
-    `Composite(Bernoulli(784), Softmax(1, 10))` is pixels and a label. The
-    columns of the parts are adjacent, in their order. All biases are one
-    parameter `bias` of the full width; what other parameters a part has are
-    named after its number, as in `1_precision`.
+    For example, `Composite(Bernoulli(784), Softmax(1, 10))` describes pixels
+    and a label. The columns of the parts follow each other in the order of
+    the parts. The biases of all parts form one parameter `bias` of the full
+    width. The names of all other parameters start with the number of the
+    part, as in `1_precision`.
 
     Args:
         *units: `Units`, at least one.
-        parts: A list of them, in their place.
+        parts: A list of `Units`, which follow `*units`.
 
     Raises:
-        ValueError: If there are no parts, or they are no `Units`.
+        ValueError: If there are no parts, or if a part is not `Units` or does
+            not have a plain bias.
 
     Example:
         visible = keras_rbm.Composite(
@@ -103,7 +105,7 @@ class Composite(Units):
             raise ValueError(f"The states of {self} cannot be enumerated.")
         states, index = [], ops.cast(index, "int64")
         for part in reversed(self.parts):
-            # No index reaches what has more than 62 bits.
+            # No index has more than 62 bits: larger counts act like 2**62.
             count = min(part.num_joint_states, 2**62)
             states.insert(0, part.joint_states(index % count))
             index = index // count
@@ -119,7 +121,7 @@ class Composite(Units):
 
     @property
     def approximation(self) -> str | None:
-        """That of the first part that has one."""
+        """The `approximation` of the first part that is approximate."""
         return next(filter(None, (p.approximation for p in self.parts)), None)
 
     def least_curvature(self, inverse_temperature: float = 1.0) -> float:
@@ -169,7 +171,7 @@ class Composite(Units):
         return ops.concatenate(self._each("mean", inputs, params), axis=1)
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
-        """A draw of each part, from a stream of its own."""
+        """A draw for each part, each from its own stream."""
         draws = [
             part.sample(*arguments, random.fold_in(stream, number))
             for number, (part, arguments) in enumerate(
@@ -199,7 +201,7 @@ class Composite(Units):
         )
 
     def with_params(self, params: Params) -> list[tuple[Units, Params]]:
-        """Each part, with its own of the parameters."""
+        """Returns pairs of a part and the parameters of that part."""
         return [(part, own) for part, (own,) in self._split(params)]
 
     def get_config(self) -> Config:
@@ -214,14 +216,14 @@ class Composite(Units):
         return f"{type(self).__name__}({', '.join(map(repr, self.parts))})"
 
     def _each(self, method, *arguments):
-        """What a method of each part returns, of its share."""
+        """Calls a method of each part with its share of the arguments."""
         return [
             getattr(part, method)(*share)
             for part, share in self._split(*arguments)
         ]
 
     def _split(self, *arguments):
-        """Each part, with its columns of tensors and its own of `params`."""
+        """Yields each part with its share of each tensor and of `params`."""
         for number, (part, columns) in enumerate(
             zip(self.parts, self.columns, strict=True)
         ):
@@ -251,7 +253,7 @@ class Composite(Units):
         return {"bias": bias} | self._named(params)
 
     def _named(self, params):
-        """What is not of the biases, by the names that it has here."""
+        """All parameters except biases, by their numbered names."""
         return {
             f"{number}_{name}": value
             for number, own in enumerate(params)

@@ -1,4 +1,4 @@
-"""Whether data can be states of units, or means of them."""
+"""Checks that data can be states of units, or means of states."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from keras_rbm import rows
 
 
 def check(units, x, name):
-    """`Units.check`."""
+    """See `Units.check`."""
     x = _rows(x)
     if x.ndim != 2 or x.shape[1] != units.width:
         raise ValueError(
@@ -47,7 +47,7 @@ def check(units, x, name):
 
 
 def check_states(units, x, name):
-    """`Units.check_states`, of data that `check` has accepted."""
+    """See `Units.check_states`. `check` must have accepted the data."""
     x = _rows(x)
     for sites in units.sites:
         count, offender = 0, None

@@ -1,4 +1,4 @@
-"""Which values units take, and which data they can stand for."""
+"""The values that units can take, and the data that they accept."""
 
 from typing import Any, NamedTuple, Self
 
@@ -12,14 +12,14 @@ from keras_rbm.units.sites import Sites
 
 
 class Columns(NamedTuple):
-    """What there is to know of the columns of data, to check their scale.
+    """Statistics of columns of data, to check their scale.
 
     Attributes:
-        mean: Array of shape `(width,)`.
-        variance: The same.
-        are_bits: Booleans of the same shape: whether a column holds 0 and 1
-            alone.
-        first: The number of the first column in the data.
+        mean: Array of shape `(width,)`, the mean of each column.
+        variance: Array of shape `(width,)`, the variance of each column.
+        are_bits: Boolean array of shape `(width,)`, whether a column holds
+            only 0 and 1.
+        first: Index of the first of these columns in the data.
     """
 
     mean: np.ndarray
@@ -29,7 +29,7 @@ class Columns(NamedTuple):
 
 
 class Domain:
-    """The values that one side of a machine takes, and how many columns.
+    """The values and the number of columns of one side of a machine.
 
     Args:
         size: Number of units, a positive integer.
@@ -38,12 +38,12 @@ class Domain:
         ValueError: If `size` is not a positive integer.
     """
 
-    #: Smallest and largest value that data may have on this side: numbers,
-    #: or arrays of shape `(width,)`.
+    #: Smallest and largest value of data on this side, as numbers or as
+    #: arrays of shape `(width,)`.
     support = (-np.inf, np.inf)
 
-    #: The states of a unit, if they are few: numbers, or rows of numbers
-    #: where a unit takes several columns.
+    #: The list of states of a unit, or `None` if the states cannot be listed.
+    #: A state is a number, or a row of numbers if a unit has several columns.
     states: Any = None
 
     def __init__(self, size: int):
@@ -51,19 +51,19 @@ class Domain:
 
     @property
     def width(self) -> int:
-        """Number of columns that these units take in a batch."""
+        """Number of columns of these units in a batch."""
         return self.size
 
     @property
     def first_columns(self) -> np.ndarray:
-        """The number of the first column of each unit, shape `(size,)`."""
+        """Indices of the first column of each unit, of shape `(size,)`."""
         return np.arange(0, self.width, self.width // self.size)
 
     @property
     def default_row(self) -> np.ndarray:
         """A valid state of each unit, `float32` array of shape `(width,)`.
 
-        The first of a list of states, else 0.
+        Units with a list of states take the first state, all others take 0.
         """
         row = np.zeros(self.width, "float32")
         for sites in self.sites:
@@ -73,7 +73,7 @@ class Domain:
 
     @property
     def sites(self) -> tuple[Sites, ...]:
-        """The sites of the units that have few states, a tuple of `Sites`."""
+        """The units that have a list of states, as a tuple of `Sites`."""
         if self.states is None:
             return ()
         states = np.asarray(self.states, "float64")
@@ -81,14 +81,17 @@ class Domain:
 
     @property
     def num_joint_states(self) -> int | None:
-        """How many states all units have together; `None` if uncountable."""
+        """Number of joint states of all units; `None` if not enumerable."""
         return None if self.states is None else len(self.states) ** self.size
 
     def joint_states(self, index: Tensor) -> Tensor:
-        """The joint states of these numbers, by the digits of them.
+        """The joint states with these indices.
+
+        The digits of an index, in the base of the number of states, give the
+        states of the units.
 
         Args:
-            index: Integer tensor of shape `(count,)`, from 0 to
+            index: Integer tensor of shape `(count,)`, with values from 0 to
                 `num_joint_states - 1`.
 
         Returns:
@@ -102,17 +105,17 @@ class Domain:
         return self.sites[0].joint_states(index)
 
     def fits(self, x: Array, xp: Any = np) -> Any:
-        """Which values can be part of data on this side: states or means.
+        """Whether each value is valid in data: a state, or a mean of states.
 
         Args:
             x: Array of shape `(examples, width)`.
             xp: `numpy`, or `keras.ops` for a tensor.
 
         Returns:
-            Array of booleans of the same shape.
+            Boolean array of the shape of `x`.
         """
         low, high = self.support
-        # Written so that NaN, for which every comparison fails, is an error.
+        # NaN does not fit, because every comparison with NaN is false.
         return (x >= low) & (x <= high) & xp.isfinite(x)
 
     def nearest(self, x: Array) -> Tensor:
@@ -122,8 +125,8 @@ class Domain:
             x: Tensor of shape `(batch, width)`.
 
         Returns:
-            Tensor of the same shape; units that have no list of states are
-            as they were.
+            Tensor of the shape of `x`. Values of units without a list of
+            states are unchanged.
         """
         parts, end = [], 0
         for sites in self.sites:
@@ -132,16 +135,15 @@ class Domain:
         return ops.concatenate([*parts, x[:, end:]], axis=1)
 
     def as_rows(self, x: Any, name: str = "x") -> Any:
-        """Data as rows of states, if these have another form.
+        """Converts data in another format, if any, to rows of states.
 
         Args:
             x: Array, or `keras_rbm.rows.Rows`.
-            name: What to call it in an error.
+            name: Name of the data in error messages.
 
         Returns:
-            `Rows` of shape `(examples, width)` of data in a form that these
-            units have besides rows of states, such as integer categories;
-            `x` itself of other data.
+            `Rows` of shape `(examples, width)` if `x` has another format that
+            these units accept, such as integer categories. Otherwise `x`.
         """
         return x
 
@@ -150,48 +152,50 @@ class Domain:
 
         Args:
             x: Array of shape `(batch, width)`.
-            name: What to call it in an error.
+            name: Name of the data in error messages.
 
         Raises:
             ValueError: If the shape is wrong, there are no rows, or a value
-                is not a number or outside the support. The first offender is
-                named.
+                is not a number or is outside the support. The message names
+                the first wrong value.
         """
         data_checks.check(self, x, name)
 
     def check_states(self, x: Array, name: str = "x") -> None:
-        """Checks that data are states of these units, not means of them.
+        """Checks that data are states of these units, not means of states.
 
-        The log-likelihood of grey values is none: where units have a list of
-        states, only these are accepted.
+        Values between two states, such as grey values, have no log-likelihood.
+        If units have a list of states, only these states are accepted.
 
         Args:
             x: Array of shape `(batch, width)`.
-            name: What to call it in an error.
+            name: Name of the data in error messages.
 
         Raises:
-            ValueError: If `check` fails or a value is in between.
+            ValueError: If `check` fails, or if a value is not a state.
         """
         self.check(x, name)
         data_checks.check_states(self, x, name)
 
     def check_scale(self, columns: Columns, name: str = "x") -> None:
-        """Checks that data are of a scale that these units can learn.
+        """Checks that data have a scale that these units can learn.
 
-        Data can be states of units and still be meant for others, such as
-        bits for `Spin`. Training looks once, at all of them.
+        Data can be valid states of these units although they are meant for
+        another type, such as bits passed to `Spin`. Training checks the whole
+        data once.
 
         Args:
             columns: `Columns` of the data.
-            name: What to call the data in an error.
+            name: Name of the data in error messages.
 
         Raises:
-            ValueError: If they are not; a column is named, and the way out.
+            ValueError: If the scale is wrong. The message names a column and
+                says how to rescale the data.
         """
 
     @property
     def description(self) -> str:
-        """What data must be, for errors."""
+        """Description of valid data, for error messages."""
         low, high = self.support
         return f"finite values from {np.min(low):g} to {np.max(high):g}"
 
@@ -201,11 +205,12 @@ class Domain:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Returns units from what `get_config` returned."""
+        """Returns units from a configuration that `get_config` returned."""
         return cls(**config)
 
-    # As samplers do: TensorFlow would trace units by a weak reference, and
-    # compile anew for equal units of another model once the first is gone.
+    # Without these two methods (samplers have them too), TensorFlow would
+    # trace units by a weak reference. It would then compile again for equal
+    # units of another model once the first units are deleted.
     def __tf_flatten__(self):
         return (self,), ()
 

@@ -1,4 +1,4 @@
-"""Units with a truncated normal law on each side of 0, both learned."""
+"""Units with a learned truncated normal law on each side of 0."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter
 from keras_rbm.units.two_sided import TwoSided
 
-# The least variance of data that a precision is fitted to.
+# Smaller variances of data are raised to this value to fit a precision.
 _MIN_VARIANCE = 1e-3
 
 
@@ -17,20 +17,19 @@ _MIN_VARIANCE = 1e-3
 class DReLU(TwoSided):
     """Double rectified units: energy(x) = p_s x^2 / 2 - bias x - delta |x|.
 
-    p_s is `precision_above` where x is positive, and `precision_below` where
-    it is negative. With equal precisions and a delta of 0 the units are
-    `Gaussian`; with different ones the response to the inputs is weak on one
-    side and strong on the other; a positive delta gives two modes, a negative
-    one a peak at 0. As hidden units they learn from the data which of these
-    they are. Draws are exact.
+    p_s is `precision_above` for positive x and `precision_below` for negative
+    x. With equal precisions and a delta of 0 the units are `Gaussian`. With
+    different precisions the response to the inputs is weak on one side and
+    strong on the other. A positive delta gives two modes, a negative delta a
+    peak at 0. Hidden units learn these shapes from the data. Draws are exact.
 
-    The scale of a hidden unit is free: a factor of all its weights does
-    nothing that other precisions could not undo. A penalty of the weights
-    fixes it, or units of the type `XReLU`.
+    The scale of a hidden unit is not determined: if all its weights are
+    multiplied by a factor, other precisions give the same model. To fix the
+    scale, use a penalty on the weights, or use `XReLU` units.
 
     Args:
         size: Number of units.
-        minimum_precision: What no precision falls below, a positive number.
+        minimum_precision: Lower bound of the precisions, a positive number.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -84,7 +83,7 @@ class DReLU(TwoSided):
     def fit_parameters(
         self, mean: Array, variance: Array | None = None
     ) -> dict[str, Tensor]:
-        """Parameters of `Gaussian` units of this mean and variance."""
+        """Parameters that make the units `Gaussian` with these moments."""
         return self.start_parameters(mean, variance, 1.0)
 
     def start_parameters(

@@ -12,7 +12,8 @@ from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.domain import Columns
 from keras_rbm.units.precision import Quadratic
 
-# How far from standardized data may be, in deviations: docs/design.md.
+# Limits, in standard deviations, for data that are not quite standardized.
+# docs/design.md explains them.
 _LEAST_DEVIATIONS, _MOST_DEVIATIONS, _MOST_MEAN = 0.01, 10.0, 10.0
 
 
@@ -25,16 +26,16 @@ class Gaussian(Quadratic):
 
     Args:
         size: Number of units.
-        precision: A positive number that the precision is fixed at, or `None`
-            for one that is learned, of each unit, from a start of 1.
-        minimum_precision: What a learned precision does not fall below.
+        precision: Fixed precision of all units, a positive number. If `None`,
+            each unit learns its precision, which starts at 1.
+        minimum_precision: Lower bound of learned precisions.
 
     Raises:
         ValueError: If an argument is not as described.
 
     Reference: Krizhevsky (2009), "Learning multiple layers of features from
-        tiny images", section 1.4, with other parameters: here the energy is
-        linear in them.
+        tiny images", section 1.4. The parameters differ: here the energy is
+        linear in the parameters.
 
     Example:
         rbm = keras_rbm.RBM(keras_rbm.Gaussian(16), 8)  # Standardized columns.
@@ -45,17 +46,17 @@ class Gaussian(Quadratic):
     def check_scale(self, columns: Columns, name: str = "x") -> None:
         """Refuses columns that are far from standardized.
 
-        The deviation must be from 0.01 to 10 times that of a unit of
-        precision 1 (or of the precision that is fixed), and the mean within
-        10 deviations. A smaller `minimum_precision` allows larger deviations.
-        Columns that are constant are left alone.
+        The standard deviation of a column must be from 0.01 to 10 times the
+        deviation of a unit of precision 1 (or of the fixed precision). The
+        mean must be at most 10 deviations from 0. A `minimum_precision` below
+        0.01 allows larger deviations. Constant columns are not checked.
         """
         unit = 1.0 / math.sqrt(self.precision or 1.0)
         most = _MOST_DEVIATIONS * unit
         if self.precision is None:
             most = max(most, 1.0 / math.sqrt(self.minimum_precision))
         mean, deviation = columns.mean, np.sqrt(columns.variance)
-        # What is left of the variance of a constant is rounding.
+        # The computed variance of a constant is not quite 0: rounding errors.
         varies = deviation > 1e-6 * np.abs(mean)
         wrong = varies & (
             (deviation > most)
@@ -75,7 +76,7 @@ class Gaussian(Quadratic):
             )
 
     def affine(self, kernel: Array, params: Params) -> tuple[Tensor, Tensor]:
-        """Both divided by the precision, as in `mean`."""
+        """The kernel and the bias, divided by the precision as in `mean`."""
         precision = params["precision"]
         return kernel / precision, params["bias"] / precision
 
@@ -91,7 +92,7 @@ class Gaussian(Quadratic):
         return (inputs + params["bias"]) / params["precision"]
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
-        """The mean and a normal draw of standard deviation precision^-1/2."""
+        """The mean plus normal noise of standard deviation precision^-1/2."""
         draws = random.normal(stream, ops.shape(inputs))
         draws = ops.cast(draws, inputs.dtype)
         return self.mean(inputs, params) + draws * ops.rsqrt(

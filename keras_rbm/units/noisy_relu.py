@@ -15,22 +15,23 @@ from keras_rbm.units.termwise import Termwise
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class NoisyReLU(Termwise):
-    """Sums of binary copies: infinitely many, with one weight each.
+    """Sums of infinitely many binary copies that share their weights.
 
-    The copies have biases of z - 1/2, z - 3/2, ..., with z = bias + inputs.
-    How many of them are on is x = 0, 1, 2, ..., with
+    The inputs of the copies are z - 1/2, z - 3/2, ..., with z = bias + inputs.
+    x = 0, 1, 2, ... is the number of copies that are on, with
 
         energy(x) = x^2 / 2 + sum_(j <= x) log(1 - e^-j) - <bias, x>
 
     by Euler's identity, prod_i (1 + q^(i - 1/2) e^z) = sum_n q^(n^2 / 2)
     e^(n z) / ((1 - q) ... (1 - q^n)) with q = 1 / e.
 
-    That is approximated twice. Sums over the copies are taken as integrals,
-    which makes the log-partition larger by about sigmoid(z) / 24, less than
-    1/24, and the mean by at most 0.011. And a draw is max(0, z + noise) with
-    noise of the copies' variance: its mean is less than log(1 + e^z), by 0.42
-    near z = 0 and by nothing far from it. So nothing that needs exact draws is
-    to be had, such as annealed importance sampling.
+    There are two approximations. First, integrals replace the sums over the
+    copies. This increases the log-partition by about sigmoid(z) / 24, which
+    is less than 1/24, and the mean by at most 0.011. Second, a draw is
+    max(0, z + noise), where the noise has the variance of the sum of the
+    copies. The mean of such draws is smaller than log(1 + e^z): by 0.42 near
+    z = 0, and by almost nothing far from 0. Methods that need exact draws,
+    such as annealed importance sampling, therefore refuse these units.
 
     Args:
         size: Number of units.
@@ -51,7 +52,7 @@ class NoisyReLU(Termwise):
     )
 
     def least_curvature(self, inverse_temperature: float = 1.0) -> float:
-        """That of the base energy."""
+        """The least curvature of the base energy, 1."""
         return 1.0
 
     def parameters(self) -> dict[str, Parameter]:
@@ -60,15 +61,16 @@ class NoisyReLU(Termwise):
     def base_energy(self, x: Array) -> Tensor:
         """x^2 / 2 - sum_k (1 - e^(-k x)) / (k (e^k - 1)), for real x >= 0.
 
-        Which is the sum of the logarithms for integers, by their series.
+        For integer x, the sum over k with its sign equals the sum of
+        log(1 - e^-j) over j <= x, by the series of the logarithm.
         """
         power, total = ops.exp(-x), ops.zeros_like(x)
-        for k in range(36, 0, -1):  # Horner's rule, to float64.
+        for k in range(36, 0, -1):  # Horner's rule, to float64 accuracy.
             total = power * (total + 1 / (k * math.expm1(k)))
         return ops.sum(0.5 * ops.square(x) + total - _AT_0, axis=-1)
 
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
-        """-Li2(-exp(z)), the integral of the mean, of each unit."""
+        """-Li2(-exp(z)), the integral of the mean, for each unit."""
         return special.softplus_integral(inputs + params["bias"])
 
     def mean(self, inputs: Array, params: Params) -> Tensor:
@@ -76,7 +78,7 @@ class NoisyReLU(Termwise):
         return ops.softplus(inputs + params["bias"])
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
-        """max(0, z + noise), the noise normal of variance sigmoid(z)."""
+        """max(0, z + noise), with normal noise of variance sigmoid(z)."""
         z = inputs + params["bias"]
         noise = ops.cast(random.normal(stream, ops.shape(z)), z.dtype)
         return ops.relu(z + ops.sqrt(ops.sigmoid(z)) * noise)
@@ -84,7 +86,7 @@ class NoisyReLU(Termwise):
     def fit_parameters(
         self, mean: Array, variance: Array | None = None
     ) -> dict[str, Tensor]:
-        """log(exp(mean) - 1), with a mean of 0.001 or more."""
+        """log(exp(mean) - 1), with the mean raised to 0.001 if smaller."""
         mean = ops.maximum(ops.cast(mean, "float64"), 1e-3)
         return {"bias": mean + ops.log(-ops.expm1(-mean))}
 

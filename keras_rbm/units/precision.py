@@ -10,22 +10,22 @@ from keras_rbm.constraints import AtLeast
 from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter, Units
 
-# The least variance of data that a precision is fitted to.
+# Smaller variances of data are raised to this value to fit a precision.
 _MIN_VARIANCE = 1e-3
 
 
 class Quadratic(Units):
     """Real units: energy(x) = <precision, x^2> / 2 - <bias, x>.
 
-    With z = bias + inputs, subclasses give log_partition as a square and a
-    rest, of each unit: s^2 / (2 precision) + r.
+    Subclasses implement `square_and_rest`, which returns s and r. The
+    log-partition of a unit is then s^2 / (2 precision) + r.
 
     Args:
         size: Number of units.
-        precision: A positive number that the precision is fixed at, or `None`
-            for one that is learned, of each unit, from a start of 1 or the
-            minimum.
-        minimum_precision: What a learned precision does not fall below.
+        precision: Fixed precision of all units, a positive number. If `None`,
+            each unit learns its precision, which starts at 1, or at the
+            minimum if that is larger.
+        minimum_precision: Lower bound of learned precisions.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -46,7 +46,7 @@ class Quadratic(Units):
         )
 
     def least_curvature(self, inverse_temperature: float = 1.0) -> float:
-        """The fixed precision, or the least that a learned one can have."""
+        """`inverse_temperature` times the fixed or the minimum precision."""
         return inverse_temperature * (self.precision or self.minimum_precision)
 
     def parameters(self) -> dict[str, Parameter]:
@@ -68,14 +68,14 @@ class Quadratic(Units):
     def square_and_rest(
         self, z: Array, precision: Array
     ) -> tuple[Tensor, Tensor]:
-        """S and r of the log-partition s^2 / (2 precision) + r.
+        """The terms s and r of the log-partition s^2 / (2 precision) + r.
 
         Args:
-            z: bias + inputs, tensor of shape `(batch, width)`.
+            z: The sum bias + inputs, a tensor of shape `(batch, width)`.
             precision: Tensor of shape `(width,)` or `(batch, width)`.
 
         Returns:
-            Two tensors of the shape of `z`.
+            The tensors s and r, of the shape of `z`.
         """
 
     def log_partition(self, inputs: Array, params: Params) -> Tensor:
@@ -95,10 +95,11 @@ class Quadratic(Units):
         new_inputs: Array,
         new_params: Params,
     ) -> Tensor:
-        """`log_partition` of the last two arguments minus that at the first.
+        """`log_partition` at the last two arguments minus at the first two.
 
+        To avoid a difference of large squares, the code uses the identity
         s'^2 / q' - s^2 / q = ((s' - s) (s' + s) + s^2 (q - q') / q) / q',
-        with q the precision: no difference of large squares.
+        where q is the precision.
         """
         q, new_q = params["precision"], new_params["precision"]
         s, rest = self.square_and_rest(inputs + params["bias"], q)
@@ -113,16 +114,19 @@ class Quadratic(Units):
     ) -> dict[str, Tensor]:
         """The precision 1 / variance, and the bias that gives the mean.
 
-        The variance is taken to be at least 0.001, so that what is constant
-        in the data has a finite precision, and the precision to be at least
-        the minimum; without a variance it is 1. A fixed one stays.
+        The variance is raised to 0.001 if smaller, so that constant columns
+        get a finite precision. The default variance is 1. The precision is
+        raised to `minimum_precision` if smaller. A fixed precision is kept.
         """
         return self._fitted(mean, variance, 1.0)
 
     def base_parameters(
         self, mean: Array, variance: Array | None, params: Params
     ) -> dict[str, Tensor]:
-        """As `fit_parameters`, but with a fixed precision as it is scaled."""
+        """Like `fit_parameters`, but a fixed precision is kept from `params`.
+
+        In `params`, a fixed precision may have been scaled.
+        """
         if self.precision is None:
             return self.fit_parameters(mean, variance)
         precision = ops.cast(params["precision"], "float64")
@@ -132,9 +136,10 @@ class Quadratic(Units):
     def start_parameters(
         self, mean: Array, variance: Array | None, inverse_temperature: float
     ) -> dict[str, Tensor]:
-        """The same at that inverse temperature, which multiplies both.
+        """Like `fit_parameters`, for a model that scales its parameters.
 
-        A fixed precision is not set.
+        The model multiplies the bias and the precision by
+        `inverse_temperature`. A fixed precision is not returned.
         """
         fitted = self._fitted(mean, variance, inverse_temperature)
         if self.precision is not None:
@@ -143,7 +148,7 @@ class Quadratic(Units):
 
     @abc.abstractmethod
     def fitted_bias(self, mean: Array, precision: Array) -> Tensor:
-        """The bias that gives the units this mean, of the same shape."""
+        """The bias that gives the units this mean, of the shape of `mean`."""
 
     def get_config(self) -> Config:
         return {

@@ -13,8 +13,9 @@ from keras_rbm.units.precision import Quadratic
 
 #: The log of sqrt(2 pi).
 LOG_ROOT = 0.5 * math.log(2 * math.pi)
-# The least mean, in standard deviations without the bound, and how many steps
-# of Newton's method lead to its bias in float64.
+# The least mean to which a bias is fitted, in standard deviations of the normal
+# law before truncation, and the number of steps of Newton's method that find
+# its bias in float64.
 _MIN_MEAN, _STEPS = 1e-3, 20
 
 
@@ -22,23 +23,23 @@ _MIN_MEAN, _STEPS = 1e-3, 20
 class ReLU(Quadratic):
     """Rectified normal units: energy(x) = <precision, x^2> / 2 - <bias, x>.
 
-    With x >= 0 and z = bias + inputs, x_i given its inputs is a normal
-    variable of mean z_i / precision_i and variance 1 / precision_i that is
-    known to be positive: a truncated normal law, from which draws are exact.
-    (`NoisyReLU` is what the name often stands for.)
+    With x >= 0 and z = bias + inputs, x_i given its inputs follows the normal
+    law of mean z_i / precision_i and variance 1 / precision_i, truncated to
+    positive values. Draws are exact. (In the literature, "ReLU" often stands
+    for the units that are called `NoisyReLU` here.)
 
     Args:
         size: Number of units.
-        precision: A positive number that the precision is fixed at, or `None`
-            for one that is learned, of each unit, from a start of 1.
-        minimum_precision: What a learned precision does not fall below.
+        precision: Fixed precision of all units, a positive number. If `None`,
+            each unit learns its precision, which starts at 1.
+        minimum_precision: Lower bound of learned precisions.
 
     Raises:
         ValueError: If an argument is not as described.
 
     Reference: Tubiana, Cocco and Monasson (2019), "Learning protein
-        constitutive motifs from sequence data", whose potential is this one
-        on the positive side.
+        constitutive motifs from sequence data". On the positive side, their
+        potential equals this one.
 
     Example:
         rbm = keras_rbm.RBM(16, keras_rbm.ReLU(8))
@@ -54,7 +55,8 @@ class ReLU(Quadratic):
             z^2 / (2 precision) + log(Phi(a) sqrt(2 pi / precision)), a >= 0
             -log((G(-a) - a) sqrt(precision)),                        a < 0
 
-        With Phi of the normal law, and G of `special.normal_excess`.
+        Here Phi is the normal distribution function, and G is
+        `special.normal_excess`.
         """
         a = z * ops.rsqrt(precision)
         size = _size(a)
@@ -66,23 +68,24 @@ class ReLU(Quadratic):
     def mean(self, inputs: Array, params: Params) -> Tensor:
         """The mean of the truncated law.
 
-        (a + phi(a) / Phi(a)) / sqrt(precision) for a >= 0, and for a < 0 the
-        same without cancellation, G(-a) / sqrt(precision).
+        For a >= 0 it is (a + phi(a) / Phi(a)) / sqrt(precision). For a < 0 it
+        is G(-a) / sqrt(precision), the same value without cancellation.
         """
         root = ops.rsqrt(params["precision"])
         return rectified_mean((inputs + params["bias"]) * root) * root
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
-        """What a normal draw beyond -a exceeds it by, / sqrt(precision)."""
+        """(y + a) / sqrt(precision), with y a normal draw above -a."""
         root = ops.rsqrt(params["precision"])
         a = (inputs + params["bias"]) * root
         draws = random.truncated_normal(stream, ops.cast(-a, "float32"))
         return ops.cast(draws, inputs.dtype) * root
 
     def fitted_bias(self, mean: Array, precision: Array) -> Tensor:
-        """Newton's method for a; the mean rises with it, and is convex.
+        """The bias that gives the units this mean, by Newton's method for a.
 
-        The mean is kept at 0.001 standard deviations or more.
+        The method converges because the mean is an increasing and convex
+        function of a. Means below 0.001 standard deviations are raised to it.
         """
         target = ops.maximum(mean * ops.sqrt(precision), _MIN_MEAN)
 
@@ -109,5 +112,5 @@ def rectified_mean(a: Tensor) -> Tensor:
 
 
 def _size(a):
-    """|a|, with a slope at 0 that abs has not."""
+    """|a|, with a nonzero gradient at 0, unlike `ops.abs`."""
     return ops.where(a < 0, -a, a)

@@ -1,4 +1,4 @@
-"""Units that stand side by side, each with the same few states."""
+"""Units in adjacent columns that share one list of states."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ class Sites(NamedTuple):
     """Units with a list of states, in adjacent columns.
 
     Attributes:
-        first: Column of the first one.
+        first: Index of the first column of the first unit.
         size: Number of units.
         states: Array of shape `(states, columns of a unit)`.
     """
@@ -21,12 +21,12 @@ class Sites(NamedTuple):
 
     @property
     def columns(self):
-        """Number of columns of a unit."""
+        """Number of columns of one unit."""
         return self.states.shape[1]
 
     @property
     def end(self):
-        """The column after the last one."""
+        """Index of the column after the last unit."""
         return self.first + self.size * self.columns
 
     def blocks(self, x):
@@ -36,10 +36,10 @@ class Sites(NamedTuple):
         )
 
     def joint_states(self, index):
-        """The joint states of these numbers: `Units.joint_states`."""
+        """The joint states with these indices. See `Units.joint_states`."""
         base = len(self.states)
         powers = np.arange(self.size - 1, -1, -1)
-        # No index reaches what has more than 62 bits.
+        # No index has more than 62 bits: larger powers are not needed.
         powers = np.minimum(powers, int(62 / np.log2(base)))
         places = base ** powers.astype("int64")
         digits = ops.cast(index, "int64")[:, None] // places % base
@@ -48,22 +48,23 @@ class Sites(NamedTuple):
         return ops.reshape(chosen, (-1, self.size * self.columns))
 
     def own(self, x):
-        """Which state is nearest, an integer tensor `(batch, size)`.
+        """Index of the nearest state, integer tensor of shape `(batch, size)`.
 
-        Distances are |x|^2 - 2 <x, s> + |s|^2: of one-hot states the nearest
-        is that of the largest column. Else they are summed up by columns, of
-        which most units have one, so that nothing of shape `(batch, size,
-        states, columns)` is made.
+        The squared distance to a state s is |x|^2 - 2 <x, s> + |s|^2. The
+        nearest one-hot state is therefore given by the largest column. For
+        other states, the distances are added column by column, so that no
+        tensor of shape `(batch, size, states, columns)` is needed. Most units
+        have only one column.
 
         Args:
-            x: Tensor of shape `(batch, width)`, of all columns.
+            x: Tensor of shape `(batch, width)`, with all columns of the side.
         """
         block = x[:, self.first : self.end]
         block = ops.reshape(block, (-1, self.size, self.columns))
         if np.array_equal(self.states, np.eye(self.columns)):
             return ops.argmax(block, axis=-1)
         states = ops.cast(self.states, x.dtype)
-        if self.states.shape == (2, 1):  # The same, without an axis more.
+        if self.states.shape == (2, 1):  # As below, without another axis.
             first = ops.square(block[:, :, 0] - states[0, 0])
             second = ops.square(block[:, :, 0] - states[1, 0])
             return ops.cast(second < first, "int32")
@@ -76,7 +77,7 @@ class Sites(NamedTuple):
         )
 
     def nearest(self, x):
-        """The nearest states, `(batch, size * columns)`."""
+        """The nearest states, of shape `(batch, size * columns)`."""
         states = ops.cast(self.states, x.dtype)
         if self.states.shape == (2, 1):
             return ops.where(self.own(x) == 1, states[1, 0], states[0, 0])

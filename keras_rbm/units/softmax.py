@@ -12,11 +12,11 @@ from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter
 from keras_rbm.units.termwise import Termwise
 
-# How far the sum of the probabilities of a site may be from 1.
+# Largest allowed distance from 1 of the sum of the probabilities of a site.
 _TOLERANCE = 1e-4
 # The largest number of categories whose probabilities are added one by one.
-# XLA makes one vectorized loop of these additions; its `cumsum` takes longer
-# than the product of the sweep.
+# XLA turns these additions into one vectorized loop. XLA's `cumsum` would take
+# longer than the matrix product of the sweep.
 _MOST_UNROLLED = 64
 
 
@@ -24,9 +24,10 @@ _MOST_UNROLLED = 64
 class Softmax(Termwise):
     """Categorical units: energy(x) = -<bias, x>, each site one-hot.
 
-    With z = bias + inputs, p(site in category k) = exp(z_k) / sum_l exp(z_l);
-    the columns of a site are adjacent. Also called Potts units. Data may be
-    probabilities of each site, which then stand for their own means.
+    With z = bias + inputs, p(site in category k) = exp(z_k) / sum_l exp(z_l).
+    The columns of a site are adjacent. These units are also called Potts
+    units. Data may also be probabilities of the categories of each site,
+    which are then used as means of x.
 
     Args:
         size: Number of sites.
@@ -65,7 +66,7 @@ class Softmax(Termwise):
 
     @property
     def activation(self) -> str | None:
-        """That of one site; several have none in Keras."""
+        """`"softmax"` for one site, else `None`: Keras has no equivalent."""
         return "softmax" if self.size == 1 else None
 
     @property
@@ -76,10 +77,10 @@ class Softmax(Termwise):
         )
 
     def fits(self, x: Array, xp: Any = np) -> Any:
-        """Whether a value is from 0 to 1, and the values of its site sum to 1.
+        """Whether a value is from 0 to 1 and the values of its site sum to 1.
 
-        Where they do not, all columns of the site are to blame, unless one
-        is not from 0 to 1.
+        If the sum is wrong, no column of the site fits. If some values of a
+        site are not from 0 to 1, only these columns do not fit.
         """
         inside = super().fits(x, xp)
         sites = (-1, self.size, self.categories)
@@ -90,10 +91,11 @@ class Softmax(Termwise):
         return inside & xp.repeat(whole[:, :, 0], self.categories, axis=1)
 
     def as_rows(self, x: Any, name: str = "x") -> Any:
-        """Integer categories, one column for each site, as one-hot rows.
+        """Converts integer categories to one-hot rows.
 
-        Floating numbers of which some are NaN are categories, too: NaN is a
-        missing one, and all columns of its site are NaN.
+        `x` has one column for each site. Floating-point columns are also
+        categories if the data contain NaN. NaN stands for a missing category,
+        and all columns of its site become NaN.
         """
         if x.ndim != 2 or x.shape[1] != self.size or not len(x):
             return x
@@ -128,7 +130,7 @@ class Softmax(Termwise):
         return rows.Rows(take, len(x), self.width, "float32")
 
     def check(self, x: Array, name: str = "x") -> None:
-        """`Units.check`, with the way from categories to one-hot."""
+        """See `Units.check`. The error for categories suggests `one_hot`."""
         x = x if isinstance(x, rows.Rows) else np.asarray(x)
         if x.shape[1:] == (self.size,) and len(x) and x.dtype.kind in "fui":
             some = x[: rows.in_part(x)]
@@ -147,24 +149,24 @@ class Softmax(Termwise):
         return {"bias": Parameter((self.width,))}
 
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
-        """Log sum_k exp(z_k), of each site."""
+        """Log sum_k exp(z_k) for each site, in nats."""
         return ops.logsumexp(self._by_site(inputs + params["bias"]), axis=2)
 
     def mean(self, inputs: Array, params: Params) -> Tensor:
-        """Softmax(z), of each site."""
+        """The softmax of z for each site."""
         p = ops.softmax(self._by_site(inputs + params["bias"]), axis=2)
         return ops.reshape(p, (-1, self.width))
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
         """The first category whose cumulative probability is above u.
 
-        With one uniform u for each site.
+        Each site has its own uniform number u.
         """
         p = self._by_site(ops.cast(self.mean(inputs, params), "float32"))
         u = random.uniform(stream, (ops.shape(p)[0], self.size))
         drawn = ops.cast(ops.reshape(_category(p, u), (-1,)), "int32")
-        # Not `one_hot`: XLA would fuse the comparison with all categories into
-        # the loop that draws, and no longer vectorize that loop.
+        # `one_hot` would be slow: XLA would fuse its comparison with all
+        # categories into the sampling loop, and would not vectorize that loop.
         rows = ops.arange(ops.shape(drawn)[0], dtype="int32")
         x = ops.scatter(
             ops.stack([rows, drawn], axis=1),
@@ -178,8 +180,8 @@ class Softmax(Termwise):
     ) -> dict[str, Tensor]:
         """Log mean of each category, centred to mean 0 over each site.
 
-        The mean is kept 0.001 away from 0, so that a category that the data
-        do not have starts at a finite bias.
+        Means below 0.001 are raised to 0.001, so that a category that does
+        not occur in the data starts with a finite bias.
         """
         mean = ops.reshape(ops.cast(mean, "float64"), (-1, self.categories))
         bias = ops.log(ops.maximum(mean, 1e-3))
@@ -196,12 +198,13 @@ class Softmax(Termwise):
 def _category(p, u):
     """The first category whose cumulative probability is above u.
 
-    Roundings can neither draw a category of probability 0 nor none: the last
-    category with any probability is taken to be above every u.
+    Despite rounding errors, a category is always drawn, and its probability is
+    never 0: the cumulative probability of the last category with a nonzero
+    probability counts as above every u.
 
     Args:
         p: Probabilities of shape `(batch, size, categories)`.
-        u: Tensor of shape `(batch, size)`, in [0, 1).
+        u: Tensor of shape `(batch, size)`, with values in [0, 1).
 
     Returns:
         `int32` tensor of the shape of `u`.

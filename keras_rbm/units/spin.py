@@ -17,14 +17,14 @@ class Spin(Termwise):
     """Ising spins: energy(x) = -<bias, x>, with x in {-1, 1}.
 
     With z = bias + inputs, p(x_i | inputs) = exp(x_i z_i) / (2 cosh z_i).
-    They are binary units y = (1 + x) / 2 under other names: a machine of
-    either kind has one of the other kind with the same law.
+    The substitution y = (1 + x) / 2 gives binary units: for each machine of
+    spins there is a machine of binary units with the same law, and vice versa.
 
     Args:
         size: Number of units.
 
     Reference: Ackley, Hinton and Sejnowski (1985), "A learning algorithm for
-        Boltzmann machines", with spins for their binary units.
+        Boltzmann machines", where the units are binary instead of spins.
 
     Example:
         rbm = keras_rbm.RBM(keras_rbm.Spin(16), 8)  # States -1 and 1.
@@ -35,7 +35,7 @@ class Spin(Termwise):
     activation = "tanh"
 
     def check_scale(self, columns: Columns, name: str = "x") -> None:
-        """Refuses bits: 0 and 1 in all columns, and not all of them 1."""
+        """Refuses bits: columns that hold only 0 and 1, with at least one 0."""
         if columns.are_bits.all() and (columns.mean < 1).any():
             column = columns.first + int(np.argmax(columns.mean < 1))
             raise ValueError(
@@ -48,12 +48,12 @@ class Spin(Termwise):
         return {"bias": Parameter((self.size,))}
 
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
-        """log(2 cosh z) = |z| + log(1 + exp(-2 |z|)), of each unit."""
+        """log(2 cosh z) = |z| + log(1 + exp(-2 |z|)) for each unit."""
         size = ops.abs(inputs + params["bias"])
         return size + ops.log(1.0 + ops.exp(-2.0 * size))
 
     def mean(self, inputs: Array, params: Params) -> Tensor:
-        """Tanh(bias + inputs)."""
+        """The tanh of bias + inputs."""
         return ops.tanh(inputs + params["bias"])
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
@@ -66,8 +66,8 @@ class Spin(Termwise):
     ) -> dict[str, Tensor]:
         """Artanh of the mean, log((1 + mean) / (1 - mean)) / 2.
 
-        The mean is kept 0.002 away from -1 and 1, so that a unit that is
-        always up in the data starts at a finite bias of 3.5.
+        The mean is clipped to [-0.998, 0.998], so that a unit that is always
+        up in the data starts with a finite bias, 3.5.
         """
         mean = ops.clip(ops.cast(mean, "float64"), -0.998, 0.998)
         return {"bias": 0.5 * (ops.log1p(mean) - ops.log1p(-mean))}

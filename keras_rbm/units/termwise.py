@@ -9,20 +9,21 @@ from keras_rbm.units.base import Units
 
 
 class Termwise(Units):
-    """Units whose log-partition is a sum with a term for each of them.
+    """Units whose log-partition is a sum with one term for each unit.
 
-    Subclasses implement `log_partitions` in place of `log_partition`. A
-    change of it is then taken term by term, which is rounded less than a
-    difference of two sums: annealing adds up thousands of such changes.
+    Subclasses implement `log_partitions` instead of `log_partition`. Changes
+    of the log-partition are computed term by term. Their rounding errors are
+    smaller than those of a difference of two sums, which matters because
+    annealing adds up thousands of changes.
     """
 
     @abc.abstractmethod
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
-        """The log of sum_x exp(-energy(x) + inputs x) of each unit.
+        """The log of sum_x exp(-energy(x) + inputs x) for each unit.
 
         Args:
             inputs: Tensor of shape `(batch, width)`.
-            params: Tensors by the names of `parameters`.
+            params: Dictionary of tensors with the keys of `parameters`.
 
         Returns:
             Tensor of shape `(batch, size)`, in nats.

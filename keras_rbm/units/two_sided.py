@@ -1,4 +1,4 @@
-"""Real units with a law of their own on each side of 0."""
+"""Real units with a different law on each side of 0."""
 
 import abc
 
@@ -12,11 +12,11 @@ from keras_rbm.units.termwise import Termwise
 
 
 class TwoSided(Termwise):
-    """Real units that are a truncated normal variable on each side of 0.
+    """Real units with a truncated normal law on each side of 0.
 
     With z = bias + inputs, x > 0 has the weight exp((z + delta) x -
     p_+ x^2 / 2), and x < 0 the weight exp((-z + delta) |x| - p_- x^2 / 2).
-    Subclasses say which parameters give the precisions p_+ and p_-.
+    Subclasses compute the precisions p_+ and p_- in `precisions`.
     """
 
     @abc.abstractmethod
@@ -24,20 +24,21 @@ class TwoSided(Termwise):
         """The precisions above and below 0.
 
         Args:
-            params: Tensors by the names of `parameters`.
+            params: Dictionary of tensors with the keys of `parameters`.
 
         Returns:
-            Two positive tensors of shape `(width,)` or `(batch, width)`.
+            Positive tensors p_+ and p_- of shape `(width,)` or
+            `(batch, width)`.
         """
 
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
-        """The log of the sum of both sides' integrals, of each unit.
+        """The log of the sum of the integrals of both sides, for each unit.
 
-        A side of slope s and precision p has the integral of `ReLU`,
-        exp(s^2 / (2 p)) Phi(s / sqrt(p)) sqrt(2 pi / p).
+        As for `ReLU` units, the integral of a side of slope s and precision p
+        is exp(s^2 / (2 p)) Phi(s / sqrt(p)) sqrt(2 pi / p).
         """
         above, below = (_log_integral(*x) for x in self._sides(inputs, params))
-        # Not `logaddexp`, whose slope is wrong where both are equal.
+        # The gradient of `logaddexp` would be wrong where both are equal.
         return below + ops.softplus(above - below)
 
     def mean(self, inputs: Array, params: Params) -> Tensor:
@@ -51,7 +52,7 @@ class TwoSided(Termwise):
         return ops.sigmoid(odds) * positive - ops.sigmoid(-odds) * negative
 
     def sample(self, inputs: Array, params: Params, stream: Stream) -> Tensor:
-        """A side, and what a normal draw beyond -s / sqrt(p) exceeds it by."""
+        """Draws a side, then |x| from the truncated normal law of that side."""
         above, below = self._sides(inputs, params)
         odds = _log_integral(*above) - _log_integral(*below)
         u = random.uniform(
@@ -66,7 +67,7 @@ class TwoSided(Termwise):
         return ops.where(is_above, size, -size)
 
     def _sides(self, inputs, params):
-        """Slope at 0 and precision of each side, of the shape of inputs."""
+        """Slope at 0 and precision of each side, of the shape of `inputs`."""
         z = inputs + params["bias"]
         above, below = self.precisions(params)
         spread = ops.zeros_like(z)
@@ -77,7 +78,7 @@ class TwoSided(Termwise):
 
 
 def _log_integral(slope, precision):
-    """The log of the integral of exp(slope x - precision x^2 / 2), x > 0."""
+    """Log of the integral of exp(slope x - precision x^2 / 2) over x > 0."""
     a = slope * ops.rsqrt(precision)
     size = ops.where(a < 0, -a, a)
     positive = LOG_ROOT + ops.log1p(-special.normal_tail(size))

@@ -1,4 +1,4 @@
-"""Units with a truncated normal law on each side of 0, of a fixed scale."""
+"""Units of fixed scale with a truncated normal law on each side of 0."""
 
 import keras
 from keras import ops
@@ -17,22 +17,22 @@ class XReLU(TwoSided):
     energy(x) = precision x^2 / 2 + asymmetry x |x| / 2 - bias x - delta |x|
 
     These are `DReLU` units whose precisions are precision + asymmetry above
-    0 and precision - asymmetry below. The mean of both, `precision`, is not
-    learned: it would do what a factor of the unit's weights does. Scales and
-    weights are thus apart, without a penalty.
+    0 and precision - asymmetry below 0. Their mean, `precision`, is fixed,
+    because changing it has the same effect as a factor of the weights of the
+    unit. The scale of the weights is thus determined without a penalty.
 
     Args:
         size: Number of units.
         precision: Mean of the two precisions, a positive number.
-        max_asymmetry: Largest size of the asymmetry as a share of
+        max_asymmetry: Largest absolute value of the asymmetry, as a share of
             `precision`, a number between 0 and 1.
 
     Raises:
         ValueError: If an argument is not as described.
 
     Reference: Tubiana, Cocco and Monasson (2019), "Learning protein
-        constitutive motifs from sequence data", methods, for potentials with
-        a fixed scale and an asymmetry.
+        constitutive motifs from sequence data". Its methods section describes
+        potentials with a fixed scale and an asymmetry.
 
     Example:
         rbm = keras_rbm.RBM(keras_rbm.Softmax(10, 21), keras_rbm.XReLU(20))
@@ -79,7 +79,7 @@ class XReLU(TwoSided):
     def fit_parameters(
         self, mean: Array, variance: Array | None = None
     ) -> dict[str, Tensor]:
-        """Parameters of `Gaussian` units of this mean; the precision stays."""
+        """Parameters of `Gaussian` units with this mean and `precision`."""
         precision = ops.full_like(ops.cast(mean, "float64"), self.precision)
         return self._fitted(mean, precision)
 
