@@ -65,7 +65,8 @@ from keras_rbm.typing import (
 _FEW_UPDATES = 2000
 # Clamped sweeps that complete rows, as starts of other chains and for means.
 _SWEEPS_OF_START, _SWEEPS_OF_MEAN = 100, 400
-# Names in files of the chains of rows with missing entries.
+# Prefix of the names, in saved files, of the chains of rows with missing
+# entries.
 _TABLE = "completion_"
 
 
@@ -457,13 +458,15 @@ class MachineModel(Trainer):
     ) -> completion.Completed:
         """Rows to learn from, with draws in place of missing entries.
 
-        The positive phase of rows with missing entries: see `completion`.
-        Where the data of `fit` miss nothing, the rows are as they are.
+        This is the positive phase of rows with missing entries: see
+        `completion`. If no entry of the data is missing, the rows do not
+        change.
 
         Args:
             machine: A `Machine`.
             v: What `unpack` returned.
-            data: The batch, whose targets are then the numbers of the rows.
+            data: The batch. If rows have chains, its targets are the numbers
+                of the rows.
             stream: The stream of this update.
         """
         completer = self._completer
@@ -495,7 +498,7 @@ class MachineModel(Trainer):
         inputs: Tensor,
         stream: random.Stream,
     ) -> None:
-        """Keeps what the next `complete` of these rows starts from.
+        """Keeps the states that the next `complete` of these rows starts from.
 
         Args:
             completed: What `complete` returned.
@@ -507,7 +510,7 @@ class MachineModel(Trainer):
             self._completer.keep(machine, inputs, stream, completed.numbers)
 
     def known(self, completed: completion.Completed) -> Tensor:
-        """Rows whose mean moves the offsets: draws do not move them."""
+        """Rows for the offsets, which draws of missing entries do not move."""
         if completed.was_missing is None or self.offsets is None:
             return completed.v
         offset = ops.cast(self.offsets.visible.value, completed.v.dtype)
@@ -544,7 +547,7 @@ class MachineModel(Trainer):
         inputs: Tensor,
         batch: replicas.Batch,
     ) -> list[Tensor | None]:
-        """Sums the gradient over replicas and centres it, if it is centred.
+        """Sums the gradient over replicas, and centres it if `centered`.
 
         Args:
             slopes: Gradients by `parameters.variables`, of this replica.
@@ -571,7 +574,7 @@ class MachineModel(Trainer):
         """Updates the parameters whose slope is not `None`."""
         if slopes:
             variables = self.trainable_variables
-            if not self.optimizer.built:  # Of all, whatever moves.
+            if not self.optimizer.built:  # For all, even without a slope.
                 self.optimizer.build(variables)
             moving = [i for i, x in enumerate(slopes) if x is not None]
             self.optimizer.apply(
@@ -1585,7 +1588,7 @@ class MachineModel(Trainer):
         return mean, variance
 
     def _has_moments(self):
-        """Whether moments of data have taken the place of what is built."""
+        """Whether moments of data have replaced the initial values."""
         mean, variance = self.data_mean.numpy(), self.data_variance.numpy()
         return not (np.all(mean == 0.5) and np.all(variance == 1.0))
 
@@ -1631,7 +1634,7 @@ class MachineModel(Trainer):
         sampler=None,
         **kwargs,
     ):
-        """A long run of a sampler from these rows, as examples.
+        """A long run of a sampler from given rows, returned as examples.
 
         Clamped entries, `True` in the mask, keep their values to the bit.
         """
@@ -1666,7 +1669,7 @@ class MachineModel(Trainer):
         verbose,
         inverse_temperature,
     ):
-        """A long run in which known entries are clamped."""
+        """A long run with known entries clamped."""
         machine = self._machine_to_sample(inverse_temperature)
         stream = sampling.stream(seed, use)
         rows, mask = missing.filled(
