@@ -109,7 +109,7 @@ class FreshCompletion(Completion):
         ValueError: If `num_sweeps` is not a positive integer.
 
     Example:
-        # Batches of a tf.data.Dataset may now contain NaN.
+        # Batches of a tf.data.Dataset may now have NaN in them.
         rbm = keras_rbm.RBM(784, 500, missing=keras_rbm.FreshCompletion(20))
     """
 
