@@ -396,8 +396,8 @@ class MachineModel(Trainer):
 
         Args:
             v: The states to start from, rows of the machine of shape `(rows,
-                visible.width)`, of which the first `num_chains` are used;
-                `None` for draws from units without inputs.
+                visible.width)`. The first `num_chains` rows are used. `None`
+                for draws from units without inputs.
 
         Raises:
             ValueError: If `v` has fewer rows than there are chains.
@@ -438,10 +438,10 @@ class MachineModel(Trainer):
         return v, weight
 
     def complete_by(self, completer: completion.Completer | None) -> None:
-        """Sets what draws missing entries in updates outside of `fit`.
+        """Sets the completer of missing entries for updates outside of `fit`.
 
-        `fit` makes a completer of its own for its data. The batches of a
-        completer with tables are pairs of rows and their numbers.
+        `fit` creates its own completer for its data. If the completer has
+        tables, batches must be pairs of rows and their numbers.
 
         Args:
             completer: A `completion.Completer`; `None` for rows without
@@ -464,7 +464,7 @@ class MachineModel(Trainer):
 
         Args:
             machine: A `Machine`.
-            v: What `unpack` returned.
+            v: Rows from `unpack`.
             data: The batch. If rows have chains, its targets are the numbers
                 of the rows.
             stream: The stream of this update.
@@ -486,7 +486,7 @@ class MachineModel(Trainer):
 
         Args:
             machine: A `Machine`.
-            v: What `unpack` returned.
+            v: Rows from `unpack`.
             stream: A `Stream`.
         """
         return completion.fresh().draw(machine, v, stream)
@@ -501,7 +501,7 @@ class MachineModel(Trainer):
         """Keeps the states that the next `complete` of these rows starts from.
 
         Args:
-            completed: What `complete` returned.
+            completed: The result of `complete`.
             machine: A `Machine`.
             inputs: Hidden inputs of the completed rows.
             stream: As for `complete`.
@@ -1118,7 +1118,7 @@ class MachineModel(Trainer):
             method: `"exact"` for enumeration of the smaller side, up to 2**25
                 states (or the closed form, of two sides of Gaussian units);
                 `"ais"` for annealed importance sampling (AIS) in both
-                directions; `"auto"` for `"exact"` where it is possible.
+                directions; `"auto"` for `"exact"` if possible.
             v: Data as for `log_likelihood`, or `None`. Half of the chains of
                 reverse AIS start from the first 10,000 examples, and the
                 particles of AIS are compared with these examples. Without

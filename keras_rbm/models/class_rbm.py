@@ -221,8 +221,7 @@ class ClassRBM(MachineModel):
     ) -> list[Tensor | None]:
         """Advances the chains, and returns the gradient of `objective`.
 
-        Differs from `RBM.gradient_step` only in the objective: the objective
-        of an `RBM` is the free-energy gap.
+        Like `RBM.gradient_step`, whose objective is the free-energy gap.
         """
         v, weight = self.unpack(data)
         batch = replicas.batch(v, weight)

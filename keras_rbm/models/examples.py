@@ -478,7 +478,8 @@ def array(x, units, name):
         x: Array or data frame of shape `(examples, units.width)`; pictures,
             or one-hot categories, of shape `(examples, rows, columns)` or
             `(examples, rows, columns, 1)`; a sparse matrix or a memory-mapped
-            array; or what `units.as_rows` takes, such as integer categories.
+            array; or other input of `units.as_rows`, such as integer
+            categories.
         units: `Units` of the examples.
         name: The argument's name, for errors.
 

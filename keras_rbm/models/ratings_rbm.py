@@ -49,11 +49,11 @@ class RatingsRBM(Trainer):
     p(v, h | S) ~ exp(sum_(i in S) (v_i W_i h + b_i v_i) - hidden.energy(h)).
 
     S are the items that a user rated, and v_i is the one-hot level of item i.
-    Each user has a machine of their own, of the units in S; all machines share
-    the weights. Items that the user did not rate are absent: they are neither
+    Each user has a machine with the units in S; all machines share the
+    weights. Items that the user did not rate are absent: they are neither
     summed out nor sampled. `fit` follows the gradient of the log-likelihood
-    sum_users log p(v | S), by contrastive divergence, in which the negative
-    phase draws the items in S alone.
+    sum_users log p(v | S) by contrastive divergence, whose negative phase
+    draws only the items in S.
 
     With `rows="items"`, users and items are exchanged: each item has a
     machine, S are the users who rated the item, and v_i is the level that user
