@@ -75,7 +75,7 @@ class TrajectoryAIS(Measurement):
         ValueError: If an argument is not as described, or, when `fit` begins,
             if units of the model can only be sampled approximately.
 
-    Reference: As for `likelihood.trajectory_ais`.
+    Reference: See `likelihood.trajectory_ais`.
 
     Example:
         log_likelihood = callbacks.LogLikelihood("logs", v, every=10)

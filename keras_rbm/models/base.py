@@ -83,7 +83,7 @@ class MachineModel(Trainer):
         chain: The `Chain` that supplies samples.
         layout: The `Layout` of examples.
         metrics: The `Metrics` of training and evaluation.
-        centered: As for `RBM`, as all further arguments.
+        centered: See `RBM`, also for all further arguments.
         inverse_temperature: A positive number.
         kernel_initializer: Keras initializer, or `None`.
         visible_bias_initializer: Keras initializer, or `None`.
@@ -504,7 +504,7 @@ class MachineModel(Trainer):
             completed: The result of `complete`.
             machine: A `Machine`.
             inputs: Hidden inputs of the completed rows.
-            stream: As for `complete`.
+            stream: See `complete`.
         """
         if completed.numbers is not None:
             self._completer.keep(machine, inputs, stream, completed.numbers)
@@ -742,7 +742,7 @@ class MachineModel(Trainer):
 
         Args:
             h: Array of shape `(batch, hidden.width)`, of states or means.
-            seed: As for `sample_hidden`.
+            seed: See `sample_hidden`.
 
         Example:
             h = rbm.sample_hidden(x, seed=0)
@@ -867,7 +867,7 @@ class MachineModel(Trainer):
         Args:
             v: Array of shape `(batch, example_units.width)`.
             num_sweeps: Number of sweeps.
-            inverse_temperature: As for `sample`, as all further arguments.
+            inverse_temperature: See `sample`, also for all further arguments.
             seed: Integer, or `None`.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
@@ -962,7 +962,7 @@ class MachineModel(Trainer):
                 `(batch, example_units.width)`, `True` where an entry is
                 missing; `None` for the entries that are NaN.
             num_sweeps: Number of sweeps.
-            seed: As for `sample`, as all further arguments.
+            seed: See `sample`, also for all further arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
             inverse_temperature: Multiplies the inverse temperature of the
@@ -1010,9 +1010,9 @@ class MachineModel(Trainer):
 
         Args:
             v: Array of shape `(batch, example_units.width)`, as for `inpaint`.
-            mask: As for `inpaint`.
+            mask: See `inpaint`.
             num_sweeps: Number of sweeps.
-            seed: As for `denoise`, as all further arguments.
+            seed: See `denoise`, also for all further arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
             inverse_temperature: A positive number.
@@ -1205,7 +1205,7 @@ class MachineModel(Trainer):
                 other data that `fit` accepts; or a finite `tf.data.Dataset`
                 of batches. Grey values are refused: they have no probability
                 under binary units.
-            method: As for `log_partition`.
+            method: See `log_partition`.
             log_partition: The result of `log_partition` for the same weights,
                 or `None` to compute it. If you pass it, no further argument
                 is used.
@@ -1277,7 +1277,7 @@ class MachineModel(Trainer):
         list of states.)
 
         Args:
-            v: As for `log_likelihood`.
+            v: See `log_likelihood`.
 
         Returns:
             `float64` array of shape `(examples,)`, in nats.

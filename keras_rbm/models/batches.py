@@ -109,8 +109,8 @@ def passes(num_examples, batch_size, steps_per_epoch, seed, first_update):
         steps_per_epoch: Number of updates in an epoch; each pass then leaves
             out the examples that do not fill a batch. `None` if an epoch is a
             pass over all examples, whose last batch may be smaller.
-        seed: As for `Passes`.
-        first_update: As for `Passes`.
+        seed: See `Passes`.
+        first_update: See `Passes`.
 
     Returns:
         A `Passes`.

@@ -180,8 +180,8 @@ class ClassRBM(MachineModel):
             **kwargs: Further arguments of `keras.Model.fit`.
 
         Raises:
-            ValueError: If `class_weight` is not as described, or as for
-                `RBM.fit`.
+            ValueError: If `class_weight` is not as described, or for the
+                reasons that `RBM.fit` lists.
         """
         if class_weight is None:
             return super().fit(x, y, *args, **kwargs)
@@ -493,7 +493,7 @@ class ClassRBM(MachineModel):
             num_samples: Number of samples if `label` is one class; `None` if
                 there is a label for each sample.
             num_sweeps: Number of sweeps of each chain.
-            seed: As for `inpaint`, as all further arguments.
+            seed: See `inpaint`, also for all further arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
             inverse_temperature: Multiplies the inverse temperature of the
@@ -807,7 +807,7 @@ def _joined(x, y, features, num_classes, name="x", label_name="y"):
 
     Args:
         x: Array of shape `(examples, features.width)`.
-        y: As for `class_labels.one_hot`.
+        y: See `class_labels.one_hot`.
         features: `Units` of x.
         num_classes: Number of classes.
         name: The name of `x`, for errors.

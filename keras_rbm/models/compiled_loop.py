@@ -38,7 +38,7 @@ def update_all(model, block, first, end, seed=None):
             tensors.
         first: Number of the first batch, a scalar integer tensor.
         end: Number of the batch to stop before, a scalar integer tensor.
-        seed: As for `MachineModel.gradient_step`.
+        seed: See `MachineModel.gradient_step`.
     """
 
     def update(step):

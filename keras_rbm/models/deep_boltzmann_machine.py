@@ -356,7 +356,7 @@ def bound(machine, rows):
     -F(v, E[h2]) + H(q(h2)), where F is the free energy of rows of the machine.
 
     Args:
-        machine: As for `posterior`; h2 are binary units.
+        machine: See `posterior`; h2 must consist of binary units.
         rows: Rows (v, E[h2]), as `completed` returns them.
 
     Returns:

@@ -199,7 +199,7 @@ def checked(x, units, name, may_miss=False):
         x: Array or tensor of shape `(examples, units.width)`.
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Returns:
         `x` itself if it is a tensor, otherwise an array. For a symbolic
@@ -229,7 +229,7 @@ def in_parts(x, units, name, may_miss=False):
         x: Array or tensor, as for `array`.
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Yields:
         Arrays or tensors of shape `(part, units.width)`.
@@ -326,7 +326,7 @@ def states(x, units, batch_size, name="v", may_miss=False):
         units: `Units` that the examples must be states of.
         batch_size: The largest number of examples in a batch.
         name: The argument's name, for errors.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Yields:
         Arrays of shape `(up to batch_size, units.width)`.
@@ -374,7 +374,7 @@ def some(x, sample_weight, units, count, may_miss=False):
         units: `Units` that the examples are states of.
         count: Largest number of examples. At most 20 batches of a data set
             are read.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Returns:
         Tuple of the examples, array of shape `(up to count, units.width)`,
@@ -568,7 +568,7 @@ def moments(x, units, name="x", sample_weight=None, may_miss=False):
         name: The argument's name, for errors.
         sample_weight: Weights of the examples of an array, of shape
             `(examples,)`, or `None` for ones.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Returns:
         Two `float64` arrays of shape `(units.width,)`.
@@ -703,7 +703,7 @@ def guarded(dataset, units, may_miss=False):
         dataset: A `tf.data.Dataset` that `check_structure` accepts, of batches
             or of blocks of batches, `(steps, batch, width)`.
         units: `Units` that the examples must be states of.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Returns:
         A `tf.data.Dataset` of the same elements.

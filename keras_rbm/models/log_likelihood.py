@@ -470,7 +470,7 @@ def observed_scores(machine, base, v, stream, watch=None, verbose="auto"):
         base: A `Machine` without coupling.
         v: Data as for `scores`, with NaN.
         stream: A `Stream`.
-        watch: As for `scores`.
+        watch: See `scores`.
         verbose: `"auto"`, 1 or 0.
 
     Returns:
@@ -552,7 +552,7 @@ def first_examples(v, units, may_miss=False):
     """The first 10,000 examples, or fewer if they are wide.
 
     Args:
-        v: Data as for `scores`, or `None`, for which it returns `None`.
+        v: Data as for `scores`, or `None` to return `None`.
         units: `Units` of the examples.
         may_miss: Whether entries may be missing.
 
@@ -672,7 +672,7 @@ def by_batch(function, machine, v, units=None, watch=None):
         machine: A `Machine`.
         v: Data as for `scores`.
         units: `Units` of the examples; `None` for the machine's visible units.
-        watch: As for `scores`.
+        watch: See `scores`.
 
     Returns:
         Array of shape `(examples,)`.

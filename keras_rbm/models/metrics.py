@@ -46,7 +46,7 @@ class Metrics(abc.ABC):
 
         Args:
             name: The metric's name.
-            given: As for `values`.
+            given: See `values`.
             weight: Tensor of shape `(batch,)`, or `None`.
         """
         return weight
@@ -65,7 +65,7 @@ class Metrics(abc.ABC):
             v_model: Tensor of shape `(chains, visible.width)`.
             weight: Tensor of shape `(batch,)`, or `None` for ones.
             stream: A `Stream`.
-            given: As for `values`.
+            given: See `values`.
         """
         inputs = machine_lib.hidden_inputs(machine, v)
         values = self.values(machine, v, inputs, v_model, stream, given)

@@ -303,13 +303,13 @@ class RatingsRBM(Trainer):
                 weights of an item with few ratings change little, so that the
                 model does not memorize these ratings.
             loss: Must be `None`.
-            steps_per_execution: As for `RBM.compile`.
-            jit_compile: As for `RBM.compile`.
-            **kwargs: As for `RBM.compile`.
+            steps_per_execution: See `RBM.compile`.
+            jit_compile: See `RBM.compile`.
+            **kwargs: See `RBM.compile`.
 
         Raises:
-            ValueError: As for `RBM.compile`, or if the optimizer is an
-                `AutoSGD`, which does not support ratings.
+            ValueError: If the optimizer is an `AutoSGD`, which does not
+                support ratings, or for the reasons that `RBM.compile` lists.
         """
         if isinstance(optimizer, AutoSGD):
             raise ValueError(

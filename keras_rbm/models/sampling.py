@@ -218,7 +218,7 @@ def checked_sample(
         v: Tensor of shape `(chains, visible.width)`.
         stream: The stream of the samples.
         num_sweeps: Number of sweeps, at least 2.
-        base: As for `samplers.sample`.
+        base: See `samplers.sample`.
         clamp: `None`, since clamped chains cannot start elsewhere.
         particles: Tensor of shape `(particles, visible.width)`, or `None`.
         verbose: `"auto"`, 1 or 0.

@@ -386,7 +386,7 @@ class Trainer(keras.Model, abc.ABC):
         """Checks that the observed entries can be states or means of the units.
 
         Args:
-            x: As for `check_states`.
+            x: See `check_states`.
             name: The name of the examples in an error.
 
         Raises:
@@ -470,7 +470,7 @@ class Trainer(keras.Model, abc.ABC):
 
         Args:
             given: `{name: argument}` of `keras.Model.fit`, which is changed.
-            initial_step: As for `fit`.
+            initial_step: See `fit`.
         """
         x, units = given["x"], self.example_units
         is_dataset = examples.is_dataset(x)
@@ -683,8 +683,8 @@ class Trainer(keras.Model, abc.ABC):
         Args:
             filepath: Path of the file, whose name ends in `.keras`.
             overwrite: Whether to overwrite an existing file.
-            zipped: As for Keras.
-            **kwargs: As for Keras.
+            zipped: See `keras.Model.save`.
+            **kwargs: Further arguments of `keras.Model.save`.
 
         Raises:
             ValueError: If the name of the file has another ending.

@@ -69,7 +69,7 @@ def history(
     """Draws a metric of training and of validation data, by epochs.
 
     Args:
-        run: As for `read_history`: the folder of a run, or what `fit` returns.
+        run: See `read_history`: the folder of a run, or the result of `fit`.
         metric: Name of the metric, without `val_`.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
@@ -116,7 +116,7 @@ def likelihood(
     learned anything exceeds.
 
     Args:
-        run: As for `read_history`: the folder of a run, or what `fit` returns.
+        run: See `read_history`: the folder of a run, or the result of `fit`.
         updates_per_epoch: Number of updates in an epoch, to draw the curve by
             updates; `None` to draw it by epochs.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
@@ -166,7 +166,7 @@ def measured_likelihood(run: Run) -> tuple[Any, ...] | None:
     """The log-likelihood in the history of a run, in the measured epochs.
 
     Args:
-        run: As for `read_history`.
+        run: See `read_history`.
 
     Returns:
         Tuple `(split, epochs, lower, upper, baseline)`: "validation" or

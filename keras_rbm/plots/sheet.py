@@ -19,7 +19,7 @@ def rows(path, labelled, image_shape=None):
     Args:
         path: Path of the PNG file.
         labelled: List of (label, `uint8` array of shape `(images, width)`).
-        image_shape: `(rows, columns)` of an image, or `None` as for
+        image_shape: `(rows, columns)` of an image, or `None`; see
             `tiles.tile`.
     """
     strips = [_strip(greys, image_shape) for _, greys in labelled]

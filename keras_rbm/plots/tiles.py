@@ -65,8 +65,8 @@ def tile_pairs(above, below, image_shape=None, columns=None):
     Args:
         above: `uint8` array of shape `(images, width)`, such as originals.
         below: `uint8` array of the same shape, such as reconstructions.
-        image_shape: As for `tile`.
-        columns: Number of pairs in a row, or `None` as for `tile`.
+        image_shape: See `tile`.
+        columns: Number of pairs in a row, or `None`; see `tile`.
 
     Returns:
         `uint8` array of shape `(height, width)`, in pixels.
