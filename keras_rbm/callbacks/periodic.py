@@ -18,7 +18,7 @@ _SWEEPS = 100
 
 
 class Periodic(keras.callbacks.Callback, abc.ABC):
-    """Acts after the first epoch, after every `every`-th one, and the last one.
+    """Acts after the first epoch, every `every`-th epoch, and the last epoch.
 
     `Measurement` and `Display` define differently which epoch is the first,
     and treat the last epoch differently.
