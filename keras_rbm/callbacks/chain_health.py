@@ -15,16 +15,17 @@ from keras_rbm.plots.chains import MAX_MEMORY
 from keras_rbm.samplers.tempered import TRIP_SWEEPS
 from keras_rbm.typing import Array, Logs, Path, State
 
-#: Nor do chains mix where more of the units never flip than this.
+#: Chains do not mix if more than this share of the units never flips.
 MAX_NEVER_FLIPPING = 0.5
-#: Particles miss a part of the data where the distributions of their
-#: projections are further apart than this, twice in a row.
+#: Particles miss a part of the data if the distance between the projections of
+#: particles and data exceeds this number twice in a row.
 MAX_DISTANCE = 0.4
-# Examples that are projected, at most.
+# Most examples that are projected.
 _PROJECTED = 2000
-# The rate of round trips counts after this many sweeps, and per beta.
+# The rate of round trips is checked after this many sweeps, plus this many for
+# each beta.
 _TRIP_SWEEPS, _TRIP_SWEEPS_OF_BETA = 500, 20
-#: A top layer is dead where more of its units than this are constant.
+#: A top layer is dead if more than this share of its units is constant.
 MAX_TOP_CONSTANT = 0.5
 
 _LOG = logging.getLogger("keras_rbm")
@@ -40,75 +41,82 @@ class ChainHealth(Measurement):
     do not move. The callback writes these values in the group `3 Chains`:
 
     - `autocorrelation_time`: autocorrelation time of the free energy, in
-      sweeps, over all chains. A lower bound if it is more than a fifth of the
-      run.
+      sweeps, over all chains. If it exceeds a fifth of the run, it is only a
+      lower bound.
     - `memory`: autocorrelation of the free energy over half the run: 0 for
       chains that mix, 1 for chains that do not move.
     - `projection_memory`: correlation over the chains between their states
-      before and after the run, on the one of the first three principal axes
-      of the data where it is largest: 1 for chains that stay in their modes,
-      even if the modes have the same free energy.
+      before and after the run, projected on a principal axis of the data; the
+      largest value over the first three axes. It is 1 for chains that stay in
+      their modes, even if the modes have the same free energy.
     - `projection_distance`: the largest distance between the distributions of
       particles and data on these axes (Kolmogorov-Smirnov, 0 to 1). It is
       large if the particles are in too few modes.
-    - `never_flipping`: among the visible units of two states that vary in the
-      data, the share that flips in no chain.
+    - `never_flipping`: share of the visible units that flip in no chain, among
+      the two-state units that vary in the data.
     - `distance`: root mean square, over the visible units, of the difference
       between the means of the particles and of the data; `distance_after`: the
       same at the end of the run; `distance_floor`: the mean distance of as
       many independent examples. Learning itself keeps `distance` near the
       floor. `distance_after` shows where the machine would go without
       learning: if it is far above the floor, the learning rate is high.
-    - `swap_rate_min` and `swap_rate_mean`, over neighbouring betas, and
-      `round_trip_rate`, how often in a sweep a replica of a chain comes to
-      beta = 1 from beta = 0, of chains that `Tempered` moves. Their
-      autocorrelation is that of plain sweeps, without exchanges: a property
-      of the machine.
+    - For chains with the sampler `Tempered`: `swap_rate_min` and
+      `swap_rate_mean`, over neighbouring betas, and `round_trip_rate`, how
+      often per sweep a replica of a chain arrives at beta = 1 from beta = 0.
+      For these chains, the autocorrelation is measured with plain sweeps,
+      without exchanges, and is a property of the machine.
 
     Rows with missing entries are completed first, at each measurement, by
     draws of the model given the observed entries. The measures compare the
     chains with these completed rows: a model that completes the rows wrongly
     may look healthier than it is.
 
-    Of the machine, with averaged weights where there are such:
+    These values describe the machine, with averaged weights if the optimizer
+    keeps them:
 
     - `4 Learning/hidden_dead`, `4 Learning/hidden_saturated`: shares of the
-      hidden units (of two states) whose mean given v is below 0.01, or above
-      0.99, of the way from one state to the other for all the examples `v`:
-      they carry no information.
-    - `4 Learning/top_constant`, of a `DeepBoltzmannMachine`: share of the top
-      layer's units whose means lie within 0.01 for all the examples.
+      two-state hidden units whose mean given v, scaled to 0 and 1 for the two
+      states, is below 0.01, or above 0.99, for all the examples `v`. These
+      units carry no information.
+    - `4 Learning/top_constant`, only for a `DeepBoltzmannMachine`: share of
+      the top layer's units whose means differ by less than 0.01 over all the
+      examples.
     - `2 Likelihood/validation_gap`: mean F(v) - mean F(v_train), in nats. It
       grows with overfitting.
 
-    A warning goes to the logger `keras_rbm`, once for each `fit`, when the
-    chains have stopped mixing: a memory is above 0.8 (so that four fifths of
-    the spread of free energies, or of states, lie between chains), the
-    particles miss a part of the data twice in a row (the distance of their
-    projections has a p-value below 0.0001 and exceeds 0.4), more than half of
-    the units never flip, or, for tempered chains, a swap rate is below 0.05, or
-    replicas swap but make less than a fifth of the round trips that they
-    would make if they moved freely (`tempering.free_trip_rate`). Another
-    goes there when more than half of the top layer is constant a second time.
-    The autocorrelation time itself is no reason: machines that learn digits
-    well have hundreds of sweeps, since the change of the weights moves their
-    chains on; their memory stays below 0.7.
+    The logger `keras_rbm` gets a warning, once for each `fit`, if the chains
+    have stopped mixing, that is, if
+
+    - a memory is above 0.8, so that four fifths of the spread of free energies,
+      or of states, lie between chains;
+    - the particles miss a part of the data twice in a row: the distance of
+      their projections has a p-value below 0.0001 and exceeds 0.4;
+    - more than half of the units never flip;
+    - a swap rate of tempered chains is below 0.05; or
+    - replicas of tempered chains swap, but make less than a fifth of the round
+      trips that they would make if they moved freely
+      (`tempering.free_trip_rate`).
+
+    A second warning appears when more than half of the top layer is constant
+    for the second time. A long autocorrelation time alone gives no warning:
+    machines that learn digits well have times of hundreds of sweeps, because
+    the changing weights also move their chains; their memory stays below 0.7.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
         v: Array of shape `(examples, visible.width)`, validation data.
-        v_train: Training data of the same form, best as many; `None` for no
-            gap. The mean of the chains is compared with their mean, or with
-            that of `v`.
-        every: Number of epochs from one time to the next. The first epoch of
-            a `fit` and the last one are measured too.
+        v_train: Training data of the same form, preferably as many examples;
+            `None` for no gap. The chains are compared with the mean of these
+            data, or, without them, with the mean of `v`.
+        every: Number of epochs between two measurements. The first and the
+            last epoch of a `fit` are measured, too.
         num_sweeps: Length of the run, in sweeps.
-        seed: Integer from 0 to 2**64 - 1, for the run; `None` for one from
+        seed: Integer from 0 to 2**64 - 1, for the run; `None` for a seed from
             Python's generator.
 
     Raises:
-        ValueError: If an argument is not as described; when `fit` begins, if
-            the data cannot be states of the visible units.
+        ValueError: If an argument is not as described, or, when `fit` begins,
+            if the data cannot be states of the visible units.
 
     Reference: Hinton (2010), "A practical guide to training restricted
         Boltzmann machines", sections 6 and 15.
@@ -133,8 +141,8 @@ class ChainHealth(Measurement):
         self.v_train = None if v_train is None else np.asarray(v_train)
         self.num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
         self.seed = checks.seed(seed)
-        #: "ok" or why the chains do not mix, as measured last; `None` where
-        #: nothing has been measured.
+        #: "ok", or why the chains do not mix, by the latest measurement;
+        #: `None` before the first measurement.
         self.health = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -183,7 +191,7 @@ class ChainHealth(Measurement):
                 values[f"{tensorboard.LIKELIHOOD}/validation_gap"] = (
                     free_energy - train[0]
                 )
-        # Beside an example the states hold the means of a layer above.
+        # Columns beside those of an example are the means of the layer above.
         top = v[:, self.model.example_units.width :]
         if top.size and len(top) > 1:
             values[_TOP_CONSTANT] = _constant(top)
@@ -195,7 +203,7 @@ class ChainHealth(Measurement):
         return values
 
     def _chains(self):
-        """What is measured of the chains, `{name: number}`, without a group."""
+        """The measures of the chains, `{name: number}`, names without group."""
         machine = self._machine()
         particles = self.model.machine_particles
         run = diagnostics.run(
@@ -205,7 +213,7 @@ class ChainHealth(Measurement):
         rows = self.v if self.v_train is None else self.v_train
         data = self._states(rows)
         mean = data.mean(axis=0, dtype="float64")
-        # Complete data are the same at all times.
+        # Complete data do not change between measurements.
         if self._axes is None or np.isnan(rows).any():
             self._axes = diagnostics.principal_axes(data)
         axes, centre = self._axes
@@ -253,7 +261,7 @@ class ChainHealth(Measurement):
     def _warn_of_top(self, step, constant):
         dead = bool(constant > MAX_TOP_CONSTANT)  # A checkpoint holds JSON.
         self._times_top_constant += dead
-        # Once, and not of a start, from which no unit has learned yet.
+        # Warns only once, and not at the start, before units have learned.
         if dead and self._times_top_constant == 2:
             _LOG.warning(
                 "epoch %d: %.0f%% of the top layer's units have the same mean "
@@ -273,9 +281,10 @@ class ChainHealth(Measurement):
             _LOG.warning("epoch %d: the chains do not mix: %s", step, reason)
 
     def _ladder(self):
-        """Rates of exchange, and round trips in the time they are a mean of.
+        """Swap rates of tempered chains, and numbers of their round trips.
 
-        Of tempered chains; `None` of others.
+        The two numbers, measured and for freely moving replicas, count trips
+        within the window of the running mean. Returns `None` for other chains.
         """
         chain = self.model.chain
         if chain.swap_rates is None:
@@ -308,16 +317,16 @@ class ChainHealth(Measurement):
 
 
 def _reason(values, num_sweeps, ladder, apart):
-    """Why chains of which this was measured do not mix, or `None`.
+    """Why the chains do not mix, or `None` if they mix.
 
     Args:
-        values: Numbers by name, as measured.
+        values: Measured numbers by name.
         num_sweeps: Length of the run.
-        ladder: What `diagnostics.ladder_warnings` takes, or `None`.
-        apart: Whether particles have missed a part of the data twice.
+        ladder: Arguments of `diagnostics.ladder_warnings`, or `None`.
+        apart: Whether particles have missed a part of the data twice in a row.
     """
     reasons, remedies = [], []
-    # Tempered chains get on by exchanges, where plain sweeps would not.
+    # Exchanges move tempered chains even if plain sweeps do not mix.
     if ladder is not None:
         reasons += diagnostics.ladder_warnings(*ladder)
     else:
@@ -370,7 +379,7 @@ def _ranges(machine, v):
     total, least, most = 0.0, np.inf, -np.inf
     for first in range(0, len(v), _BATCH):
         batch = v[first : first + _BATCH]
-        # Each batch is filled up: another shape would be compiled anew.
+        # Each batch is padded: XLA would compile another shape again.
         rows = np.resize(batch, (_BATCH, v.shape[1]))
         rows = keras.ops.cast(rows, machine_lib.dtype(machine))
         found = map(keras.ops.convert_to_numpy, _ranges_of_batch(machine, rows))
@@ -383,7 +392,8 @@ def _ranges(machine, v):
 def _dead_and_saturated(states, least, most):
     """Shares of units that no example switches on, and that none switches off.
 
-    Their means stay below 0.01, or above 0.99, of the way between the states.
+    Their means, scaled to 0 and 1 for the two states, stay below 0.01, or
+    above 0.99.
     """
     low, high = np.min(states), np.max(states)
     share = 0.01 * (high - low)
@@ -403,8 +413,8 @@ def _ranges_of_batch(machine, v):
 
 
 def _constant(means):
-    """Share of the units, columns of `means`, that no example moves.
+    """Share of the binary units, columns of `means`, that no example moves.
 
-    Of binary units: those whose means lie within 0.01 of each other.
+    The means of such a unit lie within 0.01 of each other.
     """
     return np.mean(np.ptp(means, axis=0) < 0.01)

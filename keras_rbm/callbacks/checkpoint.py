@@ -1,4 +1,4 @@
-"""Checkpoints of a run, from which it is resumed exactly."""
+"""Checkpoints, from which a run is resumed exactly."""
 
 import logging
 import time
@@ -20,9 +20,9 @@ class Position(NamedTuple):
     """The progress of a run.
 
     Attributes:
-        epoch: Number of whole epochs that are done, Keras's `initial_epoch`.
-        step: Number of updates of the next epoch that are done.
-        updates: Number of all updates that are done.
+        epoch: Number of completed epochs, Keras's `initial_epoch`.
+        step: Number of completed updates of the next epoch.
+        updates: Number of all completed updates.
     """
 
     epoch: int = 0
@@ -31,10 +31,10 @@ class Position(NamedTuple):
 
 
 class Interrupted(Exception):
-    """Training has stopped on request, and a checkpoint is written.
+    """Training has stopped on request, after writing a checkpoint.
 
     Args:
-        reason: The reason that `Checkpoint.stop` was given.
+        reason: The argument `reason` of `Checkpoint.stop`.
     """
 
     def __init__(self, reason: str):
@@ -65,8 +65,9 @@ class Checkpoint(keras.callbacks.Callback):
             on. A run with other settings is not resumed.
         minutes: Number of minutes between two checkpoints; `None` to ignore
             the time.
-        updates: Number of updates between two checkpoints, which are written
-            after the compiled call that reaches it; `None` to ignore updates.
+        updates: Number of updates between two checkpoints; `None` to ignore
+            updates. A checkpoint is written after the compiled call that
+            reaches this number.
         keep: Number of checkpoints to keep.
         callbacks: Other callbacks of the run. The callbacks that have
             `get_state` and `set_state` are saved and restored.
@@ -112,22 +113,24 @@ class Checkpoint(keras.callbacks.Callback):
         self.callbacks = [c for c in callbacks if hasattr(c, "get_state")]
         self.about = about or {}
         self.latest = None  # The path of the newest checkpoint.
-        self.rows = []  # What `on_epoch_end` was given, for each epoch.
+        self.rows = []  # The logs of `on_epoch_end`, for each epoch.
         self._restored = None
         self._resumed = Position()
         self._stop = None
 
     def resume(self, model: keras.Model) -> Position:
-        """Brings a compiled model to where the newest checkpoint is.
+        """Restores the newest checkpoint into a compiled model.
 
         Args:
-            model: A Keras model, made, built and compiled as the saved one.
+            model: A Keras model, created, built and compiled in the same way
+                as the saved model.
 
         Returns:
-            A `Position`; the beginning where there is no checkpoint.
+            The `Position` of the checkpoint; the beginning of the run if there
+            is no checkpoint.
 
         Raises:
-            ValueError: If the settings differ, or no checkpoint is whole.
+            ValueError: If the settings differ, or no checkpoint is complete.
         """
         found = checkpoints.newest(self.directory)
         strategy = model.distribute_strategy
@@ -157,7 +160,7 @@ class Checkpoint(keras.callbacks.Callback):
                 f"directory={self.directory}"
             )
         with devices.scope(strategy):
-            seeds = state.get("seeds", [])  # None in older ones, of machines.
+            seeds = state.get("seeds", [])  # Older checkpoints have no seeds.
             _restore(model, self.latest, state["metrics"], seeds)
         self.rows = state["rows"]
         self._restored = state["callbacks"]
@@ -180,12 +183,12 @@ class Checkpoint(keras.callbacks.Callback):
         return f"{self.latest}, which keras.models.load_model reads"
 
     def stop(self, reason: str) -> None:
-        """Has the run saved and ended after the present compiled call.
+        """Saves and ends the run after the current compiled call.
 
-        `fit` then raises `Interrupted`. For handlers of signals.
+        `fit` then raises `Interrupted`. Signal handlers can call this method.
 
         Args:
-            reason: Why, in a few words.
+            reason: The reason to stop, in a few words.
         """
         self._stop = reason
 
@@ -209,7 +212,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._several = workers > 1
         self._within = isinstance(
             self.model, Trainer
-        )  # Its `fit` takes a step.
+        )  # Its `fit` can begin within an epoch.
         self._begin()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -217,10 +220,10 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = budget.done(batch, self.params["steps"])
-        # The first calls of an epoch that is resumed do nothing.
+        # The first calls of a resumed epoch do nothing.
         if not self._within or (self._epoch, step) <= self._done[:2]:
             return
-        # Several processes stop, and look at their clocks, between epochs.
+        # Several processes check for a stop, and their clocks, between epochs.
         stop = None if self._several else self._stop
         due = stop is not None or self._due(clock=not self._several)
         if due and step < self.params["steps"]:
@@ -231,7 +234,7 @@ class Checkpoint(keras.callbacks.Callback):
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
         stop = self._stop  # Read once: a signal may change it at any time.
         if self._several:
-            # It may have come to some of the processes.
+            # Only some of the processes may have received the request.
             strategy = self.model.distribute_strategy
             asked = devices.total(strategy, stop is not None)
             stop = (stop or "SIGTERM") if asked else None
@@ -279,14 +282,14 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _updates(model):
-    """How many updates a model has made: by its optimizer, if it is no RBM."""
+    """Number of updates of a model; a Keras model counts in its optimizer."""
     own = isinstance(model, Trainer)
     made = model.updates if own else model.optimizer.iterations
     return int(keras.ops.convert_to_numpy(made))
 
 
 def _seeds(model):
-    """States of layers that draw, such as Dropout; Keras saves them nowhere."""
+    """Seed states of layers such as Dropout, which Keras does not save."""
     return [
         keras.ops.convert_to_numpy(variable).tolist()
         for variable in _seed_variables(model)
@@ -294,20 +297,20 @@ def _seeds(model):
 
 
 def _restore(model, path, metrics, seeds):
-    """Gives a model what was saved, in the scope of its strategy.
+    """Restores the saved state of a model, in the scope of its strategy.
 
     Args:
         model: A Keras model, built and compiled.
         path: The `.keras` file.
-        metrics: What `_metric_values` returned, or a part of it.
-        seeds: What `_seeds` returned.
+        metrics: The result of `_metric_values`, or a part of it.
+        seeds: The result of `_seeds`.
     """
     model.optimizer.build(model.trainable_variables)
     model.load_weights(path)
     for variable, value in zip(_seed_variables(model), seeds, strict=True):
         variable.assign(value)
     for metric in model.metrics:
-        values = metrics.get(metric.name, ())  # None between epochs.
+        values = metrics.get(metric.name, ())  # Empty between epochs.
         for variable, value in zip(metric.variables, values, strict=False):
             variable.assign(value)
 
@@ -325,7 +328,7 @@ def _metric_values(model):
                 for metric in model.metrics
             }
 
-    # The replicas of several processes add up within a graph.
+    # Values of several processes can be summed only within a graph.
     found = tf.function(read, autograph=False)()
     return tf.nest.map_structure(lambda x: float(x.numpy()), found)
 
@@ -347,11 +350,11 @@ def _seed_variables(model):
 
 
 def _changes(saved, settings):
-    """What differs, as text such as "batch_size was 6 and is 7".
+    """The differences, as text such as "batch_size was 6 and is 7".
 
     Args:
-        saved: Nested dictionaries and lists, as they were.
-        settings: The same, as they are.
+        saved: The saved settings, nested dictionaries and lists.
+        settings: The current settings, in the same form.
 
     Returns:
         Text, empty if nothing differs.
@@ -365,7 +368,7 @@ def _changes(saved, settings):
 
 
 def _flat(tree, prefix=""):
-    """`{"a.b": value}` of nested dictionaries and lists."""
+    """Flattens nested dictionaries and lists to `{"a.b": value}`."""
     if not isinstance(tree, dict | list | tuple):
         return {prefix: tree}
     items = tree.items() if isinstance(tree, dict) else enumerate(tree)

@@ -11,18 +11,18 @@ from keras_rbm.typing import Logs
 class StopOnDivergence(keras.callbacks.Callback):
     """Stops `fit` with an error at the first loss that is not finite.
 
-    It looks at the loss after each batch, or block of updates in one compiled
-    call (`steps_per_execution`): one number, which Keras fetches anyway.
-    Parameters that are not finite make a loss that is not.
-    `keras.callbacks.TerminateOnNaN` lets `fit` return as if all were well.
+    The callback checks the loss after each compiled call, of one or several
+    updates (`steps_per_execution`). This costs little, since Keras fetches the
+    loss anyway. If a parameter is not finite, neither is the loss. (With
+    `keras.callbacks.TerminateOnNaN`, `fit` returns without an error.)
 
     Args:
-        last_good: Function without arguments that returns a text about the
-            last good state, such as the path of a checkpoint, or `None` where
-            there is none; or `None`.
+        last_good: Function without arguments that describes the last good
+            state, such as the path of a checkpoint, as text, or returns
+            `None` if there is no such state. `None` for no description.
 
     Raises:
-        ValueError: From `fit`, with the update, the loss and what to do.
+        ValueError: From `fit`, with the update, the loss and a remedy.
 
     Example:
         stop = callbacks.StopOnDivergence()

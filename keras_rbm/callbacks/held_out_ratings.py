@@ -23,7 +23,7 @@ class HeldOutRatings(keras.callbacks.Callback):
     Args:
         train: `Ratings` to predict from.
         held_out: `Ratings` of the same users and items, in other pairs.
-        every: Number of epochs from one measurement to the next.
+        every: Number of epochs between two measurements.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -63,9 +63,9 @@ class HeldOutRatings(keras.callbacks.Callback):
             logs["val_rmse"] = self._last
 
     def get_state(self) -> State:
-        """The state that a resumed run needs: the last number."""
+        """The state that a resumed run needs: the latest error."""
         return {"last": self._last}
 
     def set_state(self, state: State) -> None:
-        """Goes on from what `get_state` returned."""
+        """Restores the result of `get_state`."""
         self._last = state["last"]

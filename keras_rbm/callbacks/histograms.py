@@ -12,16 +12,15 @@ class Histograms(Display):
     """Writes histograms of the model to TensorBoard every few epochs.
 
     The tags are `6 Histograms/kernel`, `.../visible_bias`, `.../hidden_bias`
-    (and so for the other parameters of the units) and, where there are
-    examples, `.../hidden_means`: E[h | v] of all hidden units over the
-    examples.
+    (and further parameters of the units, if any) and, with `examples`,
+    `.../hidden_means`: E[h | v] of all hidden units over the examples.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
         examples: Array of shape `(examples, visible.width)`; some hundreds
             are enough.
-        every: Number of epochs from one time to the next. The first and the
-            last epoch are written too.
+        every: Number of epochs between two histograms. The first and the last
+            epoch are written, too.
 
     Raises:
         ValueError: If `every` is not a positive integer.

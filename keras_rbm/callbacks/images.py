@@ -22,24 +22,24 @@ _DESCRIPTIONS = {
 class Images(Display):
     """Writes pictures of the model to TensorBoard every few epochs.
 
-    The tags are `1 Images/filters`, `.../sample_means` (where the model
-    `can_sample`) and, where there are examples, `.../reconstructions`. The
-    pictures are drawn by `plots.filters`, `plots.samples` and
-    `plots.reconstructions`.
+    The tags are `1 Images/filters`, `.../sample_means` (if the model
+    `can_sample`) and, with `examples`, `.../reconstructions`. The functions
+    `plots.filters`, `plots.samples` and `plots.reconstructions` draw the
+    pictures.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
         image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are no images, which are rows of bars.
+            that are not images, which are drawn as rows of bars.
         examples: Array of shape `(examples, visible.width)`; the
             first 50 are reconstructed.
-        every: Number of epochs from one time to the next. The first and the
-            last epoch are written too.
-        picture: `data.Picture` of the examples, or `None` for those that are
+        every: Number of epochs between two pictures. The first and the last
+            epoch are written, too.
+        picture: `data.Picture` of the examples; `None` if they are
             intensities of pixels.
-        filters_dir: Directory that the filters are written to as well, as
-            `epoch-NNNN.png`; `None` for nowhere.
-        names: Names of the columns, for bars; `None` for their numbers.
+        filters_dir: Directory where the filters are also saved, as
+            `epoch-NNNN.png`; `None` not to save them.
+        names: Names of the columns, for bars; `None` for column numbers.
 
     Raises:
         ValueError: If `every` is not a positive integer.

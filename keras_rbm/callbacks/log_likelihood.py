@@ -15,7 +15,7 @@ from keras_rbm.models.weights import averaged_weights
 from keras_rbm.typing import Array, Logs, Method, Path, State
 
 #: Names in the logs, after `val_` for validation data. `Scalars` leaves them
-#: out: this callback writes its own.
+#: out, since this callback writes them itself.
 NAMES = (
     "log_likelihood",
     "log_likelihood_upper",
@@ -24,7 +24,7 @@ NAMES = (
 )
 
 _LOG = logging.getLogger("keras_rbm")
-# The most states that "auto" enumerates: half a second at 784 x 16.
+# The most states that "auto" enumerates, in half a second at 784 x 16.
 _MOST_STATES = 2**16
 
 
@@ -37,7 +37,8 @@ class LogLikelihood(Measurement):
     adds these values to the logs:
 
     - `val_log_likelihood`: the lower bound of the bracket, in nats;
-    - `val_log_likelihood_upper`: the upper bound, the same if exact;
+    - `val_log_likelihood_upper`: the upper bound, equal to the lower bound if
+      log Z is exact;
     - `val_log_likelihood_epoch`: the epoch of the measurement, counted from 1;
     - `val_log_likelihood_baseline`: the log-likelihood of the same examples
       under independent units with the moments of the training data, which a
@@ -53,37 +54,39 @@ class LogLikelihood(Measurement):
     that use its numbers.** If training diverges before the first measurement,
     the numbers are minus infinity.
 
-    TensorBoard gets, in the run `validation`, in the group `2 Likelihood`,
-    `log_likelihood_lower` and `log_likelihood_upper`, `log_partition_lower`
-    and `log_partition_upper`, `log_likelihood_baseline`, `standard_error` (of
-    the log-likelihood) and, for AIS, `effective_sample_size`, the smaller one
-    of both directions. Under *Custom Scalars* the bracket is one band, with
-    the baseline.
+    The callback also writes to TensorBoard, to the group `2 Likelihood` of the
+    run `validation`: `log_likelihood_lower` and `log_likelihood_upper`,
+    `log_partition_lower` and `log_partition_upper`, `log_likelihood_baseline`,
+    `standard_error` (of the log-likelihood) and, for AIS,
+    `effective_sample_size`, the smaller one of the two directions. *Custom
+    Scalars* shows the bracket as a band, with the baseline.
 
-    Reasons not to trust a bracket go to the logger `keras_rbm` as warnings,
-    each kind once for each `fit`. At the end of `fit` a warning says if the
-    model is no better than independent units, and why that may be.
+    The logger `keras_rbm` gets reasons not to trust a bracket as warnings,
+    each kind once for each `fit`. If the model is no better than independent
+    units at the end of `fit`, a warning says so, with possible reasons.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
-        v: Array of shape `(examples, visible.width)` of states: binarized.
-        every: Number of epochs from one time to the next.
+        v: Array of shape `(examples, visible.width)` of states, such as
+            binarized images.
+        every: Number of epochs between two measurements.
         method: `"exact"` or `"ais"`, as for `RBM.log_partition`; `"auto"` for
-            the first where a side has at most 2**16 states, which takes less
-            than a second.
-        num_betas: Number of steps of the annealing. The default is a coarse
-            one, for curves; report numbers from 10,000 and more.
+            `"exact"` if a side has at most 2**16 states, which takes less than
+            a second, and `"ais"` otherwise.
+        num_betas: Number of steps of the annealing. The default is coarse, but
+            suffices for curves; use 10,000 or more for numbers that you
+            report.
         num_chains: Number of chains of the annealing.
-        num_sweeps: Number of sweeps to the samples that reverse AIS starts
-            from.
-        seed: Integer from 0 to 2**64 - 1: the same draws each time. `None`
-            for one from Python's generator.
-        split: `"validation"`, or `"train"` for training examples: the names
-            in the logs then have no `val_`, and the run is `train`.
+        num_sweeps: Number of sweeps before reverse AIS starts.
+        seed: Integer from 0 to 2**64 - 1; each measurement uses the same
+            draws. `None` for a seed from Python's generator.
+        split: `"validation"`, or `"train"` for training examples. For
+            `"train"`, the names in the logs have no `val_`, and the run is
+            `train`.
 
     Raises:
-        ValueError: If an argument is not as described; when `fit` begins, if
-            `v` are not states of the visible units.
+        ValueError: If an argument is not as described, or, when `fit` begins,
+            if `v` are not states of the visible units.
 
     Example:
         measure = callbacks.LogLikelihood("logs", x, every=5)
@@ -120,8 +123,8 @@ class LogLikelihood(Measurement):
         self.num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
         self.seed = checks.seed(seed)
         self.split = split
-        #: log Z as measured last, an `Exact` or a `Bracket`, and in which
-        #: epoch, counted from 1.
+        #: The latest log Z, an `Exact` or a `Bracket`, and the epoch of its
+        #: measurement, counted from 1.
         self.log_partition, self.measured_epoch = None, 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -131,7 +134,7 @@ class LogLikelihood(Measurement):
             tensorboard.write_bands()
         self.log_partition, self.measured_epoch = None, 0
         self._latest = (-math.inf, -math.inf, 0, -math.inf)
-        self._gain = None  # Its value and error, as measured last.
+        self._gain = None  # The latest gain and its standard error.
         self._warned_of = set()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -214,7 +217,7 @@ class LogLikelihood(Measurement):
 
     def _warn(self, step, reasons):
         for reason in reasons:
-            # The same sentence with other numbers is no news.
+            # Each sentence is logged only once, whatever its numbers.
             kind = re.sub(r"[-+]?(\d[\d.]*|inf|nan)", "", reason)
             if kind not in self._warned_of:
                 self._warned_of.add(kind)

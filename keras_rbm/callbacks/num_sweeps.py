@@ -11,22 +11,23 @@ from keras_rbm.typing import Logs
 
 
 class NumSweeps(keras.callbacks.Callback):
-    """Sets the sweeps of the chain at the beginning of each epoch.
+    """Sets the number of sweeps of the chain at the beginning of each epoch.
 
-    More sweeps pay late, when the machine mixes slowly and the learning rate
-    is low. The number is a variable of the chain, so that nothing is compiled
-    again. It joins the logs as `num_sweeps`, for callbacks that come later in
-    the list.
+    More sweeps are most useful late in training, when the machine mixes slowly
+    and the learning rate is low. The number is a variable of the chain, so
+    that changing it does not compile anything again. The callback adds it to
+    the logs as `num_sweeps`, for callbacks later in the list.
 
     Args:
-        schedule: `{begin: num_sweeps}`, where a `begin` is a number of epochs
-            done, or a fraction of all epochs of `fit`. So `{0: 1, 100: 5}`
-            makes one sweep in the first 100 epochs and five in all others,
-            and `{0: 1, 0.8: 5}` five in the last fifth. Or a function of the
-            number of epochs done that returns the number of sweeps.
+        schedule: `{begin: num_sweeps}`, where `begin` is a number of completed
+            epochs, or a fraction of all epochs of `fit`. For example,
+            `{0: 1, 100: 5}` makes one sweep in each update of the first 100
+            epochs and five afterwards, and `{0: 1, 0.8: 5}` makes five in the
+            last fifth of the epochs. Or a function that maps the number of
+            completed epochs to the number of sweeps.
 
     Raises:
-        ValueError: If `schedule` is not as described, says nothing of the
+        ValueError: If `schedule` is not as described, has no entry for the
             first epoch, or gives a number that is not a positive integer.
 
     Example:
@@ -45,7 +46,7 @@ class NumSweeps(keras.callbacks.Callback):
         self.schedule = schedule
 
     def num_sweeps(self, epoch: int) -> int:
-        """The number of sweeps after this number of epochs."""
+        """The number of sweeps after `epoch` completed epochs."""
         if callable(self.schedule):
             return checks.positive_integer("num_sweeps", self.schedule(epoch))
         fraction = epoch / self.params["epochs"]

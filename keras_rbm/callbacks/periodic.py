@@ -1,4 +1,4 @@
-"""Bases of callbacks that write to TensorBoard after some epochs of `fit`."""
+"""Base classes of callbacks that write to TensorBoard after some epochs."""
 
 import abc
 import contextlib
@@ -18,16 +18,15 @@ _SWEEPS = 100
 
 
 class Periodic(keras.callbacks.Callback, abc.ABC):
-    """Acts at the end of the first epoch, of some others, and of the last one.
+    """Acts after the first epoch, every `every`-th epoch, and the last epoch.
 
-    The others are those whose number `every` divides. A `Measurement` and a
-    `Display` differ in what counts as the first epoch, and in how the last
-    one is treated.
+    `Measurement` and `Display` define differently which epoch is the first,
+    and treat the last epoch differently.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
-        every: Number of epochs from one time to the next.
-        run: The run to write to, a directory in `log_dir`.
+        every: Number of epochs between two actions.
+        run: Name of the run to write to, a directory in `log_dir`.
 
     Raises:
         ValueError: If `every` is not a positive integer.
@@ -42,7 +41,7 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
 
     @abc.abstractmethod
     def is_first(self, epoch: int) -> bool:
-        """Whether an epoch, counted from 0, is the first one to act after."""
+        """Whether an epoch, counted from 0, counts as the first one."""
 
     @abc.abstractmethod
     def act(self, step: int, last: bool) -> None:
@@ -55,7 +54,7 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
 
     @contextlib.contextmanager
     def writing(self, step: int) -> Iterator[None]:
-        """Within this context `tf.summary` writes to the run, at a step."""
+        """Within this context, `tf.summary` writes to the run, at `step`."""
         with self._writer.as_default(step=step):
             yield
         self._writer.flush()
@@ -77,9 +76,9 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
 class Measurement(Periodic):
     """Measures the model, and writes the numbers as scalars.
 
-    The first epoch of each `fit` counts as the first one; a run that is
-    resumed from a checkpoint is one `fit`. A model whose parameters are no
-    longer finite is not measured.
+    The first epoch of each `fit` counts as the first one; a run that resumes
+    from a checkpoint continues the same `fit`. A model whose parameters are
+    not finite is not measured.
     """
 
     def __init__(self, log_dir: Path, every: int, run: str = "train"):
@@ -88,7 +87,7 @@ class Measurement(Periodic):
 
     @abc.abstractmethod
     def measure(self, step: int) -> dict[str, float]:
-        """Returns `{tag: number}`; what is not finite is not written.
+        """Returns `{tag: number}`; numbers that are not finite are not written.
 
         Args:
             step: Number of the epoch, from 1.
@@ -115,20 +114,21 @@ class Measurement(Periodic):
         self._begun = True
 
     def get_state(self) -> State:
-        """What `set_state` of a resumed run needs, as JSON can hold it."""
+        """The state for `set_state` of a resumed run, in values of JSON."""
         return {"begun": self._begun}
 
     def set_state(self, state: State) -> None:
-        """Goes on from `get_state` of another process, after the begin."""
+        """Restores the state of an earlier process, after `fit` has begun."""
         self._begun = state["begun"]
 
 
 class Display(Periodic):
     """Shows the model, by pictures or histograms.
 
-    Epoch 1 counts as the first one, in whichever `fit` it is. The last time
-    shows the model as `fit` leaves it: with averaged weights after the last
-    epoch and, where `fit` ends before that, once more at its end.
+    Epoch 1 counts as the first one; a `fit` that begins at a later epoch has
+    no first epoch. The last display shows the model as `fit` leaves it: with
+    averaged weights after the last epoch, or, if `fit` ends earlier, once more
+    at its end.
     """
 
     def __init__(self, log_dir: Path, every: int):
@@ -137,7 +137,7 @@ class Display(Periodic):
 
     @abc.abstractmethod
     def show(self, step: int) -> None:
-        """Writes `tf.summary` values; the writer and the step are set.
+        """Writes `tf.summary` values to the current writer and step.
 
         Args:
             step: Number of the epoch, from 1.
@@ -177,7 +177,7 @@ def completed(model: MachineModel, v: Array) -> np.ndarray:
             are missing.
 
     Returns:
-        Array of the same shape: `v` itself where nothing is missing.
+        Array of the same shape; `v` itself if no entry is missing.
     """
     lost = np.isnan(v)
     if not lost.any():

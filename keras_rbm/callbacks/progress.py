@@ -1,4 +1,4 @@
-"""How far a run is: a line on the screen, and one of the log each epoch."""
+"""Progress of a run: a line on the screen, and a log line for each epoch."""
 
 import logging
 import math
@@ -14,7 +14,7 @@ from keras_rbm.typing import Logs
 _LOG = logging.getLogger("keras_rbm")
 # Seconds between two lines on the screen.
 _EVERY = 0.1
-# The first that there is of these is shown, with what to call it.
+# Metrics and their labels: the first one that the logs contain is shown.
 _MEASURES = (
     ("val_log_likelihood", "log p(v)"),
     ("log_likelihood", "log p(v) of training data"),
@@ -23,20 +23,22 @@ _MEASURES = (
 
 
 class Progress(keras.callbacks.Callback):
-    """A line on the screen: how far the run is, and how well it goes.
+    """Shows the progress of the run, and a measure of its quality, in a line.
 
         epoch 3/50 | 1,400 of 25,000 updates | 2,310/s | 0:10 left |
         log p(v) -19.31 | chains ok
 
-    The time that is left counts updates alone, at the speed of those so far;
-    the first compiled call, which waits for the compiler, and measurements
-    between the epochs do not count. The number is the newest validation
-    log-likelihood of `callbacks.LogLikelihood`, and the pseudo-log-likelihood
-    of training examples until there is one. It stands after those callbacks.
+    The remaining time is an estimate from the mean speed of the updates so
+    far. It does not include measurements between the epochs, and the speed
+    does not include the first compiled call, which waits for the compiler. The
+    measure is the latest validation log-likelihood of
+    `callbacks.LogLikelihood` or, before its first measurement, the
+    pseudo-log-likelihood of training examples. Put this callback after the
+    callbacks that measure.
 
     Args:
         metric: Name of the metric to show; `None` for the likelihood.
-        label: What to call it.
+        label: The label of the metric.
         done: Number of updates of the run that were made before.
         chain_health: The `callbacks.ChainHealth` of the run, or `None`.
 
@@ -67,7 +69,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
-        self._done = 0  # Updates of the epoch.
+        self._done = 0  # Completed updates of the epoch.
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         self._begin = time.perf_counter()
@@ -76,7 +78,7 @@ class Progress(keras.callbacks.Callback):
         done = budget.done(batch, self.params["steps"])
         self._updates = self._epoch * self.params["steps"] + done
         steps, self._done = done - self._done, done
-        if self._updates <= self.done:  # They were made before a resumption.
+        if self._updates <= self.done:  # An earlier run made these updates.
             return
         self._show(logs)  # Reading a metric waits for the updates.
         if self._compiled:
@@ -97,7 +99,7 @@ class Progress(keras.callbacks.Callback):
         print(flush=True)
 
     def _show(self, logs):
-        """Takes the newest number from the logs."""
+        """Sets the measure to show to the latest number in the logs."""
         logs = logs or {}
         measures = _MEASURES
         if self.metric is not None:
@@ -137,7 +139,7 @@ class Progress(keras.callbacks.Callback):
         return " | ".join(parts)
 
     def _write(self, text):
-        """Writes over the line before."""
+        """Writes over the previous line."""
         sys.stdout.write(f"\r{text.ljust(self._width)}")
         sys.stdout.flush()
         self._width = len(text)
@@ -153,7 +155,7 @@ def _time(seconds):
 
 
 class EpochLog(keras.callbacks.Callback):
-    """A line with all metrics in the log `keras_rbm`, for each epoch.
+    """Writes a line with all metrics of an epoch to the logger `keras_rbm`.
 
     Example:
         rbm.fit(x, updates=100, callbacks=[callbacks.EpochLog()], verbose=0)

@@ -19,18 +19,18 @@ _DESCRIPTION = (
 class Projection(Display):
     """Draws data and fantasy particles on two axes, every few epochs.
 
-    The axes are the first two principal components of the data alone, with
-    all columns as they are, so that they stay the same from epoch to epoch
-    and the slider shows how particles move. A part of the data without
-    particles is a mode that the chains miss. The tag is `1 Images/projection`;
-    a `ClassRBM` that learns p(y | x) alone has no particles, and no picture.
+    The axes are the first two principal components of the data, without
+    rescaling of columns. They are the same in all epochs, so that the slider
+    shows how the particles move. If a part of the data has no particles, the
+    chains miss a mode. The tag is `1 Images/projection`. A `ClassRBM` that
+    learns only p(y | x) has no particles, and gets no picture.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
-        v: Array of shape `(examples, example_units.width)`, training data:
-            one or two thousand show where they are (`data.some`).
-        every: Number of epochs from one time to the next. The first and the
-            last epoch are drawn too.
+        v: Array of shape `(examples, example_units.width)`, training data;
+            one or two thousand examples are enough (see `data.some`).
+        every: Number of epochs between two pictures. The first and the last
+            epoch are drawn, too.
 
     Raises:
         ValueError: If `every` is not a positive integer.

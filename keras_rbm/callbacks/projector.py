@@ -15,31 +15,31 @@ from keras_rbm.plots import tiles
 from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, ImageShape, Logs, Path, PictureLike
 
-# Particles that are shown, at most.
+# Most particles that are shown.
 _MOST = 1000
 # The size in pixels to which small images are enlarged.
 _SIDE = 28
 
 
 class Projector(keras.callbacks.Callback):
-    """Leaves data and fantasy particles for the Projector at the end of `fit`.
+    """Writes data and fantasy particles for the Projector at the end of `fit`.
 
-    They are points of as many dimensions as the data have columns, which the
-    Projector shows by PCA, t-SNE or UMAP. Each has a `kind`, `data` or
-    `particle`, by which to colour, a number and, with a `ClassRBM`, its
-    class. Images are shown as such. A `ClassRBM` that learns p(y | x) alone
-    has no particles, and leaves nothing.
+    The points have as many dimensions as the data have columns; the Projector
+    shows them by PCA, t-SNE or UMAP. Each point has a `kind` (`data` or
+    `particle`), which you can use as its colour, a number and, with a
+    `ClassRBM`, its class. Images are shown as images. For a `ClassRBM` that
+    learns only p(y | x), which has no particles, nothing is written.
 
-    TensorBoard reads such files when it starts: one that was started before
-    the end of `fit` must be started anew.
+    TensorBoard reads these files only when it starts. If it was started before
+    the end of `fit`, start it again.
 
     Args:
         log_dir: Path of TensorBoard's log directory. The files go to
             `<log_dir>/train`.
-        v: Array of shape `(examples, example_units.width)`, training data:
-            one or two thousand (`data.some`).
+        v: Array of shape `(examples, example_units.width)`, training data;
+            one or two thousand examples are enough (see `data.some`).
         image_shape: `(rows, columns)` of an example, or `None` for data that
-            are no images, which are shown as dots.
+            are not images, which are shown as dots.
         picture: `data.Picture` of the examples, or `None`.
 
     Example:
@@ -63,7 +63,7 @@ class Projector(keras.callbacks.Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         if not self.model.can_sample:
             return
-        # In all processes, of which the chief alone writes.
+        # All processes draw; only the chief writes.
         drawn = current_samples(self.model, _MOST)
         if devices.is_chief():
             self._write(np.asarray(keras.ops.convert_to_numpy(drawn)))
@@ -88,13 +88,13 @@ class Projector(keras.callbacks.Callback):
             embedding.sprite.single_image_dim.extend([width, height])
             path = folder / embedding.sprite.image_path
             path.write_bytes(tf.io.encode_png(picture[:, :, None]).numpy())
-        # Last, and whole: by it the others are found.
+        # Written last, and as a whole: TensorBoard finds the other files by it.
         plugin.visualize_embeddings(str(folder / "projector"), config)
         name = "projector_config.pbtxt"
         os.replace(folder / "projector" / name, folder / name)
 
     def _labels(self, points):
-        """Rows of text, the first of which has the names of the columns."""
+        """Rows of text; the first row has the names of the columns."""
         classes = 0
         if isinstance(self.model, ClassRBM):
             classes = self.model.num_classes
@@ -106,7 +106,7 @@ class Projector(keras.callbacks.Callback):
             yield [kind, str(row if number < 0 else number), *label]
 
     def _sprite(self, points):
-        """All points as images without lines between, and their shape."""
+        """All points as images without lines between them, and their shape."""
         if self.picture is not None:
             points = self.picture.intensities(points)
         rows, columns = self.image_shape

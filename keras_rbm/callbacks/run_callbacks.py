@@ -19,13 +19,13 @@ from keras_rbm.models import MachineModel
 from keras_rbm.typing import Array, ImageShape, Path, PictureLike
 
 _LOG = logging.getLogger("keras_rbm")
-# Points of the likelihood's curve, and their share of the time of a run.
+# Points of the likelihood curve, and their share of the time of a run.
 _POINTS, _SHARE = 40, 0.1
 _LEAST_BETAS, _MOST_BETAS = 300, 1000
 _HEALTH_SWEEPS = 300
-# A row of AIS takes longer than one of an update: it has weights and draws.
+# A row of AIS takes longer than a row of an update, for its weights and draws.
 _OVERHEAD = 1.5
-# Rows with missing entries that are completed, at most.
+# Most rows with missing entries that are completed.
 _MOST_COMPLETED = 1000
 
 
@@ -39,9 +39,9 @@ def measurement_callbacks(
 ) -> list[keras.callbacks.Callback]:
     """Returns `ChainHealth`, `LogLikelihood` and `SampleMeasures` for a model.
 
-    Grey values have no log-likelihood under units of two states, and are
-    unlike samples: for these the list has `ChainHealth` alone. Of data with
-    missing entries there is the `LogLikelihood` of the observed ones; the
+    Grey values have no log-likelihood under two-state units, and differ from
+    samples: for these data, the list has only `ChainHealth`. For data with
+    missing entries, `LogLikelihood` measures the observed entries, and the
     other two callbacks complete the first 1,000 rows.
 
     Args:
@@ -50,21 +50,21 @@ def measurement_callbacks(
         v: Array of shape `(examples, visible.width)`, validation data;
             `None` to measure `v_train` instead.
         v_train: Training data of the same form.
-        every: Number of epochs from one time to the next; 0 for never.
-        num_betas: Number of steps of the annealing, of `LogLikelihood`.
+        every: Number of epochs between two measurements; 0 for none.
+        num_betas: Number of steps of the annealing in `LogLikelihood`.
 
     Returns:
-        List of callbacks, to stand before those that use the logs.
+        List of callbacks. Put them before callbacks that use the logs.
 
     Raises:
-        ValueError: If `every` is negative or no integer.
+        ValueError: If `every` is negative or not an integer.
     """
     if not every:
         return []
     split = "validation"
     if v is None:
         split, v, v_train = "train", v_train, None
-    # Rows to complete take a hundred sweeps each time.
+    # Completing rows takes a hundred sweeps at each measurement.
     few = [_few_to_complete(rows) for rows in (v, v_train)]
     found = [ChainHealth(log_dir, *few, every)]
     try:
@@ -89,10 +89,10 @@ def _few_to_complete(v):
 def affordable(
     model: MachineModel, examples: int, batch_size: int, steps: int, epochs: int
 ) -> tuple[int, int]:
-    """How often to measure: up to 40 times a run, in a tenth of its time.
+    """How often to measure: up to 40 times per run, in a tenth of its time.
 
-    The times are not measured but estimated, in rows of products with the
-    kernel, so that a run that is resumed measures after the same epochs.
+    Times are not measured but estimated, in rows of products with the kernel,
+    so that a resumed run measures after the same epochs.
 
     Args:
         model: A `MachineModel`.
@@ -138,13 +138,13 @@ def picture_callbacks(
     Args:
         log_dir: Path of TensorBoard's log directory.
         examples: Array of shape `(examples, visible.width)`, to reconstruct.
-        v_train: Training data of the same form to hold the samples against,
-            one or two thousand.
-        every: Number of epochs from one time to the next.
+        v_train: Training data of the same form to compare the samples with,
+            one or two thousand examples.
+        every: Number of epochs between two pictures.
         image_shape: `(rows, columns)` of an example, or `None`.
         picture: `data.Picture` of the examples, or `None`.
-        filters_dir: Directory that the filters are written to as well.
-        names: Names of the columns of examples that are no images, or `None`.
+        filters_dir: Directory where the filters are also saved, or `None`.
+        names: Names of the columns if the examples are not images, or `None`.
 
     Returns:
         List of callbacks.
@@ -171,9 +171,9 @@ def picture_callbacks(
 def on_chief(*callbacks) -> list[keras.callbacks.Callback]:
     """Returns the callbacks in the chief, and none in other processes.
 
-    For callbacks of Keras that write files, such as `CSVLogger`. Those that
-    measure with the help of all processes (`LogLikelihood`, `Images`) must be
-    in all of them; they write in the chief alone by themselves.
+    Use it for Keras callbacks that write files, such as `CSVLogger`. Callbacks
+    that need all processes for their measurement (`LogLikelihood`, `Images`)
+    must be in all processes; they write only in the chief.
 
     Args:
         *callbacks: Keras callbacks.

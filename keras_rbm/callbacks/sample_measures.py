@@ -9,7 +9,7 @@ from keras_rbm.callbacks.periodic import Measurement, completed
 from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, Logs, Path
 
-# Samples that are compared, and rows of the data, at most.
+# Most samples, and most rows of the data, that are compared.
 _MOST = 500
 
 
@@ -44,12 +44,12 @@ class SampleMeasures(Measurement):
         v: Array of shape `(examples, example_units.width)`, validation data;
             at most 500 of them are used.
         v_train: Training data of the same form, or `None`.
-        every: Number of epochs from one time to the next. The first epoch of
-            a `fit` and the last one are measured too.
+        every: Number of epochs between two measurements. The first and the
+            last epoch of a `fit` are measured, too.
 
     Raises:
-        ValueError: If `every` is not a positive integer; when `fit` begins,
-            if the data cannot be states of the visible units.
+        ValueError: If `every` is not a positive integer, or, when `fit`
+            begins, if the data cannot be states of the visible units.
 
     Example:
         measures = callbacks.SampleMeasures("logs", validation, train)

@@ -17,22 +17,21 @@ from keras_rbm.typing import Logs, Path
 class Scalars(keras.callbacks.Callback):
     """Writes the metrics of each epoch, of training and of validation.
 
-    A metric goes to the run `<log_dir>/train`, its `val_` twin to
-    `<log_dir>/validation` under the same tag, so that both are curves of one
-    chart. The step is the number of the epoch, from 1. Tags are grouped by
-    what they tell:
+    Metrics of training go to the run `<log_dir>/train`, and metrics of
+    validation, without `val_`, to the run `<log_dir>/validation`. The tags are
+    the same, so that both curves are in one chart. The step is the number of
+    the epoch, from 1. The groups of tags are
 
-    - `4 Learning`: what is in no other group, such as `loss`, and
+    - `4 Learning`: metrics that are in no other group, such as `loss`, and
       `learning_rate`, the rate of the optimizer at the end of the epoch;
-    - `2 Likelihood`: whatever has "likelihood" or "log_partition" in its name,
-      but for the numbers of `LogLikelihood` and `TrajectoryAIS`, which write
-      them themselves;
-    - `3 Chains`: `num_sweeps`, where it has a schedule;
-    - `5 Throughput`: `updates_per_second`, of the parameters, from the start
-      of an epoch to the end of its last update. Input counts; validation and
-      other callbacks do not. In the first epoch of a `fit`, which compiles,
-      the clock starts with the end of the first compiled call, unless there is
-      only one.
+    - `2 Likelihood`: metrics with "likelihood" or "log_partition" in their
+      names, except the numbers that `LogLikelihood` and `TrajectoryAIS` write
+      themselves;
+    - `3 Chains`: `num_sweeps`, if it has a schedule;
+    - `5 Throughput`: `updates_per_second`, from the start of an epoch to the
+      end of its last update. The time includes input, but neither validation
+      nor other callbacks. In the first epoch of a `fit`, the time begins after
+      the first call, which compiles, unless the epoch has only one call.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
@@ -42,7 +41,7 @@ class Scalars(keras.callbacks.Callback):
         rbm.fit(x, updates=100, callbacks=[scalars], verbose=0)
     """
 
-    # Keras then need not wait for each batch: the hook only reads a clock.
+    # The hook only reads a clock, so Keras need not wait for each batch.
     async_safe = True
 
     def __init__(self, log_dir: Path):
@@ -63,7 +62,7 @@ class Scalars(keras.callbacks.Callback):
         done = budget.done(batch, self.params["steps"])
         self._end = done, time.perf_counter()
         made = 0 if self._compiled else self._count() - self._updates
-        if made:  # A resumed epoch begins with updates that are made already.
+        if made:  # A resumed epoch begins with calls that make no updates.
             self._compiled = True
             last = done == self.params["steps"]
             begin = done - made, self._begin[1]

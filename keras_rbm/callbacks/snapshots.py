@@ -20,25 +20,27 @@ _SIDES = ("visible", "hidden")
 class Snapshots(keras.callbacks.Callback):
     """Keeps the machines of a run at log-spaced updates.
 
-    A snapshot is taken at the begin of `fit`, and at the end of the first
-    compiled call (up to 50 updates) in which the number of updates reaches
-    `growth` times that of the snapshot before. When there are more than
-    `max_snapshots`, the growth is squared, and those that come too early
-    for it are dropped: about half of them.
+    A snapshot is taken at the beginning of `fit`, and after each compiled call
+    (up to 50 updates) in which the number of updates reaches `growth` times
+    the number at the previous snapshot. When there are more than
+    `max_snapshots`, the growth is squared, and the snapshots that are too
+    close for the new growth, about half of them, are dropped.
 
-    `likelihood.trajectory_ais` and `samplers.TrajectoryTempering` climb these
-    machines in place of temperatures. The model is not one of them.
+    `likelihood.trajectory_ais` and `samplers.TrajectoryTempering` use these
+    machines as a ladder in place of temperatures. The ladder does not contain
+    the trained model itself.
 
-    A run that `Checkpoint` resumes has the same snapshots to the bit.
-    Without a `path`, each checkpoint holds them.
+    A run that `Checkpoint` resumes has the same snapshots, bit for bit.
+    Without a `path`, each checkpoint contains the snapshots.
 
     Args:
-        path: Folder of the files `snapshot-NNNNNNNNNN.npz`, by the number of
-            updates, which `read_snapshots` reads; `None` to keep the machines
-            in memory alone. What an earlier run has left there is removed at
-            the end of `fit`.
-        max_snapshots: The most machines to keep, at least 3.
-        growth: Number above 1.
+        path: Folder of the files `snapshot-NNNNNNNNNN.npz`, named by the number
+            of updates, which `read_snapshots` reads; `None` to keep the
+            machines only in memory. At the end of `fit`, all other snapshots,
+            such as those of an earlier run, are removed from the folder.
+        max_snapshots: The largest number of machines to keep, at least 3.
+        growth: Factor of the number of updates from one snapshot to the next,
+            more than 1.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -77,16 +79,16 @@ class Snapshots(keras.callbacks.Callback):
 
     @property
     def updates(self) -> list[int]:
-        """Numbers of the updates that the snapshots were taken after."""
+        """The number of updates before each snapshot."""
         return list(self._kept)
 
     @property
     def machines(self) -> list[Machine]:
-        """The snapshots, the earliest first, as a list of `Machine`."""
+        """The snapshots as a list of `Machine`, the earliest first."""
         return list(self._kept.values())
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        # A run that is resumed gets its snapshots after this, by `set_state`.
+        # A resumed run gets its snapshots afterwards, by `set_state`.
         if self._count() == 0:
             self._growth, self._kept = self.growth, {}
         self._take_if_due()
@@ -97,13 +99,13 @@ class Snapshots(keras.callbacks.Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         if self.path is None or not devices.is_chief():
             return
-        # Until now a checkpoint may have needed those that were dropped.
+        # Until now, a checkpoint may have needed the dropped snapshots.
         kept = {self._file(updates) for updates in self._kept}
         for file in set(self.path.glob(_PATTERN)) - kept:
             file.unlink(missing_ok=True)
 
     def get_state(self) -> State:
-        """What `set_state` of a resumed run needs, as JSON can hold it."""
+        """The state for `set_state` of a resumed run, in values of JSON."""
         kept = {
             str(updates): None
             if self.path is not None
@@ -113,7 +115,7 @@ class Snapshots(keras.callbacks.Callback):
         return {"growth": self._growth, "kept": kept}
 
     def set_state(self, state: State) -> None:
-        """Goes on from `get_state` of another process, after the begin.
+        """Restores the state of an earlier process, after `fit` has begun.
 
         Raises:
             ValueError: If a file of a snapshot is missing.
@@ -139,7 +141,7 @@ class Snapshots(keras.callbacks.Callback):
             self._thin()
 
     def _thin(self):
-        """Squares the growth until the snapshots are few enough."""
+        """Squares the growth until there are few enough snapshots."""
         while len(self._kept) > self.max_snapshots:
             self._growth **= 2
             kept = {}
@@ -156,7 +158,7 @@ class Snapshots(keras.callbacks.Callback):
 
 
 def read_snapshots(path: Path) -> list[Machine]:
-    """Reads the machines that `Snapshots(path)` has written.
+    """Reads the machines that `Snapshots(path)` wrote.
 
     Args:
         path: The folder.
@@ -190,7 +192,7 @@ def _is_due(updates, kept, growth):
 
 
 def _copy(machine):
-    """The machine with tensors that no later update can change."""
+    """A copy of the machine, whose tensors no later update can change."""
     copies = tf.nest.map_structure(
         lambda x: tf.constant(np.array(keras.ops.convert_to_numpy(x))),
         machine[2:5],
@@ -207,7 +209,7 @@ def _copy(machine):
 
 
 def _write(machine, path):
-    """Writes a machine as a file, whole or not at all."""
+    """Writes a machine to a file, completely or not at all."""
     serialize = keras.saving.serialize_keras_object
     units = {side: serialize(getattr(machine, side)) for side in _SIDES}
     arrays = {"kernel": machine.kernel, "units": json.dumps(units)}

@@ -1,9 +1,9 @@
 """TensorBoard's event files: writers, tags, descriptions, and rewinding.
 
-TensorBoard sorts the groups of tags, which stand before the slash, by their
-names, and opens the first two: hence the numbers, which are the order in which
-to read them. What training and validation share has the same tag in both runs,
-and so one chart.
+The group of a tag is the part before the slash. TensorBoard sorts the groups by
+name and opens the first two, so their names begin with numbers, in the order
+of reading. A metric of both training and validation has the same tag in both
+runs, so that both curves are in one chart.
 """
 
 import logging
@@ -28,7 +28,7 @@ LEARNING = "4 Learning"
 THROUGHPUT = "5 Throughput"
 HISTOGRAMS = "6 Histograms"
 
-#: What the scalars are, by their names.
+#: Descriptions of the scalars, by their names.
 DESCRIPTIONS = {
     "log_likelihood_lower": "Mean log p(v) of held-out examples in nats, the "
     "pessimistic end of its bracket: the number to compare runs by.",
@@ -111,20 +111,21 @@ _WRITERS = weakref.WeakValueDictionary()
 
 
 def writer(log_dir, run="train"):
-    """The writer of `<log_dir>/<run>`, opened if nobody holds it.
+    """The shared writer of `<log_dir>/<run>`, opened if it is not open.
 
-    Of two event files that grow in one directory TensorBoard reads only the
-    newer, so that all callbacks must write to the same. The file is closed
-    when the last holder lets its writer go. After that, or after the
-    directory has been removed, a new one is opened. Of several processes only
-    the chief has one that writes.
+    If two event files grow in one directory, TensorBoard reads only the newer
+    one, so all callbacks must share a file. The file is closed when no
+    reference to the writer is left. After that, or after the directory has
+    been removed, a new file is opened. If there are several processes, only
+    the chief writes.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
-        run: Name of the run, a directory in it.
+        run: Name of the run, a directory in `log_dir`.
 
     Returns:
-        A `tf.summary.SummaryWriter`. Hold it as long as more is to come.
+        A `tf.summary.SummaryWriter`. Keep a reference to it until you have
+        written everything.
     """
     if not devices.is_chief():
         return tf.summary.create_noop_writer()
@@ -136,7 +137,7 @@ def writer(log_dir, run="train"):
 
 
 def metric_tag(name):
-    """The tag of a metric, in a group by what its name says.
+    """The tag of a metric, in the group that its name determines.
 
     Args:
         name: Name in the logs of Keras, without `val_`.
@@ -181,10 +182,10 @@ def image(tag, pixels, description):
 
 
 def write_bands():
-    """Writes the charts of the tab Custom Scalars, with the writer as set.
+    """Writes the charts of the tab Custom Scalars to the current writer.
 
-    A bracket is one band there, with the baseline of independent units beside
-    it. TensorBoard does not smooth bands.
+    Each bracket is a band, with the baseline of independent units beside it.
+    TensorBoard does not smooth bands.
     """
     layout = layout_pb2.Layout()
     category = layout.category.add(title=LIKELIHOOD)
@@ -205,15 +206,15 @@ def write_bands():
 
 
 def config_text(log_dir: Path, text: str, name: str = "config") -> None:
-    """Writes a text, as it is, into `<log_dir>/train`.
+    """Writes a text, unformatted, into `<log_dir>/train`.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
-        text: What to write, for example gin's operative configuration.
+        text: The text, for example gin's operative configuration.
         name: The tag.
     """
     train = writer(log_dir)
-    # Indentation makes a block of code in Markdown, whatever is in the text.
+    # In Markdown, indented text is a block of code, whatever it contains.
     block = textwrap.indent(text, "    ", predicate=lambda line: True)
     with train.as_default(step=0):
         tf.summary.text(name, block)
@@ -221,11 +222,12 @@ def config_text(log_dir: Path, text: str, name: str = "config") -> None:
 
 
 def rewind(log_dir: Path, step: int) -> None:
-    """Takes out of all runs what was written after a step.
+    """Removes from all runs the records that were written after a step.
 
-    So a run that is resumed from a checkpoint writes each step once. What
-    is at step 0 (the configuration) goes too: it is written again. A file
-    whose end was lost with its process is read as far as it goes.
+    A run that resumes from a checkpoint then has each step only once. Records
+    at step 0 (the configuration) are removed, too, since they are written
+    again. If the end of a file was lost when its process was killed, the
+    complete records are read.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
@@ -241,7 +243,7 @@ def rewind(log_dir: Path, step: int) -> None:
             for record in _records(paths):
                 event = event_pb2.Event.FromString(record)
                 kept = event.HasField("file_version") or 1 <= event.step <= step
-                # After a kill in the middle of this, some are there twice.
+                # If `rewind` was killed, some records are there twice.
                 if kept and record not in seen:
                     seen.add(record)
                     file.write(record)

@@ -15,7 +15,8 @@ from keras_rbm.models.weights import averaged_weights
 from keras_rbm.random import Use
 from keras_rbm.typing import Logs, Path, State
 
-#: Names in the logs. `Scalars` leaves them out: this callback writes its own.
+#: Names in the logs. `Scalars` leaves them out, since this callback writes them
+#: itself.
 NAMES = (
     "log_partition_trajectory",
     "effective_sample_size_trajectory",
@@ -27,24 +28,25 @@ _LOG = logging.getLogger("keras_rbm")
 _FIRST_BETAS = 500
 # Between measurements, the chains move when the updates have grown by this.
 _GROWTH = 1.5
-# Below this share of the chains their spread says too little of the error.
+# With a smaller effective share of chains, their spread does not show the
+# error.
 _LEAST_SHARE = 0.1
-# Errors by which the estimates may differ.
+# Number of standard errors by which the estimates may differ.
 _ERRORS = 4
 
 
 class TrajectoryAIS(Measurement):
     """Estimates log Z of the model while it trains, along its own path.
 
-    The callback has chains of its own, which do not take part in training.
+    The callback has its own chains, which do not take part in training.
     They start from units without coupling. At log-spaced updates, after the
     first epoch, after each epoch that `every` divides, and after the last
     epoch, the chains move from their current machine to the model (with
     averaged weights, if the optimizer keeps them), by `num_betas` steps of
-    `likelihood.anneal_between`. Each step weighs and sweeps all chains. Their
-    weights then give log Z as in `likelihood.trajectory_ais`. A measurement
-    costs about a twentieth of a measurement by `LogLikelihood`. The training
-    is the same with and without this callback.
+    `likelihood.anneal_between`. Each step weighs and sweeps all chains, and
+    the weights give log Z as in `likelihood.trajectory_ais`. A measurement
+    costs about a twentieth of a measurement by `LogLikelihood`. This callback
+    does not change the training.
 
     The logs get `log_partition_trajectory`, the estimate in nats, and
     `effective_sample_size_trajectory`, from 1 to `num_chains`, which falls if
@@ -63,17 +65,17 @@ class TrajectoryAIS(Measurement):
     Args:
         log_dir: Path of TensorBoard's log directory.
         log_likelihood: A `LogLikelihood` callback to compare with, or `None`.
-        every: Number of epochs from one estimate to the next.
+        every: Number of epochs between two estimates.
         num_chains: Number of chains.
         num_betas: Number of steps of each move.
-        seed: Integer from 0 to 2**64 - 1. `None` for one from Python's
+        seed: Integer from 0 to 2**64 - 1; `None` for a seed from Python's
             generator.
 
     Raises:
-        ValueError: If an argument is not as described; when `fit` begins, if
-            units of the model are sampled approximately alone.
+        ValueError: If an argument is not as described, or, when `fit` begins,
+            if units of the model can only be sampled approximately.
 
-    Reference: As for `likelihood.trajectory_ais`.
+    Reference: See `likelihood.trajectory_ais`.
 
     Example:
         log_likelihood = callbacks.LogLikelihood("logs", v, every=10)
@@ -180,7 +182,7 @@ class TrajectoryAIS(Measurement):
         self._latest = (math.nan, math.nan, math.nan)
 
     def _move(self):
-        """Brings the chains from where they are to the machine there is."""
+        """Moves the chains from their current machine to the model."""
         with averaged_weights(self.model):
             machine = machine_lib.absorb_beta(self.model.machine())
             machine = machine_lib.cast(machine, self.model.variable_dtype)
@@ -210,7 +212,7 @@ class TrajectoryAIS(Measurement):
         self._updates = self._count()
 
     def _mean_score(self):
-        """Mean log p(v) + log Z of the examples; NaN without any."""
+        """Mean log p(v) + log Z of the examples; NaN without examples."""
         if self.log_likelihood is None:
             return math.nan
         with averaged_weights(self.model):
@@ -224,7 +226,7 @@ class TrajectoryAIS(Measurement):
         return random.fold_in(random.stream(self.seed), Use.TRAJECTORY)
 
     def _check(self, step, found):
-        """Warns of weights that degenerate, and of estimates that part."""
+        """Warns of degenerate weights, and of estimates that differ."""
         if found.effective_sample_size < _LEAST_SHARE * self.num_chains:
             self._warn(
                 "degenerate",

@@ -1,4 +1,4 @@
-"""`UpdateLog`: a file of the error and the size of the updates."""
+"""`UpdateLog`: a file of errors and update sizes during training."""
 
 import csv
 import os
@@ -15,23 +15,24 @@ COLUMNS = ("update", "reconstruction_error", "update_norm")
 
 
 class UpdateLog(keras.callbacks.Callback):
-    """Writes the error and the size of the updates, a row a compiled call.
+    """Writes a row with error and update size for each compiled call.
 
-    At the end of `fit` the file has the columns
+    At the end of `fit`, the file has the columns
 
-    - `update`: number of the last update that the row is about;
-    - `reconstruction_error`: of the examples that the metrics look at in the
-      call, about 100;
+    - `update`: number of the last update of the row;
+    - `reconstruction_error`: mean over about 100 examples of the call, those
+      that the metrics use;
     - `update_norm`: |theta' - theta| of the last update of the call, over all
-      trainable weights. It is empty where it is not known: with several
-      replicas, or `steps_per_execution` in Keras's own loop. With one step a
-      call, all weights are copied to the host after each, in float32.
+      trainable weights. It is empty if it is unknown: with several replicas,
+      or with `steps_per_execution` in Keras's own loop. With one update per
+      call, all weights are copied to the host after each update, in float32.
 
     When there are twice as many rows as `most_rows`, neighbours are averaged.
 
     Args:
-        path: Path of the file, of comma-separated values.
-        most_rows: At least as many rows are kept, and less than twice as many.
+        path: Path of the file, with comma-separated values.
+        most_rows: A longer file keeps at least this many rows, and less than
+            twice as many.
 
     Raises:
         ValueError: If `most_rows` is not a positive integer.
@@ -53,7 +54,7 @@ class UpdateLog(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._calls, self._sum = 0, 0.0
-        # What other callbacks do to the weights between epochs is no update.
+        # Changes by other callbacks between epochs are not updates.
         self._weights = None
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
@@ -61,18 +62,18 @@ class UpdateLog(keras.callbacks.Callback):
         replicas = self.model.distribute_strategy.num_replicas_in_sync
         if self.model.steps_per_execution * replicas > 1:
             return
-        if self._weights is None:  # Else those after the last call.
+        if self._weights is None:  # Otherwise, those after the last call.
             self._weights = self._read()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        # Metrics are means since the begin of the epoch, of which each call
-        # has the same share.
+        # Metrics are means since the beginning of the epoch, in which all
+        # calls have the same weight.
         calls = (batch + 1) / self.model.steps_per_execution
         total = float((logs or {}).get("reconstruction_error", np.nan)) * calls
         error = (total - self._sum) / (calls - self._calls)
         self._calls, self._sum = calls, total
         updates = self._count()
-        if updates == self._updates:  # They were made before a resumption.
+        if updates == self._updates:  # An earlier run made these updates.
             return
         self._updates = updates
         self._add((updates, error, self._norm()))
@@ -92,7 +93,7 @@ class UpdateLog(keras.callbacks.Callback):
         os.replace(aside, self.path)
 
     def get_state(self) -> State:
-        """What `set_state` of a resumed run needs, as JSON can hold it."""
+        """The state for `set_state` of a resumed run, in values of JSON."""
         return {
             "rows": self._rows,
             "pending": self._pending,
@@ -100,7 +101,7 @@ class UpdateLog(keras.callbacks.Callback):
         }
 
     def set_state(self, state: State) -> None:
-        """Goes on from `get_state` of another process, after the begin."""
+        """Restores the state of an earlier process, after `fit` has begun."""
         self._rows, self._pending = (
             [tuple(row) for row in state[name]] for name in ("rows", "pending")
         )
@@ -127,7 +128,7 @@ class UpdateLog(keras.callbacks.Callback):
         return float(np.sqrt(sum(np.square(a - b).sum() for a, b in change)))
 
     def _read(self):
-        return [  # Copies, also where the host's memory is the device's.
+        return [  # Copies, even if host and device share their memory.
             np.array(keras.ops.convert_to_numpy(weight), "float32")
             for weight in self.model.trainable_variables
         ]
@@ -137,6 +138,6 @@ class UpdateLog(keras.callbacks.Callback):
 
 
 def _mean(rows):
-    """Several rows as one, which has the last update of them."""
+    """The mean of several rows, with the number of their last update."""
     values = np.mean([row[1:] for row in rows], axis=0)
     return rows[-1][0], *map(float, values)

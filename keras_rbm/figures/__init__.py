@@ -1,4 +1,4 @@
-"""Figures of a trained model: experiments that RBMs are known for."""
+"""Figures of a trained model: well-known experiments with RBMs."""
 
 from keras_rbm.figures.animation import Animation as Animation
 from keras_rbm.figures.draw import check as check

@@ -11,34 +11,36 @@ from keras_rbm.models import sampling
 from keras_rbm.plots import canvas, tiles
 from keras_rbm.random import Use
 
-# Levels of grey, which need half a byte for each pixel.
+# Levels of grey: half a byte for each pixel.
 _LEVELS = 16
-# Height of the line with the number of sweeps, and of its letters, in pixels.
+# Height of the text line, and of its letters, in pixels.
 _LINE, _LETTERS = 22, 14
 _WHITE = 255
 
 
 @dataclasses.dataclass(frozen=True)
 class Animation(Figure):
-    """Chains from random states, which find the data's kind and wander on.
+    """Chains that start from random states and come to resemble the data.
 
-    `animation.png` is an animated PNG that runs for ever. Its first frame has
-    the random states, draws from the visible units without inputs; all
-    further ones have means E[v' | h = E[h | v]] of the draws. At first there
-    is a frame for each sweep, so that one sees how chains begin; the number of
-    sweeps between frames grows to `max_sweeps`, so that one sees where they
-    go. Programs that know no animated PNG show the last frame.
+    `animation.png` is an animated PNG that runs in an endless loop. The first
+    frame shows the random states, draws from the visible units without inputs.
+    All further frames show the means E[v' | h = E[h | v]] of the draws. At
+    first there is a frame for each sweep, to show how the chains begin. The
+    number of sweeps between frames then grows to `max_sweeps`, to show where
+    the chains go. Programs that do not support animated PNG show the last
+    frame.
 
     Args:
         num_chains: Number of chains.
-        columns: How many of them stand in a row, or `None` for about as many
-            as there are rows.
-        num_frames: Number of frames, the random states among them.
-        growth: Factor of the number of sweeps from frame to frame, before it
-            is rounded: at least 1.
-        max_sweeps: Largest number of sweeps from frame to frame.
-        seconds: How long a frame is shown; the last one ten times as long.
-        sampler: `samplers.Gibbs()`, or `Tempered()`. `None` for the first.
+        columns: Number of chains in a row, or `None` for about as many columns
+            as rows.
+        num_frames: Number of frames, including the random states.
+        growth: Factor of the number of sweeps from frame to frame, before
+            rounding, at least 1.
+        max_sweeps: Largest number of sweeps between two frames.
+        seconds: Duration of a frame in seconds; the last frame is shown ten
+            times as long.
+        sampler: `samplers.Gibbs()`, `Tempered()`, or `None` for `Gibbs()`.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -71,7 +73,7 @@ class Animation(Figure):
         samplers.get(self.sampler)
 
     def sweeps(self) -> list[int]:
-        """After how many sweeps the frames are, `num_frames` integers."""
+        """The number of sweeps before each frame, `num_frames` integers."""
         most = np.log(self.max_sweeps)
         steps = np.arange(self.num_frames - 1) * np.log(self.growth)
         each = np.rint(np.exp(np.minimum(steps, most))).astype(int)
@@ -106,7 +108,7 @@ class Animation(Figure):
 
 
 def _frame(picture, sweeps):
-    """An image of few greys, with the number of sweeps below."""
+    """An image with 16 levels of grey, and the number of sweeps below it."""
     from PIL import Image, ImageDraw, ImageFont
 
     picture = canvas.enlarged(picture)
@@ -128,7 +130,7 @@ def _frame(picture, sweeps):
 
 
 def _write(path, frames, seconds):
-    """An animated PNG, with the last frame also for who knows only PNG."""
+    """Writes an animated PNG; other viewers of PNG show the last frame."""
     if not devices.is_chief():
         return
     each = round(1000 * seconds)

@@ -1,4 +1,4 @@
-"""Draws all figures of a run, and checks beforehand that they can be."""
+"""Draws all figures of a run, and checks them before training."""
 
 import os
 import pathlib
@@ -11,12 +11,12 @@ from keras_rbm.figures.training import Curves, FiltersByEpoch
 from keras_rbm.models import MachineModel
 from keras_rbm.typing import Binarize, Path
 
-# Those that every run has, as far as it left what they show.
+# Figures of every run that has left the files that they show.
 _ALWAYS = (Curves(), FiltersByEpoch())
 
 
 def check(figures: Sequence[Figure], model: MachineModel, data: Data) -> None:
-    """Checks figures before there is anything to draw.
+    """Checks that figures can be drawn, before any training.
 
     Args:
         figures: Sequence of `Figure`s.
@@ -24,7 +24,8 @@ def check(figures: Sequence[Figure], model: MachineModel, data: Data) -> None:
         data: A `keras_rbm.data.Data`.
 
     Raises:
-        ValueError: If one is no figure, or does not fit the model or the data.
+        ValueError: If an entry is not a figure, or does not fit the model or
+            the data.
     """
     if not isinstance(figures, list | tuple) or not all(
         isinstance(figure, Figure) for figure in figures
@@ -53,21 +54,21 @@ def draw(
 ) -> list[str]:
     """Draws figures of a trained model.
 
-    With those that are given come `curves.png` and `filters_by_epoch.png`,
-    where the run has left `updates.csv` and `filters/`.
+    In addition to the given figures, draws `curves.png` and
+    `filters_by_epoch.png` if the run has left `updates.csv` and `filters/`.
 
     Args:
         model: A trained `MachineModel`.
         data: A `keras_rbm.data.Data` as wide as the model's visible side.
         output: Directory of the run.
         figures: Sequence of figures, such as `Restoration()`.
-        binarize: `"stochastic"` (one fixed draw), `"threshold"` or `"none"`,
-            how the model was trained.
+        binarize: How the training data were binarized: `"stochastic"` (one
+            fixed draw), `"threshold"` or `"none"`.
         seed: Integer from 0 to 2**63 - 1: the same seed gives the same
             figures.
 
     Returns:
-        Sorted list of the names of the files that there are new.
+        Sorted list of the names of the files that were written.
 
     Raises:
         ValueError: If a figure does not fit the model or the data.

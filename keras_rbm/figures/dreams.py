@@ -15,19 +15,20 @@ from keras_rbm.plots import canvas, sheet, tiles
 class Dreams(Figure):
     """Samples from random starts, and a film strip of chains from data.
 
-    `dreams.png` has samples after very many sweeps from random states, and
-    `film.png` chains in columns, of which the first row are the examples that
-    they start from (of the test data, or what there is), and each further row
-    is so many sweeps later. Shown are means E[v' | h = E[h | v]] of the draws.
+    `dreams.png` shows samples after very many sweeps from random states.
+    `film.png` shows a chain in each column: the first row has the examples
+    that the chains start from (test data or, without them, validation or
+    training data), and each further row is `sweeps_per_frame` sweeps later.
+    Both pictures show the means E[v' | h = E[h | v]] of the draws.
 
     Args:
         num_samples: Number of samples.
-        num_sweeps: Number of sweeps of each.
+        num_sweeps: Number of sweeps of each sample.
         num_chains: Number of chains of the film; 0 for no film.
-        num_frames: Number of rows of the film, beside the first.
+        num_frames: Number of rows of the film after the first row.
         sweeps_per_frame: Number of sweeps from row to row.
-        sampler: `samplers.Gibbs()`, or `Tempered()` for models in which that
-            does not mix. `None` for the first.
+        sampler: `samplers.Gibbs()`, or `Tempered()` for models in which Gibbs
+            sampling does not mix. `None` for `Gibbs()`.
 
     Raises:
         ValueError: If an argument is not as described.

@@ -1,4 +1,4 @@
-"""The base class of figures, and what several of them use."""
+"""The base class of figures, and functions that several figures use."""
 
 import abc
 import logging
@@ -18,7 +18,7 @@ _LOG = logging.getLogger("keras_rbm")
 class Figure(abc.ABC):
     """An experiment with a trained model.
 
-    Figures are small values: a dataclass of options, which is called.
+    A figure is a dataclass of options. Calling it draws the figure.
     """
 
     def check(self, model: MachineModel, data: Data) -> None:
@@ -36,27 +36,28 @@ class Figure(abc.ABC):
     def displays(
         self, data: Data, log_dir: Path, every: int
     ) -> list[keras.callbacks.Callback]:
-        """What shows the figure in TensorBoard while the model trains.
+        """Callbacks that show the figure in TensorBoard during training.
 
         Args:
             data: A `keras_rbm.data.Data`.
             log_dir: Path of TensorBoard's log directory.
-            every: Number of epochs from one time to the next.
+            every: Number of epochs between two pictures.
 
         Returns:
-            List of callbacks; none for a figure of trained models alone.
+            List of callbacks; empty for a figure that needs a trained model.
         """
         return []
 
     @abc.abstractmethod
     def __call__(self, model, data, output, binarize="none", seed=0):
-        """Makes the experiment and writes its pictures.
+        """Runs the experiment and writes its pictures.
 
         Args:
             model: A trained `MachineModel`.
-            data: A `keras_rbm.data.Data` as wide as its visible side.
+            data: A `keras_rbm.data.Data` as wide as the model's visible side.
             output: Directory of the run.
-            binarize: As for `data.binarized`, how the model was trained.
+            binarize: How the training data were binarized, as for
+                `data.binarized`.
             seed: Integer from 0 to 2**63 - 1: the same seed gives the same
                 figure.
         """
@@ -75,6 +76,6 @@ def announce(text):
 
 
 def mean_greys(model, data, v):
-    """Greys of the means E[v' | h = E[h | v]] of draws, `(draws, pixels)`."""
+    """The means E[v' | h = E[h | v]] of draws as greys, `(draws, pixels)`."""
     means = np.asarray(model.predict_reconstruction(v), "float32")
     return tiles.grey(data.intensities(means))

@@ -1,4 +1,4 @@
-"""Images of which a part is missing, and what the model puts there."""
+"""Images with a missing part, which the model fills in."""
 
 import dataclasses
 import os
@@ -12,27 +12,27 @@ from keras_rbm.models import MachineModel
 from keras_rbm.plots import sheet, tiles
 
 _SIDES = ("lower", "upper", "left", "right")
-# Grey of what is missing.
+# Grey of missing pixels.
 _MISSING = 96
 
 
 @dataclasses.dataclass(frozen=True)
 class Inpainting(Figure):
-    """Test images without one half, with several draws of it and its mean.
+    """Draws and means of the missing half of test images.
 
     `inpainting.png` has a column for each image. Its rows are the original,
-    what the model is given, draws from p(v_missing | v_known), and the mean
-    of this law, E[v_missing | v_known].
+    the input of the model, draws from p(v_missing | v_known), and the mean
+    E[v_missing | v_known].
 
     Args:
         half: Which half is missing: `"lower"`, `"upper"`, `"left"` or
             `"right"`.
         num_images: Number of images.
-        num_draws: Number of draws for each.
+        num_draws: Number of draws for each image.
         num_sweeps: Number of sweeps of each draw, and of the mean.
-        sampler: `samplers.Gibbs()`, or `Tempered()` for models in which that
-            does not mix. `None` for the first. The mean is taken by the
-            first.
+        sampler: `samplers.Gibbs()`, or `Tempered()` for models in which Gibbs
+            sampling does not mix. `None` for `Gibbs()`. The mean always uses
+            `Gibbs()`.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -74,7 +74,7 @@ class Inpainting(Figure):
         images = binarized(some(data.test, self.num_images), binarize, seed)
         missing = half_mask(data.image_shape, self.half)
         options = {"mask": missing, "num_sweeps": self.num_sweeps}
-        # All draws of all images at once: rows of the same matrix products.
+        # One run makes all draws of all images, as rows of the same products.
         draws = np.asarray(
             model.inpaint(
                 np.tile(images, (self.num_draws, 1)),
@@ -108,7 +108,8 @@ def half_mask(image_shape, side):
         side: `"lower"`, `"upper"`, `"left"` or `"right"`.
 
     Returns:
-        Boolean array; of an odd number the smaller half is `True`.
+        Boolean array. If the number of rows or columns is odd, the smaller
+        half is `True`.
     """
     rows, columns = image_shape
     mask = np.zeros(image_shape, bool)

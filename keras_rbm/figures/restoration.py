@@ -1,4 +1,4 @@
-"""Distorted patterns that the model puts right."""
+"""Distorted patterns that the model restores."""
 
 import dataclasses
 import json
@@ -18,29 +18,31 @@ from keras_rbm.plots import sheet, tiles
 class Restoration(Figure):
     """Training patterns with some sites flipped, and Gibbs sampling from them.
 
-    `restoration.png` has rows of patterns: original, distorted, and draws
-    after half of the sweeps and after all. Draws at the temperature that the
-    model was trained at flicker: some are a site away from a pattern. The
-    last row is what the colder chain makes of the same distorted patterns.
+    `restoration.png` has rows of patterns: the originals, the distorted
+    patterns, and draws after half of the sweeps and after all sweeps. At the
+    temperature of training, draws fluctuate, and some differ from a pattern in
+    one site. The last row shows draws of a colder chain from the same
+    distorted patterns.
 
-    `restoration.json` has the options and, as `restored`, the share of many
-    distorted patterns that are right in each site after all sweeps: `sample`,
-    a draw; `rounded_mean`, E[v' | h = E[h | v]] of that draw, rounded to the
-    nearest states; `cold_sample` and `cold_rounded_mean`, the same at `cold`
-    times the inverse temperature.
+    `restoration.json` has the options and, as `restored`, the shares of
+    distorted patterns that are restored in every site after all sweeps:
+    `sample`, by a draw; `rounded_mean`, by E[v' | h = E[h | v]] of this draw,
+    rounded to the nearest states; `cold_sample` and `cold_rounded_mean`, the
+    same at `cold` times the inverse temperature.
 
     Args:
-        num_patterns: How many patterns are shown.
-        num_flips: How many sites of each are flipped, all different.
+        num_patterns: Number of patterns to show.
+        num_flips: Number of different sites to flip in each pattern.
         num_sweeps: Number of sweeps.
-        num_trials: How many distorted patterns the shares are taken over.
-        cold: Factor of the inverse temperature of the colder chain.
+        num_trials: Number of distorted patterns for the shares.
+        cold: Factor of the inverse temperature for the colder chain.
 
     Raises:
-        ValueError: If an argument is not a positive number (integer, but for
-            `cold`).
+        ValueError: If an argument is not a positive number, or, except for
+            `cold`, not an integer.
 
-    Reference: the rows follow Brack's code for restricted Boltzmann machines, https://github.com/christianb93/MachineLearning.
+    Reference: the rows follow Brack's code for restricted Boltzmann machines,
+        https://github.com/christianb93/MachineLearning.
 
     Example:
         restoration = figures.Restoration(num_flips=1, num_trials=20)
@@ -138,18 +140,18 @@ class Restoration(Figure):
 
 
 def flipped(v, count, states, rng):
-    """Examples with some sites in the other of their two states.
+    """Examples with some sites flipped to their other state.
 
     Args:
         v: Array of shape `(examples, width)`, of states.
-        count: Number of sites to flip, at random but different ones.
+        count: Number of different sites to flip, chosen at random.
         states: The two states.
         rng: A NumPy `Generator`.
 
     Returns:
         Array of the same shape.
     """
-    # Those with the smallest keys: a random choice without repetition.
+    # The sites with the smallest keys are a random choice without repetition.
     order = rng.random(v.shape).argsort(axis=1)
     chosen = order.argsort(axis=1) < count
     return np.where(chosen, np.float32(sum(states)) - v, v)
@@ -161,7 +163,7 @@ def _rounded_mean(model, v):
 
 
 def _write_json(path, found):
-    """Writes numbers to a file, whole or not at all, in the chief."""
+    """Writes numbers to a file, completely or not at all, in the chief."""
     if not devices.is_chief():
         return
     aside = pathlib.Path(f"{path}.writing")

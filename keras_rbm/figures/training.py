@@ -1,4 +1,4 @@
-"""Figures of the course of training: curves, and filters by epoch."""
+"""Figures of the training: curves, and filters by epoch."""
 
 import csv
 import dataclasses
@@ -10,13 +10,13 @@ from keras_rbm import plots
 from keras_rbm.figures.figure import Figure
 from keras_rbm.plots import canvas, curves, sheet
 
-# A point of the smooth line is the mean over so large a part of the run.
+# A point of the smooth line is the mean over this share of the run.
 _SMOOTH = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
 class Curves(Figure):
-    """Log-likelihood, reconstruction error and size of updates, by updates.
+    """Curves of log-likelihood, reconstruction error and size of updates.
 
     The figure is saved as `curves.png`. It reads `updates.csv`, which
     `callbacks.UpdateLog` writes, and draws nothing without this file. If
@@ -103,8 +103,8 @@ def _scale(axes, values, wide):
 
     Args:
         axes: The matplotlib axes.
-        values: The values, of which those that are known count.
-        wide: `"log"` or `"linear"`, the scale of values with a wide range.
+        values: The values; NaN and numbers that are not positive are ignored.
+        wide: `"log"` or `"linear"`, the scale for values with a wide range.
     """
     known = values[np.isfinite(values) & (values > 0)]
     if not len(known):
@@ -112,7 +112,7 @@ def _scale(axes, values, wide):
     most = np.quantile(known, 0.98)
     if wide == "log" and most > 100 * known.min():
         axes.set_yscale("log")
-    else:  # The first updates may be many times as large as the others.
+    else:  # The first updates may be many times larger than the others.
         axes.set_ylim(0, 1.3 * most)
 
 
@@ -127,7 +127,7 @@ def read_updates(path):
 
 
 def _smooth(values):
-    """Means over neighbours, of fewer of them at the ends."""
+    """Means over neighbours, with fewer neighbours at the ends."""
     reach = max(int(_SMOOTH * len(values) / 2), 1)
     return np.array(
         [
@@ -138,7 +138,7 @@ def _smooth(values):
 
 
 def _spread(epochs, count):
-    """Some of the epochs, the first and the last among them."""
+    """Some of the epochs, including the first and the last one."""
     logarithms = np.log(epochs)
     wanted = np.linspace(logarithms[0], logarithms[-1], count)
     nearest = np.abs(logarithms - wanted[:, None]).argmin(axis=1)
@@ -149,5 +149,5 @@ def _read_picture(path):
     from matplotlib import image
 
     picture = np.rint(255 * image.imread(path)).astype("uint8")
-    # Runs of older versions have greys.
+    # Older versions have saved grey pictures.
     return picture[:, :, :3] if picture.ndim == 3 else picture

@@ -65,7 +65,8 @@ from keras_rbm.typing import (
 _FEW_UPDATES = 2000
 # Clamped sweeps that complete rows, as starts of other chains and for means.
 _SWEEPS_OF_START, _SWEEPS_OF_MEAN = 100, 400
-# Names in files of the chains of rows with missing entries.
+# Prefix of the names, in saved files, of the chains of rows with missing
+# entries.
 _TABLE = "completion_"
 
 
@@ -82,7 +83,7 @@ class MachineModel(Trainer):
         chain: The `Chain` that supplies samples.
         layout: The `Layout` of examples.
         metrics: The `Metrics` of training and evaluation.
-        centered: As for `RBM`, as all further arguments.
+        centered: See `RBM`, also for all further arguments.
         inverse_temperature: A positive number.
         kernel_initializer: Keras initializer, or `None`.
         visible_bias_initializer: Keras initializer, or `None`.
@@ -395,8 +396,8 @@ class MachineModel(Trainer):
 
         Args:
             v: The states to start from, rows of the machine of shape `(rows,
-                visible.width)`, of which the first `num_chains` are used;
-                `None` for draws from units without inputs.
+                visible.width)`. The first `num_chains` rows are used. `None`
+                for draws from units without inputs.
 
         Raises:
             ValueError: If `v` has fewer rows than there are chains.
@@ -437,10 +438,10 @@ class MachineModel(Trainer):
         return v, weight
 
     def complete_by(self, completer: completion.Completer | None) -> None:
-        """Sets what draws missing entries in updates outside of `fit`.
+        """Sets the completer of missing entries for updates outside of `fit`.
 
-        `fit` makes a completer of its own for its data. The batches of a
-        completer with tables are pairs of rows and their numbers.
+        `fit` creates its own completer for its data. If the completer has
+        tables, batches must be pairs of rows and their numbers.
 
         Args:
             completer: A `completion.Completer`; `None` for rows without
@@ -457,13 +458,15 @@ class MachineModel(Trainer):
     ) -> completion.Completed:
         """Rows to learn from, with draws in place of missing entries.
 
-        The positive phase of rows with missing entries: see `completion`.
-        Where the data of `fit` miss nothing, the rows are as they are.
+        This is the positive phase of rows with missing entries: see
+        `completion`. If no entry of the data is missing, the rows do not
+        change.
 
         Args:
             machine: A `Machine`.
-            v: What `unpack` returned.
-            data: The batch, whose targets are then the numbers of the rows.
+            v: Rows from `unpack`.
+            data: The batch. If rows have chains, its targets are the numbers
+                of the rows.
             stream: The stream of this update.
         """
         completer = self._completer
@@ -483,7 +486,7 @@ class MachineModel(Trainer):
 
         Args:
             machine: A `Machine`.
-            v: What `unpack` returned.
+            v: Rows from `unpack`.
             stream: A `Stream`.
         """
         return completion.fresh().draw(machine, v, stream)
@@ -495,19 +498,19 @@ class MachineModel(Trainer):
         inputs: Tensor,
         stream: random.Stream,
     ) -> None:
-        """Keeps what the next `complete` of these rows starts from.
+        """Keeps the states that the next `complete` of these rows starts from.
 
         Args:
-            completed: What `complete` returned.
+            completed: The result of `complete`.
             machine: A `Machine`.
             inputs: Hidden inputs of the completed rows.
-            stream: As for `complete`.
+            stream: See `complete`.
         """
         if completed.numbers is not None:
             self._completer.keep(machine, inputs, stream, completed.numbers)
 
     def known(self, completed: completion.Completed) -> Tensor:
-        """Rows whose mean moves the offsets: draws do not move them."""
+        """Rows for the offsets, which draws of missing entries do not move."""
         if completed.was_missing is None or self.offsets is None:
             return completed.v
         offset = ops.cast(self.offsets.visible.value, completed.v.dtype)
@@ -544,7 +547,7 @@ class MachineModel(Trainer):
         inputs: Tensor,
         batch: replicas.Batch,
     ) -> list[Tensor | None]:
-        """Sums the gradient over replicas and centres it, if it is centred.
+        """Sums the gradient over replicas, and centres it if `centered`.
 
         Args:
             slopes: Gradients by `parameters.variables`, of this replica.
@@ -571,7 +574,7 @@ class MachineModel(Trainer):
         """Updates the parameters whose slope is not `None`."""
         if slopes:
             variables = self.trainable_variables
-            if not self.optimizer.built:  # Of all, whatever moves.
+            if not self.optimizer.built:  # For all, even without a slope.
                 self.optimizer.build(variables)
             moving = [i for i, x in enumerate(slopes) if x is not None]
             self.optimizer.apply(
@@ -739,7 +742,7 @@ class MachineModel(Trainer):
 
         Args:
             h: Array of shape `(batch, hidden.width)`, of states or means.
-            seed: As for `sample_hidden`.
+            seed: See `sample_hidden`.
 
         Example:
             h = rbm.sample_hidden(x, seed=0)
@@ -864,7 +867,7 @@ class MachineModel(Trainer):
         Args:
             v: Array of shape `(batch, example_units.width)`.
             num_sweeps: Number of sweeps.
-            inverse_temperature: As for `sample`, as all further arguments.
+            inverse_temperature: See `sample`, also for all further arguments.
             seed: Integer, or `None`.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
@@ -959,7 +962,7 @@ class MachineModel(Trainer):
                 `(batch, example_units.width)`, `True` where an entry is
                 missing; `None` for the entries that are NaN.
             num_sweeps: Number of sweeps.
-            seed: As for `sample`, as all further arguments.
+            seed: See `sample`, also for all further arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
             inverse_temperature: Multiplies the inverse temperature of the
@@ -1007,9 +1010,9 @@ class MachineModel(Trainer):
 
         Args:
             v: Array of shape `(batch, example_units.width)`, as for `inpaint`.
-            mask: As for `inpaint`.
+            mask: See `inpaint`.
             num_sweeps: Number of sweeps.
-            seed: As for `denoise`, as all further arguments.
+            seed: See `denoise`, also for all further arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
             inverse_temperature: A positive number.
@@ -1115,7 +1118,7 @@ class MachineModel(Trainer):
             method: `"exact"` for enumeration of the smaller side, up to 2**25
                 states (or the closed form, of two sides of Gaussian units);
                 `"ais"` for annealed importance sampling (AIS) in both
-                directions; `"auto"` for `"exact"` where it is possible.
+                directions; `"auto"` for `"exact"` if possible.
             v: Data as for `log_likelihood`, or `None`. Half of the chains of
                 reverse AIS start from the first 10,000 examples, and the
                 particles of AIS are compared with these examples. Without
@@ -1202,7 +1205,7 @@ class MachineModel(Trainer):
                 other data that `fit` accepts; or a finite `tf.data.Dataset`
                 of batches. Grey values are refused: they have no probability
                 under binary units.
-            method: As for `log_partition`.
+            method: See `log_partition`.
             log_partition: The result of `log_partition` for the same weights,
                 or `None` to compute it. If you pass it, no further argument
                 is used.
@@ -1274,7 +1277,7 @@ class MachineModel(Trainer):
         list of states.)
 
         Args:
-            v: As for `log_likelihood`.
+            v: See `log_likelihood`.
 
         Returns:
             `float64` array of shape `(examples,)`, in nats.
@@ -1585,7 +1588,7 @@ class MachineModel(Trainer):
         return mean, variance
 
     def _has_moments(self):
-        """Whether moments of data have taken the place of what is built."""
+        """Whether moments of data have replaced the initial values."""
         mean, variance = self.data_mean.numpy(), self.data_variance.numpy()
         return not (np.all(mean == 0.5) and np.all(variance == 1.0))
 
@@ -1631,7 +1634,7 @@ class MachineModel(Trainer):
         sampler=None,
         **kwargs,
     ):
-        """A long run of a sampler from these rows, as examples.
+        """A long run of a sampler from given rows, returned as examples.
 
         Clamped entries, `True` in the mask, keep their values to the bit.
         """
@@ -1666,7 +1669,7 @@ class MachineModel(Trainer):
         verbose,
         inverse_temperature,
     ):
-        """A long run in which known entries are clamped."""
+        """A long run with known entries clamped."""
         machine = self._machine_to_sample(inverse_temperature)
         stream = sampling.stream(seed, use)
         rows, mask = missing.filled(

@@ -1,10 +1,10 @@
 """The batches that `fit` makes of arrays, and blocks of them for one call.
 
-An epoch is a number of batches of one size, and perhaps a last one that is
-smaller. The order of the examples in a pass follows from the model's seed and
-from the number of updates before the pass. A run that is resumed therefore sees
-what it would have seen without a stop; and where epochs are passes, two calls
-of `fit` of one epoch each see what one call of two epochs sees.
+An epoch consists of batches of one size, and possibly a smaller last batch.
+The model's seed and the number of updates before a pass determine the order of
+the examples in the pass. A resumed run therefore gets the same batches as an
+uninterrupted run. If epochs are passes, two calls of `fit` with one epoch each
+get the same batches as one call with two epochs.
 """
 
 from typing import NamedTuple
@@ -17,20 +17,21 @@ from keras_rbm.compiled import without_autograph
 from keras_rbm.random import Use
 from keras_rbm.rows import Rows
 
-# Bytes of a block at most.
+# Largest size of a block in bytes.
 _MOST_BYTES = 2**26
 
 
 class Block(NamedTuple):
-    """What one compiled call of `fit` learns from.
+    """The batches of one compiled call of `fit`.
 
     Attributes:
-        batches: Tensor of shape `(steps, batch, ...)`, or a nest of such.
-        count: Number of these batches to use, from the first on, a scalar
-            integer tensor; the others repeat them.
-        rest: The smaller batch that ends an epoch, `(rest, ...)`, or a nest of
-            such; `()` where there never is one.
-        with_rest: Whether to use it after the others, a boolean scalar.
+        batches: Tensor of shape `(steps, batch, ...)`, or a nest of such
+            tensors.
+        count: Scalar integer tensor: the call uses the first `count` batches.
+            The remaining batches are padding.
+        rest: The smaller batch at the end of an epoch, `(rest, ...)`, or a
+            nest of such tensors; `()` if no epoch has a smaller batch.
+        with_rest: Boolean scalar, whether to use `rest` after the batches.
     """
 
     batches: tf.Tensor
@@ -47,7 +48,7 @@ class Passes(NamedTuple):
         batch_size: Number of examples in a batch.
         full: Number of batches of this size in an epoch.
         rest: Number of examples in the last, smaller batch of an epoch, or 0.
-        seed: Seed of the order, or `None` for the examples in their order.
+        seed: Seed of the shuffling, or `None` not to shuffle.
         first_update: Number of updates of the model before epoch 0.
     """
 
@@ -64,11 +65,11 @@ class Passes(NamedTuple):
         return self.full + bool(self.rest)
 
     def rows(self, epoch: tf.Tensor) -> tf.Tensor:
-        """Numbers of the examples of an epoch, in order."""
+        """Row numbers of the examples of an epoch, in order."""
         if self.full * self.batch_size + self.rest == self.num_examples:
             return self._order(self.first_update + epoch * self.updates)
-        # Passes follow each other without regard to epochs, and each leaves
-        # out what does not fill a batch.
+        # Passes continue across epochs. Each pass leaves out the examples
+        # that do not fill a batch.
         each = self.num_examples // self.batch_size
         first = epoch * self.full
         number = first // each
@@ -100,16 +101,16 @@ class Passes(NamedTuple):
 
 
 def passes(num_examples, batch_size, steps_per_epoch, seed, first_update):
-    """How `fit` goes through arrays.
+    """Plans how `fit` goes through arrays.
 
     Args:
         num_examples: Number of examples.
-        batch_size: Number of examples in a batch; there are as many.
-        steps_per_epoch: Number of updates in an epoch. Then each pass leaves
-            out what does not fill a batch. `None` for a pass over all of the
-            examples, of which the last batch may be smaller.
-        seed: As for `Passes`.
-        first_update: As for `Passes`.
+        batch_size: Number of examples in a batch, at most `num_examples`.
+        steps_per_epoch: Number of updates in an epoch; each pass then leaves
+            out the examples that do not fill a batch. `None` if an epoch is a
+            pass over all examples, whose last batch may be smaller.
+        seed: See `Passes`.
+        first_update: See `Passes`.
 
     Returns:
         A `Passes`.
@@ -137,13 +138,13 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
     Args:
         arrays: Array of shape `(examples, ...)`, `Rows`, or a tuple of such.
         passes: The `Passes`.
-        epochs: The first epoch, and the one to stop before.
-        steps: Number of batches in a block, or `None` for batches alone.
+        epochs: The first epoch, and the epoch to stop before.
+        steps: Number of batches in a block, or `None` for single batches.
         skip: Number of blocks, or of batches, of the first epoch to leave out.
 
     Returns:
-        A `tf.data.Dataset` on the CPU, of `Block`s or of batches; with blocks,
-        `-(-passes.updates // steps)` of them are an epoch.
+        A `tf.data.Dataset` on the CPU, of `Block`s or of batches. An epoch has
+        `-(-passes.updates // steps)` blocks.
     """
     with tf.device("CPU"):
         arrays = tf.nest.map_structure(_tensor, arrays)
@@ -199,10 +200,10 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
 
 
 def of_finite(dataset, steps):
-    """The batches of a data set that ends, again and again, as blocks.
+    """The batches of a finite data set, repeated endlessly, as blocks.
 
     Args:
-        dataset: A `tf.data.Dataset` of batches of one shape, with an end.
+        dataset: A finite `tf.data.Dataset` of batches of one shape.
         steps: Number of batches in a block.
 
     Returns:
@@ -213,13 +214,13 @@ def of_finite(dataset, steps):
 
 
 def of_endless(dataset, steps, updates, done=0):
-    """The batches of a data set without an end as blocks.
+    """The batches of an endless data set as blocks.
 
     Args:
         dataset: A `tf.data.Dataset` of batches of one shape.
         steps: Number of batches in a block.
-        updates: Number of batches in an epoch. The last block of an epoch has
-            what remains.
+        updates: Number of batches in an epoch. The last block of an epoch
+            may use fewer batches.
         done: Number of batches of the first epoch that are not in `dataset`, a
             multiple of `steps`.
 
@@ -252,10 +253,10 @@ def of_endless(dataset, steps, updates, done=0):
 
 
 def _padded(dataset, steps):
-    """Function that makes a `Block` of `steps` batches of at most as many.
+    """Function that pads at most `steps` batches to a `Block` of `steps`.
 
     Args:
-        dataset: The `tf.data.Dataset` that the batches are of.
+        dataset: The `tf.data.Dataset` of the batches.
         steps: Number of batches in a block.
     """
     is_tuple = isinstance(dataset.element_spec, tuple)
@@ -287,8 +288,8 @@ def gather(x, rows):
         rows: Integer tensor of shape `(count,)`.
 
     Returns:
-        Tensor of shape `(count, ...)`; of `Rows`, float32, or float16 where
-        they are such.
+        Tensor of shape `(count, ...)`. For `Rows`, the dtype is float16 if
+        they have this dtype, and float32 otherwise.
     """
     if not isinstance(x, Rows):
         return tf.gather(x, rows)

@@ -1,8 +1,9 @@
 """The class RBM: features and their label in one machine.
 
-Here are its constructor, its objective and update, the law of the label, its
-layout (labels beside features) and its metrics. What can be asked of every
-model (`sample`, `log_likelihood`, ...) is in `base.py`, `fit` in `trainer.py`.
+This file has its constructor, its objective and update, the distribution of
+the label, its layout (labels beside features) and its metrics. `base.py` has
+the methods of every model (`sample`, `log_likelihood`, ...), and `trainer.py`
+has `fit`.
 """
 
 from typing import Any, NamedTuple
@@ -38,9 +39,10 @@ from keras_rbm.rows import Rows, parts
 from keras_rbm.samplers import Sampler
 from keras_rbm.typing import Array, Config, Examples, Labels, Tensor, Verbose
 
-# Numbers of a block of p(y | x), (examples, classes, hidden), and its examples.
+# Largest size of a block of p(y | x), in numbers of shape (examples, classes,
+# hidden), and in examples.
 _NUMBERS, _MOST_ROWS = 5_000_000, 500
-# Clamped sweeps for the mean p(y | x_observed), if it has no exact sum.
+# Clamped sweeps that estimate p(y | x_observed) if it has no exact sum.
 _SWEEPS_OF_MEAN = 400
 
 
@@ -48,9 +50,9 @@ _SWEEPS_OF_MEAN = 400
 class ClassRBM(MachineModel):
     """RBM of features x and of a label y, p(x, y, h) ~ exp(-beta E(x, y, h)).
 
-    Its visible side consists of x and the one-hot label y: rows (x, one-hot
-    y). The distribution of the label given the features is exact, without
-    sampling and without log Z; see `class_probabilities`. `fit` minimizes
+    A row of the visible side is (x, one-hot y). The distribution of the label
+    given the features is exact and needs neither sampling nor log Z; see
+    `class_probabilities`. `fit` minimizes
 
         L = -generative_weight mean log p(x, y)
             - discriminative_weight mean log p(y | x)
@@ -60,10 +62,11 @@ class ClassRBM(MachineModel):
     paper.
 
     `fit(x, y)`, `evaluate(x, y)` and their `validation_data=(x, y)` take labels
-    as integers or one-hot rows. They also take only rows (x, one-hot y), as
-    `join` makes them, and data sets of either form. All other methods with an
-    argument `v`, such as `rbm(v)` or `free_energy`, take rows, too: a call
-    returns E[h | x, y]. `class_probabilities(x)` and `classify(x)` predict y.
+    as integers or one-hot rows. In place of x and y, you can pass rows
+    (x, one-hot y), which `join` makes. Data sets can have either form. All
+    methods with an argument `v`, such as `rbm(v)` or `free_energy`, take rows:
+    a call returns E[h | x, y]. `class_probabilities(x)` and `classify(x)`
+    predict y.
 
     With `generative_weight=0` the model does not learn p(x, y) (`can_sample`
     is `False`): `sample_class` is refused, and `sample` and `log_likelihood`
@@ -77,21 +80,25 @@ class ClassRBM(MachineModel):
     second chain for each row, in which the label is not clamped.
 
     The metrics are the same as for `RBM`, computed on rows (x, one-hot y);
-    `loss` is the objective without regularizers. In addition there are
+    `loss` is the objective without regularizers. Two metrics are added:
 
-    - `error`: share of the examples whose label is not the most probable one;
-    - `conditional_log_likelihood`: log p(y | x) of an example, in nats.
+    - `error`: share of the examples whose most probable class is not their
+      label;
+    - `conditional_log_likelihood`: log p(y | x), in nats per example.
 
-    Both are means over the examples that have a label. Missing features are
-    drawn given the observed ones, not given the label.
+    Both are means over the examples that have a label. For all metrics,
+    missing features are drawn given the observed features, not given the
+    label.
 
     Args:
         features: `Units` of x, or an integer for that many `Bernoulli` units.
         num_classes: Number of classes, 2 or more.
-        hidden: `Units` of the hidden side, or an integer, as for x.
-        chain: As for `RBM`; leave it out if `generative_weight` is 0.
+        hidden: `Units` of h, or an integer for that many `Bernoulli` units.
+        chain: A `Chain`; `None` for `ContrastiveDivergence()`. Leave it out
+            if `generative_weight` is 0.
         generative_weight: Number, 0 or more.
-        discriminative_weight: Number, 0 or more; not both are 0.
+        discriminative_weight: Number, 0 or more. At least one of the two
+            weights must be more than 0.
         **kwargs: Further arguments of `RBM`.
 
     Raises:
@@ -162,18 +169,19 @@ class ClassRBM(MachineModel):
         """Trains the model on features and labels: see `RBM.fit`.
 
         Args:
-            x: Features beside `y`, rows (x, one-hot y), or a
-                `tf.data.Dataset`.
-            y: Labels of an array of features.
+            x: Array of features if you pass `y`; otherwise rows
+                (x, one-hot y), or a `tf.data.Dataset`.
+            y: Labels of the examples in `x`, or `None`.
             *args: Further arguments of `keras.Model.fit`.
-            class_weight: Dict from classes to what the weights of their
-                examples are multiplied by, or `None`. A class that is not in
-                it has 1. The weights of validation data stay as they are.
+            class_weight: Dict from classes to factors, or `None`. The sample
+                weight of an example is multiplied by the factor of its class,
+                which is 1 for classes that are not in the dict. The weights
+                of validation data do not change.
             **kwargs: Further arguments of `keras.Model.fit`.
 
         Raises:
-            ValueError: If `class_weight` is not as described, or as for
-                `RBM.fit`.
+            ValueError: If `class_weight` is not as described, or for the
+                reasons that `RBM.fit` lists.
         """
         if class_weight is None:
             return super().fit(x, y, *args, **kwargs)
@@ -190,7 +198,7 @@ class ClassRBM(MachineModel):
         )
         split = kwargs.pop("validation_split", None)
         if split and kwargs.get("validation_data") is None:
-            # Cut as Keras does, before the classes have weights.
+            # Split as Keras does, before the class weights are applied.
             count = int(
                 len(x) * (1.0 - checks.fraction("validation_split", split))
             )
@@ -211,16 +219,16 @@ class ClassRBM(MachineModel):
     def gradient_step(
         self, data: Any, seed: Tensor | None = None
     ) -> list[Tensor | None]:
-        """Moves the chains on, and returns the gradient of `objective`.
+        """Advances the chains, and returns the gradient of `objective`.
 
-        As for an `RBM`, whose objective is the free-energy gap alone.
+        Like `RBM.gradient_step`, whose objective is the free-energy gap.
         """
         v, weight = self.unpack(data)
         batch = replicas.batch(v, weight)
         count = ops.shape(v)[0]
         stream = batch.stream(self.stream(Use.TRAIN, seed))
         machine = self.machine()
-        # In the positive phase missing entries are drawn, given the others.
+        # In the positive phase, missing entries are drawn given the others.
         positive = self.complete(machine, v, data, stream)
         unknown = self._unknown(machine, v, positive, stream)
         v = positive.v
@@ -244,7 +252,7 @@ class ClassRBM(MachineModel):
     def complete_to_look(
         self, machine: machine_lib.Machine, v: Tensor, stream: random.Stream
     ) -> Tensor:
-        """As for all models, but features are drawn without their label."""
+        """Rows to measure; missing features are drawn ignoring the label."""
         drawn = super().complete_to_look(
             machine, self._without_labels(v), stream
         )
@@ -252,7 +260,7 @@ class ClassRBM(MachineModel):
         return ops.where(is_label & ~ops.isnan(v), v, drawn)
 
     def _without_labels(self, v):
-        """Rows whose labels are missing."""
+        """The rows with all labels replaced by NaN."""
         is_label = ops.arange(self.visible.width) >= self.features.width
         return ops.where(is_label, ops.full_like(v, np.nan), v)
 
@@ -272,7 +280,7 @@ class ClassRBM(MachineModel):
         return 2 if self.discriminative_weight else 1
 
     def _unknown(self, machine, v, positive, stream):
-        """What `objective` must know of missing entries, an `Unknown`."""
+        """The `Unknown` for `objective`; `None` if no entry is missing."""
         if positive.was_missing is None:
             return None
         has_label = ~positive.was_missing[:, -1]
@@ -288,7 +296,7 @@ class ClassRBM(MachineModel):
         return Unknown(has_label, free)
 
     def _keep_free(self, positive, machine, free, stream):
-        """Keeps the chains in which the labels are free."""
+        """Stores the chains in which the labels are free."""
         if positive.numbers is not None:
             inputs = machine_lib.hidden_inputs(machine, free)
             self._completer.keep(
@@ -306,27 +314,27 @@ class ClassRBM(MachineModel):
     ) -> tuple[Tensor, Tensor]:
         """L = generative_weight L_gen + discriminative_weight L_disc.
 
-        With L_gen the negative mean of log p(x, y), by its surrogate, the
-        free-energy gap, and L_disc that of log p(y | x), which is exact.
+        L_gen stands for the negative mean of log p(x, y); its surrogate, the
+        free-energy gap, has the same gradient. L_disc is the negative mean of
+        log p(y | x), and is exact.
 
         Args:
             machine: A `Machine`.
             v: Tensor of shape `(batch, visible.width)`.
-            v_model: Samples of the model, `(chains, visible.width)`; without
-                a generative weight they are not used.
+            v_model: Samples of the model, `(chains, visible.width)`; not used
+                if `generative_weight` is 0.
             positive: Weights of the examples, as for
                 `gradients.free_energy_gap`.
             negative: Weights of the samples.
-            unknown: An `Unknown`, where entries of `v` were missing; `None`
-                where none was.
+            unknown: An `Unknown` if entries of `v` were missing, or `None`.
 
         Returns:
-            The objective, a scalar in nats, and hidden inputs, as
-            `gradients.free_energy_gap` has it.
+            The objective, a scalar in nats, and the hidden inputs, as
+            `gradients.free_energy_gap` returns them.
 
         Reference: Larochelle and Bengio (2008), "Classification using
-            discriminative restricted Boltzmann machines", sections 2 to 4,
-            whose alpha is `generative_weight`.
+            discriminative restricted Boltzmann machines", sections 2 to 4.
+            Their alpha is `generative_weight`.
         """
         value = 0.0
         if self.generative_weight:
@@ -342,7 +350,8 @@ class ClassRBM(MachineModel):
             )
         if self.discriminative_weight:
             count = self.num_classes
-            # What the label adds is subtracted: cheaper than a product.
+            # Subtracting the label's share of the hidden inputs is cheaper
+            # than another product with the kernel.
             rows = likelihood.class_inputs(machine, count)
             own = ops.matmul(v[:, -count:], rows)
             labels, log_p = _predictions(
@@ -353,16 +362,17 @@ class ClassRBM(MachineModel):
         return value, inputs
 
     def _of_unknown(self, machine, v, positive, unknown):
-        """What the objective adds to the gap of completed rows.
+        """The terms that missing entries add to the gap of completed rows.
 
-        With alpha and gamma the weights of both parts, F(x) = F(x, y) +
-        log p(y | x) for each y, and x' the features drawn with a free label:
+        Let alpha and gamma be the weights of the generative and of the
+        discriminative part, F(x) = F(x, y) + log p(y | x), which is the same
+        for each y, and x' the features drawn with a free label. The terms are
 
             alpha (F(x) - F(x, y)) for examples without a label,
-            gamma (F(x, y) - F(x')) for the others.
+            gamma (F(x, y) - F(x')) for examples with a label.
 
-        The second is the surrogate of -log p(y | x_observed); where no feature
-        is missing, x' = x, and it is -log p(y | x) itself.
+        The second term is the surrogate of -log p(y | x_observed). If no
+        feature is missing, x' = x, and the term equals -log p(y | x).
         """
         has_label = ops.cast(unknown.has_label, v.dtype)
         labels, log_p = _predictions(machine, v, self.num_classes)
@@ -385,21 +395,21 @@ class ClassRBM(MachineModel):
 
         Args:
             x: Array of shape `(examples, features.width)`.
-            y: Integers from 0 to `num_classes - 1`, or one-hot rows; -1, NaN
-                or `None` for examples without a label, whose columns of the
-                label are then NaN.
+            y: Integers from 0 to `num_classes - 1`, or one-hot rows. -1, NaN
+                or `None` stand for an unknown label, which becomes NaN in all
+                label columns of the row.
 
         Raises:
-            ValueError: If they are not such.
+            ValueError: If `x` or `y` is not as described.
         """
         return _joined(x, y, self.features, self.num_classes)
 
     def class_probabilities(self, x: Array) -> np.ndarray:
         """p(y | x), exactly.
 
-        Where features are missing, NaN, p(y | x_observed): by exact sums where
-        `log_likelihood` has them, else the mean of p(y | x) over clamped Gibbs
-        sweeps with a fixed seed.
+        If features are missing (NaN), returns p(y | x_observed): by exact sums
+        where `log_likelihood` is exact, and otherwise as the mean of p(y | x)
+        over clamped Gibbs sweeps with a fixed seed.
 
         Args:
             x: Array of shape `(examples, features.width)`.
@@ -408,7 +418,7 @@ class ClassRBM(MachineModel):
             Array of shape `(examples, num_classes)`, whose rows sum to 1.
 
         Raises:
-            ValueError: If they cannot be states of the features' units.
+            ValueError: If `x` cannot be states of the features' units.
         """
         x = examples.array(x, self.features, "x")
         examples.check(x, self.features, "x", may_miss=True)
@@ -420,7 +430,7 @@ class ClassRBM(MachineModel):
             if examples.has_missing(block):
                 found.append(self._observed_law(block))
                 continue
-            # The last one is filled up: another shape would be compiled anew.
+            # The last block is padded: XLA would compile another shape again.
             whole = np.resize(block, (count, x.shape[1]))
             whole = ops.cast(whole, self.variable_dtype)
             part = _compiled_law(machine, whole, self.num_classes)
@@ -428,7 +438,7 @@ class ClassRBM(MachineModel):
         return np.concatenate(found)
 
     def _observed_law(self, x):
-        """p(y | x_observed) of features of which some are missing."""
+        """p(y | x_observed) of rows with missing features."""
         labels = np.full((len(x), self.num_classes), np.nan)
         found = sampling.observed_mean(
             machine_lib.cast(self.machine(), self.variable_dtype),
@@ -441,7 +451,7 @@ class ClassRBM(MachineModel):
     def predict(self, x: Examples, *args, **kwargs) -> np.ndarray:
         """The hidden means of rows (x, one-hot y): see `RBM.predict`.
 
-        The classes of features alone are `classify(x)`.
+        To predict the classes of features, call `classify(x)`.
 
         Raises:
             ValueError: If `x` are features without labels, or cannot be states
@@ -473,19 +483,21 @@ class ClassRBM(MachineModel):
     ) -> Tensor:
         """Draws of the features given the class, from p(x | y).
 
-        The label is clamped, and the features start from their units without
-        inputs: `inpaint`, of all features.
+        Calls `inpaint` on rows with this label in which all features are
+        missing: the label is clamped, and the features start from draws of
+        their units without inputs.
 
         Args:
-            label: The class; or one for each sample, of shape
-                `(num_samples,)`, integers or one-hot rows.
-            num_samples: Number of samples of the one class; left out where
-                there is a label for each.
+            label: Integer, the class of all samples; or a label for each
+                sample: integers of shape `(num_samples,)`, or one-hot rows.
+            num_samples: Number of samples if `label` is one class; `None` if
+                there is a label for each sample.
             num_sweeps: Number of sweeps of each chain.
-            seed: As for `inpaint`, as are the others.
+            seed: See `inpaint`, also for all further arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
-            inverse_temperature: Of p(x | y), a positive number.
+            inverse_temperature: Multiplies the inverse temperature of the
+                model, a positive number.
 
         Returns:
             Tensor of shape `(num_samples, features.width)`, of states.
@@ -530,12 +542,12 @@ class ClassRBM(MachineModel):
 
 
 class Unknown(NamedTuple):
-    """What is not known of the examples of a batch.
+    """Missing labels and features of a batch, for the objective.
 
     Attributes:
-        has_label: Booleans, of shape `(batch,)`.
+        has_label: Boolean tensor of shape `(batch,)`.
         free: Rows completed with a free label, `(batch, visible.width)`;
-            `None` where the objective does not need them.
+            `None` if the objective does not need them.
     """
 
     has_label: Tensor
@@ -543,12 +555,12 @@ class Unknown(NamedTuple):
 
 
 class BesideLabels(Direct):
-    """Rows (x, one-hot y), also of features and labels that come apart.
+    """Rows (x, one-hot y), joined from features and labels if necessary.
 
     Args:
         features: `Units` of x.
         num_classes: Number of classes.
-        visible: `Units` of both.
+        visible: `Units` of the visible side, x and y.
         hidden: `Units` of the hidden side.
     """
 
@@ -559,10 +571,10 @@ class BesideLabels(Direct):
     def joined(
         self, x: Examples, y: Any, names: tuple[str, str] = ("x", "y")
     ) -> tuple[Examples, Any]:
-        """Rows, made unless `x` are such already; labels belong to them.
+        """Rows (x, one-hot y), joined unless `x` already contains the labels.
 
-        They are where there is no `y`; in a data set, where its batches are
-        not pairs of features and labels.
+        An array contains the labels if `y` is `None`; a data set contains
+        them if its batches are not pairs of features and labels.
 
         Raises:
             ValueError: If features or labels are not as described, or a data
@@ -575,7 +587,10 @@ class BesideLabels(Direct):
         return x, None
 
     def joined_validation(self, data: Any) -> Any:
-        """Rows, of (x, y), (x, y, weight), (v,), (v, None, weight) or a set."""
+        """`validation_data` with rows in place of features and labels.
+
+        Takes (x, y), (x, y, weight), (v,), (v, None, weight) or a data set.
+        """
         if examples.is_dataset(data):
             return self._joined_dataset(data, "validation_data")
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
@@ -623,7 +638,7 @@ class ClassMetrics(metrics.Metrics):
         self.discriminative_weight = discriminative_weight
 
     def weight(self, name, given, weight):
-        """0 of examples without a label, where the metric needs one."""
+        """0 for examples without a label, if the metric needs a label."""
         if name not in ("error", "conditional_log_likelihood"):
             return weight
         if given is None:
@@ -633,13 +648,14 @@ class ClassMetrics(metrics.Metrics):
 
     def values(self, machine, v, inputs, v_model, stream, given):
         values = metrics.values_of_rbm(machine, v, inputs, v_model, stream)
-        # Not from `inputs`: the label's share in them rounds the features'.
+        # Computed anew: `inputs` contain the label's share, and subtracting
+        # it would leave rounding errors.
         labels, log_p = _predictions(machine, v, self.num_classes)
         wrong = ops.argmax(log_p, axis=1) != ops.argmax(labels, axis=1)
         own = ops.sum(labels * log_p, axis=1)
         loss, gap = -self.discriminative_weight * own, values["loss"]
         if given is not None:
-            # Without a label, of F(x) = F(x, y) + log p(y | x) alone.
+            # Without a label, the loss uses F(x) = F(x, y) + log p(y | x).
             has_label = ~ops.isnan(given[:, -1])
             loss = ops.where(has_label, loss, 0.0)
             gap = gap + ops.where(has_label, 0.0, own)
@@ -653,12 +669,12 @@ class ClassMetrics(metrics.Metrics):
 
 
 def _factors_of(labels, factors):
-    """The weights of examples by their one-hot labels; 1 without a label."""
+    """The class weight of each example; 1 for examples without a label."""
     return np.where(np.isnan(labels[:, 0]), 1.0, labels @ factors)
 
 
 def _class_factors(class_weight, num_classes):
-    """The weights of all classes, `float32` array of shape `(num_classes,)`.
+    """The weight of each class, `float32` array of shape `(num_classes,)`.
 
     Raises:
         ValueError: If `class_weight` is not a dict from classes to numbers.
@@ -681,11 +697,11 @@ def _class_factors(class_weight, num_classes):
 
 
 def _weighted_dataset(dataset, factors, width):
-    """Batches of rows, with each weight multiplied by the weight of its class.
+    """Batches of rows, with sample weights multiplied by class weights.
 
     Args:
         dataset: A `tf.data.Dataset` of rows v, (v, y) or (v, y, weight).
-        factors: Array of the weights of classes.
+        factors: Array of the class weights.
         width: Number of columns of a row.
 
     Returns:
@@ -697,7 +713,7 @@ def _weighted_dataset(dataset, factors, width):
     def multiplied(*batch):
         v = batch[0]
         rows = tf.cast(v, tf.float32)
-        # Rows of another width are for `fit` to refuse.
+        # `fit` raises the error for rows of another width.
         own = rows[:, width - len(factors) : width]
         weight = tf.linalg.matvec(own, factors[: own.shape[-1]])
         weight = tf.where(tf.math.is_nan(weight), 1.0, weight)
@@ -712,7 +728,7 @@ def _weights(generative_weight, discriminative_weight):
     """Both weights as floats.
 
     Raises:
-        ValueError: If one is not 0 or a positive number, or both are 0.
+        ValueError: If a weight is not 0 or a positive number, or both are 0.
     """
     given = {
         "generative_weight": generative_weight,
@@ -731,15 +747,15 @@ def _weights(generative_weight, discriminative_weight):
 
 
 def _chain(generative_weight, chain):
-    """The chain that is given, or the one that its weight asks for.
+    """The given chain, or the default for this generative weight.
 
     Args:
         generative_weight: A number, 0 or more.
         chain: A `Chain` or `None`.
 
     Raises:
-        ValueError: If the chain draws samples that are not needed, or draws
-            none where samples are needed.
+        ValueError: If the chain draws samples although the weight is 0, or
+            draws no samples although the weight is positive.
     """
     if chain is None:
         chain = ContrastiveDivergence() if generative_weight else NoChain()
@@ -754,17 +770,18 @@ def _chain(generative_weight, chain):
 
 
 def _predictions(machine, v, num_classes, inputs=None):
-    """Labels of examples, and log p(y | x) of all classes.
+    """The labels of the examples, and log p(y | x) of all classes.
 
     Args:
         machine: A `Machine`.
         v: Tensor of shape `(batch, visible.width)`, rows (x, one-hot y).
         num_classes: Number of classes.
-        inputs: What the hidden units receive from the features alone; `None`
-            for the product that `_law` takes, with its roundings.
+        inputs: Inputs of the hidden units from the features alone; `None` to
+            compute them in the same way as `_law`, with the same rounding.
 
     Returns:
-        One-hot labels and logarithms, both of shape `(batch, num_classes)`.
+        Tuple of one-hot labels and of log p(y | x), both of shape `(batch,
+        num_classes)`.
     """
     x, labels = v[:, :-num_classes], v[:, -num_classes:]
     if inputs is None:
@@ -786,12 +803,12 @@ _compiled_law = compiled(_law)
 
 
 def _joined(x, y, features, num_classes, name="x", label_name="y"):
-    """Rows (x, one-hot y), as a `ClassRBM` has its examples.
+    """Rows (x, one-hot y), the examples of a `ClassRBM`.
 
     Args:
         x: Array of shape `(examples, features.width)`.
-        y: As for `class_labels.one_hot`.
-        features: `Units` that `x` must be states of.
+        y: See `class_labels.one_hot`.
+        features: `Units` of x.
         num_classes: Number of classes.
         name: The name of `x`, for errors.
         label_name: The name of `y`, for errors.
@@ -801,7 +818,7 @@ def _joined(x, y, features, num_classes, name="x", label_name="y"):
 
     Raises:
         ValueError: If the features cannot be states of the units, or the
-            labels are not such.
+            labels are not as described.
     """
     x = examples.array(x, features, name)
     examples.check(x, features, name, may_miss=True)
@@ -816,8 +833,8 @@ def _joined(x, y, features, num_classes, name="x", label_name="y"):
 def _joined_dataset(dataset, num_classes, name="x"):
     """A data set of (x, y) or (x, y, weight), with x and y joined.
 
-    A batch of labels that are not as for `class_labels.one_hot` ends it with
-    an error: see `examples.reported`.
+    If a batch has labels that `class_labels.one_hot` would refuse, the data
+    set ends with an error: see `examples.reported`.
 
     Args:
         dataset: A `tf.data.Dataset` of batches.
@@ -825,11 +842,12 @@ def _joined_dataset(dataset, num_classes, name="x"):
         name: The argument's name, for errors.
 
     Returns:
-        A `tf.data.Dataset` of v, or of (v, 0, weight), with NaN in the columns
-        of a label that is not known.
+        A `tf.data.Dataset` of v, or of (v, 0, weight), with NaN in the label
+        columns of examples without a label.
 
     Raises:
-        ValueError: If y are neither integers nor rows of `num_classes`.
+        ValueError: If the labels are neither integers nor rows of
+            `num_classes` columns.
     """
     y = dataset.element_spec[1]
     dense = isinstance(y, tf.TensorSpec)
@@ -860,18 +878,19 @@ def _joined_dataset(dataset, num_classes, name="x"):
 
 
 def _labels_of_samples(label, num_samples, num_classes):
-    """One-hot labels of samples that are to be drawn.
+    """One-hot labels of the samples to draw.
 
     Args:
-        label: One for all, or one for each.
-        num_samples: Number of samples, where there is one for all.
+        label: One label for all samples, or a label for each sample.
+        num_samples: Number of samples if `label` is one label, or `None`.
         num_classes: Number of classes.
 
     Returns:
         `float32` array of shape `(num_samples, num_classes)`.
 
     Raises:
-        ValueError: If labels are not such, or do not fit the number.
+        ValueError: If `label` is not as described, or its length is not
+            `num_samples`.
     """
     y = np.asarray(label)
     if not y.ndim:
@@ -886,7 +905,7 @@ def _labels_of_samples(label, num_samples, num_classes):
 
 
 def _look_at(y, num_classes):
-    """An operation that refuses a batch of labels that are not such."""
+    """An operation that fails if a batch has an invalid label."""
     if y.shape.rank == 1:
         fits = tf.reduce_all(
             (y >= 0) & (y < num_classes) | (y == class_labels.UNLABELLED)

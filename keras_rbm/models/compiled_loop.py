@@ -2,21 +2,22 @@
 
 import tensorflow as tf
 
-# How many examples of a block the metrics look at, rounded up to batches.
+# Number of examples of a block for the metrics, rounded up to whole batches.
 _METRIC_EXAMPLES = 100
 
 
 def is_possible(model, own_train_step):
     """Whether one compiled call can make many updates of a model.
 
-    Keras compiles an update, and loops over it in TensorFlow; each turn then
-    costs a launch and a hand-over of data. For small machines this is most of
-    the time. Here the loop is compiled with the update, on one device.
+    Keras compiles one update, and TensorFlow runs the loop. Each turn then
+    costs a launch and a transfer of data, which for small machines is most of
+    the time. Here XLA compiles the loop together with the update, on one
+    device.
 
     Args:
         model: A compiled `MachineModel`.
-        own_train_step: Its class's `train_step`; the loop does not call one
-            that a subclass has in its place.
+        own_train_step: The package's own `train_step`. The loop does not call
+            `train_step`: a model whose class overrides it cannot use the loop.
     """
     return (
         model.jit_compile
@@ -27,16 +28,17 @@ def is_possible(model, own_train_step):
 
 
 def update_all(model, block, first, end, seed=None):
-    """Makes an update of each batch of a block from `first` up to `end`.
+    """Makes one update for each batch of a block from `first` up to `end`.
 
-    In the graph: `model.update_step`, one after the other.
+    Calls `model.update_step` in a loop in the graph.
 
     Args:
         model: A `MachineModel` whose optimizer is built.
-        block: Tensor of shape `(steps, batch, ...)`, or a nest of such.
+        block: Tensor of shape `(steps, batch, ...)`, or a nest of such
+            tensors.
         first: Number of the first batch, a scalar integer tensor.
-        end: Number of the batch to stop before, the same.
-        seed: As for `MachineModel.gradient_step`.
+        end: Number of the batch to stop before, a scalar integer tensor.
+        seed: See `MachineModel.gradient_step`.
     """
 
     def update(step):
@@ -48,14 +50,14 @@ def update_all(model, block, first, end, seed=None):
 
 
 def updates_function(model):
-    """Returns the compiled function of a block's updates, without metrics.
+    """Returns a compiled function that makes the updates of a block.
 
     Args:
         model: A compiled `MachineModel`.
 
     Returns:
-        A `tf.function` of a block, the number of its first batch, and the
-        number of the batch to stop before, as in `update_all`.
+        A `tf.function` with the arguments `block`, `first` and `end` of
+        `update_all`. It computes no metrics.
     """
     model.optimizer.build(model.trainable_variables)
 
@@ -67,16 +69,16 @@ def updates_function(model):
 
 
 def train_function(model):
-    """Returns what `fit` calls for each block of batches.
+    """Returns the function that `fit` calls for each block of batches.
 
     Args:
-        model: A `MachineModel`, compiled.
+        model: A compiled `MachineModel`.
 
     Returns:
         Function of an iterator over `batches.Block`s. It runs
-        `model.update_step` on each batch, and returns what `model.test_step`
-        says of the last ones, about 100 examples; the norm of the last update
-        is then in `model.last_update_norm`.
+        `model.update_step` on each batch, and returns the metrics that
+        `model.test_step` computes for the last batches, about 100 examples.
+        It sets `model.last_update_norm` to the norm of the last update.
     """
     updates = updates_function(model)
 
@@ -99,7 +101,8 @@ def train_function(model):
     def measured(batches, end):
         """All updates up to `end`, and the norm of the last one.
 
-        That one is by itself, to be measured without a cost to the others.
+        The last update runs outside of the loop, so that measuring its norm
+        does not slow down the others.
         """
         updates(batches, tf.constant(0), end - 1)
         before = _read(model.trainable_variables)

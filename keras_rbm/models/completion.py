@@ -1,13 +1,13 @@
 """Missing entries of examples, drawn given the observed ones while training.
 
-The gradient of the log-likelihood of what is observed,
+The gradient of the log-likelihood of the observed entries,
 
     -d log p(v_observed) = E[dF(v) | v_observed] - E[dF(v)],
 
-needs draws of the missing entries in its positive phase. They come from Gibbs
-sweeps that are clamped at the observed entries. `PersistentCompletion` keeps
-the state of a chain for each row of the data, `FreshCompletion` starts anew at
-each update.
+needs draws of the missing entries in its positive phase. Gibbs sweeps that are
+clamped at the observed entries supply these draws. `PersistentCompletion` keeps
+the state of a chain for each row of the data; `FreshCompletion` starts new
+chains at each update.
 """
 
 import abc
@@ -28,9 +28,9 @@ from keras_rbm.samplers import Clamp, Gibbs, GibbsState, HiddenState
 from keras_rbm.typing import Config, Tensor
 from keras_rbm.units import Units
 
-# Sweeps from visible units without inputs: of a stream, and for metrics.
+# Sweeps from visible units without inputs, for streams of data and for metrics.
 _FRESH_SWEEPS = 10
-#: The most rows that have chains of their own: float32 numbers them.
+#: The most rows that can have their own chains: row numbers are float32.
 MOST_ROWS = 2**24
 
 
@@ -40,7 +40,7 @@ class Completion(abc.ABC):
     @property
     @abc.abstractmethod
     def is_persistent(self) -> bool:
-        """Whether each row of the data has a chain that goes on."""
+        """Whether each row of the data has a persistent chain."""
 
     def __post_init__(self):
         checks.positive_integer("num_sweeps", self.num_sweeps)
@@ -58,15 +58,15 @@ class Completion(abc.ABC):
 @keras.saving.register_keras_serializable("keras_rbm")
 @dataclasses.dataclass(frozen=True)
 class PersistentCompletion(Completion):
-    """One chain for each row of the data, which never starts again.
+    """One persistent chain for each row of the data.
 
     The chain of a row is clamped at the observed entries of this row. An
-    update moves the chains of its batch on by `num_sweeps` sweeps. Between two
-    updates the chains are kept by their hidden states, in a table of shape
-    `(rows, hidden.width)`: one byte a unit for binary units, four for real
-    ones. The table is saved with the model, so that a run can be resumed.
+    update advances the chains of its batch by `num_sweeps` sweeps. Between two
+    updates, the hidden states of the chains are kept in a table of shape
+    `(rows, hidden.width)`: one byte per unit for binary units, four for real
+    units. The table is saved with the model, so that a run can be resumed.
 
-    The data must be an array, or rows that are read from one. For a
+    The data must be an array, or rows that are read from an array. For a
     `tf.data.Dataset`, and for several replicas, use `FreshCompletion`.
 
     Args:
@@ -98,9 +98,9 @@ class FreshCompletion(Completion):
 
     The missing entries start as draws of the visible units without inputs, and
     are drawn again in each of `num_sweeps` sweeps that are clamped at the
-    observed entries. Nothing is kept, so that any stream of data will do. The
-    draws are biased where `num_sweeps` are too few for the chains to forget
-    their start.
+    observed entries. No state is kept, so the data may be any stream. If
+    `num_sweeps` is too small for the chains to forget their start, the draws
+    are biased.
 
     Args:
         num_sweeps: Number of sweeps in an update, a positive integer.
@@ -139,8 +139,8 @@ class Completed(NamedTuple):
 
     Attributes:
         v: Tensor of shape `(batch, visible.width)`.
-        was_missing: Boolean tensor of this shape; `None` where the data miss
-            nothing.
+        was_missing: Boolean tensor of the shape of `v`; `None` if no entry of
+            the data is missing.
         numbers: The numbers of the rows in the data, `(batch,)`, or `None`.
     """
 
@@ -155,8 +155,8 @@ class Completer:
     Args:
         num_sweeps: Number of sweeps in an update.
         tables: `keras.Variable`s of hidden states, each of shape `(rows,
-            hidden.width)`, one for each chain that a row has; empty where
-            chains start anew.
+            hidden.width)`, one for each chain of a row; empty if chains are
+            not kept.
     """
 
     def __init__(self, num_sweeps: int, tables: list[keras.Variable] = ()):
@@ -170,14 +170,14 @@ class Completer:
         numbers: Tensor | None = None,
         chain: int = 0,
     ) -> Tensor:
-        """A draw of what is NaN in rows, given what is not.
+        """A draw of the entries that are NaN, given the other entries.
 
         Args:
             machine: A `Machine`.
             v: Tensor of shape `(batch, visible.width)`.
             stream: The stream of an update.
-            numbers: Numbers of the rows in the data, for a table.
-            chain: Which of the chains of a row.
+            numbers: Numbers of the rows in the data, if chains are kept.
+            chain: Index of the chain among the chains of a row.
 
         Returns:
             Tensor of the shape of `v`.
@@ -213,14 +213,15 @@ class Completer:
         numbers: Tensor,
         chain: int = 0,
     ) -> None:
-        """Keeps hidden states, drawn from the inputs of completed rows.
+        """Draws hidden states of completed rows, and keeps them.
 
         Args:
             machine: The `Machine` of `draw`.
-            inputs: Tensor of shape `(batch, hidden.width)`.
-            stream: As for `draw`, as are the others.
+            inputs: Hidden inputs of the completed rows, tensor of shape
+                `(batch, hidden.width)`.
+            stream: The stream of the update.
             numbers: Numbers of the rows in the data.
-            chain: Which of the chains of a row.
+            chain: Index of the chain among the chains of a row.
         """
         here = random.fold_in(stream, Use.KEEP_COMPLETED)
         h = machine.hidden.sample(
@@ -234,12 +235,12 @@ class Completer:
 
 
 def fresh() -> Completer:
-    """What completes rows that are looked at, and not learned from."""
+    """The `Completer` of rows to measure, not to learn from."""
     return Completer(_FRESH_SWEEPS)
 
 
 def table_for(machine: Machine, x: Any, stream: Stream) -> keras.Variable:
-    """Hidden states of the chains of all rows, as they start.
+    """The initial hidden states of the chains of all rows.
 
     Args:
         machine: A `Machine`.
@@ -250,14 +251,14 @@ def table_for(machine: Machine, x: Any, stream: Stream) -> keras.Variable:
         `keras.Variable` of shape `(rows, hidden.width)`.
 
     Raises:
-        ValueError: If it does not fit into memory.
+        ValueError: If the table does not fit into memory.
     """
     kind, shape = dtype(machine.hidden), (len(x), machine.hidden.width)
     checks.in_memory("missing", shape)
     found = np.empty(shape, kind)
     size = min(rows.in_part(x), len(x))
     for first, part in rows.parts(x, size):
-        # The last part is filled up: another shape would be compiled anew.
+        # The last part is padded: XLA would compile another shape again.
         whole = ops.cast(
             np.resize(part, (size, x.shape[1])), machine_lib.dtype(machine)
         )
@@ -268,7 +269,7 @@ def table_for(machine: Machine, x: Any, stream: Stream) -> keras.Variable:
 
 
 def variable(values: np.ndarray) -> keras.Variable:
-    """A table as a variable, which no model tracks."""
+    """A table as a variable that no model tracks."""
     return keras.Variable(
         values,
         dtype=values.dtype.name,
@@ -279,7 +280,7 @@ def variable(values: np.ndarray) -> keras.Variable:
 
 
 def dtype(units: Units) -> str:
-    """The dtype of a table: int8 where it holds all states of the units."""
+    """The dtype of a table: int8 if it can hold all states of the units."""
     covered = sum(sites.size * sites.columns for sites in units.sites)
     small = all(
         (sites.states == np.clip(np.rint(sites.states), -128, 127)).all()
@@ -289,7 +290,7 @@ def dtype(units: Units) -> str:
 
 
 def observed_weight(v: Tensor, weight: Tensor | None) -> Tensor:
-    """Weights of rows, 0 of those without any observed entry."""
+    """Weights of rows; 0 for rows without any observed entry."""
     seen = ops.cast(ops.any(~ops.isnan(v), axis=1), v.dtype)
     return seen if weight is None else seen * ops.cast(weight, v.dtype)
 

@@ -1,9 +1,9 @@
 """The deep Boltzmann machine of two hidden layers, and its mean field.
 
-Here are its constructor and update, the layout that puts the top layer beside
-the examples, mean field and the variational bound, and its metrics. What can
-be asked of every model (`sample`, `log_likelihood`, ...) is in `base.py`,
-`fit` in `trainer.py`.
+This file has its constructor and update, the layout that puts the top layer
+beside the examples, mean field and the variational bound, and its metrics.
+`base.py` has the methods of every model (`sample`, `log_likelihood`, ...), and
+`trainer.py` has `fit`.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from keras_rbm.random import Use
 from keras_rbm.typing import Array, Config, Examples, Tensor
 from keras_rbm.units import Units
 
-# Mean-field steps where likelihoods are measured.
+# Mean-field steps for the measurement of likelihoods.
 _MEASURED_STEPS = 30
 
 
@@ -40,23 +40,21 @@ _MEASURED_STEPS = 30
 class DeepBoltzmannMachine(MachineModel):
     """p(v, h1, h2) ~ exp(<v, W1 h1> + <h1, W2 h2> + biases): three layers.
 
-    Layers are coupled to their neighbours alone, so that the odd one, h1, and
-    the even ones, (v, h2), are the sides of an RBM, whose kernel is W1 above
-    W2^T. This model has the same chains, centring, annealing and tempering as
-    that RBM. The positive phase is new: given v, the hidden layers are not
-    independent, and their means come from mean field. `fit` follows the
-    gradient of the variational bound on log p(v).
+    Layers are coupled only to their neighbours. Therefore h1 and (v, h2) are
+    the two sides of an RBM, whose kernel is W1 above W2^T, and this model uses
+    the chains, centring, annealing and tempering of that RBM. Only the
+    positive phase differs: given v, the hidden layers are not independent, and
+    mean field supplies their means. `fit` follows the gradient of the
+    variational bound on log p(v).
 
-    Methods take and return examples `v` of the features' width; the machine
-    itself, `machine()`, has rows (v, h2). `log_likelihood` is a variational
-    bound.
+    Methods take and return examples `v`; the rows of `machine()` are (v, h2).
+    `log_likelihood` is a variational bound.
 
-    The metrics, of v alone and after mean field, are
+    The metrics are computed on v, after mean field:
 
-    - `loss`: the bound of mean field on the free energy of the data, less the
+    - `loss`: the mean-field bound on the free energy of the data, minus the
       mean free energy of the chains, in nats;
-    - `reconstruction_error`: mean squared difference of v and its mean given
-      E[h1];
+    - `reconstruction_error`: mean squared difference of v and E[v | E[h1]];
     - `hidden_activity`: mean of E[h1] given the data.
 
     Args:
@@ -121,10 +119,10 @@ class DeepBoltzmannMachine(MachineModel):
     def gradient_step(
         self, data: Any, seed: Tensor | None = None
     ) -> list[Tensor | None]:
-        """Moves the chains on, and returns the gradient of the surrogate.
+        """Advances the chains, and returns the gradient of the surrogate.
 
-        As for an `RBM`; the positive phase has the mean-field means of the
-        top layer beside the examples (`unpack`).
+        Differs from `RBM.gradient_step` in the positive phase: its rows are
+        the examples beside the mean-field means of the top layer (`unpack`).
         """
         v, weight = self.unpack(data)
         batch = replicas.batch(v, weight)
@@ -144,7 +142,7 @@ class DeepBoltzmannMachine(MachineModel):
         return self.centered_gradient(slopes, machine, v, inputs[:count], batch)
 
     def posterior(self, v: Array) -> tuple[Tensor, Tensor]:
-        """E[h1] and E[h2] given v, by mean field.
+        """E[h1 | v] and E[h2 | v], by mean field.
 
         Args:
             v: Array of shape `(batch, features.width)`.
@@ -163,7 +161,7 @@ class DeepBoltzmannMachine(MachineModel):
 
 
 class BesideTopLayer(Layout):
-    """Rows (v, h2): examples, and beside them the states of the top layer.
+    """Rows (v, h2): examples beside the states of the top layer.
 
     Args:
         features: `Units` of v.
@@ -207,13 +205,13 @@ class BesideTopLayer(Layout):
         return rows[..., : self.features.width]
 
     def with_missing(self, v: Array, mask: Any) -> tuple[Array, Any]:
-        """The top layer is missing, too."""
+        """Rows and their mask, in which the top layer is missing, too."""
         v = examples.array(v, self.features, "v")
         v = examples.dense(v, "v")
         if v.ndim != 2:
             self.features.check(v, "v")
         top = np.full((len(v), self.top.width), np.nan, "float32")
-        if mask is not None:  # Else what is NaN is missing.
+        if mask is not None:  # Otherwise, the entries that are NaN.
             mask = self._mask(mask, True)
         return np.concatenate([v, top], axis=1), mask
 
@@ -253,7 +251,7 @@ class BesideTopLayer(Layout):
     def moments(
         self, mean: np.ndarray, variance: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Moments of the examples; binary units at 1/2 for the top layer."""
+        """Moments of the examples, and of fair binary units on top."""
         width = self.top.width
         return (
             np.append(mean, np.full(width, 0.5)),
@@ -261,12 +259,12 @@ class BesideTopLayer(Layout):
         )
 
     def base_mean(self, mean: Tensor, running_mean: Tensor) -> Tensor:
-        """That of the examples, and the running mean of the top layer."""
+        """The mean of the examples, and the running mean of the top layer."""
         top = running_mean[self.features.width :]
         return ops.concatenate([self.examples(mean), top])
 
     def _mask(self, mask, value):
-        """A mask of examples as one of rows, with this value for the top."""
+        """A mask of rows from a mask of examples; `value` for the top layer."""
         mask = np.asarray(mask)
         top = np.full((*mask.shape[:-1], self.top.width), value)
         return np.concatenate([mask, top], axis=-1)
@@ -295,16 +293,16 @@ class DBMMetrics(metrics.Metrics):
 
 
 def posterior(machine, v, num_steps):
-    """Means of q(h1) q(h2), the best factorized law given v.
+    """Means of q(h1) q(h2), the best factorized distribution given v.
 
-    Each step makes, from a guess of the top layer,
+    Each step computes, from an estimate of E[h2],
 
         E[h1] = mean of h1 given (v, E[h2])
         E[h2] = mean of h2 given E[h1]
 
-    which never lowers the bound on log p(v). The first guess of the first
-    layer counts what comes from v twice, as if the top layer brought as much
-    again.
+    which never lowers the bound on log p(v). In the first step, E[h1] is
+    computed with the input from v doubled, as if the input from the top layer
+    were equal to it.
 
     Args:
         machine: A `Machine` whose visible side is the `Composite` (v, h2),
@@ -340,7 +338,7 @@ _compiled_posterior = compiled(posterior)
 
 
 def _posterior(machine, v, num_steps):
-    """`posterior`, compiled by XLA unless it is a part of another graph."""
+    """`posterior`, compiled by XLA unless called within another graph."""
     function = _compiled_posterior if tf.executing_eagerly() else posterior
     return function(machine, v, num_steps)
 
@@ -354,11 +352,11 @@ def completed(machine, v, num_steps):
 def bound(machine, rows):
     """E_q[-E(v, h1, h2)] + H(q) <= log p(v) + log Z, of each example.
 
-    The best q(h1) for the means of h2 makes it -F(v, E[h2]) + H(q(h2)), with
-    F the free energy of rows of the machine.
+    With the best q(h1) for the means of h2, the bound is
+    -F(v, E[h2]) + H(q(h2)), where F is the free energy of rows of the machine.
 
     Args:
-        machine: As for `posterior`; h2 are binary units.
+        machine: See `posterior`; h2 must consist of binary units.
         rows: Rows (v, E[h2]), as `completed` returns them.
 
     Returns:
@@ -373,12 +371,12 @@ def bound(machine, rows):
 
 @compiled
 def _measured_bound(machine, v):
-    """`bound` of examples v, after many steps."""
+    """`bound` of examples v, after many mean-field steps."""
     return bound(machine, completed(machine, v, _MEASURED_STEPS))
 
 
 def _inputs(machine, x, kernel):
-    """Inputs by a part of the kernel, in the dtype of the parameters."""
+    """`x` times a part of the kernel, in the dtype of the parameters."""
     product = ops.matmul(ops.cast(x, kernel.dtype), kernel)
     return machine.beta * ops.cast(product, machine_lib.dtype(machine))
 

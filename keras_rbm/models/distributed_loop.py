@@ -1,10 +1,10 @@
 """The loops of `fit` and `evaluate` for several replicas.
 
-Keras's own loop reduces what each replica returns, which fails under
-`MultiWorkerMirroredStrategy` (Keras issue 20585), and lets the optimizer clip
-before it reduces. Here the gradient comes reduced out of the replicas, the
-optimizer is called once for all of them, and metrics are read from their
-variables, which know how to add themselves up.
+Keras's own loop reduces the values that the replicas return, which fails under
+`MultiWorkerMirroredStrategy` (Keras issue 20585), and its optimizer clips
+gradients before the reduction. This loop first sums the gradient over the
+replicas, and then calls the optimizer once. It reads the metrics from their
+variables, which sum over the replicas by themselves.
 """
 
 import keras
@@ -15,19 +15,20 @@ from keras_rbm.models import examples
 
 
 def is_needed(model):
-    """Whether several replicas make an update of the model together."""
+    """Whether several replicas train the model together."""
     return model.distribute_strategy.num_replicas_in_sync > 1
 
 
 def check(model):
-    """Refuses what several replicas cannot do.
+    """Refuses models that several replicas cannot train.
 
     Args:
         model: A compiled `MachineModel`.
 
     Raises:
-        ValueError: If XLA is to compile for CPU devices, or the optimizer is
-            not made under the model's strategy, or scales the loss.
+        ValueError: If XLA would have to compile for CPU devices, or if the
+            optimizer was not created under the model's strategy or scales the
+            loss.
     """
     strategy, optimizer = model.distribute_strategy, model.optimizer
     if model.jit_compile and any(
@@ -52,14 +53,14 @@ def check(model):
 
 
 def prepare(model, given):
-    """Makes the arguments of `fit` fit for several replicas.
+    """Adapts the arguments of `fit` to several replicas, in place.
 
     Args:
         model: A compiled `MachineModel`.
         given: `{name: argument}` of `fit`, which is changed.
 
     Raises:
-        ValueError: If each worker would shuffle in its own way, or this is
+        ValueError: If each worker would shuffle differently, or if `fit` is
             called in the scope of the strategy.
     """
     strategy = model.distribute_strategy
@@ -84,9 +85,9 @@ def prepare(model, given):
 
 
 def by_batch(dataset):
-    """The data set, of which each worker takes its part of every batch.
+    """The data set, set to give each worker a part of every batch.
 
-    By itself TensorFlow might give each worker files of its own.
+    By default, TensorFlow might give different files to the workers.
     """
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = (
@@ -96,15 +97,14 @@ def by_batch(dataset):
 
 
 def train_function(model):
-    """Returns what `fit` calls for `steps_per_execution` batches.
+    """Returns the function that `fit` calls for `steps_per_execution` batches.
 
     Args:
         model: A `MachineModel` whose optimizer is built.
 
     Returns:
-        Function of a distributed iterator. It makes the updates, and returns
-        the metrics so far. After its updates, each call adds the metrics of a
-        part of its first batch.
+        Function of a distributed iterator. It makes the updates, adds the
+        metrics of a part of its first batch, and returns the metrics so far.
     """
     strategy = model.distribute_strategy
     gradient = model.gradient_step
@@ -113,8 +113,8 @@ def train_function(model):
 
     def update(data):
         slopes = strategy.run(gradient, args=(_without_optionals(data),))
-        # The same in all replicas. Outside of them the optimizer works as on
-        # one device, and what it assigns goes to all.
+        # The slopes are the same in all replicas. Outside of the replicas, the
+        # optimizer works as on one device, and assigns to all copies.
         model.apply_step(
             [
                 None if x is None else strategy.experimental_local_results(x)[0]
@@ -133,7 +133,7 @@ def train_function(model):
 
 
 def test_function(model):
-    """Returns what `evaluate` calls for `steps_per_execution` batches."""
+    """Returns the function that `evaluate` calls."""
     strategy = model.distribute_strategy
 
     def look(data):
@@ -148,7 +148,7 @@ def test_function(model):
 
 
 def _repeat(step, iterator, times):
-    """Calls a step with this number of batches, or until the data end."""
+    """Calls a step for `times` batches, or until the data end."""
     if times < 1:
         return
 
@@ -171,13 +171,13 @@ def _repeat(step, iterator, times):
 
 
 def _results(model):
-    """The metrics of all replicas."""
+    """The metrics, over all replicas."""
     with model.distribute_strategy.scope():
         return {metric.name: metric.result() for metric in model.metrics}
 
 
 def _guarded(model, function):
-    """A function of a distributed iterator alone, as a graph."""
+    """`function` as a graph, which refuses a batch in place of an iterator."""
     if not model.run_eagerly:
         function = tf.function(function, autograph=False)
 
@@ -193,7 +193,7 @@ def _guarded(model, function):
 
 
 def _without_optionals(data):
-    """`None` in the places where a data set has nothing, as Keras does."""
+    """Replaces empty optionals by `None`, as Keras does."""
     return tf.nest.map_structure(
         lambda x: None if isinstance(x, tf.experimental.Optional) else x, data
     )

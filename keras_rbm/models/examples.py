@@ -1,4 +1,4 @@
-"""Examples for a model: which arrays and data sets may be, and their checks."""
+"""Examples for a model: accepted arrays and data sets, and their checks."""
 
 import contextlib
 import itertools
@@ -14,9 +14,9 @@ from keras_rbm.compiled import without_autograph
 from keras_rbm.rows import Rows
 from keras_rbm.units.domain import Columns, Domain
 
-# Batches of a data set that `moments` looks at.
+# Batches of a data set that `moments` reads.
 _MEAN_BATCHES = 100
-# Batches that `some` looks at, at most.
+# Most batches that `some` reads.
 _BATCHES_OF_SOME = 20
 _NO_WEIGHT = (
     "`{name}` must be positive for some of the examples. Received: weights "
@@ -33,11 +33,11 @@ def is_dataset(x):
 
 
 def from_batches(x):
-    """A `tf.data.Dataset` of what gives batches one by one, as Keras takes it.
+    """A `tf.data.Dataset` from a `PyDataset` or a generator of batches.
 
     Args:
-        x: A `keras.utils.PyDataset`, a generator of batches, or anything
-            else, which is returned as it is.
+        x: A `keras.utils.PyDataset`, a generator of batches, or any other
+            data, which are returned unchanged.
     """
     if isinstance(x, keras.utils.PyDataset):
         count = x.num_batches
@@ -74,7 +74,7 @@ def from_batches(x):
 
 
 def _as_batch(batch):
-    """The arrays of a batch, without what is `None`."""
+    """The arrays of a batch, without entries that are `None`."""
     if not isinstance(batch, tuple | list):
         return np.asarray(batch)
     parts = [np.asarray(part) for part in batch if part is not None]
@@ -82,10 +82,10 @@ def _as_batch(batch):
 
 
 def has_missing(x):
-    """Whether entries of an array, or of `Rows`, are missing: NaN.
+    """Whether entries of an array, or of `Rows`, are missing (NaN).
 
     Args:
-        x: Array or `Rows`. (What a data set misses is known as it comes.)
+        x: Array or `Rows`, not a data set: its batches are not known yet.
     """
     if x.dtype.kind != "f":
         return False
@@ -95,7 +95,7 @@ def has_missing(x):
 
 
 def is_known_to_miss(x):
-    """Whether entries of an array or of an eager tensor are missing."""
+    """Whether entries are missing; `False` for symbolic tensors."""
     if _is_symbolic(x):
         return False
     return has_missing(np.asarray(x))
@@ -109,7 +109,7 @@ def without_values(x):
 
 
 def masked(x, mask, name="x"):
-    """Data whose entries under a mask are missing, as NaN.
+    """The data with NaN in the entries where the mask is `True`.
 
     Args:
         x: Array, masked array, data frame, sparse matrix, memory-mapped array
@@ -119,11 +119,11 @@ def masked(x, mask, name="x"):
         name: The argument's name, for errors.
 
     Returns:
-        Floating array or `Rows`; `x` itself where `mask` is `None`.
+        Floating array or `Rows`; `x` itself if `mask` is `None`.
 
     Raises:
-        ValueError: If the mask is of another shape or not boolean, `x` is a
-            data set, or NaN stands where the mask says that there is a value.
+        ValueError: If the mask has another shape or is not boolean, if `x` is
+            a data set, or if `x` is NaN where the mask is `False`.
     """
     if mask is None:
         return x
@@ -166,10 +166,9 @@ def masked(x, mask, name="x"):
 
 
 def check(x, units, name, may_miss=False):
-    """Checks data before any work is done on them.
+    """Checks data before they are used.
 
-    All values of an array are looked at, and the first batch of a
-    `tf.data.Dataset`.
+    Checks all values of an array, or the first batch of a `tf.data.Dataset`.
 
     Args:
         x: Array as for `array`, or a `tf.data.Dataset` of batches, alone or as
@@ -179,9 +178,8 @@ def check(x, units, name, may_miss=False):
         may_miss: Whether entries may be missing, NaN in all columns of a unit.
 
     Raises:
-        ValueError: If the data cannot be states of the units, if there are
-            none; or if weights of a data set are
-            negative or not numbers.
+        ValueError: If the data are empty or cannot be states of the units, or
+            if weights of a data set are negative or not numbers.
     """
     if is_dataset(x):
         check_structure(x, name)
@@ -195,16 +193,17 @@ def check(x, units, name, may_miss=False):
 
 
 def checked(x, units, name, may_miss=False):
-    """Returns `x`, checked as far as it is known.
+    """Returns `x` after a check of all that is known about it.
 
     Args:
         x: Array or tensor of shape `(examples, units.width)`.
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Returns:
-        `x` if a tensor, else an array. Of symbols the width alone is checked.
+        `x` itself if it is a tensor, otherwise an array. For a symbolic
+        tensor, only the width is checked.
 
     Raises:
         ValueError: If the data cannot be states of the units.
@@ -224,13 +223,13 @@ def checked(x, units, name, may_miss=False):
 
 
 def in_parts(x, units, name, may_miss=False):
-    """`checked`, part by part where `x` is never dense as a whole.
+    """`checked`, part by part if `x` is not dense.
 
     Args:
         x: Array or tensor, as for `array`.
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Yields:
         Arrays or tensors of shape `(part, units.width)`.
@@ -244,18 +243,18 @@ def in_parts(x, units, name, may_miss=False):
 
 
 def called(x, units, name, may_miss=False):
-    """`checked`, of what a layer is called with: lists of numbers, too."""
+    """`checked`, for the input of a layer, which may be a list of numbers."""
     numbers = isinstance(x, list | tuple) and all(
         isinstance(value, Real) for value in tf.nest.flatten(x)
     )
     if numbers:
-        with contextlib.suppress(ValueError):  # Of rows that differ in length.
+        with contextlib.suppress(ValueError):  # Rows of different lengths.
             x = np.asarray(x)
     return checked(x, units, name, may_miss)
 
 
 def check_weight(weight, count, name="sample_weight"):
-    """Returns the weights of examples, checked, as an array.
+    """Checks the weights of examples, and returns them as an array.
 
     Args:
         weight: Array, list or series of shape `(count,)`, or `None`.
@@ -266,9 +265,8 @@ def check_weight(weight, count, name="sample_weight"):
         Array of shape `(count,)`, or `None`.
 
     Raises:
-        ValueError: If a weight is missing, negative or not a finite number,
-            or so large or small that float32 could not sum it, or if all
-            weights are 0.
+        ValueError: If a weight is missing, negative, not finite, or too large
+            or too small to sum in float32, or if all weights are 0.
     """
     weight = _batch_weight(weight, count, name)
     if weight is not None and not weight.any():
@@ -277,21 +275,21 @@ def check_weight(weight, count, name="sample_weight"):
 
 
 def check_seen(seen, name):
-    """Refuses data whose weights turn out to be all 0.
+    """Refuses data whose weights are all 0.
 
     Args:
         seen: The sum of the weights of all examples.
         name: The name of the data, for the error.
 
     Raises:
-        ValueError: If it is 0.
+        ValueError: If the sum is 0.
     """
     if not seen:
         raise ValueError(_NO_WEIGHT.format(name=f"sample_weight` of `{name}"))
 
 
 def _batch_weight(weight, count, name="sample_weight"):
-    """`check_weight` of a part of the data, whose weights may all be 0."""
+    """`check_weight` for a part of the data, whose weights may all be 0."""
     if weight is None:
         return None
     weight = _numbers(checks.from_frame(name, weight))
@@ -301,7 +299,7 @@ def _batch_weight(weight, count, name="sample_weight"):
             f"Received: {name}.shape={weight.shape}, {name}.dtype="
             f"{weight.dtype}"
         )
-    # Written so that NaN, for which every comparison fails, is an error.
+    # Comparisons with NaN are false: in this form, NaN counts as wrong.
     wrong = ~((weight >= 0) & np.isfinite(weight))
     if wrong.any():
         row = np.argmax(wrong)
@@ -321,20 +319,20 @@ def _batch_weight(weight, count, name="sample_weight"):
 
 
 def states(x, units, batch_size, name="v", may_miss=False):
-    """Batches of examples that are states of the units, and not means.
+    """Batches of examples that are states of the units, not means.
 
     Args:
         x: Array as for `array`, or a finite `tf.data.Dataset` of batches.
         units: `Units` that the examples must be states of.
         batch_size: The largest number of examples in a batch.
         name: The argument's name, for errors.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Yields:
         Arrays of shape `(up to batch_size, units.width)`.
 
     Raises:
-        ValueError: If the data are not states, or have no end.
+        ValueError: If the data are not states, or are endless.
     """
     x = resolved(x, units, name)
     check(x, units, name, may_miss)
@@ -368,18 +366,20 @@ def batches_of(dataset, units, name, may_miss=False):
 def some(x, sample_weight, units, count, may_miss=False):
     """Some examples of data that were checked, and their weights.
 
+    Takes evenly spaced rows of an array, or the first batches of a data set.
+
     Args:
-        x: Array, of all parts of which examples are taken, or a
-            `tf.data.Dataset` of batches, of which the first ones are.
+        x: Array, or a `tf.data.Dataset` of batches.
         sample_weight: Weights of the examples of an array, or `None`.
         units: `Units` that the examples are states of.
-        count: How many to take, about; at most 20 batches.
-        may_miss: As for `check`.
+        count: Largest number of examples. At most 20 batches of a data set
+            are read.
+        may_miss: See `check`.
 
     Returns:
-        Tuple of an array of shape `(up to count, units.width)` and of one of
-        shape `(up to count,)`; both are empty where a data set can be read
-        only once.
+        Tuple of the examples, array of shape `(up to count, units.width)`,
+        and of their weights, array of shape `(up to count,)`. Both are empty
+        if a data set can be read only once.
     """
     if not is_dataset(x):
         step = -(-len(x) // count)
@@ -389,7 +389,7 @@ def some(x, sample_weight, units, count, may_miss=False):
     else:
         found, rows = [], 0
         batches = batches_of(x.take(_BATCHES_OF_SOME), units, "x", may_miss)
-        # A data set that fails when it is read again has done its work.
+        # Training is over: a data set may fail when it is read again.
         with contextlib.suppress(ValueError, tf.errors.OpError):
             for v, weight in batches:
                 found.append((v, weight))
@@ -404,11 +404,11 @@ def some(x, sample_weight, units, count, may_miss=False):
 
 
 def resolved(x, units, name):
-    """Examples as `fit` works on them; a data set stays as it is.
+    """The examples in the form that `fit` uses; a data set is not changed.
 
     Args:
         x: Array as for `array`, or a `tf.data.Dataset`.
-        units: `Units` that the examples shall be states of.
+        units: `Units` of the examples.
         name: The argument's name, for errors.
 
     Returns:
@@ -418,11 +418,11 @@ def resolved(x, units, name):
 
 
 def in_order(x, batch_size, y=None, weight=None):
-    """Batches of rows that are never dense as a whole, for Keras.
+    """Batches of `Rows` for Keras, which become dense one by one.
 
     Args:
         x: `Rows`.
-        batch_size: Number of rows in each batch but the last.
+        batch_size: Number of rows in a batch; the last batch may be smaller.
         y: Targets for Keras, array of shape `(rows,)`, or `None`.
         weight: Weights of the rows, array of shape `(rows,)`, or `None`.
 
@@ -454,7 +454,7 @@ def in_order(x, batch_size, y=None, weight=None):
 
 
 def dense(x, name):
-    """Rows as one array, if these fit into memory.
+    """Returns `Rows` as one array, after a check that it fits into memory.
 
     Args:
         x: Array or `Rows`.
@@ -467,26 +467,28 @@ def dense(x, name):
 
 
 def subset(x, part):
-    """Some rows of an array, as an array; or of `Rows`, as `Rows`."""
+    """Some rows of an array or of `Rows`, in the same form."""
     return x.subset(part) if isinstance(x, Rows) else x[part]
 
 
 def array(x, units, name):
-    """Examples as an array, or `Rows`, that is not checked yet.
+    """Converts examples to an array or to `Rows`, without checking values.
 
     Args:
         x: Array or data frame of shape `(examples, units.width)`; pictures,
             or one-hot categories, of shape `(examples, rows, columns)` or
             `(examples, rows, columns, 1)`; a sparse matrix or a memory-mapped
-            array; or what `units.as_rows` takes, such as integer categories.
-        units: `Units` that the examples shall be states of.
+            array; or other input of `units.as_rows`, such as integer
+            categories.
+        units: `Units` of the examples.
         name: The argument's name, for errors.
 
     Returns:
-        Array of one or more axes; `Rows`, of what would become larger.
+        Array of one or more axes; `Rows` for data whose dense array would be
+        larger.
 
     Raises:
-        ValueError: If `x` is of another kind.
+        ValueError: If `x` is not as described.
     """
     x = rows.of(name, x)
     if not isinstance(x, Rows):
@@ -495,7 +497,7 @@ def array(x, units, name):
 
 
 def _flat(x, units):
-    """Pictures of one grey value for each pixel, as rows."""
+    """Grey pictures as rows; other arrays unchanged."""
     if x.ndim == 3 or (x.ndim == 4 and x.shape[3] == 1):
         width = x.shape[1] * x.shape[2]
         if len(x) and width in (units.width, units.size):
@@ -515,7 +517,7 @@ def _dense(x, units, name):
 
 
 def _numeric(x, name, width="columns"):
-    """An array of `x`: NaN where a masked array has no value, or is `None`."""
+    """`x` as an array, with NaN for masked entries and for `None`."""
     try:
         if not hasattr(x, "__array__"):
             raise TypeError
@@ -528,11 +530,11 @@ def _numeric(x, name, width="columns"):
         x = np.asarray(x)
         if x.dtype.kind == "O" and all(map(_is_entry, x.flat)):
             known = np.array([isinstance(value, Real) for value in x.flat])
-            # Numbers alone have a type of their own.
+            # Arrays without any `None` keep their dtype.
             if known.any() and not known.all():
                 known = known.reshape(x.shape)
                 x = np.where(known, x, np.nan).astype("float64")
-        if x.dtype.name == "bfloat16":  # No number to NumPy itself.
+        if x.dtype.name == "bfloat16":  # NumPy has no such number.
             x = x.astype("float32")
     except (TypeError, RuntimeError, NotImplementedError) as error:
         raise ValueError(
@@ -544,7 +546,7 @@ def _numeric(x, name, width="columns"):
 
 
 def _is_entry(value):
-    """Whether an object of an array is a number, or `None`, or `pandas.NA`."""
+    """Whether an object is a number, `None` or `pandas.NA`."""
     return (
         value is None
         or isinstance(value, Real)
@@ -555,26 +557,26 @@ def _is_entry(value):
 def moments(x, units, name="x", sample_weight=None, may_miss=False):
     """Mean and variance of the examples, E[x] and E[x^2] - E[x]^2.
 
-    Data of a scale that the units cannot learn are refused here.
-
-    With E[x] = sum_i w_i x_i / sum_i w_i, over the examples in which an entry
-    is observed.
+    E[x] = sum_i w_i x_i / sum_i w_i, where the sums run over the examples in
+    which the entry is observed. Refuses data of a scale that the units cannot
+    learn.
 
     Args:
-        x: Array or data set as for `check`, of which the first 100
-            batches are used, with the weights that it has.
+        x: Array or data set as for `check`. The first 100 batches of a data
+            set are used, with their weights.
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
         sample_weight: Weights of the examples of an array, of shape
             `(examples,)`, or `None` for ones.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Returns:
         Two `float64` arrays of shape `(units.width,)`.
 
     Raises:
-        ValueError: If the data cannot be states of the units, or their
-            weights cannot be such, or a column has no observed entry.
+        ValueError: If the data cannot be states of the units, if a weight is
+            negative or not a finite number, or if a column has no observed
+            entry.
     """
     x = resolved(x, units, name)
     check(x, units, name, may_miss)
@@ -593,7 +595,7 @@ def moments(x, units, name="x", sample_weight=None, may_miss=False):
                 part.astype("float64"),
             )
             lost = np.isnan(part)
-            if lost.any():  # What is not known counts nowhere.
+            if lost.any():  # Missing entries do not count.
                 part[lost] = 0.0
                 unseen = unseen + own @ lost
             total = total + own @ part
@@ -619,15 +621,15 @@ def moments(x, units, name="x", sample_weight=None, may_miss=False):
 
 
 def check_structure(dataset, name):
-    """Checks what a data set says of its batches, without taking one.
+    """Checks the `element_spec` of a data set, without reading a batch.
 
     Args:
         dataset: A `tf.data.Dataset`.
         name: The argument's name, for the error.
 
     Raises:
-        ValueError: If its elements are not v, (v, y) or (v, y, weight), each
-            a dense tensor and v one of real numbers.
+        ValueError: If its elements are not v, (v, y) or (v, y, weight) of
+            dense tensors, with real numbers in v.
     """
     spec = dataset.element_spec
     parts = spec if isinstance(spec, tuple) else (spec,)
@@ -645,16 +647,16 @@ def check_structure(dataset, name):
 
 
 def check_end(dataset, name, steps, steps_name):
-    """Refuses a data set without an end that nothing else ends.
+    """Refuses an endless data set without a number of steps.
 
     Args:
-        dataset: A `tf.data.Dataset`, or anything else, which is left alone.
-        name: Its name, for the error.
+        dataset: A `tf.data.Dataset`. Other data are accepted.
+        name: The name of the data set, for the error.
         steps: Number of batches to take, or `None` for all.
-        steps_name: The name of that argument.
+        steps_name: The name of the argument `steps`, for the error.
 
     Raises:
-        ValueError: If it would go on for ever.
+        ValueError: If the data set is endless and `steps` is `None`.
     """
     if (
         steps is None
@@ -669,12 +671,12 @@ def check_end(dataset, name, steps, steps_name):
 
 
 def is_known(dataset, units):
-    """Whether all batches are known to be of states of the units.
+    """Whether all batches are known to be states of the units.
 
     Args:
-        dataset: A `tf.data.Dataset`; that of `data.batches` has an attribute
-            `bounds`, the least and the largest value of checked data, which
-            what is made of it does not inherit.
+        dataset: A `tf.data.Dataset`. Data sets of `data.batches` have an
+            attribute `bounds`, the least and the largest value of checked
+            data. Data sets that are derived from them do not have it.
         units: `Units` that the examples must be states of.
     """
     lowest, highest = getattr(dataset, "bounds", (-np.inf, np.inf))
@@ -682,7 +684,7 @@ def is_known(dataset, units):
     return (
         np.isfinite(lowest)
         and np.isfinite(highest)
-        and type(units).fits is Domain.fits  # That looks at bounds alone.
+        and type(units).fits is Domain.fits  # It only checks the bounds.
         and np.all(np.asarray(units.support[0]) <= lowest)
         and np.all(highest <= np.asarray(units.support[1]))
         and isinstance(spec, tf.TensorSpec)
@@ -691,17 +693,17 @@ def is_known(dataset, units):
 
 
 def guarded(dataset, units, may_miss=False):
-    """The data set, whose batches are checked on their way.
+    """The data set, with a check of each batch before it is used.
 
-    Only the first one can be looked at before training. A later one that is
-    not of states of the units ends the data set with an error, which
-    `reported` raises as a `ValueError`, before any update has seen it.
+    Only the first batch can be checked before training. If a later batch does
+    not contain states of the units, the data set ends with an error before an
+    update uses the batch; `reported` raises the error as a `ValueError`.
 
     Args:
-        dataset: A `tf.data.Dataset` that `check_structure` accepts, of
-            batches or of blocks of them, `(steps, batch, width)`.
+        dataset: A `tf.data.Dataset` that `check_structure` accepts, of batches
+            or of blocks of batches, `(steps, batch, width)`.
         units: `Units` that the examples must be states of.
-        may_miss: As for `check`.
+        may_miss: See `check`.
 
     Returns:
         A `tf.data.Dataset` of the same elements.
@@ -724,13 +726,13 @@ def guarded(dataset, units, may_miss=False):
 
 
 def refusal(fits, reason, *values):
-    """An operation that ends a data set where a batch is not as it must be.
+    """An operation that ends a data set with an error if a batch is invalid.
 
     Args:
-        fits: Boolean tensor, `False` where the batch is refused.
-        reason: What must be, and what the values are, in words that follow
-            "`x` must".
-        *values: Tensors, of which the error shows the values.
+        fits: Boolean tensor, `False` to refuse the batch.
+        reason: The requirement, and a description of the values, as text that
+            follows "`x` must".
+        *values: Tensors whose values the error shows.
     """
 
     def refuse(*values):
@@ -748,13 +750,13 @@ def refusal(fits, reason, *values):
 
 @contextlib.contextmanager
 def reported(name):
-    """Within this context a failing data set raises a `ValueError`.
+    """Within this context, a failing data set raises a `ValueError`.
 
     Args:
         name: The argument's name, for the error.
 
     Raises:
-        ValueError: If a batch was refused, or none could be made.
+        ValueError: If a batch was refused, or the data set itself failed.
     """
     try:
         yield
@@ -764,7 +766,7 @@ def reported(name):
             if mark in text:
                 reason = _REFUSED.pop(mark)
                 raise ValueError(f"`{name}` must {reason}") from None
-        # Else the failure is the data set's own, or none of the data.
+        # Otherwise the data set itself has failed, or the error is unrelated.
         if "IteratorGetNext" not in text:
             raise
         lines = [line.strip() for line in text.splitlines()]
@@ -777,14 +779,14 @@ def reported(name):
 
 
 def _joined(dataset, units, count, name, may_miss):
-    """The states of a data set, small batches joined to `count` or more."""
+    """The states of a data set, with small batches joined to larger ones."""
     parts, rows = [], 0
     for part, _ in batches_of(dataset, units, name, may_miss):
         check_states(part, units, f"a batch of {name}", may_miss)
         parts.append(part)
         rows += len(part)
         if rows >= count:
-            # What is beyond a multiple of `count` waits for the next part.
+            # Rows beyond a multiple of `count` wait for the next part.
             whole = np.concatenate(parts)
             yield whole[: rows - rows % count]
             parts, rows = [whole[rows - rows % count :]], rows % count
@@ -797,7 +799,7 @@ def _examples(batch):
 
 
 def _is_symbolic(x):
-    """Whether a value is known when a graph runs alone."""
+    """Whether a value is known only while a graph runs."""
     return isinstance(x, keras.KerasTensor) or (
         isinstance(x, tf.Tensor) and not hasattr(x, "numpy")
     )
@@ -807,7 +809,7 @@ def _numbers(values):
     """Numbers as an array; `check_weight` refuses other values."""
     try:
         return np.asarray(values)
-    except ValueError:  # Lists of several lengths.
+    except ValueError:  # Lists of different lengths.
         return np.array(None)
 
 
@@ -822,7 +824,7 @@ def _array(x, units, name, may_miss=False):
 
 
 def _check(x, units, name, may_miss):
-    """`Units.check`, of what is observed. Returns whether that is all."""
+    """`Units.check` of observed entries. Returns whether none is missing."""
     if not (may_miss and x.shape[1:] == (units.width,) and has_missing(x)):
         units.check(x, name)
         return True
@@ -840,14 +842,14 @@ def _check(x, units, name, may_miss):
 
 
 def check_states(x, units, name, may_miss=False):
-    """`Units.check_states`, of what is observed of an array or of `Rows`."""
+    """`Units.check_states` of the observed entries of an array or `Rows`."""
     if may_miss and has_missing(x):
         x = _with_defaults(x, units)
     units.check_states(x, name)
 
 
 def _with_defaults(x, units):
-    """Valid states in place of what is missing."""
+    """`x` with valid states in place of missing entries."""
 
     def fill(part):
         return np.where(np.isnan(part), units.default_row, part)
@@ -858,7 +860,7 @@ def _with_defaults(x, units):
 
 
 def _are_whole(is_missing, units, xp=np):
-    """Rows in which each unit misses all of its columns or none."""
+    """Which rows miss all or no columns of each unit."""
     whole = xp.ones_like(is_missing[:, 0])
     for sites in units.sites:
         if sites.columns > 1:
@@ -871,7 +873,7 @@ def _are_whole(is_missing, units, xp=np):
 
 def _look_at_states(v, units, may_miss):
     x = tf.cast(v, "float32")
-    # NaN is the least and the largest of any numbers that it is among.
+    # If any entry is NaN, both are NaN.
     low, high = tf.reduce_min(x), tf.reduce_max(x)
     width = tf.shape(v)[-1]
     rows = tf.reshape(x, [-1, width])
@@ -885,7 +887,7 @@ def _look_at_states(v, units, may_miss):
         x = tf.where(lost, units.default_row, x)
         return whole & tf.reduce_all(units.fits(x, keras.ops))
 
-    # Of another width no column can be compared.
+    # The columns can be checked only if the width is right.
     fits = tf.cond(width == units.width, fit, lambda: False)
     return refusal(
         fits & (width == units.width) & (tf.size(v) > 0),

@@ -1,7 +1,7 @@
-"""Layouts: how a model's examples stand in the visible rows of its machine.
+"""Layouts: how examples of a model map to visible rows of its machine.
 
-What a model draws, predicts, measures and exports is written once, in
-`base.MachineModel`; the layout says what differs between the models.
+`base.MachineModel` implements drawing, prediction, measurement and export once
+for all models; the layout implements the differences between the models.
 """
 
 import abc
@@ -22,11 +22,11 @@ class Layout(abc.ABC):
     """Maps a user's examples to visible rows of a machine, and back.
 
     A row may have more columns than an example (a one-hot label, the states
-    of a layer above). Methods that end in tensors run in the compiled graph.
+    of a layer above). Methods that return tensors run in the compiled graph.
     """
 
-    #: Whether the hidden layers cannot be summed out: then `free_energy` is a
-    #: bound from above, and `scores` are bounds from below.
+    #: Whether the hidden layers cannot be summed out: `free_energy` is then an
+    #: upper bound, and `scores` are lower bounds.
     is_bound: bool = False
     #: Whether entries of examples may be missing, as NaN.
     may_miss: bool = False
@@ -34,7 +34,7 @@ class Layout(abc.ABC):
     @property
     @abc.abstractmethod
     def units(self) -> Units:
-        """`Units` that examples are states of."""
+        """`Units` of the examples."""
 
     @property
     @abc.abstractmethod
@@ -45,17 +45,17 @@ class Layout(abc.ABC):
     def joined(
         self, x: Examples, y: Any, names: tuple[str, str] = ("x", "y")
     ) -> tuple[Examples, Any]:
-        """Examples, and targets for Keras, of what `fit` and `evaluate` take.
+        """Examples and targets for Keras, from `x` and `y` of `fit`.
 
         Args:
             x: Array, or a `tf.data.Dataset` of batches.
-            y: Labels of an array, where a layout has any, or `None`.
+            y: Labels of an array if the layout has labels, or `None`.
             names: The names of both arguments, for errors.
         """
 
     @abc.abstractmethod
     def joined_validation(self, data: Any) -> Any:
-        """The same of `validation_data`."""
+        """`validation_data` with its examples joined as in `joined`."""
 
     @abc.abstractmethod
     def rows(self, machine: Machine, v: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class Layout(abc.ABC):
         Args:
             machine: A `Machine`.
             v: Array or tensor of shape `(batch, units.width)`.
-            seed: Integer, scalar tensor, or `None` for other draws each time.
+            seed: Integer or scalar tensor; `None` for new draws at each call.
         """
 
     @abc.abstractmethod
@@ -83,7 +83,7 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def with_missing(self, v: Array, mask: Any) -> tuple[Array, Any]:
-        """Rows and their mask, of examples with missing entries.
+        """Rows and their mask, from examples with missing entries.
 
         Args:
             v: Array of shape `(batch, units.width)`.
@@ -97,7 +97,7 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def encode(self, machine: Machine, v: Tensor) -> Tensor:
-        """What a call of the model gives, `(batch, code_units.width)`."""
+        """The result of a call of the model, `(batch, code_units.width)`."""
 
     @abc.abstractmethod
     def hidden_mean(self, machine: Machine, v: Tensor) -> Tensor:
@@ -137,16 +137,16 @@ class Layout(abc.ABC):
 
     @abc.abstractmethod
     def base_mean(self, mean: Tensor, running_mean: Tensor) -> Tensor:
-        """The mean of rows that a machine is annealed from.
+        """The mean of the rows of the machine that annealing starts from.
 
         Args:
-            mean: Mean of rows as training began.
-            running_mean: Mean of rows as training has seen them lately.
+            mean: Mean of the rows at the start of training.
+            running_mean: Running mean of the rows during training.
         """
 
 
 class Direct(Layout):
-    """The examples are the rows: what all such layouts have in common.
+    """Base class of layouts whose rows are the examples.
 
     Args:
         visible: `Units` of the machine's visible side.

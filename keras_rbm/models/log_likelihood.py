@@ -19,39 +19,40 @@ from keras_rbm.random import Use
 from keras_rbm.typing import Array
 from keras_rbm.units import Bernoulli, Units
 
-# Examples whose free energy is taken at once, and that AIS looks at, and
-# numbers in these.
+# Examples in a batch for free energies; most examples that AIS uses, and most
+# numbers in them.
 _BATCH, _EXAMPLES, _NUMBERS = 1000, 10_000, 2**24
-# Sites of an example that `warn_of_short_run` looks at.
+# Sites of an example that `warn_of_short_run` predicts.
 _SITES = 10
 
 
 class LogLikelihood(NamedTuple):
-    """mean log p(v) = -mean F(v) - log Z, from below and from above.
+    """Lower and upper estimates of mean log p(v) = -mean F(v) - log Z.
 
-    Beside it stands the baseline: the log-likelihood of the same examples
-    under independent units with the moments of the training data. A model that
-    has learned anything beats it.
+    The baseline is the log-likelihood of the same examples under independent
+    units with the moments of the training data. A model that has learned
+    anything exceeds the baseline.
 
     Attributes:
         scores: -F(v), `float64` array of shape `(examples,)`, in nats.
         log_partition: `likelihood.Exact` or `likelihood.Bracket`: log Z.
-        is_bound: Whether the scores are variational bounds from below, of
-            which log p(v) may be above `upper` too.
+        is_bound: Whether the scores are variational lower bounds. log p(v) may
+            then exceed `upper`, too.
         baseline_scores: log p(v) under independent units, `float64` array of
             shape `(examples,)`, in nats; `None` for a model that has seen no
             data (`adapt`, which `fit` calls, was never called).
-        columns: Number of columns of an example, of which a site of `Softmax`
-            units is one; `None` if it is not known.
-        upper_scores: Where missing entries were summed out by sampling, the
-            scores by the estimate from above, an array like `scores`, which
-            are then those from below; `None` where all scores are exact.
-        scores_error: The standard error of the mean of the scores by such
+        columns: Number of columns of an example, where a site of `Softmax`
+            units counts as one column; `None` if it is not known.
+        upper_scores: If missing entries were summed out by sampling, the
+            scores estimated from above, an array like `scores`; `scores` are
+            then estimated from below. `None` if all scores are exact.
+        scores_error: The standard error of the mean score due to this
             sampling, in nats.
         scores_warnings: Reasons not to trust these estimates, as a tuple of
             sentences.
-        log_jacobian: What `in_own_units` has added to each score, `float64`
-            array of shape `(examples,)`, in nats; `None` before.
+        log_jacobian: The numbers that `in_own_units` added to the scores,
+            `float64` array of shape `(examples,)`, in nats; `None` if it was
+            not called.
     """
 
     scores: np.ndarray
@@ -65,28 +66,29 @@ class LogLikelihood(NamedTuple):
     scores_warnings: tuple[str, ...] = ()
 
     def in_own_units(self, log_jacobian: Array) -> Self:
-        """The log-likelihood of the data y that were encoded as the examples v.
+        """The log-likelihood of the data y, which were encoded as examples v.
 
             log p(y) = log p(v) + log |dv / dy|
 
-        A log-likelihood of real columns is a density of what the model has
-        seen, such as standardized columns. Only densities in the data's own
-        units can be compared with other models and other encodings. The
-        baseline moves by the same number as the model, so that the gain stays.
+        For real columns, the log-likelihood is a log-density of the columns
+        that the model was given, such as standardized columns. Only densities
+        in the data's own units can be compared with other models and other
+        encodings. The baseline changes by the same number as the
+        log-likelihood, so that the gain stays the same.
 
         Args:
             log_jacobian: log |dv / dy| of each example, of shape
                 `(examples,)`, as `data.Schema.log_jacobian` returns it; or a
-                number for all of them. For columns that you have standardized
-                yourself, `-np.log(deviation).sum()`.
+                number for all examples. If you have standardized the columns
+                yourself, it is `-np.log(deviation).sum()`.
 
         Returns:
-            A `LogLikelihood` in the data's own units, which says so when it is
-            printed.
+            A `LogLikelihood` in the data's own units. `print` names these
+            units.
 
         Raises:
-            ValueError: If the log-likelihood is in own units already, or
-                `log_jacobian` is of another shape or not finite.
+            ValueError: If the log-likelihood is already in the data's own
+                units, or if `log_jacobian` has another shape or is not finite.
 
         Example:
             learned = rbm.log_likelihood(table.test)
@@ -118,20 +120,21 @@ class LogLikelihood(NamedTuple):
 
     @property
     def lower(self) -> float:
-        """The pessimistic end, with the larger estimate of log Z."""
+        """The lower estimate, which uses the larger estimate of log Z."""
         return float(self.scores.mean()) - self.log_partition.upper
 
     @property
     def upper(self) -> float:
-        """The optimistic end, with the smaller estimate of log Z."""
+        """The upper estimate, which uses the smaller estimate of log Z."""
         scores = self.scores if self.upper_scores is None else self.upper_scores
         return float(scores.mean()) - self.log_partition.lower
 
     @property
     def standard_error(self) -> float:
-        """That of the mean over examples and that of log Z, in quadrature.
+        """The standard error of the log-likelihood, in nats.
 
-        And that of the sum over missing entries, where it is an estimate.
+        The root of the sum of the squared standard errors of the mean over
+        examples, of log Z, and of an estimated sum over missing entries.
         """
         error = np.hypot(_standard_error(self.scores), self.scores_error)
         return float(np.hypot(error, self.log_partition.standard_error))
@@ -145,7 +148,7 @@ class LogLikelihood(NamedTuple):
 
     @property
     def gain(self) -> float | None:
-        """`lower - baseline`, in nats an example, or `None`."""
+        """`lower - baseline`, in nats per example, or `None`."""
         if self.baseline_scores is None:
             return None
         return self.lower - self.baseline
@@ -154,8 +157,9 @@ class LogLikelihood(NamedTuple):
     def gain_standard_error(self) -> float | None:
         """The standard error of the gain, or `None`.
 
-        That of the mean difference over the examples, in which what makes an
-        example improbable under both laws cancels, and that of log Z.
+        It combines the standard errors of log Z and of the mean difference
+        between model and baseline over the examples. The difference varies
+        little for examples that are improbable under both.
         """
         if self.baseline_scores is None:
             return None
@@ -178,10 +182,10 @@ class LogLikelihood(NamedTuple):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Reasons to look again, as a tuple of sentences.
+        """Reasons to distrust the result, as a tuple of sentences.
 
-        Those not to trust the estimate of log Z, and whether the model is no
-        better than independent units.
+        Contains the reasons not to trust the estimates, and a warning if the
+        model is no better than independent units.
         """
         found = (*self.log_partition.warnings, *self.scores_warnings)
         if self.beats_baseline is False and math.isfinite(self.gain):
@@ -190,7 +194,7 @@ class LogLikelihood(NamedTuple):
 
     @property
     def trusted(self) -> bool:
-        """Whether log Z, and sums over missing entries, are to be trusted."""
+        """Whether log Z and the sums over missing entries can be trusted."""
         return self.log_partition.trusted and not self.scores_warnings
 
     def __float__(self):
@@ -208,7 +212,7 @@ class LogLikelihood(NamedTuple):
         )
 
     def __str__(self):
-        # An error would promise what an untrusted estimate cannot keep.
+        # An untrusted estimate has no meaningful standard error.
         error = "not trusted"
         if self.trusted:
             error = f"+- {self.standard_error:.3f}"
@@ -229,7 +233,7 @@ class LogLikelihood(NamedTuple):
         return "\n".join([*lines, str(self.log_partition)])
 
     def _repr_html_(self):
-        """A small table, which notebooks show."""
+        """A small table for notebooks."""
         rows = [(self._name(), f"{self._range()} nats")]
         if self.baseline_scores is not None:
             rows += [
@@ -274,10 +278,10 @@ class LogLikelihood(NamedTuple):
 
 
 def no_better(gain: float, error: float) -> str:
-    """The warning of a model that does not beat independent units.
+    """The warning that a model does not beat independent units.
 
     Args:
-        gain: Its gain over them, in nats.
+        gain: The gain of the model over independent units, in nats.
         error: The standard error of the gain.
     """
     return (
@@ -292,15 +296,15 @@ def no_better(gain: float, error: float) -> str:
 def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
     """Warns of a machine that does not beat independent units yet.
 
-    Both predict the same random sites of the same examples, so that little
-    noise is left in the difference of their pseudo-log-likelihoods. Binary
-    units get a draw of data between 0 and 1; other data that are no states
-    are passed over.
+    The machine and the independent units predict the same random sites of the
+    same examples, so that the difference of their pseudo-log-likelihoods has
+    little noise. For binary units, data between 0 and 1 are replaced by a
+    draw. For other data that are not states, there is no warning.
 
     Args:
         updates: Number of updates that were made.
         machine: A `Machine` whose visible units have a list of states.
-        base: The same without coupling, with the moments of the data.
+        base: A `Machine` without coupling, with the moments of the data.
         rows: Tensor of shape `(examples, visible.width)`.
         sample_weight: Array of shape `(examples,)`.
         stream: A `Stream`.
@@ -347,7 +351,7 @@ def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
 
 
 class Baseline:
-    """log p(v) under independent units, of examples that come in batches.
+    """log p(v) under independent units, collected batch by batch.
 
     The baseline has the same units as the model's examples. Their parameters
     give the moments of the training data (`Units.fit_parameters`), and avoid
@@ -356,7 +360,7 @@ class Baseline:
     Args:
         units: `Units` of the examples.
         mean: Mean of the training data, of shape `(units.width,)`.
-        variance: The same of their variance.
+        variance: Variance of the training data, of the same shape.
     """
 
     def __init__(self, units: Units, mean: Array, variance: Array):
@@ -368,9 +372,9 @@ class Baseline:
         self._batches = []
 
     def add(self, v: Array) -> None:
-        """Takes a batch of examples, of shape `(batch, units.width)`.
+        """Adds a batch of examples, of shape `(batch, units.width)`.
 
-        What is missing, NaN, counts nowhere.
+        Missing entries (NaN) do not count.
         """
         v = np.asarray(ops.cast(v, "float64"))
         lost = np.isnan(v)
@@ -404,8 +408,8 @@ def check_arguments(method, log_partition, others):
         others: Dict of the further arguments.
 
     Raises:
-        ValueError: If log Z is given with arguments that say how to compute
-            it, or is not one.
+        ValueError: If log Z is given together with arguments of its
+            computation, or is not a result of `RBM.log_partition`.
     """
     if log_partition is not None and (method != "auto" or others):
         raise ValueError(
@@ -427,7 +431,7 @@ def is_exact(method, machine):
         machine: A `Machine`.
 
     Raises:
-        ValueError: If there is no such method.
+        ValueError: If `method` is unknown.
     """
     if method not in ("auto", "exact", "ais"):
         raise ValueError(
@@ -445,7 +449,7 @@ def scores(machine, v, watch=None):
     Args:
         machine: A `Machine`.
         v: Array of shape `(examples, visible.width)`, or a finite
-            `tf.data.Dataset` of batches of them.
+            `tf.data.Dataset` of batches of examples.
         watch: Function that is called with each batch of examples, or `None`.
 
     Returns:
@@ -459,21 +463,21 @@ def scores(machine, v, watch=None):
 
 
 def observed_scores(machine, base, v, stream, watch=None, verbose="auto"):
-    """`likelihood.observed` of all examples, of which entries are missing.
+    """`likelihood.observed` of all examples, which have missing entries.
 
     Args:
         machine: A `Machine`.
         base: A `Machine` without coupling.
         v: Data as for `scores`, with NaN.
         stream: A `Stream`.
-        watch: As for `scores`.
+        watch: See `scores`.
         verbose: `"auto"`, 1 or 0.
 
     Returns:
         A `likelihood.Observed`.
 
     Raises:
-        ValueError: If what is observed are not states of the visible units.
+        ValueError: If observed entries are not states of the visible units.
     """
     units, found = machine.visible, []
     size = rows_lib.of_width(units.width, _BATCH)
@@ -494,9 +498,9 @@ def observed_scores(machine, base, v, stream, watch=None, verbose="auto"):
 
 
 def surprise(machine, v):
-    """-log p(v_i | v_rest) = S(v_rest) - S(v), of each unit i of rows.
+    """-log p(v_i | v_rest) = S(v_rest) - S(v), for each unit i of each row.
 
-    With S(v) = log sum exp(-F) over all that is missing.
+    S(v) is log sum exp(-F), where the sum runs over the missing entries.
 
     Args:
         machine: A `Machine`, in float64.
@@ -536,7 +540,7 @@ def surprise(machine, v):
 def pseudo_log_likelihood(machine, v):
     """sum_i log p(v_i | v_-i) of all examples, in the machine's dtype.
 
-    Densities, of real units, are computed in float64.
+    For real units, log-densities are computed in float64.
     """
     if likelihood.has_density(machine.visible, machine.hidden):
         machine = machine_lib.cast(machine, "float64")
@@ -545,11 +549,11 @@ def pseudo_log_likelihood(machine, v):
 
 
 def first_examples(v, units, may_miss=False):
-    """The first 10,000 examples or fewer wide ones; `None` of `None`.
+    """The first 10,000 examples, or fewer if they are wide.
 
     Args:
-        v: Data as for `scores`, or `None`.
-        units: `Units` that they are states of.
+        v: Data as for `scores`, or `None` to return `None`.
+        units: `Units` of the examples.
         may_miss: Whether entries may be missing.
 
     Raises:
@@ -575,34 +579,36 @@ def bracket(
     sampler,
     verbose,
 ):
-    """`likelihood.bracket`, with samples that the reverse starts from.
+    """`likelihood.bracket`, with samples as starts of reverse AIS.
 
-    Half of the chains of the reverse start from data. Without data as many
-    rows are swept from patterns, visible states under hidden states that are
-    far from each other: their states count as visited.
+    Half of the chains of reverse AIS start from samples, and half from data.
+    Without data, as many sweeps start from patterns (visible states under
+    hidden states that are far from each other), and their states count as
+    visited.
 
     Args:
         machine: A `Machine`.
-        base: A `Machine` without coupling, with the moments of data; `None`
-            where there are none: the patterns then give the moments.
-        start: Tensor of shape `(particles, visible.width)`, taken as often as
-            it takes for half of the chains, from which `num_sweeps` sweeps
-            lead to the samples that the reverse starts from; `None` for draws
-            from the base.
+        base: A `Machine` without coupling, with the moments of the data;
+            `None` to use the moments of the data or patterns that the sweeps
+            start from.
+        start: Tensor of shape `(particles, visible.width)`. `num_sweeps`
+            sweeps from these rows, repeated as needed for half of the chains,
+            give the samples. `None` to start from draws of the base.
         v: Rows of the data, array of shape `(rows, visible.width)`, or
             `None`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains.
         num_sweeps: Number of sweeps from `start`.
-        seed: Integer from 0 to 2**64 - 1, or `None` for another each time.
-        sampler: The `samplers.Sampler` that makes the sweeps.
+        seed: Integer from 0 to 2**64 - 1; `None` for a new seed at each call.
+        sampler: The `samplers.Sampler` of these sweeps.
         verbose: `"auto"`, 1 or 0.
 
     Returns:
         A `likelihood.Bracket`.
 
     Raises:
-        ValueError: If a number is not a positive integer.
+        ValueError: If `num_betas`, `num_chains` or `num_sweeps` is not a
+            positive integer.
     """
     num_betas = checks.positive_integer("num_betas", num_betas)
     num_chains = checks.positive_integer("num_chains", num_chains)
@@ -661,12 +667,12 @@ def by_batch(function, machine, v, units=None, watch=None):
     """`function(machine, batch)` of all examples, joined.
 
     Args:
-        function: Compiled function of a machine and 1,000 examples, or
-            fewer wide ones.
+        function: Compiled function of a machine and a batch of 1,000 examples,
+            or fewer if they are wide.
         machine: A `Machine`.
         v: Data as for `scores`.
-        units: `Units` that they are states of; `None` for the visible ones.
-        watch: As for `scores`.
+        units: `Units` of the examples; `None` for the machine's visible units.
+        watch: See `scores`.
 
     Returns:
         Array of shape `(examples,)`.
@@ -676,7 +682,7 @@ def by_batch(function, machine, v, units=None, watch=None):
     for batch in examples.states(v, units, size):
         if watch is not None:
             watch(batch)
-        # The last batch is filled up: another shape would be compiled anew.
+        # The last batch is padded: XLA would compile another shape again.
         rows = np.resize(batch, (size, batch.shape[1]))
         result = function(machine, ops.cast(rows, machine_lib.dtype(machine)))
         results.append(result[: len(batch)].numpy())

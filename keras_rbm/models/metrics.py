@@ -17,10 +17,10 @@ _NUM_SITES = 5
 
 
 class Metrics(abc.ABC):
-    """Running means of what one looks at while a model trains.
+    """Running means that show how a model trains.
 
     Args:
-        names: Names of the metrics, of which one is `"loss"`.
+        names: Names of the metrics, one of which is `"loss"`.
     """
 
     def __init__(self, names):
@@ -28,7 +28,7 @@ class Metrics(abc.ABC):
 
     @abc.abstractmethod
     def values(self, machine, v, inputs, v_model, stream, given):
-        """Returns `{name: tensor of shape (batch,)}`, of each example.
+        """Returns `{name: tensor of shape (batch,)}`, a value per example.
 
         Args:
             machine: A `Machine`.
@@ -37,8 +37,8 @@ class Metrics(abc.ABC):
             v_model: Tensor of shape `(chains, visible.width)`, samples of the
                 model.
             stream: A `Stream`.
-            given: The rows as they are in the data, with NaN where entries
-                are missing, which in `v` are drawn; `None` where none is.
+            given: The rows of the data, with NaN for missing entries, which
+                `v` has draws of; `None` if no entry is missing.
         """
 
     def weight(self, name, given, weight):
@@ -46,18 +46,18 @@ class Metrics(abc.ABC):
 
         Args:
             name: The metric's name.
-            given: As for `values`.
+            given: See `values`.
             weight: Tensor of shape `(batch,)`, or `None`.
         """
         return weight
 
     @property
     def seen(self):
-        """The weight of the examples since the last reset."""
+        """The total weight of the examples since the last reset."""
         return self.means["loss"].count.value
 
     def update(self, machine, v, v_model, weight, stream, given=None):
-        """Adds the metrics of some examples; arguments as for `values`.
+        """Adds the metrics of some examples.
 
         Args:
             machine: A `Machine`.
@@ -65,7 +65,7 @@ class Metrics(abc.ABC):
             v_model: Tensor of shape `(chains, visible.width)`.
             weight: Tensor of shape `(batch,)`, or `None` for ones.
             stream: A `Stream`.
-            given: As for `values`.
+            given: See `values`.
         """
         inputs = machine_lib.hidden_inputs(machine, v)
         values = self.values(machine, v, inputs, v_model, stream, given)
@@ -74,7 +74,7 @@ class Metrics(abc.ABC):
             self.means[name].update_state(value, own)
 
     def results(self):
-        """Returns `{name: mean since the reset}`."""
+        """Returns `{name: mean since the last reset}`."""
         return {name: mean.result() for name, mean in self.means.items()}
 
 

@@ -1,4 +1,4 @@
-"""Missing entries: masks, and the law of what is missing by enumeration."""
+"""Missing entries: masks, and their distribution by enumeration."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from keras_rbm.compiled import compiled
 from keras_rbm.models import examples
 from keras_rbm.progress_bar import ProgressBar
 
-#: The most joint states of a missing part that are enumerated.
+#: The most joint states of missing entries that are enumerated.
 MAX_STATES = 2**16
 # Numbers in a block of the enumeration: some tens of MiB in float64.
 _BLOCK_NUMBERS = 2**21
@@ -23,18 +23,18 @@ def check_mask(mask, shape, units, name):
     """Checks a mask of examples.
 
     Args:
-        mask: Boolean array, or nested lists of booleans, for all examples
-            alike or for each its own.
+        mask: Boolean array, or nested lists of booleans: one mask for all
+            examples, or a mask for each example.
         shape: `(examples, units.width)`.
-        units: `Units` whose states the examples are.
+        units: `Units` of the examples.
         name: The argument's name, for errors.
 
     Returns:
         Boolean array of shape `(units.width,)` or `(examples, units.width)`.
 
     Raises:
-        ValueError: If it is not a mask of this shape, or divides the columns
-            of a unit.
+        ValueError: If `mask` is not a mask of this shape, or covers only some
+            of the columns of a unit.
     """
     array = _array(mask)
     if (
@@ -64,24 +64,24 @@ def check_mask(mask, shape, units, name):
 
 
 def filled(v, mask, units, fill, name="v"):
-    """Examples with other values where some are missing.
+    """Examples with their missing entries filled.
 
     Args:
-        v: Array of shape `(examples, units.width)`. What it holds under the
-            mask is not looked at, and may be NaN.
-        mask: Boolean array: `True` where a value is missing. `None` for the
-            values that are NaN.
+        v: Array of shape `(examples, units.width)`. Values under the mask are
+            ignored and may be NaN.
+        mask: Boolean array, `True` where an entry is missing; `None` for the
+            entries that are NaN.
         units: `Units` that the examples must be states of.
-        fill: Function of the number of examples that gives the values to put
-            there, of shape `(examples, units.width)`.
+        fill: Function of the number of examples, which returns values for the
+            missing entries, array of shape `(examples, units.width)`.
         name: The argument's name, for errors.
 
     Returns:
-        Tuple of the examples and the mask, checked, as arrays.
+        Tuple of the filled examples and the checked mask, as arrays.
 
     Raises:
         ValueError: If the examples cannot be states of the units, or the mask
-            is not one of their shape.
+            does not have their shape.
     """
     x = examples.dense(examples.array(v, units, name), name)
     if (
@@ -104,23 +104,23 @@ def restored(x, v, mask):
     Args:
         x: Tensor of shape `(..., examples, width)`.
         v: Array of shape `(examples, width)`.
-        mask: Boolean array that broadcasts to it.
+        mask: Boolean array that broadcasts to the shape of `v`.
 
     Returns:
-        Tensor in a dtype that holds the numbers of both.
+        Tensor in a dtype that holds the values of both `x` and `v`.
     """
     return ops.convert_to_tensor(np.where(mask, v, x))
 
 
 def sites(units):
-    """Units that have a list of states, and where they stand.
+    """The units that have a list of states, with their columns.
 
     Args:
         units: `Units`.
 
     Returns:
-        List of tuples, for each such unit: the slice of its columns, and its
-        states, array of shape `(states, columns)`.
+        List with a tuple for each such unit: the slice of its columns, and
+        its states, array of shape `(states, columns)`.
     """
     return [
         (slice(first, first + group.columns), group.states)
@@ -134,7 +134,7 @@ class Conditional(NamedTuple):
 
     Attributes:
         states: Array of shape `(num_states, missing columns)`, all joint
-            states of the missing part, the last unit changing fastest.
+            states of the missing entries. The last unit changes fastest.
         log_probabilities: `float64` array of shape `(examples, num_states)`,
             in nats.
     """
@@ -144,16 +144,16 @@ class Conditional(NamedTuple):
 
 
 def conditional(machine, v, mask, verbose="auto"):
-    """Log p(v_missing | v_known) of all states of the missing part.
+    """Log p(v_missing | v_known) of all states of the missing entries.
 
-    In blocks of examples and states, so that memory stays bounded. The hidden
-    inputs of an example are the sum of the inputs from its known part and from
-    a state of the missing part.
+    Computes blocks of examples and states, so that memory stays bounded. The
+    hidden inputs are the sum of the inputs from the known entries of an
+    example and the inputs from a state of the missing entries.
 
     Args:
         machine: A `Machine`, in float64.
-        v: Array of shape `(examples, visible.width)`; what it holds under
-            the mask is not looked at.
+        v: Array of shape `(examples, visible.width)`; values under the mask
+            are ignored.
         mask: Boolean array of shape `(visible.width,)`, `True` where an entry
             is missing in all examples; `None` for the entries that are NaN.
         verbose: `"auto"`, 1 or 0.
@@ -162,8 +162,9 @@ def conditional(machine, v, mask, verbose="auto"):
         A `Conditional`.
 
     Raises:
-        ValueError: If the examples cannot be states of the visible units, the
-            mask is not one of their shape, or the states are too many.
+        ValueError: If the examples cannot be states of the visible units, if
+            the mask does not have their shape, or if there are too many
+            states.
     """
     units = machine.visible
     nothing = ops.zeros((1, units.width), machine_lib.dtype(machine))
@@ -190,7 +191,7 @@ def conditional(machine, v, mask, verbose="auto"):
     for i, j in itertools.product(
         range(0, len(v), examples), range(0, len(states), size)
     ):
-        # The last blocks are filled up: other shapes would compile anew.
+        # The last blocks are padded: XLA would compile other shapes again.
         block = scores[i : i + examples, j : j + size]
         some, part = known[i : i + examples], states[j : j + size]
         found = _scores(
@@ -211,8 +212,8 @@ def joint_states(units, mask):
 
     Args:
         units: `Units`.
-        mask: Boolean array of shape `(units.width,)`, that takes all columns
-            of a unit or none.
+        mask: Boolean array of shape `(units.width,)`, equal in all columns of
+            a unit.
 
     Returns:
         `float64` array of shape `(num_states, columns under the mask)`.
@@ -236,12 +237,12 @@ def joint_states(units, mask):
 
 
 def _array(mask):
-    """Arrays, tensors and lists as an array; `None` for all else."""
+    """Arrays, tensors and lists as an array; `None` for other objects."""
     if not (hasattr(mask, "__array__") or isinstance(mask, list | tuple)):
         return None
     try:
         return np.asarray(mask)
-    except ValueError:  # Lists of several lengths.
+    except ValueError:  # Lists of different lengths.
         return None
 
 

@@ -21,8 +21,9 @@ class Parameters(keras.layers.Layer):
         hidden: `Units` of the hidden side.
         kernel_initializer: Keras initializer of W.
         visible_bias_initializer: Keras initializer of the visible units'
-            bias, or `None` for what the units say.
-        hidden_bias_initializer: The same for the hidden units.
+            bias, or `None` for the default of the units.
+        hidden_bias_initializer: Keras initializer of the hidden units' bias,
+            or `None` for the default of the units.
         kernel_regularizer: Keras regularizer of W, or `None`.
         kernel_constraint: Keras constraint of W, or `None`.
         hidden_activity_regularizer: Keras regularizer of the mean activities
@@ -61,8 +62,8 @@ class Parameters(keras.layers.Layer):
         """Creates the variables.
 
         Raises:
-            ValueError: If W would not fit into memory, or would be kept in a
-                dtype that loses small updates.
+            ValueError: If W does not fit into memory, or if the dtype of the
+                variables would lose small updates.
         """
         checks.in_memory("kernel", (self.visible.width, self.hidden.width))
         if self.variable_dtype not in ("float32", "float64"):
@@ -79,7 +80,7 @@ class Parameters(keras.layers.Layer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
-        if self.kernel_constraint is not None:  # From the start.
+        if self.kernel_constraint is not None:  # Holds from the start.
             self.kernel.assign(self.kernel_constraint(self.kernel.value))
         self.visible_params = self._add(
             "visible", self.visible, self.visible_bias_initializer
@@ -91,10 +92,10 @@ class Parameters(keras.layers.Layer):
     def trained_by_fit(self):
         """Returns the variables that the model's own `fit` learns.
 
-        What a call gives, E[h | v], does not depend on the parameters of the
-        visible units. To another model that this one is a layer of they are
-        not trainable (`variable.trainable`): nothing warns of a missing
-        gradient, and no weight decay moves them. `fit` of the model itself
+        The result of a call, E[h | v], does not depend on the parameters of
+        the visible units. Their `variable.trainable` is therefore `False`: if
+        this model is a layer of another model, Keras does not warn of missing
+        gradients, and weight decay does not change them. `fit` of this model
         learns them, unless `learn_visible` is `False`.
         """
         visible = self._of_type(self.visible, self.visible_params, True)
@@ -134,14 +135,15 @@ class Parameters(keras.layers.Layer):
         )
 
     def start(self, mean, variance, inverse_temperature):
-        """Gives the visible units this mean, if there are no inputs.
+        """Sets the mean of the visible units without inputs.
 
-        Unless their bias has an initializer of its own.
+        Does nothing if their bias has its own initializer.
 
         Args:
             mean: Array of shape `(visible.width,)`.
-            variance: The same, for units that have a parameter for it.
-            inverse_temperature: What the machine is scaled by.
+            variance: Array of the same shape, for units with a parameter for
+                the variance.
+            inverse_temperature: The inverse temperature of the model.
         """
         if self.visible_bias_initializer is None:
             fitted = self.visible.start_parameters(
@@ -154,7 +156,7 @@ class Parameters(keras.layers.Layer):
     def tape(self):
         """A gradient tape that watches all variables.
 
-        Centring mixes their gradients, also where some are frozen.
+        Centring mixes their gradients, even if some variables are frozen.
         """
         with tf.GradientTape() as tape:
             tape.watch([variable.value for variable in self.variables])
@@ -167,7 +169,7 @@ class Parameters(keras.layers.Layer):
             machine: A `Machine`.
             inputs: Hidden inputs of this replica's examples, `(own examples,
                 hidden.width)`.
-            batch: The `replicas.Batch` of the examples, whose weights count.
+            batch: The `replicas.Batch` of the examples, with their weights.
         """
         if self.hidden_activity_regularizer is None:
             return 0.0
@@ -183,7 +185,7 @@ class Parameters(keras.layers.Layer):
             offsets: `Offsets`.
 
         Returns:
-            The list, with the gradients of W and of both biases replaced.
+            The list with centred gradients of W and of both biases.
         """
         paths = [variable.path for variable in self.variables]
         places = [
@@ -205,7 +207,7 @@ class Parameters(keras.layers.Layer):
         return slopes
 
     def get_arguments(self):
-        """Returns the arguments without the units, serialized by name."""
+        """Returns the serialized arguments by name, without the units."""
         names = (
             "kernel_initializer",
             "visible_bias_initializer",
@@ -218,7 +220,7 @@ class Parameters(keras.layers.Layer):
         return {name: serialize(getattr(self, name)) for name in names}
 
     def _in_file(self):
-        """All variables: what is learned first, as Keras would do it."""
+        """All variables in Keras's order of files: learned variables first."""
         sides = (
             (self.visible, self.visible_params),
             (self.hidden, self.hidden_params),
@@ -231,7 +233,7 @@ class Parameters(keras.layers.Layer):
         ]
 
     def _of_type(self, units, variables, trainable):
-        """Those variables of a side that are learned, or that are not."""
+        """The variables of a side that are learned, or that are not."""
         return [
             variables[name]
             for name, parameter in units.parameters().items()
@@ -257,8 +259,8 @@ class Parameters(keras.layers.Layer):
 class Offsets(keras.layers.Layer):
     """mu and lambda: running means of v and of E[h | v] over the data.
 
-    They come from the data, never from the model's samples, which would let
-    an excursion of the chains move them.
+    They are means of the data, never of the model's samples, so that an
+    excursion of the chains does not move them.
 
     Args:
         momentum: Weight of the past, in [0, 1).
@@ -294,17 +296,18 @@ class Offsets(keras.layers.Layer):
         self.hidden.assign(machine_lib.hidden_mean(machine, mean[None])[0])
 
     def batch_means(self, machine, v, inputs, batch):
-        """What `move` takes; of several replicas it is the sum over them.
+        """The arguments of `move`, to sum over replicas.
 
         Args:
             machine: A `Machine`.
             v: Tensor of shape `(own examples, visible.width)`.
-            inputs: Its hidden inputs, `(own examples, hidden.width)`.
+            inputs: Hidden inputs of `v`, `(own examples, hidden.width)`.
             batch: The `replicas.Batch` of the examples.
 
         Returns:
-            The sum of the shares in the mean, 1 or 0, and the means of v and
-            of E[h | v].
+            Tuple of the sum of the examples' shares in the mean, and of the
+            means of v and of E[h | v]. Over all replicas, the shares sum to 1,
+            or to 0 if no example has a weight.
         """
         shares = batch.shares()
         h = machine.hidden.mean(inputs, machine.hidden_params)
@@ -318,21 +321,22 @@ class Offsets(keras.layers.Layer):
 
 
 def check_normalizable(parameters, inverse_temperature=1.0):
-    """Checks that no update can take a machine's log Z to infinity.
+    """Checks that log Z of a machine stays finite after any update.
 
-    With one bounded side it never is. With two that are not, exp(-E) falls
-    off in all directions while beta^2 ||W||^2 is less than the product of
-    their curvatures: for Gaussian units, while the joint precision is
-    positive definite.
+    If a side is bounded, log Z is always finite. If both sides are unbounded,
+    exp(-E) falls off in all directions as long as beta^2 ||W||^2 is less than
+    the product of their curvatures. For Gaussian units, this means that the
+    joint precision is positive definite.
 
     Args:
-        parameters: What has `visible` and `hidden`, the `Units` of both sides,
-            and `kernel_constraint`, a Keras constraint or `None`.
-        inverse_temperature: beta, what the energy is multiplied by.
+        parameters: An object with the attributes `visible` and `hidden`, the
+            `Units` of both sides, and `kernel_constraint`, a Keras constraint
+            or `None`.
+        inverse_temperature: beta, the factor of the energy.
 
     Raises:
-        ValueError: If both sides are without bound, and the constraint is not
-            a `SpectralBound` that is tight enough.
+        ValueError: If both sides are unbounded, and the constraint is not a
+            `SpectralBound` that is tight enough.
     """
     visible, hidden = parameters.visible, parameters.hidden
     constraint = parameters.kernel_constraint
@@ -362,7 +366,7 @@ def check_normalizable(parameters, inverse_temperature=1.0):
 
 
 def _value(variable):
-    """The value as it is now: Keras would hand out the variable itself."""
+    """The current value; `variable.value` may be the variable itself."""
     return tf.convert_to_tensor(variable.value)
 
 

@@ -1,7 +1,7 @@
-"""The machine of ratings: each user, or each item, is one of its ratings.
+"""The RBM of ratings: each user, or each item, has a machine of its own.
 
-Here are its constructor, its update, its metrics and its predictions. `fit` is
-in `trainer.py`, and `Ratings`, what it learns from, in `keras_rbm/ratings.py`.
+This file has its constructor, its update, its metrics and its predictions.
+`trainer.py` has `fit`, and `keras_rbm/ratings.py` has `Ratings`, the data.
 """
 
 from collections.abc import Hashable, Sequence
@@ -36,7 +36,7 @@ from keras_rbm.typing import (
 )
 
 _LEARNING_RATE, _MOMENTUM = 0.05, 0.9
-# Numbers that a part of the predictions is computed by, at most.
+# Most numbers in a part of the predictions.
 _NUMBERS = 2**24
 # This many ratings at the mean of all items are added to each item's ratings.
 _PRIOR_RATINGS = 10.0
@@ -49,30 +49,31 @@ class RatingsRBM(Trainer):
     p(v, h | S) ~ exp(sum_(i in S) (v_i W_i h + b_i v_i) - hidden.energy(h)).
 
     S are the items that a user rated, and v_i is the one-hot level of item i.
-    Each user has a machine of their own, of the units in S; all machines share
-    the weights. Items that the user did not rate are absent: they are neither
+    Each user has a machine with the units in S; all machines share the
+    weights. Items that the user did not rate are absent: they are neither
     summed out nor sampled. `fit` follows the gradient of the log-likelihood
-    sum_users log p(v | S), by contrastive divergence, in which the negative
-    phase draws the items in S alone.
+    sum_users log p(v | S) by contrastive divergence, whose negative phase
+    draws only the items in S.
 
-    With `rows="items"` the two change places: each item is a machine, S are
-    the users who rated the item, and v_i is the level that user i gave. A user
-    mostly rates more items than an item has ratings, so that the weights of a
-    user are learned from more ratings; b_i is how user i rates in general, and
-    the hidden units say what the item is. Predictions are mostly more
-    accurate, but only users whom the model has learned can be predicted.
-    (New items can.) With `rows="users"` the opposite holds.
+    With `rows="items"`, users and items are exchanged: each item has a
+    machine, S are the users who rated the item, and v_i is the level that user
+    i gave. A user usually has more ratings than an item has, so the weights of
+    a user are learned from more ratings than the weights of an item would be.
+    b_i describes how user i rates in general, and the hidden units describe
+    the item. Predictions are usually more accurate. They are possible for new
+    items, but not for new users; with `rows="users"`, the opposite holds.
 
     The weights of a unit are W_i = W_0 + w_i. W_0, `shared_kernel`, is the same
-    for all units, and `kernel` has the w_i, which alone are regularized. A
-    unit with few ratings therefore reacts as all units do, and not, as with
-    weights near 0, in no way at all.
+    for all units; `kernel` has the w_i. Only the w_i are regularized. A unit
+    with few ratings therefore has weights near W_0, the weights that all units
+    share, and not near 0.
 
     With `conditional=True`, the hidden units also get the inputs
     sum_(i in R) D_i, where R are the items that the user is known to have
-    rated. R is S and those pairs whose value is unknown
-    (`Ratings.with_unknown`). Where R = S, the term only changes the course of
-    learning: D_i can be added to the weights W_i of all levels.
+    rated: the items in S, and items whose rating is unknown
+    (`Ratings.with_unknown`). If R = S, the model has the same distributions
+    without D, since D_i can be added to the weights W_i of all levels. The
+    term then only changes the course of learning.
 
     Metrics of `fit` and `evaluate`, means over rows (users, or items):
 
@@ -80,16 +81,16 @@ class RatingsRBM(Trainer):
       nats. Its gradient is the one that `fit` follows; it is *not* a
       likelihood.
     - `reconstruction_error`: mean squared difference, over the ratings of a
-      row, between a rating and its expected value given h = E[h | v]. The
-      prediction sees the rating itself: measure held-out ratings by
-      `evaluation.rating_errors`.
+      row, between a rating and its expected value given h = E[h | v]. This
+      expected value depends on the rating itself: use
+      `evaluation.rating_errors` to measure the error of held-out ratings.
 
     Args:
         num_items: Number of items.
         values: The values that a rating can have, increasing numbers.
         hidden: `Units`, or an integer for that many `Bernoulli` units.
-        num_sweeps: k of contrastive divergence, a positive integer. (It is a
-            variable of `chain`, which `callbacks.NumSweeps` can raise.)
+        num_sweeps: k of contrastive divergence, a positive integer.
+            `callbacks.NumSweeps` can change it during training.
         conditional: Whether the hidden units depend on which items were rated.
         kernel_initializer: Keras initializer of the w_i, of shape `(units *
             levels, hidden)`, with D below it. `None` for a normal distribution
@@ -97,14 +98,14 @@ class RatingsRBM(Trainer):
         hidden_bias_initializer: Keras initializer of the hidden units' bias.
         kernel_regularizer: Keras regularizer of the w_i and of D.
         seed: Integer from 0 to 2**64 - 1. The same seed gives the same draws.
-            `None` for one from Python's generator.
-        rows: What has a machine of its own, `"users"` or `"items"`.
+            `None` for a seed from Python's generator.
+        rows: `"users"` or `"items"`: which of them have a machine each.
         num_users: Number of users; `None` only with `rows="users"`.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
         ValueError: If an argument is not as described, or hidden units are
-            without bound.
+            unbounded.
 
     Reference: Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann
         machines for collaborative filtering".
@@ -181,7 +182,7 @@ class RatingsRBM(Trainer):
         Args:
             ratings: `Ratings`.
             *args: The arguments of the constructor from `hidden` on.
-            **kwargs: The same by name.
+            **kwargs: Further arguments of the constructor.
         """
         ratings_lib.check(ratings, "ratings")
         kwargs.setdefault("num_users", ratings.num_users)
@@ -230,13 +231,13 @@ class RatingsRBM(Trainer):
     def from_config(cls, config: Config) -> Self:
         return cls(**keras.saving.deserialize_keras_object(config))
 
-    # What the model is made of.
+    # Parameters and machine.
 
     #: `rbm.summary()` prints a row for each weight, see `keras.Model.summary`.
 
     @property
     def kernel(self) -> keras.Variable:
-        """The w_i, and D below, variable of shape `(visible.width, hidden)`.
+        """The w_i above D, variable of shape `(visible.width, hidden)`.
 
         `machine().kernel` has W_0 added to each w_i.
         """
@@ -273,8 +274,7 @@ class RatingsRBM(Trainer):
     def machine(self) -> Machine:
         """The current parameters as a `Machine` of all units.
 
-        Rows of one user's (or one item's) machine have zeros in place of what
-        is absent.
+        In the row of a user (or of an item), absent units are zeros.
         """
         machine = self.parameters.machine()
         shared = ops.convert_to_tensor(self.shared_kernel.value)
@@ -299,17 +299,17 @@ class RatingsRBM(Trainer):
 
         Args:
             optimizer: Any Keras optimizer, or `"auto"` for
-                `keras.optimizers.SGD(0.05, momentum=0.9)`: the weights of an
-                item with few ratings move little, so that these are not
-                learned by heart.
+                `keras.optimizers.SGD(0.05, momentum=0.9)`. With SGD, the
+                weights of an item with few ratings change little, so that the
+                model does not memorize these ratings.
             loss: Must be `None`.
-            steps_per_execution: As for `RBM.compile`.
-            jit_compile: As for `RBM.compile`.
-            **kwargs: As for `RBM.compile`.
+            steps_per_execution: See `RBM.compile`.
+            jit_compile: See `RBM.compile`.
+            **kwargs: See `RBM.compile`.
 
         Raises:
-            ValueError: As for `RBM.compile`, or if the optimizer is an
-                `AutoSGD`, whose rules are not made for ratings.
+            ValueError: If the optimizer is an `AutoSGD`, which does not
+                support ratings, or for the reasons that `RBM.compile` lists.
         """
         if isinstance(optimizer, AutoSGD):
             raise ValueError(
@@ -331,10 +331,10 @@ class RatingsRBM(Trainer):
         )
 
     def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
-        """Starts an untrained model from the shares of each unit's levels.
+        """Initializes an untrained model from the shares of each unit's levels.
 
-        The biases become the log of these shares, to which 10 ratings with
-        the shares of all units are added.
+        The biases become the logarithms of these shares, after adding 10
+        ratings, distributed as the ratings of all units, to each unit.
         """
         if ops.convert_to_numpy(self.updates) or examples.is_dataset(x):
             return
@@ -354,10 +354,10 @@ class RatingsRBM(Trainer):
         self.parameters.visible_params["bias"].assign(whole)
 
     def finish(self, v: Array, sample_weight: Array) -> None:
-        """There is nothing to look at: no user has rated all items."""
+        """Checks nothing: the checks need rows without absent units."""
 
     def make_completer(self, x: Examples) -> None:
-        """Absent items are not drawn."""
+        """Returns `None`: absent items are not drawn."""
 
     def check_to_sample(self) -> None:
         """Refuses a machine that is not normalizable.
@@ -373,8 +373,8 @@ class RatingsRBM(Trainer):
         """Returns the gradient of the free-energy gap of each user's machine.
 
         A unit that is clamped to zeros in all its columns adds nothing to the
-        inputs of the hidden units, and nothing to the free energy: the machine
-        of a user's items is that of all items, with the others clamped so.
+        hidden inputs and to the free energy. The machine of a user's items is
+        therefore the machine of all items, with absent items clamped to zeros.
         """
         v, clamped, weight = self._unpack(data)
         batch = replicas.batch(v, weight)
@@ -385,7 +385,7 @@ class RatingsRBM(Trainer):
             gap, _ = gradients.free_energy_gap(
                 self.machine(), v, v_model, batch.parts(), batch.parts()
             )
-            # The penalty counts once, however many replicas add it.
+            # The penalty counts once, whatever the number of replicas.
             penalties = sum(self.losses) / replicas.count()
             loss = self.optimizer.scale_loss(gap + penalties)
         variables = [*self.parameters.variables, self.shared_kernel]
@@ -405,7 +405,7 @@ class RatingsRBM(Trainer):
         self.updates.assign_add(1)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        """The metrics of a batch, which moves nothing else."""
+        """The metrics of a batch; no other state changes."""
         v, clamped, weight = self._unpack(data)
         machine = self.machine()
         seen = replicas.all_sum(self._means[0].count.value)
@@ -421,7 +421,7 @@ class RatingsRBM(Trainer):
         rated = ops.sum(self._by_unit(v), axis=2)
         squares = ops.sum(rated * ops.square(error[:, :, 0]), axis=1)
         squares /= ops.maximum(ops.sum(rated, axis=1), 1.0)
-        # Users without a rating say nothing.
+        # Users without a rating have weight 0.
         own = ops.cast(ops.any(rated > 0, axis=1), v.dtype)
         weight = own if weight is None else own * ops.cast(weight, v.dtype)
         for metric, value in zip(self._means, (loss, squares), strict=True):
@@ -431,7 +431,7 @@ class RatingsRBM(Trainer):
     # Predictions.
 
     def call(self, inputs: Tensor) -> Tensor:
-        """E[h | v], of shape `(rows, hidden.width)`, of users or items."""
+        """E[h | v] of users or items, of shape `(rows, hidden.width)`."""
         v = ops.cast(inputs, self.variable_dtype)
         v = ops.where(ops.isnan(v), ops.zeros_like(v), v)
         return machine_lib.hidden_mean(self.machine(), v)
@@ -442,13 +442,13 @@ class RatingsRBM(Trainer):
     def predict_hidden(self, ratings: Ratings) -> np.ndarray:
         """E[h | v] of each user, of shape `(num_users, hidden.width)`.
 
-        With `rows="items"`, of each item.
+        With `rows="items"`, E[h | v] of each item.
 
         Args:
             ratings: `Ratings` of the model's units.
 
         Raises:
-            ValueError: If `ratings` are of other units or values.
+            ValueError: If `ratings` have other units or values.
         """
         inputs = self._hidden_inputs(self.oriented(ratings))
         machine = self.machine()
@@ -458,16 +458,16 @@ class RatingsRBM(Trainer):
     def predict_levels(
         self, ratings: Ratings, users: Array, items: Array
     ) -> np.ndarray:
-        """p(v_q | the user's other ratings) of pairs of a user and an item.
+        """p(v_q | the user's other ratings) of pairs of a user and an item q.
 
-        Exact, for hidden units of any type: the law of item q in the machine
-        of the user's items and of q, given the ratings of the others. A rating
-        of q that is in `ratings` is left out. With `rows="items"` it is the
-        law of the user in the machine of the item's users, given the ratings
-        of the other users.
+        The distribution is exact for hidden units of all types. The machine
+        consists of the user's items and q. If `ratings` contain a rating of q
+        by the user, it is left out. With `rows="items"`, the result is the
+        distribution of the user's level in the machine of the item's users,
+        given the ratings of the other users.
 
         Args:
-            ratings: `Ratings` of the model's units: what is known.
+            ratings: `Ratings` of the model's units, the known ratings.
             users: Numbers of users, of shape `(pairs,)`.
             items: Numbers of items, of the same shape.
 
@@ -501,8 +501,9 @@ class RatingsRBM(Trainer):
     ) -> np.ndarray:
         """E[rating | the other ratings] of pairs of a user and an item.
 
-        The mean of `predict_levels`, which has the least expected squared
-        error. Arguments and errors are the same as for `predict_levels`.
+        Returns the means of the distributions of `predict_levels`, which
+        minimize the expected squared error. Arguments and errors are the same
+        as for `predict_levels`.
 
         Returns:
             Array of shape `(pairs,)`.
@@ -519,14 +520,14 @@ class RatingsRBM(Trainer):
     ) -> list[tuple[Hashable, float]]:
         """The k unrated items whose expected rating is largest.
 
-        The model says how a user rates an item, not whether the user takes any
-        interest in the item. With `interest`, items are ranked by interest_i
-        E[rating_i], where interest_i says how probable it is that the user
-        rates item i at all, up to a common factor.
+        The model predicts how a user rates an item, not whether the user is
+        interested in it. With `interest`, items are ranked by interest_i
+        E[rating_i], where interest_i is proportional to the probability that
+        the user rates item i at all.
 
         Args:
-            ratings: `Ratings` of the model's items. The user may be one whom
-                the model has never seen.
+            ratings: `Ratings` of the model's items. The user may be new to
+                the model.
             user: The user's name in `ratings`.
             k: Number of items, at most.
             interest: Numbers of 0 or more, one for each item, of shape
@@ -534,7 +535,7 @@ class RatingsRBM(Trainer):
                 an `RBM` that has learned `ratings.indicators()`; or `None`.
 
         Returns:
-            List of pairs of an item's name and its expected rating, the best
+            List of pairs (name of the item, expected rating), the best item
             first.
 
         Raises:
@@ -564,10 +565,10 @@ class RatingsRBM(Trainer):
             ratings: `Ratings` of the model's units.
 
         Returns:
-            `ratings`, or with `rows="items"` `ratings.transposed()`.
+            `ratings`; with `rows="items"`, `ratings.transposed()`.
 
         Raises:
-            ValueError: If `ratings` are of other units or values.
+            ValueError: If `ratings` have other units or values.
         """
         self._checked(ratings)
         return ratings.transposed() if self.rows == "items" else ratings
@@ -579,7 +580,7 @@ class RatingsRBM(Trainer):
         return random.fold_in(stream, self.updates.value)
 
     def _unpack(self, data):
-        """Rows with zeros for absent units, what is clamped, and weights."""
+        """Rows with zeros for absent units, clamped entries, and weights."""
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         x = ops.cast(x, self.variable_dtype)
         clamped = ops.isnan(x)
@@ -592,7 +593,7 @@ class RatingsRBM(Trainer):
         return v, clamped, weight
 
     def _negative(self, machine, v, clamped, stream):
-        """Samples of each user's machine, after k sweeps from its data."""
+        """Samples of each user's machine, k sweeps after the user's data."""
         gibbs = Gibbs()
         state, _ = run(
             gibbs,
@@ -627,12 +628,12 @@ class RatingsRBM(Trainer):
         )
 
     def _law(self, ratings, inputs, rows, units):
-        """`predict_levels` of some pairs of a row and a unit."""
+        """`predict_levels` for some pairs of a row and a unit."""
         machine, levels = self.machine(), len(self.values)
         columns = units[:, None] * levels + np.arange(levels)
         x = ops.take(inputs, rows, axis=0)
         rated, own = _find(ratings, rows, units)
-        # Without what the rating itself says.
+        # Leaves out the hidden inputs from the rating itself.
         is_known = (own >= 0).astype("float32")[:, None]
         x -= is_known * ops.take(
             machine.kernel, units * levels + np.maximum(own, 0), axis=0
@@ -650,7 +651,7 @@ class RatingsRBM(Trainer):
         return ops.convert_to_numpy(ops.softmax(logits, axis=1))
 
     def _checked(self, ratings):
-        """Ratings, checked to be of the model's units and values."""
+        """Returns the ratings after a check of their units and values."""
         ratings_lib.check(ratings, "ratings")
         units, count = "items", ratings.num_items
         if self.rows == "items":
@@ -695,7 +696,7 @@ class UsersAsRows(Direct):
 
 
 def _number_of_units(rows, num_items, num_users):
-    """The number of items, or of users where each item is a row."""
+    """The number of items; with `rows="items"`, the number of users."""
     if rows not in ("users", "items"):
         raise ValueError(
             f'`rows` must be "users" or "items". Received: rows={rows!r}'
@@ -746,7 +747,7 @@ def _numbers(name, x, end):
 
 
 def _find(ratings, users, items):
-    """Which pairs are rated, and their levels, -1 where it is not known."""
+    """Which pairs are rated, and their levels; -1 for unknown levels."""
     if not len(ratings):
         return np.zeros(len(users), bool), np.full(len(users), -1)
     addresses = ratings.users.astype("int64") * ratings.num_items

@@ -1,6 +1,6 @@
 """Draws from a model: streams, starts of chains, and single draws.
 
-`samplers.sample` makes the long runs.
+Long runs are in `samplers.sample`.
 """
 
 import warnings
@@ -28,15 +28,15 @@ def stream(seed, use):
     """The stream of one use of a seed.
 
     Args:
-        seed: Integer from 0 to 2**64 - 1, a scalar tensor, or `None` for
-            another each time.
+        seed: Integer from 0 to 2**64 - 1, or a scalar tensor; `None` for a
+            new seed at each call.
         use: A `random.Use`.
     """
     return random.fold_in(random.stream(seed), use)
 
 
 def check_parameters(machine):
-    """Refuses a machine whose draws would be no samples of anything.
+    """Refuses a machine that has no distribution to sample from.
 
     Args:
         machine: A `Machine`.
@@ -58,17 +58,18 @@ def check_parameters(machine):
 def check_kernel(machine):
     """Refuses a machine whose exp(-E) has no integral.
 
-    With curvatures c and d of the energies of both sides far out, it has one
-    where the largest singular value of beta w_ij / sqrt(c_i d_j) is less than
-    1. Constraints keep the kernel that small while it learns; weights that
-    are assigned can be of any size. Bounded units do not count, and a
-    negative w does not where both units are positive.
+    Let c and d be the curvatures of the energies of both sides for large
+    values. The integral is finite if the largest singular value of
+    beta w_ij / sqrt(c_i d_j) is less than 1. Constraints keep the kernel that
+    small during training, but assigned weights can have any size. Weights of
+    bounded units do not count, nor do negative weights between two units that
+    are never negative.
 
     Args:
         machine: A `Machine` with finite parameters.
 
     Raises:
-        ValueError: If it is not so.
+        ValueError: If the integral is not finite.
     """
     sides = [
         _far_out(machine.visible, machine.visible_params),
@@ -81,7 +82,8 @@ def check_kernel(machine):
     coupling = np.asarray(machine.beta) * coupling / np.sqrt(np.outer(c, d))
     both = np.outer(v_is_positive, h_is_positive)
     coupling = np.where(both, np.maximum(coupling, 0.0), coupling)
-    if np.linalg.norm(coupling) < 1:  # Which the largest one cannot exceed.
+    # The Frobenius norm bounds the largest singular value.
+    if np.linalg.norm(coupling) < 1:
         return
     largest = np.linalg.norm(coupling, 2)
     if largest >= 1:
@@ -96,7 +98,7 @@ def check_kernel(machine):
 
 
 def _far_out(units, params):
-    """Curvatures of the energy far out, infinite of bounded columns.
+    """Curvatures of the energy for large values; infinite if bounded.
 
     Args:
         units: `Units`.
@@ -121,20 +123,20 @@ def _far_out(units, params):
 
 
 def without_inputs(machine, num_samples, stream):
-    """Draws from the visible units alone, where chains have no other start.
+    """Draws of the visible units without inputs, the default start of chains.
 
     Args:
         machine: A `Machine`.
         num_samples: Number of draws.
-        stream: The stream of the samples, of whose sweeps these draws are
-            independent.
+        stream: The stream of the samples. These draws are independent of the
+            draws in its sweeps.
 
     Returns:
         Tensor of shape `(num_samples, visible.width)`.
 
     Raises:
-        ValueError: If `num_samples` is not a positive integer, or they would
-            not fit into memory.
+        ValueError: If `num_samples` is not a positive integer, or the draws
+            would not fit into memory.
     """
     if num_samples is None:
         raise ValueError(
@@ -147,20 +149,21 @@ def without_inputs(machine, num_samples, stream):
 
 
 def start(model, start, num_samples, seed):
-    """The rows that chains start from, where `start` is given.
+    """The rows that chains start from, for a `start` that is not `None`.
 
     Args:
         model: A `MachineModel`.
         start: Array of examples, or `"chains"` for the fantasy particles of
             the model.
-        num_samples: Number of rows to take, the first ones; `None` for all.
-        seed: Seed of what a layout draws beside the examples.
+        num_samples: Number of rows to use, from the first on; `None` for all.
+        seed: Seed for columns that the layout draws beside the examples.
 
     Returns:
         Array or tensor of shape `(num_samples, visible.width)`.
 
     Raises:
-        ValueError: If there are no such states, or fewer.
+        ValueError: If the chain keeps no particles, or there are fewer than
+            `num_samples` rows.
     """
     if isinstance(start, str):
         rows = model.machine_particles if start == "chains" else None
@@ -187,8 +190,8 @@ def start(model, start, num_samples, seed):
 
 #: Fewer chains than this are not checked.
 MIN_CHAINS = 20
-# Chains from other starts: a share of the samples, and their number at least
-# and at most.
+# Number of chains from other starts: as a share of the samples, at least and
+# at most.
 _SHARE, _LEAST, _MOST = 0.2, 10, 50
 
 
@@ -203,7 +206,7 @@ def checked_sample(
     particles,
     verbose,
 ):
-    """`samplers.sample`, with a warning of chains that have not mixed.
+    """`samplers.sample`, with a warning if the chains have not mixed.
 
     Further chains, at most 50, start from visible states under hidden states
     that are far from each other, and from the fantasy particles. They do not
@@ -215,8 +218,8 @@ def checked_sample(
         v: Tensor of shape `(chains, visible.width)`.
         stream: The stream of the samples.
         num_sweeps: Number of sweeps, at least 2.
-        base: As for `samplers.sample`.
-        clamp: `None`: clamped chains cannot start elsewhere.
+        base: See `samplers.sample`.
+        clamp: `None`, since clamped chains cannot start elsewhere.
         particles: Tensor of shape `(particles, visible.width)`, or `None`.
         verbose: `"auto"`, 1 or 0.
 
@@ -257,9 +260,9 @@ def checked_sample(
 def observed_mean(machine, v, num_sweeps, num_classes=0):
     """E[h | v_observed] of rows, or the mean of p(y | x) given x_observed.
 
-    Exactly where `likelihood.exact_rows` says so, else the mean over the later
-    half of Gibbs sweeps that are clamped at the observed entries, always by
-    the same draws.
+    The result is exact for rows that `likelihood.exact_rows` selects. For the
+    other rows, it is the mean over the second half of Gibbs sweeps that are
+    clamped at the observed entries, with a fixed seed.
 
     Args:
         machine: A `Machine`.
@@ -298,7 +301,7 @@ def observed_mean(machine, v, num_sweeps, num_classes=0):
 
 
 def _exact_law(machine, v, num_classes):
-    """p(y | x_observed) of rows (x, NaN), by a sum for each class."""
+    """p(y | x_observed) of rows (x, NaN), by an exact sum for each class."""
     logs = []
     for row in np.eye(num_classes):
         labelled = np.array(v, "float64")

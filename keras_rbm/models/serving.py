@@ -1,4 +1,4 @@
-"""A model for use elsewhere: as a SavedModel, or as a Dense layer of Keras."""
+"""Exports of a model: as a SavedModel, or as a Dense layer of Keras."""
 
 import keras
 import tensorflow as tf
@@ -13,11 +13,11 @@ def write_saved_model(model, endpoints, filepath, verbose=None, **kwargs):
     """Writes a SavedModel with these endpoints.
 
     Args:
-        model: The Keras model whose variables go along.
-        endpoints: Dict of the endpoints' names, and pairs of a function and
-            the list of the `keras.InputSpec` or the like that it takes.
+        model: The Keras model whose variables are saved.
+        endpoints: Dict from names of endpoints to pairs of a function and the
+            list of its arguments' specs (`keras.InputSpec`, or the like).
         filepath: The folder to write to.
-        verbose: Whether to print what is written; `None` for yes.
+        verbose: Whether to print a summary of the endpoints; `None` for yes.
         **kwargs: Arguments of `keras.export.ExportArchive`.
     """
     archive = keras.export.ExportArchive(**kwargs)
@@ -28,7 +28,7 @@ def write_saved_model(model, endpoints, filepath, verbose=None, **kwargs):
 
 
 def signature(model):
-    """The `keras.InputSpec` of any number of examples of a model, in a list."""
+    """List with the `keras.InputSpec` of any number of examples of a model."""
     shape = (None, model.example_units.width)
     return [keras.InputSpec(shape=shape, dtype=model.variable_dtype)]
 
@@ -42,7 +42,7 @@ def endpoints(model, v, sample):
         sample: Function of examples, the number of sweeps and a seed.
 
     Returns:
-        A dict for `write_saved_model`.
+        Dict for the argument `endpoints` of `write_saved_model`.
     """
     numbers = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int64)
 
@@ -50,7 +50,7 @@ def endpoints(model, v, sample):
     def drawn(v, num_sweeps, seed):
         return sample(v, num_sweeps, seed)
 
-    # Keras traces a function once: each endpoint has its own.
+    # Keras traces a function only once, so each endpoint has its own function.
     return {
         "serve": (lambda v: model(v), [v]),
         "features": (lambda v: model(v), [v]),
@@ -79,17 +79,17 @@ def sample(model, v, num_sweeps, seed):
 
 
 def encoder(model, **kwargs):
-    """The way up, E[h | v], as a `Dense` layer: see `MachineModel.to_dense`."""
+    """E[h | v] as a `Dense` layer: see `MachineModel.to_dense`."""
     return _dense(model, _scaled(model), kwargs)
 
 
 def decoder(model, **kwargs):
-    """The way down, E[v | h], as a `Dense` layer."""
+    """E[v | h] as a `Dense` layer."""
     return _dense(model, machine_lib.flip(_scaled(model)), kwargs)
 
 
 def _scaled(model):
-    """The machine of a model at its temperature, in its variables' dtype."""
+    """The machine, scaled by beta, in the dtype of the model's variables."""
     return machine_lib.scale(
         model.parameters.machine(), model.inverse_temperature
     )
@@ -113,6 +113,6 @@ def _dense(model, machine, kwargs):
     kernel, bias = units.affine(machine.kernel, machine.hidden_params)
     dense.kernel.assign(kernel)
     dense.bias.assign(bias)
-    if dense.kernel_constraint is not None:  # From the start.
+    if dense.kernel_constraint is not None:  # Holds from the start.
         dense.kernel.assign(dense.kernel_constraint(dense.kernel.value))
     return dense

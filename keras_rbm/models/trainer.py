@@ -235,7 +235,7 @@ class Trainer(keras.Model, abc.ABC):
         self._refuse_losses(loss, kwargs)
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
-        # First of all: these loops belong to the previous optimizer.
+        # The loops so far use the previous optimizer.
         self._loops = None
         with devices.scope(self.distribute_strategy):
             super().compile(
@@ -386,7 +386,7 @@ class Trainer(keras.Model, abc.ABC):
         """Checks that the observed entries can be states or means of the units.
 
         Args:
-            x: As for `check_states`.
+            x: See `check_states`.
             name: The name of the examples in an error.
 
         Raises:
@@ -470,7 +470,7 @@ class Trainer(keras.Model, abc.ABC):
 
         Args:
             given: `{name: argument}` of `keras.Model.fit`, which is changed.
-            initial_step: As for `fit`.
+            initial_step: See `fit`.
         """
         x, units = given["x"], self.example_units
         is_dataset = examples.is_dataset(x)
@@ -683,8 +683,8 @@ class Trainer(keras.Model, abc.ABC):
         Args:
             filepath: Path of the file, whose name ends in `.keras`.
             overwrite: Whether to overwrite an existing file.
-            zipped: As for Keras.
-            **kwargs: As for Keras.
+            zipped: See `keras.Model.save`.
+            **kwargs: Further arguments of `keras.Model.save`.
 
         Raises:
             ValueError: If the name of the file has another ending.
@@ -776,7 +776,7 @@ def _row_bytes(x):
 
 
 def _batches_of_epoch(dataset, steps_per_epoch):
-    """How many batches an epoch has, and the size of one in bytes.
+    """How many batches an epoch has, and the size of a batch in bytes.
 
     `None` if the compiled loop cannot take the batches: their shapes differ,
     their number is unknown, or an epoch is not a pass.
@@ -956,11 +956,11 @@ def _check_weight(given, x):
 
 
 def _cut(arrays, split):
-    """Arrays to learn from, and the last ones of them, to validate.
+    """Splits arrays into examples to train on and the last ones to validate.
 
     Args:
-        arrays: Array or `Rows`, or a tuple of such.
-        split: The share of the examples to validate by.
+        arrays: Array or `Rows`, or a tuple of them.
+        split: The share of the examples for validation.
     """
     count = len(tf.nest.flatten(arrays)[0])
     first = math.floor(count * (1.0 - split))
@@ -980,7 +980,7 @@ def _cut(arrays, split):
 
 
 def _stream(given):
-    """Replaces `Rows`, which are never dense as a whole, by batches.
+    """Replaces `Rows` by a data set of batches.
 
     Args:
         given: `{name: argument}` of `evaluate` or `predict`, which is changed.
@@ -992,7 +992,7 @@ def _stream(given):
 
 
 def _streamed_validation(given):
-    """The same of the `validation_data` of `fit`, whose batch size is set."""
+    """Replaces `Rows` in the `validation_data` of `fit` by batches."""
     validation = given.get("validation_data")
     v, *rest = (
         validation if isinstance(validation, tuple | list) else (validation,)
@@ -1003,7 +1003,7 @@ def _streamed_validation(given):
 
 
 def _sequence(x):
-    """A data set of what Keras takes a `PyDataset` of; else `x` itself."""
+    """A data set in place of a `PyDataset`; other data unchanged."""
     is_sequence = isinstance(x, keras.utils.PyDataset)
     return examples.from_batches(x) if is_sequence else x
 

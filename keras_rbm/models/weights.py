@@ -1,4 +1,4 @@
-"""Weights of a model: their table, average, divergence, and dead units."""
+"""Weights of a model: summary, averages, divergence, and dead units."""
 
 import contextlib
 import math
@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-# Hidden means hardly vary where nearly all of them have a smaller standard
-# deviation over so many examples at least.
+# Thresholds of `warn_of_dead_units`: the standard deviation of a hidden mean,
+# the share of units with a smaller one, and the number of examples.
 _LEAST_DEVIATION, _MOST_DEAD, _FEWEST_ROWS = 1e-3, 0.99, 20
 
 
-# What weights of models are, for `summary`.
+# Meanings of the weights of models, for `summary`.
 _MEANINGS = {
     "kernel": "W, the couplings",
     "shared_kernel": "W_0, what the couplings of all units share",
@@ -40,12 +40,13 @@ def summary(
     print_fn: Callable[[str], Any] | None = None,
     **kwargs,
 ) -> None:
-    """Prints a row for each weight: its shape, its size, and what it is.
+    """Prints a row for each weight: its shape, its size and its meaning.
+
+    Has the arguments of `keras.Model.summary`; only `print_fn` is used.
 
     Args:
-        model: A Keras model that is built: this is a method of models.
-        line_length: Not used, as are `positions` and all others but
-            `print_fn`: `keras.Model.summary` has the same arguments.
+        model: A built Keras model. (Models have this function as a method.)
+        line_length: Not used.
         positions: Not used.
         print_fn: Function that is called with the text in place of `print`.
         **kwargs: Not used.
@@ -54,7 +55,7 @@ def summary(
     rows = [("Weight", "Shape", "Param #", "What it is", "Learned")]
     for variable in model.weights:
         name = variable.path.removeprefix(f"{model.name}/")
-        # Keras numbers all layers of a class, other models' included.
+        # Keras numbers the layers of a class across all models.
         name = re.sub(r"\bparameters(_\d+)?/", "", name)
         name = re.sub(r"\boffsets_\d+/", "offsets/", name)
         shape, count = tuple(variable.shape), math.prod(variable.shape)
@@ -84,7 +85,7 @@ def summary(
 
 
 def _meaning(name):
-    """What a weight is, by the last parts of its path; "-" if not known."""
+    """The meaning of a weight by the end of its path; "-" if unknown."""
     *_, group, last = ["", *name.split("/")]
     side, _, parameter = last.partition("_")
     if group == "offsets":
@@ -108,8 +109,8 @@ def _bytes(variables):
 def constrain(variables):
     """Applies the constraints of variables, once more.
 
-    Keras averages the weights before it constrains them: their average may
-    lie outside.
+    Keras averages the weights before it constrains them, so that the average
+    may violate the constraints.
 
     Args:
         variables: Keras variables.
@@ -121,10 +122,11 @@ def constrain(variables):
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Within this context the model has its optimizer's averaged weights.
+    """Within this context, the model has its optimizer's averaged weights.
 
-    Nothing happens where the optimizer keeps no average (`use_ema=False`) or
-    has made no update. Afterwards the weights are back to the last bit.
+    Nothing happens if the optimizer keeps no average (`use_ema=False`) or has
+    made no update. At the end, the weights have their previous values, to the
+    last bit.
 
     Args:
         model: A Keras model.
@@ -151,15 +153,15 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
 
 
 def warn_of_dead_units(means: Any, name: str) -> bool:
-    """Warns where hidden units say hardly anything of the examples.
+    """Warns if the hidden units hardly depend on the examples.
 
     Args:
         means: Array of shape `(examples, hidden.width)`, E[h | v] of some
-            examples that differ.
-        name: What to call the model.
+            examples, not all equal.
+        name: Name of the model, for the warning.
 
     Returns:
-        Whether it has warned.
+        Whether there was a warning.
     """
     means = ops.convert_to_numpy(ops.cast(means, "float64"))
     if len(means) < _FEWEST_ROWS or not np.isfinite(means).all():
@@ -188,11 +190,12 @@ def warn_of_dead_units(means: Any, name: str) -> bool:
 
 
 def check_path_to_save(path, zipped=None):
-    """Refuses a file of another format than `.keras`, before it is written.
+    """Refuses to save to a file whose name does not end in `.keras`.
 
     Args:
-        path: What `save` is given.
-        zipped: The same; `False` writes a folder, which may have any name.
+        path: The argument `filepath` of `save`.
+        zipped: The argument `zipped` of `save`; `False` writes a folder, which
+            may have any name.
 
     Raises:
         ValueError: If Keras would write HDF5, or nothing.

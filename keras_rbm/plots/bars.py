@@ -1,4 +1,4 @@
-"""Rows of bars over named columns: examples and weights that are no images."""
+"""Rows of bars over named columns, for examples that are not images."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,14 @@ from keras_rbm.typing import Axes
 POSITIVE, NEGATIVE, EXAMPLE = "#b2182b", "#2166ac", "0.72"
 #: Colour of missing entries.
 MISSING = "#e6781e"
-# Pixels of a row and of a column, and the least and largest width.
+# Height of a row and width of a column, in pixels, and the least and the
+# largest width of the picture.
 _ROW, _COLUMN = 36, 26
 _WIDTH = (900, 2400)
 _MARGIN = 170
-# The most columns whose names are shown, and letters of a name.
+# The most columns whose names are shown, and the most letters of a name.
 _NAMED, _LETTERS = 90, 28
-# Widths of bars, as shares of a column: behind, and in front of others.
+# Widths of bars, as shares of a column: of bars behind, and of bars in front.
 _WIDE, _NARROW = 0.8, 0.4
 
 
@@ -25,9 +26,9 @@ def axes(ax: Axes | None, rows: int, names: Sequence[str]) -> Axes:
     """Axes for rows of bars, with their labels and the names of the columns.
 
     Args:
-        ax: The axes of a caller, or `None` for a new figure.
+        ax: Matplotlib `Axes` of the caller, or `None` for a new figure.
         rows: Number of rows.
-        names: Names of the columns, which stand below if they are at most 90.
+        names: Names of the columns, which are shown below up to 90 columns.
 
     Returns:
         Matplotlib `Axes`.
@@ -45,7 +46,7 @@ def axes(ax: Axes | None, rows: int, names: Sequence[str]) -> Axes:
             name if len(name) <= _LETTERS else f"{name[: _LETTERS - 3]}..."
             for name in names
         ]
-        # Dollars would begin a formula.
+        # A dollar sign would begin a formula.
         short = [name.replace("$", r"\$") for name in short]
         ax.set_xticks(range(columns), short, rotation=90, fontsize=8)
     return ax
@@ -57,12 +58,12 @@ def label_rows(ax: Axes, labels: Sequence[str]) -> None:
 
 
 def signed(ax: Axes, x: np.ndarray, name: str) -> None:
-    """Draws signed numbers: up and red where positive, down and blue if not.
+    """Draws positive numbers up and red, and negative numbers down and blue.
 
     Args:
         ax: Axes of `axes`.
         x: Array of shape `(rows, columns)`.
-        name: What the numbers are, for the legend.
+        name: Name of the numbers, for the legend.
     """
     largest = np.abs(x).max(initial=0.0, where=np.isfinite(x))
     x = np.nan_to_num(np.asarray(x, "float64") / (largest or 1.0), posinf=0)
@@ -76,13 +77,13 @@ def signed(ax: Axes, x: np.ndarray, name: str) -> None:
 
 
 def shares(ax: Axes, x: np.ndarray, name: str, front: bool = False) -> None:
-    """Draws numbers from 0, no bar, to 1, a bar of full height.
+    """Draws numbers from 0 (no bar) to 1 (a bar of full height).
 
     Args:
         ax: Axes of `axes`.
         x: Array of shape `(rows, columns)`.
-        name: What a row is, for the legend.
-        front: Whether to draw narrow bars, in front of others.
+        name: Name of a row, for the legend.
+        front: Whether to draw narrow bars, in front of other bars.
     """
     x = np.clip(np.nan_to_num(np.asarray(x, "float64")), 0, 1)
     colour = POSITIVE if front else EXAMPLE
@@ -102,13 +103,13 @@ def missing(ax: Axes, where: np.ndarray) -> None:
 
 
 def _bars(ax, heights, base, width, colour, label):
-    """One collection of all bars: a patch for each would take minutes."""
+    """Draws all bars as one collection: a patch for each would take minutes."""
     from matplotlib.collections import PolyCollection
 
     rows, columns = heights.shape
     left = np.broadcast_to(np.arange(columns) - width / 2, (rows, columns))
     bottom = np.arange(rows)[:, None] + base + np.zeros((1, columns))
-    top = bottom - heights  # Rows go downwards.
+    top = bottom - heights  # The vertical axis points down.
     corners = [
         (left, bottom),
         (left + width, bottom),

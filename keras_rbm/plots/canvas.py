@@ -1,4 +1,4 @@
-"""Axes to draw in, and what becomes of them: files and arrays of pixels."""
+"""Axes to draw in, and their export as files and arrays of pixels."""
 
 import logging
 import pathlib
@@ -9,26 +9,27 @@ import numpy as np
 from keras_rbm import devices
 from keras_rbm.typing import Axes, Figure, Path
 
-# Notes of matplotlib on its cache of fonts would go to the screen. It is
-# imported where it is used: that takes long, and callbacks may never draw.
+# Keeps matplotlib's messages about its font cache off the screen. Functions
+# import matplotlib when they need it: the import takes long, and callbacks may
+# never draw.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
-#: Dots per inch, of which a point of text is 1/72.
+#: Dots per inch. (A point of text is 1/72 inch.)
 DPI = 100
 #: The least width of pictures, in pixels.
 WIDTH = 800
 
 
-# Figures that pyplot does not know, as large as their content needs.
+# Figures that pyplot does not know. Their content determines their size.
 _off_screen = weakref.WeakSet()
 
 
 def offscreen() -> Axes:
     """Returns axes of a figure that no window and no notebook shows.
 
-    The functions of `keras_rbm.plots` set the size of its figure. Callbacks
-    draw in such axes: pyplot keeps all of its figures in memory, and may open
-    a window for each.
+    The functions of `keras_rbm.plots` set the size of the figure. Callbacks
+    draw in such axes, because pyplot keeps all of its figures in memory and may
+    open a window for each.
 
     Returns:
         The matplotlib `Axes`.
@@ -57,22 +58,22 @@ def axes(
     margins: tuple[int, int] | None = None,
     dpi: int = DPI,
 ) -> Axes:
-    """Axes to draw in, of a new figure where none are given.
+    """Axes to draw in: the given axes, or axes of a new figure.
 
     Args:
-        ax: The axes of a caller, or `None`.
-        size: `(width, height)` in pixels of the content, with which a new
-            figure, and one of `offscreen`, gets its size.
+        ax: Matplotlib `Axes` of the caller, or `None` for a new figure.
+        size: `(width, height)` of the content in pixels. It determines the
+            size of a new figure and of a figure of `offscreen`.
         margins: Pixels at the left and at the right of the axes, which fill
-            the rest of the figure exactly. `None` leaves it to matplotlib to
-            make room for labels, within `size`.
+            the rest of the figure exactly. With `None`, matplotlib makes room
+            for labels, within `size`.
         dpi: Dots per inch of the figure.
 
     Returns:
         Matplotlib `Axes`.
 
     Raises:
-        ValueError: If `ax` are no axes.
+        ValueError: If `ax` is not a matplotlib `Axes`.
     """
     from matplotlib import axes
 
@@ -101,7 +102,7 @@ def axes(
 
 
 def pixels(ax: Axes) -> np.ndarray:
-    """The figure of some axes as an array of colours.
+    """The figure of matplotlib axes as an array of colours.
 
     Args:
         ax: Matplotlib `Axes`, or a figure.
@@ -117,9 +118,10 @@ def pixels(ax: Axes) -> np.ndarray:
 
 
 def save(ax: Axes, path: Path) -> None:
-    """Writes the figure of some axes to a PNG file, and makes its directory.
+    """Writes the figure of matplotlib axes to a PNG file.
 
-    Of several processes only the chief writes.
+    Creates the directory of the file. If there are several processes, only the
+    chief writes.
 
     Args:
         ax: Matplotlib `Axes`, or a figure.
@@ -136,20 +138,20 @@ def save(ax: Axes, path: Path) -> None:
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:
-    """Returns a picture of at least 800 columns, pixels as squares.
+    """Enlarges a picture to at least 800 columns; pixels become squares.
 
     Args:
         picture: Array of shape `(height, width)`.
 
     Returns:
-        Array of which both sides are longer by one whole number.
+        Array whose two sides are longer by the same integer factor.
     """
     factor = -(-WIDTH // picture.shape[1])
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def save_greys(picture: np.ndarray, path: Path) -> None:
-    """Writes greys to a PNG file, enlarged, and pixel by pixel.
+    """Writes an array of greys to a PNG file, enlarged, without smoothing.
 
     Args:
         picture: `uint8` array of shape `(height, width)`.
@@ -157,11 +159,11 @@ def save_greys(picture: np.ndarray, path: Path) -> None:
     """
     picture = enlarged(picture)
     figure = plot(picture.shape[::-1])
-    # As colours, since a map of greys would round some of them.
+    # Drawn as colours, since a grey colour map would round some of the greys.
     figure.figimage(picture[:, :, None].repeat(3, axis=2))
     save(figure, path)
 
 
 def _figure(ax):
-    """The figure of some axes, or the figure itself."""
+    """The figure of matplotlib axes; a figure itself."""
     return getattr(ax, "figure", None) or ax

@@ -1,4 +1,4 @@
-"""Pictures of chains: where their particles are, and how fast they move."""
+"""Pictures of chains: the positions of their particles, and their mixing."""
 
 from typing import NamedTuple
 
@@ -12,17 +12,18 @@ from keras_rbm.plots import canvas
 from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, Axes
 
-#: Chains do not mix where they remember more of their free energy over half
-#: the run.
+#: Chains do not mix if the autocorrelation of their free energy over half the
+#: run exceeds this number.
 MAX_MEMORY = 0.8
-# Particles that are shown, at most.
+# Most particles that are shown.
 _MOST = 1000
-# Vectors that are iterated for the first two, and how often.
+# Number of vectors in the subspace iteration for the first two axes, and number
+# of iterations.
 _SUBSPACE, _ITERATIONS = 12, 20
-# Pixels of a side. TensorBoard shows the picture at 215 to 350 pixels, so that
-# lines and letters have the sizes of a figure of 3.5 inches.
+# Side in pixels, and in inches. TensorBoard shows the picture at 215 to 350
+# pixels; lines and letters therefore have the sizes of a small figure.
 _SIDE, _INCHES = 805, 3.5
-# How far the plane goes beyond the data, as a share of their range.
+# Margin of the plane around the data, as a share of their range.
 _MARGIN = 0.15
 _ORANGE = "#e8590c"
 _SIZE = (900, 500)
@@ -43,16 +44,16 @@ class Plane(NamedTuple):
 
 
 def plane_of(v: Array) -> Plane:
-    """Plane in which the data vary most: (v - mean) axes.
+    """The plane in which the data vary most: (v - mean) axes.
 
-    By subspace iteration, which takes a fraction of a second where all
-    components would take many.
+    Uses subspace iteration, which takes a fraction of a second; computing all
+    components would take many seconds.
 
     Args:
         v: Array of shape `(examples, width)`.
 
     Returns:
-        A `Plane`; axes along which nothing varies are zero. The largest
+        A `Plane`. Axes along which the data do not vary are zero. The largest
         entry of each axis is positive.
 
     Reference: Halko, Martinsson and Tropp (2011), "Finding structure with
@@ -67,11 +68,11 @@ def plane_of(v: Array) -> Plane:
     for _ in range(_ITERATIONS):
         basis = np.linalg.qr(v.T @ (v @ basis))[0]
     _, values, vectors = np.linalg.svd(v @ basis, full_matrices=False)
-    missing = max(2 - size, 0)  # Of a single column, or example.
+    missing = max(2 - size, 0)  # For a single column, or a single example.
     axes = np.pad(basis @ vectors[:2].T, ((0, 0), (0, missing)))
     variances = np.pad(np.square(values), (0, missing))[:2]
     total = np.square(v).sum()
-    # What is less is made by rounding.
+    # Smaller variances are rounding errors.
     known = variances > 1e-20 * total
     axes = np.where(known, axes, 0.0)
     largest = axes[np.abs(axes).argmax(axis=0), [0, 1]]
@@ -92,23 +93,23 @@ def projection(
 ) -> Axes:
     """Draws data and fantasy particles on the data's first two principal axes.
 
-    A part of the data without particles is a mode that the chains miss. The
-    range covers the data: particles beyond it are drawn on the frame. Of a
+    If a part of the data has no particles, the chains miss a mode. The range
+    covers the data; particles outside of it are drawn on the frame. For a
     chain that keeps no particles, draws after 100 sweeps are shown.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
         v: Array of shape `(examples, example_units.width)`; one or two
-            thousand show where the data are.
-        plane: What `keras_rbm.plots.plane_of` returns, to keep the axes
-            of one data set for others; `None` for the plane of `v`.
+            thousand examples are enough.
+        plane: Result of `keras_rbm.plots.plane_of`, to use the axes of one
+            data set for other data; `None` for the plane of `v`.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
         The matplotlib `Axes`.
 
     Raises:
-        ValueError: If `v` has not a column for each visible unit.
+        ValueError: If `v` does not have `example_units.width` columns.
 
     Example:
         rbm = keras_rbm.RBM.from_preset("digits")
@@ -169,14 +170,14 @@ def chain_health(
     """Draws how long the chains remember their free energy.
 
     The curve is the autocorrelation of the free energy over sweeps that start
-    at the fantasy particles and move nothing that persists. It falls to 0 in
-    chains that mix, and stays above 0.8, the dashed line, in chains each of
-    which stays where it is. The title has the autocorrelation time.
+    at the fantasy particles, and do not change the particles. It falls to 0
+    for chains that mix, and stays above 0.8, the dashed line, for chains that
+    do not move. The title shows the autocorrelation time.
 
     Args:
         model: A `MachineModel` whose chain keeps particles.
         num_sweeps: Length of the run, in sweeps.
-        seed: Integer from 0 to 2**64 - 1, for the run; `None` for one from
+        seed: Integer from 0 to 2**64 - 1, for the run; `None` for a seed from
             Python's generator.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 

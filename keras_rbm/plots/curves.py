@@ -12,21 +12,21 @@ import numpy as np
 from keras_rbm.plots import canvas
 from keras_rbm.typing import Axes, Path
 
-#: What the functions take as a run.
+#: Accepted forms of a run.
 Run = Path | keras.callbacks.History | Mapping[str, Sequence[float]]
 _SIZE = (900, 500)
 _SPLITS = (("", "training", "C0"), ("val_", "validation", "C1"))
 
 
 def read_history(run: Run) -> dict[str, np.ndarray]:
-    """Returns the metrics of a run, an array of each, an entry an epoch.
+    """Returns the metrics of a run, as arrays with an entry per epoch.
 
     Args:
         run: The folder of a run, its `history.csv`, the `History` that `fit`
             returns, or its dictionary `history`.
 
     Returns:
-        Dictionary of names and arrays; NaN stands for what is not known.
+        Dict from names to arrays, with NaN for unknown values.
 
     Raises:
         ValueError: If `run` is anything else.
@@ -66,10 +66,10 @@ def history(
     metric: str = "reconstruction_error",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draws a metric by epochs, of training and of validation data.
+    """Draws a metric of training and of validation data, by epochs.
 
     Args:
-        run: As for `read_history`: the folder of a run, or what `fit` returns.
+        run: See `read_history`: the folder of a run, or the result of `fit`.
         metric: Name of the metric, without `val_`.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
@@ -116,7 +116,7 @@ def likelihood(
     learned anything exceeds.
 
     Args:
-        run: As for `read_history`: the folder of a run, or what `fit` returns.
+        run: See `read_history`: the folder of a run, or the result of `fit`.
         updates_per_epoch: Number of updates in an epoch, to draw the curve by
             updates; `None` to draw it by epochs.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
@@ -163,15 +163,15 @@ def likelihood(
 
 
 def measured_likelihood(run: Run) -> tuple[Any, ...] | None:
-    """The log-likelihood in the history of a run, where it was measured.
+    """The log-likelihood in the history of a run, in the measured epochs.
 
     Args:
-        run: As for `read_history`.
+        run: See `read_history`.
 
     Returns:
         Tuple `(split, epochs, lower, upper, baseline)`: "validation" or
-        "training", three arrays and a number, which is NaN without a baseline.
-        `None` where nothing was measured.
+        "training", three arrays, and a number, which is NaN without a baseline.
+        `None` if nothing was measured.
     """
     found = read_history(run)
     for prefix, split, _ in reversed(_SPLITS):
@@ -180,7 +180,7 @@ def measured_likelihood(run: Run) -> tuple[Any, ...] | None:
             continue
         lower, epochs = found[name], found[f"{name}_epoch"]
         upper = found.get(f"{name}_upper", lower)
-        # Between the measurements the last numbers are repeated.
+        # Between the measurements, the history repeats the last numbers.
         is_known = np.isfinite(lower) & np.isfinite(epochs)
         epochs, first = np.unique(epochs[is_known], return_index=True)
         if not len(epochs):
@@ -202,7 +202,7 @@ def _tidy(ax):
 
 
 def _number(text):
-    """A cell of a CSV file; what is no number is NaN."""
+    """A cell of a CSV file as a number; NaN if it is not a number."""
     try:
         return float(text)
     except (TypeError, ValueError):

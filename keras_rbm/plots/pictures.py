@@ -14,11 +14,11 @@ from keras_rbm.typing import Array, Axes, ImageShape, PictureLike
 SIGNED = "RdBu_r"
 # Colour of the lines between images of signed numbers.
 _LINE = "0.55"
-# Pixels for the scale of colours, and for labels of rows.
+# Pixels for the colour scale, and for labels of rows.
 _SCALE, _LABELS = 90, 80
-# The most rows of bars, and the most rows of each class.
+# The most rows of bars, and the most rows of bars for each class.
 _ROWS, _CLASS_ROWS = 24, 3
-# Columns without a bound are standardized: the ends of their scale.
+# Unbounded columns are standardized; this is the end of their scale.
 _DEVIATIONS = 3.0
 
 
@@ -28,13 +28,13 @@ def current_samples(
     num_sweeps: int = 100,
     seed: int = 0,
 ) -> Array:
-    """The fantasy particles, or draws from random starts without them.
+    """The fantasy particles, or draws if the chain keeps no particles.
 
     Args:
         model: A `MachineModel`.
-        num_samples: At most how many.
-        num_sweeps: Sweeps of each sample where the chain keeps none.
-        seed: Integer; the same draws where the chain keeps none.
+        num_samples: Largest number of samples.
+        num_sweeps: Number of sweeps of each draw, from a random start.
+        seed: Integer, the seed of the draws.
 
     Returns:
         Tensor of shape `(samples, example_units.width)`.
@@ -88,21 +88,21 @@ def filters(
 ) -> Axes:
     """Draws the weights of hidden units, the columns of W.
 
-    Each unit is an image, red where a weight is positive and blue where it is
-    negative, on one scale for all units, which stands beside them. Without an
-    `image_shape` each unit is a row of bars over named columns. The first
-    units are shown, in their order: a unit keeps its place from epoch to
-    epoch.
+    Each unit is an image, with red for positive and blue for negative weights.
+    All units have the same scale, which is shown beside them. Without an
+    `image_shape`, each unit is a row of bars over named columns. The first
+    units are shown, in their order, so that a unit keeps its place from epoch
+    to epoch.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
         image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are no images.
-        num_filters: At most how many units to show; of rows of bars there are
-            at most 24.
-        picture: `data.Picture` of the examples, whose matrix brings the
-            weights to pixels, or `None`.
-        names: Names of the columns, for bars; `None` for their numbers.
+            that are not images.
+        num_filters: Largest number of units to show. At most 24 rows of bars
+            are shown.
+        picture: `data.Picture` of the examples, whose matrix maps the weights
+            to pixels, or `None`.
+        names: Names of the columns, for bars; `None` for column numbers.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
@@ -158,21 +158,22 @@ def samples(
 ) -> Axes:
     """Draws samples of the model, as their means E[v | h = E[h | v]].
 
-    The samples are the fantasy particles of the chain. Where the chain keeps
-    none, they are drawn from random starts by `num_sweeps` sweeps: far from
-    equilibrium perhaps, but cheap. Their means show more than the binary
-    draws.
+    The samples are the fantasy particles of the chain. If the chain keeps no
+    particles, they are draws after `num_sweeps` sweeps from random starts,
+    which is cheap but may be far from equilibrium. Means show more detail than
+    binary draws.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
         image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are no images, which are rows of bars.
-        num_samples: At most how many samples to show; of rows of bars there
-            are at most 24.
-        num_sweeps: Sweeps of each sample where the chain keeps none.
-        seed: Integer; the same draws where the chain keeps none.
+            that are not images, which are drawn as rows of bars.
+        num_samples: Largest number of samples to show. At most 24 rows of bars
+            are shown.
+        num_sweeps: Number of sweeps of each draw if the chain keeps no
+            particles.
+        seed: Integer, the seed of these draws.
         picture: `data.Picture` of the examples, or `None`.
-        names: Names of the columns, for bars; `None` for their numbers.
+        names: Names of the columns, for bars; `None` for column numbers.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
@@ -212,20 +213,20 @@ def reconstructions(
 ) -> Axes:
     """Draws examples with their reconstructions, E[v | h = E[h | v]].
 
-    Each image stands above its reconstruction. Of examples that are no images,
-    narrow bars of the reconstruction stand in front of the example's. Missing
-    entries are orange.
+    Each image is above its reconstruction. For examples that are not images,
+    narrow bars of the reconstruction are in front of the bars of the example.
+    Missing entries are orange.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
         examples: Array of shape `(examples, example_units.width)`, NaN where
             an entry is missing.
         image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are no images, which are rows of bars.
-        num_examples: At most how many examples to show; of rows of bars there
-            are at most 24.
+            that are not images, which are drawn as rows of bars.
+        num_examples: Largest number of examples to show. At most 24 rows of
+            bars are shown.
         picture: `data.Picture` of the examples, or `None`.
-        names: Names of the columns, for bars; `None` for their numbers.
+        names: Names of the columns, for bars; `None` for column numbers.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
@@ -246,7 +247,7 @@ def reconstructions(
     means = _array(model.predict_reconstruction(examples))
     lost = np.isnan(_array(examples))
     examples = np.where(lost, 0, examples)
-    if picture is not None:  # A pixel needs all of its columns.
+    if picture is not None:  # A pixel is missing if any of its columns is.
         lost = lost @ (np.abs(picture.directions(np.eye(lost.shape[1]))) > 0)
     if image_shape is not None:
         above, below = (
@@ -279,18 +280,18 @@ def class_samples(
     names: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draws samples of each class, as means, a labelled row for each class.
+    """Draws the means of samples of each class, in a labelled row per class.
 
     Args:
         model: A `ClassRBM`.
         image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are no images, of which there are at most three rows of bars
+            that are not images, which are drawn as at most three rows of bars
             for each class.
         num_samples: Number of samples of each class.
-        num_sweeps: Sweeps of each sample.
-        seed: Integer; the same draws.
+        num_sweeps: Number of sweeps of each sample.
+        seed: Integer, the seed of the draws.
         picture: `data.Picture` of the examples, or `None`.
-        names: Names of the columns, for bars; `None` for their numbers.
+        names: Names of the columns, for bars; `None` for column numbers.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
@@ -316,7 +317,7 @@ def class_samples(
         bars.shares(ax, x, "mean of a sample")
         _scale(model, ax)
         return ax
-    if picture is None:  # Without the columns of the label.
+    if picture is None:  # Leaves out the columns of the label.
         means = means[:, : drawn.shape[1]]
     greys = tiles.grey(_intensities(means, picture))
     grid = tiles.tile(greys, image_shape, columns=num_samples)
@@ -360,7 +361,7 @@ def _names(names, x):
 
 
 def _shares(model, x, picture):
-    """Examples from 0, the least value of a column, to 1, the largest."""
+    """Examples, scaled to 0 and 1 for the least and largest column values."""
     if picture is not None:
         return picture.intensities(x)
     units = model.example_units
@@ -371,7 +372,7 @@ def _shares(model, x, picture):
 
 
 def _scale(model, ax):
-    """Says below the columns what the height of a bar means."""
+    """Explains the height of a bar below the columns."""
     bounds = np.concatenate([np.ravel(x) for x in model.example_units.support])
     scale = "bars go from the least to the largest value of a column"
     if not np.isfinite(bounds).all():

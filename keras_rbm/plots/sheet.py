@@ -1,14 +1,15 @@
-"""Pictures with a few words: rows or columns of tiles, each with a label."""
+"""Pictures with labels: rows or columns of tiles, each with a label."""
 
 import numpy as np
 
 from keras_rbm.plots import canvas, tiles
 
 _POINTS = 10
-# A letter's width, and a line's height, in pixels.
+# Width of a letter, and height of a line, in pixels.
 _LETTER, _LINE = 8, 20
 _GAP = 6
-# Grey between images of a row and around them, and its width in pixels.
+# Grey of the lines between and around the images of a row, and their width in
+# pixels.
 _SEAM, _SEAM_WIDTH = 176, 4
 
 
@@ -18,7 +19,7 @@ def rows(path, labelled, image_shape=None):
     Args:
         path: Path of the PNG file.
         labelled: List of (label, `uint8` array of shape `(images, width)`).
-        image_shape: `(rows, columns)` of an image, or `None` as for
+        image_shape: `(rows, columns)` of an image, or `None`; see
             `tiles.tile`.
     """
     strips = [_strip(greys, image_shape) for _, greys in labelled]
@@ -66,7 +67,7 @@ def _strip(greys, image_shape):
 
 
 def _write(path, shape, pictures, places, texts):
-    """Pictures at (left, top) and texts, on white, pixel by pixel."""
+    """Writes pictures at (left, top), and texts, on white, unsmoothed."""
     height, width = shape
     page = np.full((height, width, 3), 255, "uint8")
     for picture, (left, top) in zip(pictures, places, strict=True):

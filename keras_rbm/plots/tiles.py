@@ -1,4 +1,4 @@
-"""Pictures of many examples at once: arrays in, one image out."""
+"""Arranges many examples in one image."""
 
 import math
 
@@ -8,17 +8,17 @@ from keras_rbm import checks
 
 # Small tiles are enlarged until their longer side has this many pixels.
 _SIDE = 28
-# Grey of the lines between tiles and of places without a tile: neither black
-# nor white, which most pixels are, nor the mid-grey of a zero weight.
+# Grey of the lines between tiles and of empty places. It differs from black and
+# white, the greys of most pixels, and from the mid-grey of a zero weight.
 _LINE = 64
-# Colour of a missing pixel, which no grey is.
+# Colour of a missing pixel, which differs from all greys.
 _MISSING = (230, 120, 30)
 
 
 def grey(x):
     """Greys of intensities: 0 is black, 1 is white.
 
-    Values beyond are clipped; NaN is black.
+    Values outside of [0, 1] are clipped; NaN is black.
 
     Args:
         x: Array of any shape.
@@ -33,17 +33,17 @@ def grey(x):
 def tile(images, image_shape=None, columns=None):
     """Arranges images in a grid, left to right and top to bottom.
 
-    Lines of one pixel run between and around the tiles. A tile whose longer
-    side is under 28 pixels is enlarged by the smallest whole number that
-    brings it there; each pixel becomes a square, so that edges stay sharp.
+    Lines of one pixel separate and surround the tiles. If the longer side of a
+    tile is under 28 pixels, the tile is enlarged by the smallest integer factor
+    that makes it at least 28 pixels; each pixel becomes a square, so that edges
+    stay sharp.
 
     Args:
         images: Array of shape `(images, width)`: `uint8`, from `grey`, or
-            floating, between whose tiles the lines are NaN.
+            floating. In floating arrays, the lines are NaN.
         image_shape: `(rows, columns)` of an image, whose product is `width`.
-            `None`, for data that are no images, lays the values out in a
-            near-square, row by row; places without a value in its last row
-            are as the lines.
+            `None`, for data that are not images, arranges the values row by
+            row in a near-square; empty places in its last row look like lines.
         columns: Number of tiles in a row. `None` for the number that makes
             the picture nearly square.
 
@@ -57,16 +57,16 @@ def tile(images, image_shape=None, columns=None):
 
 
 def tile_pairs(above, below, image_shape=None, columns=None):
-    """Arranges pairs of images in a grid, one of a pair above the other.
+    """Arranges pairs of images in a grid, one image above the other.
 
-    As `tile`, with a line of one pixel within a pair and a band of five
-    around it.
+    Like `tile`, with a line of one pixel within a pair and a band of five
+    pixels around the pair.
 
     Args:
         above: `uint8` array of shape `(images, width)`, such as originals.
         below: `uint8` array of the same shape, such as reconstructions.
-        image_shape: As for `tile`.
-        columns: Number of pairs in a row, or `None` as for `tile`.
+        image_shape: See `tile`.
+        columns: Number of pairs in a row, or `None`; see `tile`.
 
     Returns:
         `uint8` array of shape `(height, width)`, in pixels.
@@ -87,7 +87,7 @@ def tile_pairs(above, below, image_shape=None, columns=None):
 
 
 def coloured(picture, where):
-    """A grey picture whose missing pixels have a colour of their own, orange.
+    """A grey picture with its missing pixels in orange.
 
     Args:
         picture: `uint8` array of shape `(height, width)`, from `tile` or
@@ -104,7 +104,7 @@ def coloured(picture, where):
 
 
 def _enlarged(images, image_shape):
-    """Tiles of shape (images, rows, columns), large enough to be seen."""
+    """Tiles of shape (images, rows, columns), large enough to see."""
     images = np.asarray(images)
     is_known = images.dtype == np.uint8 or images.dtype.kind == "f"
     if images.ndim != 2 or not is_known or images.size == 0:
@@ -151,5 +151,5 @@ def _grid(tiles, columns, gap):
 
 
 def _line(images):
-    """What lines have in place of a value."""
+    """The value of the lines: a grey, or NaN in floating arrays."""
     return _LINE if images.dtype == np.uint8 else np.nan

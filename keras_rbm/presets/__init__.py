@@ -1,7 +1,7 @@
 """Trained machines that come with the package: `RBM.from_preset` loads them.
 
-Each is a `.keras` file, whose weights W have half precision, beside a model
-card, which says what the machine learned, from which data, and how well.
+Each preset is a `.keras` file, whose weights W have half precision, and a model
+card, which describes the training data, the training and the likelihood.
 """
 
 import pathlib
@@ -16,11 +16,11 @@ class Preset(NamedTuple):
     """A trained machine.
 
     Attributes:
-        description: What it is, in a sentence.
-        image_shape: `(rows, columns)` of its examples, for `keras_rbm.plots`.
-        log_likelihood: Mean log p(v) of the test examples, in nats: the
-            pessimistic end of its bracket.
-        standard_error: Of `log_likelihood`.
+        description: A description in one sentence.
+        image_shape: `(rows, columns)` of an example, for `keras_rbm.plots`.
+        log_likelihood: Mean log p(v) of the test examples, in nats: the lower
+            bound of its bracket.
+        standard_error: Standard error of `log_likelihood`, in nats.
     """
 
     description: str
@@ -83,7 +83,7 @@ def card(preset: str) -> str:
         The text: data, likelihood, licence, and the command that trained it.
 
     Raises:
-        ValueError: If there is no preset of that name.
+        ValueError: If there is no preset with this name.
 
     Example:
         print(presets.card("digits"))
