@@ -14,8 +14,8 @@ result with the hidden entries:
 "random" hides each entry with the same probability. "blocks" hides contiguous
 runs of columns, together in a row.
 
-Categories are one-hot columns for the other imputers, and the largest filled
-in column of a category counts. The numbers are standardized for them.
+For the other imputers, numbers are standardized and categories are one-hot
+columns without the first level. The largest column counts as the category.
 
     python benchmarks/imputation.py [--tables cars penguins] [--seeds 3]
 
@@ -115,6 +115,10 @@ TABLES = {
 class Encoded:
     """A table of floating columns: numbers, and one-hot categories.
 
+    The first level of a category has no column: regressions of each column on
+    the others would find that the columns of a category add up to 1, and repeat
+    what was filled in before.
+
     Args:
         frame: The complete pandas `DataFrame`.
     """
@@ -133,7 +137,7 @@ class Encoded:
         parts = [((frame[self.numbers] - self.mean) / self.deviation)]
         for name, levels in self.levels.items():
             hot = np.array(
-                [[value == level for level in levels] for value in frame[name]],
+                [[v == level for level in levels[1:]] for v in frame[name]],
                 "float64",
             )
             hot[frame[name].isna().to_numpy()] = np.nan
@@ -145,8 +149,10 @@ class Encoded:
         count = len(self.numbers)
         numbers, probabilities, first = x[:, :count], {}, count
         for name, levels in self.levels.items():
-            probabilities[name] = x[:, first : first + len(levels)]
-            first += len(levels)
+            others = x[:, first : first + len(levels) - 1]
+            rest = 1 - others.sum(axis=1, keepdims=True)
+            probabilities[name] = np.concatenate([rest, others], axis=1)
+            first += len(levels) - 1
         return numbers, probabilities
 
 
