@@ -55,7 +55,7 @@ def write(
             more updates than the model has made are removed.
 
     Returns:
-        The path.
+        The path of the file.
 
     Raises:
         OSError: If the file cannot be written, such as on a full disk. Other

@@ -12,7 +12,7 @@ def non_negative_integer(name, value):
     """Returns `value` as an `int`.
 
     Args:
-        name: The argument's name, for the error.
+        name: Name of the argument, for error messages.
         value: An integer of 0 or more.
 
     Raises:
@@ -34,8 +34,8 @@ def positive_integer(name, value):
     """Returns `value` as an `int`.
 
     Args:
-        name: The argument's name, for the error.
-        value: What came.
+        name: Name of the argument, for error messages.
+        value: The value to check.
 
     Returns:
         A positive `int`.
@@ -60,8 +60,8 @@ def positive_number(name, value):
     """Returns `value` as a `float`.
 
     Args:
-        name: The argument's name, for the error.
-        value: What came.
+        name: Name of the argument, for error messages.
+        value: The value to check.
 
     Returns:
         A positive, finite `float`.
@@ -81,7 +81,7 @@ def number_from_0(name, value):
     """Returns `value` as a `float` of 0 or more.
 
     Args:
-        name: The argument's name, for the error.
+        name: Name of the argument, for error messages.
         value: The value to check.
 
     Raises:
@@ -99,8 +99,8 @@ def fraction(name, value):
     """Returns `value` as a `float`.
 
     Args:
-        name: The argument's name, for the error.
-        value: What came.
+        name: Name of the argument, for error messages.
+        value: The value to check.
 
     Returns:
         A `float` between 0 and 1, both excluded.
@@ -147,7 +147,7 @@ def in_memory(name, shape):
     """Refuses arrays that exceed this machine's memory, before allocation.
 
     Args:
-        name: The argument's name, for the error.
+        name: Name of the argument, for error messages.
         shape: Shape of the float32 array.
 
     Raises:
@@ -170,7 +170,7 @@ def from_frame(name, x):
     NaN.
 
     Args:
-        name: The argument's name, for the error.
+        name: Name of the argument, for error messages.
         x: A pandas `DataFrame` or `Series`. Any other object is returned
             unchanged.
 

@@ -293,7 +293,7 @@ def _normal_means(hidden, params, kernels, base, deviation, nodes, weights):
 
     Args:
         hidden: `Units`, all with one column.
-        params: Their parameters.
+        params: Parameters of these units.
         kernels: For each site of a set, the inputs from its states, of shape
             `(sets, states, hidden)`.
         base: Inputs at the mean of all sites, `(hidden,)`.

@@ -128,7 +128,7 @@ def accept(
     Args:
         change: Change of each replica's part of the joint log-probability, of
             shape `(num_replicas, num_chains)`, in nats.
-        partner: What `partners` returns.
+        partner: Tensor from `partners`.
         stream: A `keras_rbm.random.Stream`.
 
     Returns:
@@ -153,8 +153,8 @@ def sources(accepted: Tensor, partner: Tensor) -> Tensor:
     """The previous places of replicas, `int32` of the shape of `accepted`.
 
     Args:
-        accepted: What `accept` returns.
-        partner: What `partners` returns.
+        accepted: Booleans from `accept`.
+        partner: Tensor from `partners`.
     """
     index = ops.arange(partner.shape[0], dtype="int32")
     return ops.where(accepted, partner[:, None], index[:, None])
@@ -165,8 +165,8 @@ def exchanged(x: Tensor, accepted: Tensor, partner: Tensor) -> Tensor:
 
     Args:
         x: Tensor of shape `(num_replicas * num_chains, width)`.
-        accepted: What `accept` returns.
-        partner: What `partners` returns.
+        accepted: Booleans from `accept`.
+        partner: Tensor from `partners`.
     """
     rows = ops.reshape(x, (*accepted.shape, x.shape[-1]))
     rows = ops.where(accepted[..., None], ops.take(rows, partner, axis=0), rows)

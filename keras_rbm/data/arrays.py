@@ -88,8 +88,9 @@ def arrays(
 ) -> Data:
     """Returns the data in a file of arrays.
 
-    The file may be: - `.npy`. An array of more than 1 GiB, as float32, stays on
-    the disk: it is
+    The file may be:
+
+    - `.npy`. An array of more than 1 GiB, as float32, stays on the disk: it is
       mapped into memory, and batches are copied when they are used;
     - `.npz`, written by `numpy.savez` or `scipy.sparse.save_npz`;
     - `.h5` or `.hdf5`: HDF5. A dataset of more than 1 GiB, as float32, stays

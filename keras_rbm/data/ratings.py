@@ -42,7 +42,7 @@ class RatingsData:
     """Splits of a table of ratings, with the same users and items.
 
     Args:
-        name: What to call the data.
+        name: Name of the data.
         train: `Ratings` to learn from.
         validation: `Ratings` to choose settings by, or `None`.
         test: `Ratings` to report, or `None`.

@@ -170,7 +170,7 @@ def evaluate(
 
 
 def _examples(x, binarize, seed):
-    """Returns the examples of a split, binarized and clipped as asked."""
+    """Returns the examples of a split, scaled and binarized as asked."""
     if isinstance(x, Rows) and binarize == "none":
         return scaled(x)
     return binarized(x, binarize, seed)
@@ -249,7 +249,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
 
 
 def _means(x):
-    """Means over the columns that are not NaN; 0 if all are NaN."""
+    """Means over columns, without NaN; 0 if all are NaN."""
     lost = np.isnan(x)
     if not lost.any():
         return x.mean(axis=1)

@@ -43,7 +43,7 @@ class FamilyMeasures(Measurement):
     Args:
         log_dir: Path of TensorBoard's log directory.
         alignment: The training data, an `Alignment` without missing entries.
-        weights: Their weights, array of shape `(sequences,)`, or `None`.
+        weights: Array of shape `(sequences,)`, or `None` for ones.
         distances: Array of shape `(columns, columns)`, or `None`.
         every: Number of epochs from one time to the next.
 
@@ -102,7 +102,7 @@ class FamilyPictures(Display):
     Args:
         log_dir: Path of TensorBoard's log directory.
         alignment: The training data, an `Alignment` without missing entries.
-        weights: Their weights, array of shape `(sequences,)`, or `None`.
+        weights: Array of shape `(sequences,)`, or `None` for ones.
         distances: Array of shape `(columns, columns)`, or `None`.
         every: Number of epochs from one time to the next. The first and the
             last epoch are drawn too.

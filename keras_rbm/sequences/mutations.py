@@ -165,7 +165,7 @@ def hold(machine: Machine, values: Mapping[int, float]) -> Machine:
 
     Args:
         machine: A `Machine` whose hidden units have one column each.
-        values: The value of each hidden unit that is held, by its number.
+        values: Dict from numbers of hidden units to their clamped values.
 
     Returns:
         A `Machine` with fewer hidden units.
@@ -229,7 +229,7 @@ def design(
     seed: int | None = None,
     alphabet: AlphabetLike = PROTEIN,
 ) -> Alignment:
-    """Draws sequences from p(v | v_kept, h_held), at any temperature.
+    """Draws sequences from p(v | v_kept, h_held) at any temperature.
 
     Args:
         model: A `MachineModel` with `Softmax` visible units.
@@ -237,8 +237,7 @@ def design(
         start: An `Alignment` from whose sequences the chains start, in turn;
             `None` to start from draws of the visible units without inputs.
         keep: Columns, from 0, that keep the letters of `start`.
-        hold_hidden: The value of each hidden unit that is held, by its
-            number.
+        hold_hidden: Dict from numbers of hidden units to their clamped values.
         inverse_temperature: Factor of the model's inverse temperature. Above 1,
             sequences are more probable and less diverse.
         num_sweeps: Number of sweeps of each chain.

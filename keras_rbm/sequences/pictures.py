@@ -419,7 +419,7 @@ def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
 
     Args:
         path: Path of the PNG file.
-        found: What `compare_correlations` returned.
+        found: Comparisons from `compare_correlations`.
 
     Example:
         sequences.correlation_picture("correlations.png", found)
