@@ -283,7 +283,7 @@ def _config_of(output):
 
 @contextlib.contextmanager
 def alone(log):
-    """Locks the log of a run; refuses a run of another process."""
+    """Locks the log of a run; refuses it if another process has the lock."""
     try:
         import fcntl
     except ImportError:  # Not on this system.

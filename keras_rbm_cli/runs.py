@@ -106,7 +106,7 @@ class ThisProcess(Runner):
 class OwnProcess(Runner):
     """Runs the command in separate processes, and forwards signals to them.
 
-    This process leaves all GPU memory to these processes.
+    The process of the sweep leaves all GPU memory to them.
     """
 
     _child = None

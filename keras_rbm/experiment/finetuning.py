@@ -80,7 +80,7 @@ def finetune(
             only the last one.
         resume: Whether to continue the run in `output`, within a layer of the
             pretraining or after a whole epoch of the fine-tuning. The results
-            are the same as of an uninterrupted run.
+            are the same as in an uninterrupted run.
 
     Returns:
         Dictionary with the contents of `finetuning.json`: the share of wrong

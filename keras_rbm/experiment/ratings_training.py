@@ -72,7 +72,7 @@ def train_ratings(
             only one at the end.
         checkpoint_updates: Number of updates between checkpoints, or `None`.
         resume: Whether to continue from the newest checkpoint in `output`. The
-            results are the same as of an uninterrupted run.
+            results are the same as in an uninterrupted run.
 
     Returns:
         Dictionary with the contents of `ratings.json`: the result of

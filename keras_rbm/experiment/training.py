@@ -105,7 +105,7 @@ def run(
             only one at the end.
         checkpoint_updates: Number of updates between checkpoints, or `None`.
         resume: Whether to continue from the newest checkpoint in `output`, or
-            start if there is none. The results are the same as of an
+            start if there is none. The results are the same as in an
             uninterrupted run.
         figures: Sequence of figures to draw at the end, such as
             `[Restoration()]` (see `keras_rbm.figures`). Some also show
