@@ -20,7 +20,7 @@ def libraries(log, strategy="none"):
 
     Args:
         log: Path of the log, which receives TensorFlow's output.
-        strategy: What `--strategy` says.
+        strategy: Value of `--strategy`.
 
     Returns:
         Tuple of the modules `gin` and `keras`.
@@ -61,7 +61,7 @@ def has_replicas(strategy):
     """Whether a strategy has several replicas.
 
     Args:
-        strategy: What `--strategy` says.
+        strategy: Value of `--strategy`.
     """
     import tensorflow as tf
 
@@ -133,7 +133,7 @@ def read(gin, config, bindings, data=None, schema=None):
         gin: The module.
         config: Path of the config.
         bindings: Lines of a .gin file.
-        data: What --data says, or `None`.
+        data: Value of --data, or `None`.
         schema: Path of the schema of a run that has begun. If this file exists,
             a table is read by it.
 
@@ -278,7 +278,7 @@ def check_data_dir(gin, config, data_dir):
     Args:
         gin: The module, which has read the config.
         config: Path of the config, for error messages.
-        data_dir: What the flag says, or `None`.
+        data_dir: Value of the flag, or `None`.
 
     Raises:
         ValueError: If it is given, but the config does not refer to `mnist`.

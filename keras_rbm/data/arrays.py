@@ -124,7 +124,7 @@ def arrays(
             data, if the file has no validation data; 0 for none. A number
             between 0 and 1 is a share of the training data, and is ignored if
             the file has validation data.
-        test_size: The same, for the test data.
+        test_size: As `validation_size`, for the test data.
         seed: Integer; decides which examples are cut. If none are cut, the
             examples stay in their order.
         name: Name of the data; by default, the file's name.

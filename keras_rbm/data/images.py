@@ -43,7 +43,7 @@ def images(
             `ClassRBM`. 0 for no classes: names of subfolders are then ignored.
         validation_size: Number or share of examples to cut from the training
             data, as for `arrays`.
-        test_size: The same, for the test data.
+        test_size: As `validation_size`, for the test data.
         seed: Integer; decides which examples are cut.
         name: Name of the data; by default, the folder's name.
 

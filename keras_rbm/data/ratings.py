@@ -124,7 +124,7 @@ def ratings(
             for the values that occur, at most 20.
         validation_size: Share of each user's ratings, between 0 and 1, or
             number of ratings of each user. 0 for none.
-        test_size: The same, for the test ratings.
+        test_size: As `validation_size`, for the test ratings.
         by: `"time"` or `"random"`.
         seed: Integer from 0 to 2**64 - 1, which decides the splits.
         name: Name of the data; `None` for the name of the file.

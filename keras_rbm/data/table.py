@@ -102,7 +102,7 @@ def table(
             the data.
         validation_size: Number of rows to cut at random from the training rows,
             or a share of them between 0 and 1; 0 for none.
-        test_size: The same, for the test data.
+        test_size: As `validation_size`, for the test data.
         seed: Integer; decides which rows are cut. If none are cut, the rows
             stay in their order.
         name: Name of the data; by default, the file's name.

@@ -61,8 +61,7 @@ def train_ratings(
         epochs: Number of passes over the users (the model's rows).
         batch_size: Number of users (the model's rows) in a batch.
         num_sweeps: Schedule of the number of sweeps, such as `{0: 1, 0.8: 5}`
-            (see `callbacks.NumSweeps`); `None` for the number of the model's
-            chain.
+            (see `callbacks.NumSweeps`); `None` for the model's own number.
         measure_every: Number of epochs between measures of `val_rmse`.
         evaluation: Function of the model, `data.train` and held-out ratings
             that returns a dictionary of numbers, such as

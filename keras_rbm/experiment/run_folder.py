@@ -172,10 +172,7 @@ class RunFolder:
             with open(aside, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(aside, path)
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # HDF5 raises a `RuntimeError`.
+        except (OSError, RuntimeError) as error:  # HDF5: RuntimeError.
             aside.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or error
             raise OSError(
