@@ -46,10 +46,11 @@ def frobenius_norms(pairs: Array, exclude: Sequence[int] = ()) -> np.ndarray:
 
 
 def average_product_correction(scores: Array) -> np.ndarray:
-    """S_ij - S_i S_j / S, with S_i the mean of S_ij, and S the mean of S_i.
+    """S_ij - S_i S_j / S, the average product correction of scores.
 
-    S_i is the mean over j. The correction removes the part of a score that
-    comes from the variability of the two sites.
+    S_i is the mean of S_ij over j, and S the mean of S_i. The correction
+    removes the part of a score that comes from the variability of the two
+    sites.
 
     Args:
         scores: Array of shape `(sites, sites)`, symmetric.
