@@ -39,7 +39,7 @@ from keras_rbm.sparsity import SquaredSparsity as SquaredSparsity
 from keras_rbm.units import *  # noqa: F403 (all types of units)
 from keras_rbm.version import __version__ as __version__
 
-# Imported when they are first used: some of them take long to import.
+# Imported at first use: some of these modules take long to import.
 _LAZY = (
     "callbacks",
     "data",

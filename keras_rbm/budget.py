@@ -1,15 +1,15 @@
-"""How many updates `fit` makes where nobody says so, and how it cuts them."""
+"""The default number of updates of `fit`, and their division into epochs."""
 
 from keras_rbm import checks
 
-# The most updates in one compiled call. More would save no time, and would hold
-# up callbacks.
+# The most updates in one compiled call. More would save no time, and would
+# delay callbacks.
 MOST_STEPS = 50
 _UPDATES, _PASSES, _EPOCHS = 20_000, 30, 20
 
 
 def default_updates(steps_of_pass: int) -> int:
-    """20,000 updates, or 30 passes over the examples where those are more.
+    """20,000 updates, or 30 passes over the examples if these are more.
 
     Args:
         steps_of_pass: Number of batches in a pass.
@@ -19,13 +19,13 @@ def default_updates(steps_of_pass: int) -> int:
 
 
 def epochs_of(updates: int) -> tuple[int, int]:
-    """Up to 20 epochs of equal length.
+    """Divides updates into up to 20 epochs of equal length.
 
     Args:
         updates: Number of updates.
 
     Returns:
-        Tuple of the number of epochs and of the updates in each.
+        Tuple of the number of epochs and the number of updates in each.
 
     Raises:
         ValueError: If `updates` is not a positive integer.
@@ -36,20 +36,20 @@ def epochs_of(updates: int) -> tuple[int, int]:
 
 
 def done(batch: int, updates: int | None) -> int:
-    """Number of updates of an epoch that are made, in a Keras callback.
+    """Number of updates made so far in an epoch, for a Keras callback.
 
-    The last call of an epoch may make fewer updates than the others, which
-    Keras does not count.
+    The last call of an epoch may make fewer updates than the others; Keras does
+    not take this into account.
 
     Args:
-        batch: What `on_train_batch_end` is called with.
+        batch: The argument of `on_train_batch_end`.
         updates: Number of updates in an epoch, `params["steps"]`, or `None`.
     """
     return min(batch + 1, updates or batch + 1)
 
 
 def steps_per_execution(updates: int) -> int:
-    """Number of updates in a compiled call, where calls must fill the epoch.
+    """Number of updates in a compiled call, if calls must fill the epoch.
 
     Args:
         updates: Number of updates in an epoch.

@@ -1,4 +1,4 @@
-"""Checkpoints as files: written whole or not at all, and checked when read."""
+"""Checkpoint files: written atomically, and checked when they are read."""
 
 import contextlib
 import hashlib
@@ -24,8 +24,8 @@ class SavedCheckpoint(NamedTuple):
     """A checkpoint on disk.
 
     Attributes:
-        path: Where it is.
-        state: What was saved beside the model, as JSON can hold it.
+        path: Path of the file.
+        state: JSON-serializable state that was saved with the model.
     """
 
     path: pathlib.Path
@@ -39,27 +39,27 @@ def write(
     state: dict[str, Any],
     keep: int = 3,
 ) -> pathlib.Path:
-    """Saves a model, and where its run stands, as one file.
+    """Saves a model and the state of its run as one file.
 
-    The file is `update-NNNNNNNNNN.keras`, by the number of updates, which
-    `keras.models.load_model` reads too. It holds a SHA-256 sum of each of its
-    members. It is written aside, synced to disk and renamed: whatever happens
-    meanwhile, no checkpoint is lost, and none is ever seen half written.
+    The file is called `update-NNNNNNNNNN.keras`, with the number of updates.
+    `keras.models.load_model` can read it. It holds the SHA-256 sums of its
+    members. It is first written under another name, synced to disk, and then
+    renamed: no interruption loses a checkpoint or leaves a half-written one.
 
     Args:
         model: A Keras model.
-        directory: Where to; it is made if need be.
-        updates: Number of updates that it has made.
-        state: What to save beside the model, as JSON can hold it.
+        directory: Directory to write to; created if it does not exist.
+        updates: Number of updates that the model has made.
+        state: JSON-serializable state to save with the model.
         keep: Number of checkpoints to keep, including this one. Checkpoints of
             more updates than the model has made are removed.
 
     Returns:
-        The path.
+        The path of the file.
 
     Raises:
-        OSError: If it cannot be written, such as on a full disk. The others
-            are left as they are.
+        OSError: If the file cannot be written, such as on a full disk. Other
+            checkpoints are left unchanged.
     """
     directory = pathlib.Path(directory)
     path = directory / f"update-{updates:010d}.keras"
@@ -72,7 +72,7 @@ def write(
         _sync(directory)
         paths = _paths(directory)
         place = paths.index(path)
-        # What is newer than this one was damaged, or it would not be written.
+        # Newer checkpoints must be damaged: otherwise, the run would have them.
         for old in [*paths[:place], *paths[place + keep :]]:
             old.unlink(missing_ok=True)
         for old in directory.glob("writing-*"):
@@ -91,18 +91,18 @@ def write(
 
 
 def newest(directory: Path) -> SavedCheckpoint | None:
-    """The newest checkpoint that is whole.
+    """Returns the newest undamaged checkpoint.
 
-    Damaged ones are reported in the log `keras_rbm`, and passed over.
+    Damaged checkpoints are reported in the log `keras_rbm`, and skipped.
 
     Args:
-        directory: Where checkpoints are, if it exists.
+        directory: Directory of checkpoints, which need not exist.
 
     Returns:
         A `SavedCheckpoint`, or `None` if the folder has none.
 
     Raises:
-        ValueError: If there are some, but each is damaged.
+        ValueError: If there are checkpoints, but all of them are damaged.
     """
     paths = _paths(directory)
     for path in paths:
@@ -123,12 +123,12 @@ def newest(directory: Path) -> SavedCheckpoint | None:
 
 
 def exist(directory: Path) -> bool:
-    """Whether there are checkpoints, be they damaged."""
+    """Whether there are any checkpoints, even damaged ones."""
     return bool(_paths(directory))
 
 
 def _paths(directory):
-    """The checkpoints, the newest first."""
+    """Paths of the checkpoints, newest first."""
     found = {
         int(match[1]): path
         for path in pathlib.Path(directory).glob("update-*.keras")
@@ -148,7 +148,7 @@ def _complete(path, state):
 
 
 def _sums(archive):
-    """The sums of all members, in the form of the tool sha256sum."""
+    """The sums of all members, in the format of the tool sha256sum."""
     names = sorted(set(archive.namelist()) - {_SUMS})
     return "".join(
         f"{hashlib.sha256(archive.read(name)).hexdigest()}  {name}\n"
@@ -157,7 +157,7 @@ def _sums(archive):
 
 
 def _read(path):
-    """The state in a checkpoint, of which all is compared with its sums."""
+    """Reads the state in a checkpoint, after a check of all sums."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.read(_SUMS).decode() != _sums(archive):
@@ -170,7 +170,7 @@ def _read(path):
 
 
 def _sync(directory):
-    """Brings the names in a directory to disk, where a system can do so."""
+    """Syncs the names in a directory to disk, if the system can do so."""
     if os.name == "posix":
         descriptor = os.open(directory, os.O_RDONLY)
         try:

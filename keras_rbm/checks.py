@@ -1,4 +1,4 @@
-"""Checks of arguments that several layers share."""
+"""Checks of arguments, shared by several layers."""
 
 import math
 import numbers
@@ -12,7 +12,7 @@ def non_negative_integer(name, value):
     """Returns `value` as an `int`.
 
     Args:
-        name: The argument's name, for the error.
+        name: Name of the argument, for error messages.
         value: An integer of 0 or more.
 
     Raises:
@@ -34,15 +34,15 @@ def positive_integer(name, value):
     """Returns `value` as an `int`.
 
     Args:
-        name: The argument's name, for the error.
-        value: What came.
+        name: Name of the argument, for error messages.
+        value: The value to check.
 
     Returns:
         A positive `int`.
 
     Raises:
-        ValueError: If `value` is not a positive integer below 2**31, which
-            is what TensorFlow counts with.
+        ValueError: If `value` is not a positive integer below 2**31, the limit
+            of TensorFlow's counters.
     """
     if (
         isinstance(value, bool)
@@ -60,8 +60,8 @@ def positive_number(name, value):
     """Returns `value` as a `float`.
 
     Args:
-        name: The argument's name, for the error.
-        value: What came.
+        name: Name of the argument, for error messages.
+        value: The value to check.
 
     Returns:
         A positive, finite `float`.
@@ -78,14 +78,14 @@ def positive_number(name, value):
 
 
 def number_from_0(name, value):
-    """Returns `value` as a float, if it is a finite number of 0 or more.
+    """Returns `value` as a `float` of 0 or more.
 
     Args:
-        name: The argument's name, for the error.
-        value: What was given.
+        name: Name of the argument, for error messages.
+        value: The value to check.
 
     Raises:
-        ValueError: If it is not such a number.
+        ValueError: If `value` is not a finite number of 0 or more.
     """
     if not _is_number(value) or not 0 <= value < math.inf:
         raise ValueError(
@@ -99,11 +99,11 @@ def fraction(name, value):
     """Returns `value` as a `float`.
 
     Args:
-        name: The argument's name, for the error.
-        value: What came.
+        name: Name of the argument, for error messages.
+        value: The value to check.
 
     Returns:
-        A `float` between 0 and 1, neither of them.
+        A `float` between 0 and 1, both excluded.
 
     Raises:
         ValueError: If `value` is not such a number.
@@ -120,7 +120,7 @@ def seed(value):
     """Returns `value` as an `int` from 0 to 2**64 - 1.
 
     Args:
-        value: What came as `seed`; `None` for one from Python's generator,
+        value: The argument `seed`; `None` for a seed from Python's generator,
             which `keras.utils.set_random_seed` sets.
 
     Returns:
@@ -144,14 +144,14 @@ def seed(value):
 
 
 def in_memory(name, shape):
-    """Refuses what this machine cannot hold, before any of it is allocated.
+    """Refuses arrays that exceed this machine's memory, before allocation.
 
     Args:
-        name: The argument's name, for the error.
-        shape: Shape of what is asked for, in float32.
+        name: Name of the argument, for error messages.
+        shape: Shape of the float32 array.
 
     Raises:
-        ValueError: If it takes more than all the memory that there is.
+        ValueError: If the array needs more than the whole memory.
     """
     size, most = 4 * math.prod(map(int, shape)), _memory()
     if size > most:
@@ -165,13 +165,14 @@ def in_memory(name, shape):
 def from_frame(name, x):
     """Returns a data frame or a series of numbers as an array.
 
-    Columns may be of several types: booleans, integers, floating numbers,
-    nullable ones, and categories that are numbers. A missing value is NaN.
+    Columns may have different types: booleans, integers, floating-point
+    numbers, nullable types, and categories that are numbers. A missing value is
+    NaN.
 
     Args:
-        name: The argument's name, for the error.
-        x: A pandas `DataFrame` or `Series`, or anything else, which is
-            returned as it is.
+        name: Name of the argument, for error messages.
+        x: A pandas `DataFrame` or `Series`. Any other object is returned
+            unchanged.
 
     Returns:
         An array of shape `(rows, columns)` or `(rows,)`, of a type that holds
@@ -196,10 +197,10 @@ def from_frame(name, x):
 
 
 def _from_series(name, x):
-    """A column as an array; `name` is the column's, for the error."""
+    """Returns a column as an array; `name` is the column's name, for errors."""
     if isinstance(x.dtype, np.dtype) and x.dtype.kind in "fbui":
         return x.to_numpy()
-    # A category is a number where the values of its categories are.
+    # A column of categories holds numbers if all its categories are numbers.
     categories = getattr(x.dtype, "categories", None)
     kind = (x if categories is None else categories).dtype.kind
     if kind not in "fbui":
@@ -216,7 +217,7 @@ def _from_series(name, x):
 
 
 def _memory():
-    """Bytes of memory, or 1 TiB where the system does not say."""
+    """Bytes of memory, or 1 TiB if the system does not report it."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -231,7 +232,7 @@ def rows_of_sites(kernel_shape: tuple[int, ...], categories: int) -> None:
     """Checks that the rows of a kernel make up whole sites.
 
     Args:
-        kernel_shape: Its shape.
+        kernel_shape: Shape of the kernel.
         categories: Number of rows of a site.
 
     Raises:

@@ -2,28 +2,28 @@
 
 import numpy as np
 
-#: What stands for the label of an example that has none.
+#: The label of an unlabelled example.
 UNLABELLED = -1
 
 
 def one_hot(y, num_classes, num_examples, name="y", may_miss=False):
-    """Labels as rows of zeros and a one.
+    """Converts labels to one-hot rows.
 
     Args:
         y: Integers from 0 to `num_classes - 1`, of shape `(examples,)`; or
             rows that are one-hot already, `(examples, num_classes)`.
         num_classes: Number of classes.
-        num_examples: Number of examples that the labels are for.
+        num_examples: Number of examples with these labels.
         name: The argument's name, for errors.
         may_miss: Whether examples may have no label: -1, NaN or `None`, or a
             row of NaN.
 
     Returns:
-        `float32` array of shape `(examples, num_classes)`, with rows of NaN
-        where there is no label.
+        `float32` array of shape `(examples, num_classes)`, with rows of NaN for
+        examples without a label.
 
     Raises:
-        ValueError: If the labels are not such.
+        ValueError: If the labels are not as described.
     """
     try:
         y = np.asarray(y)
@@ -41,7 +41,7 @@ def one_hot(y, num_classes, num_examples, name="y", may_miss=False):
             f"{name}.shape={y.shape}, {name}.dtype={y.dtype}"
         )
     if rows:
-        # Written so that NaN, for which every comparison fails, is an error.
+        # Negated, so that NaN, for which every comparison fails, is an error.
         wrong = ~((y == 0) | (y == 1)).all(axis=1) | (y.sum(axis=1) != 1)
     else:
         wrong = (y < 0) | (y >= num_classes)
@@ -63,7 +63,7 @@ def one_hot(y, num_classes, num_examples, name="y", may_miss=False):
 
 
 def _with_minus_one(y):
-    """Labels of which some are NaN or `None`, as integers."""
+    """Converts labels, some of which are NaN or `None`, to integers."""
     if y.ndim == 1 and y.dtype.kind == "O":
         known = [
             v is not None and type(v).__name__ != "NAType" and v == v for v in y

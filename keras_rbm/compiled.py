@@ -1,4 +1,4 @@
-"""How TensorFlow traces and compiles functions."""
+"""Controls how TensorFlow traces and compiles functions."""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -13,11 +13,12 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorator: compiles a pure function of tensors with XLA.
 
     Arguments that are not tensors, such as `Units`, are part of the program:
-    another value means another compilation. Many machines of many sizes mean
-    many programs, which is as it must be: TensorFlow does not warn of them.
+    another value needs another compilation. Machines of many sizes need many
+    programs. This is intended, so TensorFlow's warning is disabled.
 
     Args:
-        function: A pure function; it may be given nests such as a `Machine`.
+        function: A pure function; its arguments may be nests such as a
+            `Machine`.
 
     Returns:
         The compiled function.
@@ -26,25 +27,25 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def without_autograph(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Decorator: has `tf.data.Dataset.map` trace a function as it stands.
+    """Decorator: lets `tf.data.Dataset.map` trace a function without AutoGraph.
 
-    AutoGraph translates `if` and `for` over tensors. It reads the source of
-    all functions that are called, which takes a part of a second at each
-    start, for nothing where there is no such statement.
+    AutoGraph translates `if` and `for` over tensors. To do so, it reads the
+    source of all called functions, which takes a fraction of a second at each
+    start. Functions without such statements do not need it.
 
     Args:
         function: A function of tensors, without control flow over them.
 
     Returns:
-        The function, which AutoGraph leaves alone.
+        The function, marked to be skipped by AutoGraph.
     """
     return tf.autograph.experimental.do_not_convert(function)
 
 
 def quiet(function: Any) -> Any:
-    """A `tf.function` that may be traced often, without TensorFlow's warning.
+    """Disables TensorFlow's warning about frequent retracing of a function.
 
-    TensorFlow 2.21 has no public name for this.
+    TensorFlow 2.21 has no public interface for this.
     """
     function._omit_frequent_tracing_warning = True
     return function

@@ -11,10 +11,10 @@ from keras_rbm.typing import Config
 class SpectralBound(keras.constraints.Constraint):
     """||W||_2 <= value, by W min(1, value / bound(W)).
 
-    bound(W) = min(||W||_F, sqrt(||W||_1 ||W||_inf)) is never less than the
-    largest singular value, and costs no more than a look at W: what is kept
-    may be smaller than it need be, but never larger. It makes machines
-    normalizable both sides of which are without bound.
+    bound(W) = min(||W||_F, sqrt(||W||_1 ||W||_inf)) is at least the largest
+    singular value, and costs one pass over W. The constrained kernel may be
+    smaller than necessary, but never larger. The constraint keeps machines
+    normalizable whose visible and hidden units are both unbounded.
 
     Args:
         value: A positive number.
@@ -40,7 +40,7 @@ class SpectralBound(keras.constraints.Constraint):
         size = ops.abs(w)
         sums = ops.max(ops.sum(size, axis=0)) * ops.max(ops.sum(size, axis=1))
         bound = ops.sqrt(ops.minimum(sums, ops.sum(ops.square(size))))
-        # A little less, so that rounding does not lead beyond.
+        # A little less, so that rounding does not exceed the bound.
         value = ops.cast(self.value * (1 - 1e-5), w.dtype)
         return w * (value / ops.maximum(bound, value))
 
@@ -50,7 +50,7 @@ class SpectralBound(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class AtLeast(keras.constraints.Constraint):
-    """No value less than `minimum`, by max(w, minimum)."""
+    """Keeps values at or above `minimum`, by max(w, minimum)."""
 
     def __init__(self, minimum):
         self.minimum = minimum
@@ -64,7 +64,7 @@ class AtLeast(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class Within(keras.constraints.Constraint):
-    """No value outside [-maximum, maximum], by clipping.
+    """Keeps values in [-maximum, maximum], by clipping.
 
     Args:
         maximum: A positive number.
@@ -84,10 +84,10 @@ class Within(keras.constraints.Constraint):
 class ZeroSum(keras.constraints.Constraint):
     """sum_a W_iaj = 0, by W_iaj - mean_b W_ibj, over the categories of a site.
 
-    Of the kernels that give one law p(v) the one with the smallest weights:
-    no machine of `Softmax` visible units is lost. After an update the hidden
-    units' bias goes on from there; `keras_rbm.machine.zero_sum` changes a
-    machine without any change of p(v).
+    Many kernels give the same p(v); this gauge selects the kernel with the
+    smallest weights, so that machines with `Softmax` visible units lose no
+    generality. The constraint does not change the hidden bias to compensate for
+    an update, but `keras_rbm.machine.zero_sum` does, and leaves p(v) unchanged.
 
     Args:
         categories: Number of columns of a site, 2 or more.

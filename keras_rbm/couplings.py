@@ -1,17 +1,17 @@
-"""Effective couplings: the interactions of v that hidden units stand for.
+"""Effective couplings: interactions of v that the hidden units mediate.
 
 Summing out the hidden units leaves log p(v) = sum_i b_i(v_i) + sum_a A_a(v),
-in which A_a, the log partition function of hidden unit a, couples all visible
-units. It is written as a sum over sets of sites, each term of which has a mean
-of 0 over each of its arguments (the zero-sum gauge), in just one way:
+where A_a, the log partition function of hidden unit a, couples all visible
+units. There is a unique expansion of log p(v) over sets of sites in which each
+term has a mean of 0 over each of its arguments (the zero-sum gauge):
 
     log p(v) = const + sum_i h_i(v_i) + sum_i<j J_ij(v_i, v_j)
                + sum_i<j<k J_ijk(v_i, v_j, v_k) + ...
 
 The terms of a set come from the mean of A over all other sites, with all
-states equally likely. For a hidden unit that few sites are connected to, this
-mean is a sum; for others, the input from the other sites is a sum of many
-independent terms, which is taken to be normal.
+states equally likely. For a hidden unit with few connected sites, this mean is
+computed as a sum over states. For other hidden units, the input from the other
+sites is a sum of many independent terms, and is approximated as normal.
 """
 
 import itertools
@@ -27,7 +27,7 @@ from keras_rbm.compiled import compiled
 from keras_rbm.machine import Machine
 from keras_rbm.units import Bernoulli, Softmax, Spin
 
-# Numbers in the largest tensor of a block.
+# The most numbers in a tensor of a block.
 _NUMBERS = 2**26
 
 
@@ -40,10 +40,10 @@ class Couplings(NamedTuple):
     bits, s = 2 v - 1): h_i(v_i) = h_i s_i and J_ij(v_i, v_j) = J_ij s_i s_j.
 
     Attributes:
-        fields: h, array of shape `(sites, categories)`, or `(sites,)` of
+        fields: h, array of shape `(sites, categories)`, or `(sites,)` for
             spins.
         pairs: J, array of shape `(sites, sites, categories, categories)`, or
-            `(sites, sites)` of spins. J_ji is the transpose of J_ij, and J_ii
+            `(sites, sites)` for spins. J_ji is the transpose of J_ij, and J_ii
             is 0.
     """
 
@@ -56,22 +56,23 @@ def effective(
 ) -> Couplings:
     """J_ij(a, b), the mean of log p(v) given v_i = a, v_j = b, centred twice.
 
-    A hidden unit whose connected sites (those with a weight that is not 0)
-    have at most `max_states` joint states is summed over exactly. For the
-    others the input from all but one or two sites is taken to be normal with
-    the right mean and variance, by the central limit theorem, and the mean
-    over it is an integral of `num_nodes` nodes (Gauss and Hermite).
+    The connected sites of a hidden unit have weights other than 0. If they have
+    at most `max_states` joint states, the mean is an exact sum. Otherwise, by
+    the central limit theorem, the input from all but one or two sites is
+    approximated as normal with the correct mean and variance, and the mean is a
+    Gauss-Hermite integral with `num_nodes` nodes.
 
-    The visible units are `Bernoulli`, `Spin` or `Softmax`; the hidden ones
-    have one column each.
+    The visible units must be `Bernoulli`, `Spin` or `Softmax`; the hidden units
+    must have one column each.
 
     Args:
         machine: A `Machine`, such as `rbm.machine()`.
-        max_states: 0 or more; 0 takes the normal law for all hidden units.
+        max_states: Integer, 0 or more. With 0, the normal approximation is used
+            for all hidden units.
         num_nodes: A positive integer.
 
     Returns:
-        `Couplings`, arrays of `float64`.
+        `Couplings` of `float64` arrays.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -118,7 +119,7 @@ def three_body(
 
     Returns:
         Array of `float64`, of shape `(triples, categories, categories,
-        categories)`, or `(triples,)` of spins.
+        categories)`, or `(triples,)` for spins.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -172,8 +173,8 @@ class _Sums:
         machine = machine_lib.absorb_beta(machine)
         kernel = self._by_state(ops.convert_to_numpy(machine.kernel))
         means = kernel.mean(axis=1)
-        #: What the states of each site give to the hidden units, with a mean
-        #: of 0, `(sites, states, hidden)`; and what all give at the mean.
+        #: Inputs to the hidden units from the states of each site, centred,
+        #: `(sites, states, hidden)`; and inputs at the mean of all sites.
         self.kernel = kernel - means[:, None]
         self.mean = means.sum(axis=0)
         self.bias = ops.convert_to_numpy(machine.visible_params["bias"])
@@ -190,7 +191,7 @@ class _Sums:
         self._nodes, self._weights = nodes, weights / weights.sum()
 
     def _by_state(self, x):
-        """Of what has a row for each column of v, that of each state."""
+        """Maps rows for columns of v to rows for the states of each site."""
         x = np.asarray(x, "float64").reshape(self.sites, -1, x.shape[-1])
         return np.einsum("sc,icx->isx", self._states, x)
 
@@ -200,7 +201,7 @@ class _Sums:
         return fields - fields.mean(axis=1, keepdims=True)
 
     def terms(self, sets):
-        """The terms of sets of sites, a list of arrays of `float64`."""
+        """The terms for sets of sites, as a list of `float64` arrays."""
         order = len(sets[0]) if sets else 0
         found = [np.zeros((self.states,) * order) for _ in sets]
         self._add_exact(sets, found)
@@ -210,7 +211,7 @@ class _Sums:
         return found
 
     def _add_exact(self, sets, found):
-        """Adds the hidden units with few connected sites."""
+        """Adds the contributions of hidden units with few connected sites."""
         one = type(self.hidden).from_config(
             {**self.hidden.get_config(), "size": 1}
         )
@@ -239,12 +240,12 @@ class _Sums:
                     continue
                 others = tuple(set(range(count)) - set(axes))
                 mean = table.mean(axis=others)
-                # The set may name its sites in another order.
+                # The set may list its sites in another order.
                 turned = [chosen.index(site) for site in sets[place]]
                 found[place] += centred(np.transpose(mean, turned))
 
     def _add_normal(self, sets, found, many):
-        """Adds all other hidden units, in blocks of sets."""
+        """Adds the contributions of other hidden units, in blocks of sets."""
         kernel = np.asarray(self.kernel[:, :, many], "float32")
         variance = np.square(self.kernel[:, :, many]).mean(axis=1)
         total = variance.sum(axis=0)
@@ -265,7 +266,7 @@ class _Sums:
         block = max(1, min(len(sets), _NUMBERS // size))
         for first in range(0, len(sets), block):
             part = sets[first : first + block]
-            # The last block is filled up: one program serves all.
+            # The last block is padded, so that one program serves all blocks.
             filled = np.resize(part, (block, order))
             left = total - variance[filled].sum(axis=1)
             deviation = np.sqrt(np.maximum(left, 0)).astype("float32")
@@ -292,9 +293,9 @@ def _normal_means(hidden, params, kernels, base, deviation, nodes, weights):
 
     Args:
         hidden: `Units`, all with one column.
-        params: Their parameters.
-        kernels: For each site of a set the inputs that its states give, of
-            shape `(sets, states, hidden)`.
+        params: Parameters of these units.
+        kernels: For each site of a set, the inputs from its states, of shape
+            `(sets, states, hidden)`.
         base: Inputs at the mean of all sites, `(hidden,)`.
         deviation: Standard deviation of the inputs from the other sites,
             `(sets, hidden)`.
@@ -302,7 +303,7 @@ def _normal_means(hidden, params, kernels, base, deviation, nodes, weights):
         weights: Weights of the nodes.
 
     Returns:
-        Tensor of shape `(sets, states, ...)`, less the mean at the mean of
+        Tensor of shape `(sets, states, ...)`, minus the value at the mean of
         the sites' inputs.
     """
     order = len(kernels)
@@ -326,7 +327,7 @@ def _normal_means(hidden, params, kernels, base, deviation, nodes, weights):
 
 
 def centred(table: np.ndarray) -> np.ndarray:
-    """A table with a mean of 0 along each axis.
+    """Centres a table to a mean of 0 along each axis.
 
     Args:
         table: Array of any number of axes.

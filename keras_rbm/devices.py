@@ -20,7 +20,7 @@ _KNOWN = (
     tf.distribute.MultiWorkerMirroredStrategy,
 )
 _DEFAULT = "_DefaultDistributionStrategy"
-# Either shows that there is an NVIDIA driver, and with it a GPU.
+# Either file shows that there is an NVIDIA driver, and thus a GPU.
 _DRIVER = (
     pathlib.Path("/proc/driver/nvidia/version"),
     pathlib.Path("/dev/nvidia0"),
@@ -32,7 +32,7 @@ class UnusedGPU(NamedTuple):
 
     Attributes:
         reason: Text, without a full stop.
-        is_fault: Whether something is wrong that was meant to work.
+        is_fault: Whether this is an error, not the user's choice.
     """
 
     reason: str
@@ -42,7 +42,7 @@ class UnusedGPU(NamedTuple):
 def unused_gpu() -> UnusedGPU | None:
     """The reason why no GPU is used; `None` if one is used or none exists.
 
-    A GPU is known by its NVIDIA driver.
+    A GPU is detected by its NVIDIA driver.
 
     Example:
         found = devices.unused_gpu()
@@ -57,7 +57,7 @@ def unused_gpu() -> UnusedGPU | None:
         return UnusedGPU(
             'an NVIDIA driver, but no GPU: install ".[gpu]" to use it', False
         )
-    # The user hides all GPUs by a first entry that is no GPU.
+    # The user hides all GPUs with a first entry that is not a GPU.
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
     if not re.match(r"\d|GPU-|MIG-", visible):
         return UnusedGPU(
@@ -72,7 +72,7 @@ def unused_gpu() -> UnusedGPU | None:
 
 
 def describe() -> str:
-    """Says in a line which devices compute, and why no GPU does.
+    """Describes in one line which devices compute, and why no GPU is used.
 
     Example:
         print(devices.describe())  # Computing on 1 GPU (NVIDIA H100 80GB HBM3)
@@ -99,12 +99,12 @@ def strategy(name: str = "auto") -> Strategy:
     Args:
         name: `"none"` for one device, `"mirrored"` for all GPUs of this
             machine, `"multi_worker"` for the machines that the environment
-            variable `TF_CONFIG` names. `"auto"` is the last where there is a
-            `TF_CONFIG`, the second where there are several GPUs, else the
-            first.
+            variable `TF_CONFIG` names. `"auto"` means `"multi_worker"` if there
+            is a `TF_CONFIG`, `"mirrored"` if there are several GPUs, else
+            `"none"`.
 
     Returns:
-        A `tf.distribute.Strategy`, to construct the model in the scope of.
+        A `tf.distribute.Strategy`. Construct the model within its scope.
 
     Raises:
         ValueError: If there is no strategy of this name, or no `TF_CONFIG`
@@ -137,17 +137,17 @@ def check(
     num_chains: int | None = None,
     seed: int | None = 0,
 ) -> None:
-    """Refuses what cannot work, or would silently not distribute.
+    """Refuses set-ups that cannot work, or would silently not distribute.
 
     Args:
         strategy: A `tf.distribute.Strategy`; `None` for the current one.
         num_chains: Number of chains that replicas share, or `None`.
-        seed: Seed of the model; `None` would be another in each process.
+        seed: Seed of the model; `None` would differ between processes.
 
     Raises:
-        ValueError: If the strategy is none of those that are known to work,
-            `keras.distribution` is set, the chains cannot be shared out
-            evenly, or several processes have no common seed.
+        ValueError: If the strategy is not known to work, if
+            `keras.distribution` is set, if the chains cannot be divided evenly,
+            or if several processes have no common seed.
     """
     if keras.distribution.distribution() is not None:
         raise ValueError(
@@ -179,9 +179,9 @@ def check(
 
 
 def is_chief() -> bool:
-    """Whether this process is the one that writes files.
+    """Whether this process writes the files.
 
-    So it is, unless the environment variable `TF_CONFIG` says otherwise.
+    This is true unless the environment variable `TF_CONFIG` says otherwise.
     """
     return _place(tf.distribute.cluster_resolver.TFConfigClusterResolver()) == 0
 
@@ -198,14 +198,14 @@ def num_workers(strategy: Strategy) -> int:
 def total(strategy: Strategy, value: float) -> float:
     """Sum of a number over the processes of a strategy.
 
-    All of them must call this, at the same place.
+    All processes must call this function, at the same point.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
         value: A number, which may differ between processes.
 
     Returns:
-        A `float`; the number itself where there is one process.
+        A `float`; the number itself if there is one process.
     """
     workers = num_workers(strategy)
     if workers == 1:
@@ -220,13 +220,13 @@ def total(strategy: Strategy, value: float) -> float:
 
 
 def wait(strategy: Strategy) -> None:
-    """Waits until all processes of a strategy are here, or one has left."""
+    """Waits until all processes of a strategy call this, or one has ended."""
     with contextlib.suppress(tf.errors.OpError):
         total(strategy, 0)
 
 
 def scope(strategy: Strategy) -> contextlib.AbstractContextManager[Any]:
-    """The scope of a strategy of several replicas; else one of nothing."""
+    """The scope of a strategy with several replicas, else an empty context."""
     if strategy.num_replicas_in_sync == 1:
         return contextlib.nullcontext()
     return strategy.scope()
@@ -235,21 +235,21 @@ def scope(strategy: Strategy) -> contextlib.AbstractContextManager[Any]:
 def by_rows(
     function: Callable[[int, int], Any], num_rows: int, most: int | None = None
 ) -> Any:
-    """Computes what has rows, a share of them on each device.
+    """Computes rows in parallel, a share of them on each device.
 
-    The rows are divided among the devices of the strategy in whose scope you
-    call this function. All workers of the strategy must call it with the same
-    arguments, and all get all rows.
+    Call this function within the scope of a strategy: the rows are divided
+    among its devices. All workers of the strategy must call it with the same
+    arguments, and each gets all rows.
 
     Args:
-        function: Function of the number of the first row, and of how many
-            there are to be, that returns an array or a tuple of arrays with
-            so many rows. Devices call it at the same time.
+        function: Function of the index of the first row and of the number of
+            rows that returns an array, or a tuple of arrays, with these rows.
+            Devices call it at the same time.
         num_rows: Number of all rows.
         most: Largest number of rows in a call, or `None`.
 
     Returns:
-        What `function` returns, for all rows.
+        The results of `function`, joined for all rows.
     """
     strategy = tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync
@@ -274,13 +274,13 @@ def by_rows(
         found = sorted((x for own in lists for x in own), key=lambda x: x[0])
     if not several:
         return _joined([part for _, part in found])
-    if not found:  # A worker too many: it shows the form of the rows alone.
+    if not found:  # A surplus worker only needs the form of the rows.
         found = [(None, function(*blocks[0]))]
     return _over_workers(strategy, found, num_rows)
 
 
 def one_thread() -> tf.data.Options:
-    """Options that give a data set one thread, and each worker its share.
+    """Options that give a data set one thread, and shard it among workers.
 
     More threads would compete with the matrix products.
     """
@@ -302,7 +302,7 @@ def _joined(parts):
 
 
 def _over_workers(strategy, found, num_rows):
-    """The rows of all workers, where each has some and 0 for the others."""
+    """Joins the rows of all workers by a sum; each has 0 for other rows."""
     local = len(strategy.extended.worker_devices)
 
     def joined(*parts):
@@ -311,7 +311,7 @@ def _over_workers(strategy, found, num_rows):
             if first is not None:
                 rows[first : first + len(part)] = part
         values = strategy.experimental_distribute_values_from_function(
-            # One replica of each worker brings what the worker has.
+            # One replica of each worker contributes the worker's rows.
             lambda context: (
                 rows
                 if context.replica_id_in_sync_group % local == 0

@@ -1,4 +1,4 @@
-"""Diagnostics of mixing: autocorrelation, and chains of different starts."""
+"""Diagnostics of mixing: autocorrelation, and chains from different starts."""
 
 import math
 from typing import NamedTuple
@@ -17,32 +17,32 @@ from keras_rbm.typing import Array, Tensor
 _WINDOW = 5.0
 
 
-#: The largest correlation of chains halfway and at the end, beyond three
-#: standard errors: the share of its start that a chain remembers is then about
-#: the square of it.
+#: The largest accepted correlation between states halfway and at the end,
+#: beyond three standard errors. A chain then remembers a share of its start of
+#: about the square of this number.
 MAX_MEMORY = 0.2
 #: The smallest p-value for which two sets of samples count as alike.
 MIN_P_VALUE = 1e-4
-#: Below this rate of exchange neighbouring replicas hardly change places.
+#: Below this rate of exchange, neighbouring replicas hardly change places.
 MIN_SWAP_RATE = 0.05
 #: The smallest share of the round trips that a ladder would make if replicas
 #: forgot their past between two exchanges. Ladders that mix make 0.9 of them.
 MIN_TRAVEL = 0.2
-# Fewer round trips than this say nothing if they are missing.
+# If fewer round trips than this are expected, a lack of them means nothing.
 _MIN_TRIPS = 20
-# Number of principal axes, and of rows that determine them, at most.
+# The most principal axes, and the most rows that determine them.
 _AXES, _ROWS = 3, 1000
 
 
 class Run(NamedTuple):
-    """What a run of sweeps has shown.
+    """Results of a run of sweeps.
 
     Attributes:
         free_energy: F(v) before each sweep, of shape `(sweeps, chains)`, in
             nats.
         flipped: Whether a unit has changed in any chain, of shape
             `(visible.width,)`.
-        v: Where the chains end, of shape `(chains, visible.width)`.
+        v: Final states of the chains, of shape `(chains, visible.width)`.
     """
 
     free_energy: Tensor
@@ -58,11 +58,11 @@ def run(
     num_sweeps: int,
     sampler: samplers.Sampler | None = None,
 ) -> Run:
-    """`num_sweeps` sweeps of each chain, and what they show.
+    """Runs `num_sweeps` sweeps of each chain, and records statistics.
 
     Args:
         machine: A `Machine`.
-        v: Tensor of shape `(chains, visible.width)`, where the chains start.
+        v: Tensor of shape `(chains, visible.width)`, the start of the chains.
         stream: A `keras_rbm.random.Stream`; sweep i draws from
             `fold_in(stream, i)`.
         num_sweeps: Integer, a part of the compiled program.
@@ -76,7 +76,7 @@ def run(
     def observe(i, before, info, after, seen):
         free_energy, flipped = seen
         old, new = sampler.samples(before), sampler.samples(after)
-        # The compiler takes the product of v and W once for this and the step.
+        # The compiler computes the product v W once, for this and the step.
         row = machine_lib.free_energy(machine, old)[None]
         changed = ops.any(ops.not_equal(new, old), axis=0)
         return (
@@ -103,25 +103,25 @@ def run(
 def autocorrelation(x: Array) -> np.ndarray:
     """rho(t) = mean (x_s - m) (x_{s+t} - m) / mean (x_s - m)^2.
 
-    The means are over all s and all chains, and m is that of all chains
-    together: chains that stay in different places are correlated with
-    themselves for ever, though each of them looks like noise.
+    The means are over all s and all chains, and m is the mean over all chains
+    together. Chains that stay in different places therefore have a lasting
+    autocorrelation, even if each chain by itself looks like noise.
 
     Args:
         x: Array of shape `(sweeps, chains)`.
 
     Returns:
-        `float64` array of shape `(sweeps,)`, for t from 0 on; NaN where x
-        does not vary.
+        `float64` array of shape `(sweeps,)`, for t from 0 on; NaN if x does not
+        vary.
     """
     x = np.asarray(x)
     count = len(x)
-    # What differs by less is rounding: free energies of equal states.
+    # Smaller differences are rounding errors: free energies of equal states.
     least = 8 * np.finfo(np.result_type(x, np.float16)).eps * np.abs(x).max()
     if np.ptp(x) <= least:
         return np.full(count, np.nan)
     x = x.astype("float64")
-    # Zeros behind each chain keep its end from meeting its beginning.
+    # Zero padding prevents correlations of a chain's end with its beginning.
     spectrum = np.fft.rfft(x - x.mean(), 2 * count, axis=0)
     products = np.fft.irfft(np.square(np.abs(spectrum)).sum(1), 2 * count)
     covariance = products[:count] / np.arange(count, 0, -1)
@@ -129,12 +129,12 @@ def autocorrelation(x: Array) -> np.ndarray:
 
 
 class AutocorrelationTime(NamedTuple):
-    """How many sweeps are worth one fresh draw.
+    """The number of sweeps that are worth one independent draw.
 
     Attributes:
-        sweeps: tau, 1 for independent draws; NaN where nothing varies.
-        converged: Whether the run was long enough to tell, more than five
-            tau; if not, `sweeps` is a lower bound.
+        sweeps: tau, 1 for independent draws; NaN if nothing varies.
+        converged: Whether the run was long enough, more than five tau; if not,
+            `sweeps` is a lower bound.
     """
 
     sweeps: float
@@ -146,9 +146,9 @@ def autocorrelation_time(x: Array) -> AutocorrelationTime:
 
     M is the first number of sweeps that is at least 5 tau: a longer sum would
     add more noise than signal. The relative standard error of tau is about
-    sqrt(2 (2 M + 1) / (sweeps chains)). Where the run has no such M, the sum
-    is taken over half of it. The autocorrelation of block-Gibbs sampling is
-    never negative, so that this is a lower bound.
+    sqrt(2 (2 M + 1) / (sweeps chains)). If the run is too short for such an M,
+    the sum is taken over half of the run. Since the autocorrelation of
+    block-Gibbs sampling is never negative, the result is then a lower bound.
 
     Args:
         x: Array of shape `(sweeps, chains)`, such as free energies of chains
@@ -171,16 +171,16 @@ class Mixing(NamedTuple):
     """Whether chains have forgotten where they started.
 
     Attributes:
-        memory: Correlation over the chains between their states halfway and at
-            the end, the largest over the first principal axes.
-        memory_error: Its standard error for chains that have forgotten.
+        memory: Correlation over chains between states halfway and at the end,
+            the largest over the first principal axes.
+        memory_error: Standard error of `memory` for chains that have forgotten.
         distance: Distance between the states of chains from different starts
-            (`two_sample`), or `None` of chains that start alike.
+            (`two_sample`), or `None` if all chains start alike.
         swap_rates: Mean rates of exchange of neighbouring replicas, array of
             shape `(num_replicas - 1,)`, or `None`.
-        round_trips: Round trips of replicas, of all chains, or `None`.
-        free_round_trips: Round trips of replicas that forget their past
-            between two exchanges (`tempering.free_trip_rate`), or `None`.
+        round_trips: Number of round trips of replicas in all chains, or `None`.
+        free_round_trips: The number for replicas that forget their past between
+            two exchanges (`tempering.free_trip_rate`), or `None`.
     """
 
     memory: float
@@ -223,7 +223,7 @@ def ladder_warnings(
 
     Args:
         swap_rates: Rates of exchange of neighbouring replicas, of shape
-            `(num_replicas - 1,)`, or `None` of chains without replicas.
+            `(num_replicas - 1,)`, or `None` for chains without replicas.
         round_trips: Number of round trips of all chains.
         free_round_trips: The number for replicas that forget their past
             between two exchanges.
@@ -259,14 +259,14 @@ def mixing(
 ) -> Mixing:
     """Judges chains by their states halfway and at the end of a run.
 
-    The states are projected on their first principal axes. Chains that have
-    forgotten where they were halfway are not correlated with it, and chains
-    from different starts have the same distribution.
+    The states are projected on their first principal axes. If chains have
+    forgotten their states halfway, the final states are not correlated with
+    these, and chains from different starts have the same distribution.
 
     Args:
         halfway: Array of shape `(chains, visible.width)`.
         end: Array of the same shape.
-        num_others: Number of the last chains, which started elsewhere.
+        num_others: Number of chains, the last ones, that started elsewhere.
         ladder: The `samplers.Ladder` at the end of the run, or `None`.
         num_sweeps: Number of sweeps of the run, for `ladder`.
 
@@ -292,7 +292,7 @@ def mixing(
 
 
 def principal_axes(x: Array) -> tuple[np.ndarray, np.ndarray]:
-    """The first principal axes of some rows, and their mean.
+    """Returns the first principal axes of rows, and the mean of the rows.
 
     Args:
         x: Array of shape `(rows, width)`.
@@ -304,7 +304,7 @@ def principal_axes(x: Array) -> tuple[np.ndarray, np.ndarray]:
     x = np.asarray(x, "float64")
     mean = x.mean(axis=0)
     few = x[:: -(-len(x) // _ROWS)] - mean
-    # The smaller one of the covariance and of the Gram matrix.
+    # Use the covariance or the Gram matrix, whichever is smaller.
     wide = few.shape[1] > len(few)
     values, vectors = np.linalg.eigh(few @ few.T if wide else few.T @ few)
     order = [k for k in np.argsort(-values)[:_AXES] if values[k] > 1e-9]
@@ -315,12 +315,12 @@ def principal_axes(x: Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Distance(NamedTuple):
-    """How two sets of samples differ on some axes.
+    """Distance between two sets of samples on some axes.
 
     Attributes:
         largest: The largest Kolmogorov-Smirnov distance, from 0 to 1.
-        limit: What independent samples of one distribution exceed with
-            probability `MIN_P_VALUE` at most.
+        limit: Independent samples of the same distribution exceed this with a
+            probability of at most `MIN_P_VALUE`.
     """
 
     largest: float
@@ -348,7 +348,7 @@ def two_sample(x: Array, y: Array) -> Distance:
     for a, b in zip(x.T, y.T, strict=True):
         a, b = np.sort(a), np.sort(b)
         points = np.concatenate([a, b])
-        # Rounding may not part values that are equal in exact arithmetic.
+        # Rounding must not separate values that are equal in exact arithmetic.
         points += 1e-6 * np.abs(points).max()
         shares = (np.searchsorted(c, points) / len(c) for c in (a, b))
         largest = max(largest, float(np.abs(np.subtract(*shares)).max()))
@@ -358,7 +358,7 @@ def two_sample(x: Array, y: Array) -> Distance:
 
 
 def memory(before: Array, after: Array) -> float:
-    """The largest correlation over chains between two times, of all axes.
+    """The largest correlation, of all axes, over chains between two times.
 
     Args:
         before: Array of shape `(chains, axes)`, projections of states.
@@ -373,7 +373,7 @@ def memory(before: Array, after: Array) -> float:
 
 def _correlation(x, y):
     least = 1e-6 * max(np.abs(x).max(), np.abs(y).max())
-    if min(np.ptp(x), np.ptp(y)) <= least:  # What varies is rounding.
+    if min(np.ptp(x), np.ptp(y)) <= least:  # The variation is rounding.
         return 0.0
     x, y = x - x.mean(), y - y.mean()
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))

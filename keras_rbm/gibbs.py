@@ -1,6 +1,6 @@
-"""Block Gibbs sampling: draws of one side given the other, and a sweep.
+"""Block Gibbs sampling: draws of one side given the other, and sweeps.
 
-`samplers.run` makes many sweeps.
+`samplers.run` runs many sweeps.
 """
 
 from keras import ops
@@ -69,14 +69,14 @@ def sample_without_inputs(
 
 
 def sweep(machine: Machine, v: Array, stream: Stream) -> Tensor:
-    """One block-Gibbs update, h from p(h | v) and then v from p(v | h).
+    """One block-Gibbs update: h from p(h | v), then v from p(v | h).
 
     Leaves p(v) of the machine unchanged.
 
     Args:
         machine: A `Machine`.
         v: Tensor of shape `(chains, visible.width)`.
-        stream: A `keras_rbm.random.Stream`, another for every sweep.
+        stream: A `keras_rbm.random.Stream`, a different one for each sweep.
 
     Returns:
         Tensor of the shape and dtype of `v`.

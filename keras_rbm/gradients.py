@@ -10,7 +10,7 @@ from keras_rbm.typing import Array, DType, Tensor
 
 
 class HiddenStates(NamedTuple):
-    """States of the hidden side that stand for the model.
+    """Hidden states that are samples of the model.
 
     Attributes:
         h: Tensor of shape `(states, hidden.width)`.
@@ -33,10 +33,10 @@ def free_energy_gap(
 ) -> tuple[Tensor, Tensor]:
     """sum_i positive_i F(v_i) - sum_j negative_j F(v_model_j).
 
-    It has the gradient of the negative mean log-likelihood, with the
-    model's expectation replaced by the samples `v_model`: the difference of
-    moments under the data and under the model. Its *value* is no likelihood;
-    it hovers around 0 while the samples follow the model.
+    Its gradient is that of the negative mean log-likelihood, with the model's
+    expectation estimated from the samples `v_model`: the difference of moments
+    under the data and under the model. Its *value* is not a likelihood; it
+    stays near 0 while the samples follow the model.
 
     Args:
         machine: A `Machine`.
@@ -48,14 +48,14 @@ def free_energy_gap(
         positive: Weights of the data, tensor of shape `(batch,)`; `None` for
             1 / batch each. As everywhere in Keras, the weight of an example
             is divided by the number of examples.
-        negative: Weights of the samples, tensor of shape `(chains,)`, whose
-            sum is that of `positive`; `None` for equal ones.
+        negative: Weights of the samples, tensor of shape `(chains,)`, with the
+            same sum as `positive`; `None` for equal weights.
 
     Returns:
         The gap, a scalar in nats, and the hidden inputs of `v` and then of
-        `v_model`, of shape `(batch + chains, hidden.width)`: they cost a
-        matrix product, and serve the metrics too. With `HiddenStates`, the
-        inputs of `v` alone.
+        `v_model`, of shape `(batch + chains, hidden.width)`. They are returned
+        because they cost a matrix product, and the metrics need them too. With
+        `HiddenStates`, only the inputs of `v`.
 
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
         approximations to the likelihood gradient", section 2.
@@ -93,7 +93,7 @@ def center(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Converts a gradient to the centred parametrization.
 
-    With dW, db, dc the gradients, mu and lambda the offsets of the visible
+    With dW, db, dc the gradients, and mu and lambda the offsets of the visible
     and hidden units:
 
         dW' = dW - db lambda^T - mu dc^T

@@ -1,4 +1,4 @@
-"""Arrays in JSON, to the bit: their `.npy` bytes as base64 text."""
+"""Bit-exact arrays in JSON: their `.npy` bytes as base64 text."""
 
 import base64
 import io
@@ -9,13 +9,13 @@ from keras_rbm.typing import Array
 
 
 def encode(x: Array) -> str:
-    """The array as text: base64 of what `numpy.save` writes.
+    """Converts an array to text: base64 of the bytes of `numpy.save`.
 
     Args:
         x: Array or tensor of numbers.
 
     Returns:
-        Text, which `decode` reads.
+        Text for `decode`.
     """
     file = io.BytesIO()
     np.save(file, np.asarray(x), allow_pickle=False)
@@ -23,16 +23,16 @@ def encode(x: Array) -> str:
 
 
 def decode(text: str) -> np.ndarray:
-    """The array that `encode` has written, of the same shape and dtype.
+    """Returns the array from the text of `encode`, with its shape and dtype.
 
     Args:
-        text: What `encode` returned.
+        text: Text from `encode`.
 
     Returns:
         Array.
 
     Raises:
-        ValueError: If the text is no such array.
+        ValueError: If the text does not encode an array.
     """
     data = base64.b64decode(text, validate=True)
     return np.load(io.BytesIO(data), allow_pickle=False)

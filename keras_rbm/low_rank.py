@@ -1,7 +1,7 @@
-"""A start that has the modes of clustered data: a kernel of low rank.
+"""A start with the modes of clustered data: a kernel of low rank.
 
-`start` fits a machine whose kernel lies along the first principal axes of the
-data, exactly, by enumeration of the states of a few hidden units.
+`start` fits a machine with a kernel along the first principal axes of the data.
+The likelihood is exact, by enumeration of the states of a few hidden units.
 """
 
 from typing import NamedTuple
@@ -19,30 +19,30 @@ from keras_rbm.typing import Examples
 from keras_rbm.units import Bernoulli, Spin, Units
 
 MAX_RANK, MAX_UNITS = 4, 10
-# Rows that the density is fitted to, at most.
+# The most rows to which the density is fitted.
 _ROWS = 10_000
-# Starts of the optimizer, iterations of each, and of the best one.
+# Starts of the optimizer, iterations of each, and of the best start.
 _STARTS, _SHORT, _LONG = 3, 10, 200
 # Spread of a unit's inputs over the data, at the start of the optimizer.
 _INPUTS = 4.0
-# Draws that weigh the other hidden units.
+# Number of draws to estimate the effect of the other hidden units.
 _DRAWS = 2000
 
 
 class LowRankStart(NamedTuple):
-    """What `start` has fitted.
+    """The result of `start`.
 
     Attributes:
         axes: Principal axes of the data, orthonormal, of shape `(rank,
             visible.width)`.
-        num_units: Number of hidden units that the density is fitted with.
+        num_units: Number of hidden units in the fitted density.
         log_likelihood: Mean log p(v) of the fitted rows under these units, in
             nats; exact.
         log_partition: `likelihood.Estimate` of log Z of the whole model, with
-            samples of the model as `particles`. It is exact, with a
-            standard error of 0, if `noise` is 0 or no other units are left.
-        machine: The `Machine` of the fitted units: the weights of all others
-            are 0. `LowRankTempering` can start from it.
+            samples of the model as `particles`. It is exact, with a standard
+            error of 0, if `noise` is 0 or if there are no other units.
+        machine: The `Machine` of the fitted units: the weights of all other
+            units are 0. `LowRankTempering` can start from it.
     """
 
     axes: np.ndarray
@@ -65,40 +65,40 @@ def start(
     The columns of U are the first `rank` principal axes of the data. Q, of
     shape `(rank, num_units)`, the hidden biases and all visible biases
     maximize the likelihood of the data. The likelihood and its gradient are
-    exact: each state h of the `num_units` hidden units makes the visible units
-    independent, with magnetizations that their field U Q h gives, and the
-    2^num_units points Q h are a grid in the space of the projections, over
-    which p(v) is summed. There is no chain that could miss a mode. With
-    `rank` at least the number of clusters minus 1, the machine has the
-    clusters with their shares.
+    exact: given a state h of the `num_units` hidden units, the visible units
+    are independent, with means determined by the field U Q h, and p(v) is a sum
+    over the grid of 2^num_units points Q h. No chain is needed that could miss
+    a mode. With `rank` at least the number of clusters minus 1, the machine has
+    the clusters with their shares.
 
     The model then has this kernel, these biases, its centring offsets, and
-    persistent chains that are drawn from the grid without any sweep. The
-    kernel of the other hidden units is small and random, centred so that their
-    mean effect on the visible units is 0.
+    persistent chains that are drawn from the grid without any sweep. The kernel
+    of the other hidden units is small and random, and centred: their mean
+    effect on the visible units is 0.
 
-    Use this start for data in a few clusters, between which chains do not
-    move (`ChainHealth` then warns that they stay in their modes), before
-    `fit`. It does not help data without clusters. Training can lose what the
-    start has, since chains that stay in their modes do not see how much weight
-    each mode gets. Give the model a chain that moves between them:
-    `PersistentChain(sampler=LowRankTempering(found.machine))`, with `found`
-    from a start of a model of the same sizes.
+    Use this start before `fit` if the data have a few clusters and chains do
+    not move between them (`ChainHealth` then warns that chains stay in their
+    modes). It does not help for data without clusters. Training can lose the
+    shares of the modes, since chains that stay in their modes do not measure
+    these shares. Give the model a chain that moves between modes:
+    `PersistentChain(sampler=LowRankTempering(found.machine))`, where `found` is
+    the result of `start` for a model of the same sizes.
 
     Args:
         model: An untrained `RBM` with hidden units of type `Bernoulli` or
             `Spin`, and bounded visible units whose only parameter is a bias,
             such as `Bernoulli`, `Spin`, `Softmax` or `Binomial`.
-        x: Array of shape `(examples, visible.width)` of states, of which at
-            most 10,000 rows are fitted.
+        x: Array of states, of shape `(examples, visible.width)`. At most 10,000
+            rows are fitted.
         rank: Number of principal axes, from 1 to 4.
-        num_units: Number of hidden units with which the density is fitted,
-            from 1 to 10 and at most as many as the model has; `None` for three
-            for each axis, at most 8.
+        num_units: Number of hidden units in the fitted density, from 1 to 10
+            and at most as many as the model has; `None` for three per axis, but
+            at most 8.
         noise: Standard deviation of the kernel of the other hidden units, a
-            number of at least 0. Without noise, these units would stay alike.
-        seed: Integer from 0 to 2**64 - 1, for all random choices; `None` for
-            another at each call.
+            number of 0 or more. Without noise, these units would stay
+            identical.
+        seed: Integer from 0 to 2**64 - 1, for all random choices; `None` for a
+            new seed at each call.
 
     Returns:
         A `LowRankStart`.
@@ -109,7 +109,7 @@ def start(
     Reference: Decelle and Furtlehner (2021), "Exact training of restricted
         Boltzmann machines on intrinsically low dimensional data", and Bereux,
         Decelle, Furtlehner and Seoane (2025), "Fast training and sampling of
-        restricted Boltzmann machines", for the start of a training. They
+        restricted Boltzmann machines", for the start of training. They
         integrate over a mesh of magnetizations by their large-N entropy, where
         this function sums over states of hidden units without approximation.
 
@@ -159,7 +159,7 @@ class _Density(NamedTuple):
 
 
 def _fit(visible, v, axes, num_units, generator):
-    """The `_Density` of the largest likelihood, and its mean log p(v)."""
+    """Returns the most likely `_Density`, and its mean log p(v)."""
     from scipy.optimize import minimize  # Here: it takes long to import.
 
     mean = v.mean(axis=0)
@@ -202,7 +202,7 @@ def _fit(visible, v, axes, num_units, generator):
     spread = np.maximum(m.std(axis=0), 1e-6)
     found = []
     for _ in range(_STARTS):
-        # Hyperplanes through the data, of random directions.
+        # Hyperplanes through the data, with random directions.
         q = generator.normal(size=(len(axes), num_units)) / spread[:, None]
         q *= _INPUTS / np.maximum((m @ q).std(axis=0), 1e-6)
         shares = generator.uniform(0.1, 0.9, num_units)
@@ -210,13 +210,13 @@ def _fit(visible, v, axes, num_units, generator):
         z = np.concatenate([bias, q.ravel(), c])
         found.append(improve(z, _SHORT))
     best = improve(min(found, key=lambda r: r.fun).x, _LONG)
-    # What does not depend on any parameter, such as log C(n, x) of counts.
+    # Terms without parameters, such as log C(n, x) of counts.
     constant = _array(visible.energy(v, {"bias": np.zeros_like(bias)})).mean()
     return unpacked(best.x), float(-best.fun - constant)
 
 
 def _assign(model, fitted, axes, mean, noise, generator):
-    """Gives the parameters of the model their values."""
+    """Sets the parameters of the model."""
     b, q, c = fitted
     others = model.hidden.width - len(c)
     small = noise * generator.normal(size=(model.visible.width, others))
@@ -236,7 +236,7 @@ def _estimate(machine, num_units, count, generator, stream):
     """Log Z of a machine, by a sum over the states of its first hidden units.
 
     log Z = log Z_K + log E_K[exp(F_K(v) - F(v))], where K stands for the
-    machine of the first units alone, with a mean field of the others.
+    machine with only the first units and a mean field of the others.
 
     Returns:
         A `likelihood.Estimate`, with samples of the machine as `particles`.
@@ -260,7 +260,7 @@ def _estimate(machine, num_units, count, generator, stream):
     shares = np.exp(weights - np.logaddexp.reduce(weights))
     size = 1.0 / np.square(shares).sum()
     chosen = np.arange(count)
-    if np.ptp(weights):  # Draws of the part become draws of the whole.
+    if np.ptp(weights):  # Resample draws of the part as draws of the whole.
         chosen = _systematic(shares, count, generator)
     return likelihood.Estimate(
         float(log_z + np.logaddexp.reduce(weights) - np.log(count)),
@@ -282,7 +282,7 @@ def _systematic(p, count, generator):
 
 
 def _coupled_units(machine, count):
-    """The machine with the mean field of its other hidden units alone."""
+    """The machine, with its other hidden units replaced by their mean field."""
     bias = machine.visible_params["bias"]
     if isinstance(machine.hidden, Bernoulli):
         bias = bias + 0.5 * ops.sum(machine.kernel[:, count:], axis=1)
@@ -292,7 +292,7 @@ def _coupled_units(machine, count):
 
 
 def _first_units(machine, count):
-    """The same without these units."""
+    """Returns the same without these other units."""
     coupled = _coupled_units(machine, count)
     return coupled._replace(
         hidden=type(machine.hidden)(count),
@@ -325,7 +325,7 @@ def _axes(v, rank):
 
 
 def _rows(model, x):
-    """Some rows of the data, checked, as a `float64` array."""
+    """Checks the data, and returns some rows as a `float64` array."""
     x = rows_lib.of("x", x)
     shape = getattr(x, "shape", np.shape(x) if isinstance(x, list) else ())
     if len(shape) != 2 or shape[0] < 2 or not shape[1] == model.visible.width:
@@ -342,7 +342,7 @@ def _rows(model, x):
 
 
 def _check(model, rank, num_units):
-    """Checks the model and the sizes, which it returns."""
+    """Checks the model and the sizes; returns the sizes."""
     if not isinstance(model, RBM):
         raise ValueError(
             "`model` must be an RBM. Received: "
@@ -390,7 +390,7 @@ def _check(model, rank, num_units):
 
 
 def _has_only_bias(units: Units) -> bool:
-    """Whether units are bounded, and their energy is that of a bias alone."""
+    """Whether units are bounded and their only parameter is a bias."""
     bounded = all(np.isfinite(side).all() for side in units.support)
     exact = units.approximation is None or not units.approximation
     return units.parameters().keys() == {"bias"} and bounded and exact

@@ -19,12 +19,13 @@ class Machine(NamedTuple):
         visible: `Units` of the visible side.
         hidden: `Units` of the hidden side.
         kernel: W, tensor of shape `(visible.width, hidden.width)`.
-        visible_params: Tensors by the names of `visible.parameters()`.
-        hidden_params: Tensors by the names of `hidden.parameters()`.
+        visible_params: Dict of tensors with the names of
+            `visible.parameters()`.
+        hidden_params: Dict of tensors with the names of `hidden.parameters()`.
         beta: Strength of the coupling: a number, a scalar tensor, or one
-            value for each row of a batch, of shape `(batch, 1)`. In that case
-            the parameters of the units may have a row for each too.
-        transposed: W^T, where it lies ready (see `with_transposed`), or
+            value for each row of a batch, of shape `(batch, 1)`. In this case,
+            the parameters of the units may also have a row for each.
+        transposed: W^T, if it is already computed (see `with_transposed`), or
             `None`.
     """
 
@@ -38,10 +39,10 @@ class Machine(NamedTuple):
 
 
 def hidden_inputs(machine: Machine, v: Array) -> Tensor:
-    """What the hidden units receive, beta v W.
+    """Returns beta v W, the inputs of the hidden units.
 
-    The product is taken in the dtype of the kernel, and returned in that of
-    the units' parameters.
+    The product is computed in the dtype of the kernel, and returned in the
+    dtype of the units' parameters.
 
     Args:
         machine: A `Machine`.
@@ -55,7 +56,7 @@ def hidden_inputs(machine: Machine, v: Array) -> Tensor:
 
 
 def visible_inputs(machine: Machine, h: Array) -> Tensor:
-    """What the visible units receive, beta h W^T.
+    """Returns beta h W^T, the inputs of the visible units.
 
     Args:
         machine: A `Machine`.
@@ -107,7 +108,7 @@ def free_energy(
     Args:
         machine: A `Machine`.
         v: Tensor of shape `(batch, visible.width)`.
-        inputs: `hidden_inputs(machine, v)`, where it is known already.
+        inputs: `hidden_inputs(machine, v)`, if already computed.
 
     Returns:
         Tensor of shape `(batch,)`, in nats.
@@ -121,7 +122,7 @@ def free_energy(
 
 
 def flip(machine: Machine) -> Machine:
-    """The same machine with its sides swapped."""
+    """Returns the machine with its visible and hidden sides swapped."""
     ready = machine.transposed is not None
     return Machine(
         visible=machine.hidden,
@@ -135,10 +136,10 @@ def flip(machine: Machine) -> Machine:
 
 
 def with_transposed(machine: Machine) -> Machine:
-    """The same machine with W^T ready, for many sweeps in one compiled call.
+    """Returns the machine with W^T, for many sweeps in one compiled call.
 
-    A loop of sweeps takes a quarter less time with it: the compiler would
-    transpose W in every turn.
+    A loop of sweeps takes a quarter less time with W^T: otherwise, the compiled
+    program would transpose W in each iteration.
     """
     return machine._replace(transposed=ops.transpose(machine.kernel))
 
@@ -148,23 +149,23 @@ def decouple(
     visible_mean: Array,
     visible_variance: Array | None = None,
 ) -> Machine:
-    """The base-rate machine: no coupling, and this mean of the visible units.
+    """The base-rate machine: no coupling, and a given mean of v.
 
-    The hidden units have a bias of 0; what parameters they have beside the
-    bias stays as it is. In such a machine everything is known: draws are
-    `gibbs.sample_without_inputs`, log Z is `log_partition_decoupled`.
+    The hidden units have a bias of 0; their other parameters are not changed.
+    `gibbs.sample_without_inputs` draws from such a machine exactly, and
+    `log_partition_decoupled` is its log Z.
 
     Args:
         machine: A `Machine`.
         visible_mean: Tensor of shape `(visible.width,)`, such as the mean of
             the training data.
-        visible_variance: The same of their variance, or `None`.
+        visible_variance: Tensor of the same shape, the variance, or `None`.
 
     Returns:
         A `Machine` with `beta=0`.
 
     Reference: Salakhutdinov and Murray (2008), "On the quantitative analysis
-        of deep belief networks", section 4.1, whose code does so too.
+        of deep belief networks", section 4.1, and the code of this paper.
     """
     fitted = machine.visible.base_parameters(
         visible_mean, visible_variance, machine.visible_params
@@ -189,11 +190,11 @@ def log_partition_decoupled(machine: Machine) -> Tensor:
 
 
 def anneal(base: Machine, machine: Machine, beta: float | Tensor) -> Machine:
-    """The machine on the straight line from `base` (0) to `machine` (1).
+    """The machine between `base` (beta = 0) and `machine` (beta = 1).
 
     p(v, h) ~ p_base(v, h)^(1 - beta) p_machine(v, h)^beta: all natural
-    parameters are interpolated. The kernel is not copied, so that the rows of
-    a batch can have different betas in one matrix product.
+    parameters are interpolated linearly. The kernel is not copied, so that the
+    rows of a batch can have different betas in one matrix product.
 
     Args:
         base: A `Machine` without coupling, such as `decouple` returns.
@@ -220,9 +221,9 @@ def anneal(base: Machine, machine: Machine, beta: float | Tensor) -> Machine:
 def scale(machine: Machine, inverse_temperature: float | Tensor) -> Machine:
     """The machine with p(v, h) ~ exp(-inverse_temperature E(v, h)).
 
-    The energy is linear in the kernel and in the units' parameters, so all
-    of them are multiplied; the measure that the units' laws are densities of
-    (`Units.base_energy`) stays.
+    The energy is linear in the kernel and in the units' parameters, so all of
+    them are multiplied. The base measure of the units (`Units.base_energy`) is
+    not changed.
 
     Args:
         machine: A `Machine`.
@@ -235,7 +236,7 @@ def scale(machine: Machine, inverse_temperature: float | Tensor) -> Machine:
 
 
 def absorb_beta(machine: Machine) -> Machine:
-    """The same law with `beta=1`: the kernel is multiplied by `beta`.
+    """The same distribution with `beta=1`: multiplies the kernel by `beta`.
 
     Args:
         machine: A `Machine` whose `beta` is a number or a scalar tensor.
@@ -249,13 +250,14 @@ def absorb_beta(machine: Machine) -> Machine:
 
 
 def zero_sum(machine: Machine) -> Machine:
-    """The same law with sums of 0 over the categories of each `Softmax` site.
+    """The same distribution in the zero-sum gauge of `Softmax` sites.
 
-    A site is in exactly one category, so that adding c_j to all its rows of W
-    adds c_j to the input of hidden unit j whatever the category is. The mean
-    of the rows goes into the hidden units' bias, and that of the site's biases
-    into log Z; `Softmax` hidden units are treated alike. p(v, h) stays. Units
-    of other types have no such freedom and stay as they are.
+    A site is in exactly one category. Adding c_j to all its rows of W therefore
+    adds c_j to the input of hidden unit j, whatever the category is. The mean
+    of the rows moves to the bias of the hidden units, and the mean of the
+    site's biases to log Z. `Softmax` hidden units are treated in the same way.
+    p(v, h) does not change. Units of other types have no such freedom, and are
+    left unchanged.
 
     Args:
         machine: A `Machine` whose `beta` is a number or a scalar tensor.
@@ -297,15 +299,15 @@ def zero_sum(machine: Machine) -> Machine:
 
 
 def check_alike(machines: Sequence[Machine], name: str = "machines") -> None:
-    """Checks that there are machines, and that all have the same units.
+    """Checks that there is a machine, and that all have the same units.
 
     Args:
         machines: Sequence of `Machine`.
-        name: What to call them.
+        name: Name of the argument, for error messages.
 
     Raises:
-        ValueError: If there is none, or one is no `Machine`, or has other
-            units than the first one.
+        ValueError: If there is no machine, if one is not a `Machine`, or if one
+            has other units than the first.
     """
     if not isinstance(machines, list | tuple) or not machines:
         raise ValueError(
@@ -329,13 +331,13 @@ def check_alike(machines: Sequence[Machine], name: str = "machines") -> None:
 
 
 def get_config(machine: Machine) -> Config:
-    """The machine as JSON can hold it, to the bit.
+    """Returns the machine as a JSON-serializable dict, exact to the bit.
 
     Args:
         machine: A `Machine` whose `beta` is a number or a scalar tensor.
 
     Returns:
-        Dictionary, which `from_config` reads.
+        Dictionary for `from_config`.
     """
     machine = absorb_beta(machine)
     serialize = keras.saving.serialize_keras_object
@@ -356,10 +358,10 @@ def get_config(machine: Machine) -> Config:
 
 
 def from_config(config: Config) -> Machine:
-    """The machine of `get_config`.
+    """Returns the machine from the result of `get_config`.
 
     Args:
-        config: Dictionary that `get_config` returned.
+        config: Dictionary from `get_config`.
 
     Returns:
         A `Machine`.
@@ -382,11 +384,11 @@ def from_config(config: Config) -> Machine:
 
 
 def are_equal(machines: Sequence[Machine], others: Sequence[Machine]) -> bool:
-    """Whether machines have the same units and, to the bit, numbers.
+    """Whether machines have the same units and bit-identical parameters.
 
     Args:
         machines: Sequence of `Machine`.
-        others: The same.
+        others: Sequence of `Machine`.
     """
 
     def numbers(machine):
@@ -413,7 +415,7 @@ def are_equal(machines: Sequence[Machine], others: Sequence[Machine]) -> bool:
 
 
 def cast(machine: Machine, dtype: DType) -> Machine:
-    """The machine with all its tensors in another dtype."""
+    """Casts all tensors of the machine to a dtype."""
     beta = machine.beta
     return _each(machine, lambda x: ops.cast(x, dtype))._replace(
         beta=ops.cast(beta, dtype) if hasattr(beta, "dtype") else beta
@@ -426,7 +428,7 @@ def dtype(machine: Machine) -> DType:
 
 
 def _each(machine, function):
-    """The machine with what a function makes of its kernel and parameters."""
+    """Applies a function to the kernel and to all parameters."""
 
     def of_all(params):
         return {name: function(p) for name, p in params.items()}
@@ -441,7 +443,7 @@ def _each(machine, function):
 
 
 def _softmax_sites(units):
-    """First column, number of sites and categories, of `Softmax` parts."""
+    """First column, number of sites, and categories of `Softmax` parts."""
     parts = units.parts if isinstance(units, Composite) else [units]
     first = 0
     for part in parts:

@@ -1,4 +1,4 @@
-"""`AutoSGD`: gradient descent whose step size `fit` chooses."""
+"""`AutoSGD`: gradient descent with a learning rate chosen by `fit`."""
 
 import keras
 import numpy as np
@@ -8,16 +8,17 @@ from keras_rbm import checks
 from keras_rbm.typing import Config, Tensor
 
 # Rate times the largest variance of the data: in general, for visible units
-# that take all real values, and for hidden units whose means have no bounds.
+# that take all real values, and for hidden units with unbounded means.
 _RATE, _RATE_REAL, _RATE_UNBOUNDED = 0.3, 1.2, 0.003
 _LARGEST_RATE = 0.5
 _POWER_STEPS = 30
 
 
-# From so few examples on the prior of the weights is weakened: it would hold
-# them at 0, where learning is slow.
+# Below this number of examples, the prior of the weights is weakened: it would
+# hold weights at 0, where learning is slow.
 _FEW_EXAMPLES = 400
-# And for columns of a smaller variance: they say less of their weights.
+# The prior is also weakened for columns with a smaller variance, which have
+# less information on their weights.
 _SMALL_VARIANCE = 0.125
 
 
@@ -25,31 +26,31 @@ _SMALL_VARIANCE = 0.125
 class AutoSGD(keras.optimizers.Optimizer):
     """theta <- theta - rate (1 - t / T) gradient, of objective + penalty / N.
 
-    t counts the updates of a call of `fit`, and T is their number: far travel
-    first, while the noise of the last part averages out. `fit` sets
+    t counts the updates of a call of `fit`, and T is their number: the
+    parameters move far at first, and noise averages out at the end. `fit` sets
 
     - the rate: 0.3 over the largest eigenvalue of the data's covariance (1.2
-      for visible units that take all real values, 0.003 for hidden units
-      without bound), at most 0.5. Along the first principal
-      component the data pull the weights at a rate that is proportional to
-      this eigenvalue;
-    - N, the number of examples, and the penalty of the kernel, that of an
-      elastic-net prior, sum_ij l1 |W_ij| + l2 / 2 W_ij^2 in nats. It is the
-      stronger, the more columns D there are for an example: l1 = 20 D / N, at
-      most 2 s, and l2 = 30 D / N, at most 10 s. Here s is the mean over the
-      columns of 8 Var(v_i), each at most 1: a column that hardly varies says
-      little of its weights, which a strong prior would hold at 0. So it would
-      where examples are few: for fewer than 400 both are multiplied by
-      (N / 400)^2. Without a known number of examples (a data set without an
-      end) there is no penalty.
+      for visible units that take all real values, 0.003 for unbounded hidden
+      units), at most 0.5. Along the first principal component the data pull the
+      weights at a rate that is proportional to this eigenvalue;
+    - N, the number of examples, and the penalty of the kernel, from an
+      elastic-net prior: sum_ij l1 |W_ij| + l2 / 2 W_ij^2, in nats. It grows
+      with the number of columns D per example: l1 = 20 D / N, at most 2 s, and
+      l2 = 30 D / N, at most 10 s. Here s is the mean over columns of 8
+      Var(v_i), each at most 1: a column that hardly varies has little
+      information on its weights, which a strong prior would hold at 0. The same
+      would happen with few examples: below N = 400, both factors are multiplied
+      by (N / 400)^2. If the number of examples is not known (an endless data
+      set), there is no penalty.
 
-    Another call of `fit` begins anew; a run that is resumed (`initial_epoch`,
-    `initial_step`) goes on.
+    Each call of `fit` restarts the schedule, unless it resumes a run
+    (`initial_epoch`, `initial_step`).
 
     Args:
-        learning_rate: The rate, a positive number, or `None` for `fit`'s.
-        l1: Number, 0 or more, or `None` for `fit`'s.
-        l2: The same.
+        learning_rate: The rate, a positive number, or `None` for the choice of
+            `fit`.
+        l1: Number, 0 or more, or `None` for the choice of `fit`.
+        l2: Number, 0 or more, or `None` for the choice of `fit`.
         **kwargs: Further arguments of a Keras optimizer.
 
     Raises:
@@ -88,12 +89,12 @@ class AutoSGD(keras.optimizers.Optimizer):
         self._given_penalties = l1, l2
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Creates the state, for the variables that are trained."""
+        """Creates the state for the trainable variables."""
         if self.built:
             return
         super().build(variables)
-        # First update of this call of `fit`, number of its updates, and the
-        # penalties of an example.
+        # First update of this call of `fit`, its number of updates, and the
+        # penalties per example.
         self.first, self.span, self.l1, self.l2 = (
             self.add_variable((), initializer="zeros", name=name)
             for name in ("first", "span", "l1", "l2")
@@ -108,22 +109,21 @@ class AutoSGD(keras.optimizers.Optimizer):
         width: int,
         spread: float = 1.0,
     ) -> None:
-        """Sets what a call of `fit` needs.
+        """Sets the rate, the schedule and the penalties for a call of `fit`.
 
         Args:
-            done: Number of updates that a run which is resumed has made.
-            updates: Number of updates of the whole run, or 0 if nobody knows:
-                then the rate stays as it is.
-            rate: The first learning rate, where none was given.
-            examples: Number of examples, or 0 if nobody knows.
-            width: Number of their columns.
-            spread: What the largest penalties are multiplied by, from 0 to
-                1: `spread` of the examples.
+            done: Number of updates made before, if a run is resumed; else 0.
+            updates: Number of updates of the whole run; 0 if unknown, which
+                keeps the rate constant.
+            rate: The first learning rate, used if none was given.
+            examples: Number of examples, or 0 if unknown.
+            width: Number of columns of the examples.
+            spread: Factor of the largest penalties, from 0 to 1: the function
+                `spread` of the examples.
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
         self.span.assign(updates)
-        # A run that is resumed goes on with what it began with: it may look at
-        # other examples.
+        # A resumed run keeps its first settings: its examples may be others.
         if 0 < done <= int(self.iterations):
             return
         if self._given_rate is None:
@@ -145,11 +145,10 @@ class AutoSGD(keras.optimizers.Optimizer):
             variable.assign(chosen / n if examples else 0.0)
 
     def penalty_of(self, kernel: Tensor) -> Tensor:
-        """The penalty for an example, a scalar in nats.
+        """The penalty per example, a scalar in nats.
 
         The model adds it to its objective, so that the penalty's gradient is
-        centred with the other: a weight that shrinks leaves the units' mean
-        inputs as they are.
+        centred too: shrinking a weight does not change the units' mean inputs.
 
         Args:
             kernel: W, of any shape.
@@ -184,7 +183,7 @@ class AutoSGD(keras.optimizers.Optimizer):
         }
 
 
-# Covariances of columns that are observed less often are underestimated.
+# For columns observed less often than this, covariances are underestimated.
 _LEAST_SHARE = np.float32(0.2)
 
 
@@ -193,7 +192,7 @@ def learning_rate(x, visible, hidden):
 
     Args:
         x: Some examples, of shape `(examples, width)`.
-        visible: `Units` that they are states of.
+        visible: `Units` of which the examples are states.
         hidden: The hidden `Units`.
     """
     if not np.isinf(hidden.least_curvature()):
@@ -206,7 +205,7 @@ def learning_rate(x, visible, hidden):
 
 
 def spread(x):
-    """The mean over the columns of their variance times 8, of 1 at most.
+    """The mean over columns of 8 times the variance, each at most 1.
 
     Args:
         x: Some examples, of shape `(examples, width)`.
@@ -224,12 +223,12 @@ def largest_variance(x):
     """The largest eigenvalue of the covariance of the columns.
 
     With missing entries, covariances are estimated from the examples in which
-    both columns are observed, as if missing at random: each centred entry is
-    divided by the share s of its column that is observed, and what that adds
-    to the variances, a factor of 1 / s, is taken away again.
+    both columns are observed, assuming that entries are missing at random: each
+    centred entry is divided by the observed share s of its column, and the
+    resulting factor 1 / s of the variances is removed.
 
     Args:
-        x: Array of shape `(examples, width)`, NaN where entries are missing.
+        x: Array of shape `(examples, width)`, with NaN for missing entries.
     """
     x = np.asarray(x, "float32")
     excess = np.float32(0.0)
@@ -253,7 +252,7 @@ def largest_variance(x):
 
 
 def _centered(x):
-    """Columns less their means, 0 where missing, and the shares observed."""
+    """Columns minus their means, 0 where missing, and the observed shares."""
     known = ~np.isnan(x)
     seen = np.maximum(known.mean(axis=0), 1.0 / len(x)).astype("float32")
     mean = np.where(known, x, 0).mean(axis=0) / seen

@@ -1,4 +1,4 @@
-"""A progress bar for what may take long."""
+"""A progress bar for work that may take long."""
 
 import sys
 import threading
@@ -6,20 +6,20 @@ import time
 
 import keras
 
-# Seconds before the bar appears: what is over by then needs none.
+# Seconds before the bar appears: shorter work needs none.
 _PATIENCE = 3.0
 
 
 class ProgressBar:
-    """Keras's progress bar, once a few seconds have gone by.
+    """Keras's progress bar, which appears after a few seconds.
 
-    What is over by then has none, whatever `verbose` is.
+    Shorter work has no bar, whatever `verbose` is.
 
     Args:
         total: Number of units of work.
-        label: What is being done, printed before the bar.
-        verbose: `"auto"` for a bar on a screen or in a notebook alone, 1 for
-            one in a file too, 0 for none.
+        label: Description of the work, printed before the bar.
+        verbose: `"auto"` for a bar only on a screen or in a notebook, 1 for a
+            bar also in a file, 0 for no bar.
 
     Raises:
         ValueError: If `verbose` is anything else.
@@ -42,7 +42,7 @@ class ProgressBar:
         self._lock = threading.Lock()
 
     def add(self, count):
-        """Notes that so much more has been done, in any thread."""
+        """Adds `count` units of finished work; may be called in any thread."""
         with self._lock:
             self._add(count)
 

@@ -4,9 +4,9 @@ A draw is a pure function of its address: key, row and column.
 
 The generator is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror and Shaw
 2011, "Parallel random numbers: as easy as 1, 2, 3"), in integer arithmetic
-alone. The same numbers therefore come out eagerly, in a graph, under XLA and
-on every device, and a replica that owns rows 50 to 99 of a batch draws just
-those rows.
+alone. The numbers are therefore the same eagerly, in a graph, under XLA and on
+every device, and a replica that owns rows 50 to 99 of a batch draws only those
+rows.
 """
 
 import enum
@@ -20,22 +20,22 @@ from keras_rbm.typing import Pair, Rows, Tensor
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
-# Steps of Newton's method that lead to a tail's quantile in float32.
+# Steps of Newton's method to a tail's quantile in float32.
 _STEPS = 3
 
 
 @enum.unique
 class Use(enum.Enum):
-    """Every use of random numbers, with the number that keeps it apart.
+    """All uses of random numbers, each with its own number.
 
-    A value is a pair: what the use is a part of, and its number there.
-    `fold_in(stream, Use.TRAIN)` folds the number in. No two uses share a pair:
-    draws of one stream are apart as long as all its uses are parts of the same
-    thing (a seed, a run, a sweep). What is counted (updates, sweeps,
-    rows, layers) is folded in as an integer.
+    A value is a pair: the scope of the use (a seed, a run, a sweep), and its
+    number in this scope. `fold_in(stream, Use.TRAIN)` folds the number in. No
+    two uses share a pair: draws from one stream are independent as long as all
+    its uses have the same scope. Counters (updates, sweeps, rows, layers) are
+    folded in as integers.
     """
 
-    # Of a model's seed: each is folded with the number of the update.
+    # Scope: a model's seed. The number of the update is folded in next.
     TRAIN = "seed", 0
     EVALUATE = "seed", 1
     START_CHAINS = "seed", 2
@@ -43,10 +43,10 @@ class Use(enum.Enum):
     EXAMPLE_ORDER = "seed", 4
     SHORT_RUN = "seed", 5
     START_COMPLETED = "seed", 6
-    # Of the seed of a data set.
+    # Scope: the seed of a data set.
     TRAINING_BATCHES = "seed", 2**32
     BATCHES_IN_ORDER = "seed", 2**32 + 1
-    # Of the seed that a method of a model is given.
+    # Scope: the seed that is passed to a method of a model.
     SAMPLE = "seed", 2**33
     SAMPLE_HIDDEN = "seed", 2**33 + 1
     SAMPLE_VISIBLE = "seed", 2**33 + 2
@@ -64,7 +64,7 @@ class Use(enum.Enum):
     LAYER_ARRAYS = "seed", 2**33 + 17
     TOP_LAYER = "seed", 2**33 + 100
     MIDDLE_LAYER = "seed", 2**33 + 101
-    # Of a run of sweeps, which are counted from 0.
+    # Scope: a run of sweeps, which are counted from 0.
     START = "run", 2**32
     KEEP = "run", 2**32 + 1
     LADDER_PATTERNS = "run", 2**32 + 2
@@ -73,19 +73,19 @@ class Use(enum.Enum):
     OTHER_STARTS = "run", 2**32 + 5
     COMPLETE = "run", 2**32 + 6
     KEEP_COMPLETED = "run", 2**32 + 7
-    # Of one sweep.
+    # Scope: one sweep.
     HIDDEN = "sweep", 0
     VISIBLE = "sweep", 1
     EXCHANGE = "sweep", 2
     PATTERN = "sweep", 3
-    # Of one draw of units.
+    # Scope: one draw of units.
     SIDE = "draw", 0
-    # Of the evaluation of a batch.
+    # Scope: the evaluation of a batch.
     MODEL_SAMPLES = "evaluation", 0
     SITES = "evaluation", 1
     BINARIZE = "evaluation", 2
     COMPLETED = "evaluation", 3
-    # Of a bracket of log Z.
+    # Scope: a bracket of log Z.
     FORWARD = "bracket", 0
     REVERSE = "bracket", 1
     HALF = "bracket", 2
@@ -93,14 +93,14 @@ class Use(enum.Enum):
 
 
 class Stream(NamedTuple):
-    """Where draws come from: a key, and the address of the first row.
+    """The source of draws: a key, and the address of the first row.
 
     Attributes:
         key: `uint32` tensor of shape `(2,)`.
         first_row: Index of the batch's first row among all rows, an integer
             or a scalar integer tensor. `Stream(key, 50)` gives the
             draws for rows 50 to 99 of a batch. A tensor of shape `(rows,)` is
-            added to the numbers of the rows.
+            added to the row indices.
     """
 
     key: Tensor
@@ -108,11 +108,11 @@ class Stream(NamedTuple):
 
 
 def stream(seed: int | Tensor | None) -> Stream:
-    """Returns the stream that a seed stands for.
+    """Returns the stream of a seed.
 
     Args:
-        seed: Integer from 0 to 2**64 - 1, or `None` for another each time; or
-            a scalar tensor of up to 64 bits.
+        seed: Integer from 0 to 2**64 - 1, or `None` for a new seed at each
+            call; or a scalar tensor of up to 64 bits.
 
     Returns:
         A `Stream`.
@@ -155,8 +155,8 @@ def fold_in(stream: Stream, data: Use | int | Tensor) -> Stream:
 
     Args:
         stream: A `Stream`.
-        data: A `Use`, or what is counted: a non-negative integer, or a scalar
-            integer tensor of up to 64 bits.
+        data: A `Use`, or a counter: a non-negative integer, or a scalar integer
+            tensor of up to 64 bits.
 
     Returns:
         A `Stream` with a new key and the same rows.
@@ -178,7 +178,7 @@ def _folded(key, data):
     return tf.stack(threefry_2x32((key[0], key[1]), _words(data)))
 
 
-# A function of its own, traced once for all shapes. Otherwise each draw would
+# A separate function, traced once for all shapes. Otherwise, each draw would
 # add a hundred operations to its graph, or run them one by one without a graph.
 @tf.function(
     autograph=False,
@@ -193,7 +193,7 @@ def _bits(key, row, column):
         tf.cast(row, tf.uint32)[:, None],
         tf.cast(column, tf.uint32)[None, :],
     )
-    # One word of the two is used. Using both would need a concatenation,
+    # Only one of the two words is used. Using both would need a concatenation,
     # which XLA does not vectorise: the draw would cost more, not less.
     return threefry_2x32((key[0], key[1]), counter)[0]
 
@@ -203,8 +203,8 @@ def bits(stream: Stream, shape: Rows) -> Tensor:
 
     Args:
         stream: A `Stream`.
-        shape: `(rows, columns)`. The word at (row, column) depends on the
-            key, `first_row + row` and `column` alone.
+        shape: `(rows, columns)`. The word at (row, column) depends only on the
+            key, `first_row + row` and `column`.
 
     Returns:
         `uint32` tensor of shape `shape`.
@@ -278,10 +278,10 @@ def gumbel(stream: Stream, shape: Rows) -> Tensor:
 
 
 def truncated_normal(stream: Stream, t: Tensor) -> Tensor:
-    """Y - t for a standard normal draw y that is beyond t, by inversion.
+    """Y - t for a standard normal draw y > t, by inversion.
 
-    The quantile of a uniform draw, exact to the rounding of float32 at any t,
-    also far out, where 1 / t is the scale of what y exceeds t by.
+    This is the quantile of a uniform draw. It is exact to the rounding of
+    float32 at any t, also far in the tail, where y - t has the scale 1 / t.
 
     Args:
         stream: A `Stream`.
@@ -291,8 +291,8 @@ def truncated_normal(stream: Stream, t: Tensor) -> Tensor:
         Tensor of the shape and dtype of `t`, not negative.
     """
     u = _open_uniform(stream, ops.shape(t))
-    # Of t > 0, a share u of the tail lies beyond y. Of t < 0, shares of all
-    # lie beyond y and before it: the smaller one is that of a tail from 0.
+    # For t > 0, a share u of the tail lies beyond y. For t < 0, y divides the
+    # distribution into two shares: the smaller one is a tail beyond 0.
     size = ops.relu(-t)
     tail = special.normal_tail(size)
     beyond, before = u * (1 - tail), tail + (1 - u) * (1 - tail)
@@ -304,10 +304,10 @@ def truncated_normal(stream: Stream, t: Tensor) -> Tensor:
 def _quantile(e, t):
     """The x >= 0 for which log Q(t) - log Q(t + x) = e, for t >= 0.
 
-    With Q(t) = P(y > t) = phi(t) / (t + G(t)), the left is t x + x^2 / 2 +
-    log((t + x + G(t + x)) / (t + G(t))): convex in x, and no less than either
-    of t x + x^2 / 2 and x (t + G(t)). Newton's steps thus start beyond the
-    root, and fall towards it.
+    With Q(t) = P(y > t) = phi(t) / (t + G(t)), the left side is t x + x^2 / 2 +
+    log((t + x + G(t + x)) / (t + G(t))): convex in x, and at least t x + x^2 /
+    2 and x (t + G(t)). Newton's steps thus start beyond the root, and decrease
+    towards it.
     """
     hazard = t + special.normal_excess(t)
     root = t + ops.sqrt(ops.square(t) + 2 * e)

@@ -1,6 +1,6 @@
-"""`Ratings`: which users rated which items, and how.
+"""`Ratings`: which users rated which items, with which values.
 
-Memory grows with the number of ratings, never with users times items.
+Memory grows with the number of ratings, not with users times items.
 """
 
 import dataclasses
@@ -20,9 +20,9 @@ _MOST_LEVELS = 100
 class Ratings:
     """Ratings of items by users, sorted by user and then by item.
 
-    Rating r says that user `users[r]` gave item `items[r]` the value
-    `values[levels[r]]`. A level of -1 stands for a rating whose value is not
-    known: a `RatingsRBM` with `conditional=True` learns from it that the item
+    Rating r means that user `users[r]` gave item `items[r]` the value
+    `values[levels[r]]`. A level of -1 stands for a rating with an unknown
+    value: a `RatingsRBM` with `conditional=True` learns from it that the item
     was rated.
 
     Args:
@@ -33,12 +33,12 @@ class Ratings:
             shape `(levels,)`.
         user_names: The names of the users, one for each row.
         item_names: The names of the items, one for each column.
-        times: Numbers that grow with time, of the same shape as `users`; or
+        times: Numbers that increase with time, of the shape of `users`; or
             `None`.
 
     Raises:
-        ValueError: If the arrays are not as described, or a user rated an item
-            twice.
+        ValueError: If the arrays are not as described, or if a user rated an
+            item twice.
 
     Example:
         ratings = keras_rbm.data.Ratings(
@@ -55,7 +55,7 @@ class Ratings:
     user_names: np.ndarray
     item_names: np.ndarray
     times: np.ndarray | None = None
-    #: Where the ratings of each user begin, of shape `(num_users + 1,)`.
+    #: Index of the first rating of each user, of shape `(num_users + 1,)`.
     starts: np.ndarray = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self):
@@ -129,17 +129,17 @@ class Ratings:
 
     @property
     def num_users(self) -> int:
-        """Number of users, also of those without a rating."""
+        """Number of users, including users without a rating."""
         return len(self.user_names)
 
     @property
     def num_items(self) -> int:
-        """Number of items, also of those without a rating."""
+        """Number of items, including items without a rating."""
         return len(self.item_names)
 
     @property
     def ratings(self) -> np.ndarray:
-        """The value of each rating; NaN where it is not known."""
+        """The value of each rating; NaN if it is unknown."""
         return np.append(self.values, np.nan)[self.levels]
 
     def user(self, name: Hashable) -> int:
@@ -169,10 +169,10 @@ class Ratings:
         return self.item_names[self.items[own]].tolist()
 
     def select(self, chosen: Array) -> Self:
-        """Some of the ratings, of the same users and items.
+        """Returns some of the ratings, with the same users and items.
 
         Args:
-            chosen: Boolean array of shape `(ratings,)`, or numbers of ratings.
+            chosen: Boolean array of shape `(ratings,)`, or indices of ratings.
         """
         return dataclasses.replace(
             self,
@@ -199,7 +199,7 @@ class Ratings:
         return found
 
     def transposed(self) -> Self:
-        """The same ratings with users and items in each other's place.
+        """Returns the same ratings with users and items swapped.
 
         Example:
             ratings.transposed().rated("Alien")  # Who rated "Alien".
@@ -213,18 +213,17 @@ class Ratings:
         )
 
     def with_unknown(self, others: Self) -> Self:
-        """These ratings, and of others that these pairs were rated.
+        """Adds the pairs of other ratings, with unknown values.
 
-        The values of the others become unknown. A `RatingsRBM` with
-        `conditional=True` then knows which items a user rated, as in the
-        competition that the method was made for, where the pairs to predict
-        were public.
+        A `RatingsRBM` with `conditional=True` then knows which items a user
+        rated, as in the competition for which the method was designed, where
+        the pairs to predict were public.
 
         Args:
-            others: `Ratings` of the same users and items, and of other pairs.
+            others: `Ratings` of the same users and items, for different pairs.
 
         Raises:
-            ValueError: If users or items differ, or a pair is in both.
+            ValueError: If users or items differ, or if a pair is in both.
         """
         self.check_same(others, "others")
         both = [
@@ -244,14 +243,14 @@ class Ratings:
         )
 
     def check_same(self, others: Self, name: str) -> None:
-        """Checks that others are of the same users, items and values.
+        """Checks that other ratings have the same users, items and values.
 
         Args:
             others: `Ratings`.
             name: The argument's name, for the error.
 
         Raises:
-            ValueError: If they are not.
+            ValueError: If they differ.
         """
         if (
             not isinstance(others, Ratings)
@@ -273,8 +272,8 @@ class Ratings:
     ) -> tuple[Self, Self]:
         """Holds ratings out, user by user.
 
-        Of a user with n ratings, `round(size n)` are held out, or `size` if
-        that is an integer, but never all: a user keeps one or more.
+        If a user has n ratings, `round(size n)` of them are held out, or `size`
+        if this is an integer. A user always keeps at least one rating.
 
         With `by="time"`, the user's latest ratings are held out (at random
         among ratings of the same time). No rating of a user is then predicted
@@ -292,7 +291,7 @@ class Ratings:
             Tuple of the training ratings and the held-out ratings.
 
         Raises:
-            ValueError: If an argument is not as described, or there are no
+            ValueError: If an argument is not as described, or if there are no
                 `times` to split by.
         """
         if by not in ("time", "random"):
@@ -315,7 +314,7 @@ class Ratings:
         keys = np.random.PCG64(checks.seed(seed)).random_raw(len(self))
         first = np.zeros(len(self)) if by == "random" else self.times
         order = np.lexsort((keys, first, self.users))
-        # `order` goes through each user's ratings, the latest one last.
+        # `order` lists each user's ratings, the latest one last.
         place = np.arange(len(self)) - self.starts[self.users]
         late = place >= (counts - held)[self.users]
         chosen = np.zeros(len(self), bool)
@@ -323,7 +322,7 @@ class Ratings:
         return self.select(~chosen), self.select(chosen)
 
     def rows(self, indicators: bool = False) -> Rows:
-        """The users as rows of a machine, made dense a part at a time.
+        """The users as rows for a machine, converted to dense part by part.
 
         Args:
             indicators: Whether further columns, one for each item, are 1 where
@@ -332,7 +331,7 @@ class Ratings:
         Returns:
             `Rows` of float32, of shape `(num_users, num_items * levels)` and
             wider by `num_items` with `indicators`. The columns of an item are
-            one-hot, and NaN where the value is not known.
+            one-hot, and NaN if the value is unknown.
         """
         num_levels, width = len(self.values), self.num_items * len(self.values)
 
@@ -357,7 +356,7 @@ class Ratings:
     def sparse(self) -> Any:
         """The values as a `scipy.sparse.csr_array` of users and items.
 
-        Ratings whose value is not known are left out.
+        Ratings with an unknown value are left out.
         """
         from scipy import sparse
 
@@ -369,14 +368,14 @@ class Ratings:
 
 
 def known(ratings: Ratings, name: str) -> Ratings:
-    """The ratings whose values are known, of which there must be at least one.
+    """Returns the ratings with known values; at least one must exist.
 
     Args:
         ratings: `Ratings`.
         name: The argument's name, for the error.
 
     Raises:
-        ValueError: If `ratings` are no `Ratings`, or none has a known value.
+        ValueError: If `ratings` is not a `Ratings`, or none has a known value.
     """
     check(ratings, name)
     found = ratings.levels >= 0
@@ -389,7 +388,7 @@ def known(ratings: Ratings, name: str) -> Ratings:
 
 
 def check(ratings: Any, name: str) -> None:
-    """Checks that an argument is `Ratings`.
+    """Checks that an argument is a `Ratings`.
 
     Raises:
         ValueError: If it is not.
@@ -403,11 +402,11 @@ def check(ratings: Any, name: str) -> None:
 
 
 def check_interest(interest: Array, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of numbers of 0 or more, one for each item.
+    """Checks an array of numbers of 0 or more, one for each item.
 
     Args:
         interest: The array.
-        shape: Its shape.
+        shape: The required shape.
 
     Raises:
         ValueError: If `interest` is not as described.
@@ -427,7 +426,7 @@ def check_interest(interest: Array, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _names(names: Sequence) -> np.ndarray:
-    """The names of users or items as an array of one axis."""
+    """Returns the names of users or items as an array with one axis."""
     if isinstance(names, np.ndarray) and names.ndim == 1:
         return names
     found = np.empty(len(names), object)
@@ -446,7 +445,7 @@ def _find(kind, name, names):
 
 
 def _integers(name, x, least, end, count):
-    """An array of integers, checked."""
+    """Checks and returns an array of integers."""
     x = np.asarray(x)
     if x.shape != (count,) or (count and x.dtype.kind not in "ui"):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Penalties of the kernel that make hidden units look at few sites."""
+"""Penalties that connect each hidden unit to few sites."""
 
 import keras
 from keras import ops
@@ -11,9 +11,9 @@ from keras_rbm.typing import Config
 class SquaredL1(keras.regularizers.Regularizer):
     """factor / (2 V) sum_j (sum_i |W_ij|)^2, with V the number of rows of W.
 
-    Also called L1b. Its slope is that of an L1 penalty whose factor grows
-    with the weights of the hidden unit: all units become sparse alike, and
-    none dies. For sequences V is the number of sites times that of letters.
+    Also called L1b. It acts like an L1 penalty whose factor grows with the
+    weights of the hidden unit: all units become similarly sparse, and none
+    dies. For sequences, V is the number of sites times the number of letters.
 
     Args:
         factor: Number, 0 or more.
@@ -44,16 +44,16 @@ class SquaredL1(keras.regularizers.Regularizer):
 class GroupLasso(keras.regularizers.Regularizer):
     """factor sum_sj sqrt(sum_(i in s) W_ij^2), with s the sites of v.
 
-    All weights from a site to a hidden unit fall to 0 together. For units
-    with one column a site this is the L1 penalty.
+    All weights from a site to a hidden unit fall to 0 together. For units with
+    one column per site, this is the L1 penalty.
 
     Args:
         factor: Number, 0 or more.
         categories: Number of columns of a site, a positive integer.
 
     Raises:
-        ValueError: If an argument is not as described, or the kernel has a
-            number of rows that `categories` does not divide.
+        ValueError: If an argument is not as described, or if `categories` does
+            not divide the number of rows of the kernel.
 
     Reference: Yuan and Lin (2006), "Model selection and estimation in
         regression with grouped variables", equation 2.2.

@@ -1,11 +1,10 @@
-"""What the replicas of one update do together: sums, and shares of rows.
+"""Cooperation of replicas in an update: sums, and shares of rows.
 
-A replica is a device that makes every update together with the others, by a
-`tf.distribute` strategy. It has rows of its own, of the batch and of the
-chains, and adds up with the others what depends on all rows. Rows have
-addresses (see `random.Stream`), so that the draws do not depend on how many
-replicas there are. With one replica, and outside of an update, nothing is
-exchanged.
+A replica is a device that makes every update together with other replicas, by a
+`tf.distribute` strategy. Each replica has its own rows of the batch and of the
+chains. Quantities that depend on all rows are summed over replicas. Rows have
+addresses (see `random.Stream`), so draws do not depend on the number of
+replicas. With one replica, or outside of an update, nothing is exchanged.
 """
 
 from typing import NamedTuple
@@ -14,14 +13,14 @@ import tensorflow as tf
 
 
 class Batch(NamedTuple):
-    """A batch, of which this replica may have a part.
+    """A batch, or this replica's part of a batch.
 
     Attributes:
         weight: Weights w_i of this replica's examples, `(own examples,)`.
-        examples: Number n of the examples of all replicas.
+        examples: Number n of examples of all replicas.
         total_weight: Sum of w_i over the examples of all replicas.
-        mean_weight: The same divided by n.
-        first_row: Number of this replica's first example among all.
+        mean_weight: `total_weight` divided by n.
+        first_row: Index of this replica's first example among all examples.
     """
 
     weight: tf.Tensor
@@ -31,39 +30,39 @@ class Batch(NamedTuple):
     first_row: int | tf.Tensor
 
     def parts(self):
-        """w_i / n, whose sum over all replicas is the mean weight."""
+        """w_i / n; the sum over all replicas is the mean weight."""
         return self.weight / self.examples
 
     def shares(self):
-        """w_i / sum_j w_j, the weights of a mean; 0 where all weights are."""
+        """w_i / sum_j w_j, the weights of a mean; 0 if all weights are 0."""
         total = self.total_weight
         return self.weight / tf.where(total == 0, tf.ones_like(total), total)
 
     def stream(self, stream):
-        """The stream of this replica's rows."""
+        """The stream for this replica's rows."""
         return stream._replace(first_row=self.first_row)
 
 
 def count():
-    """How many replicas make this update together; 1 outside of an update."""
+    """Number of replicas in this update; 1 outside of an update."""
     context = tf.distribute.get_replica_context()
     return 1 if context is None else context.num_replicas_in_sync
 
 
 def all_sum(x):
-    """Sums over all replicas, which all get the same.
+    """Sums over all replicas; each replica gets the same result.
 
-    Every replica must come here, in the same order: not in a branch or loop
-    of its own.
+    All replicas must call this function in the same order, so never call it in
+    a branch or loop that differs between replicas.
 
     Args:
-        x: Tensor, or a nest of tensors of one dtype: one exchange for all.
+        x: Tensor, or a nest of tensors of one dtype, which needs one exchange.
             `None` stays `None`.
     """
     if count() == 1:
         return x
     flat = tf.nest.flatten(x)
-    # Copies are on this replica's device, where the sum is to go.
+    # Copies are on this replica's device, where the sum is needed.
     own = [tf.identity(y) for y in flat if y is not None]
     context = tf.distribute.get_replica_context()
     total = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, own))
@@ -84,10 +83,10 @@ def mean(x):
 
 
 def batch(v, weight=None):
-    """The sums of a batch over all replicas, and this replica's place in it.
+    """The sums of a batch over all replicas, and this replica's place.
 
     Args:
-        v: Tensor of shape `(own examples, width)`, perhaps of no examples.
+        v: Tensor of shape `(own examples, width)`, possibly without examples.
         weight: Tensor of shape `(own examples,)`, or `None` for ones.
 
     Returns:
@@ -109,18 +108,18 @@ def batch(v, weight=None):
 
 
 def total(own, of_all):
-    """A sum over all replicas, where that of several is known beforehand.
+    """A sum over all replicas that is known in advance for several replicas.
 
     Args:
         own: The sum over this replica's rows.
-        of_all: The sum over all rows, which costs no exchange; it is not
-            looked at where there is one replica.
+        of_all: The sum over all rows, which needs no exchange. Ignored if there
+            is one replica.
     """
     return own if count() == 1 else tf.cast(of_all, own.dtype)
 
 
 def with_value_of_all(own):
-    """A sum over all replicas as a value, with this replica's gradient."""
+    """The sum over all replicas, with the gradient of this replica's part."""
     if count() == 1:
         return own
     part = tf.stop_gradient(own)
@@ -128,16 +127,17 @@ def with_value_of_all(own):
 
 
 def first_row(num_rows):
-    """Number of this replica's first row, of rows in equal shares."""
+    """Index of this replica's first row, if rows are divided evenly."""
     return 0 if count() == 1 else _index() * (num_rows // count())
 
 
 def own_rows(x, axis=0):
-    """This replica's share of what all replicas hold.
+    """Returns this replica's share of rows.
 
     Args:
         x: Tensor or variable, the same in all replicas.
-        axis: Axis of the rows, a multiple of the replicas in number.
+        axis: Axis of the rows; their number must be a multiple of the number of
+            replicas.
     """
     if count() == 1:
         return tf.convert_to_tensor(x)
@@ -148,7 +148,7 @@ def own_rows(x, axis=0):
 
 
 def all_rows(own, num_rows, axis=0):
-    """The shares of all replicas, joined: the inverse of `own_rows`.
+    """Joins the shares of all replicas: the inverse of `own_rows`.
 
     Args:
         own: Tensor, this replica's rows.

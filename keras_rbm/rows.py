@@ -1,4 +1,4 @@
-"""Rows of a matrix, made dense a part at a time."""
+"""Rows of a matrix, converted to dense arrays part by part."""
 
 import operator
 from collections.abc import Callable, Iterator
@@ -13,12 +13,12 @@ _ROWS, _NUMBERS = 1000, 2**22
 
 
 class Rows:
-    """A matrix whose rows are made dense when you ask for them.
+    """A matrix whose rows become dense arrays when you index them.
 
     `rows[3:7]` and `rows[[5, 2, 2]]` are dense arrays of shape `(4, width)`
     and `(3, width)`. The matrix may be larger than memory: a sparse matrix, a
-    memory-mapped file, a dataset of an HDF5 file, or categories that become
-    one-hot.
+    memory-mapped file, a dataset of an HDF5 file, or categories to be one-hot
+    encoded.
 
     Args:
         take: Function of a slice, or of an array of indices, that returns
@@ -33,7 +33,7 @@ class Rows:
     """
 
     ndim = 2
-    #: Units for which all rows have been found to be valid, or `None`.
+    #: Units for which all rows are known to be valid, or `None`.
     known: Any = None
 
     def __init__(
@@ -68,7 +68,7 @@ class Rows:
         return f"<Rows of {self.dtype.name}, {count} x {width}>"
 
     def floats(self, rows: slice | np.ndarray, dtype: Any) -> np.ndarray:
-        """Some rows in another dtype, converted a part at a time.
+        """Returns some rows in another dtype, converted part by part.
 
         Args:
             rows: Slice, or array of indices.
@@ -86,7 +86,7 @@ class Rows:
         return found
 
     def subset(self, rows: slice | np.ndarray) -> Self:
-        """Some of the rows, without making them dense.
+        """Selects some of the rows, without converting them to dense.
 
         Args:
             rows: Slice, or array of indices.
@@ -105,13 +105,13 @@ class Rows:
         width: int,
         dtype: Any,
     ) -> Self:
-        """The rows mapped by a function, part by part.
+        """Maps the rows by a function, part by part.
 
         Args:
             function: Function of an array of shape `(count, columns)` that
                 returns an array of shape `(count, width)`.
             width: Number of columns of the new rows.
-            dtype: Their NumPy dtype.
+            dtype: The NumPy dtype of the new rows.
 
         Returns:
             `Rows`.
@@ -119,7 +119,7 @@ class Rows:
         return Rows(lambda rows: function(self[rows]), len(self), width, dtype)
 
     def beside(self, y: np.ndarray) -> Self:
-        """The rows with further columns, as float32 or wider floats.
+        """Appends columns to the rows, as float32 or wider floats.
 
         Args:
             y: Array of shape `(len(self), columns)`.
@@ -149,12 +149,12 @@ def is_hdf5(x: Any) -> bool:
 
 
 def of(name: str, x: Any) -> Any:
-    """`Rows` of a sparse matrix, a memory-mapped array or an HDF5 dataset.
+    """Returns `Rows` of sparse, memory-mapped or HDF5 data.
 
     Args:
         name: The argument's name, for the error.
-        x: Sparse matrix; or memory-mapped array, or dataset of an open file of
-            h5py, of two or more axes. Any other object is returned unchanged.
+        x: Sparse matrix; or memory-mapped array or dataset of an open h5py
+            file, with two or more axes. Any other object is returned unchanged.
 
     Returns:
         `Rows`, or `x`.
@@ -185,21 +185,20 @@ def of(name: str, x: Any) -> Any:
 
 
 def only_stored(x: Any) -> Rows:
-    """A sparse matrix whose entries that are not stored are missing.
+    """Treats entries that a sparse matrix does not store as missing.
 
-    Without this function they are zeros, for all that takes a sparse matrix.
-    Zeros that are stored are values in either case. Nothing is made dense as
-    a whole.
+    Without this function, such entries are zeros. Stored zeros are always
+    values. The matrix is never converted to dense as a whole.
 
     Args:
         x: Matrix or array of `scipy.sparse`, with two axes, such as ratings
             of users (rows) and items (columns).
 
     Returns:
-        `Rows` with NaN in place of what is not stored.
+        `Rows` with NaN for entries that are not stored.
 
     Raises:
-        ValueError: If `x` is no such matrix.
+        ValueError: If `x` is not such a matrix.
 
     Example:
         ratings = scipy.sparse.csr_array(([5.0, 3.0], ([0, 1], [2, 0])))
@@ -224,7 +223,7 @@ def only_stored(x: Any) -> Rows:
 
 
 def _of_dataset(x, rows):
-    """Rows of a dataset of h5py, which gives them in rising order alone."""
+    """Rows of a dataset of h5py, which only reads rows in rising order."""
     if isinstance(rows, slice) and (rows.step or 1) > 0:
         return x[rows]
     rising, places = np.unique(np.arange(len(x))[rows], return_inverse=True)
@@ -243,12 +242,12 @@ def dense(x: Any, rows: slice | np.ndarray) -> np.ndarray:
 
 
 def in_part(x: Any) -> int:
-    """Number of rows of a part, which takes at most about 32 MiB."""
+    """Number of rows of a part of at most about 32 MiB."""
     return of_width(x.shape[1])
 
 
 def of_width(width: int, rows: int = _ROWS, numbers: int = _NUMBERS) -> int:
-    """Number of rows of a part, by the number of columns.
+    """Number of rows of a part, given the number of columns.
 
     Args:
         width: Number of columns.
@@ -259,12 +258,12 @@ def of_width(width: int, rows: int = _ROWS, numbers: int = _NUMBERS) -> int:
 
 
 def parts(x: Any, rows: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
-    """All rows in order, as dense arrays of bounded size.
+    """Yields all rows in order, as dense arrays of bounded size.
 
     Args:
         x: As for `dense`.
-        rows: Number of rows in each part but the last; `None` for parts of at
-            most about 32 MiB.
+        rows: Number of rows in each part except the last; `None` for parts of
+            at most about 32 MiB.
 
     Yields:
         Tuples of the index of the first row, and a part.

@@ -1,4 +1,4 @@
-"""Measures of samples: how rows of a model differ from rows of data.
+"""Measures of samples: differences between samples and data.
 
 `keras_rbm.evaluation` exports them.
 """
@@ -13,7 +13,7 @@ from keras_rbm.typing import Array
 
 # The most columns for moments, and the number of triples of columns.
 _COLUMNS, _TRIPLES = 500, 5000
-# Triples that are computed at once.
+# Number of triples that are computed together.
 _AT_ONCE = 500
 #: A cluster is missed if its share in the samples is less than this part of
 #: its share in the data.
@@ -21,13 +21,13 @@ MISSED = 0.1
 
 
 class Moments(NamedTuple):
-    """How moments of one order differ between data and samples.
+    """Differences between moments of one order of data and samples.
 
     Attributes:
         order: 1 for means, 2 for covariances of pairs of columns, 3 for third
             central moments of triples of columns.
         correlation: Pearson correlation between the moments of the data and
-            the moments of the samples; NaN if one of them does not vary.
+            the moments of the samples; NaN if either does not vary.
         rmse: Root of the mean squared difference.
         count: Number of moments.
     """
@@ -42,9 +42,9 @@ def moments(x: Array, samples: Array, seed: int = 0) -> tuple[Moments, ...]:
     """Compares <x_i>, <dx_i dx_j> and <dx_i dx_j dx_k>, dx = x - <x>.
 
     The second and third moments are connected correlations: the means of the
-    same rows are subtracted. They are taken of pairs i < j and of at most
-    5,000 random triples of different columns. Of data with more than 500
-    columns, they are taken of the 500 columns that vary most in the data.
+    same rows are subtracted. They are computed for pairs i < j, and for at most
+    5,000 random triples of different columns. If there are more than 500
+    columns, only the 500 columns that vary most in the data are used.
 
     Args:
         x: Data, an array of shape `(rows, columns)`.
@@ -52,8 +52,8 @@ def moments(x: Array, samples: Array, seed: int = 0) -> tuple[Moments, ...]:
         seed: Integer from 0 to 2**64 - 1, for the choice of triples.
 
     Returns:
-        A tuple of `Moments`, of order 1, of order 2 if there are two columns,
-        and of order 3 if there are three columns.
+        A tuple of `Moments`: of order 1, of order 2 if there are at least two
+        columns, and of order 3 if there are at least three columns.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -91,7 +91,7 @@ def _moments(order, data, samples):
 
 
 def _triples(width, generator):
-    """Triples of different columns, all or some, of shape `(triples, 3)`."""
+    """All or some triples of different columns, of shape `(triples, 3)`."""
     if math.comb(width, 3) <= _TRIPLES:
         i = np.arange(width)
         i, j, k = np.meshgrid(i, i, i, indexing="ij")
@@ -126,8 +126,9 @@ def pca_distance(
         x: Data, an array of shape `(rows, columns)`.
         samples: Samples, an array of shape `(other rows, columns)`.
         axes: The largest number of axes, a positive integer.
-        x_train: Rows of data that determine the axes; `None` for `x`. Few rows
-            of many columns vary more along their own axes than other rows do.
+        x_train: Rows of data that determine the axes; `None` for `x`. A few
+            rows with many columns vary more along their own axes than other
+            rows do.
 
     Returns:
         A `float64` array with one distance for each axis along which the data
@@ -149,7 +150,7 @@ def pca_distance(
     known = x if x_train is None else _others(x_train, x)
     if not np.any(known != known[:1]):
         return np.zeros(0)
-    # Here, as below: they take long to import.
+    # Imported here and below, because these modules take long to import.
     from scipy.stats import wasserstein_distance
     from sklearn.decomposition import PCA
 
@@ -191,9 +192,9 @@ def adversarial_accuracy(
 ) -> AdversarialAccuracy:
     """AA = (mean 1[d_TS > d_TT] + mean 1[d_ST > d_SS]) / 2.
 
-    d_TS are the distances from each row of the data (T, "truth") to its
-    nearest sample (S), d_TT those to the nearest other row of the data, and so
-    on. Ties count one half, which matters for rows of few binary columns. 0.5
+    d_TS are the distances from each row of the data (T, "truth") to its nearest
+    sample (S), d_TT the distances to the nearest other row of the data, and so
+    on. Ties count one half, which matters for rows with few binary columns. 0.5
     is ideal. Near 1, the samples are unlike the data. Well below 0.5, they are
     closer to the data than the data to each other: the model has memorized
     them. Distances are Euclidean; for binary columns they order rows as the
@@ -201,8 +202,9 @@ def adversarial_accuracy(
 
     Args:
         x: Data, an array of shape `(rows, columns)`.
-        samples: Samples, an array of shape `(other rows, columns)`. Of the
-            larger set, a random choice of as many rows as the smaller has.
+        samples: Samples, an array of shape `(other rows, columns)`. From the
+            larger set, a random choice of rows is used, as many as the smaller
+            set has.
         seed: Integer from 0 to 2**64 - 1, for this choice.
 
     Returns:
@@ -225,7 +227,7 @@ def adversarial_accuracy(
     x, samples = (_some(rows, count, generator) for rows in (x, samples))
     from sklearn.metrics.pairwise import euclidean_distances
 
-    # Squares of binary rows are integers, of which ties are exact.
+    # Squared distances of binary rows are integers, whose ties are exact.
     across = euclidean_distances(x, samples, squared=True)
     won = []
     for rows, nearest in ((x, across.min(axis=1)), (samples, across.min(0))):
@@ -249,8 +251,8 @@ def privacy_gap(
 
     Args:
         x_train: Training data, an array of shape `(rows, columns)`.
-        x_test: Data that the model has not seen, of as many columns.
-        samples: Samples, of as many columns.
+        x_test: Data that the model has not seen, with as many columns.
+        samples: Samples, with as many columns.
         seed: Integer from 0 to 2**64 - 1, for the choice of rows.
 
     Returns:
@@ -282,10 +284,10 @@ class MeanDiscrepancy(NamedTuple):
     """The maximum mean discrepancy between data and samples.
 
     Attributes:
-        squared: Unbiased estimate of MMD^2. It is about 0, and may be below,
+        squared: Unbiased estimate of MMD^2. It is about 0, and may be negative,
             if data and samples have the same distribution.
-        standard_error: Standard deviation of `squared` for data and samples of
-            the same distribution, by permutations.
+        standard_error: Standard deviation of `squared` for data and samples
+            with the same distribution, from permutations.
         p_value: Share of permutations for which `squared` is at least as
             large.
         bandwidth: sigma of the kernel.
@@ -314,8 +316,8 @@ def maximum_mean_discrepancy(
         samples: Samples, an array of shape `(other rows, columns)`.
         bandwidth: sigma, a positive number; `None` for the median distance
             between different rows of both sets together.
-        num_permutations: Number of permutations of the rows of both sets, by
-            which `standard_error` and `p_value` are found; a positive integer.
+        num_permutations: Number of permutations of the rows of both sets, for
+            `standard_error` and `p_value`; a positive integer.
         seed: Integer from 0 to 2**64 - 1, for the permutations.
 
     Returns:
@@ -344,7 +346,7 @@ def maximum_mean_discrepancy(
             bandwidth = float(distances.mean()) or 1.0
     sigma = checks.positive_number("bandwidth", bandwidth)
     kernel = np.exp(squares / (-2 * sigma**2))
-    # Columns of ones for the rows of x: first as they are, then permuted.
+    # Columns with ones for the rows of x: first the actual ones, then permuted.
     chosen = np.zeros((len(kernel), 1 + count))
     chosen[: len(x), 0] = 1.0
     for column in chosen.T[1:]:
@@ -358,7 +360,7 @@ def maximum_mean_discrepancy(
 
 
 def _unbiased(kernel, chosen, n, m):
-    """MMD^2 of the rows that each column of `chosen` tells from the others."""
+    """MMD^2 between the chosen rows and the other rows, for each column."""
     to_chosen = kernel @ chosen
     to_others = kernel.sum(axis=1)[:, None] - to_chosen
     first = np.sum(chosen * to_chosen, axis=0) - n
@@ -372,12 +374,12 @@ class ClusterCoverage(NamedTuple):
 
     Attributes:
         data: Shares of the clusters in the data, array of shape `(clusters,)`.
-        samples: The same in the samples.
+        samples: Shares of the clusters in the samples.
         data_errors: Standard errors of `data`, sqrt(p (1 - p) / rows).
         sample_errors: Standard errors of `samples`, for independent samples.
         distance: Total variation distance, half of the sum of
             |data - samples|: 0 for equal shares, 1 for no common cluster.
-        floor: About what `distance` is for independent draws of one
+        floor: Approximate `distance` of independent draws from one
             distribution.
         missed: Number of clusters that the samples miss: their share is below
             a tenth of the share in the data, and at least five samples were
@@ -410,11 +412,11 @@ def cluster_coverage(
         samples: Samples, an array of shape `(other rows, columns)`.
         clusters: Number of clusters, a positive integer (fewer if the data
             have fewer different rows); or the centres, an array of shape
-            `(clusters, columns)`, where you know them.
+            `(clusters, columns)`, if you know them.
         seed: Integer from 0 to 2**64 - 1, for k-means.
-        x_train: Rows of data that k-means is fitted to; `None` for `x`. Of few
-            rows of many columns, the clusters are more typical of these rows
-            than of others.
+        x_train: Rows of data that k-means is fitted to; `None` for `x`.
+            Clusters of a few rows with many columns fit these rows better than
+            other rows.
 
     Returns:
         A `ClusterCoverage`.
@@ -455,7 +457,7 @@ def cluster_coverage(
         for p, rows in zip(shares, (x, samples), strict=True)
     ]
     data, found = shares
-    # Of draws from the data's shares: the mean of |z| is sqrt(2 / pi).
+    # For draws from the data's shares: the mean of |z| is sqrt(2 / pi).
     spread = np.sqrt(data * (1 - data) * (1 / len(x) + 1 / len(samples)))
     missed = (found < MISSED * data) & (data * len(samples) >= 5)
     return ClusterCoverage(
@@ -479,21 +481,21 @@ def compare_samples(
     """All measures of samples against data, as a dict of numbers.
 
     Its keys are `moments`, `pca_distance`, `adversarial_accuracy`,
-    `maximum_mean_discrepancy` and `cluster_coverage`, with what the functions
-    of these names return, and `privacy_gap` (`None` without `x_train`).
+    `maximum_mean_discrepancy` and `cluster_coverage`, with the results of the
+    functions of these names, and `privacy_gap` (`None` without `x_train`).
 
     Args:
         x: Data that the model has not seen, of shape `(rows, columns)`.
         samples: Samples of the model, an array of shape `(other rows,
             columns)`.
-        x_train: Training data, of as many columns, for `privacy_gap` and for
-            the axes and the clusters; or `None`.
+        x_train: Training data with as many columns, for `privacy_gap`, the axes
+            and the clusters; or `None`.
         clusters: As for `cluster_coverage`.
         max_rows: The most rows of each set, chosen at random.
         seed: Integer from 0 to 2**64 - 1, for all random choices.
 
     Returns:
-        A dict of numbers, lists and dicts, as JSON can hold it.
+        A JSON-serializable dict of numbers, lists and dicts.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -504,7 +506,7 @@ def compare_samples(
     """
     most = checks.positive_integer("max_rows", max_rows)
     generator = np.random.default_rng(checks.seed(seed))
-    # Before they are copied: the data may be large.
+    # Choose rows before a copy is made: the data may be large.
     x, samples, x_train = (
         rows if rows is None else _some(np.asarray(rows), most, generator)
         for rows in (x, samples, x_train)
@@ -534,7 +536,7 @@ def compare_samples(
 
 
 def _pair(x, samples):
-    """Both as `float64` arrays of as many columns."""
+    """Returns both as `float64` arrays with the same number of columns."""
     x, samples = _rows("x", x), _rows("samples", samples)
     _check_width("samples", samples, x)
     return x, samples

@@ -1,4 +1,4 @@
-"""Schedules of the learning rate that Keras does not have."""
+"""Learning-rate schedules that Keras does not have."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from keras_rbm.typing import Config
 
 
 def of_run(learning_rate, updates):
-    """The learning rate of a run.
+    """Returns the learning rate of a run.
 
     Args:
         learning_rate: Number, Keras schedule, or function of the number of
@@ -33,9 +33,11 @@ class HoldThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     out.
 
     Args:
-        num_updates: Number of updates of the whole run; 0 afterwards.
+        num_updates: Number of updates of the whole run; the rate is 0
+            afterwards.
         initial_learning_rate: Learning rate of the first part, positive.
-        hold: The first part as a fraction of the run, between 0 and 1.
+        hold: The length of the first part as a fraction of the run, between 0
+            and 1.
 
     Raises:
         ValueError: If an argument is not as described.

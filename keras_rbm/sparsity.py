@@ -1,4 +1,4 @@
-"""Sparsity targets: penalties on how active hidden units are on average.
+"""Sparsity targets: penalties on the mean activity of hidden units.
 
 Regularizers for `RBM(hidden_activity_regularizer=...)`, which calls them on
 the mean activities q of a batch, of shape `(hidden.width,)`.
@@ -15,8 +15,9 @@ from keras_rbm.typing import Config
 class SquaredSparsity(keras.regularizers.Regularizer):
     """strength * sum_j (target - q_j)^2, in nats.
 
-    Weak on units that are always off or always on, where q hardly depends on
-    the parameters: start from hidden biases near the target's.
+    The penalty has a weak gradient for units that are always off or always on,
+    where q hardly depends on the parameters: start from hidden biases that give
+    activities near the target.
 
     Args:
         target: The mean activity to aim at, between 0 and 1.
@@ -48,14 +49,15 @@ class SquaredSparsity(keras.regularizers.Regularizer):
 class CrossEntropySparsity(keras.regularizers.Regularizer):
     """-strength * sum_j (target log q_j + (1 - target) log(1 - q_j)).
 
-    In nats, for hidden units in {0, 1}. Where a unit gets the same input from
-    all examples, the derivative by that input is strength * (q - target); at
-    units that are always off it is not weak. q is the mean of the batch, not
-    a decaying average over batches: the derivatives average out the same.
+    In nats, for hidden units in {0, 1}. If a unit gets the same input from all
+    examples, the derivative with respect to this input is strength * (q -
+    target), which is not weak for units that are always off. q is the mean of
+    the batch, not a decaying average over batches; on average, the derivatives
+    are the same.
 
     Args:
         target: The mean activity to aim at, between 0 and 1.
-        strength: A positive number, what Hinton calls the sparsity-cost.
+        strength: A positive number, Hinton's "sparsity-cost".
 
     Raises:
         ValueError: If an argument is not as described.
@@ -73,7 +75,7 @@ class CrossEntropySparsity(keras.regularizers.Regularizer):
         self.strength = checks.positive_number("strength", strength)
 
     def __call__(self, q):
-        # A little off 0 and 1, smoothly: a clip would leave no gradient.
+        # Moved smoothly away from 0 and 1: clipping would remove the gradient.
         epsilon = keras.config.epsilon()
         q = epsilon + (1 - 2 * epsilon) * q
         return -self.strength * ops.sum(

@@ -1,4 +1,4 @@
-"""Special functions that Keras has none of, accurate in each dtype."""
+"""Special functions that Keras does not have, accurate in each dtype."""
 
 import math
 
@@ -14,8 +14,9 @@ def normal_excess(t):
 
         G(t) = phi(t) / Q(t) - t = 1 / (t + 2 / (t + 3 / (t + ...)))
 
-    which falls from sqrt(2 / pi) at 0 like 1 / t. (t + 1) G(t) is a Chebyshev
-    series in (t - 3) / (t + 3), without cancellation for any t.
+    which decreases from sqrt(2 / pi) at 0, and like 1 / t for large t. (t + 1)
+    G(t) is computed as a Chebyshev series in (t - 3) / (t + 3), without
+    cancellation for any t.
 
     Args:
         t: Tensor of numbers that are not negative.
@@ -57,8 +58,8 @@ def normal_tail(t):
 def softplus_integral(z):
     """The integral of log(1 + exp(s)) over s from -infinity to z: -Li2(-e^z).
 
-    With S the result, S(z) + S(-z) = z^2 / 2 + pi^2 / 6; and S(z) / e^z is a
-    Chebyshev series in e^z for z <= 0.
+    With S the result, S(z) + S(-z) = z^2 / 2 + pi^2 / 6; and S(z) / e^z is
+    computed as a Chebyshev series in e^z for z <= 0.
 
     Args:
         z: Tensor.
@@ -90,8 +91,8 @@ def chebyshev(coefficients, x):
     """sum_k c_k T_k(x), by Clenshaw's recurrence, for x from -1 to 1.
 
     Args:
-        coefficients: `float64` array c, which falls off: those below the
-            rounding of the dtype of `x` are left out.
+        coefficients: `float64` array c of decreasing size; coefficients below
+            the rounding of the dtype of `x` are left out.
         x: Tensor.
 
     Returns:
@@ -110,7 +111,7 @@ def chebyshev(coefficients, x):
 
 
 def _excess_series(x):
-    """(t + 1) G(t), by the continued fraction where that is fast."""
+    """(t + 1) G(t), by the continued fraction where it converges fast."""
     t = 3 * (1 + x) / (1 - x)
     small, large = np.minimum(t, 1.0), np.maximum(t, 1.0)
     mills = math.sqrt(math.pi / 2) * special.erfcx(small / math.sqrt(2))
@@ -121,7 +122,7 @@ def _excess_series(x):
 
 
 def _dilogarithm_series(x):
-    """-Li2(-y) / y, by the power series where that is fast."""
+    """-Li2(-y) / y, by the power series where it converges fast."""
     y = (1 + x) / 2
     k = np.arange(60)
     powers = np.minimum(y, 0.5)[:, None] ** k
@@ -131,7 +132,7 @@ def _dilogarithm_series(x):
 
 def _coefficients(function, count, points=128):
     """The first Chebyshev coefficients of a function, in float64."""
-    # Multiples of an angle, less whole turns: no large cosine is rounded.
+    # Multiples of an angle modulo full turns: large angles would be rounded.
     multiple = np.outer(np.arange(count), 2 * np.arange(points) + 1)
     cosine = np.cos(multiple % (4 * points) * (np.pi / (2 * points)))
     c = cosine @ function(cosine[1]) * (2 / points)

@@ -1,4 +1,4 @@
-"""Parallel tempering: replicas at several betas that change places."""
+"""Parallel tempering: replicas at several betas that exchange states."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from keras_rbm.machine import Machine
 from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Tensor
 
-# Addresses of rows that the replicas of all chains have in common: far more
-# than there are, so that a draw does not depend on the number of chains.
+# Number of row addresses, divided among the replicas: far more than there are
+# rows, so that a draw does not depend on the number of chains.
 _ROWS = 2**31 - 1
 
 
@@ -23,14 +23,13 @@ def log_ratio(
     v: Array,
     inputs: Array,
 ) -> Tensor:
-    """Log p*_other(v) - log p*_own(v), of each replica.
+    """Log p*_other(v) - log p*_own(v) of each replica.
 
     Args:
         base: A `Machine` without coupling.
         machine: A `Machine`.
-        betas: Tensor of shape `(num_betas,)`, of which each is the own one
-            of as many rows.
-        others: Tensor of shape `(num_betas,)`, the other ones.
+        betas: Tensor of shape `(num_betas,)`, the own beta of each replica.
+        others: Tensor of shape `(num_betas,)`, the other beta of each replica.
         v: Tensor of shape `(num_betas * num_chains, visible.width)`.
         inputs: Hidden inputs of `v` at beta = 1, of shape `(num_betas *
             num_chains, hidden.width)`.
@@ -58,15 +57,15 @@ def exchange(
     parity: int | Tensor,
     stream: Stream,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Neighbouring replicas change places, in every chain on its own.
+    """Exchanges neighbouring replicas, independently in each chain.
 
-    Replicas k and k + 1 do so with probability
+    Replicas k and k + 1 change places with probability
 
         min(1, exp(F_k(v_k) + F_k+1(v_k+1) - F_k(v_k+1) - F_k+1(v_k)))
 
-    for all k of one parity at once. The hidden units are summed out, which
-    makes for more exchanges than with the energies of v and h, and the product
-    v W serves all betas. Leaves the product of all p_beta unchanged.
+    for all k of one parity together. The hidden units are summed out, which
+    gives more exchanges than the energies of v and h would, and one product v W
+    serves all betas. The product of all p_beta is left invariant.
 
     Args:
         base: A `Machine` without coupling.
@@ -80,8 +79,8 @@ def exchange(
     Returns:
         Tuple of `v` and `inputs` after the exchange; the probabilities, of
         shape `(num_betas - 1,)`: means over chains, 0 for pairs of the other
-        parity; and the places that the replicas came from, an `int32` tensor
-        of shape `(num_betas, num_chains)`.
+        parity; and the previous places of the replicas, an `int32` tensor of
+        shape `(num_betas, num_chains)`.
 
     Reference: Desjardins, Courville, Bengio, Vincent and Delalleau (2010),
         "Tempered Markov chain Monte Carlo for training of restricted
@@ -102,7 +101,7 @@ def exchange(
 
 
 def partners(num_replicas: int, parity: int | Tensor) -> Tensor:
-    """With which replica each one may change places: a neighbour.
+    """Returns the neighbour with which each replica may change places.
 
     Args:
         num_replicas: Number of replicas, ordered.
@@ -122,25 +121,25 @@ def partners(num_replicas: int, parity: int | Tensor) -> Tensor:
 def accept(
     change: Tensor, partner: Tensor, stream: Stream
 ) -> tuple[Tensor, Tensor]:
-    """Which replicas change places, by the rule of Metropolis.
+    """Decides which replicas change places, by the Metropolis rule.
 
-    A pair does so with probability min(1, exp(change of both)).
+    A pair is exchanged with probability min(1, exp(sum of both changes)).
 
     Args:
-        change: By how much each replica's part of the log-probability of all
-            would change, of shape `(num_replicas, num_chains)`, in nats.
-        partner: What `partners` returns.
+        change: Change of each replica's part of the joint log-probability, of
+            shape `(num_replicas, num_chains)`, in nats.
+        partner: Tensor from `partners`.
         stream: A `keras_rbm.random.Stream`.
 
     Returns:
-        Tuple of booleans of the shape of `change`, and of the probabilities
-        of each pair of neighbours, of shape `(num_replicas - 1,)`: means over
+        Tuple of booleans of the shape of `change`, and the probabilities for
+        each pair of neighbours, of shape `(num_replicas - 1,)`: means over
         chains, 0 for pairs of the other parity.
     """
     num_replicas, num_chains = change.shape
     index = ops.arange(num_replicas, dtype="int32")
     change = change + ops.take(change, partner, axis=0)
-    # Both replicas of a pair use the random number of the first.
+    # Both replicas of a pair use the random number of the first one.
     u = ops.transpose(random.uniform(stream, (num_chains, num_replicas)))
     u = ops.take(u, ops.minimum(index, partner), axis=0)
     accepted = ops.log(ops.cast(u, change.dtype)) < change
@@ -151,23 +150,23 @@ def accept(
 
 
 def sources(accepted: Tensor, partner: Tensor) -> Tensor:
-    """The places that replicas came from, `int32` of the shape of `accepted`.
+    """The previous places of replicas, `int32` of the shape of `accepted`.
 
     Args:
-        accepted: What `accept` returns.
-        partner: What `partners` returns.
+        accepted: Booleans from `accept`.
+        partner: Tensor from `partners`.
     """
     index = ops.arange(partner.shape[0], dtype="int32")
     return ops.where(accepted, partner[:, None], index[:, None])
 
 
 def exchanged(x: Tensor, accepted: Tensor, partner: Tensor) -> Tensor:
-    """Rows of replicas that have changed places.
+    """Returns the rows of replicas after the exchange.
 
     Args:
         x: Tensor of shape `(num_replicas * num_chains, width)`.
-        accepted: What `accept` returns.
-        partner: What `partners` returns.
+        accepted: Booleans from `accept`.
+        partner: Tensor from `partners`.
     """
     rows = ops.reshape(x, (*accepted.shape, x.shape[-1]))
     rows = ops.where(accepted[..., None], ops.take(rows, partner, axis=0), rows)
@@ -182,9 +181,9 @@ def sweep(
     parity: int | Tensor,
     stream: Stream,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """An exchange, and a block-Gibbs update of each replica at its beta.
+    """An exchange, then a block-Gibbs update of each replica at its beta.
 
-    All replicas are rows of the same matrix products, ordered by beta: those
+    All replicas are rows of the same matrix products, ordered by beta: the rows
     of the first beta come first.
 
     Args:
@@ -193,14 +192,14 @@ def sweep(
         betas: Tensor of shape `(num_betas,)`, from 1 (the machine) to 0 (the
             base).
         v: Tensor of shape `(num_betas * num_chains, visible.width)`.
-        parity: Integer or scalar integer tensor, by turns even and odd.
-        stream: A `keras_rbm.random.Stream`, another for every sweep. Its
+        parity: Integer or scalar integer tensor, alternately even and odd.
+        stream: A `keras_rbm.random.Stream`, a different one for each sweep. Its
             first row is the number of the first chain.
 
     Returns:
         Tuple of `v` and `h` of all replicas, and the probabilities of
-        exchange and the places that replicas came from, as `exchange` returns
-        them.
+        exchange and the previous places of the replicas, as returned by
+        `exchange`.
     """
     v, inputs, probability, source = exchange(
         base,
@@ -226,9 +225,9 @@ def sweep(
 def free_trip_rate(swap_rates: Array, xp: Any = ops) -> Tensor:
     """1 / (2 + 2 sum_k (1 - r_k) / r_k), round trips of a ladder per sweep.
 
-    The rate at which a ladder's replicas travel from the hottest beta to the
-    coldest one and back, if each replica forgets its past between two
-    exchanges. Replicas that stay in a mode travel less often.
+    This is the rate at which replicas travel from the hottest beta to the
+    coldest and back, if each replica forgets its past between two exchanges.
+    Replicas that stay in a mode travel less often.
 
     Args:
         swap_rates: Tensor of shape `(num_betas - 1,)`.
@@ -262,16 +261,16 @@ def replica_rows(stream: Stream, num_replicas: int, num_chains: int) -> Stream:
 
 
 def even_out(betas: Array, rates: Array, gain: float | Tensor) -> Tensor:
-    """Betas whose rates of exchange are a little more alike.
+    """Returns betas with slightly more equal rates of exchange.
 
     The distance d_k of neighbours becomes d_k exp(gain (rate_k - mean rate)),
-    and all are scaled so that the ends stay where they are: neighbours that
-    change places often move apart.
+    and all distances are scaled to keep the ends fixed. Neighbours that are
+    exchanged often thus move apart.
 
     Args:
         betas: Tensor of shape `(num_betas,)`, falling or rising.
         rates: Tensor of shape `(num_betas - 1,)`, the rates of exchange.
-        gain: Number or scalar tensor, how far to go.
+        gain: Number or scalar tensor, the step size.
 
     Returns:
         Tensor of shape `(num_betas,)`.
@@ -288,6 +287,6 @@ def even_out(betas: Array, rates: Array, gain: float | Tensor) -> Tensor:
 
 
 def _column(betas, v):
-    """Each beta for as many rows of `v`, of shape `(rows, 1)`."""
+    """Repeats each beta for its rows of `v`, of shape `(rows, 1)`."""
     repeats = v.shape[0] // betas.shape[0]
     return ops.repeat(ops.cast(betas, v.dtype), repeats)[:, None]

@@ -1,4 +1,4 @@
-"""What annotations call the things that this package takes and returns."""
+"""Types for the annotations of this package."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -16,50 +16,50 @@ else:  # Matplotlib takes long to import.
 
 
 class Array(Protocol):
-    """An array or tensor: of NumPy, TensorFlow, Keras, or a data frame.
+    """A NumPy array, a TensorFlow or Keras tensor, or a data frame.
 
-    Where examples are wanted, a matrix or an array of `scipy.sparse`, too.
+    For examples, also a matrix or an array of `scipy.sparse`.
     """
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray: ...
 
 
 class PictureLike(Protocol):
-    """A `data.Picture`, or what has its methods."""
+    """A `data.Picture`, or an object with its methods."""
 
     def intensities(self, x: Any) -> np.ndarray:
         """Intensities of examples, of shape `(examples, pixels)`."""
 
     def directions(self, x: Any) -> np.ndarray:
-        """Changes of them by steps, of shape `(steps, pixels)`."""
+        """Changes of intensities by steps, of shape `(steps, pixels)`."""
 
 
 Tensor: TypeAlias = tf.Tensor
 Pair: TypeAlias = tuple[Tensor, Tensor]
-#: A kind of numbers, as Keras or TensorFlow calls it.
+#: A dtype of Keras or TensorFlow.
 DType: TypeAlias = str | tf.DType
-#: Numbers of rows and columns, of which either may be known in the graph alone.
+#: Numbers of rows and columns; either may be known only in the graph.
 Rows: TypeAlias = tuple[int | Tensor, int | Tensor]
 Strategy: TypeAlias = tf.distribute.Strategy
-#: Tensors by the names of what units learn.
+#: Tensors by the names of the units' parameters.
 Params: TypeAlias = Mapping[str, Tensor]
 #: Data to learn from, or to measure on.
 Examples: TypeAlias = Array | tf.data.Dataset
-#: Where chains start: states, or the fantasy particles.
+#: The start of chains: states, or the fantasy particles.
 Start: TypeAlias = Array | Literal["chains"]
 #: Integers or one-hot rows.
 Labels: TypeAlias = Array | Sequence[Any]
-#: Booleans, `True` where something is held or missing.
+#: Booleans, `True` for clamped or missing entries.
 Mask: TypeAlias = Array | Sequence[Any]
 #: Rows and columns, in pixels.
 ImageShape: TypeAlias = tuple[int, int]
-#: What Keras hands to `build`, the number of examples first.
+#: The argument of `build` in Keras, with the number of examples first.
 Shape: TypeAlias = tuple[int | None, ...]
 
 Path: TypeAlias = str | os.PathLike[str]
 Config: TypeAlias = dict[str, Any]
 Logs: TypeAlias = dict[str, Any] | None
-#: What a callback keeps in a checkpoint.
+#: The state that a callback saves in a checkpoint.
 State: TypeAlias = dict[str, Any]
 
 Binarize: TypeAlias = Literal["none", "stochastic", "threshold"]
@@ -67,7 +67,7 @@ Method: TypeAlias = Literal["auto", "exact", "ais"]
 States: TypeAlias = Literal["means", "draws"]
 Verbose: TypeAlias = Literal["auto", 0, 1] | bool
 
-# Of Keras, whose names and configurations stand for objects.
+# Keras objects, or their names and configurations.
 Initializer: TypeAlias = (
     str | Config | keras.initializers.Initializer | Callable[..., Any]
 )
@@ -77,11 +77,11 @@ Regularizer: TypeAlias = (
 Constraint: TypeAlias = (
     str | Config | keras.constraints.Constraint | Callable[..., Any]
 )
-#: A number or a schedule, or either for a run of so many updates.
+#: A number or a schedule, or a function of the number of updates.
 LearningRate: TypeAlias = (
     float
     | keras.optimizers.schedules.LearningRateSchedule
     | Callable[[int], Any]
 )
-#: A class of optimizers, or what makes one of a `learning_rate`.
+#: A class of optimizers, or a function of a `learning_rate` that returns one.
 MakeOptimizer: TypeAlias = Callable[..., keras.optimizers.Optimizer]

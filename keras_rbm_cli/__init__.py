@@ -1,5 +1,5 @@
-"""The command `keras-rbm`, which `train.py` calls too.
+"""The command `keras-rbm`, which `train.py` also calls.
 
-It stands beside `keras_rbm` so that it can read flags, and report errors in
-them, before TensorFlow is imported.
+This package is separate from `keras_rbm`, so that it can read flags and report
+errors in them before TensorFlow is imported.
 """

@@ -1,4 +1,4 @@
-"""Configs in gin's language: the names that they can use, and their reading.
+"""Reads gin configs, and registers the names that they can use.
 
 No other module imports gin.
 """
@@ -16,17 +16,17 @@ from keras_rbm_cli.folders import CONFIGS
 
 
 def libraries(log, strategy="none"):
-    """Imports what takes seconds, and registers the names for .gin files.
+    """Imports the slow libraries, and registers the names for .gin files.
 
     Args:
-        log: Path of the log, which gets what TensorFlow prints.
-        strategy: What `--strategy` says.
+        log: Path of the log, which receives TensorFlow's output.
+        strategy: Value of `--strategy`.
 
     Returns:
         Tuple of the modules `gin` and `keras`.
 
     Raises:
-        UserError: If there is no such strategy here.
+        UserError: If this machine has no such strategy.
     """
     absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
     screen.log_to(log)
@@ -36,7 +36,7 @@ def libraries(log, strategy="none"):
 
         from keras_rbm import devices
 
-        try:  # Before anything else of TensorFlow is used.
+        try:  # Before any other use of TensorFlow.
             strategy = devices.strategy(strategy)
         except (ValueError, RuntimeError) as error:
             raise UserError(f"--strategy: {error}") from error
@@ -45,9 +45,10 @@ def libraries(log, strategy="none"):
 
 
 def clear():
-    """Forgets the config of a run, and what Keras keeps of its models.
+    """Clears the config of a run, and Keras's state of its models.
 
-    Names of layers are counted anew, and the memory of the models is freed.
+    Names of layers are counted from the start again, and the memory of the
+    models is freed.
     """
     import gin
     import keras
@@ -60,7 +61,7 @@ def has_replicas(strategy):
     """Whether a strategy has several replicas.
 
     Args:
-        strategy: What `--strategy` says.
+        strategy: Value of `--strategy`.
     """
     import tensorflow as tf
 
@@ -72,8 +73,8 @@ def has_replicas(strategy):
 def register(gin, keras, strategy=None):
     """Registers the names for .gin files from outside the package.
 
-    A decorator, as gin has it, would break the construction of Keras's classes.
-    Calling this again with the same arguments changes nothing.
+    gin's decorator would break the construction of Keras's classes. Calling
+    this again with the same arguments changes nothing.
     """
     things = []
     for module in names.MODULES:
@@ -103,7 +104,7 @@ def _in_scope(strategy, model):
 
 def _classes(module):
     """The public classes of a module, without those for subclassing."""
-    # Those that Python does not know to be abstract.
+    # Base classes that Python does not recognize as abstract.
     for_subclassing = {
         "Chain",
         "Constraint",
@@ -123,21 +124,21 @@ def _classes(module):
 
 
 def read(gin, config, bindings, data=None, schema=None):
-    """Reads a .gin file, the binding of --data, and then bindings, which win.
+    """Reads a .gin file, then the binding of --data, then other bindings.
 
-    Where the config takes a `table` and does not say `RBM.visible`, those are
-    the units of its schema.
+    If the config uses a `table` and does not bind `RBM.visible`, the visible
+    units come from its schema.
 
     Args:
         gin: The module.
         config: Path of the config.
         bindings: Lines of a .gin file.
-        data: What --data says, or `None`.
-        schema: Path of the schema of a run that has begun. A table is read by
-            it, if it is there.
+        data: Value of --data, or `None`.
+        schema: Path of the schema of a run that has begun. If this file exists,
+            a table is read by it.
 
     Raises:
-        UserError: If --data is given, and the config is for a network.
+        UserError: If --data is given, but the config is for a network.
     """
     gin.add_config_file_search_path(str(CONFIGS))
     gin.parse_config_files_and_bindings(
@@ -171,7 +172,7 @@ def takes_table(gin):
 
 
 def _data_bindings(gin, data):
-    """The bindings of --data, for the reader that the config and file want."""
+    """The bindings of --data, with the reader for this config and file."""
     if data is None:
         return []
     path, reader = folders.own_data(data)
@@ -185,16 +186,16 @@ def _data_bindings(gin, data):
 
 
 def fit_to_data(gin):
-    """Binds what follows from the arrays of --data, unless it is bound.
+    """Binds arguments that follow from the arrays of --data, unless bound.
 
-    The visible units; and, of grey values, that bits are drawn from them. (The
-    units of a table follow from its schema, as `read` binds them.)
+    These are the visible units and, for grey values, the drawing of bits.
+    (`read` binds the units of a table, from its schema.)
 
     Args:
         gin: The module, which has read the config and the flags.
 
     Returns:
-        The `keras_rbm.data.Data` of --data, or of any `table`; else `None`.
+        The `keras_rbm.data.Data` of --data or of a `table`; else `None`.
 
     Raises:
         UserError: If the data cannot be read.
@@ -256,8 +257,8 @@ def parse(gin, config, function, shared, output):
         gin: The module.
         config: Path of the config.
         function: Name of the function.
-        shared: Set of arguments that take the value of `run` if the config
-            does not bind them for the function.
+        shared: Set of arguments that take the value bound for `run` if the
+            config does not bind them for the function.
         output: Path of the run's folder.
     """
     schema = output / folders.SCHEMA
@@ -272,15 +273,15 @@ def parse(gin, config, function, shared, output):
 
 
 def check_data_dir(gin, config, data_dir):
-    """Refuses `--data_dir` where no data of the config would read it.
+    """Refuses `--data_dir` if the config has no data that would use it.
 
     Args:
         gin: The module, which has read the config.
-        config: Path of the config, for the error.
-        data_dir: What the flag says, or `None`.
+        config: Path of the config, for error messages.
+        data_dir: Value of the flag, or `None`.
 
     Raises:
-        ValueError: If it is given, and the config does not refer to `mnist`.
+        ValueError: If it is given, but the config does not refer to `mnist`.
     """
     used = re.search(r"@(?:[\w.]+[./])*(?:mnist|movielens)\b", gin.config_str())
     if data_dir is not None and not used:
@@ -296,7 +297,7 @@ def check_data_dir(gin, config, data_dir):
 def bindings():
     """The bindings of the flags, as lines of a .gin file."""
     found = list(options.SET.value)
-    # The seed of a run may be that of its data, which must stay the same.
+    # The seed of a run may be the seed of its data, which must not change.
     seed_of = {"train": "seed", "evaluate": "evaluate.seed"}.get(
         options.MODE.value, "draw.seed"
     )
@@ -313,7 +314,7 @@ def bindings():
 
 
 def experiment_of(gin):
-    """Name of the function that a config is for, which it binds a model of."""
+    """Name of the function for which a config binds a model."""
     for name in ("finetune", "train_jointly", "train_ratings", "pretrain"):
         if "model" in gin.get_bindings(name, resolve_references=False):
             return name
@@ -321,7 +322,7 @@ def experiment_of(gin):
 
 
 def seed(gin):
-    """The macro `seed` of the config, which `--seed` sets too."""
+    """The macro `seed` of the config, which `--seed` also sets."""
     seed = gin.get_bindings("seed/gin.macro").get("value")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(
@@ -347,12 +348,12 @@ def describe(gin):
 def check_name(gin, name):
     """Refuses the name of a binding that has no effect.
 
-    gin itself accepts unknown macros, and any argument for a class or function
-    that takes `**kwargs`, which would complain when training begins.
+    gin itself accepts unknown macros, and any argument of a class or function
+    with `**kwargs`, which would raise an error only when training begins.
 
     Args:
         gin: The module, which has read a config.
-        name: Name such as `RBM.hidden`, or of a macro.
+        name: Name of an argument, such as `RBM.hidden`, or of a macro.
 
     Raises:
         ValueError: If there is no such argument or macro.

@@ -3,16 +3,16 @@
 import logging
 import textwrap
 
-# Characters of an error on the screen; the log has all of it.
+# The most characters of an error on the screen; the log has the whole error.
 LONGEST = 2000
 
 
 class UserError(Exception):
-    """An error that the user can put right, reported in one line."""
+    """An error that the user can correct, reported in one line."""
 
 
 class Stopped(Exception):
-    """A signal has ended the run, which can be resumed."""
+    """A signal has ended the run; it can be resumed."""
 
     def __init__(self, signal, output):
         super().__init__(

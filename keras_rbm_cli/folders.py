@@ -18,13 +18,13 @@ from keras_rbm_cli import options
 from keras_rbm_cli.errors import UserError
 
 _HERE = pathlib.Path(__file__).resolve().parent
-#: Folder of the configs: beside this file in a wheel, above it in a checkout.
+#: Folder of the configs: in this package in a wheel, above it in a checkout.
 CONFIGS = _HERE / "configs"
 if not CONFIGS.is_dir():
     CONFIGS = _HERE.parent / "configs"
-#: What the schema of a table is called, in the folder of a run.
+#: File name of a table's schema in the folder of a run.
 SCHEMA = "schema.json"
-# Files that `data.table` alone reads, and lines of zeros and ones.
+# Endings of files that only `data.table` reads, and lines of zeros and ones.
 _COLUMNS = (".tsv", ".tsv.gz", ".parquet", ".pq", ".feather", ".arrow")
 # Files of aligned sequences.
 _SEQUENCES = (
@@ -36,7 +36,7 @@ _BITS = re.compile(rb"(?:%s(?:,%s)*)?\r?\n?" % (_BIT, _BIT))
 
 
 def find(name):
-    """The path of a config, given its path or its name in `configs/`."""
+    """Finds a config by its path or by its name in `configs/`."""
     path = pathlib.Path(name)
     try:
         for candidate in (path, CONFIGS / path, CONFIGS / f"{path}.gin"):
@@ -57,7 +57,7 @@ def find(name):
 
 
 def config_to_train():
-    """The path of the config to train by: that of --config, or for --data."""
+    """The path of the config to train by, from --config or for --data."""
     if options.DATA.value is None:
         return find(options.CONFIG.value)
     own_data(options.DATA.value)
@@ -66,16 +66,16 @@ def config_to_train():
 
 @functools.lru_cache(maxsize=1)
 def own_data(name):
-    """Path of the file, or of the folder of pictures, of --data.
+    """Finds the file or the folder of pictures of --data.
 
     Args:
-        name: What the flag says.
+        name: Value of the flag.
 
     Returns:
-        Tuple of the absolute `pathlib.Path` and of the name of the reader in
-        `keras_rbm.data`: `"images"` of a folder, `"table"` of a table of
-        other columns than zeros and ones alone, `"family"` of
-        `keras_rbm.sequences` for aligned sequences, else `"arrays"`.
+        Tuple of the absolute `pathlib.Path` and the name of the reader in
+        `keras_rbm.data`: `"images"` for a folder, `"table"` for a table that
+        does not hold only zeros and ones, `"family"` (of `keras_rbm.sequences`)
+        for aligned sequences, else `"arrays"`.
 
     Raises:
         UserError: If there is no such file or folder.
@@ -99,7 +99,7 @@ def own_data(name):
 
 
 def _holds_bits(path):
-    """Whether a text has only zeros and ones, after a line of names."""
+    """Whether a text file holds only zeros and ones, after a line of names."""
     opened = gzip.open if path.suffix.lower() == ".gz" else open
     with opened(path, "rb") as file:
         first, line = file.readline(), None
@@ -110,13 +110,13 @@ def _holds_bits(path):
 
 
 def process(chief):
-    """Name of this process in TF_CONFIG.
+    """Returns the name of this process in TF_CONFIG.
 
     Args:
-        chief: Name of the first one, or of the only one.
+        chief: Name to return for the first process, or for a single process.
 
     Returns:
-        That name, or one such as `worker-1`.
+        `chief`, or a name such as `worker-1`.
     """
     if not os.environ.get("TF_CONFIG"):
         return chief
@@ -144,7 +144,7 @@ def process(chief):
 
 
 def new(config):
-    """Makes the folder of a run, and returns its path."""
+    """Creates the folder of a run, and returns its path."""
     if os.environ.get("TF_CONFIG") and not options.OUTPUT.value:
         raise UserError(
             "several processes need an --output, the same folder for all"
@@ -154,7 +154,7 @@ def new(config):
         options.OUTPUT.value or pathlib.Path("runs") / config.stem / time
     )
     number = 1
-    # Of runs begun in the same second.
+    # Several runs may begin in the same second.
     while not options.OUTPUT.value and output.exists():
         output = output.with_name(f"{time}-{number}")
         number += 1
@@ -181,12 +181,12 @@ def new(config):
 
 @contextlib.contextmanager
 def begin(config):
-    """The folder of a run, as `new` makes it; a failed start leaves none.
+    """Creates the folder of a run; removes it again if the start fails.
 
-    If a `UserError` leaves this context before anything but logs and empty
-    folders is there, a folder that was made here is removed. The log, with the
-    trace, goes to a temporary file, which the error then names. Of several
-    processes the chief alone does so.
+    If a `UserError` leaves this context while the folder holds only logs and
+    empty folders, the folder is removed if it was created here. The log, with
+    the trace, moves to a temporary file, which the error then names. Of several
+    processes, only the chief does so.
 
     Args:
         config: Path of the config.
@@ -215,14 +215,14 @@ def begin(config):
 
 
 def _has_begun(output):
-    """Whether a folder holds anything but logs and empty folders."""
+    """Whether a folder holds more than logs and empty folders."""
     return any(
         path.suffix != ".log" for path in output.rglob("*") if not path.is_dir()
     )
 
 
 def _remove(output):
-    """Removes a folder, and those around it that are then empty."""
+    """Removes a folder, and parent folders that are then empty."""
     handlers = logging.getLogger("keras_rbm").handlers
     for handler in list(handlers):
         name = getattr(handler, "baseFilename", None)
@@ -230,7 +230,7 @@ def _remove(output):
             handlers.remove(handler)
             handler.close()
     shutil.rmtree(output, ignore_errors=True)
-    if options.OUTPUT.value:  # The folders around it are the user's.
+    if options.OUTPUT.value:  # The parent folders are the user's.
         return
     for parent in list(output.parents)[:2]:  # runs/<config>
         with contextlib.suppress(OSError):
@@ -238,7 +238,7 @@ def _remove(output):
 
 
 def finished(mode):
-    """Config and folder of the finished run in --output."""
+    """Returns the config and folder of the finished run in --output."""
     if not options.OUTPUT.value:
         raise UserError(f"--mode {mode} needs --output, the folder of a run")
     output = pathlib.Path(options.OUTPUT.value)
@@ -251,7 +251,7 @@ def finished(mode):
 
 
 def begun():
-    """Config and folder of the run to resume."""
+    """Returns the config and folder of the run to resume."""
     if options.OUTPUT.value not in (None, options.RESUME.value):
         raise UserError("--resume writes into the run's folder; no --output")
     output = pathlib.Path(options.RESUME.value)
@@ -263,7 +263,7 @@ def begun():
 
 
 def check_writable(log):
-    """Refuses a folder in which this file cannot be written."""
+    """Refuses a folder in which this log cannot be written."""
     try:
         with open(log, "a"):
             pass
@@ -272,7 +272,7 @@ def check_writable(log):
 
 
 def _config_of(output):
-    """The config that a run was trained by, or that of --config."""
+    """The config with which a run was trained, or the config of --config."""
     if options.CONFIG.present:
         return find(options.CONFIG.value)
     config = output / "operative_config.gin"
@@ -283,7 +283,7 @@ def _config_of(output):
 
 @contextlib.contextmanager
 def alone(log):
-    """Locks the log of a run; refuses one that another process trains in."""
+    """Locks the log of a run; refuses it if another process has the lock."""
     try:
         import fcntl
     except ImportError:  # Not on this system.

@@ -49,13 +49,13 @@ def console():
 
 
 def read(argv):
-    """Reads the flags; an error in them ends in one line and code 2.
+    """Reads the flags; an error in them prints one line and exits with 2.
 
     Args:
         argv: List of the program's path and its arguments.
 
     Returns:
-        The same without the flags.
+        The list without the flags.
     """
     program = screen.program(argv)
     try:
@@ -73,14 +73,14 @@ def read(argv):
 
 
 def main(argv):
-    """Does what the flags say; a user error ends in one line and code 2.
+    """Runs the command; a user error prints one line and exits with 2.
 
-    A run that a signal has ended exits with 128 and the signal's number: 143
+    A run that a signal has ended exits with 128 plus the signal's number: 143
     for SIGTERM, 130 for SIGINT (Ctrl-C).
 
     Args:
-        argv: List of the program's path, and of arguments that are no flags,
-            which are refused.
+        argv: List of the program's path and of arguments that are not flags.
+            Such arguments are refused.
     """
     program = screen.program(argv)
     try:

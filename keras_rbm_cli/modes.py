@@ -9,7 +9,7 @@ from keras_rbm_cli.errors import Stopped, UserError, fail
 
 
 def run():
-    """Trains, evaluates or draws figures of one run, as the flags say.
+    """Trains a run, evaluates it or draws its figures, depending on the flags.
 
     Raises:
         UserError: If the flags or the config do not fit.
@@ -39,7 +39,7 @@ def run():
 
 
 def evaluate(config, output):
-    """Measures how probable a finished run makes the data."""
+    """Evaluates a finished run."""
     log = output / "evaluate.log"
     gin, keras = configuration.libraries(log)
     import keras_rbm
@@ -64,7 +64,7 @@ def evaluate(config, output):
 
 
 def draw(config, output):
-    """Draws the figures of a finished run anew."""
+    """Draws the figures of a finished run again."""
     log = output / "figures.log"
     gin, keras = configuration.libraries(log)
 
@@ -88,7 +88,7 @@ def _load(keras, path):
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:
-        # Keras puts all of the model's config before the reason.
+        # Keras prints the whole config of the model before the reason.
         reason = str(error).rpartition("Exception encountered: ")[2]
         raise ValueError(
             f"cannot read {path}: {textwrap.shorten(reason, 400)}"
@@ -96,7 +96,7 @@ def _load(keras, path):
 
 
 def train(config, output, resume=False):
-    """Trains, from the beginning or from where a run stood."""
+    """Trains from the beginning, or resumes a run."""
     log = output / f"{folders.process('train')}.log"
     with folders.alone(log):
         _train_alone(config, output, log, resume)
@@ -124,7 +124,7 @@ def _train_alone(config, output, log, resume):
         with screen.warnings_logged():
             found = run(
                 output=str(output),
-                # What later parts of a run will use is not operative yet.
+                # Bindings for later parts of a run are not operative yet.
                 describe=gin.config_str
                 if several
                 else lambda: configuration.describe(gin),
@@ -160,7 +160,7 @@ def _train_alone(config, output, log, resume):
 
 
 def _evaluation(output):
-    """What has been measured of a run at its end, as a table."""
+    """The evaluation at the end of a run, as a table."""
     from keras_rbm import evaluation
 
     results = json.loads((output / "evaluation.json").read_text("utf-8"))
@@ -168,7 +168,7 @@ def _evaluation(output):
 
 
 def _likelihood(history):
-    """The last likelihood of a run beside its baseline, as a line."""
+    """The last likelihood of a run and its baseline, as one line."""
     for prefix, split in (("val_", "validation"), ("", "training")):
         name = f"{prefix}log_likelihood"
         found = [x[-1] for k, x in history.items() if k == name]

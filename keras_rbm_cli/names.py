@@ -1,8 +1,8 @@
 """The names that .gin files can bind, and checks of bindings.
 
-The names and arguments are read from the sources, by `ast`: an error in a flag
-is then reported in a second, without an import of TensorFlow, and no list can
-become outdated.
+The names and arguments are read from the sources with `ast`. An error in a flag
+is therefore reported within a second, without importing TensorFlow, and there
+is no list of names that could become outdated.
 """
 
 import ast
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from keras_rbm_cli.errors import UserError
 from keras_rbm_cli.folders import CONFIGS
 
-#: Functions and classes with names for .gin files, by modules.
+#: Functions and classes with names for .gin files, by module.
 THINGS = {
     "keras_rbm.experiment": (
         "run",
@@ -37,7 +37,7 @@ THINGS = {
         "Inpainting",
     ),
     "keras_rbm.sequences": ("family", "FamilyFigures"),
-    # A deprecated function, in configs that were written for its class.
+    # A deprecated function, for configs that were written for its class.
     "keras_rbm": ("TemperedChain",),
     "keras_rbm.data": (
         "mnist",
@@ -53,7 +53,7 @@ THINGS = {
     ),
     "keras_rbm_cli.tables": ("table", "visible_units"),
 }
-#: Modules all of whose public classes have names.
+#: Modules whose public classes all have names for .gin files.
 MODULES = (
     "keras_rbm",
     "keras.optimizers",
@@ -68,11 +68,11 @@ _REFERENCE = re.compile(r"@[\w./]+(\(\))?|%[\w./]+")
 
 
 class Arguments(NamedTuple):
-    """What a function or the constructor of a class takes.
+    """The arguments of a function or of a class's constructor.
 
     Attributes:
-        types: The annotation of each argument as text, `""` without one.
-        complete: Whether these are all that it takes.
+        types: The annotation of each argument as text, or `""`.
+        complete: Whether there are no further arguments.
     """
 
     types: dict[str, str]
@@ -80,15 +80,15 @@ class Arguments(NamedTuple):
 
 
 def check_flags(config, options):
-    """Checks the bindings of --set and --sweep, before anything is made.
+    """Checks the bindings of --set and --sweep, before any file is written.
 
     Args:
         config: Path of the config, for its macros.
         options: The module of flags.
 
     Raises:
-        UserError: If a name is unknown, or a value is invalid or of a wrong
-            type.
+        UserError: If a name is unknown, or if a value is invalid or has the
+            wrong type.
     """
     macros, imports = _macros(pathlib.Path(config))
     for flag, words, read in (
@@ -98,7 +98,7 @@ def check_flags(config, options):
         for word in words:
             found = _BINDING.fullmatch(word)
             if found is None and read is None:
-                continue  # `sweep.axes` says what is wrong.
+                continue  # `sweep.axes` reports the error.
             if found is None:
                 raise UserError(
                     f'{flag} wants a binding such as "RBM.hidden=250". '
@@ -116,7 +116,7 @@ def check_name(flag, name, macros=(), imports=False):
     Args:
         flag: The flag, for errors.
         name: Name such as `RBM.hidden`, or of a macro.
-        macros: Names of the macros that there are.
+        macros: Names of the existing macros.
         imports: Whether the config imports modules, whose names are not known.
 
     Returns:
@@ -157,17 +157,17 @@ def check_name(flag, name, macros=(), imports=False):
 
 
 def check_value(flag, name, text, wanted):
-    """Checks that the text of a value is one, and of the type wanted.
+    """Checks that a text is a value of the wanted type.
 
     Args:
         flag: The flag, for errors.
         name: Name of the binding.
         text: The value, as gin reads it: a Python literal, which may hold
             references such as `@RBM()` and `%seed`.
-        wanted: The type that the argument has, as text, or `""`.
+        wanted: The type of the argument as text, or `""`.
 
     Raises:
-        UserError: If it is no value, or of another type.
+        UserError: If the text is not a value, or has another type.
     """
     of = f", of type {wanted}" if wanted else ""
     try:
@@ -188,7 +188,7 @@ def check_value(flag, name, text, wanted):
         return
     types = [_TYPES[part] for part in parts if part != "None"]
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    # A whole number may be written with a point; `run` says what it refuses.
+    # A whole number may be written with a decimal point; `run` checks it later.
     fits = (
         (value is None and "None" in parts)
         or (number and {int, float} & {*types})
@@ -238,7 +238,7 @@ def _macros(config):
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):
-            continue  # Reading it fails with an error of its own.
+            continue  # Reading the config later reports the error.
         macros |= set(re.findall(r"^([A-Za-z_]\w*)\s*=", text, re.MULTILINE))
         # In an operative config, macros are bound by their long name.
         macros |= set(re.findall(r"^([A-Za-z_]\w*)/macro\.value", text, re.M))
@@ -278,7 +278,7 @@ def _tree(module):
 
 @functools.cache
 def _imported(module):
-    """Names that a module imports: `{name: (module, its name there)}`."""
+    """The imports of a module: `{name: (module, name in that module)}`."""
     found = {}
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.ImportFrom) and not node.level:
@@ -297,8 +297,8 @@ def _imported(module):
 
 
 def _definition(module, name):
-    """The module and the node where a name is defined; `None` if unknown."""
-    for _ in range(10):  # Of re-exports.
+    """The module and the node that define a name; `None` if unknown."""
+    for _ in range(10):  # The most re-exports to follow.
         for node in _tree(module).body:
             if getattr(node, "name", None) == name:
                 return module, node
@@ -355,7 +355,7 @@ def _is_dataclass(node):
 
 
 def _of_function(node):
-    """The arguments of a function; not all where it takes `**kwargs`."""
+    """The arguments of a function; incomplete if it takes `**kwargs`."""
     known = node.args
     types = {
         argument.arg: ast.unparse(argument.annotation)

@@ -77,13 +77,13 @@ HELP = flags.DEFINE_boolean(
 
 @contextlib.contextmanager
 def of(words):
-    """Within this context, the flags have the values of another command line.
+    """Context in which the flags have the values of another command line.
 
     Args:
-        words: List of its arguments.
+        words: List of arguments of this command line.
 
     Raises:
-        absl.flags.Error: If an argument is no such flag.
+        absl.flags.Error: If an argument is not a valid flag.
     """
     with flagsaver.flagsaver():
         for flag in flags.FLAGS.flags_by_module_dict()[__name__]:

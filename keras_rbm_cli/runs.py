@@ -1,6 +1,6 @@
-"""Single runs of the command, within this process or in one of their own.
+"""Single runs of the command, in this process or in separate processes.
 
-A sweep trains and evaluates its runs by one of the two.
+A sweep trains and evaluates its runs in one of the two ways.
 """
 
 import abc
@@ -21,8 +21,8 @@ _ROOT = pathlib.Path(__file__).resolve().parents[1]
 class Runner(abc.ABC):
     """Runs the command several times, one after the other.
 
-    Within its context SIGTERM and SIGINT stop the run, which saves its work,
-    and all that would follow; `stopped` is then the name of the signal.
+    Within its context, SIGTERM and SIGINT stop the current run, which saves its
+    work, and all later runs; `stopped` is then the name of the signal.
     """
 
     stopped = None
@@ -43,11 +43,11 @@ class Runner(abc.ABC):
 
         Args:
             words: List of its arguments.
-            silent: Whether to hide what it prints.
+            silent: Whether to hide the output of the run.
 
         Returns:
-            Tuple `(seconds, error)` of the time that it took and of a line
-            about an error, or `None`.
+            Tuple `(seconds, error)` of the duration, and a line about an error
+            or `None`.
         """
         begin = time.perf_counter()
         error = None if self.stopped else self._error(words, silent)
@@ -55,11 +55,11 @@ class Runner(abc.ABC):
 
     @abc.abstractmethod
     def _error(self, words, silent):
-        """Runs the command, and returns the line of `run`."""
+        """Runs the command; returns a line about an error, or `None`."""
 
     @abc.abstractmethod
     def _interrupt(self, number):
-        """Stops what runs; the signal has this number."""
+        """Stops the current run after a signal with this number."""
 
     def _stop(self, number, frame):
         self.stopped = signal.Signals(number).name
@@ -69,10 +69,9 @@ class Runner(abc.ABC):
 class ThisProcess(Runner):
     """Runs the command within this process.
 
-    TensorFlow is imported once, and what it has compiled for all machines
-    stays. A run begins with flags, a config, names of layers and a log of its
-    own, and draws from its seeds alone: a process of its own would give
-    the same results, to the bit.
+    TensorFlow is imported once, and its compiled programs are reused. Each run
+    has its own flags, config, layer names and log, and its draws depend only on
+    its seeds: the results are bit-identical to a run in a separate process.
     """
 
     _running = False
@@ -99,15 +98,15 @@ class ThisProcess(Runner):
         return None
 
     def _interrupt(self, number):
-        # While it trains, `experiment.run` has handlers of its own.
+        # During training, `experiment.run` has its own signal handlers.
         if self._running:
             raise KeyboardInterrupt
 
 
 class OwnProcess(Runner):
-    """Runs the command in processes, to which it sends the signals on.
+    """Runs the command in separate processes, and forwards signals to them.
 
-    All memory of the GPUs is left to these processes.
+    The process of the sweep leaves all GPU memory to them.
     """
 
     _child = None
@@ -128,10 +127,11 @@ class OwnProcess(Runner):
             errors="replace",
             env=os.environ
             | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            # Ctrl-C on the keyboard is for this process, which sends it on.
+            # Ctrl-C on the keyboard reaches only this process, which forwards
+            # it.
             process_group=0,
         )
-        if self.stopped:  # Just before it began.
+        if self.stopped:  # The signal came just before the start.
             self._child.terminate()
         _, errors = self._child.communicate()
         code = self._child.returncode

@@ -1,4 +1,4 @@
-"""The screen and the log: which of them gets what."""
+"""Output to the screen and to the log."""
 
 import contextlib
 import logging
@@ -12,7 +12,7 @@ COMMAND = "keras-rbm"
 
 
 def program(argv):
-    """The name that the user called the program by."""
+    """The name by which the user called the program."""
     name = os.path.basename(argv[0])
     return COMMAND if name in ("", "__main__.py") else name
 
@@ -28,10 +28,10 @@ def quiet(log):
     """Sends TensorFlow's start-up notes to the log, not to the screen."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    # Vectors of 512 bits halve the cost of random draws, where there are any.
+    # Vectors of 512 bits, if supported, halve the cost of random draws.
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=512")
-    # TensorFlow prints some notes before it looks at any log level, so the
-    # file descriptor itself has to lead to the log.
+    # TensorFlow prints some notes before it checks any log level, so the file
+    # descriptor itself is redirected to the log.
     screen = os.dup(2)
     with open(log, "a") as file:
         os.dup2(file.fileno(), 2)
@@ -43,7 +43,7 @@ def quiet(log):
 
 
 def log_to(path):
-    """Logs lines with the time to a file, and to a screen without bars."""
+    """Logs lines with their time to a file, and to a screen without bars."""
     logger = logging.getLogger("keras_rbm")
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -60,9 +60,9 @@ def log_to(path):
 
 @contextlib.contextmanager
 def own_log():
-    """Within this context the log is another one, which is closed at the end.
+    """Context with a separate log, which is closed at the end.
 
-    `log_to` says which.
+    Call `log_to` to choose its file.
     """
     logger = logging.getLogger("keras_rbm")
     before = logger.propagate, logger.level, list(logger.handlers)
@@ -77,7 +77,7 @@ def own_log():
 
 @contextlib.contextmanager
 def warnings_logged():
-    """Within this context Python's warnings are lines of the log."""
+    """Context in which Python's warnings are written to the log."""
 
     def log(message, *_, **__):
         logging.getLogger("keras_rbm").warning("%s", message)
@@ -89,7 +89,7 @@ def warnings_logged():
 
 @contextlib.contextmanager
 def hidden():
-    """Within this context nothing is printed."""
+    """Context in which nothing is printed."""
     with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
         yield
 
@@ -97,8 +97,8 @@ def hidden():
 def tensorboard(folder):
     """The command that shows the runs in a folder, in backquotes.
 
-    It names TensorBoard by its path where that is not on the PATH, and asks for
-    the pictures of a hundred epochs: by default it keeps ten.
+    It gives the full path of TensorBoard if this is not on the PATH, and asks
+    for the pictures of a hundred epochs instead of the default of ten.
     """
     beside = pathlib.Path(sys.executable).with_name("tensorboard")
     if shutil.which("tensorboard") or not beside.exists():

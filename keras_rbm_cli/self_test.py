@@ -1,6 +1,6 @@
-"""`--self_test`: checks whether the installation works, and what to do if not.
+"""`--self_test`: checks the installation, and suggests remedies.
 
-Each check returns a line about what it found, or raises.
+Each check returns a line about its result, or raises an error.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ from keras_rbm_cli import configuration
 _SIZE = 3
 _HIDDEN = 8
 _UPDATES = 2000
-# Nats; the training below gains 3.4, to 0.2 below what is possible.
+# In nats; the training below gains 3.4, which is 0.2 below the optimum.
 _GAIN = 2.0
-# Characters of an error in a line.
+# The most characters of an error in a line.
 _LONGEST = 300
 
 
 class Unsound(Exception):
-    """A check that failed, in the words of its message."""
+    """A failed check; the message describes the failure."""
 
 
 def packages(state):
@@ -47,13 +47,13 @@ def packages(state):
 
 
 def devices(state):
-    """Multiplies matrices on each device, exactly; no GPU may be missing."""
+    """Multiplies matrices exactly on each device; all GPUs must be found."""
     import numpy as np
     import tensorflow as tf
 
     from keras_rbm.devices import unused_gpu
 
-    # Small integers: exact in any order, and in the short floats of a GPU.
+    # Small integers: exact in any order, and in a GPU's reduced precision.
     x = np.arange(64 * 64).reshape(64, 64).astype("float32") % 8
     found = _logical_devices()
     for device in found:
@@ -72,7 +72,7 @@ def devices(state):
 
 
 def xla(state):
-    """Compiles a function by XLA on each device: it must compute the same."""
+    """Compiles a function with XLA on each device: results must agree."""
     import numpy as np
     import tensorflow as tf
 
@@ -84,7 +84,7 @@ def xla(state):
     for device in _logical_devices():
         with tf.device(device.name):
             ours, theirs = compiled(tf.constant(x)), function(tf.constant(x))
-        # The short floats of a GPU have 11 bits.
+        # A GPU's reduced precision has 11 bits.
         if not np.allclose(ours, theirs, rtol=0, atol=2.0**-8):
             raise Unsound(f"XLA computes something else on {device.name}")
     return "compiles, and computes the same"
@@ -113,9 +113,9 @@ def learning(state):
 
 
 def repeatable(state):
-    """Trains the same again: the bits must be the same.
+    """Repeats the training: results must be bit-identical.
 
-    From a machine made anew; by the program that is compiled already.
+    The machine is created again; the compiled program is reused.
     """
     again, v = _machine()
     if not _same(_values(again), state.initial):
@@ -160,7 +160,7 @@ def files(state):
     return "model, picture and TensorBoard's events are written and read back"
 
 
-# Each check, the names without which it is skipped, and what to do if it fails.
+# Each check, the checks that it needs, and the remedy if it fails.
 _CHECKS = {
     "packages": (
         packages,
@@ -203,8 +203,8 @@ def run(output):
     """Runs all checks, and prints a line for each.
 
     Args:
-        output: Folder to write into, as a string: a folder `self_test` is made
-            in it, in place of an older one. `None` for a temporary folder.
+        output: Folder to write into, as a string: a new folder `self_test` in
+            it replaces an older one. `None` for a temporary folder.
 
     Returns:
         Whether the installation is sound.
@@ -217,7 +217,7 @@ def run(output):
         stack.callback(_close, log)
         state = types.SimpleNamespace(folder=folder, log=log, model=None)
         for name, (check, needs, remedy) in _CHECKS.items():
-            # All else fails with the packages.
+            # Without the packages, all other checks fail.
             if missing := failed & needs & {"packages"} or failed & needs:
                 failed.add(name)
                 _report("skipped", name, f"needs: {', '.join(sorted(missing))}")
@@ -235,14 +235,14 @@ def run(output):
 
 
 def _make_folder(output, stack, failed):
-    """The folder to write into, or `None` and one more name in `failed`."""
+    """The folder to write into; or `None`, with a name added to `failed`."""
     user = os.environ.get("USERNAME", "this")
     with contextlib.suppress(AttributeError):
         user = os.getuid()
     name = "temporary"
     remedy = f"set TMPDIR to a folder that user {user} can write to"
     try:
-        tempfile.gettempdir()  # The packages ask for it too.
+        tempfile.gettempdir()  # The packages need it too.
         if output is None:
             temporary = tempfile.TemporaryDirectory(prefix="keras_rbm-")
             return pathlib.Path(stack.enter_context(temporary))
@@ -329,7 +329,7 @@ def _same(ours, theirs):
 
 
 def _log_likelihood(model, v):
-    """Mean log p(v) by the sum over all joint states, in float64."""
+    """Mean log p(v) by a sum over all joint states, in float64."""
     import numpy as np
     from scipy.special import logsumexp
 

@@ -1,4 +1,4 @@
-"""Sweeps over lists of settings: the combinations, and a run for each of them.
+"""Sweeps over lists of settings, with a run for each combination.
 
 `sweep_table` compares the runs.
 """
@@ -23,18 +23,18 @@ from keras_rbm_cli.errors import Stopped, UserError, fail
 
 _STATE = "sweep.json"
 _EXAMPLE = '--sweep "RBM.hidden=[128, 256]"'
-# Bytes in the name of a folder; file systems have 255.
+# The most bytes in the name of a folder; file systems allow 255.
 _LONGEST = 120
-# Runs that a process trains one after the other.
+# The most runs that a process trains one after the other.
 _MOST_IN_PROCESS = 30
-# Flags that all runs share, beside --set.
+# Flags that all runs share, besides --set.
 _SHARED = (
     options.EPOCHS,
     options.SEED,
     options.DATA_DIR,
     options.STRATEGY,
 )
-# Bindings of flags, which a sweep cannot bind too.
+# Names that flags bind, which a sweep cannot bind as well.
 _BOUND = {
     "run.epochs": options.EPOCHS,
     "seed": options.SEED,
@@ -43,16 +43,16 @@ _BOUND = {
 
 
 def axes(words):
-    """Reads bindings of lists.
+    """Reads bindings of names to lists.
 
     Args:
         words: Strings such as `"RBM.hidden=[128, 256]"`.
 
     Returns:
-        Dict of the names and their lists of Python literals.
+        Dict from names to lists of Python literals.
 
     Raises:
-        UserError: If a string is no such binding, or a name comes twice.
+        UserError: If a string is not such a binding, or if a name is repeated.
     """
     found = {}
     for word in words:
@@ -89,7 +89,7 @@ def points(axes):
 
 
 def bindings(point):
-    """A combination as lines of a .gin file."""
+    """Returns a combination as lines of a .gin file."""
     return [f"{name} = {value!r}" for name, value in point.items()]
 
 
@@ -113,7 +113,7 @@ def holds_sweep(output):
 
 
 def begin(config):
-    """Makes the folder of a sweep, and trains its runs.
+    """Creates the folder of a sweep, and trains its runs.
 
     Args:
         config: Path of the .gin file that all runs share.
@@ -122,7 +122,7 @@ def begin(config):
         Whether all runs have finished.
 
     Raises:
-        UserError: Before any training, if the flags do not fit.
+        UserError: If the flags do not fit, before any training.
         Stopped: After SIGTERM or SIGINT.
     """
     if os.environ.get("TF_CONFIG"):
@@ -157,7 +157,7 @@ def begin(config):
 
 
 def _data_flag():
-    """The flag --data with an absolute path, for runs begun from anywhere."""
+    """The flag --data with an absolute path, valid in any directory."""
     if options.DATA.value is None:
         return []
     path, _ = folders.own_data(options.DATA.value)
@@ -165,7 +165,7 @@ def _data_flag():
 
 
 def resume(output):
-    """Goes on with a sweep: trains the runs that wait or that have failed.
+    """Resumes a sweep: trains the runs that are waiting or have failed.
 
     Args:
         output: Folder of the sweep, as a string.
@@ -174,7 +174,7 @@ def resume(output):
         Whether all runs have finished.
 
     Raises:
-        UserError: If there is another flag, or the sweep cannot be read.
+        UserError: If there are other flags, or if the sweep cannot be read.
         Stopped: After SIGTERM or SIGINT.
     """
     for flag in (
@@ -223,7 +223,7 @@ class Sweep:
         self.points = dict(zip(self.runs, combinations, strict=True))
 
     def run(self):
-        """Trains what is not finished; returns whether all runs are."""
+        """Trains the unfinished runs; returns whether all have finished."""
         self._check_bindings()
         with self._runner() as runner:
             sweep_table.write_columns(self.output, self.axes)
@@ -247,7 +247,7 @@ class Sweep:
         return not failed
 
     def _check_bindings(self):
-        """Refuses what gin does not know, before any training."""
+        """Refuses bindings that gin does not know, before any training."""
         log = self.output / "train.log"
         gin, _ = configuration.libraries(log)
         shared = [
@@ -277,18 +277,18 @@ class Sweep:
             fail(error, log)
 
     def _runner(self):
-        """The `runs.Runner` of all runs: this process, where that is sound.
+        """The `runs.Runner` of all runs: this process, if that is safe.
 
-        Each run is a process of its own
+        Each run has a separate process:
 
-        - under a strategy of several replicas: a process trains under one
-          strategy alone, and the evaluation is on one device;
-        - where the config imports modules: their code may change anything in
-          the process, and runs a single time in each;
-        - where a run has killed the process of the sweep, as one that takes
-          all memory does: it must not do so at each `--resume`;
-        - of more than 30 runs: TensorFlow keeps what it has compiled for a
-          model, about 70 MB a run, until the process ends.
+        - under a strategy of several replicas: a process trains under only one
+          strategy, but the evaluation is on one device;
+        - if the config imports modules: their code may change the process, and
+          runs only once in it;
+        - if a run has killed the process of the sweep, for example by using all
+          memory: this must not happen again at each `--resume`;
+        - if there are more than 30 runs: TensorFlow keeps its compiled
+          programs, about 70 MB per run, until the process ends.
         """
         apart = (
             configuration.has_replicas(self._flag(options.STRATEGY))
@@ -299,7 +299,7 @@ class Sweep:
         return runs.OwnProcess() if apart else runs.ThisProcess()
 
     def _flag(self, flag):
-        """What all runs are given for a flag, or `None`."""
+        """The value of a flag for all runs, or `None`."""
         prefix = f"--{flag.name}="
         values = (
             each.removeprefix(prefix)
@@ -309,7 +309,7 @@ class Sweep:
         return next(values, None)
 
     def _train(self, runner, name):
-        """Trains and evaluates a run, as far as it has not been done."""
+        """Trains and evaluates a run, unless this has already been done."""
         entry, folder = self.runs[name], self.output / name
         entry.update(status="running", error="")
         self._write()
@@ -333,7 +333,7 @@ class Sweep:
         sweep_table.write_run(folder, self.axes, self._write()[name])
 
     def _flags(self, name):
-        """Flags that begin a run, or go on with it."""
+        """Flags that begin or resume a run."""
         folder, flags = self.output / name, self.state["flags"]
         if (folder / "operative_config.gin").is_file():
             # All other flags are in the run's own config.

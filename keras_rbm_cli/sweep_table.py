@@ -1,4 +1,4 @@
-"""The runs of a sweep compared: `sweep.md`, `sweep.csv` and TensorBoard."""
+"""Compares the runs of a sweep: `sweep.md`, `sweep.csv` and TensorBoard."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ METRICS = {
     "seconds": "time (s)",
     "standard_error": "standard error (nats)",
 }
-# Headings of sweep.md, with what stands below: a key of a row, and digits.
+# Headings of sweep.md, each with a key of a row and a number of digits.
 _COLUMNS = {
     "log-likelihood, from": ("log_likelihood_lower", 3),
     "to": ("log_likelihood_upper", 3),
@@ -30,7 +30,7 @@ _GROUP = "sweep"  # In TensorBoard.
 
 
 def row(folder, point, entry):
-    """What the tables have about a run.
+    """Returns the entries of a run in the tables.
 
     Args:
         folder: Path of the run, with an `evaluation.json` if it has finished.
@@ -38,8 +38,8 @@ def row(folder, point, entry):
         entry: Dict of its `status`, `seconds` and `error`, as in `sweep.json`.
 
     Returns:
-        Dict of `METRICS`, which are `None` where they are not known, and of
-        `point`, `folder` (a name), `split`, `status` and `trusted`.
+        Dict of `METRICS`, which are `None` if unknown, and of `point`, `folder`
+        (a name), `split`, `status` and `trusted`.
     """
     known = {"seconds": entry["seconds"] or None, "split": None}
     known |= {"trusted": entry["error"], "status": entry["status"]}
@@ -65,7 +65,7 @@ def row(folder, point, entry):
 
 
 def ordered(rows):
-    """Rows by their lower bound: the largest first, those without one last."""
+    """Sorts rows by their lower bound, largest first; rows without one last."""
 
     def bound(row):
         lower = row["log_likelihood_lower"]
@@ -113,7 +113,7 @@ def _cell(row, key, digits):
 
 
 def comma_separated(rows):
-    """The same as CSV, in full precision, with the folders."""
+    """The table as CSV, in full precision, with the folders."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     rows = ordered(rows)
@@ -126,7 +126,7 @@ def comma_separated(rows):
 
 
 def short_names(axes):
-    """Names of the axes without their classes, where these stay different.
+    """Names of the axes without their classes, if they remain distinct.
 
     Args:
         axes: Dict of the swept names and their lists of values.
@@ -141,7 +141,7 @@ def short_names(axes):
 
 
 def events_folder(sweep):
-    """The folder of a sweep that TensorBoard shows: a run for each run."""
+    """The folder of a sweep for TensorBoard, with a subfolder for each run."""
     return pathlib.Path(sweep) / "tensorboard"
 
 
@@ -170,15 +170,15 @@ def write_columns(folder, axes):
 
 
 def write_run(folder, axes, row):
-    """Writes a run for TensorBoard, in place of an older one.
+    """Writes a run for TensorBoard, replacing an older one.
 
-    It has a row of the HParams tab, and the curves of `history.csv`. The names
-    of curves of validation data begin with `val_`.
+    The run has a row in the HParams tab, and the curves of `history.csv`. The
+    names of curves of validation data begin with `val_`.
 
     Args:
         folder: Path of the run.
         axes: Dict of the swept names and their lists of values.
-        row: What `row` returned.
+        row: Dict from `row`.
     """
     import tensorflow as tf
     from tensorboard.plugins.hparams import api as hp
@@ -192,7 +192,7 @@ def write_run(folder, axes, row):
     with _writer(events_folder(folder.parent) / name):
         hp.hparams(
             {name: str(x) for name, x in row["point"].items()},
-            # With the sweep's: trials of one name are averaged into one row.
+            # Includes the sweep's name: trials with the same id are averaged.
             trial_id=f"{folder.resolve().parent.name}/{folder.name}",
         )
         for metric, label in METRICS.items():

@@ -24,7 +24,7 @@ def table(
 
     Args:
         path: Path of the file.
-        schema: Path of a schema that was saved, or `None` to infer it.
+        schema: Path of a saved schema, or `None` to infer it.
         validation_size: As for `keras_rbm.data.table`.
         test_size: As for `keras_rbm.data.table`.
         seed: As for `keras_rbm.data.table`.
@@ -57,7 +57,7 @@ def table(
 
 
 def visible_units(data):
-    """Returns `data.visible`, the units that examples are states of.
+    """Returns `data.visible`, the units of which examples are states.
 
     Args:
         data: A `keras_rbm.data.Data`.
@@ -67,6 +67,6 @@ def visible_units(data):
 
 @functools.lru_cache(maxsize=1)
 def _read(*arguments):
-    from keras_rbm import data  # Here: it imports TensorFlow.
+    from keras_rbm import data  # Imported here because it imports TensorFlow.
 
     return data.table(*arguments)

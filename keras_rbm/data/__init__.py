@@ -1,4 +1,4 @@
-"""Data sets, and the batches that are made of them."""
+"""Data sets and their batches."""
 
 from keras_rbm.data.arrays import arrays
 from keras_rbm.data.bars_and_stripes import bars_and_stripes

@@ -88,16 +88,15 @@ def arrays(
 ) -> Data:
     """Returns the data in a file of arrays.
 
-    The file may be
+    The file may be:
 
     - `.npy`. An array of more than 1 GiB, as float32, stays on the disk: it is
       mapped into memory, and batches are copied when they are used;
     - `.npz`, written by `numpy.savez` or `scipy.sparse.save_npz`;
     - `.h5` or `.hdf5`: HDF5. A dataset of more than 1 GiB, as float32, stays
       on the disk, and batches are read when they are used: chunks of a few
-      rows, without compression, are the fastest. The package rbms writes such
-      files, with a dataset `samples`, and the type of its values in
-      `variable_type`;
+      rows, without compression, are the fastest. Files of the package rbms have
+      a dataset `samples`, and the type of its values in `variable_type`;
     - `.mat`: MATLAB, of any version. Its matrices are read as a whole, since
       MATLAB stores them column by column;
     - `.csv` or `.csv.gz`: zeros and ones, separated by commas, with a row for
@@ -111,22 +110,21 @@ def arrays(
     and values that are not numbers, which are ignored. Pickled objects are
     never loaded.
 
-    Floating arrays are not changed; uint8 arrays are intensities in
-    units of 1/255. Boolean arrays, and integers that are all 0 or 1, or all -1
-    or 1, become float32. Arrays of shape `(examples, rows, columns)` or
-    `(examples, rows, columns, 1)` are flattened. Sparse matrices stay sparse:
-    see `Data`.
+    Floating arrays are left unchanged; uint8 arrays are intensities in units of
+    1/255. Boolean arrays, and integers that are all 0 or 1, or all -1 or 1,
+    become float32. Arrays of shape `(examples, rows, columns)` or `(examples,
+    rows, columns, 1)` are flattened. Sparse matrices stay sparse: see `Data`.
 
     Args:
         path: Path of the file.
         image_shape: `(rows, columns)` in pixels for images that are stored
             flattened; `None` for data that are not images, and for 3-D arrays,
             whose shape is known.
-        validation_size: Number of examples to cut from the training data,
-            shuffled, if the file has no validation data. 0 for none. A number
+        validation_size: Number of examples to cut at random from the training
+            data, if the file has no validation data; 0 for none. A number
             between 0 and 1 is a share of the training data, and is ignored if
             the file has validation data.
-        test_size: The same, for the test data.
+        test_size: As `validation_size`, for the test data.
         seed: Integer; decides which examples are cut. If none are cut, the
             examples stay in their order.
         name: Name of the data; by default, the file's name.
@@ -134,7 +132,7 @@ def arrays(
             path of a dataset, such as `"run/samples"`.
         categories: Number of categories, for integer categories from 0 on,
             which become one-hot; `None` for other data, and for files of rbms,
-            which name the type of their values.
+            which store the type of their values.
 
     Returns:
         A `Data` of uint8 or float32 arrays of shape `(examples, width)`.
@@ -190,7 +188,7 @@ def cut(
     test_size: int | float,
     seed: int,
 ) -> Data:
-    """The data of a reader, with splits cut from the training data.
+    """Cuts validation and test splits from the training data.
 
     Args:
         data: A `Data`.
@@ -218,12 +216,12 @@ def cut(
 
 
 def _are_pictures(shape):
-    """Whether a shape is (examples, rows, columns) or has a 1 behind that."""
+    """Whether a shape is (examples, rows, columns) or (..., columns, 1)."""
     return len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)
 
 
 def _number(key, size, splits, count):
-    """The number of examples to cut, of a number or a share."""
+    """The number of examples to cut, from a number or a share."""
     if isinstance(size, float):
         checks.fraction(f"{key}_size", size)
         size = 0 if key in splits else round(size * count)
@@ -255,7 +253,7 @@ def _load(path, key):
 
 
 def _form(head):
-    """The format of a file by its first bytes."""
+    """Detects the format of a file by its first bytes."""
     if head.startswith(b"\x89HDF"):
         return "HDF5"
     return "MATLAB" if head.startswith(b"MATLAB") else "NumPy"
@@ -284,7 +282,7 @@ def _load_numpy(path, key, head):
 
 
 def _load_npy(path):
-    # A number takes a bit of the file at least, and 4 bytes as float32.
+    # A number takes at least a byte of the file, and 4 bytes as float32.
     if 4 * os.path.getsize(path) <= _LARGE:
         return np.load(path, allow_pickle=False)
     found = np.load(path, mmap_mode="r", allow_pickle=False)

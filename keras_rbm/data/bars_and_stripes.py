@@ -15,23 +15,23 @@ def bars_and_stripes(
     patterns: Literal["distinct", "all", "first"] = "distinct",
     num_patterns: int | None = None,
 ) -> Data:
-    """Returns square images whose lines, all in one direction, are on or off.
+    """Returns square images of rows, or of columns, that are on or off.
 
-    For `number` = 1, 2, 3, ... the patterns alternate: first columns, then
-    rows, of which line i is on where bit i of `number` is set (bit 0 is the
-    least). Thus the full image comes last, twice, and the empty one, number
-    0, not at all. What is returned is one of
+    For `number` = 1, 2, 3, ... there are two patterns, first of columns, then
+    of rows. Line i is on if bit i of `number` is set (bit 0 is the lowest). The
+    full image therefore comes last, twice; the empty image, number 0, is left
+    out. `patterns` selects the result:
 
-    - `"distinct"`: every pattern once: `2**(size + 1) - 2` of them;
-    - `"all"`: every number in both directions, so that the empty and the full
-      image come twice: `2**(size + 1)` of them;
+    - `"distinct"`: every pattern once, `2**(size + 1) - 2` in all;
+    - `"all"`: every number in both directions, `2**(size + 1)` patterns in all;
+      the empty and the full image come twice;
     - `"first"`: the first `num_patterns` of the sequence above.
 
-    The patterns are the distribution, each with the same probability: there
-    is no validation or test split.
+    All returned patterns have the same probability and are the whole
+    distribution: there is no validation or test split.
 
     Args:
-        size: Lines and columns of an image, from 2 to 12.
+        size: Number of rows and of columns of an image, from 2 to 12.
         patterns: `"distinct"`, `"all"` or `"first"`.
         num_patterns: An even number from 2 to `2 * 2**size - 2`, for
             `"first"`; else `None`.
@@ -41,13 +41,13 @@ def bars_and_stripes(
         `(patterns, size * size)`, with `image_shape=(size, size)`.
 
     Raises:
-        ValueError: If an argument is not one of those above.
+        ValueError: If an argument is not as described.
 
     Reference:
         - MacKay, 2003, Information Theory, Inference, and Learning
           Algorithms, section 43.
-        - The sequence is the one in Christian Brack's code for restricted
-          Boltzmann machines, 20 patterns of 6 x 6.
+        - The sequence comes from Christian Brack's code for restricted
+          Boltzmann machines, with 20 patterns of 6 x 6.
     """
     size = check_integer(size, "size", 2, 12)
     if not isinstance(patterns, str) or patterns not in _PATTERNS:

@@ -1,4 +1,4 @@
-"""Categories as `Softmax` units have them: one-hot, side by side."""
+"""One-hot categories for `Softmax` units."""
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from keras_rbm.typing import Array
 def one_hot(x: Array, num_categories: int) -> np.ndarray | Rows:
     """Returns integer categories as one-hot rows, side by side.
 
-    Column k of site i is 1 where x_i = k: what `Softmax(sites,
-    num_categories)` takes.
+    Column k of site i is 1 if x_i = k, as in states of `Softmax(sites,
+    num_categories)`.
 
     Args:
         x: Array of integers from 0 to `num_categories - 1`, of shape
@@ -24,9 +24,8 @@ def one_hot(x: Array, num_categories: int) -> np.ndarray | Rows:
         num_categories: Number of categories of each site, 2 or more.
 
     Returns:
-        `float32` array of shape `(examples, sites * num_categories)`; `Rows`,
-        which are converted when you ask for them, of data that are never dense
-        as a whole.
+        `float32` array of shape `(examples, sites * num_categories)`; for
+        sparse or memory-mapped data, `Rows` that are converted when needed.
 
     Raises:
         ValueError: If `x` holds anything else.
@@ -50,7 +49,7 @@ def one_hot(x: Array, num_categories: int) -> np.ndarray | Rows:
             "`x` must hold integers, of shape (examples, sites). Received: "
             f"x.shape={x.shape}, x.dtype={x.dtype}"
         )
-    # Written so that NaN, for which every comparison fails, is an error.
+    # Negated, so that NaN, for which every comparison fails, is an error.
     wrong = ~((x >= 0) & (x < num_categories) & (x == np.floor(x)))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
@@ -65,19 +64,19 @@ def one_hot(x: Array, num_categories: int) -> np.ndarray | Rows:
 
 
 def categorical(data: Data, levels: int = 4) -> Data:
-    """Returns the data with each pixel as one of some grey levels, one-hot.
+    """Returns the data with pixels as one-hot grey levels.
 
-    Level k of K is that of intensities from k / K to (k + 1) / K, and is
-    shown as k / (K - 1). Columns are ordered by pixel, then by level, as
-    `Softmax(pixels, levels)` has them.
+    Level k of K stands for intensities from k / K to (k + 1) / K, and is
+    displayed as k / (K - 1). Columns are ordered by pixel, then by level, as in
+    states of `Softmax(pixels, levels)`.
 
     Args:
         data: A `Data` of intensities from 0 to 1.
         levels: K, from 2 to 256.
 
     Returns:
-        A `Data` of uint8 arrays of shape `(examples, pixels * levels)`, 255
-        for 1.
+        A `Data` of uint8 arrays of shape `(examples, pixels * levels)`, where
+        255 stands for 1.
 
     Raises:
         ValueError: If an argument is not as described.

@@ -1,4 +1,4 @@
-"""What every array, size and seed in this package is checked for."""
+"""Checks of arrays, sizes and seeds."""
 
 import operator
 import pathlib
@@ -11,17 +11,17 @@ from keras_rbm.typing import Array
 
 
 def to_float(x: Array) -> np.ndarray:
-    """Returns intensities as float32: uint8 divided by 255, others as is.
+    """Returns values as float32: uint8 divided by 255, floats unchanged.
 
     Booleans, and integers that are all 0 or 1, are bits: they become 0.0 and
-    1.0, also where they are of type uint8. Integers that are all -1 or 1 are
-    spins: they become -1.0 and 1.0.
+    1.0, also if their type is uint8. Integers that are all -1 or 1 are spins:
+    they become -1.0 and 1.0.
 
     Args:
         x: Array of any shape: bits, spins, uint8 (units of 1/255) or floating.
 
     Returns:
-        A float32 array of the same shape; `x` itself where it is float32.
+        A float32 array of the same shape; `x` itself if it is float32.
 
     Raises:
         ValueError: If `x` is neither bits, nor spins, nor uint8, nor floating.
@@ -34,27 +34,27 @@ def to_float(x: Array) -> np.ndarray:
 
 
 def has_missing(x):
-    """Whether entries of an array or of `Rows` are missing, NaN."""
+    """Whether entries of an array or of `Rows` are missing (NaN)."""
     return x.dtype.kind == "f" and any(
         np.isnan(part).any() for _, part in _parts(x)
     )
 
 
 def scaled(x):
-    """`to_float` of a part of an array: uint8 are intensities in any case.
+    """`to_float` for a part of an array: uint8 values are always intensities.
 
-    Whether an array is of bits is a question to the whole of it.
+    Only the whole array shows whether its values are bits.
     """
     if isinstance(x, Rows):
         return x.map(scaled, x.shape[1], np.float32)
     if x.dtype == np.uint8:
         return x.astype(np.float32) / np.float32(255.0)
-    with np.errstate(over="ignore"):  # infinity is for the caller to refuse
+    with np.errstate(over="ignore"):  # The caller refuses infinity.
         return x.astype(np.float32, copy=False)
 
 
 def are_bits(x):
-    """Whether an array is of booleans, or of integers that are all 0 or 1."""
+    """Whether an array holds booleans, or integers that are all 0 or 1."""
     if x.dtype.kind not in "iu" or not x.size:
         return x.dtype == bool
     low, high = bounds(x)
@@ -62,7 +62,7 @@ def are_bits(x):
 
 
 def are_spins(x):
-    """Whether an array is of integers that are all -1 or 1."""
+    """Whether an array holds integers that are all -1 or 1."""
     if (
         x.dtype.kind != "i"
         or not x.size
@@ -73,9 +73,9 @@ def are_spins(x):
 
 
 def bounds(x):
-    """The least and the largest number of an array or of `Rows`.
+    """The smallest and the largest number of an array or of `Rows`.
 
-    Where all entries of a part are missing, NaN.
+    NaN if all entries of a part are missing.
     """
     ends = [
         (np.fmin.reduce(part.ravel()), np.fmax.reduce(part.ravel()))
@@ -86,7 +86,7 @@ def bounds(x):
 
 
 def as_floats(x):
-    """An array or `Rows` as float32, value by value."""
+    """Casts an array or `Rows` to float32, without scaling."""
     if isinstance(x, Rows):
         return x.map(
             lambda part: part.astype(np.float32), x.shape[1], "float32"
@@ -99,18 +99,18 @@ def _parts(x):
 
 
 def check_examples(x, argument, bits=True, may_miss=False):
-    """Returns `x` as a uint8 or float32 array that is fit to train on.
+    """Returns `x` as a uint8 or float32 array that is suitable for training.
 
     Args:
         x: Array of shape `(examples, width)`, sparse matrix or `Rows`.
-        argument: The name of the array, for the error.
-        bits: Whether a uint8 array that holds nothing above 1 is one of bits,
-            and not of intensities in units of 1/255.
-        may_miss: Whether entries may be missing, as NaN.
+        argument: The name of the argument, for error messages.
+        bits: Whether a uint8 array without values above 1 holds bits, not
+            intensities in units of 1/255.
+        may_miss: Whether entries may be missing (NaN).
 
     Returns:
-        `x` if it is uint8 and no bits, else `x` as float32; `Rows` of a sparse
-        matrix or a memory-mapped array.
+        `x` if it is uint8 and does not hold bits, else `x` as float32; `Rows`
+        for a sparse matrix or a memory-mapped array.
 
     Raises:
         ValueError: If `x` is not 2-D, is empty, is neither bits, nor spins,
@@ -155,10 +155,10 @@ def check_examples(x, argument, bits=True, may_miss=False):
 
 
 def are_names(fields):
-    """Whether the fields of the first line of a text are names of columns.
+    """Whether the fields of the first line of a text file are column names.
 
-    Numbers are values, but 0, 1, 2, ... over three columns or more: so pandas
-    writes the names of columns that have none.
+    Numbers are values, except 0, 1, 2, ... in three or more columns: pandas
+    writes these as the names of unnamed columns.
 
     Args:
         fields: List of strings.
@@ -178,14 +178,14 @@ def check_path(path, argument):
     """Returns `path` as a `pathlib.Path`.
 
     Args:
-        path: What came.
-        argument: Its name, for the error.
+        path: The value to check.
+        argument: The name of the argument, for error messages.
 
     Returns:
         A `pathlib.Path`, which need not exist.
 
     Raises:
-        ValueError: If it is no path, or one that no file can have.
+        ValueError: If `path` is not a path, or not one that a file can have.
     """
     try:
         path = pathlib.Path(path)
@@ -210,9 +210,9 @@ def check_integer(value, argument, minimum, maximum=2**63 - 1):
 
     Args:
         value: A Python or NumPy integer, not a bool.
-        argument: The name of the value, for the error.
+        argument: The name of the argument, for error messages.
         minimum: The least value allowed.
-        maximum: The greatest value allowed, by default that of int64.
+        maximum: The largest value allowed; by default the largest int64.
 
     Returns:
         A Python int.
@@ -244,7 +244,8 @@ def check_image_shape(image_shape, width):
         A tuple of two Python ints.
 
     Raises:
-        ValueError: If it is not that, or `rows * columns != width`.
+        ValueError: If `image_shape` is not as described, or if `rows * columns
+            != width`.
     """
     try:
         rows, columns = (operator.index(side) for side in image_shape)

@@ -18,18 +18,18 @@ from keras_rbm.units import (
     Units,
 )
 
-# Kurtosis from which on tails are heavy: that of an exponential law is 9.
+# Tails are heavy above this kurtosis. An exponential distribution has 9.
 _HEAVY_KURTOSIS = 10.0
-# Knots of a map to normal quantiles, at most, and the least share of the range
-# of a column between two of them.
+# The most knots of a map to normal quantiles, and the least distance between
+# two knots as a share of the range of the column.
 _MOST_KNOTS, _LEAST_GAP = 65, 1e-9
 
 
 class Column(abc.ABC):
     """One column of a table: converts its values to states of units, and back.
 
-    Arguments may be left out, such as the mean of a `Real()`; `fitted` computes
-    them from data.
+    You can leave out arguments, such as the mean of a `Real()`; `fitted`
+    computes them from data.
     """
 
     #: The name of the kind in a schema.
@@ -38,7 +38,7 @@ class Column(abc.ABC):
     @property
     @abc.abstractmethod
     def width(self) -> int:
-        """Number of columns that encode this one in the array."""
+        """Number of columns of the array that encode this column."""
 
     @property
     @abc.abstractmethod
@@ -48,10 +48,10 @@ class Column(abc.ABC):
     @property
     @abc.abstractmethod
     def description(self) -> str:
-        """The values that the column takes, in a few words."""
+        """A short description of the values that the column takes."""
 
     def labels(self, name: str | int) -> list[str]:
-        """What each of the `width` columns of the array stands for.
+        """The meaning of each of the `width` columns of the array.
 
         Args:
             name: Name of the column.
@@ -106,7 +106,7 @@ class Column(abc.ABC):
             x: Array of shape `(rows, width)`, of states or of means.
 
         Returns:
-            `pyarrow.Array`: of values, or of floating numbers.
+            `pyarrow.Array` of values, or of floating-point numbers.
         """
 
     def log_jacobian(self, x: np.ndarray) -> np.ndarray | float:
@@ -121,7 +121,7 @@ class Column(abc.ABC):
         return 0.0
 
     def get_config(self) -> Config:
-        """Returns the constructor's arguments, as a dict that JSON can hold."""
+        """Returns the constructor's arguments as a JSON-serializable dict."""
         return {
             field.name: list(value) if isinstance(value, tuple) else value
             for field in dataclasses.fields(self)
@@ -130,7 +130,7 @@ class Column(abc.ABC):
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Returns a column from what `get_config` returned."""
+        """Returns a column from the result of `get_config`."""
         return cls(
             **{
                 name: tuple(value) if isinstance(value, list) else value
@@ -225,7 +225,7 @@ class Discrete(Column):
         return np.where(missing.to_numpy(), -1, codes)
 
     def take(self, codes: np.ndarray, missing: np.ndarray | None = None) -> Any:
-        """The values of codes, as `pyarrow.Array`.
+        """Returns the values of codes as a `pyarrow.Array`.
 
         Args:
             codes: Integers of shape `(rows,)`.
@@ -389,7 +389,7 @@ class Number(Column):
 
     def encode(self, name: str | int, values: Any) -> np.ndarray:
         v = numbers(name, values)
-        # A model that learns from rows with missing numbers would take NaN.
+        # Only a model that learns from incomplete rows accepts NaN.
         _refuse_missing(name, np.isnan(v), "keras_rbm.data.Dropped()")
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             x = self.forward(v).astype("float32")
@@ -413,14 +413,14 @@ class Number(Column):
 
 
 def _rounded(values, beside):
-    """Values without the digits that a state in float32 does not have.
+    """Rounds values to the precision of their float32 states.
 
     Args:
         values: Values of states, of shape `(rows,)`.
         beside: Values of the next larger states.
 
     Returns:
-        For each value the number of fewest decimals that has the same state.
+        For each value, the number with the fewest decimals and the same state.
     """
     if values.dtype.kind != "f":
         return values
@@ -428,7 +428,7 @@ def _rounded(values, beside):
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         step = np.abs(beside - values)
         finest = -np.floor(np.log10(step))
-        # From many decimals to few: the last ones that fit are kept.
+        # From many decimals to few: the last number that fits is kept.
         for fewer in range(9):
             scale = 10.0 ** (finest - fewer)
             rounded = np.rint(values * scale) / scale
@@ -444,8 +444,10 @@ class Count(Number):
         x = value - least, from 0 to most - least trials
 
     Args:
-        most: The largest allowed value; `None` for the largest of the data.
-        least: The smallest allowed value; `None` for the smallest of the data.
+        most: The largest allowed value; `None` for the largest value of the
+            data.
+        least: The smallest allowed value; `None` for the smallest value of the
+            data.
 
     Example:
         age = keras_rbm.data.Count(least=0, most=110)
@@ -498,8 +500,8 @@ class Standardized(Number):
 
     Args:
         mean: Mean; `None` for the mean of the training rows.
-        deviation: Standard deviation, positive; `None` for that of the
-            training rows.
+        deviation: Standard deviation, positive; `None` for the standard
+            deviation of the training rows.
     """
 
     mean: float | None = None
@@ -555,7 +557,7 @@ class Real(Standardized):
 
 @dataclasses.dataclass(frozen=True)
 class Logarithm(Standardized):
-    """A column of positive numbers, by their logarithms: a `Gaussian` unit.
+    """A column of positive numbers, as logarithms: a `Gaussian` unit.
 
         x = (log value - mean) / deviation
 
@@ -609,7 +611,7 @@ class Quantiles(Number):
     x is a piecewise linear function of the value. The function maps quantiles
     of the training rows to quantiles of the standard normal distribution, and
     is linear beyond the smallest and the largest value. Use `Quantiles` for
-    columns with heavy tails, which standardization would keep.
+    columns with heavy tails, which standardization does not remove.
 
     Args:
         values: Quantiles of the values, rising; `None` to take them from
@@ -653,7 +655,7 @@ class Quantiles(Number):
 
     @classmethod
     def of(cls, values: np.ndarray) -> Self:
-        """Returns the column with the quantiles of values.
+        """Returns a column with the quantiles of values.
 
         Args:
             values: Finite numbers, of shape `(rows,)`.
@@ -729,7 +731,7 @@ class Positive(Number):
         return -np.log(self.scale)
 
 
-#: The kinds, by their names.
+#: The kinds of columns, by name.
 KINDS = {
     kind.kind: kind
     for kind in (
@@ -746,7 +748,7 @@ KINDS = {
 
 
 def plain(values):
-    """A column without a dictionary, with one type for text and for floats."""
+    """A column without a dictionary; text and floats each get one type."""
     pa = frames.library("pyarrow")
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -800,23 +802,23 @@ def distinct(values):
 
 
 def num_distinct(values):
-    """Number of the distinct values of a column, without missing ones."""
+    """Number of distinct values of a column, without missing ones."""
     found = plain(values).unique()
     return len(found) - num_missing(found)
 
 
 def num_missing(values):
-    """Number of the missing values of a column."""
+    """Number of missing values of a column."""
     compute = frames.library("pyarrow.compute")
     missing = compute.is_null(values, nan_is_null=True)
     return compute.sum(missing).as_py() or 0
 
 
 def has_heavy_tails(v):
-    """Whether the kurtosis of numbers, which is 3 of a normal law, exceeds 10.
+    """Whether the kurtosis (3 for a normal distribution) exceeds 10.
 
     Args:
-        v: Array of shape `(rows,)`, of finite numbers that differ.
+        v: Array of shape `(rows,)`, of finite numbers that are not all equal.
     """
     return (((v - v.mean()) / v.std()) ** 4).mean() > _HEAVY_KURTOSIS
 
@@ -858,7 +860,7 @@ def _present(name, values, training=None):
 
 
 def _moments(name, v, known):
-    """Mean and deviation, where they are not known already."""
+    """Mean and deviation, computed where they are not known already."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, deviation = float(v.mean()), float(v.std())
     if not np.isfinite([mean, deviation]).all():
@@ -867,7 +869,7 @@ def _moments(name, v, known):
             "Divide them by a constant. Received: numbers from "
             f"{v.min():g} to {v.max():g}"
         )
-    # The deviation of a constant column is not 0, but a rounding error.
+    # The deviation of a constant column may be a rounding error instead of 0.
     if deviation <= 1e-12 * abs(mean):
         deviation = 1.0
     return (
@@ -882,7 +884,7 @@ def _knots(v):
     normal = np.linspace(-high, high, min(len(v), _MOST_KNOTS))
     values = np.quantile(v, special.ndtr(normal))
     values[0], values[-1] = v.min(), v.max()
-    # Values that are the same, or almost so, become one knot.
+    # Equal and almost equal values become one knot.
     gap = _LEAST_GAP * (values[-1] - values[0])
     groups = np.cumsum(np.diff(values, prepend=values[0]) > gap)
     counts = np.bincount(groups)
@@ -907,7 +909,7 @@ def _piecewise(x, knots, values):
 
 
 def _typed(pa, values):
-    """Values as an Arrow array of one of four types."""
+    """Converts values to an Arrow array of one of four types."""
     kinds = {type(value) for value in values}
     for kind, of in (
         ({bool}, pa.bool_()),
@@ -976,7 +978,7 @@ def _refuse_missing(name, missing, instead):
 
 
 def _listed(values):
-    """Values in a few words."""
+    """Lists values in a few words."""
     values = list(values)
     words = [repr(value) for value in values[:5]]
     more = [f"... ({len(values)})"] if len(values) > 5 else []

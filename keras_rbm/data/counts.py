@@ -1,4 +1,4 @@
-"""Intensities as counts, for units that are several binary ones."""
+"""Intensities as counts, for units that are sums of binary units."""
 
 import numpy as np
 
@@ -8,10 +8,11 @@ from keras_rbm.data.picture import Picture
 
 
 def counts(data: Data, trials: int = 2) -> Data:
-    """Returns the data as `Binomial(width, trials)` has them, trials x.
+    """Returns intensities x as counts, trials x, for `Binomial` units.
 
-    An intensity is the mean of each of the copies that such a unit stands for;
-    the count has the mean of all. It is not rounded.
+    A `Binomial` unit is a sum of `trials` binary copies. The intensity x is the
+    mean of each copy, and the count is the mean of their sum. It is not
+    rounded.
 
     Args:
         data: A `Data` of intensities from 0 to 1.

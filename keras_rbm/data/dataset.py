@@ -27,18 +27,18 @@ _SPLITS = ("train", "validation", "test")
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Data:
-    """Examples to train on, and those held out.
+    """Training examples, and held-out examples for validation and test.
 
     A `uint8` array holds intensities in units of 1/255, which keeps MNIST at
-    47 MB; any other array is held as float32 and taken as it is. `to_float`
-    turns either into float32. Booleans and integers, `uint8` included, are
-    bits where all splits of such types hold 0 and 1 alone, and spins where an
-    array holds -1 and 1 alone. Sparse matrices and memory-mapped arrays are
-    held as `keras_rbm.rows.Rows`, which are never dense as a whole:
-    `train[:100]` is an array.
+    47 MB; any other array is stored as float32, without scaling. `to_float`
+    converts both to float32. Booleans and integers, including `uint8`, are bits
+    if all splits of such types hold only 0 and 1, and spins if an array holds
+    only -1 and 1. Sparse matrices and memory-mapped arrays are stored as
+    `keras_rbm.rows.Rows`, which are never dense as a whole: `train[:100]` is an
+    array.
 
     Args:
-        name: What to call the data, for example `"mnist"`.
+        name: Name of the data, for example `"mnist"`.
         train: Array or sparse matrix of shape `(examples, width)`: bits, spins,
             uint8 or floating.
         validation: Array of the same width, or `None`.
@@ -46,17 +46,17 @@ class Data:
         image_shape: `(rows, columns)` in pixels, with `rows * columns` equal
             to `width` (or to the pixels of `picture`), or `None` for data
             that are not images.
-        picture: A `Picture` that turns examples into intensities of pixels,
-            or `None` where they are such.
-        schema: The `Schema` by which examples are rows of a table, or `None`
-            where they are no such rows.
-        categories: Number of categories of each site, where the rows are
-            one-hot categories, side by side; else `None`.
-        source_rows: The numbers of the rows in their source, for `train`,
-            `validation` and `test` one after the other; `None` if the rows are
-            in the order of the source.
-        positions: The position of each site in a reference, integers, where
-            the rows are aligned sequences; else `None`.
+        picture: A `Picture` that converts examples to intensities of pixels, or
+            `None` if examples are intensities already.
+        schema: The `Schema` that encoded the rows of a table as examples;
+            `None` for other data.
+        categories: Number of categories of each site, if the rows are one-hot
+            categories, side by side; else `None`.
+        source_rows: Indices of the rows in their source: first of `train`, then
+            of `validation` and of `test`; `None` if the rows are in the order
+            of the source.
+        positions: Integer position of each site in a reference, if the rows are
+            aligned sequences; else `None`.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
@@ -132,11 +132,11 @@ class Data:
 
     @functools.cached_property
     def visible(self) -> units.Units:
-        """Visible units of a model of these examples.
+        """Visible units for a model of these examples.
 
         The units of the schema, if there is one. Otherwise `Softmax` for
         categories, `Bernoulli` for values from 0 to 1 (and uint8), `Spin` for
-        -1 and 1, and `Gaussian` for other numbers, which you standardize
+        -1 and 1, and `Gaussian` for other numbers, which you should standardize
         first.
         """
         if self.schema is not None:
@@ -163,7 +163,7 @@ class Data:
         return f"Data({self.name!r}, {splits})"
 
     def __str__(self):
-        """The number of examples in each split, and what their columns are."""
+        """The number of examples in each split, and the kind of columns."""
         splits = self._splits()
         uses = {"train": "to train on", "validation": "for validation"}
         counts = ", ".join(
@@ -181,7 +181,7 @@ class Data:
         return f"{first}\n{columns}, visible units {self.visible}"
 
     def _repr_html_(self):
-        """A small table, which notebooks show."""
+        """A small table for notebooks."""
         rows = "".join(
             f"<tr><th>{name}</th><td>{x.shape[0]}</td><td>{x.shape[1]}</td>"
             f"<td>{x.dtype.name}</td></tr>"
@@ -194,7 +194,7 @@ class Data:
         )
 
     def _splits(self):
-        """The splits that there are, by their names."""
+        """The existing splits, by name."""
         found = {name: getattr(self, name) for name in _SPLITS}
         return {name: x for name, x in found.items() if x is not None}
 
@@ -202,7 +202,7 @@ class Data:
         """Writes examples, such as samples of a model, as rows of a CSV file.
 
         Rows of a table have the names and values of its columns. Other columns
-        are called `column_0`, `column_1`, ...; of categories there is an
+        are called `column_0`, `column_1`, ...; categories are written as one
         integer for each site.
 
         Args:
@@ -210,7 +210,7 @@ class Data:
             path: Path of the file.
 
         Raises:
-            ValueError: If `x` is of another shape.
+            ValueError: If `x` has another shape.
         """
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.width:
@@ -228,7 +228,7 @@ class Data:
         np.savetxt(path, x, "%d" if whole else "%.7g", ",", "\n", names, "", "")
 
     def intensities(self, x: Array) -> np.ndarray:
-        """Examples as intensities of pixels, 0 for black and 1 for white.
+        """Converts examples to intensities of pixels, 0 for black, 1 for white.
 
         Args:
             x: Array of shape `(examples, width)`, uint8 (in units of 1/255)
@@ -245,14 +245,14 @@ class Data:
 
 
 def is_grey(data: Data) -> bool:
-    """Whether examples have values between 0 and 1, which are no bits.
+    """Whether examples have values strictly between 0 and 1.
 
     Args:
         data: A `Data`.
 
     Returns:
         Whether the visible units are `Bernoulli`, and some values are neither
-        0 nor 1. Intensities of type uint8 are such.
+        0 nor 1. This includes intensities of type uint8.
     """
     check_is_data(data)
     if type(data.visible) is not units.Bernoulli:
@@ -265,7 +265,7 @@ def is_grey(data: Data) -> bool:
 
 
 def check_is_data(data):
-    """Raises a `ValueError` where `data` are no `Data`."""
+    """Raises a `ValueError` unless `data` is a `Data`."""
     if not isinstance(data, Data):
         raise ValueError(
             "`data` must be what a reader of keras_rbm.data returns, such as "
@@ -274,14 +274,14 @@ def check_is_data(data):
 
 
 def check_data(data: Data, width: int) -> None:
-    """Checks that data are such as a reader returns, and fit a model.
+    """Checks that data are a `Data` and fit a model.
 
     Args:
-        data: What came.
+        data: The value to check.
         width: Number of visible units of the model.
 
     Raises:
-        ValueError: If `data` are no `Data`, or have another width.
+        ValueError: If `data` is not a `Data`, or has another width.
     """
     check_is_data(data)
     if data.width != width:
@@ -294,14 +294,14 @@ def check_data(data: Data, width: int) -> None:
 
 
 def mapped(data, function, name, picture, categories=None):
-    """Data all of whose examples have gone through a function.
+    """Applies a function to all examples of a `Data`.
 
     Args:
         data: A `Data`.
-        function: From an array of examples to one of as many.
-        name: What to call the new data.
-        picture: Their `Picture`, in the pixels of the old ones.
-        categories: Number of categories, where the new examples are one-hot.
+        function: Maps an array of examples to an array of as many examples.
+        name: Name of the new data.
+        picture: The `Picture` from new examples to the pixels of the old ones.
+        categories: Number of categories if the new examples are one-hot.
 
     Returns:
         A `Data`.
@@ -321,7 +321,7 @@ def mapped(data, function, name, picture, categories=None):
 
 
 def check_no_picture(data):
-    """Raises a `ValueError` where examples are no intensities of pixels."""
+    """Raises a `ValueError` unless examples are intensities of pixels."""
     if data.picture is not None:
         raise ValueError(
             "`data` must be intensities themselves, not made of such. Take "
@@ -335,19 +335,19 @@ def split(
     test_size: int = 0,
     seed: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Cuts examples into train, validation and test, from first to last.
+    """Splits examples into train, validation and test, in this order.
 
     Args:
         x: Array of shape `(examples, ...)`, or a sparse matrix.
         validation_size: Number of examples, 0 for no such split.
         test_size: Number of examples, 0 for no such split.
-        seed: Integer; the examples are shuffled with it before the cut, the
-            same way with every version of NumPy. `None` keeps their order.
+        seed: Integer seed to shuffle the examples before the split, in the same
+            way with every version of NumPy. `None` keeps their order.
 
     Returns:
         A tuple `(train, validation, test)` of arrays of shape
-        `(examples, ...)`, or of `keras_rbm.rows.Rows` of sparse matrices and
-        memory-mapped arrays; `None` stands for a split of size 0.
+        `(examples, ...)`, or of `keras_rbm.rows.Rows` for sparse matrices and
+        memory-mapped arrays; `None` for a split of size 0.
 
     Raises:
         ValueError: If a size is not an integer of 0 or more, the sizes leave
@@ -383,17 +383,18 @@ def _part(x, rows):
 
 
 def _with_bits(splits):
-    """The splits with uint8 arrays of 0 and 1 as float32.
+    """Returns the splits, with uint8 arrays as float32 if they hold bits.
 
-    They are bits if all uint8 splits are. Beside one of intensities they are
-    very dark intensities, and are held in a type that cannot be mistaken.
+    Arrays of 0 and 1 are bits if all uint8 splits hold only 0 and 1. If another
+    split holds intensities, they are very dark intensities, and are stored in a
+    type that cannot be mistaken for bits.
     """
     dark = {
         k: x.dtype == np.uint8 and bounds(x)[1] <= 1 for k, x in splits.items()
     }
     bits = all(dark[k] for k, x in splits.items() if x.dtype == np.uint8)
     if not any(bounds(x)[1] for k, x in splits.items() if dark[k]):
-        return splits  # All black, which bits and intensities call 0.
+        return splits  # All values are 0: black, as bits and as intensities.
     return {
         k: (as_floats(x) if bits else scaled(x)) if dark[k] else x
         for k, x in splits.items()
@@ -401,10 +402,10 @@ def _with_bits(splits):
 
 
 def some(x: np.ndarray, count: int) -> np.ndarray:
-    """At most this number of rows, chosen at random, always the same.
+    """Returns at most `count` rows, a fixed random choice.
 
-    Evenly spaced rows would not do: the two sources of MNIST's training
-    images alternate, and differ by a fifth in their mean.
+    Evenly spaced rows would be biased: the two sources of MNIST's training
+    images alternate, and their means differ by a fifth.
 
     Args:
         x: Array of shape `(examples, width)`.

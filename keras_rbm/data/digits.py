@@ -14,23 +14,24 @@ def digits(
 ) -> Data:
     """Returns scikit-learn's 1,797 digits of 8 x 8 pixels, shuffled.
 
-    They come with the library: nothing is downloaded. The 17 grey levels 0 to
-    16 are divided by 16.
+    The digits come with scikit-learn: nothing is downloaded. The 17 grey levels
+    0 to 16 are divided by 16.
 
     Args:
         validation_size: Number of examples held out, 0 for none.
         test_size: Number of examples held out, 0 for none.
-        seed: Integer; the same one always gives the same three splits.
-        num_classes: 10 for rows (x, one-hot y), as a `ClassRBM` has them; 0
-            for images alone.
+        seed: Integer; the same seed always gives the same three splits.
+        num_classes: 10 for rows (x, one-hot y), the examples of a `ClassRBM`; 0
+            for images only.
 
     Returns:
         A `Data` of float32 arrays of shape `(examples, 64 + num_classes)` in
         [0, 1], with `image_shape=(8, 8)`.
 
     Raises:
-        ValueError: If a size or the seed is negative or no integer, if the
-            sizes leave nothing to train on, or if there are more classes.
+        ValueError: If a size or the seed is negative or not an integer, if the
+            sizes leave nothing to train on, or if `num_classes` is not as
+            described.
 
     Reference:
         - Alpaydin and Kaynak, 1998, Optical Recognition of Handwritten Digits,

@@ -14,7 +14,7 @@ import numpy as np
 from keras_rbm.data.checks import are_names, check_path
 from keras_rbm.data.libraries import of_extra
 
-#: Rows of a file are returned by the first of these that is installed.
+#: Rows of a file are returned as a table of the first installed library.
 _OF_FILES = ("polars", "pandas", "pyarrow")
 _FORMATS = {
     ".csv": "text",
@@ -48,10 +48,10 @@ class Frame(NamedTuple):
     Attributes:
         library: `"pandas"`, `"polars"`, `"pyarrow"`, `"numpy"` or `"file"`.
         num_rows: Number of rows.
-        dtypes: The type of each column, as the library writes it, by names.
-        columns: Functions that return the columns, as `pyarrow.ChunkedArray`,
-            by names. They raise a `MixedTypesError` if Arrow has no type for
-            the values.
+        dtypes: The type of each column by name, as the library writes it.
+        columns: Functions, by name, that return the columns as
+            `pyarrow.ChunkedArray`. They raise a `MixedTypesError` if Arrow has
+            no type for the values.
     """
 
     library: str
@@ -65,7 +65,7 @@ class MixedTypesError(ValueError):
 
 
 def library(name: str) -> Any:
-    """Returns a module of a library that reads tables.
+    """Imports and returns a module for reading tables.
 
     Args:
         name: `"pyarrow"` or one of its modules, or `"narwhals"`.
@@ -77,15 +77,15 @@ def library(name: str) -> Any:
 
 
 class TextOptions(NamedTuple):
-    """How a text file is written.
+    """The format of a text file.
 
     Attributes:
         separator: The character between the fields; `None` for a comma, or
             the tab of a `.tsv`.
-        decimal: The character before decimals; `None` for a point, with an
-            error for columns of numbers with a comma.
+        decimal: The decimal separator; `None` for a point, with an error for
+            columns of numbers with a comma.
         encoding: Name of the encoding.
-        comment: The characters with which lines to skip begin, or `None`.
+        comment: The characters at the start of lines to skip, or `None`.
     """
 
     separator: str | None = None
@@ -131,13 +131,13 @@ def build(
     library: str,
     levels: Mapping[Hashable, tuple],
 ) -> Any:
-    """Returns columns as a data frame of the library they were read from.
+    """Builds a data frame of the library from which columns were read.
 
     Args:
-        columns: `pyarrow.Array`s by names: values, or floating numbers.
+        columns: `pyarrow.Array`s by name: values, or floating-point numbers.
         dtypes: As in `Frame`; a name may be missing.
         library: As in `Frame`.
-        levels: The categories of columns that have categories, by names.
+        levels: The categories of categorical columns, by name.
 
     Returns:
         A pandas or Polars `DataFrame`, a pyarrow `Table` or a NumPy
@@ -244,11 +244,11 @@ _DAMAGE = (OSError, EOFError, ValueError, zlib.error)
 
 
 class _OptionError(ValueError):
-    """The file is whole, but it is written in another way than was assumed."""
+    """The file is whole, but its format differs from the options."""
 
 
 def _read_text(path, zipped, options):
-    """A CSV or TSV file, with a line of names or without one."""
+    """Reads a CSV or TSV file, with or without a line of names."""
     pa, text = library("pyarrow"), library("pyarrow.csv")
     try:
         first = _first_row(path, zipped, options)
@@ -317,7 +317,7 @@ def _first_row(path, zipped, options):
 
 
 def _bytes_of(path, zipped, options):
-    """A text file as a stream of pyarrow."""
+    """Opens a text file as a stream of pyarrow."""
     pa = library("pyarrow")
     if options.comment is None:
         return pa.input_stream(path, compression="gzip" if zipped else None)
@@ -410,7 +410,7 @@ def _of_numpy(x):
 
 
 def _of_frame(source):
-    """A pandas or Polars data frame."""
+    """Returns the `Frame` of a pandas or Polars data frame."""
     pa, nw = library("pyarrow"), library("narwhals")
     try:
         frame = nw.from_native(source, eager_only=True)
@@ -551,7 +551,7 @@ def _to_polars(columns, dtypes, levels):
         kind = getattr(polars, dtype, None) if dtype else None
         return values if kind is None else values.cast(kind)
 
-    # By a dict: a series without a name would be renamed in a list.
+    # A dict, because a list would rename a series without a name.
     return polars.DataFrame(
         {name: series(name, column) for name, column in columns.items()}
     )

@@ -11,7 +11,7 @@ from keras_rbm.data.checks import check_path
 _IMAGES = 0x00000803  # unsigned bytes in three dimensions
 _LABELS = 0x00000801  # unsigned bytes in one dimension
 _KINDS = {_IMAGES: "images", _LABELS: "labels"}
-_GZIP_RATIO = 1032  # what deflate packs at most
+_GZIP_RATIO = 1032  # The largest compression ratio of deflate.
 
 
 def find(data_dir, stem):
@@ -19,7 +19,7 @@ def find(data_dir, stem):
 
     Args:
         data_dir: Directory to look in.
-        stem: What the file's name begins with, such as `"train-images"`.
+        stem: Beginning of the file's name, such as `"train-images"`.
 
     Returns:
         The path of the first of `candidates(stem)` that exists, or `None`.
@@ -35,7 +35,7 @@ def candidates(stem):
     """Lists the usual names of an IDX file, packed or not.
 
     Args:
-        stem: What the file's name begins with: `"train-images"`, or
+        stem: Beginning of the file's name: `"train-images"`, or
             `"train-labels"` for labels, which have one dimension.
 
     Returns:
@@ -89,7 +89,7 @@ def _read(path, magic, dimensions):
         with gzip.open(path) if packed else open(path, "rb") as file:
             shape = _shape(file.read(length), path, magic, length)
             expected = math.prod(shape)
-            # A damaged header must not make room for what is not there.
+            # A damaged header must not allocate memory for missing data.
             possible = size * (_GZIP_RATIO if packed else 1)
             content = file.read(min(expected, possible)) + file.read(1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

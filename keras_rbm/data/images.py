@@ -1,4 +1,4 @@
-"""Folders of pictures, as grey values."""
+"""Reads folders of pictures as grey values."""
 
 import os
 import pathlib
@@ -36,16 +36,16 @@ def images(
     Args:
         folder: Path of the folder.
         image_shape: `(rows, columns)` in pixels, to which all pictures are
-            scaled; `None` for pictures of one size, which stay as they are.
+            scaled; `None` for pictures that all have the same size, which are
+            not scaled.
         num_classes: Number of classes. Each subfolder is a class, in the order
-            of their names, and the examples are rows (x, one-hot y), for a
-            `ClassRBM`. 0 for no classes: names of subfolders then mean
-            nothing.
-        validation_size: Number of examples, or share of them, to cut from the
-            training data, as for `arrays`.
-        test_size: The same, for the test data.
+            of their names, and the examples are rows (x, one-hot y) for a
+            `ClassRBM`. 0 for no classes: names of subfolders are then ignored.
+        validation_size: Number or share of examples to cut from the training
+            data, as for `arrays`.
+        test_size: As `validation_size`, for the test data.
         seed: Integer; decides which examples are cut.
-        name: What to call the data; by default, the folder's name.
+        name: Name of the data; by default, the folder's name.
 
     Returns:
         A `Data` of uint8 arrays of shape `(examples, rows * columns)`, of
@@ -129,13 +129,14 @@ def _files(root):
 
 
 def _read(files, image_shape, shape):
-    """The pictures as rows, and their shape.
+    """Reads pictures as rows; returns the rows and their shape.
 
     Args:
         files: List of paths.
-        image_shape: `(rows, columns)` to scale them to, or `None`.
-        shape: The shape that they must have; `None` for the shape of the
-            first one.
+        image_shape: `(rows, columns)` to which the pictures are scaled, or
+            `None`.
+        shape: The shape that all pictures must have; `None` for the shape of
+            the first picture.
     """
     x = None
     for number, path in enumerate(files):
@@ -156,7 +157,7 @@ def _read(files, image_shape, shape):
 
 
 def _grey(path, image_shape):
-    """A picture as an array of uint8, of shape (rows, columns)."""
+    """Reads a picture as a uint8 array of shape (rows, columns)."""
     try:
         with Image.open(path) as image:
             grey = _eight_bits(image).convert("L")
@@ -164,7 +165,7 @@ def _grey(path, image_shape):
                 grey = grey.resize(image_shape[::-1], Image.Resampling.BOX)
             return np.asarray(grey)
     except (
-        OSError,  # Pillow's own errors are such.
+        OSError,  # Includes Pillow's own errors.
         ValueError,
         SyntaxError,
         EOFError,
@@ -186,7 +187,7 @@ def _eight_bits(image):
 
 
 def _labels(paths, roots, num_classes):
-    """Labels of the pictures by split: numbers of folders, in order."""
+    """Labels of the pictures of each split: the numbers of their folders."""
     names = {
         split: [path.relative_to(roots[split]).parts[0] for path in files]
         for split, files in paths.items()

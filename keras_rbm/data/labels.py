@@ -9,9 +9,9 @@ from keras_rbm.typing import Array, Labels
 
 
 def with_labels(x: Array, y: Labels, num_classes: int) -> np.ndarray:
-    """Returns rows (x, one-hot y), as a `ClassRBM` has its examples.
+    """Returns rows (x, one-hot y), the examples of a `ClassRBM`.
 
-    Of uint8 intensities, in units of 1/255, the one of a label is 255.
+    If `x` holds uint8 intensities, in units of 1/255, a label's 1 becomes 255.
 
     Args:
         x: Array of shape `(examples, width)`: bits, uint8 or floating.
@@ -20,11 +20,11 @@ def with_labels(x: Array, y: Labels, num_classes: int) -> np.ndarray:
         num_classes: Number of classes, 2 or more.
 
     Returns:
-        Array of shape `(examples, width + num_classes)`: uint8 where `x` are
+        Array of shape `(examples, width + num_classes)`: uint8 if `x` holds
         intensities of that type, else float32.
 
     Raises:
-        ValueError: If `x` cannot be examples, or `y` their labels.
+        ValueError: If `x` or `y` is not as described.
     """
     x = check_examples(x, "x")
     num_classes = check_integer(num_classes, "num_classes", 2)
@@ -34,7 +34,7 @@ def with_labels(x: Array, y: Labels, num_classes: int) -> np.ndarray:
 
 
 def picture(x, num_classes):
-    """The `Picture` of rows that `with_labels` made: without their labels.
+    """The `Picture` of rows from `with_labels`, without the labels.
 
     Args:
         x: Array of shape `(examples, width + num_classes)`.

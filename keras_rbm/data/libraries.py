@@ -1,4 +1,4 @@
-"""Libraries that only some users need: imported where they are used."""
+"""Imports libraries that only some users need, where they are used."""
 
 import importlib
 from typing import Any

@@ -16,43 +16,43 @@ def mnist(
     train_size: int | None = None,
     num_classes: int = 0,
 ) -> Data:
-    """Returns the images of MNIST, or of another data set, flattened.
+    """Returns the flattened images of MNIST or of another data set.
 
-    With `data_dir` they are read from two IDX files in it, gzipped or not:
+    With `data_dir`, images are read from two IDX files in it, gzipped or not:
     `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte` (or with a dot,
-    `train-images.idx3-ubyte`), and the labels, if they are wanted, from
-    `train-labels-idx1-ubyte` and `t10k-labels-idx1-ubyte`; nothing is
-    downloaded. Without it they come
-    from TensorFlow Datasets, which may be any data set of images there
-    (`"fashion_mnist"`, `"cifar10"`): see `tfds_images.read_images`.
+    `train-images.idx3-ubyte`). With `num_classes`, labels are read from
+    `train-labels-idx1-ubyte` and `t10k-labels-idx1-ubyte`. Nothing is
+    downloaded. Without `data_dir`, images come from TensorFlow Datasets (TFDS):
+    any of its data sets of images, such as `"fashion_mnist"` or `"cifar10"`
+    (see `tfds_images.read_images`).
 
-    The validation set is the last `validation_size` training images, in the
-    order in which they are stored. TFDS stores them in an order of its own,
-    so that its validation set is another than that of the IDX files. A
-    data set that has a `"validation"` split in TFDS keeps it, whole.
+    The validation set is the last `validation_size` training images, in stored
+    order. TFDS stores images in its own order, so its validation set differs
+    from the validation set of the IDX files. A data set that has a
+    `"validation"` split in TFDS keeps this split.
 
     Args:
         data_dir: Directory of the IDX files, or `None`.
-        name: What the data are called, with `data_dir`; else the data set's
-            name in TFDS.
+        name: Name of the data, with `data_dir`; else the data set's name in
+            TFDS.
         validation_size: Number of examples held out, 0 for no validation set.
-        train_size: Number of examples to train on, the first ones; `None`
-            for all that are not held out.
-        num_classes: Number of classes, for rows (x, one-hot y), as a
-            `ClassRBM` has them; 0 for images alone.
+        train_size: Number of examples to train on, from the first one on;
+            `None` for all that are not held out.
+        num_classes: Number of classes, for rows (x, one-hot y), the examples of
+            a `ClassRBM`; 0 for images only.
 
     Returns:
         A `Data` of uint8 arrays of shape `(examples, rows * columns +
         num_classes)`, intensities in units of 1/255, with
-        `image_shape=(rows, columns)`: (28, 28) for MNIST. `test` is `None`
-        where TFDS has none. (Images that are binary in TFDS are float32.)
+        `image_shape=(rows, columns)`: (28, 28) for MNIST. `test` is `None` if
+        TFDS has no test split. (Images that are binary in TFDS are float32.)
 
     Raises:
         FileNotFoundError: If `data_dir` lacks a file.
-        ConnectionError: If TFDS has no copy on this machine and cannot
-            download one; raised within 10 seconds.
-        ValueError: If a file is damaged or holds something else, `name` is no
-            data set of images, or `validation_size` is negative or leaves
+        ConnectionError: If TFDS has no local copy and cannot download the data;
+            raised within 10 seconds.
+        ValueError: If a file is damaged or holds other data, if `name` is not a
+            data set of images, or if `validation_size` is negative or leaves
             nothing to train on.
     """
     check_integer(validation_size, "validation_size", 0)

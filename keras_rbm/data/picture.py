@@ -1,4 +1,4 @@
-"""How examples that are no intensities are shown as such."""
+"""Converts examples that are not intensities to pictures."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from keras_rbm.typing import Array
 class Picture(NamedTuple):
     """intensities = x matrix + offset: the picture of an example.
 
-    For data whose columns are no intensities of pixels: whitened images, one-
-    hot grey levels, pixels beside labels.
+    For data whose columns are not intensities of pixels: whitened images,
+    one-hot grey levels, pixels beside labels.
 
     Attributes:
         matrix: Array of shape `(width, pixels)`.
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
         return to_float(x) @ self.matrix + self.offset
 
     def directions(self, x: np.ndarray) -> np.ndarray:
-        """By how much steps of the examples change their intensities.
+        """Changes of intensities for given changes of examples.
 
         Args:
             x: Array of shape `(steps, width)`, such as the columns of a
@@ -51,12 +51,12 @@ def check_picture(picture, width):
     """Returns `picture` with arrays of float32.
 
     Args:
-        picture: What came.
+        picture: The value to check.
         width: Number of columns of the data.
 
     Raises:
-        ValueError: If it is no `Picture` of finite numbers for that many
-            columns.
+        ValueError: If `picture` is not a `Picture` of finite numbers with
+            `width` rows.
     """
     try:
         matrix, offset = (np.asarray(x, np.float32) for x in picture)

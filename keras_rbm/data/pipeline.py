@@ -1,4 +1,4 @@
-"""Batches of a data set as `tf.data`: each a pure function of its step."""
+"""Batches as `tf.data`: each batch is a pure function of its step."""
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,7 @@ from keras_rbm.typing import Array, Binarize
 
 _METHODS = ("none", "stochastic", "threshold")
 _SHUFFLED_AT_ONCE = 4096  # indices; small data sets shuffle many epochs
-_ROWS_AT_ONCE = 1024  # of `binarized`
+_ROWS_AT_ONCE = 1024  # For `binarized`.
 
 
 def batches(
@@ -31,13 +31,13 @@ def batches(
     first_step: int = 0,
     categories: int | None = None,
 ) -> tf.data.Dataset:
-    """Returns an endless data set of batches to train on, freshly shuffled.
+    """Returns an endless data set of shuffled training batches.
 
-    The batch of step t depends on `(x, batch_size, binarize, seed, t)` alone,
-    so that `batches(..., first_step=t)` continues any run to the bit. With
-    `n` examples, an epoch is `n // batch_size` steps; each takes its own
-    random order of all examples, cuts it into batches, and leaves out the
-    remainder, which differs from epoch to epoch.
+    The batch of step t depends only on `(x, batch_size, binarize, seed, t)`:
+    `batches(..., first_step=t)` continues any run bit for bit. With `n`
+    examples, an epoch is `n // batch_size` steps; each epoch shuffles all
+    examples, cuts them into batches, and leaves out the remainder, which
+    differs from epoch to epoch.
 
     With `binarize="stochastic"`, a pixel is 1 with probability equal to its
     intensity, to within 2**-24, and is drawn anew at every step. With
@@ -46,12 +46,13 @@ def batches(
     Args:
         x: Array of shape `(examples, width)`: uint8, in units of 1/255, or
             floating, in [0, 1] if it is to be binarized; or booleans or
-            integers, uint8 too, that are all 0 or 1 (bits) or -1 or 1 (spins),
-            which are taken as they are. It stays in memory, bits as float32.
+            integers, also uint8, that are all 0 or 1 (bits) or all -1 or 1
+            (spins), which are not scaled. `x` stays in memory, bits as float32.
             Pictures of shape `(examples, rows, columns[, 1])` are flattened; a
-            sparse matrix or a memory-mapped array is made dense batch by batch.
+            sparse matrix or a memory-mapped array is converted batch by batch.
             With `categories`, integers from 0 on, of shape `(examples, sites)`.
-        batch_size: Examples in a batch, at most as many as there are.
+        batch_size: Number of examples in a batch, at most the number of
+            examples.
         binarize: `"stochastic"`, `"threshold"` or `"none"`.
         seed: Integer from 0 to 2**63 - 1.
         first_step: The step (0, 1, 2, ...) to begin with.
@@ -64,8 +65,8 @@ def batches(
         `(batch_size, width)`, on the CPU.
 
     Raises:
-        ValueError: If an argument is not as above, `x` is empty or not
-            finite, or there are fewer examples than a batch.
+        ValueError: If an argument is not as described, if `x` is empty or not
+            finite, or if there are fewer examples than `batch_size`.
     """
     x = _check(x, binarize, categories)
     batch_size = check_integer(batch_size, "batch_size", 1)
@@ -101,7 +102,7 @@ def batches(
     rows = tf.data.Dataset.counter(block).map(shuffle).unbatch().skip(offset)
     dataset = rows.enumerate(first_step).map(gather).prefetch(2)
     dataset = dataset.with_options(devices.one_thread())
-    # What `fit` cannot see, and need not look for again in each batch.
+    # `fit` cannot see these values, and need not check them in each batch.
     dataset.num_examples = num_examples
     dataset.bounds = _bounds(x, binarize)
     return dataset
@@ -114,14 +115,15 @@ def in_order(
     seed: int = 0,
     categories: int | None = None,
 ) -> tf.data.Dataset:
-    """Returns a finite data set of every example once, in order.
+    """Returns a finite data set with every example once, in order.
 
     Stochastic binarization is one fixed draw: a pixel's bit depends on
     `seed`, its row and its column, not on the pass or on `batch_size`.
 
     Args:
         x: Array of shape `(examples, width)`, as for `batches`.
-        batch_size: Examples in a batch. The last one may be smaller.
+        batch_size: Number of examples in a batch. The last batch may be
+            smaller.
         binarize: `"stochastic"`, `"threshold"` or `"none"`, as for `batches`.
         seed: Integer from 0 to 2**63 - 1.
         categories: As for `batches`.
@@ -131,8 +133,8 @@ def in_order(
         `(batch_size, width)`, on the CPU.
 
     Raises:
-        ValueError: If an argument is not as above, or `x` is empty or not
-            finite.
+        ValueError: If an argument is not as described, or if `x` is empty or
+            not finite.
     """
     x = _check(x, binarize, categories)
     batch_size = check_integer(batch_size, "batch_size", 1)
@@ -152,7 +154,7 @@ def in_order(
 
 
 def binarized(x: Array, how: Binarize, seed: int = 0) -> np.ndarray:
-    """Returns what `in_order` goes through, as one array.
+    """Returns the examples of `in_order` as one array.
 
     Args:
         x: Array of shape `(examples, width)`, as for `batches`.
@@ -164,7 +166,7 @@ def binarized(x: Array, how: Binarize, seed: int = 0) -> np.ndarray:
         `how` is `"none"`.
 
     Raises:
-        ValueError: If an argument is not as above.
+        ValueError: If an argument is not as described.
     """
     dataset = in_order(x, _ROWS_AT_ONCE, how, seed)
     return np.concatenate(list(dataset.as_numpy_iterator()))
@@ -204,7 +206,7 @@ def _bounds(x, binarize):
     """The least and the largest value that batches can hold."""
     if binarize != "none" or x.dtype == np.uint8:
         return 0.0, 1.0
-    if has_missing(x):  # `fit` looks at each batch.
+    if has_missing(x):  # `fit` checks each batch.
         return -np.inf, np.inf
     low, high = bounds(x)
     return float(low), float(high)
@@ -238,7 +240,7 @@ def _to_float(x):
 
 
 def _sort_keys(size, seed, block):
-    """Draws 64-bit keys to sort by: the same for a seed, in every version."""
+    """Draws 64-bit keys to sort by: the same in every version of NumPy."""
     return tf.random.stateless_uniform(
         (size,),
         tf.stack([tf.constant(seed, tf.int64), tf.cast(block, tf.int64)]),

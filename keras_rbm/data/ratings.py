@@ -16,9 +16,9 @@ from keras_rbm.ratings import Ratings
 from keras_rbm.ratings import check as check_ratings
 from keras_rbm.typing import Path
 
-# With this number of values or more, ratings are numbers, not levels.
+# With more values, ratings are numbers, not levels.
 _MOST_VALUES = 20
-# Names that columns have in common tables, in lower case.
+# Common names of columns, in lower case.
 _NAMES = {
     "user": ("user", "userid", "user_id", "username", "reviewerid", "customer"),
     "item": (
@@ -31,7 +31,7 @@ _NAMES = {
 }
 # The separators of MovieLens' files without a line of names, by their endings.
 _SEPARATORS = {".data": "\t", ".base": "\t", ".test": "\t", ".dat": "::"}
-# The files that a folder of MovieLens has, one of them.
+# A folder of MovieLens has one of these files.
 _FILES = ("u.data", "ratings.dat", "ratings.csv")
 _URL = "https://files.grouplens.org"
 _TFDS = ("100k", "1m", "20m", "25m", "latest-small")
@@ -39,10 +39,10 @@ _TFDS = ("100k", "1m", "20m", "25m", "latest-small")
 
 @dataclasses.dataclass(frozen=True)
 class RatingsData:
-    """Splits of a table of ratings, all of the same users and items.
+    """Splits of a table of ratings, with the same users and items.
 
     Args:
-        name: What to call the data.
+        name: Name of the data.
         train: `Ratings` to learn from.
         validation: `Ratings` to choose settings by, or `None`.
         test: `Ratings` to report, or `None`.
@@ -68,9 +68,9 @@ class RatingsData:
 
     @property
     def known(self) -> Ratings:
-        """The ratings to predict the test ratings from.
+        """The ratings from which test ratings are predicted.
 
-        The ratings of `train` and `validation` together.
+        These are the ratings of `train` and `validation` together.
         """
         if self.validation is None:
             return self.train
@@ -98,36 +98,36 @@ def ratings(
     name: str | None = None,
     separator: str | None = None,
 ) -> RatingsData:
-    """Returns a table of ratings, a row for each, as sparse `Ratings`.
+    """Reads a table with a row for each rating as sparse `Ratings`.
 
     The test ratings are held out first, then the validation ratings, user by
-    user: see `Ratings.split`, which says what `by="time"` and `by="random"`
-    do. No pair of a user and an item is in two splits. If a user rated an
-    item several times, the latest rating counts (without times, the last one
-    of the table), with a warning.
+    user. `Ratings.split` describes `by="time"` and `by="random"`. No pair of a
+    user and an item is in two splits. If a user rated an item several times,
+    the latest rating counts (without times, the last rating in the table), with
+    a warning.
 
-    A rating that is missing (an empty field, NaN) says that the user rated the
-    item, and not how; it is always a training rating.
+    A missing rating (an empty field, NaN) means that the user rated the item
+    with an unknown value; it is always a training rating.
 
     Args:
         source: Path of a CSV, TSV, Parquet or Feather file, a data frame, or a
             structured array (as for `data.table`); a tuple of arrays of users,
             items, ratings and perhaps times; or a file of MovieLens without
             names: `u.data`, `u1.base`, `ratings.dat` (separated by `::`).
-        test: The same, of ratings to hold out; `None` to cut them by
-            `test_size`.
+        test: Ratings to hold out, in any form of `source`; `None` to choose
+            them by `test_size`.
         columns: The names of the columns of users, items, ratings, and perhaps
             times. `None` for columns with usual names, such as `userId`,
-            `movieId`, `rating` and `timestamp`, or else the first three or
-            four.
+            `movieId`, `rating` and `timestamp`, or else for the first three or
+            four columns.
         values: The values that a rating can have, increasing numbers; `None`
-            for those that occur, up to 20.
+            for the values that occur, at most 20.
         validation_size: Share of each user's ratings, between 0 and 1, or
-            number for each user. 0 for none.
-        test_size: The same, for the test ratings.
+            number of ratings of each user. 0 for none.
+        test_size: As `validation_size`, for the test ratings.
         by: `"time"` or `"random"`.
         seed: Integer from 0 to 2**64 - 1, which decides the splits.
-        name: What to call the data; `None` for the name of the file.
+        name: Name of the data; `None` for the name of the file.
         separator: The character between the fields of a text file with names.
 
     Returns:
@@ -178,7 +178,7 @@ def ratings(
         item_names,
         times,
     )
-    # `Ratings` sorts by user and item, which no two ratings share now.
+    # `Ratings` sorts by user and item; no two ratings share both now.
     held = held[kept][np.lexsort((items[kept], users[kept]))]
     train, held_out = both.select(~held), both.select(held)
     train, unknown = train.select(train.levels >= 0), train
@@ -208,18 +208,18 @@ def movielens(
     by: Literal["time", "random"] = "random",
     seed: int = 0,
 ) -> RatingsData:
-    """Returns the ratings of MovieLens, of a folder or of TFDS.
+    """Returns the ratings of MovieLens, from a folder or from TFDS.
 
     Args:
         data_dir: A folder that has `u.data` (MovieLens-100k), `ratings.dat`
             (1M and 10M) or `ratings.csv` (later ones). `None` to read the data
             set `movielens/<name>-ratings` of TFDS, with the extra `tfds`.
         name: `"100k"`, `"1m"`, `"20m"`, `"25m"` or `"latest-small"`, for TFDS.
-        fold: 1 to 5, to learn from `u1.base` and hold out `u1.test`, and so
-            on, which MovieLens-100k has for comparisons; `None` for splits by
-            `test_size`.
+        fold: 1 to 5, for the standard splits of MovieLens-100k: fold 1 learns
+            from `u1.base` and holds out `u1.test`, and so on. `None` for splits
+            by `test_size`.
         validation_size: As for `ratings`.
-        test_size: As for `ratings`; with `fold` it is not used.
+        test_size: As for `ratings`; not used with `fold`.
         by: As for `ratings`.
         seed: As for `ratings`.
 
@@ -227,8 +227,7 @@ def movielens(
         A `RatingsData`.
 
     Raises:
-        ConnectionError: If TFDS has no such data on this machine, and cannot
-            download them.
+        ConnectionError: If TFDS has no local copy and cannot download the data.
         FileNotFoundError: If the folder has none of these files.
         ImportError: If TFDS or a reader of tables is not installed.
         ValueError: If an argument is not as described.
@@ -272,7 +271,7 @@ def _file(folder, name):
 
 
 def _of_tfds(name):
-    """Users, items, ratings and times of a data set of TFDS."""
+    """Users, items, ratings and times of a TFDS data set."""
     tfds = of_extra("tensorflow_datasets", "tfds", "Ratings without a folder")
     builder = tfds.builder(name)
     if not builder.is_prepared():
@@ -444,7 +443,7 @@ def _coded(kind, names):
 
 
 def _levels(scores, values):
-    """The values, and the level of each rating, -1 where it is missing."""
+    """The values, and the level of each rating; -1 for a missing rating."""
     missing = np.isnan(scores)
     found = np.unique(scores[~missing])
     if values is None:
@@ -468,7 +467,7 @@ def _levels(scores, values):
 
 
 def _latest(users, items, times, held, num_items):
-    """Numbers of the ratings that count: the latest one of each pair."""
+    """Indices of the ratings that count: the latest one of each pair."""
     address = users.astype("int64") * num_items + items
     keys = (np.arange(len(users)), address)
     order = np.lexsort(keys if times is None else (keys[0], times, address))

@@ -31,8 +31,8 @@ class Schema:
     the schema as JSON.
 
     In the array that `encode` returns, columns of the same units are adjacent.
-    The groups come in the order of their first columns in the table. `slices`
-    gives the place of each column.
+    Groups follow the order of their first columns in the table. `slices` gives
+    the place of each column.
 
     Args:
         columns: Dict from the names of the columns to their kinds.
@@ -117,10 +117,11 @@ class Schema:
     def units(self) -> Units:
         """The visible units of encoded rows.
 
-        A `Composite`, or the units themselves if all columns have the same.
+        A `Composite`, or a single type of units if all columns share it.
 
         Raises:
-            ValueError: If all columns are dropped, or one is not fitted.
+            ValueError: If all columns are dropped, or if a column is not
+                fitted.
         """
         parts = [
             self.columns[names[0]].units(len(names)) for names in self._groups()
@@ -134,14 +135,14 @@ class Schema:
 
     @property
     def slices(self) -> dict[Hashable, slice]:
-        """The place of each kept column in the array, by names."""
+        """The place of each kept column in the array, by name."""
         names = [name for group in self._groups() for name in group]
         ends = np.cumsum([self.columns[name].width for name in names]).tolist()
         return dict(zip(names, map(slice, [0, *ends[:-1]], ends), strict=True))
 
     @property
     def labels(self) -> list[str]:
-        """What each column of the array stands for: `species=setosa`."""
+        """The meaning of each column of the array, such as `species=setosa`."""
         return [
             label
             for name in self.slices
@@ -183,9 +184,9 @@ class Schema:
 
         Returns:
             The form of the table: a pandas or Polars `DataFrame`, a pyarrow
-            `Table` or a structured array. For a table from a file, the first
-            that is installed of a Polars `DataFrame`, a pandas `DataFrame` and
-            a pyarrow `Table`.
+            `Table` or a structured array. For a table from a file, a Polars
+            `DataFrame`, a pandas `DataFrame` or a pyarrow `Table`: the first
+            whose library is installed.
 
         Raises:
             ValueError: If `x` is of another shape, or not finite.
@@ -213,7 +214,7 @@ class Schema:
         1 / dollar. Only such densities can be
         compared between schemas, or with other models. Columns of discrete
         values and missing entries add nothing. Integers that are encoded as
-        real numbers have a density, too, not a probability.
+        real numbers also have a density, not a probability.
 
         Args:
             x: Array of shape `(rows, width)`, from `encode` or a `Data`.
@@ -273,7 +274,7 @@ class Schema:
             ) from e
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the schema as a dict that JSON can hold."""
+        """Returns the schema as a JSON-serializable dict."""
         return {
             "library": self.library,
             **({"keeps_missing": True} if self.keeps_missing else {}),
@@ -290,7 +291,7 @@ class Schema:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Returns a schema from what `get_config` returned."""
+        """Returns a schema from the result of `get_config`."""
         columns, dtypes = {}, {}
         for entry in config["columns"]:
             entry = dict(entry)
@@ -396,7 +397,7 @@ def encoded(
 
 
 def _encoded_column(schema, name, values):
-    """A column as states of its units, NaN where the schema keeps it so."""
+    """A column as states of its units; NaN where the schema keeps it."""
     column = schema.columns[name]
     own = isinstance(column, Category) and column.missing
     if not schema.keeps_missing or own or not num_missing(values):

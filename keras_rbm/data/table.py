@@ -36,7 +36,7 @@ _FEW_CATEGORIES, _MOST_CATEGORIES = 10, 100
 # Most steps between the bounds of a count. Beyond the few, its variance may be
 # at most this many times that of a binomial law of the same mean.
 _MOST_COUNTS, _FEW_COUNTS, _OVERDISPERSED = 100, 20, 3.0
-# A normal law with its mean this many deviations above 0 is hardly ever below.
+# A normal variable whose mean is this many deviations is hardly ever below 0.
 _FAR_FROM_0 = 3.0
 _NAME_OF_ID = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|index)$)|[a-z]I[dD]$")
 _HEAVY_TAILS = ("quantiles", "logarithm", "standardize")
@@ -74,8 +74,11 @@ def table(
     Tails are heavy if the kurtosis exceeds 10 (that of a normal law is 3, that
     of an exponential law 9). Numbers of 0 or more are `Positive` if their mean
     is less than 3 standard deviations.
+    Tails are heavy if the kurtosis exceeds 10 (a normal distribution has 3, an
+    exponential distribution 9). Numbers of 0 or more are `Positive` if their
+    mean is less than 3 standard deviations.
 
-    The table drops these columns, and the schema says why:
+    These columns are dropped, and the schema gives the reason:
 
     - columns of one value;
     - identifiers: text that differs in each row; integers that differ in each
@@ -87,12 +90,12 @@ def table(
     Pass `schema` to override these rules.
 
     The categories and bounds of a column are taken from all rows; means,
-    deviations and quantiles from the training rows alone.
+    deviations and quantiles only from the training rows.
 
-    A missing value becomes NaN in the array, with `missing="nan"`: a model
-    learns from the observed values, and can fill in the others. Otherwise it
-    is a category of its own in columns of text, categories or two values, and
-    an error in other columns.
+    With `missing="nan"`, a missing value becomes NaN in the array: a model
+    learns from the observed values, and can fill in the missing ones. With
+    `missing="category"`, a missing value is a category of its own in columns of
+    text, categories or two values, and an error in other columns.
 
     Args:
         source: Path of a CSV or TSV file (also `.gz`), a Parquet or a Feather
@@ -105,25 +108,25 @@ def table(
             dict from names to columns, such as `{"zip": Category()}`, for
             some of them. Arguments that a column leaves out are taken from
             the data.
-        validation_size: Number of rows to cut from the training rows,
-            shuffled, or a share of them, between 0 and 1. 0 for none.
-        test_size: The same, for the test data.
+        validation_size: Number of rows to cut at random from the training rows,
+            or a share of them between 0 and 1; 0 for none.
+        test_size: As `validation_size`, for the test data.
         seed: Integer; decides which rows are cut. If none are cut, the rows
             stay in their order.
-        name: What to call the data; by default, the file's name.
+        name: Name of the data; by default, the file's name.
         heavy_tails: The kind of columns with heavy tails: `"quantiles"` for
             `Quantiles`; `"logarithm"` for `Logarithm`, or `Quantiles` if
             there are values of 0 or less; or `"standardize"` for `Real`.
         separator: The character between the fields of a text file; `None`
             for a comma, or the tab of a `.tsv`.
-        decimal: The character before decimals in a text file, such as `","`;
-            `None` for a point, with an error if all values of a column are
-            numbers with a comma.
+        decimal: The decimal separator of a text file, such as `","`; `None` for
+            a point, with an error if all values of a column are numbers with a
+            comma.
         encoding: The encoding of a text file, such as `"latin-1"`.
-        comment: The characters with which lines to skip begin in a text file,
+        comment: The characters at the start of lines to skip in a text file,
             such as `"#"`; `None` if there are no such lines.
-        missing: `"nan"` or `"category"`, see above. Of a `Schema`, what it
-            says (`keeps_missing`).
+        missing: `"nan"` or `"category"`, see above. A given `Schema` overrides
+            this with its `keeps_missing`.
 
     Returns:
         A `Data` of float32 arrays of shape `(rows, schema.width)`, with a
@@ -202,7 +205,7 @@ def _rows(count, validation_size, test_size, seed):
 
 
 def _fitted(schema, frame, training, heavy_tails, keeps_missing):
-    """A schema all of whose columns are fitted to a table."""
+    """Returns a schema with all columns fitted to a table."""
     if isinstance(schema, str | pathlib.PurePath):
         schema = Schema.load(schema)
     if isinstance(schema, Schema):
@@ -265,7 +268,7 @@ def _inferred(name, frame, training, heavy_tails, keeps_missing):
 
 
 def _declared(values, dtype):
-    """The categories that a column's type lists, also those without rows."""
+    """The categories that a column's type lists, even if unused."""
     if not dtype.startswith(("category", "Enum")):
         return ()
     listed = values.chunk(0).dictionary.to_pylist()
@@ -273,7 +276,7 @@ def _declared(values, dtype):
 
 
 def _discrete(values, count, missing, declared):
-    """The kind of a column whose values have no order, by their number."""
+    """The kind of a column of unordered values, by their number."""
     count = len(declared) or count
     if not declared and count == len(values) > 2:
         return Dropped("an identifier: a different text in each row")
@@ -291,7 +294,7 @@ def _discrete(values, count, missing, declared):
 
 
 def _number(name, values, count, missing, training, heavy_tails, keeps_missing):
-    """The kind of a column of three numbers or more."""
+    """The kind of a column of three or more distinct numbers."""
     v = numbers(name, values)
     if missing and not keeps_missing:
         return Real()  # Its `encode` refuses the missing values by row.

@@ -1,4 +1,4 @@
-"""Images and labels from TensorFlow Datasets, which tell soon if offline."""
+"""Images and labels from TensorFlow Datasets, with a quick offline check."""
 
 import threading
 
@@ -13,13 +13,13 @@ _ROWS_AT_ONCE = 1000
 
 
 def read_images(name, data_dir=None):
-    """Reads the images of a TFDS data set, downloading it where necessary.
+    """Reads the images of a TFDS data set, downloading it if necessary.
 
-    A data set that was prepared before is read without any network. For
-    others the network is tried first, for 6 seconds at most, because TFDS
-    itself would go on for minutes. Colours become luminance,
-    `(299 red + 587 green + 114 blue) / 1000`, rounded. Images that hold only
-    zeros and ones (`binarized_mnist`) become float32.
+    A data set that has already been prepared is read without network access.
+    For other data sets, the network is checked first, for at most 6 seconds,
+    because TFDS would keep trying for minutes. Colours become luminance, `(299
+    red + 587 green + 114 blue) / 1000`, rounded. Images that hold only zeros
+    and ones (`binarized_mnist`) become float32.
 
     Args:
         name: The data set's name in TFDS, for example `"fashion_mnist"` or
@@ -34,10 +34,10 @@ def read_images(name, data_dir=None):
 
     Raises:
         ConnectionError: If the data set is not on disk and cannot be
-            downloaded. It names both ways out.
-        ImportError: If TFDS is not installed: it comes with the extra `tfds`.
-        ValueError: If TFDS knows no data set of this name, or it does not
-            consist of 8-bit images of one size with a `"train"` split.
+            downloaded. The error names both remedies.
+        ImportError: If TFDS is not installed (extra `tfds`).
+        ValueError: If TFDS has no data set of this name, or if the data set
+            does not consist of 8-bit images of one size with a `"train"` split.
     """
     builder = _builder(name, data_dir)
     feature = _image_feature(builder.info, name)
@@ -52,17 +52,18 @@ def read_images(name, data_dir=None):
 
 
 def read_labels(name, data_dir=None):
-    """Reads the labels of a TFDS data set that `read_images` has read.
+    """Reads the labels of a TFDS data set after `read_images`.
 
     Args:
         name: The data set's name in TFDS.
         data_dir: As for `read_images`.
 
     Returns:
-        A dict of int64 arrays of shape `(examples,)`, in the same order.
+        A dict from splits to int64 arrays of shape `(examples,)`, in the order
+        of the images.
 
     Raises:
-        ValueError: If it has no feature called "label" that is a class.
+        ValueError: If the data set has no feature "label" of classes.
     """
     tfds = _library()
 
@@ -85,13 +86,12 @@ def why_unreachable(url, seconds=6.0):
     """Tries to reach a server, honouring proxies, within a fixed time.
 
     Args:
-        url: An address of which the head is asked for. Any answer at all, be
-            it an error, counts.
-        seconds: The longest that this may take, also where looking up the
-            server's name hangs.
+        url: An address, for a HEAD request. Any answer counts, even an error.
+        seconds: The largest duration, even if the look-up of the server's name
+            hangs.
 
     Returns:
-        `None` if the server answered, else a string that says why not.
+        `None` if the server answered, else the reason as a string.
     """
     import requests
 
@@ -115,14 +115,14 @@ def _library():
 
 
 def _builder(name, data_dir):
-    """A data set of this name that is prepared."""
+    """Returns the builder of a data set, after preparing the data."""
     tfds = _library()
 
     if data_dir is not None:
         data_dir = check_path(data_dir, "data_dir")
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-    # What TFDS raises, by sort of name: unknown, malformed, of no version.
+    # Errors of TFDS for unknown or malformed names, or missing versions.
     except (AssertionError, OSError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
@@ -142,7 +142,7 @@ def _download(builder, name):
     reason = why_unreachable(url)
     if reason is not None:
         raise ConnectionError(_ways_out(builder, name, f"{url}: {reason}"))
-    # What was prepared by others, on Google's disks, is never asked for.
+    # Never ask Google's storage for data that are already prepared there.
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     try:
         builder.download_and_prepare(download_config=config)
@@ -188,7 +188,7 @@ def _image_feature(info, name):
 
 
 def _read_images(builder, split, shape):
-    """Returns one split as uint8 (examples, rows, columns), as TFDS has it."""
+    """Returns a split as uint8 (examples, rows, columns), in TFDS's order."""
     count = builder.info.splits[split].num_examples
     images = np.empty((count, *shape[:2]), np.uint8)
     first = 0

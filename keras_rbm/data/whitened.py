@@ -1,4 +1,4 @@
-"""Data as Gaussian units want them: centred, uncorrelated, of variance 1."""
+"""Whitened data for Gaussian units: centred, uncorrelated, variance 1."""
 
 import numbers
 
@@ -16,19 +16,19 @@ def whitened(data: Data, num_components: int | float = 0.99) -> Data:
 
     with U the first eigenvectors of the covariance of the training examples
     and S their eigenvalues. Directions without variance, such as pixels that
-    are always black, are left out: no density can be given to them. Pictures
-    are taken back to pixels, x = mean + U S^1/2 x'.
+    are always black, are left out, since they have no density. Pictures are
+    converted back to pixels, x = mean + U S^1/2 x'.
 
     Args:
         data: A `Data` of intensities.
         num_components: Number of components, an integer; or the share of the
-            variance that they are to have, between 0 and 1.
+            variance that the components should explain, between 0 and 1.
 
     Returns:
         A `Data` of float32 arrays of shape `(examples, components)`.
 
     Raises:
-        ValueError: If an argument is not as described, or the training
+        ValueError: If an argument is not as described, or if the training
             examples vary in fewer directions.
 
     Reference: Bell and Sejnowski (1997), "The 'independent components' of
@@ -54,7 +54,7 @@ def whitened(data: Data, num_components: int | float = 0.99) -> Data:
     pca = PCA(num_components, svd_solver="full")
     pca.fit(to_float(data.train).astype("float64"))
     scale = np.sqrt(pca.explained_variance_)
-    # What is left of a direction without variance is rounding.
+    # Directions without variance only have rounding errors.
     kept = int(np.sum(scale > 1e-6 * scale[0]))
     if kept < len(scale):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a finished run is worth."""
+"""Evaluates finished runs: likelihoods, samples and predicted ratings."""
 
 from keras_rbm.evaluation.evaluate import evaluate as evaluate
 from keras_rbm.evaluation.ratings import bias_predictions as bias_predictions

@@ -20,8 +20,7 @@ from keras_rbm.typing import Binarize, Method, Path, Verbose
 
 _LOG = logging.getLogger("keras_rbm")
 _SPLITS = ("train", "validation", "test")
-# Examples that are measured at once; numbers in all examples of a measure that
-# takes some.
+# Number of examples in a batch, and the most numbers in a choice of examples.
 _BATCH, _NUMBERS = 1000, 2**25
 
 
@@ -40,80 +39,79 @@ def evaluate(
     verbose: Verbose = "auto",
     about: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Mean log p(v) = -mean F(v) - log Z of each split, and the like.
+    """Mean log p(v) = -mean F(v) - log Z of each split, and other measures.
 
     All splits share one estimate of log Z. Writes `evaluation.json` into
     `output`, in place of an older one:
 
-    - what is in `about`, then `data` (its name), `binarize`, `seed`,
+    - the entries of `about`, then `data` (its name), `binarize`, `seed`,
       `method`, `num_betas`, `num_chains`, `num_sweeps`, `max_examples`,
       `num_samples`;
-    - `splits`: for `train`, `validation` and `test`, as far as the data have
-      them,
-        - `examples`: how many there are, all in the log-likelihood;
-        - `log_likelihood`: `lower`, `upper`, `standard_error`, in nats an
-          example, the last of the examples and of log Z together;
-        - `baseline`: `log_likelihood`, that of the same examples under
-          independent units with the moments of the data that the model was
-          trained on, `gain` of the model's lower end over it, its
-          `standard_error`, in nats an example, `bits_per_column`, and
-          `warning`, a sentence where the model does not beat the baseline by
-          more than that error;
-        - `log_jacobian`, of a table with a schema: `mean` over the examples,
-          in nats; added to a log-likelihood, it gives that of the rows in
-          their own units, a density (see `Schema.log_jacobian`);
-        - `pseudo_log_likelihood`: `mean`, `standard_error`, `examples`, in
-          nats an example, over all sites; `null` where entries are missing;
+    - `splits`: for each of `train`, `validation` and `test` that the data have,
+        - `examples`: their number; the log-likelihood uses all of them;
+        - `log_likelihood`: `lower`, `upper`, `standard_error`, in nats per
+          example; the standard error includes that of log Z;
+        - `baseline`: `log_likelihood` of the same examples under independent
+          units with the moments of the training data; `gain`, the model's lower
+          bound minus this number, and its `standard_error`, in nats per
+          example; `bits_per_column`; and `warning`, a sentence if the gain does
+          not exceed its error;
+        - `log_jacobian`, for a table with a schema: `mean` over the examples,
+          in nats. Added to a log-likelihood, it gives the log-density of the
+          rows in their own units (see `Schema.log_jacobian`);
+        - `pseudo_log_likelihood`: `mean`, `standard_error`, `examples`, in nats
+          per example, over all sites; `null` if entries are missing;
         - `reconstruction_error`: mean squared error of an observed value;
-        - `classification`, of a `ClassRBM`: `error`, the share of all
-          examples whose most probable class is not theirs, its
-          `standard_error`, and `conditional_log_likelihood`, the mean of
-          log p(y | x) in nats;
+        - `classification`, for a `ClassRBM`: `error`, the share of all examples
+          whose most probable class is wrong, its `standard_error`, and
+          `conditional_log_likelihood`, the mean of log p(y | x) in nats;
     - `log_partition`: `method` (`"exact"` or `"ais"`), `lower`, `upper`,
-      `standard_error`, `trusted`, `warnings`, `summary` (the same in words),
-      and for AIS `forward`, `reverse`, `half_betas` (`forward` with half the
+      `standard_error`, `trusted`, `warnings`, `summary` (the same in words).
+      For AIS also `forward`, `reverse`, `half_betas` (`forward` with half the
       betas) and `from_data` (`reverse` from examples), each with `log_z`,
-      `standard_error`, `effective_sample_size` and `chains` (of `reverse`,
-      the samples that they start from), and `visited`, a lower bound on log Z;
+      `standard_error`, `effective_sample_size` and `chains` (for `reverse`, the
+      samples from which the chains start), and `visited`, a lower bound on log
+      Z;
     - `fit`, with AIS: how the examples and samples of the model differ.
       `free_energy_gap` with `value` and `standard_error`, `free_energy` and
       `projection` with `distance` and `p_value`, and `warnings`;
     - `samples`: measures of samples of the model against data. `split` (the
       last split that the data have), `count` (number of samples), `measures`
-      (what `compare_samples` returns for the samples and this split), and
+      (the result of `compare_samples` for the samples and this split), and
       `reference` (the same for training data in place of the samples, which
-      shows what is noise; `null` if there is only one split); `null` where
-      entries of the data are missing;
-    - `notes`: sentences on what is missing, and what numbers mean;
-    - `seconds`: how long it took.
+      shows the level of noise; `null` if there is only one split). `samples` is
+      `null` if entries of the data are missing;
+    - `notes`: sentences about missing results and the meaning of numbers;
+    - `seconds`: duration of the evaluation.
 
     `null` stands for values that do not exist, and for numbers that are not
-    finite. Grey values have no probability under units of two states: with
-    such data `log_partition` and all likelihoods are `null`.
+    finite. Grey values have no probability under units with two states: for
+    such data, `log_partition` and all likelihoods are `null`.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
         data: A `keras_rbm.data.Data` as wide as the model's visible side.
-        output: Directory to write to; it is made if need be.
+        output: Directory to write to; created if it does not exist.
         binarize: `"stochastic"` (one fixed draw), `"threshold"` or `"none"`
-            (see `data.in_order`). Never compare numbers under one with those
-            under another.
+            (see `data.in_order`). Numbers are comparable only under the same
+            binarization.
         seed: Integer from 0 to 2**63 - 1, for the binarization and for AIS.
             The same seed gives the same numbers.
         method: `"auto"`, `"exact"` or `"ais"`, as for `RBM.log_partition`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains of the annealing.
-        num_sweeps: Number of sweeps before reverse AIS starts, and for each
-            of the `num_samples` samples.
-        max_examples: Pseudo-log-likelihood and reconstruction error are taken
-            from at most so many examples of a split, a fixed random choice.
-        num_samples: Number of samples that are drawn from the model, and at
-            most so many examples that they are compared with; 0 for none.
+        num_sweeps: Number of sweeps before reverse AIS starts, and of each of
+            the `num_samples` sampling chains.
+        max_examples: The most examples of a split, chosen at random with a
+            fixed seed, for the pseudo-log-likelihood and the reconstruction
+            error.
+        num_samples: Number of samples to draw from the model, and the most
+            examples to compare them with; 0 for no samples.
         verbose: `"auto"` for progress bars on a screen, 1 or 0.
         about: Dict of further entries for `evaluation.json`, or `None`.
 
     Returns:
-        What is in `evaluation.json`, as a dict.
+        Dict with the contents of `evaluation.json`.
 
     Raises:
         ValueError: If an argument is not as described, or the data do not
@@ -172,14 +170,14 @@ def evaluate(
 
 
 def _examples(x, binarize, seed):
-    """The examples of a split, as they are measured."""
+    """Returns the examples of a split, scaled and binarized as asked."""
     if isinstance(x, Rows) and binarize == "none":
         return scaled(x)
     return binarized(x, binarize, seed)
 
 
 def _most(x, count):
-    """The largest number of examples to look at; fewer if they are wide."""
+    """The largest number of examples to use; fewer if they are wide."""
     return of_width(x.shape[1], count, _NUMBERS)
 
 
@@ -193,7 +191,7 @@ def _check(model, data):
 
 
 def _no_likelihood(model, data, splits):
-    """Why there are no likelihoods, or `None`."""
+    """Returns the reason why there are no likelihoods, or `None`."""
     if not model.can_sample:
         return (
             "No likelihoods: the model has learned p(y | x) alone "
@@ -235,7 +233,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
             pseudo = []
     for _, batch in parts(part, of_width(part.shape[1], _BATCH)):
         again = keras.ops.cast(model.predict_reconstruction(batch), "float64")
-        # Of what is observed.
+        # Only for observed entries.
         errors.append(_means(np.square(batch - np.asarray(again))))
         if pseudo is not None:
             pseudo.append(model.pseudo_log_likelihood(batch))
@@ -251,7 +249,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
 
 
 def _means(x):
-    """Means over the columns, of what is not NaN; 0 of nothing."""
+    """Means over columns, without NaN; 0 if all are NaN."""
     lost = np.isnan(x)
     if not lost.any():
         return x.mean(axis=1)
@@ -275,8 +273,7 @@ def classification(model, v):
 
     Returns:
         `{"classification": {"error": ..., "standard_error": ...,
-        "conditional_log_likelihood": ...}}`; nothing in it for a model
-        without classes.
+        "conditional_log_likelihood": ...}}`; empty for a model without classes.
     """
     if not isinstance(model, ClassRBM):
         return {}
@@ -284,7 +281,7 @@ def classification(model, v):
     p = model.class_probabilities(x).astype("float64")
     own = labels.argmax(axis=1)
     error = np.mean(p.argmax(axis=1) != own)
-    # A probability that float32 has no number for counts as the least one.
+    # A probability that underflows in float32 counts as the smallest number.
     likely = np.maximum(p[np.arange(len(p)), own], np.finfo("float32").tiny)
     return {
         "classification": {
@@ -344,7 +341,7 @@ def _fit(log_partition):
 
 
 def _samples(model, splits, count, num_sweeps, seed, verbose):
-    """Measures of samples against the last split, as a dict, or `None`."""
+    """Measures of samples against the last split as a dict, or `None`."""
     split, x = [*splits.items()][-1]
     if any(has_missing(part) for part in splits.values()):
         return None  # Samples have no missing entries to compare.
@@ -373,7 +370,7 @@ def _attributes(bounds):
 
 
 def _baseline(ours):
-    """A `LogLikelihood` beside independent units, or `None`."""
+    """Comparison of a `LogLikelihood` with independent units, or `None`."""
     if ours.baseline is None:
         return None
     no_better = not ours.beats_baseline and math.isfinite(ours.gain)

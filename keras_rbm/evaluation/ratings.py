@@ -1,4 +1,4 @@
-"""Held-out ratings: errors of predictions, and how well items are ranked."""
+"""Held-out ratings: errors of predictions, and quality of rankings."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from keras_rbm.models import RatingsRBM
 from keras_rbm.ratings import Ratings, check_interest, known
 from keras_rbm.typing import Array
 
-# Pairs that are predicted in one call.
+# Number of pairs in one call of the prediction.
 _PAIRS = 2**18
-# Ratings of value 0 that are added to each user's, and each item's, ratings.
+# Ridge penalties of the biases, and number of alternating updates.
 _USER_PRIOR, _ITEM_PRIOR, _TURNS = 5.0, 10.0, 20
 
 
@@ -20,7 +20,7 @@ def evaluate_ratings(
     k: int = 10,
     max_users: int | None = 1000,
 ) -> dict[str, float]:
-    """Returns the numbers of `rating_errors` and of `ranking_measures`.
+    """Returns the results of `rating_errors` and of `ranking_measures`.
 
     Args:
         model: A `RatingsRBM`.
@@ -31,11 +31,11 @@ def evaluate_ratings(
             `None` for all users.
 
     Returns:
-        Dictionary of both, with the names of the second after k, such as
-        `ndcg@10`; the number of its users is `ranked_users`.
+        Dictionary of both results. Names of ranking measures end with k, such
+        as `ndcg@10`; `ranked_users` is the number of ranked users.
 
     Raises:
-        ValueError: As for the two functions.
+        ValueError: See `rating_errors` and `ranking_measures`.
     """
     ranking = ranking_measures(model, train, held_out, k, None, max_users)
     count = ranking.pop("count")
@@ -51,8 +51,8 @@ def rating_errors(
 ) -> dict[str, float]:
     """Errors of the expected ratings of pairs that were held out.
 
-    Each is predicted from all of the user's ratings in `train`, and from no
-    other held-out one.
+    Each prediction uses all of the user's ratings in `train`, and no held-out
+    rating.
 
     Args:
         model: A `RatingsRBM`.
@@ -65,13 +65,13 @@ def rating_errors(
         - `rmse`: root of the mean squared error;
         - `mae`: mean absolute error;
         - `log_loss`: mean -log p(level), in nats;
-        - `baseline_rmse`: the `rmse` of `bias_predictions`, which a model that
-          has learned anything of the users' tastes beats;
-        - `count`: number of the ratings.
+        - `baseline_rmse`: the `rmse` of `bias_predictions`; a model that has
+          learned something about the users' tastes has a smaller `rmse`;
+        - `count`: number of ratings.
 
     Raises:
-        ValueError: If the ratings are of other users or items, or none has a
-            known value.
+        ValueError: If users or items differ between the arguments, or if no
+            rating has a known value.
     """
     train.check_same(held_out, "held_out")
     held_out = known(held_out, "held_out")
@@ -129,14 +129,13 @@ def ranking_measures(
     max_users: int | None = None,
     interest: Array | None = None,
 ) -> dict[str, float]:
-    """How far up the held-out items that a user liked are in the ranking.
+    """How high the held-out items that a user liked are ranked.
 
-    All items that the user did not rate in `train` are ranked by their
-    expected rating, as `RatingsRBM.recommend` does, and beside that as
-    `recommend` does with `interest`. Items of which no
-    rating is known count as not liked, so that the numbers are low, and
-    comparable only for the same data and split. A user without a liked
-    held-out item is left out.
+    All items that the user did not rate in `train` are ranked twice, as by
+    `RatingsRBM.recommend`: by their expected rating, and with `interest`. Items
+    without a known rating count as not liked. Numbers are therefore low, and
+    comparable only for the same data and split. A user without a liked held-out
+    item is left out.
 
     Args:
         model: A `RatingsRBM`.
@@ -145,22 +144,24 @@ def ranking_measures(
         k: Length of the ranking, a positive integer.
         relevant: The least rating of an item that the user liked; `None` for
             the second largest value.
-        max_users: Number of users, from the first one on; `None` for all.
+        max_users: Number of users to rank for, from the first one on; `None`
+            for all users.
         interest: Numbers of 0 or more, of shape `(num_users, num_items)`, such
-            as the means of an `RBM` that has learned `train.indicators()`;
-            `None` for `train.popularity()`, the same for all users.
+            as the means of an `RBM` trained on `train.indicators()`; `None` for
+            `train.popularity()`, the same for all users.
 
     Returns:
-        Dictionary of means over users,
+        Dictionary of means over users:
 
         - `ndcg`: sum over liked items in the first k places r of
           1 / log2(1 + r), divided by the largest possible sum;
         - `recall`: number of liked items in the first k places, divided by
           their number or by k, whichever is less;
-        - `interest_ndcg` and `interest_recall`: the same with this interest;
-        - `popular_ndcg` and `popular_recall`: the same where items are ranked
-          by the number of their ratings in `train`, for all users alike;
-        - `count`: number of the users.
+        - `interest_ndcg` and `interest_recall`: the same for the ranking with
+          `interest`;
+        - `popular_ndcg` and `popular_recall`: the same for a ranking by the
+          number of ratings in `train`, which is equal for all users;
+        - `count`: number of users.
 
     Raises:
         ValueError: If an argument is not as described, or no user has liked a

@@ -1,4 +1,4 @@
-"""The results of an evaluation, as a file and as a table."""
+"""Writes the results of an evaluation as a file and as a table."""
 
 import json
 import math
@@ -26,15 +26,15 @@ _COLUMNS = (
 
 
 def write(results, path):
-    """Writes JSON, aside at first, so that no half of it is ever there.
+    """Writes JSON atomically: first to a temporary file, which is then renamed.
 
     Args:
         results: Dict of dicts, lists, strings and numbers.
-        path: Where to; the directory is made if need be.
+        path: Path of the file; its directory is created if it does not exist.
 
     Returns:
-        What was written: `results` with `None` for numbers that are not
-        finite, for which JSON has no word.
+        The results as written: `None` replaces numbers that are not finite,
+        which JSON cannot represent.
     """
     results = _finite(results)
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
@@ -46,10 +46,10 @@ def write(results, path):
 
 
 def table(results: dict[str, Any]) -> str:
-    """Aligned text, to print.
+    """Returns the results as aligned text to print.
 
     Args:
-        results: What `evaluate` returned, or what is in `evaluation.json`.
+        results: Dict from `evaluate`, or the contents of `evaluation.json`.
 
     Returns:
         Text of several lines, without a newline at the end.
@@ -109,13 +109,13 @@ def _number(x, digits=3):
 
 
 def _baseline_lines(splits):
-    """The gain over independent units in words, a line for each split.
+    """The gain over independent units in words, one line per split.
 
     Args:
         splits: `splits` of an evaluation.
 
     Returns:
-        List of strings, none where there is no baseline.
+        List of strings; empty if there is no baseline.
     """
     lines = []
     for split, row in splits.items():
@@ -135,13 +135,13 @@ def _baseline_lines(splits):
 
 
 def _own_units_lines(splits):
-    """The log-likelihood of rows in their own units, a line for each split.
+    """The log-likelihood of rows in their own units, one line per split.
 
     Args:
         splits: `splits` of an evaluation.
 
     Returns:
-        List of strings, none for data without a schema or a likelihood.
+        List of strings; empty for data without a schema or a likelihood.
     """
     return [
         f"In the table's own units, {split}: "
@@ -153,13 +153,13 @@ def _own_units_lines(splits):
 
 
 def _classification_lines(splits):
-    """The classification of all splits in words, a line for each.
+    """The classification results in words, one line per split.
 
     Args:
         splits: `splits` of an evaluation.
 
     Returns:
-        List of strings, none for a model without classes.
+        List of strings; empty for a model without classes.
     """
     return [
         f"Error of p(y | x) on {split}: {100 * found['error']:.2f} % +- "
@@ -177,7 +177,7 @@ def _sample_lines(samples):
         samples: `samples` of an evaluation, or `None`.
 
     Returns:
-        List of strings, a line for the samples, and one for training data in
+        List of strings: a line for the samples, and a line for training data in
         their place.
     """
     if not samples:
@@ -195,7 +195,7 @@ def _sample_lines(samples):
 
 
 def _measures(found):
-    """What `compare_samples` returns, as a sentence."""
+    """Returns the result of `compare_samples` as a sentence."""
     accuracy = found["adversarial_accuracy"]
     discrepancy = found["maximum_mean_discrepancy"]
     coverage = found["cluster_coverage"]

@@ -1,4 +1,4 @@
-"""Training runs, each with a folder of files, in plain Python."""
+"""Training runs in plain Python, each with its own folder."""
 
 from keras_rbm.experiment.data_source import UpperLayerData as UpperLayerData
 from keras_rbm.experiment.finetuning import error_summary as error_summary

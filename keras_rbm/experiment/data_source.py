@@ -1,4 +1,4 @@
-"""`DataSource`: examples of a run, to learn from, to measure and to draw."""
+"""`DataSource`: the examples of a run, for training, measures and pictures."""
 
 import functools
 import hashlib
@@ -24,11 +24,11 @@ from keras_rbm.rows import Rows, of_width, parts
 from keras_rbm.typing import Binarize, ImageShape, PictureLike
 
 _VALIDATION_BATCH = 1000
-# Examples for the data's mean, and of an upper layer for all measures, at most.
+# The most examples for the data's mean, and for the measures of an upper layer.
 _MOST_EXAMPLES = 10_000
-# Numbers in these.
+# The most numbers in these examples.
 _MOST_NUMBERS = 2**25
-# Examples that are reconstructed in pictures.
+# Number of examples to reconstruct in pictures.
 _DRAWN_EXAMPLES = 100
 _SPLITS = ("train", "validation", "test")
 
@@ -38,8 +38,8 @@ class UpperLayerData(NamedTuple):
 
     Attributes:
         data: `keras_rbm.data.Data` of the lowest layer.
-        lower_layers: `networks.LowerLayers` that the examples go up through,
-            batch by batch, before the model sees them.
+        lower_layers: `networks.LowerLayers` that transform the examples, batch
+            by batch, before the model sees them.
     """
 
     data: Data
@@ -51,7 +51,7 @@ class DataSource:
 
     Args:
         data: `keras_rbm.data.Data` or `UpperLayerData`.
-        batch_size: Number of examples in a batch; all training examples where
+        batch_size: Number of examples in a batch; all training examples, if
             there are fewer.
         binarize: As for `data.batches`.
         seed: As for `data.batches`.
@@ -75,11 +75,11 @@ class DataSource:
         """Checks that the examples fit a model, before any work.
 
         Args:
-            model: The model that learns from them.
+            model: The model to train.
 
         Raises:
-            ValueError: If they do not, or if an argument of this class is not
-                as described.
+            ValueError: If the examples do not fit, or if an argument of this
+                class is not as described.
         """
         layers = [machine.visible for machine in self._lower_layers.machines]
         visible = [*layers, model.example_units][0]
@@ -87,7 +87,7 @@ class DataSource:
         for split in _SPLITS:
             x = getattr(self.data, split)
             if x is not None:
-                # Intensities in uint8 are from 0 to 1 whatever they are.
+                # uint8 intensities are always scaled to 0 to 1.
                 x = x[:1] / 255 if x.dtype == np.uint8 else x
                 name = f"{self.data.name}.{split}"
                 if layers:
@@ -107,7 +107,7 @@ class DataSource:
         return len(self.data.train) // self.batch_size
 
     def batches(self, first_step: int = 0) -> tf.data.Dataset:
-        """Returns endless batches to learn from, beginning with one step."""
+        """Returns endless training batches, beginning at a step."""
         return self._lower_layers.batches(
             batches(
                 self.data.train,
@@ -149,9 +149,9 @@ class DataSource:
 
     @functools.cached_property
     def drawn_examples(self) -> np.ndarray:
-        """A few examples to reconstruct in pictures, of the validation split.
+        """A few validation examples to reconstruct in pictures.
 
-        Training examples, if there is no validation set.
+        Training examples are used if there is no validation set.
         """
         x = self.data.validation
         x = self.data.train if x is None else x
@@ -159,7 +159,7 @@ class DataSource:
 
     @functools.cached_property
     def misses(self) -> bool:
-        """Whether entries of the examples are missing, as NaN."""
+        """Whether entries of the examples are missing (NaN)."""
         return any(
             has_missing(x)
             for split in _SPLITS
@@ -173,17 +173,17 @@ class DataSource:
 
     @property
     def picture(self) -> PictureLike | None:
-        """`data.Picture`, or a value with its methods, of the examples."""
+        """The `data.Picture` of the examples, or an object with its methods."""
         return self._lower_layers.picture(self.data.picture)
 
     @property
     def schema(self) -> Schema | None:
-        """The schema by which examples are rows of a table, or `None`."""
+        """The schema of the table behind the examples, or `None`."""
         return None if self._lower_layers.machines else self.data.schema
 
     @property
     def labels(self) -> list[str] | None:
-        """What each column stands for; `None` for pictures and upper layers."""
+        """The meaning of each column; `None` for pictures and upper layers."""
         if self.image_shape is not None or self.picture is not None:
             return None
         if self._lower_layers.machines:
@@ -194,16 +194,16 @@ class DataSource:
 
     @property
     def figure_data(self) -> Data:
-        """`Data` that `figures` are drawn from.
+        """The `Data` for `figures`.
 
-        The data of an upper layer have only the drawn examples.
+        For an upper layer, it has only the drawn examples.
         """
         if self._lower_layers.machines:
             return Data(self.data.name, self.drawn_examples)
         return self.data
 
     def settings(self) -> dict[str, Any]:
-        """All that decides the examples and their order, as JSON has it."""
+        """Settings that determine the examples and their order, for JSON."""
         return {
             "data": digests(self.data),
             "batch_size": self.batch_size,
@@ -221,18 +221,18 @@ class DataSource:
 
 
 def without_missing(x: np.ndarray, seed: int) -> np.ndarray:
-    """Examples whose missing entries are copied from other examples.
+    """Returns examples with missing entries copied from other examples.
 
-    For pictures and histograms alone: entries are drawn one row after the
-    other, without regard to those that are observed.
+    Only for pictures and histograms: the copies do not depend on the observed
+    entries of a row.
 
     Args:
         x: Array of shape `(examples, width)`, with NaN.
         seed: Integer from 0 to 2**63 - 1.
 
     Returns:
-        An array of the same shape: `x` itself where nothing is missing. What
-        no example has is 0.
+        An array of the same shape; `x` itself if nothing is missing. Columns
+        without any observed entry become 0.
     """
     if not np.isnan(x).any():
         return x

@@ -1,4 +1,4 @@
-"""`finetune`: a classifier from a pretrained stack, fine-tuned with labels."""
+"""`finetune`: fine-tunes a pretrained stack as a classifier with labels."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from keras_rbm.typing import LearningRate, MakeOptimizer, Path
 
 _LOG = logging.getLogger("keras_rbm")
 _SPLITS = ("train", "validation", "test")
-_BATCH = 1000  # of an evaluation
+_BATCH = 1000  # For the evaluation.
 
 
 def finetune(
@@ -44,9 +44,9 @@ def finetune(
     checkpoint_minutes: float | None = 1.0,
     resume: bool = False,
 ) -> dict[str, Any]:
-    """Pretrains a network without labels, fine-tunes it with them.
+    """Pretrains a network without labels, then fine-tunes it with labels.
 
-    Into `output` go `classifier.keras`, the last three `checkpoints/`,
+    Writes into `output`: `classifier.keras`, the last three `checkpoints/`,
     `history.csv`, TensorBoard's events in `tensorboard/`, `finetuning.json`
     with the errors, and the runs of pretraining in `pretraining/`.
 
@@ -54,40 +54,42 @@ def finetune(
         model: A `DeepBeliefNetwork`.
         data: A `keras_rbm.data.Data` of rows (x, one-hot y), such as
             `mnist(num_classes=10)`.
-        output: Directory to write to; it is made if need be.
-        num_classes: Number of classes, the last columns of the data.
-        pretrained: Whether to pretrain the network first, by `pretrain`; or
-            the path of a finished run of that, to begin with; `False` for the
-            same network from Keras's random start.
-        pretrain: Function of the model, the data (without labels), the
-            output, `describe=` and `resume=`, such as `experiment.pretrain`.
-        optimizer: Function of a `learning_rate` that returns a Keras
-            optimizer, such as its class.
+        output: Directory to write to; created if it does not exist.
+        num_classes: Number of classes; their columns are the last ones of the
+            data.
+        pretrained: Whether to pretrain the network first with `pretrain`; or
+            the path of a finished run of pretraining to start from. `False` for
+            the same network from Keras's random start.
+        pretrain: Function to pretrain the network, called with the model, the
+            data without labels, the output, `describe=` and `resume=`, such as
+            `experiment.pretrain`.
+        optimizer: Function of a `learning_rate` that returns a Keras optimizer,
+            such as a class of optimizers.
         learning_rate: Number, Keras schedule, or function of the number of
             updates of the run that returns one, such as `linear_decay`.
         epochs: Number of epochs of fine-tuning.
         batch_size: Number of examples in a batch.
-        dropout: See `DeepBeliefNetwork.to_classifier`, as for the next two.
-        input_dropout: Rate of the inputs.
-        max_norm: The largest norm of what comes into a hidden unit.
+        dropout: See `DeepBeliefNetwork.to_classifier`.
+        input_dropout: Dropout rate of the inputs.
+        max_norm: The largest norm of the weights into a hidden unit.
         seed: Integer from 0 to 2**63 - 1, for the order of the examples, a
             random start and dropout.
         describe: As for `run`.
-        checkpoint_minutes: A checkpoint is written at the end of an epoch
-            after so many minutes, and at the end of all; `None` for only the
-            latter.
-        resume: Whether to go on with what is in `output`: within a layer of
-            the pretraining, or after a whole epoch of the fine-tuning. The run
-            then ends as one that was never stopped.
+        checkpoint_minutes: Number of minutes between checkpoints, which are
+            written at the ends of epochs and at the end of the run; `None` for
+            only the last one.
+        resume: Whether to continue the run in `output`, within a layer of the
+            pretraining or after a whole epoch of the fine-tuning. The results
+            are the same as in an uninterrupted run.
 
     Returns:
-        Dictionary of what is in `finetuning.json`: the share of wrong answers
-        in each split, such as `test_error`, how many they are, and seconds
-        (of this call, where it goes on with another).
+        Dictionary with the contents of `finetuning.json`: the share of wrong
+        answers in each split, such as `test_error`, their number, and the
+        duration in seconds (of this call only, if the run was resumed).
 
     Raises:
-        ValueError: If an argument is not as described, the run is finished, or
-            it is resumed with other settings.
+        ValueError: If an argument is not as described, if the run is finished,
+            or if it is resumed with other settings.
         OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
@@ -169,9 +171,9 @@ def finetune(
                 *callbacks.on_chief(folder.history_logger()),
                 callbacks.EpochLog(),
                 *(progress if sys.stdout.isatty() else []),
-                checkpoint,  # After those whose work it takes for done.
+                checkpoint,  # After callbacks whose work it records.
             ],
-            shuffle=False,  # They are: Keras would warn.
+            shuffle=False,  # They are shuffled: Keras would warn.
             verbose=0,
         )
     seconds["finetuning"] = time.perf_counter() - begin
@@ -205,7 +207,7 @@ def error_summary(results: dict[str, Any]) -> str:
 
 
 def _load_or_pretrain(model, data, folder, pretrained, pretrain, describe):
-    """Gives the network the weights that fine-tuning begins with."""
+    """Gives the network the weights from which fine-tuning starts."""
     if pretrained is False:
         return
     if pretrained is not True:
@@ -233,7 +235,7 @@ def _errors(classifier, data, num_classes):
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class WrongAnswers(keras.metrics.MeanMetricWrapper):
-    """The share of examples whose most probable class is not their own."""
+    """The share of examples whose most probable class is wrong."""
 
     def __init__(self, name="error", dtype=None):
         super().__init__(_is_wrong, name=name, dtype=dtype)
@@ -247,7 +249,7 @@ def without_labels(data, num_classes):
 
     Args:
         data: A `keras_rbm.data.Data` of rows (x, one-hot y).
-        num_classes: Number of classes, the last columns.
+        num_classes: Number of classes; their columns are the last ones.
 
     Returns:
         A `Data` of the first columns, and `num_classes` as an `int`.
@@ -300,10 +302,10 @@ def _is_identity(matrix):
 
 
 def _wrong_answers(classifier, x, num_classes):
-    """Which examples get another answer than their label.
+    """Returns which examples are classified wrongly.
 
     Args:
-        classifier: A Keras model of probabilities of the classes.
+        classifier: A Keras model that returns the probabilities of classes.
         x: Array of rows (x, one-hot y).
         num_classes: Number of classes.
 

@@ -1,4 +1,4 @@
-"""`train_jointly`: a deep Boltzmann machine, its halves and then the whole."""
+"""`train_jointly`: trains a deep Boltzmann machine, first by halves."""
 
 import logging
 import pathlib
@@ -27,27 +27,28 @@ def train_jointly(
     describe: Callable[[], str] | None = None,
     resume: bool = False,
 ) -> keras.callbacks.History:
-    """Trains the halves of a deep Boltzmann machine, then the whole.
+    """Trains the halves of a deep Boltzmann machine, then the whole machine.
 
-    Into `output` goes all that a run leaves behind, of the whole, and into
+    `output` has all files of the run of the whole machine, and
     `output/pretraining` the runs of the halves.
 
     Args:
-        model: A `DeepBoltzmannMachine`, of binary features if its halves are
-            to be trained.
-        data: A `keras_rbm.data.Data` of intensities, as wide as its features.
-        output: Directory to write to; it is made if need be.
-        pretrained: Whether to train the halves first; or the path of a
-            finished run of that, to begin with; `False` for a random start.
-        pretrain: Function that trains the halves, a `DeepBeliefNetwork`, such
-            as `pretrain` with whatever arguments. Its data are counts from 0
-            to 2.
-        train: `run` with whatever arguments for the whole.
+        model: A `DeepBoltzmannMachine`, with binary features if its halves are
+            trained.
+        data: A `keras_rbm.data.Data` of intensities, as wide as the model's
+            features.
+        output: Directory to write to; created if it does not exist.
+        pretrained: Whether to train the halves first; or the path of a finished
+            run of the halves to start from; `False` for a random start.
+        pretrain: Function that trains the halves as a `DeepBeliefNetwork`, such
+            as `pretrain` with arguments of your choice. Its data are counts
+            from 0 to 2.
+        train: `run`, with arguments of your choice, for the whole machine.
         describe: As for `run`.
-        resume: Whether to go on with what is in `output`.
+        resume: Whether to continue the run in `output`.
 
     Returns:
-        The Keras `History` of the whole.
+        The Keras `History` of the whole machine.
 
     Raises:
         ValueError: As for `run`, or if an argument is not as described.

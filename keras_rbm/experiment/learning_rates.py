@@ -1,4 +1,4 @@
-"""Learning rates over a run whose length is known when it begins."""
+"""Learning rates for a run whose length is known at its start."""
 
 import keras
 
@@ -25,12 +25,12 @@ def linear_decay(
 def hold_then_linear_decay(
     num_updates: int, initial_learning_rate: float = 0.1, hold: float = 0.5
 ) -> HoldThenLinearDecay:
-    """Constant for a part of the run, and then falls linearly to 0.
+    """A rate that is constant at first, and then falls linearly to 0.
 
     Args:
         num_updates: Number of updates of the whole run.
         initial_learning_rate: Learning rate of the first part.
-        hold: The first part as a fraction of the run.
+        hold: The length of the first part, as a fraction of the run.
 
     Returns:
         A Keras learning-rate schedule, `HoldThenLinearDecay`.

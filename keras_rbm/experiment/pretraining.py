@@ -1,4 +1,4 @@
-"""`pretrain`: a run for each layer of a stack of RBMs, each in its folder."""
+"""`pretrain`: trains the layers of a stack of RBMs, each in its own run."""
 
 import logging
 import pathlib
@@ -17,7 +17,7 @@ from keras_rbm.networks.pretraining import check_finished_layers, one_per_layer
 from keras_rbm.typing import Path, States
 
 _LOG = logging.getLogger("keras_rbm")
-# Examples that the start of a tied layer is adapted to, at most.
+# The most examples to which the start of a tied layer is adapted.
 _MOST_MEAN_EXAMPLES = 10_000
 
 
@@ -32,37 +32,37 @@ def pretrain(
     describe: Callable[[], str] | None = None,
     resume: bool = False,
 ) -> list[keras.callbacks.History | None]:
-    """Trains the layers one after the other, each as a run of its own.
+    """Trains the layers one after the other, each as a separate run.
 
-    The runs go into `output/layer-1`, `output/layer-2` and so on, with all
-    that a run leaves behind, and the whole into `output/model.keras`. The
-    data go up batch by batch, in the graph. A run that was stopped goes on
-    where it was, within its layer too.
+    The runs are in `output/layer-1`, `output/layer-2` and so on, with all files
+    of a run, and the whole network is saved as `output/model.keras`. Lower
+    layers transform the data batch by batch, in the graph. A stopped run can be
+    resumed where it was, also within a layer.
 
     Args:
         model: A `DeepBeliefNetwork`.
         data: A `keras_rbm.data.Data` as wide as the network's visible side.
-        output: Directory to write to; it is made if need be.
-        train: `run` with whatever arguments the layers are to be trained by,
-            such as `functools.partial(run, epochs=20)`; or a list of one for
-            each layer. It is called with the model, the data (of an upper
-            layer, an `UpperLayerData`), the output, `describe=` and
+        output: Directory to write to; created if it does not exist.
+        train: `run` with arguments of your choice, such as
+            `functools.partial(run, epochs=20)`; or a list with a function for
+            each layer. The function is called with the model, the data (an
+            `UpperLayerData` for an upper layer), the output, `describe=` and
             `resume=`.
-        states: `"means"` or `"draws"`: what a layer passes on, see
-            `networks.LowerLayers`.
-        tied: Whether a layer starts from the transpose of the one below,
-            where it has the same units turned over, see `networks.tie`.
-        seed: Integer from 0 to 2**64 - 1, for draws that are passed on.
+        states: `"means"` or `"draws"`, which a layer passes to the next one;
+            see `networks.LowerLayers`.
+        tied: Whether a layer starts from the transpose of the layer below, if
+            it has the same units with sides swapped; see `networks.tie`.
+        seed: Integer from 0 to 2**64 - 1, for the draws with `states="draws"`.
         describe: As for `run`.
-        resume: Whether to go on with what is in `output`, or from the
-            beginning where there is nothing.
+        resume: Whether to continue the run in `output`, or start it if there is
+            none.
 
     Returns:
-        List of Keras `History`, one for each layer; `None` for a layer that
-        was finished before.
+        List of Keras `History`, one for each layer; `None` for a layer that had
+        already finished.
 
     Raises:
-        ValueError: As for `run`, or if the whole is finished.
+        ValueError: As for `run`, or if the whole run is finished.
     """
     if not isinstance(model, networks.DeepBeliefNetwork):
         raise ValueError(
@@ -109,7 +109,7 @@ def pretrain(
 
 
 def finished_network(name, folder):
-    """Returns the path of the network of a finished run of `pretrain`.
+    """Returns the path of the network from a finished run of `pretrain`.
 
     Args:
         name: The argument's name, for the error.
@@ -119,7 +119,7 @@ def finished_network(name, folder):
         The path of its `model.keras`.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no such file.
     """
     path = pathlib.Path(folder) / "model.keras"
     if not path.is_file():

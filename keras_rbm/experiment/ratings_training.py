@@ -1,4 +1,4 @@
-"""`train_ratings`: a run that learns ratings, and measures held-out ones."""
+"""`train_ratings`: a run that learns ratings and predicts held-out ones."""
 
 import hashlib
 import json
@@ -39,47 +39,48 @@ def train_ratings(
     checkpoint_updates: int | None = None,
     resume: bool = False,
 ) -> dict[str, Any]:
-    """Trains a `RatingsRBM`, and measures what it predicts of test ratings.
+    """Trains a `RatingsRBM`, and measures its predictions of held-out ratings.
 
-    Into `output` go `model.keras`, the last three `checkpoints/`,
+    Writes into `output`: `model.keras`, the last three `checkpoints/`,
     `history.csv`, TensorBoard's events in `tensorboard/`, and `ratings.json`
     with the errors and the ranking measures.
 
-    The model learns from `data.train`. During training, `val_rmse` is that of
-    the validation ratings. Test ratings are predicted from the training
-    ratings alone.
+    The model learns from `data.train`. During training, `val_rmse` is the error
+    of the validation ratings. Test ratings are predicted only from the training
+    ratings.
 
     Args:
-        model: Function of `num_items`, `values` and `num_users` that returns
-            a `RatingsRBM`, such as the class.
+        model: Function of `num_items`, `values` and `num_users` that returns a
+            `RatingsRBM`, such as the class itself.
         data: A `keras_rbm.data.RatingsData`.
-        output: Directory to write to; it is made if need be.
-        optimizer: Function of a `learning_rate` that returns a Keras
-            optimizer, such as its class.
+        output: Directory to write to; created if it does not exist.
+        optimizer: Function of a `learning_rate` that returns a Keras optimizer,
+            such as a class of optimizers.
         learning_rate: Number, Keras schedule, or function of the number of
             updates of the run that returns one, such as `linear_decay`.
         epochs: Number of passes over the users (the model's rows).
-        batch_size: Number of users in a batch (of the model's rows).
+        batch_size: Number of users (the model's rows) in a batch.
         num_sweeps: Schedule of the number of sweeps, such as `{0: 1, 0.8: 5}`
-            (see `callbacks.NumSweeps`); `None` for what the model has.
-        measure_every: `val_rmse` is measured after so many epochs.
+            (see `callbacks.NumSweeps`); `None` for the model's own number.
+        measure_every: Number of epochs between measures of `val_rmse`.
         evaluation: Function of the model, `data.train` and held-out ratings
             that returns a dictionary of numbers, such as
             `evaluation.evaluate_ratings`; `None` to measure nothing at the end.
         describe: As for `run`.
-        checkpoint_minutes: A checkpoint is written after so many minutes, and
-            at the end; `None` for only the latter.
-        checkpoint_updates: The same, in updates.
-        resume: Whether to go on from the newest checkpoint in `output`. The
-            run then ends as one that was never stopped.
+        checkpoint_minutes: Number of minutes between checkpoints; `None` for
+            only one at the end.
+        checkpoint_updates: Number of updates between checkpoints, or `None`.
+        resume: Whether to continue from the newest checkpoint in `output`. The
+            results are the same as in an uninterrupted run.
 
     Returns:
-        Dictionary of what is in `ratings.json`: what `evaluation` returns, for
-        each of `"validation"` and `"test"` that there is, and seconds.
+        Dictionary with the contents of `ratings.json`: the result of
+        `evaluation` for each of the splits `"validation"` and `"test"` that
+        exist, and the duration in seconds.
 
     Raises:
-        ValueError: If an argument is not as described, the run is finished, or
-            it is resumed with other settings.
+        ValueError: If an argument is not as described, if the run is finished,
+            or if it is resumed with other settings.
         OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
@@ -147,13 +148,13 @@ def train_ratings(
             initial_step=done.step,
             callbacks=[
                 callbacks.StopOnDivergence(checkpoint.describe_latest),
-                *sweeps,  # Before those that its logs are for.
+                *sweeps,  # Before the callbacks that read its logs.
                 *measures,  # These too.
                 callbacks.Scalars(folder.log_dir),
                 *callbacks.on_chief(folder.history_logger()),
                 callbacks.EpochLog(),
                 *(progress if sys.stdout.isatty() else []),
-                checkpoint,  # After those whose work it takes for done.
+                checkpoint,  # After callbacks whose work it records.
             ],
             verbose=0,
         )
@@ -189,7 +190,7 @@ def ratings_summary(results: dict[str, Any]) -> str:
 
 
 def _digest(data):
-    """A digest of the training and of the validation ratings."""
+    """Returns a digest of the training and the validation ratings."""
     sum_ = hashlib.sha256()
     for split in (data.train, data.validation):
         if split is not None:

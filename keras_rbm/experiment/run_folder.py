@@ -1,4 +1,4 @@
-"""`RunFolder`: the files of a run, its settings, and how it is resumed."""
+"""`RunFolder`: the files of a run, its settings, and how to resume it."""
 
 import collections.abc
 import contextlib
@@ -23,18 +23,18 @@ _LOG = logging.getLogger("keras_rbm")
 
 
 class HistoryLogger(keras.callbacks.CSVLogger):
-    """Keras's `CSVLogger`, which counts epochs from 1, as the screen does."""
+    """Keras's `CSVLogger` with epochs counted from 1, as on the screen."""
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         super().on_epoch_end(epoch + 1, logs)
 
 
 class RunFolder:
-    """The folder of a run: where its files are, and how it goes on.
+    """The folder of a run: its files, and its restart from a checkpoint.
 
     Args:
         output: Path of the folder.
-        resume: Whether the run that is there is to be resumed.
+        resume: Whether to resume the run in this folder.
     """
 
     def __init__(self, output: Path, resume: bool):
@@ -52,9 +52,9 @@ class RunFolder:
         return os.path.exists(self.path(name))
 
     def refuse_begun_run(self) -> None:
-        """Raises a `ValueError` where a run would be begun anew over another.
+        """Raises a `ValueError` if a new run would overwrite another.
 
-        A run that has checkpoints is resumed, or left alone.
+        A run with checkpoints can only be resumed.
         """
         if not self.resume and checkpoints.exist(self.checkpoints):
             raise ValueError(
@@ -63,7 +63,7 @@ class RunFolder:
             )
 
     def refuse_finished_run(self, name: str) -> None:
-        """Raises a `ValueError` where the file that ends a run is there."""
+        """Raises a `ValueError` if the last file of a run exists."""
         if self.exists(name):
             raise ValueError(
                 f"the run in {self.output} is finished: begin another one "
@@ -77,20 +77,19 @@ class RunFolder:
         epochs: int,
         updates: int,
     ) -> callbacks.Position:
-        """Brings a run to its newest checkpoint, and takes back what followed.
+        """Restores the newest checkpoint of a run, and removes later logs.
 
         Args:
             checkpoint: The `callbacks.Checkpoint` of the run.
             model: The compiled model.
             epochs: Number of epochs of the whole run.
-            updates: Number of its updates.
+            updates: Number of updates of the whole run.
 
         Returns:
-            A `callbacks.Position`; the beginning, where the run is not to be
-            resumed.
+            A `callbacks.Position`: the beginning, if the run is not resumed.
 
         Raises:
-            ValueError: If the run is finished, or is longer than that.
+            ValueError: If the run is finished, or is already longer.
         """
         if not self.resume:
             return callbacks.Position()
@@ -127,7 +126,7 @@ class RunFolder:
         return done
 
     def _rewind(self, rows):
-        """Leaves the epochs of these rows in the logs, and no later ones."""
+        """Removes epochs after these rows from the logs."""
         callbacks.rewind(self.log_dir, len(rows))
         table = HistoryLogger(self.path("history.csv"))
         table.on_train_begin()
@@ -140,19 +139,20 @@ class RunFolder:
         return HistoryLogger(self.path("history.csv"), append=self.resume)
 
     def write_text(self, name: str, text: str) -> None:
-        """Writes a file whole or not at all."""
+        """Writes a file atomically: whole or not at all."""
         path = self.path(name)
         aside = pathlib.Path(f"{path}.writing")
         aside.write_text(text)
         os.replace(aside, path)
 
     def write_config(self, describe: Callable[[], str] | None) -> None:
-        """Writes the configuration of a run of several, to resume it by.
+        """Writes the configuration of a run of several runs, for its restart.
 
-        That of a run that is resumed stays: another one may yet be refused.
+        A resumed run keeps its configuration: a changed one may yet be refused.
 
         Args:
-            describe: Function that returns it as text, or `None`.
+            describe: Function that returns the configuration as text, or
+                `None`.
         """
         os.makedirs(self.output, exist_ok=True)
         name = "operative_config.gin"
@@ -160,10 +160,10 @@ class RunFolder:
             self.write_text(name, describe())
 
     def save_model(self, model: keras.Model, name: str) -> None:
-        """Saves a model whole or not at all.
+        """Saves a model atomically: whole or not at all.
 
         Raises:
-            OSError: If it cannot be written, such as on a full disk.
+            OSError: If the file cannot be written, such as on a full disk.
         """
         path = self.path(name)
         aside = pathlib.Path(f"{path}.writing.keras")
@@ -172,7 +172,7 @@ class RunFolder:
             with open(aside, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(aside, path)
-        except (OSError, RuntimeError) as error:  # The second one is HDF5's.
+        except (OSError, RuntimeError) as error:  # HDF5: RuntimeError.
             aside.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or error
             raise OSError(
@@ -188,11 +188,11 @@ def settings(
     num_sweeps: Any = None,
     **others: Any,
 ) -> dict[str, Any]:
-    """All that decides the weights, the metrics and the order of a run.
+    """All settings that determine the weights, metrics and order of a run.
 
-    If it changes, the run is another one. Paths, pictures and how often
-    something is measured do not count. Neither does the number of epochs,
-    where nothing depends on it: a run at a constant learning rate can be
+    If one of them changes, it is a different run. Paths, pictures and the
+    frequency of measures do not count. The number of epochs does not count
+    either if nothing depends on it: a run at a constant learning rate can be
     prolonged.
 
     Args:
@@ -203,7 +203,7 @@ def settings(
         **others: Further settings, such as the settings of the data.
 
     Returns:
-        Nested dictionaries as JSON would give them back.
+        Nested dictionaries, as read back from JSON.
     """
     found = {
         "model": _without_names(model.get_config()),
@@ -220,7 +220,7 @@ def settings(
 
 
 def versions() -> dict[str, str]:
-    """What bit-for-bit repetition depends on beside the settings."""
+    """Versions that bit-for-bit repetition depends on, as well as settings."""
     return {
         "keras_rbm": __version__,
         "tensorflow": tf.__version__,
@@ -231,11 +231,11 @@ def versions() -> dict[str, str]:
 
 @contextlib.contextmanager
 def stop_on_signals(checkpoint: callbacks.Checkpoint) -> Iterator[None]:
-    """Within this context SIGTERM and SIGINT have the run saved and ended.
+    """Context in which SIGTERM and SIGINT save and end the run.
 
     `fit` then raises `callbacks.Interrupted` with the name of the signal. A
-    second Ctrl-C interrupts at once. Nothing happens outside the main thread,
-    where Python allows no handlers.
+    second Ctrl-C interrupts immediately. Outside the main thread, where Python
+    allows no handlers, the context has no effect.
 
     Args:
         checkpoint: The `callbacks.Checkpoint` of the run.
@@ -260,7 +260,7 @@ def stop_on_signals(checkpoint: callbacks.Checkpoint) -> Iterator[None]:
 
 
 def _without_names(config):
-    """Keras's automatic names count how many objects came before."""
+    """Removes Keras's automatic names, which count earlier objects."""
     if isinstance(config, dict):
         return {
             key: _without_names(value)

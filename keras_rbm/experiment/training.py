@@ -26,11 +26,11 @@ from keras_rbm.schedules import of_run
 from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
 
 _LOG = logging.getLogger("keras_rbm")
-# Training examples that samples are drawn beside.
+# Number of training examples in the picture of samples.
 _MOST_BESIDE_SAMPLES = 2000
-# Numbers in `samples.csv`, at most.
+# The most numbers in `samples.csv`.
 _NUMBERS_OF_SAMPLES = 2**24
-# Clamped sweeps whose means fill in a table.
+# Number of clamped sweeps for the means that fill in a table.
 _SWEEPS_OF_MEANS = 1000
 
 
@@ -57,75 +57,75 @@ def run(
     num_samples: int = 0,
     evaluation: Callable[..., Any] | None = None,
 ) -> keras.callbacks.History:
-    """Trains a model and leaves behind what one wants to see of it.
+    """Trains a model, and saves it with logs, pictures and measures.
 
-    Into `output` go `model.keras`, the last three checkpoints
+    Writes into `output`: `model.keras`, the last three checkpoints
     (`checkpoints/update-NNNNNNNNNN.keras`), `history.csv`, `train.log`,
     TensorBoard's events in `tensorboard/`, `filters.png`, `samples.png` and
     `reconstructions.png` of the final model, the course of training in
-    `updates.csv`, `curves.png`, `filters/` and `filters_by_epoch.png`, and
-    what `figures` draw. Of a table with a schema there is `schema.json`.
+    `updates.csv`, `curves.png`, `filters/` and `filters_by_epoch.png`, and the
+    files of `figures`. For a table with a schema, also `schema.json`.
 
     Args:
         model: An `RBM`.
         data: A `keras_rbm.data.Data` as wide as the model's visible side; or,
             for an upper layer of a stack, an `UpperLayerData`.
-        output: Directory to write to; it is made if need be. Of several
-            processes only the chief writes; all must see the directory.
-        optimizer: Function of a `learning_rate` that returns a Keras
-            optimizer, such as its class.
+        output: Directory to write to; created if it does not exist. Of several
+            processes, only the chief writes; all must see the directory.
+        optimizer: Function of a `learning_rate` that returns a Keras optimizer,
+            such as a class of optimizers.
         learning_rate: Number, Keras schedule, or function of the number of
             updates of the run that returns one, such as `linear_decay`; or
-            `None`, for an optimizer such as `AutoSGD` that has its own.
-        epochs: Number of epochs; `None` for 20 (or what divides `updates`).
-        batch_size: Number of examples in a batch; all training examples where
+            `None`, for an optimizer such as `AutoSGD` that chooses its own.
+        epochs: Number of epochs; `None` for 20 (or fewer, to divide `updates`).
+        batch_size: Number of examples in a batch; all training examples, if
             there are fewer.
         steps_per_epoch: Number of updates in an epoch; `None` for a pass over
-            the training examples, or for what `updates` are an epoch.
+            the training examples, or for an equal share of `updates`.
         updates: Number of updates of the run, in place of `epochs` and
-            `steps_per_epoch`. `None` for 20,000, or for 30 passes where those
-            are more, if neither is given.
+            `steps_per_epoch`. If none of the three is given, the run has 20,000
+            updates, or 30 passes if these are more.
         binarize: `"stochastic"`, `"threshold"` or `"none"` (see
             `data.batches`).
         seed: Integer from 0 to 2**63 - 1, for the order and the binarization
             of the examples.
-        pictures_every: TensorBoard's images and histograms are written after
-            so many epochs; what its Projector shows, at the end.
+        pictures_every: Number of epochs between TensorBoard's images and
+            histograms. The data of its Projector are written at the end.
         describe: Function without arguments that returns the configuration
             as text, for `operative_config.gin` and TensorBoard; or `None`.
         num_sweeps: Schedule of the chain's number of sweeps, such as `{0: 1,
-            0.8: 5}` (see `callbacks.NumSweeps`); `None` for what the chain
-            has.
-        log_likelihood_every: The log-likelihood of the validation examples
-            (where there are none, of training examples) and the health of the
-            chains are measured after so many epochs; 0 for never. `"auto"`
-            for about 20 times in a run, or fewer that take about a tenth of
-            its time.
-        checkpoint_minutes: A checkpoint is written after so many minutes, and
-            at the end; `None` for only the latter.
-        checkpoint_updates: The same, in updates.
-        resume: Whether to go on from the newest checkpoint in `output`, or
-            from the beginning where there is none. The run then ends as one
-            that was never stopped.
+            0.8: 5}` (see `callbacks.NumSweeps`); `None` for the chain's own
+            number.
+        log_likelihood_every: Number of epochs between measures of the
+            log-likelihood of validation examples (training examples, if there
+            are none) and of the health of the chains; 0 for no measures.
+            `"auto"` for about 20 measures in a run, or fewer that take about a
+            tenth of its time.
+        checkpoint_minutes: Number of minutes between checkpoints; `None` for
+            only one at the end.
+        checkpoint_updates: Number of updates between checkpoints, or `None`.
+        resume: Whether to continue from the newest checkpoint in `output`, or
+            start if there is none. The results are the same as in an
+            uninterrupted run.
         figures: Sequence of figures to draw at the end, such as
             `[Restoration()]` (see `keras_rbm.figures`). Some also show
             pictures in TensorBoard, every `pictures_every` epochs.
-        num_samples: Number of rows that the final model draws, in
-            `samples.csv` (see `Data.write_csv`), or fewer very wide ones; 0
-            for no such file. Where entries of the data are missing, the
-            model also writes `imputed.csv`: the rows of the data, with the
-            means of what is missing given the rest.
+        num_samples: Number of rows to draw from the final model into
+            `samples.csv` (see `Data.write_csv`), or fewer if rows are very
+            wide; 0 for no such file. If entries of the data are missing,
+            `imputed.csv` is also written: the rows of the data, with missing
+            entries replaced by their means given the observed entries.
         evaluation: Function that measures the final model, called with
             `model`, `data`, `output` and `binarize`, such as
-            `evaluation.evaluate`; `None` for no measure.
+            `evaluation.evaluate`; `None` for no evaluation.
 
     Returns:
         The Keras `History`.
 
     Raises:
-        ValueError: If an argument does not fit, before any training; or if a
-            run is resumed with other settings, or has no whole checkpoint, or
-            is begun where there are checkpoints.
+        ValueError: If an argument does not fit (before any training), if a run
+            is resumed with other settings or without an undamaged checkpoint,
+            or if a new run is started in a folder with checkpoints.
         OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
@@ -147,7 +147,7 @@ def run(
     source = DataSource(data, batch_size, binarize, seed)
     source.check(model)
     if source.misses and model.missing is None:
-        # A run goes through batches, whose rows have no chains of their own.
+        # A run uses batches, whose rows have no chains of their own.
         model.missing = FreshCompletion()
     folder = RunFolder(output, resume)
     folder.refuse_begun_run()
@@ -193,12 +193,12 @@ def run(
             validation_data=source.validation_batches(),
             callbacks=[
                 callbacks.StopOnDivergence(checkpoint.describe_latest),
-                *sweeps,  # Before those that its logs are for.
+                *sweeps,  # Before the callbacks that read its logs.
                 *measures,  # These too.
                 *_reports(
                     source, folder, pictures_every, done, measures, figures
                 ),
-                checkpoint,  # After those whose work it takes for done.
+                checkpoint,  # After callbacks whose work it records.
             ],
             verbose=0,
         )
@@ -208,7 +208,7 @@ def run(
 
 
 def _length(epochs, steps_per_epoch, updates, steps_of_pass):
-    """Number of epochs, and of updates in each."""
+    """Returns the number of epochs, and of updates in each epoch."""
     if updates is None and epochs is None and steps_per_epoch is None:
         updates = budget.default_updates(steps_of_pass)
     if updates is None:
@@ -320,7 +320,7 @@ def _reports(source, folder, pictures_every, done, measures, figures):
 
 
 def _write_config(folder, describe):
-    """Writes the configuration, which a run that is resumed may prolong."""
+    """Writes the configuration; a resumed run may have more epochs."""
     if describe is not None and devices.is_chief():
         text = describe()
         folder.write_text("operative_config.gin", text)
@@ -339,7 +339,7 @@ def _log_begin(model, source, updates):
 
 
 def _finish(model, source, folder, figures, num_samples, evaluation):
-    """Draws the final model and saves it, by which a run is finished."""
+    """Draws figures of the final model and saves it: the run is finished."""
     _write_pictures(model, source, folder)
     _write_rows(model, source, folder, num_samples)
     _write_imputed(model, source, folder, num_samples)
@@ -353,7 +353,7 @@ def _finish(model, source, folder, figures, num_samples, evaluation):
             output=folder.output,
             binarize=source.binarize,
         )
-    if figures:  # They may take long, and can be drawn anew.
+    if figures:  # They may take long, and can be drawn again.
         figures_lib.draw(
             model,
             source.figure_data,
@@ -376,10 +376,10 @@ def _write_rows(model, source, folder, num_samples):
 
 
 def _write_imputed(model, source, folder, num_samples):
-    """Writes the rows of the data, their missing entries filled in.
+    """Writes the rows of the data with missing entries filled in.
 
-    By means, and by the most probable category, given the observed entries; in
-    the order of the table.
+    Missing entries become means, or most probable categories, given the
+    observed entries. The rows have the order of the table.
     """
     if not num_samples or not source.misses or not model.can_sample:
         return

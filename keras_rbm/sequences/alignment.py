@@ -20,9 +20,8 @@ MISSING = -1
 class Alignment:
     """Aligned sequences: one row a sequence, one column a position.
 
-    `sequences.read` returns one. Methods that leave rows or columns out
-    return a new alignment, in which names and positions belong to what is
-    left.
+    `sequences.read` returns one. Methods that leave out rows or columns return
+    a new alignment with the names and positions of the remaining ones.
 
     Args:
         codes: Integer array of shape `(sequences, columns)`: the number of
@@ -31,8 +30,7 @@ class Alignment:
         alphabet: `"protein"`, `"rna"`, `"dna"`, or an `Alphabet`.
         positions: The position of each column in the file or the reference,
             integers from 1; `None` for 1, 2, ...
-        unknown: Number of unknown letters that were read, as gaps or as
-            missing entries.
+        unknown: Number of unknown letters that became gaps or missing entries.
 
     Raises:
         ValueError: If an argument is not as described.
@@ -94,7 +92,7 @@ class Alignment:
         alphabet: AlphabetLike = PROTEIN,
         unknown: str = "gap",
     ) -> Self:
-        """An alignment of strings of one length.
+        """Returns an alignment of strings that all have the same length.
 
         Args:
             strings: The sequences, in upper case.
@@ -141,14 +139,14 @@ class Alignment:
 
     @property
     def units(self) -> Softmax:
-        """The visible units of a machine of these sequences."""
+        """The visible units of a machine for these sequences."""
         return Softmax(self.shape[1], len(self.alphabet))
 
     def __len__(self):
         return len(self.codes)
 
     def __getitem__(self, rows):
-        """Some of the sequences, by a slice, indices or booleans."""
+        """Selects sequences by a slice, indices or booleans."""
         index = np.atleast_1d(np.arange(len(self))[rows])
         return dataclasses.replace(
             self,
@@ -164,7 +162,7 @@ class Alignment:
         )
 
     def columns(self, keep: Array) -> Self:
-        """The alignment with some columns alone; their positions stay.
+        """Selects columns; they keep their positions.
 
         Args:
             keep: Indices from 0, or booleans.
@@ -190,21 +188,21 @@ class Alignment:
         """The share of gaps and missing entries, by row or by column.
 
         Args:
-            axis: 1 for a number for each sequence, 0 for each column.
+            axis: 1 for a share for each sequence, 0 for each column.
         """
         codes = self.codes
         return np.mean((codes == self.alphabet.gap) | (codes < 0), axis=axis)
 
     def index(self, name: str) -> int:
-        """The row of the sequence of this name, from 0.
+        """Returns the row, from 0, of the sequence with this name.
 
-        A name may be the first word of what stands in the file.
+        The first word of the name in the file is enough.
 
         Args:
             name: Name of a sequence.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If there is no such sequence.
         """
         for row, own in enumerate(self.names):
             if own == name or own.split(maxsplit=1)[:1] == [name]:
@@ -215,7 +213,7 @@ class Alignment:
         )
 
     def identity(self, query: str) -> np.ndarray:
-        """The share of the query's letters that each sequence has too.
+        """The share of the query's letters that each sequence has as well.
 
         Columns in which the query has a gap do not count.
 
@@ -237,9 +235,9 @@ class Alignment:
         min_identity: float | None = None,
         max_column_gaps: float | None = None,
     ) -> Self:
-        """Leaves out sequences and columns with many gaps, and strangers.
+        """Leaves out gappy sequences and columns, and distant sequences.
 
-        Columns are judged first, then sequences in the columns that are left.
+        Columns are filtered first, then sequences by their remaining columns.
 
         Args:
             max_gaps: Largest share of gaps in a sequence, or `None`.
@@ -289,15 +287,15 @@ class Alignment:
         return found[keep]
 
     def unique(self) -> Self:
-        """The alignment without repeated sequences; the first of each stays."""
+        """Removes repeated sequences, except the first of each."""
         _, first = np.unique(self.codes, axis=0, return_index=True)
         return self[np.sort(first)]
 
     def columns_of(self, query: str, first: int = 1) -> Self:
         """Keeps the columns in which a reference has a letter.
 
-        The positions of the new alignment count the reference's letters, so
-        that column j is residue `positions[j]` of it, also after columns have
+        The positions of the new alignment count the reference's letters: column
+        j is residue `positions[j]` of the reference, also after columns have
         been left out.
 
         Args:
@@ -315,7 +313,7 @@ class Alignment:
         )
 
     def one_hot(self) -> Rows:
-        """The sequences as rows of `units`, one-hot, made when needed.
+        """The sequences as one-hot rows of `units`, computed when needed.
 
         Returns:
             `Rows` of shape `(sequences, columns * letters)`. The columns of a
@@ -342,15 +340,15 @@ class Alignment:
     ) -> np.ndarray:
         """f_i(a) = (p / q + sum_s w_s [a_si = a]) / (p + sum_s w_s).
 
-        p sequences in which all q letters are equally frequent are added to
-        the data: no frequency is 0. Missing entries do not count.
+        This adds p sequences in which all q letters are equally frequent, so
+        that no frequency is 0. Missing entries do not count.
 
         Args:
             weights: Array of shape `(sequences,)`; `None` for ones.
             pseudocount: p, a number of 0 or more.
 
         Returns:
-            Array of shape `(columns, letters)`, whose rows have a sum of 1.
+            Array of shape `(columns, letters)`, whose rows sum to 1.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -378,17 +376,17 @@ class Alignment:
     ) -> np.ndarray:
         """b_i(a) = log f_i(a) - mean_c log f_i(c), of `frequencies`.
 
-        The visible bias of a machine without couplings that has the
-        frequencies of the family: a start that is finite also for letters
-        that a column never has.
+        With this visible bias, a machine without couplings has the frequencies
+        of the family. As a start, it is finite also for letters that never
+        occur in a column.
 
         Args:
             weights: As for `frequencies`.
             pseudocount: As for `frequencies`, but positive.
 
         Returns:
-            `float32` array of shape `(columns * letters,)`, as
-            `units.Softmax` has its bias.
+            `float32` array of shape `(columns * letters,)`, the shape of the
+            bias of `units.Softmax`.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -405,14 +403,14 @@ class Alignment:
         return fields.reshape(-1).astype("float32")
 
     def weight_vector(self, weights: Array | None) -> np.ndarray:
-        """`weights` as `float64`, checked; ones for `None`.
+        """Returns `weights` as `float64` after checks; ones for `None`.
 
         Args:
             weights: Array of shape `(sequences,)`, or `None`.
 
         Raises:
-            ValueError: If there is not a finite number of 0 or more for each
-                sequence, with a positive sum.
+            ValueError: If `weights` are not finite numbers of 0 or more, one
+                for each sequence, with a positive sum.
         """
         if weights is None:
             return np.ones(len(self))

@@ -1,4 +1,4 @@
-"""Alphabets: which letter has which number."""
+"""Alphabets: the numbers of letters."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ class Alphabet:
     """Letters of sequences, numbered from 0.
 
     Args:
-        letters: All letters, with the gap.
-        unknown: Letters that a file may hold for "any of several", which
-            become gaps or missing entries.
+        letters: All letters, including the gap.
+        unknown: Letters that stand for "any of several" in a file; they become
+            gaps or missing entries.
         gap_letter: The letter of a gap.
 
     Raises:
-        ValueError: If there are fewer than two letters or more than 100, a
-            letter is there twice or is no printable ASCII character, or the
+        ValueError: If there are fewer than two or more than 100 letters, if a
+            letter is repeated or is not a printable ASCII character, or if the
             gap is not one of the letters.
 
     Example:
@@ -67,12 +67,12 @@ class Alphabet:
         names: Sequence[str],
         missing: bool = False,
     ) -> tuple[np.ndarray, int]:
-        """The numbers of the letters of strings of one length.
+        """Converts strings of the same length to numbers of letters.
 
         Args:
             strings: The sequences.
-            names: Their names, for errors.
-            missing: Whether unknown letters become -1 in place of gaps.
+            names: Names of the sequences, for error messages.
+            missing: Whether unknown letters become -1 instead of gaps.
 
         Returns:
             `int8` array of shape `(sequences, columns)`, and the number of
@@ -115,7 +115,7 @@ class Alphabet:
         return codes.astype("int8"), int(unknown.sum())
 
     def decode(self, codes: Array) -> list[str]:
-        """Strings of numbers of letters; -1 becomes a question mark.
+        """Converts numbers of letters to strings; -1 becomes a question mark.
 
         Args:
             codes: Integer array of shape `(sequences, columns)`.
@@ -132,13 +132,13 @@ RNA = Alphabet("-ACGU", "NRYSWKMBDHVX")
 #: The four bases of DNA and the gap.
 DNA = Alphabet("-ACGT", "NRYSWKMBDHVX")
 
-#: An `Alphabet`, or the name of one of this package.
+#: An `Alphabet`, or the name of an alphabet of this package.
 AlphabetLike: TypeAlias = Literal["protein", "rna", "dna"] | Alphabet
 _NAMED = {"protein": PROTEIN, "rna": RNA, "dna": DNA}
 
 
 def named(alphabet: AlphabetLike) -> Alphabet:
-    """The alphabet of a name.
+    """Returns the alphabet with a name.
 
     Args:
         alphabet: `"protein"`, `"rna"`, `"dna"`, or an `Alphabet`.

@@ -1,4 +1,4 @@
-"""How near a model is to its family, in TensorBoard: numbers and pictures."""
+"""Compares a model with its family in TensorBoard: numbers and pictures."""
 
 import numpy as np
 from keras import ops
@@ -15,7 +15,7 @@ from keras_rbm.sequences.mutations import check_units
 from keras_rbm.typing import Array, Path
 
 _NAMES = {1: "frequencies", 2: "pairs", 3: "triples"}
-# Columns of a hidden unit's logo: those with the largest weights.
+# Number of columns, with the largest weights, of a hidden unit's logo.
 _COLUMNS = 30
 _DESCRIPTIONS = {
     "contacts": "The pairs of columns with the largest couplings, above the "
@@ -37,13 +37,13 @@ class FamilyMeasures(Measurement):
     The tags are `3 Chains/correlation_of_frequencies`, `..._of_pairs` and
     `..._of_triples` (see `compare_correlations`), and, with distances, `2
     Likelihood/contacts_L` and `contacts_2L`: the share of contacts among the
-    first L and 2 L pairs, L the number of columns. A map of contacts takes
-    seconds to minutes for a large family: choose `every` accordingly.
+    first L and 2 L pairs, where L is the number of columns. A map of contacts
+    takes seconds to minutes for a large family: choose `every` accordingly.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
         alignment: The training data, an `Alignment` without missing entries.
-        weights: Their weights, array of shape `(sequences,)`, or `None`.
+        weights: Array of shape `(sequences,)`, or `None` for ones.
         distances: Array of shape `(columns, columns)`, or `None`.
         every: Number of epochs from one time to the next.
 
@@ -93,16 +93,16 @@ class FamilyMeasures(Measurement):
 class FamilyPictures(Display):
     """Draws contacts, principal axes, correlations and logos.
 
-    The tags are `1 Images/contacts`, `1 Images/family_logo`, `1
-    Images/logo_0` and so on (the hidden units with the largest weights,
-    largest first) and, where the model has fantasy particles, `1
-    Images/principal_axes` and `1 Images/correlations`. A map of contacts
-    takes seconds to minutes for a large family: choose `every` accordingly.
+    The tags are `1 Images/contacts`, `1 Images/family_logo`, `1 Images/logo_0`
+    and so on (the hidden units with the largest weights, largest first) and, if
+    the model has fantasy particles, `1 Images/principal_axes` and `1
+    Images/correlations`. A map of contacts takes seconds to minutes for a large
+    family: choose `every` accordingly.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
         alignment: The training data, an `Alignment` without missing entries.
-        weights: Their weights, array of shape `(sequences,)`, or `None`.
+        weights: Array of shape `(sequences,)`, or `None` for ones.
         distances: Array of shape `(columns, columns)`, or `None`.
         every: Number of epochs from one time to the next. The first and the
             last epoch are drawn too.

@@ -16,14 +16,14 @@ def frobenius_norms(pairs: Array, exclude: Sequence[int] = ()) -> np.ndarray:
 
     Args:
         pairs: Couplings, of shape `(sites, sites, categories, categories)`,
-            or `(sites, sites)` of spins, as `couplings.effective` has them.
-        exclude: Categories that the sum leaves out, such as the gap's.
+            or `(sites, sites)` for spins, as returned by `couplings.effective`.
+        exclude: Categories that the sum leaves out, such as the gap.
 
     Returns:
         Array of shape `(sites, sites)`, symmetric.
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the shape is not as described.
 
     Reference: Ekeberg, Lovkvist, Lan, Weigt and Aurell (2013), "Improved
         contact prediction in proteins: using pseudolikelihoods to infer Potts
@@ -46,9 +46,11 @@ def frobenius_norms(pairs: Array, exclude: Sequence[int] = ()) -> np.ndarray:
 
 
 def average_product_correction(scores: Array) -> np.ndarray:
-    """S_ij - S_i S_j / S, with S_i the mean of S_ij over j, and S that of S_i.
+    """S_ij - S_i S_j / S, the average product correction of scores.
 
-    It takes away what a pair's score owes to how variable its sites are.
+    S_i is the mean of S_ij over j, and S the mean of S_i. The correction
+    removes the part of a score that comes from the variability of the two
+    sites.
 
     Args:
         scores: Array of shape `(sites, sites)`, symmetric.
@@ -57,7 +59,7 @@ def average_product_correction(scores: Array) -> np.ndarray:
         Array of the same shape, with 0 for i = j.
 
     Raises:
-        ValueError: If the array is not square, of 3 or more sites.
+        ValueError: If the array is not square with 3 or more sites.
 
     Reference: Dunn, Wahl and Gloor (2008), "Mutual information without the
         influence of phylogeny or entropy dramatically improves residue contact
@@ -81,16 +83,16 @@ def contact_map(
 
     Args:
         machine: A `Machine`, such as `rbm.machine()`.
-        exclude: Categories that the norms leave out; the gap is 0 in the
-            alphabets of this package. `()` for none.
+        exclude: Categories that the norms leave out; `()` for none. The gap is
+            category 0 in the alphabets of this package.
         **kwargs: Arguments of `couplings.effective`.
 
     Returns:
-        Array of shape `(sites, sites)`, symmetric: the larger, the closer.
+        Symmetric array of shape `(sites, sites)`. Higher scores predict smaller
+        distances.
 
     Raises:
-        ValueError: If the machine is not one that `couplings.effective`
-            takes.
+        ValueError: If `couplings.effective` does not accept the machine.
 
     Example:
         scores = sequences.contact_map(rbm.machine())
@@ -140,17 +142,18 @@ def positive_predictive_value(
 
     Args:
         scores: Array of shape `(sites, sites)`, such as a `contact_map`.
-        distances: The same of distances, such as `read_distances` returns.
+        distances: Distances, an array of the same shape, such as the result of
+            `read_distances`.
         counts: Numbers of pairs.
-        threshold: A contact is a distance below it.
+        threshold: A pair is a contact if its distance is below this.
         min_separation: Least j - i of a pair; 5 leaves out the neighbours
             along the chain.
 
     Returns:
-        Array of a share for each of the `counts`.
+        Array with a share for each of the `counts`.
 
     Raises:
-        ValueError: If the arrays differ in shape, or there are not so many
+        ValueError: If the arrays differ in shape, or if there are too few
             pairs.
 
     Example:
@@ -182,9 +185,9 @@ def positive_predictive_value(
 
 
 def read_distances(path: Path, num_sites: int) -> np.ndarray:
-    """Reads a table of distances: a CSV file of the columns i, j, distance.
+    """Reads distances from a CSV file with the columns i, j, distance.
 
-    i and j count from 1. A header is not needed.
+    i and j count from 1. A header is optional.
 
     Args:
         path: Path of the file.

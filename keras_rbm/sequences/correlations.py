@@ -1,4 +1,4 @@
-"""Frequencies and connected correlations of letters, data against samples."""
+"""Compares letter frequencies and correlations of data and samples."""
 
 from typing import NamedTuple
 
@@ -8,17 +8,17 @@ from keras_rbm import checks
 from keras_rbm.sequences.alignment import Alignment
 from keras_rbm.typing import Array
 
-# Sequences of a block of the matrix product.
+# Number of sequences in a block of the matrix product.
 _BLOCK = 2048
 
 
 class Comparison(NamedTuple):
-    """Statistics of one order, of data and of samples.
+    """Statistics of one order, for data and for samples.
 
     Attributes:
         order: 1 for frequencies, 2 for pairs, 3 for triples.
-        data: Vector of the statistics of the data.
-        samples: The same of the samples.
+        data: Vector of statistics of the data.
+        samples: Vector of the same statistics of the samples.
     """
 
     order: int
@@ -27,7 +27,7 @@ class Comparison(NamedTuple):
 
     @property
     def correlation(self) -> float:
-        """The Pearson correlation; NaN where one of them does not vary."""
+        """The Pearson correlation; NaN if one of the vectors is constant."""
         if not (np.ptp(self.data) and np.ptp(self.samples)):
             return float("nan")
         return float(np.corrcoef(self.data, self.samples)[0, 1])
@@ -45,7 +45,7 @@ def compare_correlations(
         C_ij(a, b) = f_ij(a, b) - f_i(a) f_j(b)
         C_ijk(a, b, c) = <(x_ia - f_ia) (x_jb - f_jb) (x_kc - f_kc)>
 
-    for all letters, of all pairs of sites and of some random triples.
+    for all letters, and for all pairs and some random triples of sites.
 
     Args:
         alignment: The data, an `Alignment` without missing entries.
@@ -53,7 +53,7 @@ def compare_correlations(
         weights: Array of shape `(sequences,)`, the weights of the data;
             `None` for ones.
         num_triples: Number of triples of sites, a positive integer.
-        seed: Integer from 0 to 2**64 - 1, for their choice.
+        seed: Integer from 0 to 2**64 - 1, for the choice of triples.
 
     Returns:
         Three `Comparison`s, of orders 1, 2 and 3.
@@ -98,7 +98,7 @@ def compare_correlations(
 
 
 def _statistics(alignment, w, triples):
-    """Frequencies and connected correlations, three vectors."""
+    """Frequencies and connected correlations, as three vectors."""
     codes, letters = alignment.codes, len(alignment.alphabet)
     w = w / w.sum()
     count, width = codes.shape
@@ -121,7 +121,7 @@ def _statistics(alignment, w, triples):
     for a, b, c in triples:
         index = codes[:, [a, b, c]].astype("int64") @ [letters**2, letters, 1]
         joint = np.bincount(index, w, letters**3).reshape((letters,) * 3)
-        # <x y z> less what means and pairs explain.
+        # <x y z> minus the part that means and pairs explain.
         joint -= by_site[a, :, b][:, :, None] * f[c]
         joint -= by_site[a, :, c][:, None, :] * f[b][:, None]
         joint -= by_site[b, :, c] * f[a][:, None, None]

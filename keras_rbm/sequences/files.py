@@ -15,7 +15,7 @@ from keras_rbm.sequences.alignment import Alignment
 from keras_rbm.sequences.alphabet import PROTEIN, AlphabetLike, named
 from keras_rbm.typing import Array, Path
 
-# Formats by what a file's name ends with, without .gz.
+# Formats by the ending of the file's name, without .gz.
 _FORMATS = {
     ".fasta": "fasta",
     ".fas": "fasta",
@@ -30,10 +30,10 @@ _FORMATS = {
     ".stockholm": "stockholm",
     ".csv": "csv",
 }
-# Names of columns of a CSV file.
+# Accepted names of columns in a CSV file.
 _SEQUENCE = ("sequence", "aligned", "seq")
 _NAME = ("name", "id", "header", "description")
-# A file of only four letters is not a protein if it is this long.
+# A file of this many letters, all nucleotides, is not a protein.
 _ENOUGH = 40
 
 
@@ -49,21 +49,21 @@ def read(
     Formats, plain or gzipped (`.gz`):
 
     - `"fasta"`: all sequences have the same length. `.` stands for a gap.
-    - `"a2m"`, also A3M: lower-case letters and points are insertions, and
-      are left out.
+    - `"a2m"`, also A3M: lower-case letters and periods are insertions, and are
+      left out.
     - `"stockholm"`: columns in which a sequence has a lower-case letter are
       insertions, and are left out. It needs Biopython.
-    - `"csv"`: a header, a column `sequence`, and a column `name` if you like.
+    - `"csv"`: a header, a column `sequence`, and optionally a column `name`.
 
     Args:
         path: Path of the file.
         alphabet: `"protein"`, `"rna"`, `"dna"`, or an `Alphabet` of your own.
-        format: One of these names; `None` for what the file's name says.
+        format: One of these names; `None` to choose by the file's name.
         unknown: What letters for "any of several", such as X, B and Z,
             become: `"gap"`, or `"missing"` for entries that are NaN in
-            `Alignment.one_hot`. `Alignment.unknown` is their number.
-        min_sequences: The least number of sequences; 1 for a file that has
-            one sequence on purpose, such as a wild type.
+            `Alignment.one_hot`. `Alignment.unknown` counts these letters.
+        min_sequences: The least number of sequences; 1 if a file may hold a
+            single sequence, such as a wild type.
 
     Returns:
         An `Alignment`.
@@ -99,7 +99,7 @@ def read(
     names, strings = reader(text, path)
     positions = None
     if kind == "a2m":
-        # str.translate is the fastest way to take letters away.
+        # str.translate is the fastest way to remove letters.
         away = dict.fromkeys(map(ord, "abcdefghijklmnopqrstuvwxyz."))
         strings = [string.translate(away) for string in strings]
     elif kind == "stockholm":
@@ -128,15 +128,15 @@ def write_fasta(
 ) -> None:
     """Writes sequences as FASTA, with scores in the headers.
 
-    A header is the name, and then `key=value` for each score.
+    Each header is the name, followed by `key=value` for each score.
 
     Args:
         path: Path of the file; gzipped if it ends with `.gz`.
-        x: An `Alignment`, or what `decode` takes, such as samples.
-        alphabet: The alphabet of an array; `None` for `PROTEIN`.
+        x: An `Alignment`, or an array that `decode` accepts, such as samples.
+        alphabet: The alphabet if `x` is an array; `None` for `PROTEIN`.
         names: A name for each sequence; `None` for the names in the alignment,
             or "1", "2", ...
-        scores: By name, a number for each sequence.
+        scores: Dict from names to arrays with a number for each sequence.
 
     Raises:
         ValueError: If an argument does not fit the sequences.
@@ -172,11 +172,11 @@ def write_fasta(
 
 
 def decode(x: Array, alphabet: AlphabetLike = PROTEIN) -> list[str]:
-    """Sequences of one-hot rows, or of numbers of letters.
+    """Converts one-hot rows, or numbers of letters, to strings.
 
     Args:
-        x: Array of shape `(sequences, columns * letters)`, such as samples,
-            whose largest entry of a site is its letter; or integers of shape
+        x: Array of shape `(sequences, columns * letters)`, such as samples; the
+            largest entry of a site gives its letter. Or integers of shape
             `(sequences, columns)`.
         alphabet: The `Alphabet`.
 
@@ -193,7 +193,7 @@ def decode(x: Array, alphabet: AlphabetLike = PROTEIN) -> list[str]:
 
 
 def codes_of(x: Array, alphabet: AlphabetLike) -> np.ndarray:
-    """The numbers of the letters of one-hot rows.
+    """Converts one-hot rows to numbers of letters.
 
     Args:
         x: As for `decode`.
@@ -281,7 +281,7 @@ def _stockholm(text, path):
 
 
 def _without_insertions(strings):
-    """The columns in which no sequence has a lower-case letter."""
+    """Keeps the columns in which no sequence has a lower-case letter."""
     letters = np.array([list(s.encode("latin-1", "replace")) for s in strings])
     lower = ((letters >= ord("a")) & (letters <= ord("z"))).any(axis=0)
     keep = np.flatnonzero(~lower)
@@ -307,7 +307,7 @@ def _csv(text, path):
 
 
 def _check_letters(strings, alphabet, path):
-    """Refuses nucleotides that are read as proteins: all are letters there."""
+    """Refuses nucleotides read as protein, where all letters are valid."""
     if alphabet != PROTEIN:
         return
     there = set().union(*strings[:1000]) - set("-")

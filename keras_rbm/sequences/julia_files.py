@@ -1,4 +1,4 @@
-"""HDF5 files of the Julia package RestrictedBoltzmannMachinesHDF5.jl: read."""
+"""Reads HDF5 files of the Julia package RestrictedBoltzmannMachinesHDF5.jl."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from keras_rbm.models import RBM
 from keras_rbm.typing import Path
 from keras_rbm.units import Bernoulli, DReLU, Gaussian, Softmax, Spin, Units
 
-# The entries that say which file this is, and the version that is read.
+# The entries for the version of the format and the type of the model.
 _VERSION, _MODEL = "rbm_hdf5_file_format_version", "rbm_type"
 _READ = "1.0.0"
 _PLAIN, _STANDARDIZED = "RBM", "StandardizedRBM"
@@ -47,12 +47,12 @@ def read_rbms_jl(path: Path, **kwargs) -> RBM:
         **kwargs: Further arguments of `RBM`, such as `seed` and `chain`.
 
     Returns:
-        An `RBM` with the same p(v). Sites along several axes are put one
-        after the other, in the order in which they lie in the file.
+        An `RBM` with the same p(v). Sites along several axes are flattened, in
+        their order in the file.
 
     Raises:
-        ValueError: If the file is not such a file, has another version, or
-            has a type of model or layer that is not listed above.
+        ValueError: If the file is not such a file, has another version, or has
+            a type of model or layer that is not supported.
 
     Example:
         rbm = sequences.read_rbms_jl("rbm.hdf5", seed=0)
@@ -77,7 +77,8 @@ def read_rbms_jl(path: Path, **kwargs) -> RBM:
             _layer(_text(file, f"{side}_type"), file[f"{side}_par"][()], path)
             for side in ("visible", "hidden")
         )
-        # Julia's first axis comes last: the sites of v lie after those of h.
+        # Julia's first axis comes last: the sites of v come after the sites of
+        # h.
         kernel = np.asarray(file["weights"], "float64")
         kernel = kernel.reshape(hidden.units.width, visible.units.width).T
         if model == _STANDARDIZED:
@@ -85,7 +86,7 @@ def read_rbms_jl(path: Path, **kwargs) -> RBM:
                 name: np.asarray(file[name], "float64").ravel()
                 for name in _OFFSETS
             }
-            # (v - a) / s and (h - b) / t stand in place of v and h.
+            # The model is written in (v - a) / s and (h - b) / t.
             kernel = kernel / np.outer(offsets["scale_v"], offsets["scale_h"])
             visible.params["bias"] -= kernel @ offsets["offset_h"]
             hidden.params["bias"] -= offsets["offset_v"] @ kernel
@@ -118,7 +119,7 @@ def _text(file, name):
 
 
 def _layer(kind, params, path):
-    """The layer of a type of the Julia package."""
+    """Reads a layer of a type of the Julia package."""
     if kind not in _LAYERS:
         raise ValueError(
             f"`path` must name a file with layers of the types "
@@ -129,7 +130,7 @@ def _layer(kind, params, path):
 
 
 def _fields(make) -> Callable[[np.ndarray], _Layer]:
-    """Reads a layer whose parameters are fields, theta, alone."""
+    """Returns a reader of layers whose only parameters are fields, theta."""
 
     def read(params):
         units = make(params.shape[:-1])

@@ -1,4 +1,4 @@
-"""What a model says of mutants, and sequences that it designs."""
+"""Scores mutants with a model, and designs sequences."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from keras_rbm.sequences.files import codes_of
 from keras_rbm.typing import Array, Path
 from keras_rbm.units import Softmax
 
-# Sequences of a batch.
+# Number of sequences in a batch.
 _BATCH = 1024
 
 
@@ -47,14 +47,14 @@ class MutationScan(NamedTuple):
     ) -> None:
         """Writes a line for each mutant: column, position, from, to, score.
 
-        `column` counts from 1; `position` is that of the column in the
+        `column` counts from 1; `position` is the position of the column in the
         reference.
 
         Args:
             path: Path of the file.
-            log_partition: The result of `MachineModel.log_partition`, with
-                which each line also has `log_p_lower` and `log_p_upper`, the
-                bounds of log p(mutant) in nats; or `None`.
+            log_partition: The result of `MachineModel.log_partition`, or
+                `None`. With it, each line also has `log_p_lower` and
+                `log_p_upper`, bounds on log p(mutant) in nats.
         """
         names = ["column", "position", "from", "to", "score"]
         if log_partition is not None:
@@ -103,8 +103,8 @@ def mutation_scan(
 ) -> MutationScan:
     """Log p(mutant) - log p(wild type) of all single mutants: F_w - F_m.
 
-    Differences of free energies: log Z is not needed, and the scores are
-    exact.
+    The scores are differences of free energies: they are exact, and log Z is
+    not needed.
 
     Args:
         model: A `MachineModel` with the visible units of the alignment,
@@ -158,21 +158,21 @@ def mutation_scan(
 
 
 def hold(machine: Machine, values: Mapping[int, float]) -> Machine:
-    """p(v, h_free | h_held): a machine without the hidden units held.
+    """p(v, h_free | h_held): a machine without the clamped hidden units.
 
-    A hidden unit j at the value x adds x W_j to the input of v, which the
-    visible bias can do as well.
+    A hidden unit j that is clamped at x adds x W_j to the input of v. The new
+    machine has this term in its visible bias.
 
     Args:
         machine: A `Machine` whose hidden units have one column each.
-        values: The value of each hidden unit that is held, by its number.
+        values: Dict from numbers of hidden units to their clamped values.
 
     Returns:
         A `Machine` with fewer hidden units.
 
     Raises:
-        ValueError: If a number is not that of a hidden unit, a value is not
-            one that it can take, or all hidden units are held.
+        ValueError: If there is no hidden unit of a given number, if a unit
+            cannot take its value, or if all hidden units are clamped.
     """
     hidden = machine.hidden
     if hidden.width != hidden.size or hasattr(hidden, "parts"):
@@ -229,21 +229,20 @@ def design(
     seed: int | None = None,
     alphabet: AlphabetLike = PROTEIN,
 ) -> Alignment:
-    """Draws sequences from p(v | v_kept, h_held), at any temperature.
+    """Draws sequences from p(v | v_kept, h_held) at any temperature.
 
     Args:
         model: A `MachineModel` with `Softmax` visible units.
         count: Number of sequences.
-        start: An `Alignment` whose sequences the chains start from, in turn;
-            `None` for draws from units without inputs.
+        start: An `Alignment` from whose sequences the chains start, in turn;
+            `None` to start from draws of the visible units without inputs.
         keep: Columns, from 0, that keep the letters of `start`.
-        hold_hidden: The value of each hidden unit that is held, by its
-            number.
-        inverse_temperature: A factor of the model's: above 1 for sequences
-            that are more probable and less diverse.
+        hold_hidden: Dict from numbers of hidden units to their clamped values.
+        inverse_temperature: Factor of the model's inverse temperature. Above 1,
+            sequences are more probable and less diverse.
         num_sweeps: Number of sweeps of each chain.
         seed: Integer from 0 to 2**64 - 1, or `None`.
-        alphabet: The alphabet of the sequences, where there is no `start`.
+        alphabet: The alphabet of the sequences if `start` is `None`.
 
     Returns:
         An `Alignment` of `count` sequences.
@@ -306,7 +305,7 @@ def design(
 
 
 def one_hot(codes: Array, letters: int) -> np.ndarray:
-    """Numbers of letters as one-hot rows.
+    """Converts numbers of letters to one-hot rows.
 
     Args:
         codes: Integer array of shape `(sequences, columns)`.
@@ -320,14 +319,14 @@ def one_hot(codes: Array, letters: int) -> np.ndarray:
 
 
 def check_units(model: MachineModel, alignment: Alignment) -> Softmax:
-    """The visible units, which must match the alignment.
+    """Returns the visible units after a check that they fit the alignment.
 
     Args:
         model: A `MachineModel`.
         alignment: An `Alignment`.
 
     Raises:
-        ValueError: If they differ.
+        ValueError: If the units do not fit the alignment.
     """
     if model.example_units != alignment.units:
         raise ValueError(

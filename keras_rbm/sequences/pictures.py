@@ -17,7 +17,7 @@ from keras_rbm.sequences.correlations import Comparison
 from keras_rbm.sequences.mutations import MutationScan, check_units
 from keras_rbm.typing import Array, Figure, Path
 
-# Letters by their chemistry, and the colours of the groups; others are grey.
+# Groups of letters by chemistry, with colours; other letters are grey.
 _GROUPS = {
     "AVLIMPFW": "#3b6fb6",
     "KRH": "#c23b22",
@@ -28,11 +28,11 @@ _GROUPS = {
 }
 _BASES = {"A": "#2e8b57", "C": "#3b6fb6", "G": "#d68910"}
 _BASES |= {"T": "#c23b22", "U": "#c23b22", "-": "#909090"}
-# Pixels of a column of a logo and of its height, and columns of a line.
+# Width of a column and height of a logo in pixels, and columns in a line.
 _COLUMN, _HEIGHT, _LINE = 18, 220, 60
-# Pixels of the narrowest logo.
+# Least width of a logo in pixels.
 _LEAST = 1100
-# Points of a cloud that are drawn, at most.
+# The most points that are drawn.
 _MOST = 20_000
 
 
@@ -43,19 +43,20 @@ def logo(
     positions: Array | None = None,
     title: str = "",
 ) -> None:
-    """Draws letters of these heights, stacked by size, as a PNG file.
+    """Draws letters with given heights, stacked by size, as a PNG file.
 
-    Positive heights stand above the line, negative ones hang below it.
+    Letters with positive heights are above the line, letters with negative
+    heights below.
 
     Args:
         path: Path of the PNG file.
         heights: Array of shape `(columns, letters)`.
         alphabet: The `Alphabet` of the letters.
         positions: A number for each column; `None` for 1, 2, ...
-        title: What stands above.
+        title: Title of the picture.
 
     Raises:
-        ValueError: If the heights are not finite or of another shape.
+        ValueError: If the heights are not finite or do not have this shape.
 
     Example:
         sequences.logo("logo.png", information(family), family.alphabet)
@@ -93,7 +94,7 @@ def draw_logo(
     if positions is None:
         positions = np.arange(1, count + 1)
     lines = -(-count // _LINE)
-    # Fewer columns are larger: a line is never narrower than `_LEAST`.
+    # Few columns are drawn wider: a line is never narrower than `_LEAST`.
     width = max(_COLUMN * min(count, _LINE) + 90, _LEAST)
     height = _HEIGHT if lines > 1 else 1.5 * _HEIGHT
     figure = canvas.plot((width, lines * height + 20))
@@ -192,12 +193,12 @@ def hidden_unit_logo(
         model: A model of the sequences of `alignment`.
         unit: Number of the hidden unit, from 0.
         alignment: The family, for letters and positions.
-        num_columns: How many columns with the largest weights to draw; `None`
+        num_columns: Number of columns to draw, with the largest weights; `None`
             for all.
 
     Raises:
-        ValueError: If there is no such unit, or the model is of other
-            sequences.
+        ValueError: If there is no such unit, or if the model does not fit the
+            alignment.
 
     Example:
         sequences.hidden_unit_logo("unit_3.png", rbm, 3, family, 20)
@@ -253,15 +254,15 @@ def contact_picture(
 ) -> None:
     """Draws predicted contacts above the diagonal, the structure below.
 
-    A predicted pair is green if its distance is below the threshold, red if
-    it is not, and black where there is no distance.
+    A predicted pair is green if its distance is below the threshold, red if it
+    is not, and black if its distance is unknown.
 
     Args:
         path: Path of the PNG file.
         scores: Array of shape `(sites, sites)`, such as a `contact_map`.
-        distances: The same of distances, or `None`.
+        distances: Distances, an array of the same shape, or `None`.
         num_pairs: Number of pairs; `None` for twice the number of sites.
-        threshold: A contact is a distance below it.
+        threshold: A pair is a contact if its distance is below this.
         min_separation: Least j - i of a pair.
 
     Example:
@@ -337,13 +338,14 @@ def principal_axes(
         path: Path of the PNG file.
         alignment: The data, an `Alignment` without missing entries.
         samples: Samples, an `Alignment` of the same columns.
-        values: A number for each sample, shown by its colour, such as
-            log p; `None` for the density of the data in grey and the samples
-            in one colour.
-        label: What `values` are.
+        values: A number for each sample, such as log p, shown as its colour.
+            With `None`, the density of the data is grey, and samples have one
+            colour.
+        label: Label of `values`.
 
     Raises:
-        ValueError: If the columns differ, or `values` does not fit.
+        ValueError: If the columns differ, or if `values` does not have a number
+            for each sample.
 
     Example:
         sequences.principal_axes("pca.png", family, drawn)
@@ -417,7 +419,7 @@ def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
 
     Args:
         path: Path of the PNG file.
-        found: What `compare_correlations` returned.
+        found: Comparisons from `compare_correlations`.
 
     Example:
         sequences.correlation_picture("correlations.png", found)
@@ -496,7 +498,7 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
 
 
 def _stack(axes, heights, alphabet):
-    """Letters as paths, each stretched to its place."""
+    """Draws letters as paths, each stretched to its height."""
     from matplotlib.patches import PathPatch
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Affine2D

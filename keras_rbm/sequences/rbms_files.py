@@ -1,4 +1,4 @@
-"""HDF5 files of the package `rbms`: read and written."""
+"""Reads and writes HDF5 files of the package `rbms`."""
 
 import h5py
 import keras
@@ -10,15 +10,15 @@ from keras_rbm.models import RBM
 from keras_rbm.typing import Path
 from keras_rbm.units import Bernoulli, Softmax
 
-# What that package calls its models, with binary hidden units.
+# Names in that package of its models with binary hidden units.
 _POTTS, _BITS = "PBRBM", "BBRBM"
 
 
 def read_rbms(path: Path, update: int | None = None, **kwargs) -> RBM:
     """Reads a model that the package `rbms` has trained.
 
-    Potts (`PBRBM`) and binary (`BBRBM`) visible units, with binary hidden
-    ones. Its persistent chains and its optimizer are not read.
+    Visible units may be Potts (`PBRBM`) or binary (`BBRBM`); hidden units are
+    binary. The persistent chains and the optimizer are not read.
 
     Args:
         path: Path of an HDF5 file of that package.
@@ -89,11 +89,11 @@ def write_rbms(path: Path, rbm: RBM, update: int = 1) -> None:
         path: Path of the new HDF5 file.
         rbm: An `RBM` with `Softmax` or `Bernoulli` visible and `Bernoulli`
             hidden units.
-        update: The number of the update that the file names, a positive
-            integer.
+        update: The number of the update under which the model is stored, a
+            positive integer.
 
     Raises:
-        ValueError: If the units are others.
+        ValueError: If the model has other units.
 
     Example:
         sequences.write_rbms("RBM.h5", rbm)

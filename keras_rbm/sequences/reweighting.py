@@ -1,4 +1,4 @@
-"""Weights that make up for sequences that are close relatives."""
+"""Weights of sequences that compensate for close relatives."""
 
 import math
 
@@ -10,9 +10,9 @@ from keras_rbm.compiled import compiled
 from keras_rbm.sequences.alignment import Alignment
 from keras_rbm.typing import Array
 
-# Rows of a block, and columns that one turn of the compiled loop compares.
+# Rows in a block, and columns that the compiled loop compares per iteration.
 _ROWS, _COLUMNS = 2048, 8
-# No letter of an alphabet has these numbers.
+# Codes that no letter of an alphabet has.
 _PADDING, _MISSING = 255, 254
 
 
@@ -21,9 +21,8 @@ def weights(alignment: Alignment, identity: float = 0.8) -> np.ndarray:
 
     Two sequences are neighbours if the share of columns in which they have
     the same letter is at least `identity`; each sequence is a neighbour of
-    itself. A gap is a letter like the others, and so is a missing entry. The
-    counts are exact: all pairs are compared, in blocks of 2,048 x 2,048, on
-    all cores.
+    itself. Gaps and missing entries count as letters. The counts are exact: all
+    pairs are compared, in blocks of 2,048 x 2,048, on all cores.
 
     Args:
         alignment: An `Alignment`.
@@ -51,7 +50,7 @@ def effective_number(weights: Array) -> float:
     """The effective number of sequences, sum_i w_i.
 
     Args:
-        weights: Array of shape `(sequences,)`, which `weights` returned.
+        weights: Array of shape `(sequences,)` from `weights`.
 
     Raises:
         ValueError: If a weight is not a positive number.
@@ -91,7 +90,7 @@ def neighbours(alignment: Alignment, identity: float = 0.8) -> np.ndarray:
     codes = alignment.codes
     count, width = codes.shape
     least = math.ceil(identity * width - 1e-9)
-    # Columns that fill up the last turn are equal in all sequences.
+    # Padding columns of the last iteration are equal in all sequences.
     rows = min(_ROWS, 128 * -(-count // 128))
     padded = np.full(
         (_COLUMNS * -(-width // _COLUMNS), rows * -(-count // rows)),
@@ -106,7 +105,7 @@ def neighbours(alignment: Alignment, identity: float = 0.8) -> np.ndarray:
         own = slice(first, first + rows)
         for start in range(first, count, rows):
             other = slice(start, start + rows)
-            # A row that fills up a block has a neighbour of its kind alone.
+            # A padding row is a neighbour of padding rows only.
             down, across = _near(
                 ops.convert_to_tensor(padded[:, own]),
                 ops.convert_to_tensor(padded[:, other]),

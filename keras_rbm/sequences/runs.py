@@ -1,4 +1,4 @@
-"""Families in runs from the shell: their reader and their figures."""
+"""Reader and figures of families, for runs from the shell."""
 
 import csv
 import dataclasses
@@ -30,8 +30,8 @@ from keras_rbm.sequences.reweighting import effective_number, weights
 from keras_rbm.typing import Path
 from keras_rbm.units import Softmax
 
-# Sequences that statistics of the figures are taken of, at most, and those in
-# which the bounds of log Z look for modes.
+# The most sequences for statistics of the figures, and for the search for modes
+# by the bounds on log Z.
 _MOST, _OF_BOUNDS = 20_000, 2000
 
 
@@ -47,27 +47,27 @@ def family(
     reference: str | None = None,
     first_position: int = 1,
 ) -> Data:
-    """Reads a family for a run: one-hot sequences, in shares of their weights.
+    """Reads a family for a run: one-hot sequences, resampled by their weights.
 
-    A run has no weights of examples. The training sequences are therefore
-    drawn by their `weights`: of n sequences, each stands in `train` about n
-    w_i / sum_j w_j times (systematic resampling, in which no count differs
-    from its share by 1 or more). Sequences that are held out keep their
-    counts.
+    A run does not support weights of examples. The training sequences are
+    therefore resampled by their `weights`: with n sequences, sequence i occurs
+    about n w_i / sum_j w_j times in `train` (systematic resampling: each count
+    differs from this number by less than 1). Held-out sequences are not
+    resampled.
 
     Args:
         path: Path of a file that `sequences.read` reads.
         alphabet: `"protein"`, `"rna"`, `"dna"` or an `Alphabet`.
         max_gaps: As for `Alignment.filter`.
         max_column_gaps: As for `Alignment.filter`.
-        identity: As for `weights`; `None` for sequences as they are.
-        validation_size: Number of sequences to hold out for validation, or
-            their share.
-        test_size: The same for a test.
+        identity: As for `weights`; `None` for no resampling.
+        validation_size: Number or share of sequences to hold out for
+            validation.
+        test_size: Number or share of sequences to hold out for a test.
         seed: Integer from 0 to 2**63 - 1, for both draws.
-        reference: Name of a sequence. Only the columns in which that sequence
+        reference: Name of a sequence. Only the columns in which this sequence
             has a letter are kept, and positions count its letters. `None` for
-            all columns, and positions as the file has them.
+            all columns, with positions from the file.
         first_position: The position of the reference's first letter.
 
     Returns:
@@ -114,21 +114,21 @@ def family(
 
 @dataclasses.dataclass(frozen=True)
 class FamilyFigures(Figure):
-    """What a model of a family knows: logos, contacts, samples, mutations.
+    """Figures of a model of a family: logos, contacts, samples, mutations.
 
     Draws `family.png`, `hidden_units/unit-N.png`, `contacts.png`,
     `principal_axes.png`, `correlations.png` and `mutations.png`, and writes
     `contacts.csv` (the columns i and j, their score, and their positions in the
     reference of `family`), `samples.fasta` and `mutations.csv` of the first
-    training sequence. Both have log p(v) between two bounds; samples also have
-    -F(v), which is log p(v) + log Z. While the model trains, TensorBoard shows
-    the same pictures (see `FamilyPictures`).
+    training sequence. Samples and mutants have a lower and an upper bound of
+    log p(v); samples also have -F(v), which is log p(v) + log Z. While the
+    model trains, TensorBoard shows the same pictures (see `FamilyPictures`).
 
     Args:
         alphabet: As for `family`.
         num_samples: Number of sequences to draw.
-        num_sweeps: Number of sweeps of each.
-        num_units: Number of hidden units, those with the largest weights.
+        num_sweeps: Number of sweeps of each sequence's chain.
+        num_units: Number of hidden units to draw, with the largest weights.
         distances: Path of a table of distances (see `read_distances`), or
             `None`.
         num_betas: Number of steps of the annealing that bounds log Z.
@@ -234,7 +234,7 @@ class FamilyFigures(Figure):
         )
 
     def _contacts(self, model, folder, alignment):
-        """Scores of all pairs, and how many of the best are contacts."""
+        """Writes scores of all pairs; reports contacts among the best ones."""
         width, positions = alignment.shape[1], alignment.positions
         scores = contact_map(model.machine())
         known = None
@@ -258,7 +258,7 @@ class FamilyFigures(Figure):
 
 
 def _drawn(w, seed):
-    """Rows in shares of their weights, in order: systematic resampling."""
+    """Indices of rows, in order, by systematic resampling with weights `w`."""
     w = np.asarray(w, "float64")
     ends = np.cumsum(w) * (len(w) / effective_number(w))
     offset = np.random.default_rng(seed).random()

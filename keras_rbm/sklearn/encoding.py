@@ -42,8 +42,8 @@ def fitted(
         visible_units: The estimator's argument of that name.
 
     Returns:
-        Tuple of an `Encoder` and of the encoded rows: an array, a CSR matrix
-        or `keras_rbm.rows.Rows` of shape `(examples, encoder.units.width)`.
+        Tuple of an `Encoder` and the encoded rows: an array, a CSR matrix or
+        `keras_rbm.rows.Rows`, of shape `(examples, encoder.units.width)`.
 
     Raises:
         ValueError: If the rows, or `visible_units`, are not as described.
@@ -90,7 +90,7 @@ def encoded(estimator: Any, X: Any) -> Any:
         X: Array, sparse matrix or data frame.
 
     Returns:
-        The encoded rows, as for `fitted`.
+        The encoded rows, of the types that `fitted` returns.
 
     Raises:
         ValueError: If the rows do not suit the encoder.
@@ -132,7 +132,7 @@ class Encoder(abc.ABC):
 
 
 class States(Encoder):
-    """Leaves rows as they are, which must be states of the units.
+    """Leaves rows unchanged; they must be states of the units.
 
     Args:
         units: `Units` of the states.
@@ -238,8 +238,8 @@ class Holed(Encoder):
     | other numbers | `Gaussian`, standardized |
     | one value, or none | none |
 
-    An observed value of a discrete column that the encoder has not seen is
-    encoded as a missing one.
+    If an observed value of a discrete column is new to the encoder, it is
+    encoded as a missing entry.
 
     Args:
         x: Array of shape `(examples, features)`, with NaN.
@@ -247,7 +247,7 @@ class Holed(Encoder):
 
     def __init__(self, x: np.ndarray):
         self._dtype, self._num_columns = x.dtype, x.shape[1]
-        #: The only value of each column that has one value, by its number.
+        #: The value of each column that has a single value, by column number.
         self.constants: dict[int, float] = {}
         self._levels: dict[int, np.ndarray] = {}
         self._numbers: dict[int, Number] = {}
@@ -262,7 +262,7 @@ class Holed(Encoder):
         parts = [kind(len(columns)) for kind, columns in groups]
         order = [column for _, columns in groups for column in columns]
         ends = np.cumsum([self._width(column) for column in order]).tolist()
-        #: The place of each column in the states, by its number.
+        #: The slice of the states that each column has, by column number.
         self.slices = dict(
             zip(order, map(slice, [0, *ends[:-1]], ends), strict=True)
         )
@@ -287,7 +287,7 @@ class Holed(Encoder):
         return states
 
     def decode(self, states: np.ndarray) -> np.ndarray:
-        """Converts states or means to values; other columns are NaN."""
+        """Converts states or means to values; columns without units are NaN."""
         found = np.full((len(states), self._num_columns), np.nan)
         for column, value in self.constants.items():
             found[:, column] = value
@@ -340,7 +340,7 @@ class Table(Encoder):
 
     def encode(self, X: Any) -> np.ndarray:
         if not is_frame(X):
-            # Numbers without names, in the order of the schema's columns.
+            # An array has no names: its columns are in the schema's order.
             x = X.toarray() if sparse.issparse(X) else X
             X = self._named(x)
         return self.schema.encode(X)
@@ -360,7 +360,7 @@ class Table(Encoder):
 def units_of(
     name: str, function: Callable[[int], Units] | None, size: int
 ) -> Units:
-    """Returns the units of an argument `visible_units` or `hidden_units`.
+    """Returns the `Units` that `visible_units` or `hidden_units` describes.
 
     Args:
         name: The argument's name, for the error.
@@ -395,10 +395,10 @@ def _matrix(estimator, X, reset):
 
 
 def is_frame(X: Any) -> bool:
-    """Whether rows are a data frame of pandas or Polars, or a pyarrow table.
+    """Whether `X` is a pandas or Polars data frame, or a pyarrow table.
 
     Args:
-        X: What an estimator was given as rows.
+        X: The rows that an estimator was given.
     """
     return hasattr(X, "columns") and (
         hasattr(X, "dtypes") or hasattr(X, "column_names")
@@ -406,9 +406,9 @@ def is_frame(X: Any) -> bool:
 
 
 def in_order(frame: Any, names: Any) -> Any:
-    """A data frame with its columns in an order, if they have these names.
+    """Returns a data frame with its columns in the order of `names`.
 
-    Of other names scikit-learn says which are missing, and which are new.
+    If the names differ, scikit-learn reports which names are missing or new.
 
     Args:
         frame: Data frame of pandas or Polars, or a pyarrow table.
@@ -421,7 +421,7 @@ def in_order(frame: Any, names: Any) -> Any:
 
 
 def _holds_numbers(frame):
-    """Whether all columns of a data frame are numbers, or booleans."""
+    """Whether all columns of a data frame hold numbers or booleans."""
     nw = frames.library("narwhals")
     types = nw.from_native(frame, eager_only=True).schema.values()
     return all(kind.is_numeric() or kind == nw.Boolean for kind in types)

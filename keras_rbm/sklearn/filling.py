@@ -23,18 +23,18 @@ def missing(X: Any) -> np.ndarray:
         column = frame[name]
         found[:, number] = column.is_null().to_numpy()
         if column.dtype.is_float():
-            # Polars and pyarrow know NaN beside nulls.
+            # Polars and pyarrow distinguish NaN from null.
             is_nan = column.is_nan().fill_null(False)
             found[:, number] |= is_nan.to_numpy().astype(bool)
     return found
 
 
 def constants(X: Any, lost: np.ndarray, schema: Schema) -> dict[Hashable, Any]:
-    """The only value of each dropped column that has one value, by its name.
+    """The value of each dropped column that has a single value, by its name.
 
     Args:
         X: As for `missing`.
-        lost: What `missing` returned.
+        lost: Boolean array from `missing`.
         schema: The schema of the data frame.
     """
     frame, found = _wrapped(X), {}
@@ -55,7 +55,7 @@ def filled(
     kept: Sequence[int],
     indicated: Sequence[int],
 ) -> Any:
-    """A data frame with values in place of what is missing.
+    """Returns a data frame with values in place of missing entries.
 
     Columns that have neither values nor a constant stay as they are.
 
@@ -65,11 +65,12 @@ def filled(
             `Schema.decode`.
         constants: Values of columns by their names.
         kept: Indices of the columns to keep.
-        indicated: Indices of the columns whose missing entries a further
-            column, of booleans, shows.
+        indicated: Indices of the columns for which a further boolean column
+            marks the missing entries.
 
     Returns:
-        A data frame with the types and, of pandas, the index of `X`.
+        A data frame with the types of `X`, and with its index if `X` is from
+        pandas.
     """
     nw, lost = frames.library("narwhals"), missing(X)
     frame, decoded = _wrapped(X), _wrapped(values)
@@ -103,7 +104,7 @@ def filled(
 
 
 def of_array(x: np.ndarray, schema: Schema) -> Any:
-    """Numbers without names as a data frame with the columns of a schema.
+    """Converts an array to a data frame with the columns of a schema.
 
     Args:
         x: Array of shape `(rows, columns)`.
@@ -115,7 +116,7 @@ def of_array(x: np.ndarray, schema: Schema) -> Any:
 
 
 def to_array(X: Any) -> np.ndarray:
-    """A data frame as an array.
+    """Converts a data frame to an array.
 
     Args:
         X: As for `missing`.

@@ -1,4 +1,4 @@
-"""`RBMImputer`: fills in missing entries by what the others say of them."""
+"""`RBMImputer`: fills in missing entries, given the observed ones."""
 
 import warnings
 from collections.abc import Callable
@@ -23,8 +23,8 @@ from keras_rbm.sklearn.density import DensityEstimator
 from keras_rbm.typing import Verbose
 from keras_rbm.units import Units
 
-# Number of persistent chains if no chain is given, and of rows that are
-# completed at once.
+# Number of persistent chains if no chain is given, and number of rows that are
+# completed together.
 _CHAINS, _ROWS = 100, 256
 
 
@@ -42,32 +42,32 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
     - a category, or one of two values, by the most probable one;
     - a number by its conditional mean. A column with heavy tails is encoded
-      by its quantiles (or by its logarithm, if the schema says so). There the
-      mean of the encoded number is mapped back, which is about the median.
-      The mean of a number with heavy tails depends on a few extreme rows;
-    - an entry of a row without any observed entry by the mean of the observed
-      entries of its column, in the same sense.
+      by its quantiles (or by its logarithm, if the schema says so). For such a
+      column, the mean of the encoded number is mapped back, which gives about
+      the median. (The mean itself would depend on a few extreme rows);
+    - an entry of a row without any observed entry by the mean (or median, or
+      most frequent value) of the observed entries of its column.
 
-    A completed table of means has less variance than the data. `sample`
-    returns several tables with draws from p(v_missing | v_observed) instead,
-    for multiple imputation.
+    A table completed by means has less variance than the data. `sample` returns
+    several tables with draws from p(v_missing | v_observed) instead, for
+    multiple imputation.
 
-    An array gives an array, and a data frame of pandas or Polars, or a pyarrow
-    table, one of the same library, with the same columns and types. Observed
-    entries stay as they are. With `visible_units="auto"`, `keras_rbm.data.
-    table` infers the schema of a data frame, with `missing="nan"`, but integers
-    in a range of up to 10 are categories, and other integers real numbers.
-    (`Binomial` units of many trials have a large variance, and slow down the
-    learning of all columns.) Columns of
-    an array are `Bernoulli` (two values), `Softmax` (3 to 10 integers) or
+    For an array, the result is an array. For a pandas or Polars data frame or a
+    pyarrow table, it is a table of the same library, with the same columns and
+    types. Observed entries stay as they are. With `visible_units="auto"`,
+    `keras_rbm.data.table` infers the schema of a data frame, with
+    `missing="nan"`, except that integers in a range of up to 10 are categories,
+    and other integers are real numbers. (`Binomial` units of many trials have a
+    large variance, and slow down the learning of all columns.) Columns of an
+    array are `Bernoulli` (two values), `Softmax` (3 to 10 integers) or
     `Gaussian` (other numbers, standardized, or by quantiles if the tails are
     heavy).
 
-    These columns are no part of the model:
+    These columns are not part of the model:
 
     - A column of one observed value is filled in with this value.
-    - A column without observed values is left out of the result, or with
-      `keep_empty_features=True` kept: as zeros in an array, as missing
+    - A column without observed values is left out of the result. With
+      `keep_empty_features=True` it is kept: as zeros in an array, as missing
       entries in a data frame.
     - Columns of a data frame that the schema drops for another reason, such
       as free text, identifiers and dates, stay as they are, with a warning if
@@ -78,13 +78,13 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         updates: Number of updates of `fit`.
         batch_size: Number of examples in a batch; all examples, if there are
             fewer.
-        num_sweeps: Number of Gibbs sweeps of `transform` and `sample`, clamped
-            at the observed entries. `transform` takes the mean over the later
-            half.
+        num_sweeps: Number of Gibbs sweeps of `transform` and `sample`, with the
+            observed entries clamped. `transform` averages over the second half
+            of the sweeps.
         add_indicator: Whether the result has a further column of 0 and 1 for
-            each feature with missing entries in `fit`, which says where
-            entries were missing.
-        keep_empty_features: Whether the result has the features without any
+            each feature with missing entries in `fit`, where 1 marks a missing
+            entry.
+        keep_empty_features: Whether the result includes features that had no
             observed entry in `fit`.
         learning_rate: The learning rate of the first update, a positive
             number; or `None`, with which `AutoSGD` chooses it.
@@ -111,7 +111,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
     Reference: Salakhutdinov, Mnih and Hinton (2007), "Restricted Boltzmann
         machines for collaborative filtering"; Rubin (1987), "Multiple
-        imputation for nonresponse in surveys", for several tables.
+        imputation for nonresponse in surveys", on several tables.
 
     Example:
         x = np.random.default_rng(0).normal(size=(200, 1)) + np.zeros((1, 3))
@@ -196,9 +196,11 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         The result for a row does not depend on the other rows.
 
         Args:
-            X: As for `fit`, with the same columns. Columns of a data frame
-                may be in another order. An observed category of an array that
-                was not in `fit` stays, and counts as missing for the others.
+            X: Array or data frame with the same columns as in `fit`. Columns of
+                a data frame may be in another order. If an array has an
+                observed category that was not in `fit`, the category stays in
+                the result, and counts as missing when other entries are filled
+                in.
 
         Returns:
             An array, or a data frame of the same library, of shape
@@ -221,11 +223,11 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     ) -> Any:
         """Draws several completed tables from p(v_missing | v_observed).
 
-        Each row of each table has a Markov chain of its own, which starts
-        from a persistent chain of the training, if there are such chains.
+        Each row of each table has its own Markov chain, which starts from a
+        persistent chain of the training if there are any.
 
         Args:
-            X: As for `transform`.
+            X: See `transform`.
             n_imputations: Number of tables.
             random_state: Integer or `RandomState`; the same integer gives the
                 same tables. `None` for the estimator's own generator, with
@@ -237,7 +239,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             frames of the same library.
 
         Raises:
-            ValueError: As for `transform`.
+            ValueError: See `transform`.
         """
         check_is_fitted(self)
         checks.positive_integer("n_imputations", n_imputations)
@@ -260,14 +262,15 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
     ) -> np.ndarray:
-        """Names of the columns of the result.
+        """Returns the names of the columns of the result.
 
-        The names of the features, without those that have no observed entry
-        unless `keep_empty_features`, and with `add_indicator` the names
-        `missingindicator_NAME` after them.
+        These are the names of the features; features without an observed entry
+        are included only with `keep_empty_features`. With `add_indicator`, the
+        names `missingindicator_NAME` follow.
 
         Args:
-            input_features: Names of the features; `None` for those of `fit`.
+            input_features: Names of the features; `None` for the names seen in
+                `fit`.
 
         Returns:
             Array of objects.
@@ -289,7 +292,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         return tags
 
     def _fit_frame(self, X):
-        """Infers the schema, and returns the states and what is missing."""
+        """Infers the schema; returns the states and the missing entries."""
         validate_data(self, X, skip_check_array=True)
         given = self.visible_units
         if isinstance(given, str) and given == "auto":
@@ -347,7 +350,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         )
 
     def _encoded(self, X):
-        """Rows, as an array or a data frame, and their states."""
+        """Returns rows, as an array or a data frame, and their states."""
         is_table = isinstance(self.encoder_, encoding.Table)
         if encoding.is_frame(X):
             names = getattr(self, "feature_names_in_", ())
@@ -358,7 +361,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         return X, self.encoder_.encode(X)
 
     def _means(self, states):
-        """States with conditional means in place of missing entries."""
+        """Returns states with conditional means in place of missing entries."""
         if self.model_ is None:
             return states
         found = states.copy()
@@ -372,7 +375,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         return found
 
     def _run(self, function, states, stream, own):
-        """A run of chains that are clamped at the observed entries.
+        """Runs chains with the observed entries clamped.
 
         Args:
             function: `samplers.sample` or `samplers.average_visible`.
@@ -392,8 +395,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             )
         start = np.asarray(start)
         for first in range(0, len(lost), _ROWS):
-            # The last part is filled up: a row has the same result among any
-            # other rows, and one shape is compiled.
+            # The last part is padded with rows. A row has the same result among
+            # any other rows, and only one shape is compiled.
             chains = np.resize(lost[first : first + _ROWS], _ROWS)
             v, address = states[chains], own[chains]
             is_known = ~np.isnan(v)
@@ -423,7 +426,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         return np.setdiff1d(features, self.empty_features_)
 
     def _filled(self, X, states):
-        """Rows, completed by states."""
+        """Returns the rows, with missing entries filled in from the states."""
         if encoding.is_frame(X):
             return self._filled_frame(X, states)
         if isinstance(self.encoder_, encoding.Table):

@@ -10,7 +10,7 @@ from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.models import RBM
 from keras_rbm.sklearn import encoding, rows
 
-# Number of parts in which `RBM.adapt` reads the data.
+# Number of batches in which `RBM.adapt` reads the data.
 _PARTS = 100
 
 
@@ -18,7 +18,7 @@ def chain_of(chain, num_chains):
     """Returns a copy of the user's chain, or a persistent chain.
 
     Args:
-        chain: The estimator's argument of that name: a `Chain`, or `None`.
+        chain: The estimator's argument `chain`: a `Chain`, or `None`.
         num_chains: Number of persistent chains if `chain` is `None`.
 
     Raises:
@@ -65,7 +65,7 @@ def start(
         optimizer: A Keras optimizer.
         x: Array, CSR matrix or `keras_rbm.rows.Rows` of shape `(examples,
             visible.width)`.
-        clipped: Whether values below 0 count as 0, and above 1 as 1.
+        clipped: Whether to clip values to the range from 0 to 1.
     """
     model.compile(optimizer)
     model.optimizer.build(model.trainable_variables)

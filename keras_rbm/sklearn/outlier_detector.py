@@ -1,4 +1,4 @@
-"""`RBMOutlierDetector`: finds outliers by the free energy."""
+"""`RBMOutlierDetector`: finds outliers by their free energy."""
 
 import numbers
 from collections.abc import Callable
@@ -24,13 +24,13 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
     log Z. The constant does not matter when you compare rows. It differs
     between fits: do not compare scores of two estimators.
 
-    Rows are arrays, sparse matrices, which are made dense by parts, or data
-    frames. With `visible_units="auto"`
+    Rows are arrays, data frames or sparse matrices (converted to dense rows
+    part by part). With `visible_units="auto"`:
 
-    - a column of an array that holds only 0 and 1 becomes a binary unit, and
-      any other column is standardized, for a Gaussian unit. Constant columns
-      are left out, unless all columns hold only 0 and 1. The score does not
-      depend on columns that are left out, whatever they hold later;
+    - a column of an array that holds only 0 and 1 becomes a binary unit. Any
+      other column is standardized and becomes a Gaussian unit. Constant columns
+      are left out, unless all columns hold only 0 and 1. Later values in these
+      columns do not change the score;
     - a data frame is encoded by the schema that `keras_rbm.data.table` infers:
       categories, counts, and so on. Values that the schema does not allow are
       refused.
@@ -39,10 +39,10 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
 
     Args:
         n_components: Number of hidden units.
-        contamination: Share of the training rows that are predicted to be
-            outliers, in (0, 0.5]. `"auto"` for Tukey's rule: a row is an
-            outlier if its score lies more than 1.5 times the interquartile
-            range below the first quartile of the training scores.
+        contamination: Share of the training rows to predict as outliers, in (0,
+            0.5], or `"auto"` for Tukey's rule: a row is an outlier if its score
+            lies more than 1.5 times the interquartile range below the first
+            quartile of the training scores.
         updates: Number of updates of `fit`. With many updates, the machine
             also learns outliers among the training rows.
         batch_size: Number of examples in a batch; all examples, if there are
@@ -51,8 +51,9 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
             number; or `None`, with which `AutoSGD` chooses it.
         visible_units: `"auto"`; a `keras_rbm.data.Schema`, or a dict from
             names to columns, for a data frame; a function of the number of
-            features that returns `Units`, such as `keras_rbm.units.Gaussian`,
-            whose states the rows must be; or `None` for `Bernoulli`.
+            features that returns `Units`, such as `keras_rbm.units.Gaussian`
+            (rows must then be states of these units); or `None` for
+            `Bernoulli`.
         hidden_units: Function of `n_components` that returns `Units`; `None`
             for `Bernoulli`.
         chain: A `keras_rbm.Chain`, of which a copy is used. `None` for
@@ -129,9 +130,9 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
     def partial_fit(self, X: rows.Rows, y: Any = None) -> Self:
         """Makes one update, with all rows as its batch.
 
-        The first call creates the model and fits the encoding from its rows:
-        give it some hundreds. `offset_` is computed from the rows of the last
-        call alone.
+        The first call creates the model and fits the encoding to its rows: pass
+        a few hundred rows. `offset_` is computed from the rows of the last call
+        only.
 
         Args:
             X: As for `fit`.

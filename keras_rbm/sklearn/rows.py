@@ -1,4 +1,4 @@
-"""Rows of a matrix, dense or sparse, a part at a time."""
+"""Rows of a dense or sparse matrix, read in parts."""
 
 from typing import TypeAlias
 
@@ -10,19 +10,20 @@ from keras_rbm.rows import dense, in_part, parts
 
 __all__ = ["Rows", "batches", "checksums", "dense", "in_part", "parts"]
 
-#: What scikit-learn calls X.
+#: The type of scikit-learn's argument `X`.
 Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
 
 
 def batches(x, batch_size, rng):
-    """Batches of rows in random order, without end.
+    """Returns a function that draws batches of rows in random order.
 
-    Orders of all rows follow one another, so that each row comes once more
-    only after all others have come; a batch can lie across the end of one.
+    Random permutations of all rows follow one another, without end: a row comes
+    again only after all other rows. A batch can span two permutations.
 
     Args:
         x: As for `dense`.
-        batch_size: Number of rows in a batch, at most as many as there are.
+        batch_size: Number of rows in a batch, at most the number of rows of
+            `x`.
         rng: `numpy.random.RandomState`.
 
     Returns:
@@ -44,10 +45,11 @@ def batches(x, batch_size, rng):
 
 
 def checksums(x):
-    """A number for each row, which depends on its values alone.
+    """Returns a number for each row, which depends only on its values.
 
-    The sum of a hash of each entry that is not 0 and of its column, so that a
-    sparse row takes work in proportion to its entries.
+    The number is the sum, over entries other than 0, of a hash of the entry and
+    its column. The work for a sparse row is therefore proportional to its
+    number of entries.
 
     Args:
         x: Array or CSR matrix of shape `(examples, features)`.
@@ -64,7 +66,7 @@ def checksums(x):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     mixed ^= mixed >> np.uint64(31)
     mixed[bits & np.uint64(0x7FFFFFFF) == 0] = 0  # 0 and -0.
-    # Sums modulo 2**64, of which differences are exact.
+    # Sums modulo 2**64, whose differences are exact.
     sums = np.concatenate([np.zeros(1, "uint64"), np.cumsum(mixed)])
     found = sums[x.indptr[1:]] - sums[x.indptr[:-1]]
     return (found ^ (found >> np.uint64(32))).astype("uint32")

@@ -14,25 +14,25 @@ from keras_rbm.sklearn.density import DensityEstimator
 from keras_rbm.typing import Verbose
 from keras_rbm.units import Units
 
-# The most rows from which chains start.
+# The largest number of training rows from which chains start.
 _STARTS = 1000
 
 
 class RBMSampler(DensityEstimator):
     """Synthetic rows: draws v ~ p(v) of a restricted Boltzmann machine.
 
-    An estimator that can replace scikit-learn's `KernelDensity` to draw rows,
-    also of mixed columns. If you fit it to a data frame, `sample` returns a
-    data frame of the same library, with the same names, types and categories,
-    but without the columns that the schema drops. If you fit it to an array or
-    a sparse matrix, `sample` returns an array.
+    A scikit-learn estimator that can replace `KernelDensity` to draw rows, also
+    for mixed columns. If you fit it to a data frame, `sample` returns a data
+    frame of the same library, with the same names, types and categories, but
+    without the columns that the schema drops. If you fit it to an array or a
+    sparse matrix, `sample` returns an array.
 
     A chain that starts from noise may stay in the first mode that it reaches,
     and the draws then contain rare kinds of rows too often. `fit` therefore
     starts chains from up to 1,000 training rows and moves them by `num_sweeps`
-    sweeps; `sample` moves them by as many again. The estimator keeps these
-    draws, `chains_`, and no training rows. A draw may still resemble a
-    training row.
+    sweeps; `sample` moves them by `num_sweeps` further sweeps. The estimator
+    keeps these draws, `chains_`, and no training rows. A draw may still
+    resemble a training row.
 
     Args:
         n_components: Number of hidden units.
@@ -114,7 +114,7 @@ class RBMSampler(DensityEstimator):
         x = self._learn(X)
         count = min(_STARTS, x.shape[0])
         own = self.random_state_.permutation(x.shape[0])[:count]
-        # The choice of rows is random, and not their order.
+        # The choice of rows is random, but not their order.
         starts = rows.dense(x, np.sort(own))
         self.chains_ = self._moved(starts, self.random_state_)
         return self
@@ -130,8 +130,8 @@ class RBMSampler(DensityEstimator):
             n_samples: Number of rows.
             random_state: Integer or `RandomState`; the same integer gives the
                 same rows. `None` for the estimator's own generator, with which
-                each call gives new rows. The rows of the first call after
-                `fit` then depend only on the estimator's `random_state`.
+                each call gives new rows; the first call after `fit` then
+                depends only on the estimator's `random_state`.
 
         Returns:
             A data frame of the same library as in `fit`, or an array of shape
@@ -148,13 +148,13 @@ class RBMSampler(DensityEstimator):
             if random_state is None
             else check_random_state(random_state)
         )
-        # The numbers of draws from two chains differ by at most 1.
+        # The numbers of draws from any two chains differ by at most 1.
         order = rng.permutation(len(self.chains_))
         starts = self.chains_[np.resize(order, n_samples)]
         return self.encoder_.decode(self._moved(starts, rng))
 
     def _moved(self, starts, rng):
-        """States after `num_sweeps` sweeps of chains that start at `starts`."""
+        """States of chains from `starts` after `num_sweeps` sweeps."""
         return self.model_.sample(
             start=starts,
             num_sweeps=self.num_sweeps,

@@ -1,4 +1,4 @@
-"""Pseudo-likelihoods of sparse examples, which are never made dense."""
+"""Pseudo-likelihoods of sparse examples, without dense copies of them."""
 
 import numpy as np
 from keras import ops
@@ -11,21 +11,21 @@ from keras_rbm.units import Bernoulli
 
 
 def is_possible(machine: Machine) -> bool:
-    """Whether the visible units are binary, of which 0 is a state."""
+    """Whether the visible units are binary and 0 is one of their states."""
     return type(machine.visible) is Bernoulli
 
 
 def scores(machine: Machine, v: sparse.csr_array, stream: Stream) -> np.ndarray:
     """N log p(v_i | v_-i), at a random site i of each example.
 
-    With v' equal to v but for the site i, and log Z_h the log partition
-    function of the hidden units,
+    With v' equal to v except at site i, and log Z_h the log partition function
+    of the hidden units,
 
         log p(v_i | v_-i) = log sigmoid(F(v') - F(v)),
         F(v') - F(v) = (v_i - v'_i) b_i + log Z_h(v W) - log Z_h(v' W)
 
     `likelihood.stochastic_pseudo_log_likelihood` draws the same sites, but here
-    the work is proportional to the number of entries.
+    the work is proportional to the number of nonzero entries.
 
     Args:
         machine: A `Machine` for which `is_possible` is true.
@@ -34,7 +34,7 @@ def scores(machine: Machine, v: sparse.csr_array, stream: Stream) -> np.ndarray:
         stream: A `keras_rbm.random.Stream`, from which the sites are drawn.
 
     Returns:
-        Array of shape `(examples,)`, in nats, of the dtype of the machine.
+        Array of shape `(examples,)`, in nats, with the dtype of the machine.
     """
     kernel = ops.convert_to_numpy(machine.beta * machine.kernel)
     bias = ops.convert_to_numpy(machine.visible_params["bias"])

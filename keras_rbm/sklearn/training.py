@@ -15,16 +15,16 @@ from keras_rbm.models import RBM, compiled_loop, completion
 from keras_rbm.random import Use
 from keras_rbm.sklearn import rows
 
-# Numbers in a block of batches, and the most batches in one. A call costs some
-# milliseconds besides its updates.
+# Size of a block of batches, in numbers, and the most batches in a block. Each
+# call costs a few milliseconds besides its updates.
 _BLOCK, _MOST = 2**22, 500
-# Rows that the batch of `update` is filled up to, and numbers in them.
+# Rows to which `update` pads its batch, and the most numbers in them.
 _ROWS, _FILLED = 1024, 2**20
-# The largest kernel, in numbers, of a model whose copy is kept.
+# The largest kernel, in numbers, of a model that is kept as a copy.
 _KEPT = 2**22
-# The least number of chains of rows with missing entries.
+# The least number of chains for rows with missing entries.
 _LEAST_CHAINS = 64
-# What a compiled program does not depend on.
+# Entries of the configuration that do not change the compiled program.
 _FREE = ("name", "seed", "kernel_initializer", "visible_bias_initializer")
 
 
@@ -35,11 +35,12 @@ def passes(model, x, batch_size, rng):
         model: A compiled `RBM` whose optimizer is built.
         x: Array, CSR matrix or `keras_rbm.rows.Rows` of shape `(examples,
             visible.width)`.
-        batch_size: Number of examples in a batch; all of them, if fewer.
-        rng: `numpy.random.RandomState`, which gives the order.
+        batch_size: Number of examples in a batch; all examples, if there are
+            fewer.
+        rng: `numpy.random.RandomState`, which determines the order.
 
     Yields:
-        Seconds that it took.
+        Duration of the updates, in seconds.
     """
     updates = -(-x.shape[0] // min(batch_size, x.shape[0]))
     advance = updater(model, x, batch_size, rng, updates)
@@ -57,9 +58,9 @@ def updater(model, x, batch_size, rng, most):
         x: As for `passes`.
         batch_size: As for `passes`.
         rng: As for `passes`.
-        most: Number of updates that it is asked for at once, about.
+        most: Approximate number of updates per call of the returned function.
 
-    Entries of an array `x` may be NaN, for missing ones. Then each row has a
+    Missing entries of an array `x` are NaN. If there are any, each row has a
     persistent chain, as with `PersistentCompletion()`.
 
     Returns:
@@ -69,7 +70,7 @@ def updater(model, x, batch_size, rng, most):
     tables = _tables(model, x)
     batch_size, run = min(batch_size, examples), _updates_of(model, tables)
     steps = min(max(1, _BLOCK // (batch_size * width)), _MOST)
-    # Less for few examples, but one shape for the folds of a cross-validation.
+    # Fewer for few examples, but the same for all folds of a cross-validation.
     steps = min(steps, 2 ** (most - 1).bit_length())
     block = np.zeros((steps, batch_size, width), "float32")
     numbers = np.zeros((steps, batch_size), "int32")
@@ -93,11 +94,11 @@ def update(model, x):
         x: As for `passes`.
     """
     v = rows.dense(x, slice(None)).astype("float32")
-    # Those whose samples do not depend on the rows of the batch.
+    # Samples of these three chains do not depend on the rows of the batch.
     if not isinstance(model.chain, PersistentChain | ExactChain | NoChain):
         _updates_of(model)(model, v[None], 1)
         return
-    # Filled up by rows of weight 0: other shapes would be compiled anew.
+    # Pad with rows of weight 0: other shapes would be compiled anew.
     count, width = v.shape
     whole = max(1, min(_ROWS, _FILLED // width))
     while whole < count:
@@ -113,10 +114,11 @@ def update(model, x):
 
 
 def _tables(model, x):
-    """Hidden states of a chain for each row of data with missing entries.
+    """Hidden states of the chains of rows, for data with missing entries.
 
-    The number of chains is a power of two, so that data of about as many rows
-    share one compiled program. Without missing entries there are no chains.
+    The number of chains is a power of two, so that data with similar numbers of
+    rows share one compiled program. Without missing entries there are no
+    chains.
     """
     if not isinstance(x, np.ndarray) or not np.isnan(x).any():
         return ()
@@ -129,14 +131,14 @@ def _tables(model, x):
 
 
 def _updates_of(model, tables=()):
-    """Returns the function that updates a model, with the draws of `RBM.fit`.
+    """Returns a function that updates a model with the same draws as `RBM.fit`.
 
-    Models that differ in weights, seed and learning rate alone share one
-    compiled program: that of a cross-validation is compiled once.
+    Models that differ only in weights, seed and learning rate share one
+    compiled program: a cross-validation compiles it once.
 
     Args:
         model: A compiled `RBM` whose optimizer is built.
-        tables: What `_tables` returned.
+        tables: Variables from `_tables`.
     """
     config = {k: v for k, v in model.get_config().items() if k not in _FREE}
     optimizer = keras.optimizers.serialize(model.optimizer)
@@ -148,11 +150,12 @@ def _updates_of(model, tables=()):
 
 
 class _Updates:
-    """Function of the state of a model, by way of the variables of another.
+    """Updates a model by means of the variables of a template.
 
     Args:
-        template: An `RBM` like those that are to be trained.
-        tables: Variables like the chains of rows with missing entries.
+        template: An `RBM` with the configuration of the models to train.
+        tables: Variables with the shapes of the chains of rows with missing
+            entries.
     """
 
     def __init__(self, template, tables):
@@ -197,5 +200,5 @@ def _updates(config, optimizer, shapes):
 
 
 def _variables(model, tables):
-    """All that an update changes or depends on."""
+    """Returns all variables that an update reads or changes."""
     return [*model.variables, *model.optimizer.variables, *tables]

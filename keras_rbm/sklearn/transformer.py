@@ -26,15 +26,15 @@ from keras_rbm.units import Units
 
 
 def _parameter(name, key=None, transposed=False):
-    """A property: a parameter of `model_` as an array, which can be set.
+    """Returns a property: a parameter of `model_` as an array, with a setter.
 
     Args:
         name: Name of the model's attribute.
-        key: Key in it, or `None` where it is the variable itself.
-        transposed: Whether scikit-learn has it the other way round.
+        key: Key in the attribute, or `None` if the attribute is the variable.
+        transposed: Whether scikit-learn's array is the transpose.
 
     Returns:
-        A `property`, which gives a copy.
+        A `property` whose value is a copy.
     """
 
     def variable(self):
@@ -56,54 +56,54 @@ class RBMTransformer(
 ):
     """E[h | v] of a restricted Boltzmann machine as features of v.
 
-    An estimator of scikit-learn that can stand where its `BernoulliRBM`
-    stands: the arguments up to `random_state`, the methods and the attributes
-    have the same names and meanings. What differs:
+    A scikit-learn estimator that can replace `BernoulliRBM`. The arguments up
+    to `random_state`, the methods and the attributes have the same names and
+    meanings. Differences:
 
-    - The visible bias starts from the log-odds of the data, the weights from a
-      normal distribution of variance 1 / n_features; examples are shuffled
-      anew for each iteration.
-    - The weights are kept in float32. What is computed from them is in the
-      dtype of `X`, float32 or float64.
-    - `score_samples` depends on the row and on `random_state` alone, not on
-      the rows beside it.
+    - The visible bias starts from the log-odds of the data, and the weights
+      from a normal distribution of variance 1 / n_features. Examples are
+      shuffled before each iteration.
+    - The weights are kept in float32. Results have the dtype of `X`, float32 or
+      float64.
+    - `score_samples` depends only on the row and on `random_state`, not on the
+      other rows of `X`.
     - `partial_fit` returns the estimator.
-    - Further arguments, from `chain` on, and the `RBM` itself, `model_`.
+    - The arguments from `chain` on, and the attribute `model_`, are new.
 
-    Examples have values from 0 to 1. Others are accepted too, as by
-    `BernoulliRBM`, with a warning where the model is fitted to them: binary
-    units cannot stand for them. Sparse matrices are made dense by parts.
-
-    scikit-learn's `check_estimator` passes without exceptions.
+    Examples have values from 0 to 1. As in `BernoulliRBM`, other values are
+    accepted, but fitting to them gives a warning, because binary units cannot
+    represent them. Sparse matrices are converted to dense rows part by part.
+    The estimator passes scikit-learn's `check_estimator` without exceptions.
 
     Args:
         n_components: Number of hidden units.
-        learning_rate: Step of gradient ascent of the mean log-likelihood of a
-            batch.
-        batch_size: Number of examples in a batch; all of them, if fewer.
+        learning_rate: Step size of gradient ascent on the mean log-likelihood
+            of a batch.
+        batch_size: Number of examples in a batch; all examples, if there are
+            fewer.
         n_iter: Number of iterations over the data, of `ceil(examples /
-            batch_size)` updates each. 0 gives the start.
+            batch_size)` updates each. With 0, the model stays at its start.
         verbose: 1 prints a line after each iteration.
-        random_state: Integer, `RandomState`, or `None` for another at each
+        random_state: Integer, `RandomState`, or `None` for a new seed at each
             fit.
         chain: A `keras_rbm.Chain`, of which a copy is used. `None` for
-            `PersistentChain(batch_size)`, which is what `BernoulliRBM` has; of
-            fewer chains in `fit`, if there are fewer examples.
+            `PersistentChain(batch_size)`, as in `BernoulliRBM`; `fit` uses
+            fewer chains if there are fewer examples.
         momentum: Weight of past gradients, in [0, 1).
-        weight_decay: How much of the weights is subtracted from their
+        weight_decay: Multiple of the weights that is subtracted from their
             gradient, 0 or more.
-        centered: Whether the gradient is centred, as an `RBM`'s is without
-            notice. It takes other learning rates than `BernoulliRBM`, larger
-            ones.
+        centered: Whether the gradient is centred, which is the default of
+            `RBM`. A centred gradient needs larger learning rates than
+            `BernoulliRBM`.
         visible_units: Function of the number of features that returns
             `Units`, such as `keras_rbm.units.Gaussian`, which takes any
-            numbers; examples that the units cannot stand for are refused.
-            `None` for `Bernoulli`; a data frame that holds anything but
-            numbers then goes by the schema that `keras_rbm.data.table`
-            infers. `"auto"` as for `RBMOutlierDetector`: any data frame goes
-            by a schema, and real columns of an array are standardized. A
-            `keras_rbm.data.Schema`, or a dict from names to columns, for a
-            data frame.
+            numbers; examples that are not states of the units are refused.
+            `None` for `Bernoulli`; a data frame with any column that does not
+            hold numbers is then encoded by the schema that
+            `keras_rbm.data.table` infers. `"auto"` as for `RBMOutlierDetector`:
+            any data frame is encoded by a schema, and real columns of an array
+            are standardized. A `keras_rbm.data.Schema`, or a dict from names to
+            columns, for a data frame.
         hidden_units: Function of `n_components` that returns `Units`; `None`
             for `Bernoulli`.
 
@@ -112,10 +112,10 @@ class RBMTransformer(
         intercept_hidden_: Bias of the hidden units.
         intercept_visible_: Bias of the visible units.
         model_: The `RBM`, compiled, with its chains and its optimizer.
-        encoder_: The map of rows to states of the visible units:
+        encoder_: Converts rows to states of the visible units:
             `encoder_.encode(X)`.
         n_features_in_: Number of features.
-        feature_names_in_: Their names, if they had some in `fit`.
+        feature_names_in_: Names of the features, if `fit` was given names.
 
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
         approximations to the likelihood gradient".
@@ -166,7 +166,7 @@ class RBMTransformer(
             The estimator.
 
         Raises:
-            ValueError: If an argument is not as described, or training
+            ValueError: If an argument is not as described, or if training
                 diverged.
         """
         self.encoder_, X = encoding.fitted(self, X, self.visible_units)
@@ -194,10 +194,10 @@ class RBMTransformer(
         """Makes one update, with all examples as its batch.
 
         The first call starts the model from these examples. One program is
-        compiled for all numbers of examples up to 1,000 (fewer of wide
-        examples, and twice as many each time for more); with a chain that
-        starts from the batch, such as ContrastiveDivergence, each number has
-        its own.
+        compiled for all batches of up to 1,024 examples (fewer if examples are
+        wide); the size doubles as often as needed for more. With a chain that
+        starts from the batch, such as `ContrastiveDivergence`, each batch size
+        has its own program.
 
         Args:
             X: Array, sparse matrix or data frame, of shape `(examples,
@@ -243,10 +243,10 @@ class RBMTransformer(
     def score_samples(self, X: rows.Rows) -> np.ndarray:
         """n_features log p(v_i | v_-i), with a random site i of each example.
 
-        An estimate, without bias, of the pseudo-log-likelihood sum_i
-        log p(v_i | v_-i), which `model_.pseudo_log_likelihood` computes. The
-        site is a function of the example and of `random_state`. Values
-        between 0 and 1 are rounded.
+        An unbiased estimate of the pseudo-log-likelihood sum_i log p(v_i |
+        v_-i), which `model_.pseudo_log_likelihood` computes. The site is a
+        function of the example and of `random_state`. Values between 0 and 1
+        are rounded.
 
         Args:
             X: Array, sparse matrix or data frame, of shape `(examples,
@@ -265,15 +265,15 @@ class RBMTransformer(
     def gibbs(self, v: rows.Rows) -> np.ndarray:
         """One sweep of Gibbs sampling, h from p(h | v) and v from p(v | h).
 
-        Each call gives another draw; the first one after `fit` depends on
-        `random_state` alone.
+        Each call gives a new draw; the first draw after `fit` depends only on
+        `random_state`.
 
         Args:
             v: Array, sparse matrix or data frame, of shape `(examples,
                 features)`.
 
         Returns:
-            Rows of the shape of `v`: states, or what they stand for.
+            Rows of the shape of `v`, decoded from the states.
         """
         v = encoding.encoded(self, v)
         seed = self.random_state_.randint(2**31 - 1)
@@ -293,7 +293,7 @@ class RBMTransformer(
         return tags
 
     def _check_examples(self, X):
-        """Refuses examples that the visible units cannot stand for."""
+        """Refuses examples that are not states of the visible units."""
         if isinstance(self.encoder_, encoding.States):
             if self.visible_units is not None:
                 for _, part in rows.parts(X):
@@ -310,9 +310,9 @@ class RBMTransformer(
                 )
 
     def _start(self, X, most_chains=np.inf):
-        """Gives the estimator a compiled model that has seen the data's mean.
+        """Creates and compiles the model, and starts it from the data's mean.
 
-        `batch_size` chains, where no chain is given, are at most
+        If no chain is given, the number of chains is `batch_size`, but at most
         `most_chains`.
         """
         self.random_state_ = check_random_state(self.random_state)
@@ -361,7 +361,7 @@ class RBMTransformer(
         return machine_lib.cast(self.model_.machine(), X.dtype.name)
 
     def _scores(self, X, seed):
-        """n_features log p(v_i | v_-i) of each row, at a site of its own."""
+        """n_features log p(v_i | v_-i) of each row, at a random site."""
         machine, stream = self._machine(X), random.stream(seed)
         if sparse.issparse(X) and sparse_scores.is_possible(machine):
             own = rows.checksums(X) - np.arange(X.shape[0], dtype="uint32")
@@ -381,7 +381,7 @@ class RBMTransformer(
         return found
 
     def _mean_score(self, X, seed):
-        """Mean of the scores; NaN where the visible units have no states."""
+        """Mean of the scores; NaN for units without a list of states."""
         if not likelihood.pseudo_likelihood_is_defined(self.model_.visible):
             return np.nan
         return self._scores(X, seed).mean()
