@@ -1,8 +1,8 @@
 r"""Trains the package rbms on a family of sequences, for a given time.
 
 rbms (a PyTorch package with its own environment) runs its own update, gauge and
-optimizer: PCD with gradients of norm 1 and plain SGD. The seconds are those of
-the processor, so that other work on the machine does not count. Prints the
+optimizer: PCD with gradients of norm 1 and plain SGD. The time is
+processor time, so that other work on the machine does not count. Prints the
 log-likelihood of the test sequences by the package's own annealed importance
 sampling, and saves the model, which `family.py` then measures:
 

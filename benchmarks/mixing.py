@@ -29,7 +29,7 @@ SAMPLES, SWEEPS, EXACT = 500, 1000, 3000
 
 
 def fitted(model, x, updates):
-    """The model after so many updates."""
+    """The model after this number of updates."""
     model.compile()
     model.fit(x, updates=updates, verbose=0)
     return model

@@ -2,8 +2,8 @@
 
     python benchmarks/ratings_ranking.py --data_dir DIR --folds 1 --runs RUN
 
-The runs are those of `train.py --config movielens` with splits of
-MovieLens-100k: `movielens.fold=1` for the first of `--folds`. For each, an
+Each RUN is the folder of a `train.py --config movielens` with a split of
+MovieLens-100k, such as `movielens.fold=1`, in the order of `--folds`. An
 `RBM` of 100 hidden units learns which films users have rated in the training
 part (`Ratings.indicators`). Prints NDCG@10 of the held-out films with 4 or 5
 stars, where all films that a user has not rated are ranked by

@@ -2,8 +2,8 @@
 
     python benchmarks/semi_supervised.py --data_dir DIR
 
-For each number of labels and each seed, draws so many labelled images without
-regard to their classes. Two machines learn from them:
+For each number of labels and each seed, draws this many labelled images
+without regard to their classes. Two machines learn from them:
 
 - `supervised`: from the labelled images alone;
 - `semi-supervised`: also from all other training images, whose label is -1.

@@ -177,7 +177,7 @@ def updates(scope, path, everything=True):
 
 
 class StopAt(keras.callbacks.Callback):
-    """Asks for an end after so many updates."""
+    """Asks for an end after a number of updates."""
 
     def __init__(self, checkpoint, updates):
         super().__init__()

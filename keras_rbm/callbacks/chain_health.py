@@ -191,7 +191,7 @@ class ChainHealth(Measurement):
                 values[f"{tensorboard.LIKELIHOOD}/validation_gap"] = (
                     free_energy - train[0]
                 )
-        # Columns beside those of an example are the means of the layer above.
+        # The columns after the example hold the means of the layer above.
         top = v[:, self.model.example_units.width :]
         if top.size and len(top) > 1:
             values[_TOP_CONSTANT] = _constant(top)

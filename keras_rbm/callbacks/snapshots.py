@@ -37,7 +37,7 @@ class Snapshots(keras.callbacks.Callback):
         path: Folder of the files `snapshot-NNNNNNNNNN.npz`, named by the number
             of updates, which `read_snapshots` reads; `None` to keep the
             machines only in memory. At the end of `fit`, all other snapshots,
-            such as those of an earlier run, are removed from the folder.
+            such as snapshots of an earlier run, are removed from the folder.
         max_snapshots: The largest number of machines to keep, at least 3.
         growth: Factor of the number of updates from one snapshot to the next,
             more than 1.

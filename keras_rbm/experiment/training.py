@@ -97,16 +97,16 @@ def run(
             0.8: 5}` (see `callbacks.NumSweeps`); `None` for the chain's own
             number.
         log_likelihood_every: Number of epochs between measures of the
-            log-likelihood of validation examples (training examples, if there
-            are none) and of the health of the chains; 0 for no measures.
+            log-likelihood of validation examples (without them, of training
+            examples) and of the health of the chains; 0 for no measures.
             `"auto"` for about 20 measures in a run, or fewer that take about a
             tenth of its time.
         checkpoint_minutes: Number of minutes between checkpoints; `None` for
             only one at the end.
         checkpoint_updates: Number of updates between checkpoints, or `None`.
-        resume: Whether to continue from the newest checkpoint in `output`, or
-            start if there is none. The results are the same as in an
-            uninterrupted run.
+        resume: Whether to continue from the newest checkpoint in `output`.
+            Without a checkpoint, the run starts anew. The results are the same
+            as in an uninterrupted run.
         figures: Sequence of figures to draw at the end, such as
             `[Restoration()]` (see `keras_rbm.figures`). Some also show
             pictures in TensorBoard, every `pictures_every` epochs.

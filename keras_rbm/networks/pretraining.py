@@ -178,9 +178,9 @@ def tie(lower: RBM, upper: RBM) -> bool:
 
     Args:
         lower: A trained `RBM`.
-        upper: The `RBM` above `lower`. It stays unchanged unless its units are
-            those of `lower` with the sides swapped, and its inverse temperature
-            equals that of `lower`.
+        upper: The `RBM` above `lower`. It stays unchanged unless its visible
+            units equal the hidden units of `lower`, its hidden units the
+            visible units, and both have the same inverse temperature.
 
     Returns:
         Whether `upper` was changed.

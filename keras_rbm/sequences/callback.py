@@ -23,8 +23,8 @@ _DESCRIPTIONS = {
     "where they are contacts and red where they are not.",
     "principal_axes": "Training sequences and fantasy particles on the first "
     "two principal axes of the training sequences.",
-    "correlations": "Frequencies and connected correlations of the fantasy "
-    "particles against those of the training sequences.",
+    "correlations": "Frequencies and connected correlations in the fantasy "
+    "particles against the same in the training sequences.",
     "family_logo": "The training sequences, in bits.",
     "logo": "The largest weights of a hidden unit: letters above the line "
     "switch the unit on.",
@@ -164,7 +164,7 @@ class FamilyPictures(Display):
 
 
 def _particles(model, alignment):
-    """The fantasy particles as an `Alignment`; `None` if there are none."""
+    """The fantasy particles as an `Alignment`; `None` if the chain has none."""
     particles = model.fantasy_particles
     if particles is None:
         return None

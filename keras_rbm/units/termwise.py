@@ -12,8 +12,8 @@ class Termwise(Units):
     """Units whose log-partition is a sum with one term for each unit.
 
     Subclasses implement `log_partitions` instead of `log_partition`. Changes
-    of the log-partition are computed term by term. Their rounding errors are
-    smaller than those of a difference of two sums, which matters because
+    of the log-partition are computed term by term. The difference of
+    two sums would have larger rounding errors, which matters because
     annealing adds up thousands of changes.
     """
 
