@@ -1,12 +1,13 @@
 """How much memory training takes on ratings of the size of MovieLens-1M.
 
-    python benchmarks/ratings_memory.py
+    python benchmarks/ratings_memory.py [--rows items]
 
 The ratings are made up: 1,000,209 of 3,706 items by 6,040 users, of whom some
 rate much more than others. Prints the peak of the memory of the process, and
 seconds for an update after the first epoch, which compiles.
 """
 
+import argparse
 import resource
 import time
 
@@ -36,10 +37,13 @@ def made_up(seed=0):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", choices=("users", "items"), default="users")
+    options = parser.parse_args()
     before = peak()
     ratings = made_up()
     print(ratings)
-    rbm = keras_rbm.RatingsRBM.of(ratings, 100, seed=0)
+    rbm = keras_rbm.RatingsRBM.of(ratings, 100, rows=options.rows, seed=0)
     rbm.compile(keras.optimizers.SGD(0.1, momentum=0.9))
     rbm.fit(ratings, batch_size=1000, epochs=1, verbose=0)
     begin, done = time.perf_counter(), int(rbm.updates)
@@ -48,7 +52,7 @@ def main():
     rbm.predict_ratings(ratings, ratings.users[:1000], ratings.items[:1000])
     print(
         f"peak {peak():.2f} GB, of which {before:.2f} GB before; "
-        f"{seconds:.2f} s an update of 1,000 users"
+        f"{seconds:.2f} s an update of 1,000 {options.rows}"
     )
 
 

@@ -39,6 +39,7 @@ def test_all_contestants_run(name):
     assert benchmark.milliseconds(50) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fit(array)", "products", "draws"])
 def test_all_contestants_on_sequences_run(monkeypatch, name):
     step = load("training_step")
@@ -256,6 +257,7 @@ def test_communication_counts_what_an_update_exchanges():
     assert benchmark.sent(6.0, 3) == 8.0
 
 
+@pytest.mark.slow
 def test_a_short_soak_finds_nothing_that_creeps():
     benchmark = load("soak")
     numbers = benchmark.soak(3000, epochs=6, verbose=0)

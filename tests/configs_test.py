@@ -82,9 +82,8 @@ OTHERS = [name for name in NAMES if name not in ("base", "movielens", *STACKS)]
 # others differ from these by numbers, or by a chain or a figure that has tests
 # of its own.
 QUICK = [
-    *("bars_and_stripes_restored", "digits", "digits_gaussian"),
-    *("digits_softmax", "mnist_class_discriminative", "mnist_class_hybrid"),
-    *("mnist_dreams", "protein", "table"),
+    *("bars_and_stripes_restored", "digits", "mnist_class_discriminative"),
+    *("mnist_dreams", "table"),
 ]
 
 
@@ -100,7 +99,7 @@ def test_what_a_stack_is_for(name):
     [
         # By this config mnist_finetune.gin, which includes it, pretrains.
         pytest.param("mnist_dbn", marks=pytest.mark.slow),
-        "mnist_finetune",
+        pytest.param("mnist_finetune", marks=pytest.mark.slow),
         "mnist_dbm",
     ],
 )

@@ -32,7 +32,6 @@ QUICK = [
     "docs/guides/missing_values.md",
     "docs/guides/recommender.md",
     "docs/guides/sequences.md",
-    "docs/guides/your_own_data.md",
 ]
 # Packages whose names are public.
 PUBLIC = [

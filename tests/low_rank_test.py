@@ -89,6 +89,7 @@ def test_the_start_has_the_clusters_with_their_shares():
     assert model.offsets.visible.numpy() == pytest.approx(x.mean(axis=0))
 
 
+@pytest.mark.slow
 def test_training_loses_less_of_the_shares_than_from_a_plain_start():
     x = draw(1000, (0.5, 0.5))
     away, likelihoods = [], []

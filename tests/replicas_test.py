@@ -107,38 +107,45 @@ def assert_alike(found, expected, parts, error):
                 )
 
 
+@pytest.mark.slow
 def test_a_hundred_updates_of_two_replicas(one, two):
     assert one["trained"]["updates"] == distributed.UPDATES
     assert_alike(two, one, ["trained"], WEIGHTS)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_shares(one, two):
     """With clipping, sample weights, penalties and replicas of no example."""
     assert_alike(two, one, ["cd", "exact", "tempered"], ERROR)
     assert_alike(two, one, ["hybrid", "discriminative"], ERROR)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_shares_with_missing_entries(one, two):
     """Rows have the same draws on any replica; one replica has no row."""
     assert_alike(two, one, ["holes"], ERROR)
 
 
+@pytest.mark.slow
 def test_one_sweep_is_the_same_to_the_bit(one, two):
     np.testing.assert_array_equal(
         two["integers"]["particles"], one["integers"]["particles"]
     )
 
 
+@pytest.mark.slow
 def test_what_is_asked_of_a_model(one, two):
     assert_alike(two, one, ["evaluated", "drawn"], WEIGHTS)
 
 
+@pytest.mark.slow
 def test_a_model_goes_on_with_more_or_fewer_replicas(one, two):
     assert_alike(two, {"loaded": one["gone_on"]}, ["loaded"], ERROR)
     back = distributed.go_on(keras.models.load_model(two["file"]))
     assert_alike({"back": back}, {"back": two["gone_on"]}, ["back"], ERROR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "words"),
     [
@@ -200,6 +207,7 @@ def test_the_sums_of_one_replica():
     assert replicas.with_value_of_all(x) is x
 
 
+@pytest.mark.slow
 def test_a_run_of_several_replicas_is_resumed_to_the_bit(two):
     assert two["resumed"].keys() == two["whole"].keys()
     assert len(two["whole"]["loss"]) == 2

@@ -185,7 +185,9 @@ def test_keras_regularizers_take_mean_activities_too():
     ("regularizer", "jit_compile"),
     [
         (SquaredSparsity(0.2, 30.0), False),
-        (CrossEntropySparsity(0.2, 5.0), True),
+        pytest.param(
+            CrossEntropySparsity(0.2, 5.0), True, marks=pytest.mark.slow
+        ),
     ],
     ids=["squared", "cross_entropy"],
 )

@@ -193,6 +193,7 @@ def test_a_terminated_run_is_saved_and_resumed(tmp_path):
     assert "is finished; give more --epochs" in line
 
 
+@pytest.mark.slow
 def test_a_process_reports_an_error_of_training_in_one_line(tmp_path):
     """A run that diverges; `tests/cli` has the errors of a start."""
     (tmp_path / "diverges.gin").write_text(

@@ -128,8 +128,15 @@ class Stop(keras.callbacks.Callback):
             self.checkpoint.stop("a test")
 
 
-@pytest.mark.parametrize("on_disk", [True, False])
-@pytest.mark.parametrize("stop", [8, 20])
+@pytest.mark.parametrize(
+    ("stop", "on_disk"),
+    [
+        (8, True),
+        (20, False),
+        pytest.param(8, False, marks=pytest.mark.slow),
+        pytest.param(20, True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_resumed_run_keeps_its_snapshots(whole, tmp_path, on_disk, stop):
     path = tmp_path / "snapshots" if on_disk else None
 

@@ -132,6 +132,7 @@ def test_draws_go_on_after_saving(tmp_path):
     assert_same_states(model, loaded)
 
 
+@pytest.mark.slow
 def test_it_learns_in_the_compiled_loop():
     patterns = data_lib.bars_and_stripes(2).train
     model = RBM(

@@ -11,7 +11,7 @@ from tests import hostile
 from tests.cli import command
 
 EXAMPLES = settings(
-    max_examples=40,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 TEMPERED = """
@@ -137,7 +137,7 @@ VALUES = st.one_of(
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@settings(EXAMPLES, max_examples=5)
+@settings(EXAMPLES, max_examples=2)
 @given(value=VALUES)
 def test_wrong_types_and_values(refused, name, value):
     text = TEMPERED if name.startswith("Tempered.") else FAST

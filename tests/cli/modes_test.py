@@ -95,6 +95,7 @@ def test_what_cannot_be_evaluated_is_reported_in_one_line(
     assert not (run / "evaluation.json").exists()
 
 
+@pytest.mark.slow
 def test_a_table_of_bits_trains_and_is_evaluated(tmp_path, monkeypatch):
     pairs = np.random.default_rng(0).integers(0, 2, (300, 2)).repeat(2, axis=1)
     np.savetxt(tmp_path / "mine.csv", pairs, fmt="%d", delimiter=",")

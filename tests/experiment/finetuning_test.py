@@ -138,6 +138,7 @@ def test_where_it_starts_from(finished, monkeypatch, tmp_path):
     assert "pretraining" not in names
 
 
+@pytest.mark.slow
 def test_the_seed_decides_whatever_was_drawn_before(monkeypatch, tmp_path):
     seen = starts(monkeypatch)
     for number in range(3):
@@ -228,7 +229,12 @@ def whole(tmp_path_factory):
     ("end", "error", "done"),
     [
         (killed, RuntimeError, 2),
-        (lambda: signal.raise_signal(signal.SIGTERM), callbacks.Interrupted, 3),
+        pytest.param(
+            lambda: signal.raise_signal(signal.SIGTERM),
+            callbacks.Interrupted,
+            3,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_it_goes_on_after_an_epoch_to_the_same_end(
@@ -269,6 +275,7 @@ def test_it_goes_on_after_an_epoch_to_the_same_end(
     assert_same(left_by(tmp_path), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_was_begun_before_the_first_checkpoint_is_gone(
     whole, monkeypatch, tmp_path

@@ -62,6 +62,7 @@ def test_a_run_that_is_there_is_left_alone(finished):
     assert (output / "operative_config.gin").read_text() == "seed = 0\n"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_between_them_goes_on(finished, tmp_path):
     """To the last bit as if it had not been stopped."""
     _, expected = finished

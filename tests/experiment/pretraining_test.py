@@ -49,6 +49,7 @@ def finished(tmp_path_factory):
     return output, model
 
 
+@pytest.mark.slow
 def test_each_layer_leaves_a_run_behind(finished):
     output, model = finished
     for layer in ("layer-1", "layer-2"):

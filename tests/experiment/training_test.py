@@ -280,6 +280,7 @@ def short(output, **kwargs):
     )
 
 
+@pytest.mark.slow
 def test_a_run_at_a_constant_rate_can_be_prolonged(tmp_path):
     short(tmp_path)
     history = short(tmp_path, epochs=2, resume=True)

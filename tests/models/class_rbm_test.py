@@ -278,6 +278,7 @@ def test_labels_are_joined_to_the_bit(of_rows, args, validation):
     assert "val_error" in history
 
 
+@pytest.mark.slow
 def test_data_sets_of_labels_are_joined_to_the_bit():
     weight = np.linspace(0, 2, 24)
     plain, _ = fitted(X, Y, batch_size=8)

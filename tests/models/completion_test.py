@@ -371,6 +371,7 @@ def test_later_batches_are_checked_for_infinity():
         fitted(batches(x), model)
 
 
+@pytest.mark.slow
 def test_the_graph_says_what_eager_calls_say():
     models = []
     for eagerly in (False, True):
@@ -495,6 +496,7 @@ def half_labelled():
     return fitted(X, class_model(), y=UNKNOWN, epochs=1)
 
 
+@pytest.mark.slow
 def test_all_ways_to_leave_out_a_label(half_labelled):
     first, _ = half_labelled
     numbers = np.where(UNKNOWN < 0, NAN, UNKNOWN)
@@ -513,6 +515,7 @@ def test_labels_that_are_none_are_still_refused():
             fitted(X, class_model(), y=y)
 
 
+@pytest.mark.slow
 def test_unknown_labels_of_a_stream():
     x, y = X[:48], UNKNOWN[:48]
     with pytest.raises(ValueError, match="must hold"):
@@ -542,8 +545,15 @@ def test_a_model_of_labels_alone_learns_nothing_without_them():
         fitted(X, model, y=UNKNOWN)
 
 
-@pytest.mark.parametrize("features", ["complete", "with_holes"])
-@pytest.mark.parametrize("weights", [(1.0, 0.0), (0.3, 1.0)])
+@pytest.mark.parametrize(
+    ("features", "weights"),
+    [
+        pytest.param("complete", (1.0, 0.0), marks=pytest.mark.slow),
+        ("with_holes", (1.0, 0.0)),
+        pytest.param("complete", (0.3, 1.0), marks=pytest.mark.slow),
+        ("with_holes", (0.3, 1.0)),
+    ],
+)
 def test_the_gradient_of_a_class_rbm(features, weights):
     """Of alpha log p(x, y) + gamma log p(y | x), with both observed in part."""
     alpha, gamma = weights

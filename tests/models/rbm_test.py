@@ -572,6 +572,7 @@ def bimodal(hidden=2):
     return Oracle(kernel, -kernel.sum(1) / 2, -kernel.sum(0) / 2)
 
 
+@pytest.mark.slow
 def test_with_the_exact_negative_phase_it_recovers_a_teacher():
     """Without any sampling error: its distribution, if not its parameters."""
     teacher = bimodal().p_visible

@@ -634,6 +634,7 @@ def test_missing_values_are_predicted(model):
     )
 
 
+@pytest.mark.slow
 def test_missing_values_at_another_temperature_by_another_sampler(model):
     warm = Oracle(PLAIN.kernel, PLAIN.visible_bias, PLAIN.hidden_bias, 0.4)
     v = np.tile(np.float32([0, 1, 0, 0, 1]), (8000, 1))

@@ -51,8 +51,8 @@ def reload(model, path):
     ("chain", "centered", "run_eagerly"),
     [
         ("cd", True, True),
-        ("cd", False, True),
-        ("pcd", True, True),
+        pytest.param("cd", False, True, marks=pytest.mark.slow),
+        pytest.param("pcd", True, True, marks=pytest.mark.slow),
         ("pcd", False, True),
         ("pcd", True, False),
     ],

@@ -114,6 +114,7 @@ def test_what_the_halves_have_of_the_model():
         assert rbm.parameters.kernel_constraint.max_value == 3.0
 
 
+@pytest.mark.slow
 def test_pretraining_is_a_better_start():
     """By the bound on log p(v), with the exact log Z."""
     patterns = data.bars_and_stripes(4).train

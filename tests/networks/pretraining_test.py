@@ -77,6 +77,7 @@ def test_each_layer_learns_what_the_one_below_makes_of_the_data(x, states):
     assert [len(history.epoch) for history in histories] == [2, 1]
 
 
+@pytest.mark.slow
 def test_a_data_set_with_an_end_is_begun_anew_at_each_epoch():
     first, second = network(), network()
     order = {**ARGUMENTS, "epochs": 2}
@@ -111,6 +112,7 @@ def test_finished_layers_are_loaded_and_the_others_trained(tmp_path):
     assert_same_states(loaded, model.rbms[1])
 
 
+@pytest.mark.slow
 def test_each_layer_has_callbacks_and_a_folder_of_its_own(tmp_path):
     seen = []
 
@@ -140,6 +142,7 @@ def test_each_layer_has_callbacks_and_a_folder_of_its_own(tmp_path):
     assert [entry[:2] for entry in seen[3:]] == [(0, 0), (0, 1), (0, 0)]
 
 
+@pytest.mark.slow
 def test_validation_data_go_up_too():
     errors = []
     for validation in (X[:10], batches(X[:10], size=10)):
@@ -158,6 +161,7 @@ def test_validation_data_go_up_too():
     )
 
 
+@pytest.mark.slow
 def test_kept_in_memory_the_data_are_the_same():
     """But for rounding, which a batch's shape may change."""
     streamed, kept = network(), network()
@@ -184,6 +188,7 @@ def test_a_tied_layer_starts_from_the_one_below():
     assert (untied.rbms[1].kernel.numpy() != second.kernel.numpy()).any()
 
 
+@pytest.mark.slow
 def test_one_bar_goes_over_all_layers(capsys):
     network().pretrain(X, **{**ARGUMENTS, "verbose": 1})
     printed = capsys.readouterr().out

@@ -134,6 +134,7 @@ def model(sampler):
     return model
 
 
+@pytest.mark.slow
 def test_a_model_samples_by_it(model, sampler):
     v = model.sample(5000, num_sweeps=50, seed=0, sampler=sampler)
     assert_law(v, ORACLE.p_visible)
@@ -192,6 +193,7 @@ def test_another_machine_is_refused(sampler):
         sampler.init(other, tf.zeros((2, 5)))
 
 
+@pytest.mark.slow
 def test_the_machine_of_a_low_rank_start_is_a_base():
     """Training keeps two clusters that plain chains cannot leave."""
     rng = np.random.default_rng(0)

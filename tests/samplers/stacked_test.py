@@ -188,6 +188,7 @@ def model():
     return model
 
 
+@pytest.mark.slow
 def test_a_network_and_its_lowest_model(model):
     v = model.sample(5000, num_sweeps=50, seed=0, sampler=SAMPLER)
     assert_law(v, ORACLES[0].p_visible)

@@ -177,6 +177,7 @@ def test_complete_rows_can_be_learned_from(fitted):
     assert np.isfinite(imputer.transform(holed(x))).all()
 
 
+@pytest.mark.slow
 def test_other_chains_have_no_particles_to_start_from(fitted):
     imputer = clone(fitted).set_params(
         updates=10, num_sweeps=5, chain=ContrastiveDivergence(1)
@@ -230,6 +231,7 @@ def test_a_data_frame_gives_a_data_frame(library):
     assert isinstance(tables[0], type(frame))
 
 
+@pytest.mark.slow
 def test_set_output_and_arrays_for_data_frames():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(holed(complete()), columns=list("abcd"))

@@ -29,6 +29,7 @@ def fitted():
     return RBMOutlierDetector(contamination=0.1, **SMALL).fit(mixed())
 
 
+@pytest.mark.slow
 @parametrize_with_checks([RBMOutlierDetector(n_components=3, updates=2)])
 def test_scikit_learns_own_checks(estimator, check):
     # Each check has a shape of its own: a compilation for a few calls.

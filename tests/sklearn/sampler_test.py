@@ -109,6 +109,7 @@ def test_bad_numbers_of_samples(fitted):
         fitted.sample(0)
 
 
+@pytest.mark.slow
 def test_another_sampler(fitted):
     tempered = clone(fitted).set_params(
         sampler=samplers.Tempered(2), updates=2, num_sweeps=2

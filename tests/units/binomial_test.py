@@ -31,7 +31,9 @@ def test_a_single_trial_is_a_binary_unit():
     )
 
 
-@pytest.mark.parametrize("trials", [2, 7, 300])
+@pytest.mark.parametrize(
+    "trials", [2, 7, pytest.param(300, marks=pytest.mark.slow)]
+)
 def test_the_law_is_binomial(trials):
     unit = Binomial(3, trials)
     params = {"bias": tf.constant(Z)}
