@@ -42,12 +42,18 @@ def arguments():
     parser.add_argument("--model")
     parser.add_argument("--output", default=".")
     parser.add_argument("--hidden", type=int, default=500)
+    parser.add_argument("--hidden_units", default="Bernoulli")
     parser.add_argument("--updates", type=int, default=5000)
     parser.add_argument("--chains", type=int, default=500)
     parser.add_argument("--sweeps", type=int, default=5)
     parser.add_argument("--batch", type=int, default=500)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--l2", type=float, default=1e-4)
+    parser.add_argument(
+        "--couplings",
+        type=float,
+        help="factor of a penalty on squared couplings, in place of --l2",
+    )
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--sample_sweeps", type=int, default=200)
     parser.add_argument("--betas", type=int, default=10_000)
@@ -59,15 +65,20 @@ def arguments():
 def train(family, w, options):
     """A model of the family, by persistent chains."""
     start = keras.initializers.Constant(family.fields(w))
+    penalty = keras.regularizers.L2(options.l2)
+    if options.couplings is not None:
+        penalty = keras_rbm.SquaredCouplings(
+            options.couplings, len(family.alphabet)
+        )
     rbm = keras_rbm.RBM(
         family.units,
-        options.hidden,
+        getattr(keras_rbm.units, options.hidden_units)(options.hidden),
         keras_rbm.PersistentChain(options.chains, options.sweeps),
         visible_bias_initializer=start,
         kernel_initializer=keras.initializers.RandomNormal(
             0.0, 0.03, options.seed
         ),
-        kernel_regularizer=keras.regularizers.L2(options.l2),
+        kernel_regularizer=penalty,
         seed=options.seed,
     )
     rate = keras.optimizers.schedules.CosineDecay(

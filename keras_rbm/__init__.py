@@ -27,6 +27,7 @@ from keras_rbm.models import averaged_weights as averaged_weights
 from keras_rbm.networks import DeepBeliefNetwork as DeepBeliefNetwork
 from keras_rbm.optimizers import AutoSGD as AutoSGD
 from keras_rbm.regularizers import GroupLasso as GroupLasso
+from keras_rbm.regularizers import SquaredCouplings as SquaredCouplings
 from keras_rbm.regularizers import SquaredL1 as SquaredL1
 from keras_rbm.samplers import Gibbs as Gibbs
 from keras_rbm.samplers import LowRankTempering as LowRankTempering

@@ -1,4 +1,4 @@
-"""Penalties that connect each hidden unit to few sites."""
+"""Penalties on sites: few sites for each hidden unit, or small couplings."""
 
 import keras
 from keras import ops
@@ -79,6 +79,58 @@ class GroupLasso(keras.regularizers.Regularizer):
         norms = ops.sqrt(ops.where(positive, squares, ops.ones_like(squares)))
         norms = ops.where(positive, norms, ops.zeros_like(norms))
         return self.factor * ops.sum(norms)
+
+    def get_config(self) -> Config:
+        return {"factor": self.factor, "categories": self.categories}
+
+
+@keras.saving.register_keras_serializable("keras_rbm")
+class SquaredCouplings(keras.regularizers.Regularizer):
+    """factor sum_(s < t) ||J_st||^2, with J_st = W_s W_t^T for sites s and t.
+
+    W_s holds the rows of the kernel that belong to site s. With `Gaussian`
+    hidden units, the machine is a Potts model whose couplings are the J_st;
+    with other hidden units, J_st is proportional to the couplings as long as
+    the weights are small. The penalty is the L2 penalty of pseudo-likelihood
+    methods such as plmDCA. Unlike an L2 penalty on W, it leaves couplings of
+    the sites of a contact large, and reduces the many small couplings that
+    only fit noise.
+
+    Args:
+        factor: Number, 0 or more.
+        categories: Number of columns of a site, a positive integer.
+
+    Raises:
+        ValueError: If an argument is not as described, or if `categories` does
+            not divide the number of rows of the kernel.
+
+    Reference: Ekeberg, Lovkvist, Lan, Weigt and Aurell (2013), "Improved
+        contact prediction in proteins: using pseudolikelihoods to infer Potts
+        models", on the penalty of plmDCA.
+
+    Example:
+        rbm = keras_rbm.RBM(
+            keras_rbm.Softmax(10, 4),
+            keras_rbm.Gaussian(8),
+            kernel_regularizer=keras_rbm.SquaredCouplings(5e-3, 4),
+        )
+    """
+
+    def __init__(self, factor: float, categories: int):
+        self.factor = checks.number_from_0("factor", factor)
+        self.categories = checks.positive_integer("categories", categories)
+
+    def __call__(self, w):
+        checks.rows_of_sites(w.shape, self.categories)
+        by_site = ops.reshape(w, (-1, self.categories, w.shape[1]))
+        own = ops.matmul(by_site, ops.transpose(by_site, (0, 2, 1)))
+        # W^T W has the same norm as W W^T.
+        rows, columns = w.shape
+        first, second = (w, ops.transpose(w))
+        if columns < rows:
+            first, second = second, first
+        every = ops.sum(ops.square(ops.matmul(first, second)))
+        return self.factor / 2 * (every - ops.sum(ops.square(own)))
 
     def get_config(self) -> Config:
         return {"factor": self.factor, "categories": self.categories}

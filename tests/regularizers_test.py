@@ -1,9 +1,11 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import GroupLasso, SquaredL1
+from keras_rbm import GroupLasso, SquaredCouplings, SquaredL1
 
 W = np.random.default_rng(0).normal(size=(6, 4))
 
@@ -39,7 +41,29 @@ def test_with_one_column_a_site_it_is_l1():
     assert np.isclose(value, 0.2 * np.abs(W).sum())
 
 
-@pytest.mark.parametrize("penalty", [SquaredL1(0.3), GroupLasso(0.3, 2)])
+@pytest.mark.parametrize("num_hidden", [4, 9])
+def test_squared_couplings(num_hidden):
+    w = np.random.default_rng(1).normal(size=(6, num_hidden))
+    value, gradient = slope(SquaredCouplings(0.3, 2), w)
+    by_site = w.reshape(3, 2, num_hidden)
+    expected = np.zeros_like(by_site)
+    total = 0.0
+    for s, t in itertools.permutations(range(3), 2):
+        coupling = by_site[s] @ by_site[t].T
+        total += 0.3 / 2 * (coupling**2).sum()
+        expected[s] += 0.3 * 2 * coupling @ by_site[t]
+    assert np.isclose(value, total)
+    np.testing.assert_allclose(gradient, expected.reshape(w.shape))
+
+
+def test_one_site_has_no_couplings():
+    assert np.isclose(slope(SquaredCouplings(1.0, 6), W)[0], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [SquaredL1(0.3), GroupLasso(0.3, 2), SquaredCouplings(0.3, 2)],
+)
 def test_config_round_trip(penalty):
     config = keras.regularizers.serialize(penalty)
     copy = keras.regularizers.deserialize(config)
@@ -52,5 +76,8 @@ def test_bad_arguments_are_refused():
         SquaredL1(-1)
     with pytest.raises(ValueError, match="`categories`"):
         GroupLasso(0.1, 0)
-    with pytest.raises(ValueError, match="must divide the number of rows"):
-        GroupLasso(0.1, 4)(tf.constant(W))
+    with pytest.raises(ValueError, match="`factor`"):
+        SquaredCouplings(-1, 2)
+    for penalty in (GroupLasso(0.1, 4), SquaredCouplings(0.1, 4)):
+        with pytest.raises(ValueError, match="must divide the number of rows"):
+            penalty(tf.constant(W))
