@@ -37,13 +37,15 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 export KERAS_BACKEND := tensorflow
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-all browser check format lint bench docs docs-serve \
-    clean
+.PHONY: help install train test test-all browser check format lint bench docs \
+    docs-serve clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' \
 	    $(MAKEFILE_LIST)
 	@echo 'Arguments: make train ARGS="--help". Interpreter: PYTHON=python3.12.'
+
+install: .venv/.installed ## Install into .venv
 
 train: .venv/.installed ## Train a model: python train.py $(ARGS)
 	@$(BIN)/python train.py $(ARGS)

@@ -48,6 +48,9 @@ def arguments():
     parser.add_argument("--sweeps", type=int, default=5)
     parser.add_argument("--batch", type=int, default=500)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument(
+        "--deviation", type=float, default=0.03, help="of the first weights"
+    )
     parser.add_argument("--l2", type=float, default=1e-4)
     parser.add_argument(
         "--couplings",
@@ -76,7 +79,7 @@ def train(family, w, options):
         keras_rbm.PersistentChain(options.chains, options.sweeps),
         visible_bias_initializer=start,
         kernel_initializer=keras.initializers.RandomNormal(
-            0.0, 0.03, options.seed
+            0.0, options.deviation, options.seed
         ),
         kernel_regularizer=penalty,
         seed=options.seed,

@@ -171,6 +171,12 @@ def takes_table(gin):
     return bool(re.fullmatch(r"@(?:[\w.]+[./])?table\(\)", repr(data)))
 
 
+def infers_schema(gin):
+    """Whether a config that has been read has a `table` infer its schema."""
+    given = gin.get_bindings("table", resolve_references=False).get("schema")
+    return takes_table(gin) and given is None
+
+
 def _data_bindings(gin, data):
     """The bindings of --data, with the reader for this config and file."""
     if data is None:

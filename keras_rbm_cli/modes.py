@@ -7,6 +7,14 @@ import textwrap
 from keras_rbm_cli import configuration, folders, names, options, screen
 from keras_rbm_cli.errors import Stopped, UserError, fail
 
+# After the kinds of columns that were inferred. The name is that of a column.
+_ABOUT_KINDS = (
+    "To change the kind of a column, start again with its name and another "
+    "kind, such as --set 'table.schema={{\"{}\": @Category()}}'.\nThe kinds "
+    "are Binary, Category, Count, Dropped, Logarithm, Positive, Quantiles and "
+    "Real."
+)
+
 
 def run():
     """Trains a run, evaluates it or draws its figures, depending on the flags.
@@ -116,6 +124,8 @@ def _train_alone(config, output, log, resume):
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         if data is not None:
             print(data, flush=True)
+            if configuration.infers_schema(gin):
+                print(_ABOUT_KINDS.format(next(iter(data.schema.slices))))
             if configuration.draws_bits(gin):
                 print("Bits are drawn from the values anew for each batch.")
             del data

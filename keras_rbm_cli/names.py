@@ -50,6 +50,15 @@ THINGS = {
         "categorical",
         "counts",
         "whitened",
+        # Kinds of columns, for `table.schema`.
+        "Binary",
+        "Category",
+        "Count",
+        "Dropped",
+        "Logarithm",
+        "Positive",
+        "Quantiles",
+        "Real",
     ),
     "keras_rbm_cli.tables": ("table", "visible_units"),
 }
@@ -335,8 +344,6 @@ def _arguments(module, node):
                 return Arguments(types)
         elif isinstance(part, ast.AnnAssign) and _is_dataclass(node):
             types[part.target.id] = ast.unparse(part.annotation)
-    if _is_dataclass(node):
-        return Arguments(types)
     for base in node.bases:
         if isinstance(base, ast.Subscript) or ast.unparse(base) in (
             "object",
@@ -344,14 +351,19 @@ def _arguments(module, node):
             "ABC",
         ):
             continue
-        above = _arguments(*_base(module, base))
+        parent = _base(module, base)
+        # A dataclass has the fields of the dataclasses above it, and no others.
+        if _is_dataclass(node) and not _is_dataclass(parent[1]):
+            continue
+        above = _arguments(*parent)
         types = above.types | types
         complete &= above.complete
     return Arguments(types, complete)
 
 
 def _is_dataclass(node):
-    return any("dataclass" in ast.unparse(d) for d in node.decorator_list)
+    decorators = getattr(node, "decorator_list", [])
+    return any("dataclass" in ast.unparse(d) for d in decorators)
 
 
 def _of_function(node):

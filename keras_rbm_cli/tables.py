@@ -1,12 +1,15 @@
 """For .gin files: a table of mixed columns, read once, and its units."""
 
-import functools
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
+
+# The table that was read last, by its arguments.
+_LAST: dict[str, Any] = {}
 
 
 def table(
     path: str,
-    schema: str | None = None,
+    schema: str | Mapping[str, Any] | None = None,
     validation_size: int | float = 0,
     test_size: int | float = 0,
     seed: int = 0,
@@ -24,7 +27,9 @@ def table(
 
     Args:
         path: Path of the file.
-        schema: Path of a saved schema, or `None` to infer it.
+        schema: Path of a saved schema; or a dict from names of columns to
+            their kinds, such as `{"job": @Category()}`, with which the other
+            columns are inferred; or `None` to infer all columns.
         validation_size: As for `keras_rbm.data.table`.
         test_size: As for `keras_rbm.data.table`.
         seed: As for `keras_rbm.data.table`.
@@ -65,8 +70,12 @@ def visible_units(data):
     return data.visible
 
 
-@functools.lru_cache(maxsize=1)
 def _read(*arguments):
     from keras_rbm import data  # Imported here because it imports TensorFlow.
 
-    return data.table(*arguments)
+    key = repr(arguments)
+    if key not in _LAST:
+        found = data.table(*arguments)
+        _LAST.clear()
+        _LAST[key] = found
+    return _LAST[key]

@@ -644,11 +644,8 @@ class Quantiles(Number):
 
     @property
     def description(self) -> str:
-        middle = np.interp(0.0, self.normal, self.values)
-        return (
-            f"numbers by quantiles, {self.values[0]:.4g} to "
-            f"{self.values[-1]:.4g}, median {middle:.4g}"
-        )
+        low, high = self.values[0], self.values[-1]
+        return f"numbers by quantiles, {low:.4g} to {high:.4g}"
 
     def units(self, count: int) -> Units:
         return Gaussian(count)
@@ -707,7 +704,7 @@ class Positive(Number):
 
     @property
     def description(self) -> str:
-        return f"numbers of 0 or more, of size {self.scale:.4g}"
+        return f"numbers of 0 or more, root mean square {self.scale:.4g}"
 
     def units(self, count: int) -> Units:
         return ReLU(count)

@@ -173,12 +173,24 @@ class Data:
         total = sum(len(x) for x in splits.values())
         first = f"{self.name}: {total:,} examples, {counts}"
         if self.schema is not None:
-            return f"{first}\n{self.schema}"
+            return f"{first}\n{self.schema}{self._missing()}"
         columns = f"{self.width:,} columns"
         if self.image_shape is not None:
             rows, sides = self.image_shape
             columns += f", pictures of {rows} x {sides} pixels"
         return f"{first}\n{columns}, visible units {self.visible}"
+
+    def _missing(self):
+        """A line with the number of missing entries of each column."""
+        counts = {
+            name: sum(
+                int(np.isnan(x[:, place.start]).sum())
+                for x in self._splits().values()
+            )
+            for name, place in self.schema.slices.items()
+        }
+        found = [f"{name} {count:,}" for name, count in counts.items() if count]
+        return f"\nmissing entries: {', '.join(found)}" if found else ""
 
     def _repr_html_(self):
         """A small table for notebooks."""

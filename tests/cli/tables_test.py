@@ -57,6 +57,8 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
         "mine: 120 examples, 96 to train on, 12 for validation, 12 for the te",
         "id dropped an identifier: consecutive numbers",
         "job binary 'a', 'b'",
+        "missing entries: job ",
+        "such as --set 'table.schema={\"job\": @Category()}'.",
         f"Rows that the model draws: {run / 'samples.csv'}.",
         f"The table with its missing values filled in: {run / 'imputed.csv'}.",
     ):
@@ -107,6 +109,11 @@ def test_the_units_are_those_of_the_schema(tmp_path, frame, parsed):
     assert table() is table()
     parsed(config, "RBM.visible = 5")
     assert gin.get_configurable("RBM")().visible.width == 5
+    # A kind of one column alone; the others are inferred.
+    parsed(config, 'table.schema = {"on": @Category()}')
+    kinds = gin.get_configurable("table")().schema
+    assert isinstance(kinds["on"], data.Category)
+    assert isinstance(kinds["height"], data.Real)
     # The schema of a run that has begun wins.
     whole = tmp_path / "whole.json"
     data.table(frame).schema.save(whole)
