@@ -125,6 +125,9 @@ def filters(
         ax = bars.axes(ax, len(weights), _names(names, weights))
         bars.label_rows(ax, [f"hidden {i}" for i in range(len(weights))])
         bars.signed(ax, weights, "weight")
+        if len(weights) < model.hidden.width:
+            shown = f"the first {len(weights)} of {model.hidden.width}"
+            ax.set_xlabel(f"{shown} hidden units; {ax.get_xlabel()}")
         return ax
     largest = np.abs(weights).max(initial=0.0, where=np.isfinite(weights))
     largest = largest or 1.0

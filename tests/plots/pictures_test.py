@@ -76,6 +76,14 @@ def test_filters_are_columns_of_the_kernel_in_order():
     assert middle.min() > 240
 
 
+def test_rows_of_bars_say_how_many_units_are_not_shown():
+    model = keras_rbm.RBM(6, 30)
+    ax = plots.filters(model, ax=plots.offscreen())
+    assert ax.get_xlabel().startswith("the first 24 of 30 hidden units; ")
+    ax = plots.filters(keras_rbm.RBM(6, 24), ax=plots.offscreen())
+    assert "units" not in ax.get_xlabel()
+
+
 def test_filters_shows_no_more_than_asked_for():
     ax = plots.filters(rbm(), SHAPE, num_filters=2, ax=plots.offscreen())
     assert shown(ax).shape == (23, 59)
