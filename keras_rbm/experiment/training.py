@@ -181,7 +181,7 @@ def run(
     _write_config(folder, describe)
     if source.schema is not None and devices.is_chief():
         source.schema.save(folder.path("schema.json"))
-    _log_begin(model, source, steps * epochs - done.updates)
+    _log_begin(model, source, steps * epochs - done.updates, steps)
     begin = time.perf_counter()
     with run_folder.stop_on_signals(checkpoint):
         model.fit(
@@ -327,10 +327,12 @@ def _write_config(folder, describe):
         callbacks.config_text(folder.log_dir, text)
 
 
-def _log_begin(model, source, updates):
+def _log_begin(model, source, updates, steps):
     _LOG.info(
-        "%d updates on %s: %d examples, %d visible and %d hidden units",
+        "%d updates, %d in an epoch, on %s: %d examples, %d visible and %d "
+        "hidden units",
         updates,
+        steps,
         source.data.name,
         len(source.data.train),
         model.visible.width,
