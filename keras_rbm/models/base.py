@@ -99,6 +99,13 @@ class MachineModel(Trainer):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        # For an `RBM`, a `ClassRBM` or a `DeepBoltzmannMachine`.
+        def mean_energy(model: keras_rbm.models.MachineModel, x):
+            return np.mean(model.free_energy(x))
+
+        mean_energy(rbm, x)
     """
 
     def __init__(
