@@ -50,7 +50,12 @@ class SpectralBound(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable("keras_rbm")
 class AtLeast(keras.constraints.Constraint):
-    """Keeps values at or above `minimum`, by max(w, minimum)."""
+    """Keeps values at or above `minimum`, by max(w, minimum).
+
+    Example:
+        at_least = keras_rbm.constraints.AtLeast(0.5)
+        at_least(np.array([0.1, 2.0]))  # [0.5, 2.0]
+    """
 
     def __init__(self, minimum):
         self.minimum = minimum
@@ -68,6 +73,10 @@ class Within(keras.constraints.Constraint):
 
     Args:
         maximum: A positive number.
+
+    Example:
+        within = keras_rbm.constraints.Within(1.0)
+        within(np.array([-3.0, 0.5]))  # [-1.0, 0.5]
     """
 
     def __init__(self, maximum):

@@ -45,6 +45,10 @@ class Couplings(NamedTuple):
         pairs: J, array of shape `(sites, sites, categories, categories)`, or
             `(sites, sites)` for spins. J_ji is the transpose of J_ij, and J_ii
             is 0.
+
+    Example:
+        found = couplings.effective(rbm.machine())
+        print(found.fields.shape, found.pairs.shape)  # (16,) (16, 16)
     """
 
     fields: np.ndarray

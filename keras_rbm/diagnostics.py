@@ -43,6 +43,10 @@ class Run(NamedTuple):
         flipped: Whether a unit has changed in any chain, of shape
             `(visible.width,)`.
         v: Final states of the chains, of shape `(chains, visible.width)`.
+
+    Example:
+        found = diagnostics.run(rbm.machine(), x, random.stream(0), 100)
+        print(diagnostics.autocorrelation_time(found.free_energy))
     """
 
     free_energy: Tensor
@@ -135,6 +139,11 @@ class AutocorrelationTime(NamedTuple):
         sweeps: tau, 1 for independent draws; NaN if nothing varies.
         converged: Whether the run was long enough, more than five tau; if not,
             `sweeps` is a lower bound.
+
+    Example:
+        draws = np.random.default_rng(0).normal(size=(1000, 10))
+        tau = diagnostics.autocorrelation_time(draws)
+        print(tau.sweeps, tau.converged)
     """
 
     sweeps: float
@@ -181,6 +190,13 @@ class Mixing(NamedTuple):
         round_trips: Number of round trips of replicas in all chains, or `None`.
         free_round_trips: The number for replicas that forget their past between
             two exchanges (`tempering.free_trip_rate`), or `None`.
+
+    Example:
+        run = samplers.watched_sample(
+            keras_rbm.Gibbs(), rbm.machine(), x, random.stream(0), num_sweeps=20
+        )
+        found = diagnostics.mixing(run.halfway, run.v)
+        print(found.memory, found.warnings)
     """
 
     memory: float
@@ -321,6 +337,11 @@ class Distance(NamedTuple):
         largest: The largest Kolmogorov-Smirnov distance, from 0 to 1.
         limit: Independent samples of the same distribution exceed this with a
             probability of at most `MIN_P_VALUE`.
+
+    Example:
+        draws = np.random.default_rng(0).normal(size=(2, 100, 3))
+        found = diagnostics.two_sample(*draws)
+        print(found.largest, found.alike)
     """
 
     largest: float

@@ -14,6 +14,10 @@ class HiddenStates(NamedTuple):
 
     Attributes:
         h: Tensor of shape `(states, hidden.width)`.
+
+    Example:
+        h = gradients.HiddenStates(rbm.predict_hidden(x))
+        gap, inputs = gradients.free_energy_gap(rbm.machine(), x, h)
     """
 
     h: Tensor

@@ -43,6 +43,10 @@ class LowRankStart(NamedTuple):
             error of 0, if `noise` is 0 or if there are no other units.
         machine: The `Machine` of the fitted units: the weights of all other
             units are 0. `LowRankTempering` can start from it.
+
+    Example:
+        found = low_rank.start(keras_rbm.RBM(16, 8, seed=0), x, rank=1)
+        print(found.log_likelihood, found.log_partition)
     """
 
     axes: np.ndarray

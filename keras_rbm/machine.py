@@ -27,6 +27,11 @@ class Machine(NamedTuple):
             the parameters of the units may also have a row for each.
         transposed: W^T, if it is already computed (see `with_transposed`), or
             `None`.
+
+    Example:
+        machine = rbm.machine()
+        colder = machine_lib.scale(machine, 2.0)
+        energies = machine_lib.free_energy(colder, x)
     """
 
     visible: Units

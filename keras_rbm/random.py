@@ -33,6 +33,9 @@ class Use(enum.Enum):
     two uses share a pair: draws from one stream are independent as long as all
     its uses have the same scope. Counters (updates, sweeps, rows, layers) are
     folded in as integers.
+
+    Example:
+        stream = random.fold_in(random.stream(0), random.Use.SAMPLE)
     """
 
     # Scope: a model's seed. The number of the update is folded in next.
@@ -101,6 +104,12 @@ class Stream(NamedTuple):
             or a scalar integer tensor. `Stream(key, 50)` gives the
             draws for rows 50 to 99 of a batch. A tensor of shape `(rows,)` is
             added to the row indices.
+
+    Example:
+        stream = random.stream(0)
+        draws = random.uniform(stream, (100, 3))
+        # The draws for rows 50 to 99 of the same batch.
+        again = random.uniform(stream._replace(first_row=50), (50, 3))
     """
 
     key: Tensor

@@ -30,6 +30,10 @@ class Moments(NamedTuple):
             the moments of the samples; NaN if either does not vary.
         rmse: Root of the mean squared difference.
         count: Number of moments.
+
+    Example:
+        means, pairs, triples = evaluation.moments(x[::2], x[1::2])
+        print(pairs.correlation, pairs.rmse)
     """
 
     order: int
@@ -175,6 +179,10 @@ class AdversarialAccuracy(NamedTuple):
         synthetic: Share of the samples whose nearest neighbour is a sample
             and not a row of the data.
         standard_error: Standard error of `value`, from the spread over rows.
+
+    Example:
+        found = evaluation.adversarial_accuracy(x[::2], x[1::2])
+        print(found.value, found.standard_error)
     """
 
     truth: float
@@ -291,6 +299,10 @@ class MeanDiscrepancy(NamedTuple):
         p_value: Share of permutations for which `squared` is at least as
             large.
         bandwidth: sigma of the kernel.
+
+    Example:
+        found = evaluation.maximum_mean_discrepancy(x[::2], x[1::2])
+        print(found.squared, found.p_value)
     """
 
     squared: float
@@ -384,6 +396,10 @@ class ClusterCoverage(NamedTuple):
         missed: Number of clusters that the samples miss: their share is below
             a tenth of the share in the data, and at least five samples were
             expected.
+
+    Example:
+        found = evaluation.cluster_coverage(x[::2], x[1::2], clusters=3)
+        print(found.distance, found.missed)
     """
 
     data: np.ndarray

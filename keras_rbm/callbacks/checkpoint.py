@@ -23,6 +23,11 @@ class Position(NamedTuple):
         epoch: Number of completed epochs, Keras's `initial_epoch`.
         step: Number of completed updates of the next epoch.
         updates: Number of all completed updates.
+
+    Example:
+        checkpoint = callbacks.Checkpoint("checkpoints")
+        done = checkpoint.resume(rbm)
+        print(done.epoch, done.step, done.updates)
     """
 
     epoch: int = 0
@@ -35,6 +40,14 @@ class Interrupted(Exception):
 
     Args:
         reason: The argument `reason` of `Checkpoint.stop`.
+
+    Example:
+        checkpoint = callbacks.Checkpoint("checkpoints")
+        checkpoint.stop("out of time")  # A signal handler may call this.
+        try:
+            rbm.fit(x, epochs=2, callbacks=[checkpoint], verbose=0)
+        except callbacks.Interrupted as interrupted:
+            print(interrupted.reason)
     """
 
     def __init__(self, reason: str):

@@ -34,6 +34,15 @@ class Chain(keras.layers.Layer):
 
     Raises:
         ValueError: If `num_sweeps` is not a positive integer.
+
+    Example:
+        class OneSweep(keras_rbm.Chain):
+            def advance(self, machine, v_data, stream):
+                return keras_rbm.gibbs.sweep(machine, v_data, stream)
+
+            samples = advance
+
+        rbm = keras_rbm.RBM(16, 8, OneSweep(), seed=0)
     """
 
     #: Number of persistent chains, or `None` if nothing persists.

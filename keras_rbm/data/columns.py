@@ -30,6 +30,10 @@ class Column(abc.ABC):
 
     You can leave out arguments, such as the mean of a `Real()`; `fitted`
     computes them from data.
+
+    Example:
+        column = table.schema.columns["age"]
+        print(column.kind, column.width)
     """
 
     #: The name of the kind in a schema.

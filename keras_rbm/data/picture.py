@@ -17,6 +17,12 @@ class Picture(NamedTuple):
     Attributes:
         matrix: Array of shape `(width, pixels)`.
         offset: Array of shape `(pixels,)`, or a number.
+
+    Example:
+        # An example is 16 pixels beside a one-hot label of 2 classes.
+        picture = data.Picture(np.eye(18, 16))
+        examples = np.concatenate([x, np.eye(2)[np.arange(len(x)) % 2]], axis=1)
+        pixels = picture.intensities(examples)
     """
 
     matrix: np.ndarray

@@ -50,6 +50,11 @@ class RatingsData:
     Raises:
         ValueError: If the splits are not of the same users, items and values,
             or a pair of a user and an item is in two of them.
+
+    Example:
+        users, items = [0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2]
+        movies = data.ratings((users, items, [5, 1, 4, 4, 2, 5]), test_size=1)
+        print(len(movies.train), len(movies.test))  # 4 and 2 ratings.
     """
 
     name: str

@@ -40,6 +40,12 @@ class UpperLayerData(NamedTuple):
         data: `keras_rbm.data.Data` of the lowest layer.
         lower_layers: `networks.LowerLayers` that transform the examples, batch
             by batch, before the model sees them.
+
+    Example:
+        digits = keras_rbm.data.digits()
+        first = keras_rbm.RBM.from_preset("digits")
+        lower_layers = networks.LowerLayers([first])
+        upper = experiment.UpperLayerData(digits, lower_layers)
     """
 
     data: Data

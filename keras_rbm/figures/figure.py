@@ -19,6 +19,15 @@ class Figure(abc.ABC):
     """An experiment with a trained model.
 
     A figure is a dataclass of options. Calling it draws the figure.
+
+    Example:
+        class Filters(figures.Figure):
+            def __call__(self, model, data, output, binarize="none", seed=0):
+                ax = plots.filters(model, data.image_shape)
+                plots.save(ax, f"{output}/filters.png")
+
+        mine = keras_rbm.data.Data("mine", x, image_shape=(4, 4))
+        figures.draw(rbm, mine, "run", [Filters()])
     """
 
     def check(self, model: MachineModel, data: Data) -> None:

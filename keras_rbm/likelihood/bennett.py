@@ -67,6 +67,16 @@ class BennettEstimate(NamedTuple):
             the particles, up to 1,000 examples, and visible states drawn given
             hidden states that are far from each other. Never above log Z.
             `None` if the states of neither side can be listed.
+
+    Example:
+        log_z = likelihood.bennett(
+            rbm.machine(),
+            rbm.base_machine(),
+            random.stream(0),
+            num_betas=5,
+            num_sweeps=100,
+        )
+        print(log_z.lower, log_z.upper, log_z.trusted)
     """
 
     log_z: float

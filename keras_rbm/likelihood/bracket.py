@@ -60,6 +60,10 @@ class Bracket(NamedTuple):
         visited: Log of the sum of exp(-F) over the visited states, or `None`
             if the states of neither side can be listed.
         fit: `Fit` of the model to the data, or `None` without data.
+
+    Example:
+        log_z = rbm.log_partition("ais", x, num_betas=100, num_sweeps=20)
+        print(log_z.lower, log_z.upper, log_z.trusted)
     """
 
     forward: Estimate

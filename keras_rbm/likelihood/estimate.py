@@ -20,6 +20,12 @@ class Estimate(NamedTuple):
             shape `(samples,)`.
         particles: Array of shape `(chains, visible.width)`, the final states
             of the chains.
+
+    Example:
+        found = likelihood.ais(
+            rbm.machine(), rbm.base_machine(), random.stream(0), num_betas=100
+        )
+        print(found.log_z, found.effective_sample_size)
     """
 
     log_z: float

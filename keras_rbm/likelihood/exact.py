@@ -25,6 +25,10 @@ class Exact(NamedTuple):
 
     Attributes:
         log_z: The value, in nats.
+
+    Example:
+        log_z = likelihood.exact(rbm.machine())
+        print(log_z.log_z, log_z.trusted)
     """
 
     log_z: float

@@ -31,6 +31,10 @@ class Fit(NamedTuple):
         projection: Kolmogorov-Smirnov distance and p-value for projections on
             the first two principal axes of the data: the larger of the two
             distances, and the smaller p-value times the number of axes.
+
+    Example:
+        fit = likelihood.compare(rbm.machine(), x, rbm.fantasy_particles)
+        print(fit.free_energy_gap, fit.warnings)
     """
 
     free_energy_gap: tuple[float, float]

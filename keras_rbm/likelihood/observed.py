@@ -51,6 +51,13 @@ class Observed(NamedTuple):
         standard_error: `float64` array of shape `(rows,)`, the larger standard
             error of the two estimates of each row. 0 if the value is exact.
         warnings: Reasons not to trust the estimates, as a tuple of sentences.
+
+    Example:
+        v = np.where(np.arange(16) < 4, np.nan, x)
+        found = likelihood.observed(
+            rbm.machine(), rbm.base_machine(), v, random.stream(0)
+        )
+        print(found.lower, found.warnings)
     """
 
     lower: np.ndarray

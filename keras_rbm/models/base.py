@@ -1,6 +1,6 @@
-"""`MachineModel`: the methods that all models of a machine share.
+"""`MachineModel`: the base class of all models except `RatingsRBM`.
 
-The models are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`;
+Its subclasses are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`;
 `compile`, `fit`, `evaluate` and `predict` are in `trainer.py`.
 """
 
@@ -61,29 +61,31 @@ from keras_rbm.typing import (
     Verbose,
 )
 
-# `fit` warns after fewer updates if the model is no better than a baseline.
+# After fewer updates, `fit` compares the model with independent units.
 _FEW_UPDATES = 2000
-# Clamped sweeps that complete rows, as starts of other chains and for means.
+# Numbers of clamped sweeps: to fill in missing entries before other chains
+# start, and to average E[h | v].
 _SWEEPS_OF_START, _SWEEPS_OF_MEAN = 100, 400
-# Prefix of the names, in saved files, of the chains of rows with missing
-# entries.
+# In a saved file, the names of the chains of rows with missing entries have
+# this prefix.
 _TABLE = "completion_"
 
 
 class MachineModel(Trainer):
-    """A Keras model around a `Machine`, its current parameters.
+    """A Keras model whose parameters form a `Machine`.
 
     This class is abstract; `RBM`, `ClassRBM` and `DeepBoltzmannMachine`
-    inherit from it. Each model has a layout, which maps its examples to the
-    rows of the machine, its metrics, and its update (`gradient_step`).
+    inherit from it. Each subclass has its own layout, which maps examples to
+    visible rows of the machine, its own metrics, and its own update
+    (`gradient_step`).
 
     Args:
         visible: `Units` of the machine's visible side.
-        hidden: `Units` of its hidden side.
-        chain: The `Chain` that supplies samples.
-        layout: The `Layout` of examples.
-        metrics: The `Metrics` of training and evaluation.
-        centered: See `RBM`, also for all further arguments.
+        hidden: `Units` of the machine's hidden side.
+        chain: The `Chain` that supplies the samples of the negative phase.
+        layout: The `Layout`, which maps examples to rows and back.
+        metrics: The `Metrics` that training and evaluation report.
+        centered: See `RBM`, which describes this and all further arguments.
         inverse_temperature: A positive number.
         kernel_initializer: Keras initializer, or `None`.
         visible_bias_initializer: Keras initializer, or `None`.
@@ -97,6 +99,13 @@ class MachineModel(Trainer):
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        # For an `RBM`, a `ClassRBM` or a `DeepBoltzmannMachine`.
+        def mean_energy(model: keras_rbm.models.MachineModel, x):
+            return np.mean(model.free_energy(x))
+
+        mean_energy(rbm, x)
     """
 
     def __init__(
@@ -207,22 +216,22 @@ class MachineModel(Trainer):
 
     @property
     def kernel(self) -> keras.Variable:
-        """W, variable of shape `(visible.width, hidden.width)`."""
+        """W, a variable of shape `(visible.width, hidden.width)`."""
         return self.parameters.kernel
 
     @property
     def visible_params(self) -> dict[str, keras.Variable]:
-        """Variables of the visible units by name, such as `"bias"`."""
+        """The variables of the visible units by name, such as `"bias"`."""
         return self.parameters.visible_params
 
     @property
     def hidden_params(self) -> dict[str, keras.Variable]:
-        """Variables of the hidden units by name, such as `"bias"`."""
+        """The variables of the hidden units by name, such as `"bias"`."""
         return self.parameters.hidden_params
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
-        """The variables that `fit` learns, also within another model."""
+        """The variables that `fit` of this model trains."""
         return self._trained_first(super().trainable_variables)
 
     @property
@@ -232,12 +241,12 @@ class MachineModel(Trainer):
 
     @property
     def non_trainable_variables(self) -> list[keras.Variable]:
-        """All other variables."""
+        """The variables that `fit` does not train."""
         return self._not_trained(super().non_trainable_variables)
 
     @property
     def non_trainable_weights(self) -> list[keras.Variable]:
-        """All other weights."""
+        """The weights that `fit` does not train."""
         return self._not_trained(super().non_trainable_weights)
 
     def _trained_first(self, variables):
@@ -252,7 +261,8 @@ class MachineModel(Trainer):
     def machine(self) -> machine_lib.Machine:
         """The current parameters as a `Machine`, scaled by beta.
 
-        Under a mixed policy, the kernel has the compute dtype, and all other
+        Here beta is the inverse temperature of the model. Under a
+        mixed-precision policy, the kernel has the compute dtype, and all other
         tensors have the dtype of the variables.
         """
         machine = self.parameters.machine()
@@ -264,12 +274,12 @@ class MachineModel(Trainer):
     def base_machine(
         self, machine: machine_lib.Machine | None = None
     ) -> machine_lib.Machine:
-        """Units with the moments of the training data, without coupling.
+        """A machine of independent units with the training data's moments.
 
         Annealed importance sampling starts from this machine.
 
         Args:
-            machine: The `Machine` that annealing ends at; `None` for the
+            machine: The `Machine` at which annealing ends; `None` for the
                 current machine of the model.
 
         Returns:
@@ -282,22 +292,22 @@ class MachineModel(Trainer):
         return machine_lib.decouple(machine, mean, self.data_variance.value)
 
     def machine_states(self, v: Array) -> Tensor:
-        """Rows of the machine's visible side, for examples `v`."""
+        """The examples `v` as rows of the machine's visible side."""
         return self.layout.rows(self.machine(), self._states(v))
 
     @property
     def fantasy_particles(self) -> Tensor | None:
         """The persistent chains as examples, `(chains, example_units.width)`.
 
-        Draws of v, if the chain keeps hidden states; `None` if the chain keeps
-        nothing.
+        If the chain keeps hidden states, these are draws of v given the hidden
+        states. `None` if the chain keeps no states.
         """
         particles = self.machine_particles
         return None if particles is None else self.layout.examples(particles)
 
     @property
     def machine_particles(self) -> Tensor | None:
-        """The same as rows of the machine, `(chains, visible.width)`."""
+        """The persistent chains as rows, of shape `(chains, visible.width)`."""
         if self.chain.num_chains is None:
             return None
         stream = self.stream(Use.FANTASY_PARTICLES)
@@ -326,20 +336,23 @@ class MachineModel(Trainer):
     # Initialization, and the steps of an update.
 
     def adapt(self, x: Examples, sample_weight: Array | None = None) -> None:
-        """Starts the model from the mean of the data.
+        """Initializes the model from the mean of the data.
 
-        Initializes the visible parameters so that the visible units without
-        inputs have the mean of the data (the log-odds, for binary units;
-        Gaussian units also get the variance), unless they have an
-        initializer. Sets the centring offsets to the means of the data, and
-        draws new persistent chains.
+        - Sets the visible parameters, unless the visible bias has its own
+          initializer: without inputs from the hidden units, the visible units
+          then have the mean of the data. The bias of a binary unit becomes
+          the log-odds of its mean; Gaussian units also get the variance of the
+          data.
+        - Sets the centring offsets to the mean of the data, and to E[h | v]
+          at this mean.
+        - Starts new persistent chains.
 
         Args:
             x: Array of shape `(examples, visible.width)`, or a
-                `tf.data.Dataset` of batches, with or without weights. Of a
-                data set, the first 100 batches are used.
+                `tf.data.Dataset` of batches, with or without weights. Only
+                the first 100 batches of a data set are used.
             sample_weight: Array of shape `(examples,)`, the weights of the
-                examples in the mean; `None` for ones.
+                examples in the mean; `None` for equal weights.
 
         Raises:
             ValueError: If the data cannot be states of the visible units, or
@@ -356,7 +369,11 @@ class MachineModel(Trainer):
         self.start_chain()
 
     def prepare(self, x: Examples, sample_weight: Array | None = None) -> None:
-        """Calls `adapt` on an untrained model."""
+        """Calls `adapt` on a model that has made no update.
+
+        If you have assigned the visible bias, keeps all parameters, and only
+        records the moments of the data.
+        """
         self.check_to_sample()
         if ops.convert_to_numpy(self.updates):
             return
@@ -368,7 +385,7 @@ class MachineModel(Trainer):
 
     def finish(self, v: Array, sample_weight: Array) -> None:
         """Warns of constant hidden units, and of too few updates."""
-        # If all examples are equal, all hidden units are constant.
+        # If all examples are equal, hidden units of any model are constant.
         if self.layout.is_bound or not np.any(v != v[:1]):
             return
         machine = machine_lib.cast(self.machine(), self.variable_dtype)
@@ -395,9 +412,9 @@ class MachineModel(Trainer):
         """Starts new persistent chains.
 
         Args:
-            v: The states to start from, rows of the machine of shape `(rows,
-                visible.width)`. The first `num_chains` rows are used. `None`
-                for draws from units without inputs.
+            v: Rows of the machine from which the chains start, of shape
+                `(rows, visible.width)`. Only the first `num_chains` rows are
+                used. `None` for draws of the visible units without inputs.
 
         Raises:
             ValueError: If `v` has fewer rows than there are chains.
@@ -419,18 +436,18 @@ class MachineModel(Trainer):
         )
 
     def stream(self, use: Use, seed: Tensor | None = None) -> random.Stream:
-        """The stream of one use at the current update.
+        """The stream of random numbers of one use, at the current update.
 
         Args:
             use: A `random.Use`.
-            seed: Scalar tensor in place of the model's seed, or `None`.
+            seed: Scalar tensor; `None` for the seed of the model.
         """
         seed = self.seed if seed is None else seed
         stream = sampling.stream(seed, use)
         return random.fold_in(stream, self.updates.value)
 
     def unpack(self, data: Any) -> tuple[Tensor, Tensor | None]:
-        """Rows of the machine and their weights, of a batch of examples."""
+        """Converts a batch of examples to rows of the machine and weights."""
         v, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         v = self.machine_states(v)
         if self._completer is not None or self._looks_at_missing:
@@ -441,7 +458,7 @@ class MachineModel(Trainer):
         """Sets the completer of missing entries for updates outside of `fit`.
 
         `fit` creates its own completer for its data. If the completer has
-        tables, batches must be pairs of rows and their numbers.
+        tables, each batch must be a pair of rows and row numbers.
 
         Args:
             completer: A `completion.Completer`; `None` for rows without
@@ -456,17 +473,17 @@ class MachineModel(Trainer):
         data: Any,
         stream: random.Stream,
     ) -> completion.Completed:
-        """Rows to learn from, with draws in place of missing entries.
+        """Fills in missing entries by draws, so that the model can learn.
 
-        This is the positive phase of rows with missing entries: see
+        Rows with missing entries have their positive phase here: see
         `completion`. If no entry of the data is missing, the rows do not
         change.
 
         Args:
             machine: A `Machine`.
             v: Rows from `unpack`.
-            data: The batch. If rows have chains, its targets are the numbers
-                of the rows.
+            data: The batch. If each row has its own chain, the targets of the
+                batch are the row numbers.
             stream: The stream of this update.
         """
         completer = self._completer
@@ -482,7 +499,7 @@ class MachineModel(Trainer):
     def complete_to_look(
         self, machine: machine_lib.Machine, v: Tensor, stream: random.Stream
     ) -> Tensor:
-        """Rows to measure, with draws in place of missing entries.
+        """Fills in missing entries by draws, for the metrics.
 
         Args:
             machine: A `Machine`.
@@ -498,7 +515,7 @@ class MachineModel(Trainer):
         inputs: Tensor,
         stream: random.Stream,
     ) -> None:
-        """Keeps the states that the next `complete` of these rows starts from.
+        """Keeps the states from which the next `complete` of the rows starts.
 
         Args:
             completed: The result of `complete`.
@@ -510,7 +527,11 @@ class MachineModel(Trainer):
             self._completer.keep(machine, inputs, stream, completed.numbers)
 
     def known(self, completed: completion.Completed) -> Tensor:
-        """Rows for the offsets, which draws of missing entries do not move."""
+        """The rows for the offsets of centring.
+
+        Missing entries have the value of the offset, so that draws of missing
+        entries do not move the offsets.
+        """
         if completed.was_missing is None or self.offsets is None:
             return completed.v
         offset = ops.cast(self.offsets.visible.value, completed.v.dtype)
@@ -523,16 +544,16 @@ class MachineModel(Trainer):
         inputs: Tensor,
         batch: replicas.Batch,
     ) -> Tensor:
-        """The objective with all regularizers, scaled for the optimizer.
+        """The objective plus all penalties, scaled for the optimizer.
 
         Args:
-            objective: Scalar, this replica's summand.
+            objective: Scalar, this replica's share of the objective.
             machine: A `Machine`.
             inputs: Hidden inputs of the examples, `(batch, hidden.width)`.
             batch: The `replicas.Batch` of the examples.
         """
         penalty = self.parameters.activity_penalty(machine, inputs, batch)
-        # Penalties of the weights count once, whatever the number of replicas.
+        # Penalties of the weights count once, for any number of replicas.
         penalties = sum(self.losses)
         if isinstance(self.optimizer, AutoSGD):
             penalties += self.optimizer.penalty_of(self.kernel.value)
@@ -550,14 +571,15 @@ class MachineModel(Trainer):
         """Sums the gradient over replicas, and centres it if `centered`.
 
         Args:
-            slopes: Gradients by `parameters.variables`, of this replica.
+            slopes: This replica's gradients, in the order of
+                `parameters.variables`.
             machine: A `Machine`.
             v: Rows of the examples, `(batch, visible.width)`.
-            inputs: Their hidden inputs, `(batch, hidden.width)`.
+            inputs: Hidden inputs of these rows, `(batch, hidden.width)`.
             batch: The `replicas.Batch` of the examples.
 
         Returns:
-            List of gradients by `trainable_variables`.
+            List of gradients, in the order of `trainable_variables`.
         """
         means = None
         if self.offsets is not None:
@@ -571,10 +593,10 @@ class MachineModel(Trainer):
         return [by_path[v.path] for v in self.trainable_variables]
 
     def apply_step(self, slopes: list[Tensor | None]) -> None:
-        """Updates the parameters whose slope is not `None`."""
+        """Updates the parameters whose gradient is not `None`."""
         if slopes:
             variables = self.trainable_variables
-            if not self.optimizer.built:  # For all, even without a slope.
+            if not self.optimizer.built:  # Also for those without a gradient.
                 self.optimizer.build(variables)
             moving = [i for i, x in enumerate(slopes) if x is not None]
             self.optimizer.apply(
@@ -583,7 +605,7 @@ class MachineModel(Trainer):
         self.updates.assign_add(1)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        """The metrics of a batch; no other state changes."""
+        """Updates the metrics by a batch. Changes no other state."""
         v, weight = self.unpack(data)
         machine = self.machine()
         seen = replicas.all_sum(self._running.seen)
@@ -601,10 +623,11 @@ class MachineModel(Trainer):
         return self._running.results()
 
     def check_to_sample(self) -> None:
-        """Refuses a machine that is not normalizable.
+        """Raises an error if the machine is not normalizable.
 
         Raises:
-            ValueError: If the chains would diverge; see `SpectralBound`.
+            ValueError: If chains of the machine would diverge; see
+                `SpectralBound`.
         """
         sampling.check_kernel(self.machine())
 
@@ -618,15 +641,15 @@ class MachineModel(Trainer):
         """E[h | v], of shape `(batch, hidden.width)`.
 
         A `DeepBoltzmannMachine` returns E[h2 | v], of shape `(batch,
-        top.width)`. Rows of an array may have missing entries, NaN, as in
-        `predict_hidden`; in the graph of another model, no entry may be
-        missing.
+        top.width)`. Entries of an array may be missing (NaN), as in
+        `predict_hidden`. If the model is a layer of another model, no entry
+        may be missing.
         """
         code = self.layout.encode(self.machine(), self._states(inputs))
         return ops.cast(code, self.compute_dtype)
 
     def __call__(self, inputs, *args, **kwargs):
-        """`call`, with inputs checked before Keras converts them."""
+        """`call`, after a check of the inputs before Keras converts them."""
         may_miss = self.layout.may_miss
         inputs = examples.called(inputs, self.example_units, "v", may_miss)
         if examples.is_known_to_miss(inputs):
@@ -645,16 +668,16 @@ class MachineModel(Trainer):
 
         Args:
             **kwargs: Arguments of `keras.layers.Dense`, such as `name` or
-                `kernel_constraint`; an `activation` replaces the activation of
+                `kernel_constraint`. An `activation` replaces the activation of
                 the hidden units.
 
         Returns:
             A built `keras.layers.Dense`.
 
         Raises:
-            ValueError: If the mean of the hidden units is not an activation
-                of Keras, and no `activation` is given: use the model itself
-                as a layer.
+            ValueError: If Keras has no activation that equals the mean of the
+                hidden units, and you give no `activation`. You can then use
+                the model itself as a layer.
 
         Example:
             dense = rbm.to_dense(name="features")
@@ -674,9 +697,9 @@ class MachineModel(Trainer):
 
         A `DeepBoltzmannMachine` returns E[h1 | v], by mean field.
 
-        If entries are missing (NaN), returns E[h | v_observed]: by exact sums
-        where `log_likelihood` is exact, and otherwise as the mean over
-        clamped Gibbs sweeps with a fixed seed.
+        If entries are missing (NaN), returns E[h | v_observed]. This is an
+        exact sum over the missing entries where `log_likelihood` is exact, and
+        otherwise the mean over clamped Gibbs sweeps with a fixed seed.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
@@ -702,8 +725,8 @@ class MachineModel(Trainer):
     def predict_reconstruction(self, v: Array) -> Tensor:
         """E[v' | h = E[h | v]], of the shape of `v`.
 
-        A mean-field pass up and down, without draws. Rows with missing
-        entries start from h = E[h | v_observed].
+        This is one mean-field pass up and down, without draws. For rows with
+        missing entries, h = E[h | v_observed].
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
@@ -724,7 +747,7 @@ class MachineModel(Trainer):
     def sample_hidden(self, v: Array, seed: int | None = None) -> Tensor:
         """A draw of h from p(h | v), of shape `(batch, hidden.width)`.
 
-        A `DeepBoltzmannMachine` draws h1 from mean field.
+        A `DeepBoltzmannMachine` draws h1 from its mean-field distribution.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
@@ -765,38 +788,40 @@ class MachineModel(Trainer):
         every: int | None = None,
         verbose: Verbose = "auto",
     ) -> Tensor:
-        """Draws from the model, p(v) or p(v_free | v_clamped).
+        """Draws samples from the model: from p(v) or p(v_free | v_clamped).
 
         Args:
-            num_samples: Number of chains. With a `start`, its first
-                `num_samples` rows are used, or `None` for all rows.
+            num_samples: Number of chains, each of which gives one sample. If
+                you give a `start`, its first `num_samples` rows are used;
+                `None` for all rows.
             num_sweeps: Number of sweeps of each chain.
-            start: Where the chains start, of shape `(num_samples,
-                example_units.width)`; `"chains"` for the fantasy particles,
-                drawn given the hidden states of the persistent chains (the
-                draw stays the same until the next update). `None` for draws
-                from the visible units without inputs. (The top layer of a
-                `DeepBoltzmannMachine` starts from mean field.)
+            start: Array of examples from which the chains start, of shape
+                `(num_samples, example_units.width)`; `"chains"` to start from
+                the `fantasy_particles`, which stay the same until the next
+                update; `None` to start from draws of the visible units without
+                inputs. (The top layer of a `DeepBoltzmannMachine` is not in the
+                array; it starts from mean field.)
             clamp: Boolean array or lists, of shape `(example_units.width,)`
                 or `(num_samples, example_units.width)`, `True` where an entry
                 keeps its value in `start`; `None` to clamp no entry.
-            inverse_temperature: Multiplies the inverse temperature of the
-                model: less than 1 to sample at a higher temperature, more
-                than 1 at a lower one.
+            inverse_temperature: Factor of the model's inverse temperature. A
+                factor below 1 samples at a higher temperature, a factor above
+                1 at a lower temperature.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
                 samples. `None` for new samples at each call.
             sampler: `Gibbs()`, or `Tempered()` if Gibbs sampling does not mix.
                 `None` for `Gibbs()`.
             every: Number of sweeps between the recorded states of each chain,
-                or `None` to return the last states only.
-            verbose: `"auto"` for a progress bar on a screen if the run takes
-                more than a few seconds, 1 or 0.
+                or `None` to return only the last states.
+            verbose: `"auto"` for a progress bar in a terminal or notebook, 1
+                for a progress bar everywhere, 0 for none. The bar appears only
+                if the run takes more than a few seconds.
 
         Returns:
-            Tensor of shape `(num_samples, example_units.width)`, of states;
-            with `every`, of shape `(num_sweeps // every, num_samples,
-            example_units.width)`, the states after each `every` sweeps. With
-            `clamp`, the dtype also holds the values of `start`.
+            Tensor of states, of shape `(num_samples, example_units.width)`.
+            With `every`, the states are recorded each `every` sweeps, and the
+            shape is `(num_sweeps // every, num_samples, example_units.width)`.
+            With `clamp`, the dtype can represent the values of `start`, too.
 
         Raises:
             ValueError: If an argument is not as described, or the parameters
@@ -860,14 +885,15 @@ class MachineModel(Trainer):
         sampler: samplers.Sampler | None = None,
         verbose: Verbose = "auto",
     ) -> Tensor:
-        """A draw of v after some sweeps from `v`.
+        """A draw of v after `num_sweeps` sweeps that start from `v`.
 
-        `predict_reconstruction` is its mean-field counterpart.
+        `predict_reconstruction` is the mean-field counterpart.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
             num_sweeps: Number of sweeps.
-            inverse_temperature: See `sample`, also for all further arguments.
+            inverse_temperature: See `sample`, which describes this and all
+                further arguments.
             seed: Integer, or `None`.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
@@ -899,27 +925,26 @@ class MachineModel(Trainer):
         verbose: Verbose = "auto",
         inverse_temperature: float = 1.0,
     ) -> Tensor:
-        """Mean of E[v | h] over the second half of some sweeps from `v`.
+        """Mean of E[v | h] over the second half of the sweeps from `v`.
 
         During the first half of the sweeps, the chain moves away from the
-        noise. The average uses E[v | h] instead of draws of v, which has a
-        smaller variance (Rao-Blackwell). The longer the run, the less the
-        result depends on `v`; after very many sweeps, the result is the mean
-        of the model.
+        noise. Averages of E[v | h] have a smaller variance than averages of
+        draws of v (Rao-Blackwell). The longer the run, the less the result
+        depends on `v`; after very many sweeps, the result is the mean of the
+        model.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
             num_sweeps: Number of sweeps.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                average. `None` for a new one at each call.
-            sampler: `Gibbs()`, `Tempered()` or `None`, as for `sample`.
-            verbose: `"auto"` for a progress bar on a screen if the run takes
-                more than a few seconds, 1 or 0.
-            inverse_temperature: Multiplies the inverse temperature of the
-                model.
+                average. `None` for a new average at each call.
+            sampler: `Gibbs()`, `Tempered()` or `None`, as in `sample`.
+            verbose: `"auto"`, 1 or 0, as in `sample`.
+            inverse_temperature: Factor of the model's inverse temperature, a
+                positive number.
 
         Returns:
-            Tensor of the shape of `v`, of means.
+            Tensor of means, of the shape of `v`.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -956,21 +981,22 @@ class MachineModel(Trainer):
 
         Args:
             v: Array of shape `(batch, example_units.width)`. The values of
-                missing entries are ignored and may be NaN; the chains start
-                there from draws of the visible units without inputs.
+                missing entries are ignored and may be NaN. In these entries,
+                the chains start from draws of the visible units without
+                inputs.
             mask: Boolean array or lists, of shape `(example_units.width,)` or
                 `(batch, example_units.width)`, `True` where an entry is
                 missing; `None` for the entries that are NaN.
             num_sweeps: Number of sweeps.
-            seed: See `sample`, also for all further arguments.
+            seed: See `sample`, which describes this and all further
+                arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
-            inverse_temperature: Multiplies the inverse temperature of the
-                model, a positive number.
+            inverse_temperature: A positive number.
 
         Returns:
-            Tensor of the shape of `v`, in a dtype that holds its values.
-            Known values are the same to the bit.
+            Tensor of the shape of `v`, in a dtype that can represent its
+            values. The known values do not change, to the bit.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -1002,24 +1028,25 @@ class MachineModel(Trainer):
         verbose: Verbose = "auto",
         inverse_temperature: float = 1.0,
     ) -> Tensor:
-        """E[v_missing | v_known], by the mean of E[v_missing | h] over sweeps.
+        """E[v_missing | v_known], as the mean of E[v_missing | h] over sweeps.
 
-        The mean is taken over the second half of the sweeps of chains that
-        sample p(v_missing, h | v_known). If the missing entries have few joint
+        The chains sample p(v_missing, h | v_known), and the mean is over the
+        second half of their sweeps. If the missing entries have few joint
         states, `conditional` gives their exact distribution.
 
         Args:
-            v: Array of shape `(batch, example_units.width)`, as for `inpaint`.
+            v: Array of shape `(batch, example_units.width)`, as in `inpaint`.
             mask: See `inpaint`.
             num_sweeps: Number of sweeps.
-            seed: See `denoise`, also for all further arguments.
+            seed: See `denoise`, which describes this and all further
+                arguments.
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
             inverse_temperature: A positive number.
 
         Returns:
-            Tensor of the shape of `v`: means of the missing entries, and the
-            known values of `v`, the same to the bit.
+            Tensor of the shape of `v`, with the means of the missing entries.
+            The known values do not change, to the bit.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -1045,17 +1072,18 @@ class MachineModel(Trainer):
     ) -> missing.Conditional:
         """Log p(v_missing | v_known) of all states of the missing entries.
 
-        By enumeration: log p(v_missing | v_known) = -F(v) - log
-        sum_missing exp(-F(v)).
+        Enumerates these states:
+
+            log p(v_missing | v_known) = -F(v) - log sum_missing exp(-F(v))
 
         Args:
             v: Array of shape `(batch, visible.width)`. The values of missing
                 entries are ignored and may be NaN.
-            mask: Boolean array of shape `(visible.width,)`, `True` where
-                entries are missing; they have at most 2**16 joint states.
-                `None` for the entries that are NaN, the same in all rows.
-            verbose: `"auto"` for a progress bar on a screen if it takes long,
-                1 or 0.
+            mask: Boolean array of shape `(visible.width,)`, `True` where an
+                entry is missing. The missing entries may have at most 2**16
+                joint states. `None` for the entries that are NaN, which must
+                be the same entries in all rows.
+            verbose: `"auto"`, 1 or 0, as in `sample`.
 
         Returns:
             A `Conditional`, a named tuple of `states`, of shape
@@ -1085,9 +1113,9 @@ class MachineModel(Trainer):
         log Z. A `DeepBoltzmannMachine` returns a variational upper bound.
 
         If entries are missing (NaN), returns -log sum_missing exp(-F(v)),
-        summed out as for `log_likelihood`. If the sum is too large, annealed
-        importance sampling with a fixed seed estimates it; this estimate of
-        the free energy is too high on average.
+        summed out as in `log_likelihood`. If the sum has too many terms,
+        annealed importance sampling with a fixed seed estimates the sum; the
+        resulting free energy is too high on average.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
@@ -1112,14 +1140,15 @@ class MachineModel(Trainer):
         verbose: Verbose = "auto",
         sampler: samplers.Sampler | None = None,
     ) -> likelihood.Exact | likelihood.Bracket:
-        """Log Z, exactly or between a lower and an upper estimate.
+        """Log Z: the exact value, or a lower and an upper estimate.
 
         Args:
-            method: `"exact"` for enumeration of the smaller side, up to 2**25
-                states (or the closed form, of two sides of Gaussian units);
+            method: `"exact"` to enumerate the smaller side, of at most 2**25
+                states (if both sides are `Gaussian`, log Z has a closed form);
                 `"ais"` for annealed importance sampling (AIS) in both
-                directions; `"auto"` for `"exact"` if possible.
-            v: Data as for `log_likelihood`, or `None`. Half of the chains of
+                directions; `"auto"` for `"exact"` if possible, and otherwise
+                for `"ais"`.
+            v: Data as in `log_likelihood`, or `None`. Half of the chains of
                 reverse AIS start from the first 10,000 examples, and the
                 particles of AIS are compared with these examples. Without
                 data, AIS is more likely to miss a mode, and the limits for a
@@ -1127,14 +1156,13 @@ class MachineModel(Trainer):
             num_betas: Number of steps of the annealing.
             num_chains: Number of chains of the annealing.
             num_sweeps: Number of sweeps before reverse AIS starts. The sweeps
-                start from the fantasy particles, or, if the chain keeps
-                none, from draws with the moments of the training data.
+                start from the fantasy particles or, if the chain keeps no
+                particles, from draws with the moments of the training data.
             seed: Integer from 0 to 2**64 - 1: the same seed gives the same
-                estimate. `None` for a new one at each call.
-            verbose: `"auto"` for a progress bar on a screen if the run takes
-                more than a few seconds, 1 or 0.
-            sampler: The sampler of these sweeps: `Gibbs()`, `Tempered()`, or
-                `None` for `Gibbs()`.
+                estimate. `None` for a new estimate at each call.
+            verbose: `"auto"`, 1 or 0, as in `sample`.
+            sampler: The sampler of the sweeps before reverse AIS: `Gibbs()`,
+                `Tempered()`, or `None` for `Gibbs()`.
 
         Returns:
             A `likelihood.Exact` or a `likelihood.Bracket`. Both have `lower`,
@@ -1201,24 +1229,24 @@ class MachineModel(Trainer):
         result is set. An example without any observed entry has log p = 0.
 
         Args:
-            v: Array of shape `(examples, example_units.width)` of states, or
+            v: Array of states, of shape `(examples, example_units.width)`; or
                 other data that `fit` accepts; or a finite `tf.data.Dataset`
                 of batches. Grey values are refused: they have no probability
                 under binary units.
             method: See `log_partition`.
-            log_partition: The result of `log_partition` for the same weights,
-                or `None` to compute it. If you pass it, no further argument
-                is used.
+            log_partition: The result of `log_partition` for the same weights;
+                `None` to compute log Z. If you pass a result, leave out
+                `method` and all further arguments.
             **kwargs: Further arguments of `log_partition`.
 
         Returns:
-            A `LogLikelihood` `result`. `float(result)` and `result.lower` are
-            the lower bound, and `result.upper` is the upper bound.
-            `result.baseline` is the log-likelihood under independent units,
-            and `result.gain` is the gain over it. `print(result)` shows all
-            of them. For real columns, the values are log-densities of `v`;
-            `result.in_own_units` converts them to the units of the original
-            data.
+            A `LogLikelihood`, here called `result`. `float(result)` and
+            `result.lower` are the lower bound, and `result.upper` is the upper
+            bound. `result.baseline` is the log-likelihood under independent
+            units, and `result.gain` is the model's gain over this baseline.
+            `print(result)` shows all of these values. For real columns, the
+            values are log-densities of `v`; `result.in_own_units` converts
+            them to the units of the original data.
 
         Raises:
             ValueError: If the data are not states of the visible units, or
@@ -1272,9 +1300,9 @@ class MachineModel(Trainer):
         """sum_i log p(v_i | v_-i) of each example, over all sites i.
 
         For `Gaussian` visible units, the values are log-densities, computed in
-        float64; see `likelihood.pseudo_log_density`. (The metric of `fit` with
-        this name is an estimate at random sites, and only for units with a
-        list of states.)
+        float64; see `likelihood.pseudo_log_density`. (`fit` has a metric of the
+        same name: an estimate from random sites, which exists only for visible
+        units with a list of states.)
 
         Args:
             v: See `log_likelihood`.
@@ -1283,10 +1311,11 @@ class MachineModel(Trainer):
             `float64` array of shape `(examples,)`, in nats.
 
         Raises:
-            ValueError: If the data are not states, the visible units have
-                neither a list of states nor are they `Gaussian` with hidden
-                units that are bounded or `Gaussian`, or the hidden layers
-                cannot be summed out.
+            ValueError: If the data are not states, if the hidden layers cannot
+                be summed out, or if the pseudo-likelihood is not defined
+                (`has_pseudo_likelihood`). It is defined for visible units with
+                a list of states, and for `Gaussian` visible units if the
+                hidden units are bounded or `Gaussian`.
 
         Reference: Besag (1975), "Statistical analysis of non-lattice data".
 
@@ -1301,13 +1330,13 @@ class MachineModel(Trainer):
     def surprise(self, v: Array) -> np.ndarray:
         """-log p(v_i | v_rest) of each observed entry, in nats.
 
-        The values show which entries of a row are unusual given the others.
-        Entries may be missing; v_rest are then the other observed entries. All
-        values are exact. For real units, the values are negative
-        log-densities, which may be below 0.
+        The values show which entries of a row are unusual, given the other
+        entries of the row. If entries are missing, v_rest are the other
+        observed entries. All values are exact. For real units, the values are
+        negative log-densities, which may be below 0.
 
         Args:
-            v: Array of shape `(batch, example_units.width)` of states, NaN
+            v: Array of states, of shape `(batch, example_units.width)`, NaN
                 where an entry is missing.
 
         Returns:
@@ -1377,15 +1406,15 @@ class MachineModel(Trainer):
                 `.keras` file.
             dtype: Keras dtype or policy of the model; `None` for the dtype in
                 the file, which is float32 for all presets.
-            seed: Integer from 0 to 2**64 - 1 for its draws; `None` for the
-                seed of the file.
+            seed: Integer from 0 to 2**64 - 1, the seed of the model's draws;
+                `None` for the seed in the file.
 
         Returns:
-            The model, of the class that the method is called on.
+            The model, an object of the class on which you call the method.
 
         Raises:
-            ValueError: If there is no such preset or file, or the model in it
-                is of another class.
+            ValueError: If there is no such preset or file, or if the file
+                holds a model of another class.
 
         Example:
             rbm = keras_rbm.RBM.from_preset("digits")
@@ -1413,10 +1442,11 @@ class MachineModel(Trainer):
         """The endpoints of a SavedModel, by name.
 
         Args:
-            v: The `keras.InputSpec`, or the like, of examples.
+            v: The `keras.InputSpec` of examples, or another spec that Keras
+                accepts.
 
         Returns:
-            Dict of pairs of a function and the list of its arguments' specs.
+            Dict of pairs: a function, and the list of its arguments' specs.
         """
 
     def export(
@@ -1429,30 +1459,32 @@ class MachineModel(Trainer):
     ) -> None:
         """Writes the model for inference: `keras.Model.export`.
 
-        As a SavedModel it has the endpoints
+        A SavedModel has the following endpoints:
 
-        - `serve` and `features`, with the argument `v`, of the shape that a
-          call takes. Both return E[h | v], as a call does, up to rounding.
-        - `sample`, with the arguments `v` and the scalars `num_sweeps` (int32)
-          and `seed` (int64). Returns v after this many sweeps of Gibbs
+        - `serve` and `features` take examples `v`. Both return E[h | v], as a
+          call does, up to rounding.
+        - `sample` takes examples `v` and the scalars `num_sweeps` (int32) and
+          `seed` (int64). It returns v after `num_sweeps` sweeps of Gibbs
           sampling from `v`, with the same draws as `sample(start=v,
           num_sweeps=..., seed=...)`. A model whose `can_sample` is `False` has
           no such endpoint.
-        - `class_probabilities`, only of a `ClassRBM`, with the features `x` as
-          argument.
+        - `class_probabilities` takes the features `x`. Only a `ClassRBM` has
+          this endpoint.
 
         The endpoints consist of TensorFlow's own operations, without XLA. They
-        take any number of rows, and values of any range. `tf.saved_model.load`
-        provides them as methods, and TensorFlow Serving as signatures.
+        accept any number of rows, and do not check the values.
+        `tf.saved_model.load` provides the endpoints as methods, and TensorFlow
+        Serving provides them as signatures.
 
         Args:
             filepath: The folder, or file, to write to.
             format: `"tf_saved_model"`, or another format of Keras, which has
                 only the endpoint `serve`.
-            verbose: Whether to print a summary of the endpoints; `None` for
-                yes.
-            input_signature: A list with the `keras.InputSpec`, or the like,
-                of `v`; `None` for any number of rows in the model's dtype.
+            verbose: Whether to print a summary of the endpoints. `None` prints
+                the summary.
+            input_signature: A list with the `keras.InputSpec` of `v`, or
+                another spec that Keras accepts. `None` for any number of rows,
+                in the dtype of the model's variables.
             **kwargs: Further arguments for the other formats.
 
         Example:
@@ -1482,7 +1514,8 @@ class MachineModel(Trainer):
             missing.
 
         Raises:
-            ValueError: If chains cannot be kept for the rows of such data.
+            ValueError: If the model would have to keep a chain for each row of
+                data for which this is not possible.
         """
         count = self.distribute_strategy.num_replicas_in_sync
         is_dataset = examples.is_dataset(x)
@@ -1511,10 +1544,10 @@ class MachineModel(Trainer):
         return self._persistent_completer(x, kind)
 
     def _persistent_completer(self, x, kind):
-        """Chains of the rows of `x`: the kept ones, or new ones.
+        """A completer with a chain for each row of `x`.
 
-        A model that has learned from the same number of rows continues their
-        chains.
+        If the model keeps the chains of as many rows, these chains continue.
+        Otherwise new chains start.
         """
         count, old = self._num_completed_chains(), self._kept_completer
         tables = () if old is None else old.tables
@@ -1543,9 +1576,10 @@ class MachineModel(Trainer):
         return examples.checked(v, self.example_units, "v")
 
     def _by_part(self, function, v, of_missing):
-        """`function(machine, v)` of all examples, joined.
+        """Applies `function(machine, v)` to the examples, part by part.
 
-        Computes `of_missing(v)` for a part with missing entries.
+        Applies `of_missing(v)` instead to a part with missing entries. Returns
+        the joined results.
         """
         machine, found = self.machine(), []
         for part in examples.in_parts(
@@ -1578,7 +1612,7 @@ class MachineModel(Trainer):
         )
 
     def _keep_moments(self, x, sample_weight):
-        """Keeps the moments of the data, as rows, and returns them."""
+        """Records the mean and variance of the rows, and returns both."""
         moments = examples.moments(
             x, self.example_units, "x", sample_weight, self.may_miss(x)
         )
@@ -1588,15 +1622,14 @@ class MachineModel(Trainer):
         return mean, variance
 
     def _has_moments(self):
-        """Whether moments of data have replaced the initial values."""
+        """Whether the model has recorded the moments of data."""
         mean, variance = self.data_mean.numpy(), self.data_variance.numpy()
         return not (np.all(mean == 0.5) and np.all(variance == 1.0))
 
     def _baseline(self):
         """Independent units with the moments of the examples.
 
-        `None` before the model has seen data: its moments then have their
-        initial values.
+        `None` if the model has not recorded the moments of data.
         """
         if not self._has_moments():
             return None
@@ -1634,9 +1667,10 @@ class MachineModel(Trainer):
         sampler=None,
         **kwargs,
     ):
-        """A long run of a sampler from given rows, returned as examples.
+        """Runs a sampler from given rows, and returns examples.
 
-        Clamped entries, `True` in the mask, keep their values to the bit.
+        Entries that are `True` in the mask are clamped: they keep their
+        values, to the bit.
         """
         v = self._states(rows)
         clamp = None
@@ -1669,7 +1703,7 @@ class MachineModel(Trainer):
         verbose,
         inverse_temperature,
     ):
-        """A long run with known entries clamped."""
+        """Runs a sampler with all known entries clamped."""
         machine = self._machine_to_sample(inverse_temperature)
         stream = sampling.stream(seed, use)
         rows, mask = missing.filled(

@@ -1,4 +1,4 @@
-"""Examples for a model: accepted arrays and data sets, and their checks."""
+"""Examples for a model: which arrays and data sets it accepts, and checks."""
 
 import contextlib
 import itertools
@@ -14,15 +14,16 @@ from keras_rbm.compiled import without_autograph
 from keras_rbm.rows import Rows
 from keras_rbm.units.domain import Columns, Domain
 
-# Batches of a data set that `moments` reads.
+# `moments` reads at most this many batches of a data set.
 _MEAN_BATCHES = 100
-# Most batches that `some` reads.
+# `some` reads at most this many batches of a data set.
 _BATCHES_OF_SOME = 20
 _NO_WEIGHT = (
     "`{name}` must be positive for some of the examples. Received: weights "
     "that are 0 for all"
 )
-# Why batches were refused, by the mark that the data set's error carries.
+# Reasons for refusing batches. The key of a reason is the mark that the error
+# of the data set contains.
 _REFUSED: dict[str, str] = {}
 _MARKS = itertools.count()
 
@@ -36,8 +37,8 @@ def from_batches(x):
     """A `tf.data.Dataset` from a `PyDataset` or a generator of batches.
 
     Args:
-        x: A `keras.utils.PyDataset`, a generator of batches, or any other
-            data, which are returned unchanged.
+        x: A `keras.utils.PyDataset` or a generator of batches. All other data
+            are returned unchanged.
     """
     if isinstance(x, keras.utils.PyDataset):
         count = x.num_batches
@@ -85,7 +86,8 @@ def has_missing(x):
     """Whether entries of an array, or of `Rows`, are missing (NaN).
 
     Args:
-        x: Array or `Rows`, not a data set: its batches are not known yet.
+        x: Array or `Rows`. It cannot be a data set, whose batches are not
+            known yet.
     """
     if x.dtype.kind != "f":
         return False
@@ -102,14 +104,14 @@ def is_known_to_miss(x):
 
 
 def without_values(x):
-    """Which rows have no observed entry, booleans of shape `(rows,)`."""
+    """Which rows have no observed entry: booleans of shape `(rows,)`."""
     return np.concatenate(
         [np.isnan(part).all(axis=1) for _, part in rows.parts(x)]
     )
 
 
 def masked(x, mask, name="x"):
-    """The data with NaN in the entries where the mask is `True`.
+    """Sets entries of the data to NaN where the mask is `True`.
 
     Args:
         x: Array, masked array, data frame, sparse matrix, memory-mapped array
@@ -166,13 +168,11 @@ def masked(x, mask, name="x"):
 
 
 def check(x, units, name, may_miss=False):
-    """Checks data before they are used.
-
-    Checks all values of an array, or the first batch of a `tf.data.Dataset`.
+    """Checks all values of an array, or the first batch of a data set.
 
     Args:
-        x: Array as for `array`, or a `tf.data.Dataset` of batches, alone or as
-            (x, y) or (x, y, sample_weight).
+        x: Array as for `array`, or a `tf.data.Dataset` of batches x, (x, y)
+            or (x, y, sample_weight).
         units: `Units` that the examples must be states of.
         name: The argument's name, for errors.
         may_miss: Whether entries may be missing, NaN in all columns of a unit.
@@ -193,7 +193,7 @@ def check(x, units, name, may_miss=False):
 
 
 def checked(x, units, name, may_miss=False):
-    """Returns `x` after a check of all that is known about it.
+    """Checks `x`, as far as its values are known, and returns it.
 
     Args:
         x: Array or tensor of shape `(examples, units.width)`.
@@ -223,7 +223,7 @@ def checked(x, units, name, may_miss=False):
 
 
 def in_parts(x, units, name, may_miss=False):
-    """`checked`, part by part if `x` is not dense.
+    """Calls `checked`, or, if `x` is not dense, checks and yields its parts.
 
     Args:
         x: Array or tensor, as for `array`.
@@ -243,7 +243,7 @@ def in_parts(x, units, name, may_miss=False):
 
 
 def called(x, units, name, may_miss=False):
-    """`checked`, for the input of a layer, which may be a list of numbers."""
+    """Calls `checked` for the input of a layer, which may be nested lists."""
     numbers = isinstance(x, list | tuple) and all(
         isinstance(value, Real) for value in tf.nest.flatten(x)
     )
@@ -257,7 +257,7 @@ def check_weight(weight, count, name="sample_weight"):
     """Checks the weights of examples, and returns them as an array.
 
     Args:
-        weight: Array, list or series of shape `(count,)`, or `None`.
+        weight: Array, list or pandas series of shape `(count,)`, or `None`.
         count: Number of examples.
         name: The argument's name, for errors.
 
@@ -275,7 +275,7 @@ def check_weight(weight, count, name="sample_weight"):
 
 
 def check_seen(seen, name):
-    """Refuses data whose weights are all 0.
+    """Raises an error if the weights of all examples are 0.
 
     Args:
         seen: The sum of the weights of all examples.
@@ -319,7 +319,7 @@ def _batch_weight(weight, count, name="sample_weight"):
 
 
 def states(x, units, batch_size, name="v", may_miss=False):
-    """Batches of examples that are states of the units, not means.
+    """Yields batches of examples, which must be states, not means.
 
     Args:
         x: Array as for `array`, or a finite `tf.data.Dataset` of batches.
@@ -332,7 +332,7 @@ def states(x, units, batch_size, name="v", may_miss=False):
         Arrays of shape `(up to batch_size, units.width)`.
 
     Raises:
-        ValueError: If the data are not states, or are endless.
+        ValueError: If the data are not states or have no end.
     """
     x = resolved(x, units, name)
     check(x, units, name, may_miss)
@@ -352,7 +352,7 @@ def states(x, units, batch_size, name="v", may_miss=False):
 
 
 def batches_of(dataset, units, name, may_miss=False):
-    """Examples and weights of the batches of a data set, as arrays."""
+    """Yields examples and weights of each batch of a data set, as arrays."""
     with reported(name):
         for batch in dataset:
             v, weight = _examples(batch).numpy(), None
@@ -364,7 +364,7 @@ def batches_of(dataset, units, name, may_miss=False):
 
 
 def some(x, sample_weight, units, count, may_miss=False):
-    """Some examples of data that were checked, and their weights.
+    """Takes some examples of data that have been checked, with their weights.
 
     Takes evenly spaced rows of an array, or the first batches of a data set.
 
@@ -378,8 +378,8 @@ def some(x, sample_weight, units, count, may_miss=False):
 
     Returns:
         Tuple of the examples, array of shape `(up to count, units.width)`,
-        and of their weights, array of shape `(up to count,)`. Both are empty
-        if a data set can be read only once.
+        and of the weights, array of shape `(up to count,)`. Both are empty if
+        a data set cannot be read a second time.
     """
     if not is_dataset(x):
         step = -(-len(x) // count)
@@ -389,7 +389,7 @@ def some(x, sample_weight, units, count, may_miss=False):
     else:
         found, rows = [], 0
         batches = batches_of(x.take(_BATCHES_OF_SOME), units, "x", may_miss)
-        # Training is over: a data set may fail when it is read again.
+        # Training has read the data set, which may fail when read again.
         with contextlib.suppress(ValueError, tf.errors.OpError):
             for v, weight in batches:
                 found.append((v, weight))
@@ -404,7 +404,7 @@ def some(x, sample_weight, units, count, may_miss=False):
 
 
 def resolved(x, units, name):
-    """The examples in the form that `fit` uses; a data set is not changed.
+    """Converts arrays to the form that `fit` uses; keeps data sets unchanged.
 
     Args:
         x: Array as for `array`, or a `tf.data.Dataset`.
@@ -418,7 +418,9 @@ def resolved(x, units, name):
 
 
 def in_order(x, batch_size, y=None, weight=None):
-    """Batches of `Rows` for Keras, which become dense one by one.
+    """A data set of dense batches of `Rows`, for Keras.
+
+    Each batch is made dense only when Keras reads it.
 
     Args:
         x: `Rows`.
@@ -427,7 +429,7 @@ def in_order(x, batch_size, y=None, weight=None):
         weight: Weights of the rows, array of shape `(rows,)`, or `None`.
 
     Returns:
-        A finite `tf.data.Dataset` of v, or of (v, y, weight), in float32.
+        A finite `tf.data.Dataset` of batches v or (v, y, weight), in float32.
     """
 
     def take(first):
@@ -454,7 +456,7 @@ def in_order(x, batch_size, y=None, weight=None):
 
 
 def dense(x, name):
-    """Returns `Rows` as one array, after a check that it fits into memory.
+    """Converts `Rows` to an array, after a check that it fits into memory.
 
     Args:
         x: Array or `Rows`.
@@ -484,8 +486,7 @@ def array(x, units, name):
         name: The argument's name, for errors.
 
     Returns:
-        Array of one or more axes; `Rows` for data whose dense array would be
-        larger.
+        Array with at least one axis; `Rows` for data that are not dense.
 
     Raises:
         ValueError: If `x` is not as described.
@@ -497,7 +498,7 @@ def array(x, units, name):
 
 
 def _flat(x, units):
-    """Grey pictures as rows; other arrays unchanged."""
+    """Reshapes grey pictures to rows; returns other arrays unchanged."""
     if x.ndim == 3 or (x.ndim == 4 and x.shape[3] == 1):
         width = x.shape[1] * x.shape[2]
         if len(x) and width in (units.width, units.size):
@@ -517,7 +518,7 @@ def _dense(x, units, name):
 
 
 def _numeric(x, name, width="columns"):
-    """`x` as an array, with NaN for masked entries and for `None`."""
+    """Converts `x` to an array, with NaN for masked entries and `None`."""
     try:
         if not hasattr(x, "__array__"):
             raise TypeError
@@ -534,7 +535,7 @@ def _numeric(x, name, width="columns"):
             if known.any() and not known.all():
                 known = known.reshape(x.shape)
                 x = np.where(known, x, np.nan).astype("float64")
-        if x.dtype.name == "bfloat16":  # NumPy has no such number.
+        if x.dtype.name == "bfloat16":  # NumPy has no such dtype.
             x = x.astype("float32")
     except (TypeError, RuntimeError, NotImplementedError) as error:
         raise ValueError(
@@ -558,8 +559,8 @@ def moments(x, units, name="x", sample_weight=None, may_miss=False):
     """Mean and variance of the examples, E[x] and E[x^2] - E[x]^2.
 
     E[x] = sum_i w_i x_i / sum_i w_i, where the sums run over the examples in
-    which the entry is observed. Refuses data of a scale that the units cannot
-    learn.
+    which the entry is observed. Also checks that the units can learn data of
+    this scale.
 
     Args:
         x: Array or data set as for `check`. The first 100 batches of a data
@@ -574,9 +575,9 @@ def moments(x, units, name="x", sample_weight=None, may_miss=False):
         Two `float64` arrays of shape `(units.width,)`.
 
     Raises:
-        ValueError: If the data cannot be states of the units, if a weight is
-            negative or not a finite number, or if a column has no observed
-            entry.
+        ValueError: If the data cannot be states of the units or have a scale
+            that the units cannot learn, if a weight is negative or not a
+            finite number, or if a column has no observed entry.
     """
     x = resolved(x, units, name)
     check(x, units, name, may_miss)
@@ -628,8 +629,8 @@ def check_structure(dataset, name):
         name: The argument's name, for the error.
 
     Raises:
-        ValueError: If its elements are not v, (v, y) or (v, y, weight) of
-            dense tensors, with real numbers in v.
+        ValueError: If its elements are not v, (v, y) or (v, y, weight), where
+            all are dense tensors, and v holds real numbers.
     """
     spec = dataset.element_spec
     parts = spec if isinstance(spec, tuple) else (spec,)
@@ -647,10 +648,10 @@ def check_structure(dataset, name):
 
 
 def check_end(dataset, name, steps, steps_name):
-    """Refuses an endless data set without a number of steps.
+    """Raises an error for an endless data set without a number of steps.
 
     Args:
-        dataset: A `tf.data.Dataset`. Other data are accepted.
+        dataset: A `tf.data.Dataset`, or other data, which always have an end.
         name: The name of the data set, for the error.
         steps: Number of batches to take, or `None` for all.
         steps_name: The name of the argument `steps`, for the error.
@@ -674,9 +675,9 @@ def is_known(dataset, units):
     """Whether all batches are known to be states of the units.
 
     Args:
-        dataset: A `tf.data.Dataset`. Data sets of `data.batches` have an
-            attribute `bounds`, the least and the largest value of checked
-            data. Data sets that are derived from them do not have it.
+        dataset: A `tf.data.Dataset`. A data set from `data.batches` has an
+            attribute `bounds`, the least and the largest value of its checked
+            data. A data set that you derive from it has no such attribute.
         units: `Units` that the examples must be states of.
     """
     lowest, highest = getattr(dataset, "bounds", (-np.inf, np.inf))
@@ -684,7 +685,7 @@ def is_known(dataset, units):
     return (
         np.isfinite(lowest)
         and np.isfinite(highest)
-        and type(units).fits is Domain.fits  # It only checks the bounds.
+        and type(units).fits is Domain.fits  # `Domain.fits` checks only bounds.
         and np.all(np.asarray(units.support[0]) <= lowest)
         and np.all(highest <= np.asarray(units.support[1]))
         and isinstance(spec, tf.TensorSpec)
@@ -693,11 +694,11 @@ def is_known(dataset, units):
 
 
 def guarded(dataset, units, may_miss=False):
-    """The data set, with a check of each batch before it is used.
+    """Adds to a data set a check of each batch.
 
-    Only the first batch can be checked before training. If a later batch does
-    not contain states of the units, the data set ends with an error before an
-    update uses the batch; `reported` raises the error as a `ValueError`.
+    Before training, only the first batch can be checked. If a later batch does
+    not contain states of the units, the data set raises an error before an
+    update uses the batch; `reported` converts the error to a `ValueError`.
 
     Args:
         dataset: A `tf.data.Dataset` that `check_structure` accepts, of batches
@@ -726,12 +727,12 @@ def guarded(dataset, units, may_miss=False):
 
 
 def refusal(fits, reason, *values):
-    """An operation that ends a data set with an error if a batch is invalid.
+    """An operation that raises an error in a data set if a batch is invalid.
 
     Args:
-        fits: Boolean tensor, `False` to refuse the batch.
-        reason: The requirement, and a description of the values, as text that
-            follows "`x` must".
+        fits: Boolean tensor, `False` if the batch is invalid.
+        reason: Text that follows "`x` must" in the error: the requirement, and
+            a description of `values`.
         *values: Tensors whose values the error shows.
     """
 
@@ -750,7 +751,7 @@ def refusal(fits, reason, *values):
 
 @contextlib.contextmanager
 def reported(name):
-    """Within this context, a failing data set raises a `ValueError`.
+    """A context in which a data set that fails raises a `ValueError`.
 
     Args:
         name: The argument's name, for the error.
@@ -766,7 +767,8 @@ def reported(name):
             if mark in text:
                 reason = _REFUSED.pop(mark)
                 raise ValueError(f"`{name}` must {reason}") from None
-        # Otherwise the data set itself has failed, or the error is unrelated.
+        # No batch was refused. Either the data set itself has failed, or the
+        # error has another cause.
         if "IteratorGetNext" not in text:
             raise
         lines = [line.strip() for line in text.splitlines()]
@@ -779,7 +781,7 @@ def reported(name):
 
 
 def _joined(dataset, units, count, name, may_miss):
-    """The states of a data set, with small batches joined to larger ones."""
+    """Yields the states of a data set; joins small batches to larger ones."""
     parts, rows = [], 0
     for part, _ in batches_of(dataset, units, name, may_miss):
         check_states(part, units, f"a batch of {name}", may_miss)
@@ -799,14 +801,14 @@ def _examples(batch):
 
 
 def _is_symbolic(x):
-    """Whether a value is known only while a graph runs."""
+    """Whether a value is known only when a graph runs."""
     return isinstance(x, keras.KerasTensor) or (
         isinstance(x, tf.Tensor) and not hasattr(x, "numpy")
     )
 
 
 def _numbers(values):
-    """Numbers as an array; `check_weight` refuses other values."""
+    """Converts numbers to an array; `check_weight` refuses other values."""
     try:
         return np.asarray(values)
     except ValueError:  # Lists of different lengths.
@@ -824,7 +826,7 @@ def _array(x, units, name, may_miss=False):
 
 
 def _check(x, units, name, may_miss):
-    """`Units.check` of observed entries. Returns whether none is missing."""
+    """Checks observed entries. Returns whether all entries are observed."""
     if not (may_miss and x.shape[1:] == (units.width,) and has_missing(x)):
         units.check(x, name)
         return True
@@ -842,7 +844,7 @@ def _check(x, units, name, may_miss):
 
 
 def check_states(x, units, name, may_miss=False):
-    """`Units.check_states` of the observed entries of an array or `Rows`."""
+    """Checks that observed entries of an array or of `Rows` are states."""
     if may_miss and has_missing(x):
         x = _with_defaults(x, units)
     units.check_states(x, name)
@@ -860,7 +862,7 @@ def _with_defaults(x, units):
 
 
 def _are_whole(is_missing, units, xp=np):
-    """Which rows miss all or no columns of each unit."""
+    """Which rows miss, of each unit, either all columns or none."""
     whole = xp.ones_like(is_missing[:, 0])
     for sites in units.sites:
         if sites.columns > 1:
@@ -873,7 +875,7 @@ def _are_whole(is_missing, units, xp=np):
 
 def _look_at_states(v, units, may_miss):
     x = tf.cast(v, "float32")
-    # If any entry is NaN, both are NaN.
+    # If any entry is NaN, `low` and `high` are NaN.
     low, high = tf.reduce_min(x), tf.reduce_max(x)
     width = tf.shape(v)[-1]
     rows = tf.reshape(x, [-1, width])

@@ -53,6 +53,11 @@ class LogLikelihood(NamedTuple):
         log_jacobian: The numbers that `in_own_units` added to the scores,
             `float64` array of shape `(examples,)`, in nats; `None` if it was
             not called.
+
+    Example:
+        result = rbm.log_likelihood(x)
+        print(result)
+        print(result.lower, result.gain)
     """
 
     scores: np.ndarray

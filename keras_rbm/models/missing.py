@@ -137,6 +137,10 @@ class Conditional(NamedTuple):
             states of the missing entries. The last unit changes fastest.
         log_probabilities: `float64` array of shape `(examples, num_states)`,
             in nats.
+
+    Example:
+        found = rbm.conditional(x, np.arange(16) >= 12)
+        likeliest = found.states[found.log_probabilities.argmax(axis=1)]
     """
 
     states: np.ndarray

@@ -1,7 +1,7 @@
 """Keras's `compile`, `fit`, `evaluate` and `predict` for models of examples.
 
-`fit` chooses its loop in `make_train_function`: Keras's own, `compiled_loop`
-or `distributed_loop`.
+`fit` chooses its training loop in `make_train_function`: Keras's own loop,
+`compiled_loop` or `distributed_loop`.
 """
 
 import abc
@@ -31,20 +31,21 @@ from keras_rbm.optimizers import AutoSGD, learning_rate, spread
 from keras_rbm.rows import Rows, of_width
 from keras_rbm.typing import Array, Config, Examples, Mask, Path, Tensor
 
-# Examples of a batch for the metrics of a training step.
+# A training step computes its metrics from this many examples of its batch.
 _METRIC_EXAMPLES = 32
-# Most examples by which the learning rate is chosen, and numbers in them.
+# The learning rate is chosen from at most this many examples, numbers in them,
+# and batches of a data set.
 _RATE_EXAMPLES, _RATE_NUMBERS, _RATE_BATCHES = 2000, 2**23, 20
-# Examples for the checks at the end of `fit`.
+# Number of examples for the checks at the end of `fit`.
 _LAST_EXAMPLES = 500
 _COUNTS = ("epochs", "batch_size", "steps_per_epoch", "steps")
 
 
 class Trainer(keras.Model, abc.ABC):
-    """A Keras model that learns from examples by an objective of its own.
+    """A Keras model that learns from examples without targets.
 
-    This class is abstract. `MachineModel` has the `layout`, which describes
-    the examples, and its subclasses implement the update.
+    This class is abstract. A subclass supplies the `layout`, which describes
+    the examples, and implements the update of its own objective.
     """
 
     layout: Layout
@@ -59,19 +60,19 @@ class Trainer(keras.Model, abc.ABC):
     _compiles_blocks = False
     _calls_done = 0
     _chooses_steps = True
-    # The compiled loops so far, by the function that made them.
+    # The loops compiled so far; see `make_train_function` for the keys.
     _loops: Any = None
     # The completer of missing entries in this call of `fit`, and the completer
-    # of the previous call, with its chains.
+    # that the model keeps between calls, with its chains.
     _completer: Any = None
     _kept_completer: Any = None
-    # Whether the metrics get rows with missing entries.
+    # Whether the metrics receive rows with missing entries.
     _looks_at_missing = False
     _validation_misses = False
 
     @property
     def example_units(self) -> units.Units:
-        """The `Units` whose states the examples are."""
+        """The `Units` of the examples: each example is a state of them."""
         return self.layout.units
 
     @abc.abstractmethod
@@ -79,8 +80,9 @@ class Trainer(keras.Model, abc.ABC):
         """Initializes the model from the data before the first update.
 
         Args:
-            x: Array or `tf.data.Dataset` of batches, checked.
-            sample_weight: Array of shape `(examples,)`, checked, or `None`.
+            x: Array, or `tf.data.Dataset` of batches, which has been checked.
+            sample_weight: Array of shape `(examples,)`, which has been
+                checked, or `None`.
         """
 
     @abc.abstractmethod
@@ -98,30 +100,31 @@ class Trainer(keras.Model, abc.ABC):
         """The `Completer` of missing entries of training data, or `None`.
 
         Args:
-            x: Array, `Rows` or data set, checked.
+            x: Array, `Rows` or data set, which has been checked.
         """
 
     @abc.abstractmethod
     def check_to_sample(self) -> None:
-        """Refuses a model whose chains would diverge."""
+        """Raises a `ValueError` if the model's chains would diverge."""
 
     @abc.abstractmethod
     def gradient_step(
         self, data: Any, seed: Tensor | None = None
     ) -> list[Tensor | None]:
-        """Returns the gradient, a list by `trainable_variables`.
+        """Returns the gradient: a list in the order of `trainable_variables`.
 
         If several replicas make the update, each replica calls this method
         with its own examples, and gets the gradient over all examples.
 
         Args:
-            data: A batch, alone or as (x, y) or (x, y, sample_weight).
-            seed: Seed of the draws, a scalar tensor; `None` for the model's.
+            data: A batch x, or a tuple (x, y) or (x, y, sample_weight).
+            seed: Seed of the draws, a scalar tensor; `None` for the seed of
+                the model.
         """
 
     @abc.abstractmethod
     def apply_step(self, slopes: list[Tensor | None]) -> None:
-        """Makes an update with the gradient that `gradient_step` returned.
+        """Makes an update with the gradient from `gradient_step`.
 
         If several replicas make the update, this method is called once.
         """
@@ -131,19 +134,19 @@ class Trainer(keras.Model, abc.ABC):
         self.apply_step(self.gradient_step(data, seed))
 
     def look_step(self, data: Any) -> dict[str, Tensor]:
-        """The metrics of a part of a batch."""
+        """Updates the metrics by the first examples of a batch."""
         return self.test_step(keras.tree.map_structure(_first_examples, data))
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
-        """One update, and the metrics of a part of its batch after it."""
+        """Makes one update, and then updates the metrics by its batch."""
         self.update_step(data)
         return self.look_step(data)
 
     def make_train_function(self, force: bool = False) -> None:
-        """Chooses the loop of `fit`, and compiles it once.
+        """Chooses the training loop of `fit`, and compiles each loop once.
 
-        Several replicas use `distributed_loop`, and many updates in one
-        compiled call use `compiled_loop`. Otherwise Keras's loop trains.
+        `fit` uses `distributed_loop` if several replicas train, `compiled_loop`
+        for many updates in one compiled call, and otherwise Keras's own loop.
         """
         if self.train_function is not None and not force:
             return
@@ -154,10 +157,10 @@ class Trainer(keras.Model, abc.ABC):
         else:
             make = _train_function_of_keras
         if self._loops is None or force:
-            # No dict of the model's own, which Keras would track and save.
+            # Keras would track and save a dict that is an attribute.
             self._loops = types.SimpleNamespace(made={})
         key = make, self._completer, self._looks_at_missing
-        # Loops of other completers hold their tables.
+        # Loops of other completers would keep their tables in memory.
         for other in [*self._loops.made]:
             if other[1] not in (None, self._completer):
                 del self._loops.made[other]
@@ -176,15 +179,15 @@ class Trainer(keras.Model, abc.ABC):
         self.train_function = after_calls_done if left else function
 
     def make_test_function(self, force: bool = False) -> None:
-        """As Keras's, with a loop of our own for several replicas."""
+        """Keras's method, with our own loop for several replicas."""
         if not distributed_loop.is_needed(self):
             super().make_test_function(force)
         elif self.test_function is None or force:
             self.test_function = distributed_loop.test_function(self)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras would take a batch from the data, and average it over replicas
-        # that may have unlike numbers of rows. The model is built already.
+        # Keras would read a batch, and average it over replicas that may have
+        # different numbers of rows. The model has been built already.
         if not distributed_loop.is_needed(self):
             super()._maybe_symbolic_build(iterator, data_batch)
 
@@ -197,27 +200,28 @@ class Trainer(keras.Model, abc.ABC):
         jit_compile: bool | Literal["auto"] = "auto",
         **kwargs,
     ) -> None:
-        """Configures training. The objective is fixed: there is no loss.
+        """Configures training. The objective is fixed, so there is no loss.
 
         Args:
-            optimizer: Any Keras optimizer, or `"auto"` for `AutoSGD`, whose
-                step size and weight decay `fit` chooses. If the optimizer
-                keeps an exponential moving average (`use_ema=True`),
-                validation uses the averaged weights, and the model has these
-                weights after `fit`.
+            optimizer: Any Keras optimizer, or `"auto"` for `AutoSGD`: `fit`
+                then chooses the step size and the weight decay. If the
+                optimizer keeps an exponential moving average of the weights
+                (`use_ema=True`), validation uses the averaged weights, and the
+                model has these weights after `fit`.
             loss: Must be `None`.
-            steps_per_execution: Number of updates in one compiled call, after
-                which callbacks are called. `"auto"` for up to 50, or for 1 if
-                a callback needs every batch.
+            steps_per_execution: Number of updates in one compiled call.
+                Callbacks are called after each such call. `"auto"` for up to
+                50 updates, or for 1 if a callback needs every batch.
             jit_compile: Whether to compile with XLA. `"auto"` compiles unless
                 several replicas train together. With several replicas, `True`
-                is possible on GPUs only.
+                is possible only on GPUs.
             **kwargs: `run_eagerly` and `auto_scale_loss` of
                 `keras.Model.compile`.
 
         Raises:
-            ValueError: If a loss or metrics are given, if the optimizer is
-                `None`, or if several replicas do not support an argument.
+            ValueError: If you give a loss or metrics, if the optimizer is not
+                as described, or if an argument is not possible with several
+                replicas.
 
         Example:
             rbm = keras_rbm.RBM(16, 8, seed=0)
@@ -235,7 +239,7 @@ class Trainer(keras.Model, abc.ABC):
         self._refuse_losses(loss, kwargs)
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
-        # The loops so far use the previous optimizer.
+        # The loops compiled so far use the previous optimizer.
         self._loops = None
         with devices.scope(self.distribute_strategy):
             super().compile(
@@ -257,9 +261,10 @@ class Trainer(keras.Model, abc.ABC):
         return config
 
     def compile_from_config(self, config: Config) -> None:
-        """Compiles a loaded model as the saved one was."""
+        """Compiles a loaded model with the arguments of the saved model."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        # A frozen model keeps its optimizer, for when it is trained again.
+        # A frozen model also loads the state of its optimizer, which it needs
+        # when you unfreeze it.
         is_trainable = self.trainable
         self.trainable = True
         self.optimizer.build(self.trainable_variables)
@@ -275,55 +280,57 @@ class Trainer(keras.Model, abc.ABC):
         mask: Mask | None = None,
         **kwargs,
     ) -> keras.callbacks.History:
-        """Trains the model: `keras.Model.fit`, with the data checked first.
+        """Trains the model: `keras.Model.fit`, after a check of the data.
 
-        `x` is an array or a `tf.data.Dataset` of batches. Shuffle a data set
-        before you pass it; arrays are shuffled by the seed of the model and
-        the number of its updates.
+        **Data.** `x` is an array or a `tf.data.Dataset` of batches. `fit`
+        shuffles arrays; the seed of the model and the number of its updates
+        determine the order. Shuffle a data set before you pass it.
 
         In place of an array, you can pass a data frame; a sparse matrix or a
         memory-mapped array, which become dense batch by batch; pictures of
         shape `(examples, rows, columns)` or `(examples, rows, columns, 1)`;
         and, for `Softmax` units, integer categories. In place of a data set,
         you can pass a `keras.utils.PyDataset` or an endless generator of
-        batches, some of which are read before training. `y` are the labels of
-        a `ClassRBM`; other models take no `y`.
+        batches; `fit` reads some batches of a generator before training. `y`
+        are the labels of a `ClassRBM`; other models take no `y`.
 
-        With `updates` instead of `epochs`, `fit` makes this many updates, in
-        about 20 epochs. This is the default for arrays: 20,000 updates, or 30
-        passes over the data if 30 passes are more updates. With
+        **Length.** With `updates` instead of `epochs`, `fit` makes this many
+        updates, in about 20 epochs. Without either, `fit` makes 20,000 updates
+        on an array, or 30 passes over the data if these are more updates. With
         `steps_per_epoch`, passes over an array continue across epochs; each
         pass leaves out the examples that do not fill a batch. Validation uses
         averaged weights if the optimizer keeps them.
 
-        `initial_step` resumes training within the epoch `initial_epoch`. It is
-        the number of updates of this epoch that were made before, a multiple
-        of `steps_per_execution`. The epoch makes the remaining updates, a data
-        set `x` must begin with their batches, and the metrics continue from
-        their current values (see `callbacks.Checkpoint`).
+        **Resuming.** `initial_step` resumes training within the epoch
+        `initial_epoch`. It is the number of updates of this epoch that an
+        earlier call has made, a multiple of `steps_per_execution`. `fit` makes
+        the remaining updates of the epoch, and the metrics continue from their
+        current values. If `x` is a data set, it must begin with the batches of
+        the remaining updates (see `callbacks.Checkpoint`).
 
-        Entries may be missing: NaN (in all columns of a unit), `None`, masked
-        entries of a masked array, or entries that are `True` in `mask`, a
-        boolean array of the shape of `x` or of one example. `fit` then follows
-        the gradient of the log-likelihood of the observed entries; see the
-        argument `missing` of the model. A `tf.data.Dataset` may contain NaN if
-        the model has `missing=FreshCompletion()`. A row without observed
-        entries has weight 0, with a warning; a column without observed entries
-        is an error. (All zeros of a sparse matrix are values, also the zeros
-        that it does not store; `data.only_stored` makes entries that are not
-        stored missing.)
+        **Missing entries.** Entries may be missing: NaN (in all columns of a
+        unit), `None`, masked entries of a masked array, or entries that are
+        `True` in `mask`, a boolean array of the shape of `x` or of one example.
+        `fit` then follows the gradient of the log-likelihood of the observed
+        entries; see the argument `missing` of the model. A `tf.data.Dataset`
+        may contain NaN if the model has `missing=FreshCompletion()`. A row
+        without observed entries has weight 0, and `fit` warns of such rows; a
+        column without observed entries is an error. (All zeros of a sparse
+        matrix are values, even if the matrix does not store them.
+        `data.only_stored` marks entries that are not stored as missing.)
 
-        At the end, `fit` warns of hidden units that hardly vary over the
-        examples. If the model has made fewer than 2,000 updates, `fit` also
-        warns if it predicts a few hundred examples no better than independent
-        units do (not if `x` is a generator).
+        **Warnings.** At the end, `fit` warns of hidden units that hardly vary
+        over the examples. If the model has made fewer than 2,000 updates, `fit`
+        also warns if the model predicts a few hundred examples no better than
+        independent units do. (If `x` is a generator, `fit` makes neither
+        check.)
 
         Raises:
             ValueError: If the data cannot be states of the visible units or
-                have no end, if labels or weights are not as described, if
-                `initial_step` is not as described, or if the parameters are
-                not finite at the end (`callbacks.StopOnDivergence` stops at
-                once). Each batch of a data set is checked before it is used.
+                have no end; if labels, weights or `initial_step` are not as
+                described; or if the parameters are not finite after training
+                (`callbacks.StopOnDivergence` stops training at once). Each
+                batch of a data set is checked before it is used.
 
         Example:
             history = rbm.fit(x, batch_size=10, epochs=20, verbose=0)
@@ -353,7 +360,7 @@ class Trainer(keras.Model, abc.ABC):
             self.train_function = None
             with examples.reported("x"):
                 history = super().fit(**given)
-            constrain(self.trainable_variables)  # They are averages.
+            constrain(self.trainable_variables)  # They may be averages.
             check_finite(self)
             if not is_read_once:
                 units, may_miss = self.example_units, self.may_miss(x)
@@ -373,17 +380,17 @@ class Trainer(keras.Model, abc.ABC):
             self._look_at_missing(False)
 
     def may_miss(self, x: Examples) -> bool:
-        """Whether entries of such data may be missing, as NaN.
+        """Whether entries of `x` may be missing, as NaN.
 
         Args:
-            x: Array, or a `tf.data.Dataset`, whose entries may be missing only
-                if the model has an argument `missing`.
+            x: Array or `tf.data.Dataset`. Entries of a data set may be missing
+                only if you gave the model an argument `missing`.
         """
         is_array = not examples.is_dataset(x)
         return self.layout.may_miss and (is_array or self.missing is not None)
 
     def check_examples(self, x: Array, name: str = "v") -> None:
-        """Checks that the observed entries can be states or means of the units.
+        """Checks that observed entries can be states or means of the units.
 
         Args:
             x: See `check_states`.
@@ -403,13 +410,16 @@ class Trainer(keras.Model, abc.ABC):
             name: The name of the examples in an error.
 
         Raises:
-            ValueError: If an entry is not a state, such as a mean.
+            ValueError: If an entry is not a state (a mean, for example).
         """
         x = examples.resolved(x, self.example_units, name)
         examples.check_states(x, self.example_units, name, self.may_miss(x))
 
     def _misses(self, x):
-        """Whether entries of checked data are missing, or may be missing."""
+        """Whether entries of checked data are missing.
+
+        For a data set: whether entries may be missing.
+        """
         if examples.is_dataset(x) or isinstance(x, tuple | list):
             parts = x if isinstance(x, tuple | list) else (x,)
             return self.may_miss(parts[0]) and (
@@ -418,13 +428,13 @@ class Trainer(keras.Model, abc.ABC):
         return self.layout.may_miss and examples.has_missing(x)
 
     def _look_at_missing(self, value):
-        """Sets whether the metrics get rows with missing entries."""
+        """Sets whether the metrics receive rows with missing entries."""
         if value != self._looks_at_missing:
             self._looks_at_missing = value
             self.test_function = None
 
     def _check_data(self, given):
-        """Checks the data of `fit`; `validation_data` may be replaced."""
+        """Checks the data of `fit`; may replace the `validation_data`."""
         x, validation = given["x"], given.get("validation_data")
         units, weight = self.example_units, given.get("sample_weight")
         examples.check_end(
@@ -466,10 +476,11 @@ class Trainer(keras.Model, abc.ABC):
                 _warn_of_empty_rows(validation, None, "validation_data")
 
     def _plan(self, given, initial_step):
-        """Chooses the loop of `fit`, and makes the batches for it.
+        """Chooses the loop of `fit`, and makes the batches for the loop.
 
         Args:
-            given: `{name: argument}` of `keras.Model.fit`, which is changed.
+            given: `{name: argument}` of `keras.Model.fit`; this method changes
+                the dict.
             initial_step: See `fit`.
         """
         x, units = given["x"], self.example_units
@@ -505,7 +516,8 @@ class Trainer(keras.Model, abc.ABC):
         if steps == 1:
             is_compiled = False
         if not is_compiled and not is_dataset:
-            # Keras's loop makes whole calls: they must divide the epoch.
+            # In Keras's loop, the number of updates in a call must divide the
+            # number of updates in an epoch.
             steps = next(n for n in range(steps, 0, -1) if updates % n == 0)
         given["shuffle"] = False  # Keras would warn.
         self.steps_per_execution, self._compiles_blocks = steps, is_compiled
@@ -548,7 +560,7 @@ class Trainer(keras.Model, abc.ABC):
             x: Array or data set.
             rows: Number of examples, or 0 if it is unknown.
             updates: Number of updates of the run, or 0 if it is unknown.
-            done: Number of these updates that were made before.
+            done: Number of these updates that earlier calls have made.
         """
         if examples.is_dataset(x):
             some = x.take(_RATE_BATCHES)
@@ -565,7 +577,7 @@ class Trainer(keras.Model, abc.ABC):
         self.optimizer.begin(done, updates, rate, rows, width, spread(some))
 
     def _array_batches(self, given, initial_step):
-        """Arrays to learn from, and the `batches.Passes` over them.
+        """The training arrays, and the `batches.Passes` over these arrays.
 
         Removes the arguments by which Keras would split and batch arrays.
         """
@@ -591,7 +603,7 @@ class Trainer(keras.Model, abc.ABC):
         return arrays, passes
 
     def reset_metrics(self) -> None:
-        """Resets the metrics, except when an epoch is resumed."""
+        """Resets the metrics, except when `fit` resumes an epoch."""
         if not self._keep_metrics:
             super().reset_metrics()
         self._keep_metrics = False
@@ -606,10 +618,10 @@ class Trainer(keras.Model, abc.ABC):
     ) -> float | list[float] | dict[str, float]:
         """Metrics over all of `x`: `keras.Model.evaluate`.
 
-        Uses the current weights. A callback that needs the optimizer's
-        averaged weights, as validation does, calls it within
-        `averaged_weights`.
-        Entries may be missing; `mask` is the same as in `fit`.
+        `evaluate` uses the current weights. A callback that needs the
+        optimizer's averaged weights calls `evaluate` within
+        `averaged_weights`. Entries may be missing, and `mask` is the same as in
+        `fit`.
 
         Raises:
             ValueError: If data, labels or weights are not as described in
@@ -646,7 +658,7 @@ class Trainer(keras.Model, abc.ABC):
         return found
 
     def predict(self, x: Examples, *args, **kwargs) -> np.ndarray:
-        """The result of a call for all of `x`: `keras.Model.predict`.
+        """The result of a call on all of `x`: `keras.Model.predict`.
 
         Raises:
             ValueError: If the data cannot be states of the visible units.
@@ -701,7 +713,10 @@ class Trainer(keras.Model, abc.ABC):
         return keras.ops.convert_to_numpy(self.metrics[0].count)
 
     def _checked_data(self, x, steps):
-        """Data for Keras; batches of a data set are checked when read."""
+        """Checks data for Keras, and returns the data.
+
+        The returned data set checks each of its batches when it is read.
+        """
         examples.check_end(x, "x", steps, "steps")
         may_miss = self.may_miss(x)
         examples.check(x, self.example_units, "x", may_miss)
@@ -710,10 +725,10 @@ class Trainer(keras.Model, abc.ABC):
         return x
 
     def _settle_monitors(self, callbacks):
-        """Tells callbacks whether a larger or a smaller metric is better.
+        """Sets whether callbacks take a larger or a smaller metric as better.
 
-        Warns of callbacks that choose by the loss, which is not a measure of
-        quality.
+        Warns of callbacks that monitor the loss, which does not measure the
+        quality of the model.
         """
         for callback in _each(callbacks):
             monitor = getattr(callback, "monitor", None)
@@ -743,7 +758,7 @@ class Trainer(keras.Model, abc.ABC):
                 )
 
     def _check_initial_step(self, initial_step, steps_per_epoch):
-        """Refuses an `initial_step` that no earlier call can have reached."""
+        """Raises an error for an `initial_step` at which no call can stop."""
         if initial_step:
             checks.positive_integer("initial_step", initial_step)
         if initial_step and (
@@ -758,7 +773,10 @@ class Trainer(keras.Model, abc.ABC):
             )
 
     def _refuse_losses(self, loss, given):
-        """Refuses a loss and metrics, and removes them from the arguments."""
+        """Raises an error if a loss or metrics are given.
+
+        Removes these arguments from `given`.
+        """
         refused = ("loss_weights", "metrics", "weighted_metrics")
         values = {"loss": loss, **{k: given.pop(k, None) for k in refused}}
         for name, value in values.items():
@@ -776,10 +794,11 @@ def _row_bytes(x):
 
 
 def _batches_of_epoch(dataset, steps_per_epoch):
-    """How many batches an epoch has, and the size of a batch in bytes.
+    """The number of batches in an epoch, and the size of a batch in bytes.
 
-    `None` if the compiled loop cannot take the batches: their shapes differ,
-    their number is unknown, or an epoch is not a pass.
+    The number is `None` if the compiled loop cannot use the batches: their
+    shapes differ, their number is unknown, or an epoch is not one pass over a
+    finite data set.
     """
     specs = tf.nest.flatten(dataset.element_spec)
     if not all(spec.shape.is_fully_defined() for spec in specs):
@@ -793,7 +812,10 @@ def _batches_of_epoch(dataset, steps_per_epoch):
 
 
 def _set_budget(given, updates):
-    """Turns a number of updates into epochs, by default for arrays."""
+    """Converts a number of updates to epochs.
+
+    For arrays without a number of epochs, takes the default number of updates.
+    """
     x = given["x"]
     if updates is not None:
         checks.positive_integer("updates", updates)
@@ -832,10 +854,10 @@ _BATCH_HOOKS = (
 
 
 def _needs_each_batch(callbacks):
-    """Whether one of the callbacks of `fit` is to be called for every batch.
+    """Whether a callback of `fit` must be called for every batch.
 
     For callbacks of Keras and of this package, one call for several updates
-    is enough, unless they count batches.
+    is enough, unless the callback counts batches.
     """
     return any(
         getattr(callback, frequency, "epoch") != "epoch"
@@ -851,12 +873,12 @@ def _needs_each_batch(callbacks):
 
 
 def _each(callbacks):
-    """The callbacks of `fit`, one by one: a list, a `CallbackList`, or one."""
+    """The single callbacks in a list, in a `CallbackList`, or in a callback."""
     return tf.nest.flatten(getattr(callbacks, "callbacks", callbacks) or [])
 
 
 def _module_that_defines(kind, name):
-    """The package of the class that defines a method."""
+    """The package of the class from which a class has a method."""
     owner = next(base for base in kind.__mro__ if name in vars(base))
     return owner.__module__.partition(".")[0]
 
@@ -875,9 +897,9 @@ def _first_examples(x):
 
 
 def _arguments(method, x, *args, **kwargs):
-    """The arguments of a method of Keras by name, numbers checked.
+    """Checks the arguments of a method of Keras, and returns them by name.
 
-    If there are sample weights but no targets, adds targets that are not used:
+    If there are sample weights but no targets, adds targets that nothing uses:
     without targets, Keras drops the weights.
     """
     given = inspect.signature(method).bind(x, *args, **kwargs).arguments
@@ -917,7 +939,7 @@ def _warn_of_empty_rows(x, weight, name):
         name: The name of the data.
 
     Raises:
-        ValueError: If no other row has a weight.
+        ValueError: If no row with a weight has an observed entry.
     """
     is_empty = examples.without_values(x)
     count = int(is_empty.sum())
@@ -938,9 +960,9 @@ def _warn_of_empty_rows(x, weight, name):
 
 
 def _numbered(arrays, completer):
-    """Arrays to learn from, with the numbers of the rows as their targets.
+    """The training arrays, with the row numbers as targets.
 
-    Rows without missing entries stay as they are.
+    Without a completer that has tables, returns the arrays unchanged.
     """
     if completer is None or not completer.tables:
         return arrays
@@ -949,14 +971,14 @@ def _numbered(arrays, completer):
 
 
 def _check_weight(given, x):
-    """Checks the weights of an array; a data set contains its weights."""
+    """Checks the weights of an array. A data set contains its own weights."""
     if not examples.is_dataset(x) and given.get("sample_weight") is not None:
         weight = examples.check_weight(given["sample_weight"], len(x))
         given["sample_weight"] = weight
 
 
 def _cut(arrays, split):
-    """Splits arrays into examples to train on and the last ones to validate.
+    """Splits arrays into training examples and, at the end, validation ones.
 
     Args:
         arrays: Array or `Rows`, or a tuple of them.
@@ -983,7 +1005,8 @@ def _stream(given):
     """Replaces `Rows` by a data set of batches.
 
     Args:
-        given: `{name: argument}` of `evaluate` or `predict`, which is changed.
+        given: `{name: argument}` of `evaluate` or `predict`; this function
+            changes the dict.
     """
     if isinstance(given["x"], Rows):
         size = given.pop("batch_size", None) or 32
@@ -1003,7 +1026,7 @@ def _streamed_validation(given):
 
 
 def _sequence(x):
-    """A data set in place of a `PyDataset`; other data unchanged."""
+    """Converts a `PyDataset` to a data set; returns other data unchanged."""
     is_sequence = isinstance(x, keras.utils.PyDataset)
     return examples.from_batches(x) if is_sequence else x
 

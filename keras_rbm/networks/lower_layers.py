@@ -158,6 +158,11 @@ class PictureOfLayer(NamedTuple):
     Attributes:
         machines: Tuple of `Machine` of the layers below, the lowest first.
         picture: `data.Picture` of the data, or `None`.
+
+    Example:
+        second = keras_rbm.RBM(8, 4, seed=0)
+        picture = networks.PictureOfLayer((rbm.machine(),))
+        plots.filters(second, image_shape=(4, 4), picture=picture)
     """
 
     machines: tuple[Machine, ...]

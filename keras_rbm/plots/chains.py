@@ -36,6 +36,11 @@ class Plane(NamedTuple):
         mean: Array of shape `(width,)`.
         axes: Array of shape `(width, 2)`, orthonormal columns.
         shares: Array of shape `(2,)`, shares of the variance.
+
+    Example:
+        plane = plots.plane_of(x)
+        places = (x - plane.mean) @ plane.axes
+        print(plane.shares.sum())  # The share of the variance in the plane.
     """
 
     mean: np.ndarray

@@ -21,6 +21,10 @@ class Preset(NamedTuple):
         log_likelihood: Mean log p(v) of the test examples, in nats: the lower
             bound of its bracket.
         standard_error: Standard error of `log_likelihood`, in nats.
+
+    Example:
+        preset = presets.PRESETS["digits"]
+        print(preset.description, preset.log_likelihood)
     """
 
     description: str

@@ -25,6 +25,12 @@ class Clamp(NamedTuple):
         mask: Boolean tensor of shape `(width,)` or `(chains, width)`, `True`
             for clamped entries.
         values: Tensor of shape `(chains, width)`, with the clamped values.
+
+    Example:
+        # The first four columns keep their values in x.
+        clamp, gibbs = samplers.Clamp(np.arange(16) < 4, x), keras_rbm.Gibbs()
+        machine, stream = rbm.machine(), random.stream(0)
+        state, info = gibbs.step(machine, gibbs.init(machine, x), stream, clamp)
     """
 
     mask: Tensor
@@ -59,6 +65,12 @@ class Info(NamedTuple):
         swaps: Swap probabilities of neighbouring replicas, 0 for pairs that
             were not considered in this step. `None` for a sampler without
             replicas.
+
+    Example:
+        machine, gibbs = rbm.machine(), keras_rbm.Gibbs()
+        state = gibbs.init(machine, x)
+        state, info = gibbs.step(machine, state, random.stream(0))
+        print(info.h.shape)  # (30, 8)
     """
 
     h: Tensor
@@ -73,6 +85,11 @@ class Ladder(NamedTuple):
             num_replicas - 1)`.
         round_trips: Number of times that a replica has reached the machine
             from the other end of the ladder, of shape `(chains,)`.
+
+    Example:
+        sampler = keras_rbm.Tempered(5)
+        state = sampler.init(rbm.machine(), x)
+        print(sampler.ladder(state).swap_rates.shape)  # (30, 4)
     """
 
     swap_rates: Tensor
@@ -91,6 +108,10 @@ class Kept(NamedTuple):
             GPU cannot read.
         averaged: Whether to keep the mean of the values of all devices, for
             estimates that differ between devices.
+
+    Example:
+        kept = keras_rbm.Gibbs().kept(100, visible_width=16, hidden_width=8)
+        print(kept["particles"].shape)  # (100, 8)
     """
 
     shape: tuple[int, ...]
@@ -118,6 +139,13 @@ class Sampler(abc.ABC):
     compiled only once for all equal samplers.
 
     Reference: The interface follows blackjax, https://blackjax-devs.github.io.
+
+    Example:
+        # All samplers have these methods.
+        sampler, machine = keras_rbm.Tempered(5), rbm.machine()
+        state = sampler.init(machine, x)
+        state, info = sampler.step(machine, state, random.stream(0))
+        v = sampler.samples(state)
     """
 
     # Without these two methods, TensorFlow would trace a sampler by a weak

@@ -19,6 +19,10 @@ class GibbsState(NamedTuple):
 
     Attributes:
         v: Tensor of shape `(chains, visible.width)`.
+
+    Example:
+        state = keras_rbm.Gibbs().init(rbm.machine(), x)
+        print(state.v.shape)  # (30, 16)
     """
 
     v: Tensor
@@ -30,6 +34,11 @@ class HiddenState(NamedTuple):
     Attributes:
         h: Tensor of shape `(chains, hidden.width)`. The next step draws v from
             p(v | h).
+
+    Example:
+        state = samplers.HiddenState(rbm.predict_hidden(x))
+        gibbs, stream = keras_rbm.Gibbs(), keras_rbm.random.stream(0)
+        state, info = gibbs.step(rbm.machine(), state, stream)
     """
 
     h: Tensor

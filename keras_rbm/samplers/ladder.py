@@ -24,6 +24,12 @@ class LadderSampler(Sampler):
     `round_trips` and `trip_rate`. `v` has shape `(rows * chains,
     visible.width)` and begins with the samples of the machine. See
     `TemperedState` for the other fields.
+
+    Example:
+        sampler = keras_rbm.Tempered(5)
+        isinstance(sampler, samplers.LadderSampler)  # True
+        state = sampler.init(rbm.machine(), x)
+        print(state.v.shape)  # (150, 16)
     """
 
     def chains_of(self, rows: Tensor) -> int:

@@ -120,6 +120,12 @@ class WatchedRun(NamedTuple):
         v: Tensor of shape `(chains, visible.width)`, the final states.
         halfway: Array of the same shape, the states after half of the sweeps.
         ladder: The `Ladder` of a sampler with replicas, or `None`.
+
+    Example:
+        run = samplers.watched_sample(
+            keras_rbm.Gibbs(), rbm.machine(), x, random.stream(0), num_sweeps=20
+        )
+        print(run.v.shape, run.halfway.shape)
     """
 
     v: Tensor

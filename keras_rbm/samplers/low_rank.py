@@ -32,6 +32,11 @@ class LowRankState(NamedTuple):
         directions: See `TemperedState`.
         round_trips: See `TemperedState`.
         trip_rate: See `TemperedState`.
+
+    Example:
+        found = low_rank.start(keras_rbm.RBM(16, 8, seed=0), x, rank=1)
+        sampler = keras_rbm.LowRankTempering(found.machine)
+        print(sampler.init(rbm.machine(), x).betas)  # From 1 to 0.
     """
 
     v: Tensor

@@ -26,6 +26,12 @@ class StackedState(NamedTuple):
         upper: Tuple of the visible states of the machines above.
         swap_rates: Running swap rates of neighbouring machines, of shape
             `(machines - 1,)`.
+
+    Example:
+        upper = keras_rbm.RBM(8, 4, seed=0)
+        sampler = keras_rbm.StackedTempering([upper.machine()])
+        state = sampler.init(rbm.machine(), x)
+        print(state.v.shape, state.upper[0].shape)  # (30, 16) (30, 8)
     """
 
     v: Tensor

@@ -40,6 +40,10 @@ class TemperedState(NamedTuple):
         round_trips: Number of times that a replica has returned to beta = 1
             after a visit to beta = 0, of shape `(chains,)`.
         trip_rate: Running mean of round trips, per chain and sweep.
+
+    Example:
+        state = keras_rbm.Tempered(5).init(rbm.machine(), x)
+        print(state.betas)  # From 1 to 0.
     """
 
     v: Tensor

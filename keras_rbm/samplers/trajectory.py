@@ -31,6 +31,11 @@ class TrajectoryState(NamedTuple):
         round_trips: Number of times that a replica has returned to the machine
             after a visit to the earliest machine, of shape `(chains,)`.
         trip_rate: Running mean of round trips, per chain and sweep.
+
+    Example:
+        sampler = keras_rbm.TrajectoryTempering([rbm.base_machine()])
+        state = sampler.init(rbm.machine(), x)
+        print(state.v.shape)  # (60, 16)
     """
 
     v: Tensor

@@ -19,6 +19,10 @@ class Comparison(NamedTuple):
         order: 1 for frequencies, 2 for pairs, 3 for triples.
         data: Vector of statistics of the data.
         samples: Vector of the same statistics of the samples.
+
+    Example:
+        _, pairs, _ = sequences.compare_correlations(family, drawn)
+        print(pairs.order, pairs.correlation)  # The order is 2.
     """
 
     order: int

@@ -32,6 +32,11 @@ class MutationScan(NamedTuple):
         positions: The position of each column in the reference.
         alphabet: The `Alphabet` of the letters.
         free_energy: F of the wild type: log p(wild type) = -F - log Z.
+
+    Example:
+        scan = sequences.mutation_scan(rbm, family)
+        print(scan.best(3))
+        scan.write_csv("scan.csv", rbm.log_partition())
     """
 
     scores: np.ndarray

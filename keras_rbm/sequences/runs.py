@@ -132,6 +132,12 @@ class FamilyFigures(Figure):
         distances: Path of a table of distances (see `read_distances`), or
             `None`.
         num_betas: Number of steps of the annealing that bounds log Z.
+
+    Example:
+        data = sequences.family("family.fasta")
+        figure = sequences.FamilyFigures(num_samples=100, num_units=2)
+        # Before training; after training, `figures.draw` draws the figure.
+        keras_rbm.figures.check([figure], rbm, data)
     """
 
     alphabet: AlphabetLike = "protein"

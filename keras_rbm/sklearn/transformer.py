@@ -119,6 +119,10 @@ class RBMTransformer(
 
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
         approximations to the likelihood gradient".
+
+    Example:
+        transformer = RBMTransformer(8, n_iter=2, random_state=0)
+        features = transformer.fit_transform(x)  # Of shape (30, 8).
     """
 
     def __init__(

@@ -20,6 +20,10 @@ class Parameter(NamedTuple):
         constraint: Keras constraint, or `None`.
         trainable: Whether the parameter is learned. If not, it keeps its
             initial value.
+
+    Example:
+        parameters = keras_rbm.Gaussian(3).parameters()
+        print(parameters["bias"].shape, parameters["precision"].trainable)
     """
 
     shape: tuple
@@ -50,6 +54,13 @@ class Units(Domain, abc.ABC):
 
     Raises:
         ValueError: If `size` is not a positive integer.
+
+    Example:
+        # All types of units have these methods, here of three binary units.
+        units, params = keras_rbm.Bernoulli(3), {"bias": np.zeros(3, "float32")}
+        states = np.array([[0, 1, 1], [1, 1, 1]], "float32")
+        energies = units.energy(states, params)
+        means = units.mean(states, params)  # With these states as inputs.
     """
 
     #: The reason why samples do not follow `log_partition` exactly, or `None`.
