@@ -10,9 +10,9 @@ without regard to their classes. Two machines learn from them:
 
 Both minimize -log p(y | x) of the labelled images and, with a generative
 weight, -log p(x, y) of these and -log p(x) of the unlabelled ones. A fifth of
-the labelled images of the first seed choose the weight, in machines that learn
-from these images without their labels; then machines with this weight learn
-from all labels. Test images choose nothing.
+the labelled images of the first seed choose one of `--weights`, in machines that
+learn from these images without their labels; then machines with this weight
+learn from all labels. Test images choose nothing.
 
 The labelled images are repeated until they are a fifth of all rows, so that
 each batch has some.
@@ -29,7 +29,6 @@ import numpy as np
 
 from keras_rbm import ClassRBM, PersistentChain, data
 
-WEIGHTS = (0.1, 1.0)
 # Labelled rows among all rows.
 LABELLED_SHARE = 0.2
 BATCH_SIZE = 100
@@ -84,6 +83,8 @@ def error(model, x, y):
 
 def chosen_weight(x, labels, unlabelled, options, seed):
     """The generative weight with the least error on a fifth of the labels."""
+    if len(options.weights) == 1:
+        return options.weights[0]
     held_out = len(x) // 5
     rest = x[held_out:], labels[held_out:]
     if unlabelled is not None:
@@ -94,10 +95,10 @@ def chosen_weight(x, labels, unlabelled, options, seed):
             x[:held_out],
             labels[:held_out],
         )
-        for weight in WEIGHTS
+        for weight in options.weights
     ]
-    print(f"validation errors of {WEIGHTS}: {errors}", flush=True)
-    return WEIGHTS[int(np.argmin(errors))]
+    print(f"validation errors of {options.weights}: {errors}", flush=True)
+    return options.weights[int(np.argmin(errors))]
 
 
 def main():
@@ -105,6 +106,7 @@ def main():
     parser.add_argument("--data_dir")
     parser.add_argument("--labels", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--weights", type=float, nargs="+", default=[0.1, 1.0])
     parser.add_argument("--hidden", type=int, default=500)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--supervised_epochs", type=int, default=10)
