@@ -10,9 +10,9 @@ without regard to their classes. Two machines learn from them:
 
 Both minimize -log p(y | x) of the labelled images and, with a generative
 weight, -log p(x, y) of these and -log p(x) of the unlabelled ones. A fifth of
-the labelled images of the first seed choose one of `--weights`, in machines that
-learn from these images without their labels; then machines with this weight
-learn from all labels. Test images choose nothing.
+the labelled images of the first seed choose one of `--weights`, in machines
+that learn from these images without their labels; then machines with this
+weight learn from all labels. Test images choose nothing.
 
 The labelled images are repeated until they are a fifth of all rows, so that
 each batch has some.

@@ -2,18 +2,11 @@
 
 import json
 import math
+import shlex
 import textwrap
 
 from keras_rbm_cli import configuration, folders, names, options, screen
 from keras_rbm_cli.errors import Stopped, UserError, fail
-
-# After the kinds of columns that were inferred. The name is that of a column.
-_ABOUT_KINDS = (
-    "To change the kind of a column, start again with its name and another "
-    "kind, such as --set 'table.schema={{\"{}\": @Category()}}'.\nThe kinds "
-    "are Binary, Category, Count, Dropped, Logarithm, Positive, Quantiles and "
-    "Real."
-)
 
 
 def run():
@@ -110,6 +103,17 @@ def train(config, output, resume=False):
         _train_alone(config, output, log, resume)
 
 
+def _about_kinds(name):
+    """How to change the kind of a column, such as the one of this name."""
+    name = json.dumps(name, ensure_ascii=False)
+    binding = shlex.quote(f"table.schema={{{name}: @Category()}}")
+    return (
+        "To change the kind of a column, start again with its name and another "
+        f"kind, such as --set {binding}.\nThe kinds are Binary, Category, "
+        "Count, Dropped, Logarithm, Positive, Quantiles and Real."
+    )
+
+
 def _train_alone(config, output, log, resume):
     gin, keras = configuration.libraries(log, options.STRATEGY.value)
     from keras_rbm import callbacks, devices, experiment
@@ -125,7 +129,7 @@ def _train_alone(config, output, log, resume):
         if data is not None:
             print(data, flush=True)
             if configuration.infers_schema(gin):
-                print(_ABOUT_KINDS.format(next(iter(data.schema.slices))))
+                print(_about_kinds(next(iter(data.schema.slices))))
             if configuration.draws_bits(gin):
                 print("Bits are drawn from the values anew for each batch.")
             del data
