@@ -107,7 +107,7 @@ class Restoration(Figure):
             ("distorted", distorted),
             (f"after {self.num_sweeps // 2} sweeps", warm[0]),
             (f"after {self.num_sweeps} sweeps", warm[1]),
-            (f"{self.cold:g} times as cold", cold[1]),
+            (f"at temperature 1/{self.cold:g}", cold[1]),
         )
         sheet.rows(
             os.path.join(output, "restoration.png"),
@@ -134,7 +134,7 @@ class Restoration(Figure):
             f"of {data.width} sites flipped: {restored['sample'][:count].sum()}"
             f" of the {count} that are shown; of {self.num_trials} "
             f"{shares['sample']:.1%}, with rounded means "
-            f"{shares['rounded_mean']:.1%}, {self.cold:g} times as cold "
+            f"{shares['rounded_mean']:.1%}, at temperature 1/{self.cold:g} "
             f"{shares['cold_sample']:.1%}"
         )
 
