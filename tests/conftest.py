@@ -1,6 +1,5 @@
 import gc
 import os
-import sys
 
 # Before TensorFlow is imported: no notes on CPU features and the like.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,16 +21,10 @@ settings.load_profile("keras_rbm")
 
 
 def pytest_collection_finish():
-    """Settings for processes that trace many small programs, each once.
+    """Spares the garbage collector what the imports have left.
 
-    Grappler optimizes graphs in which the tests spend little time: XLA compiles
-    the others anyway. The garbage collector need not look at the modules of
-    TensorFlow again and again.
+    Otherwise each collection looks at all modules of TensorFlow again.
     """
-    if "tensorflow" in sys.modules:
-        sys.modules["tensorflow"].config.optimizer.set_experimental_options(
-            {"disable_meta_optimizer": True}
-        )
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

@@ -44,8 +44,9 @@ class Clamp(NamedTuple):
     def hold(self, v: Tensor) -> Tensor:
         """Resets the clamped entries of v, whose rows may repeat the chains."""
         rows, chains = v.shape[0], self.values.shape[0]
-        # If a number of rows is known only in the graph, the two are equal.
-        copies = 1 if rows is None or chains is None else rows // chains
+        # If a number of rows is known only in the graph, the two are equal. A
+        # replica without a share of the last batch has no rows.
+        copies = rows // chains if rows and chains else 1
 
         def repeated(x):
             x = ops.broadcast_to(x, ops.shape(self.values))

@@ -142,6 +142,11 @@ def test_sweeps_leave_the_law_of_the_free_given_the_held_unchanged(sampler):
     assert total_variation(moved[:CHAINS], other) > 4 * floor
 
 
+def test_no_rows_are_held_for_a_replica_without_a_share():
+    clamp = samplers.Clamp(tf.zeros((0, 5), bool), tf.zeros((0, 5)))
+    assert clamp.hold(tf.zeros((0, 5))).shape == (0, 5)
+
+
 def test_entries_of_each_chain_may_be_held_on_their_own():
     """Half of the chains hold other entries, at other values."""
     masks = np.stack([HELD, ~HELD])
