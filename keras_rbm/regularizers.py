@@ -40,8 +40,24 @@ class SquaredL1(keras.regularizers.Regularizer):
         return {"factor": self.factor}
 
 
+class _SitePenalty(keras.regularizers.Regularizer):
+    """A penalty on the blocks of rows of the kernel that belong to a site."""
+
+    def __init__(self, factor: float, categories: int):
+        self.factor = checks.number_from_0("factor", factor)
+        self.categories = checks.positive_integer("categories", categories)
+
+    def _by_site(self, w):
+        """The rows of each site, of shape `(sites, categories, hidden)`."""
+        checks.rows_of_sites(w.shape, self.categories)
+        return ops.reshape(w, (-1, self.categories, w.shape[1]))
+
+    def get_config(self) -> Config:
+        return {"factor": self.factor, "categories": self.categories}
+
+
 @keras.saving.register_keras_serializable("keras_rbm")
-class GroupLasso(keras.regularizers.Regularizer):
+class GroupLasso(_SitePenalty):
     """factor sum_sj sqrt(sum_(i in s) W_ij^2), with s the sites of v.
 
     All weights from a site to a hidden unit fall to 0 together. For units with
@@ -66,35 +82,26 @@ class GroupLasso(keras.regularizers.Regularizer):
         )
     """
 
-    def __init__(self, factor: float, categories: int):
-        self.factor = checks.number_from_0("factor", factor)
-        self.categories = checks.positive_integer("categories", categories)
-
     def __call__(self, w):
-        checks.rows_of_sites(w.shape, self.categories)
-        by_site = ops.reshape(w, (-1, self.categories, w.shape[1]))
-        squares = ops.sum(ops.square(by_site), axis=1)
+        squares = ops.sum(ops.square(self._by_site(w)), axis=1)
         # At 0, the slope of a root is infinite, and the norm's slope is 0.
         positive = squares > 0
         norms = ops.sqrt(ops.where(positive, squares, ops.ones_like(squares)))
         norms = ops.where(positive, norms, ops.zeros_like(norms))
         return self.factor * ops.sum(norms)
 
-    def get_config(self) -> Config:
-        return {"factor": self.factor, "categories": self.categories}
-
 
 @keras.saving.register_keras_serializable("keras_rbm")
-class SquaredCouplings(keras.regularizers.Regularizer):
+class SquaredCouplings(_SitePenalty):
     """factor sum_(s < t) ||J_st||^2, with J_st = W_s W_t^T for sites s and t.
 
     W_s holds the rows of the kernel that belong to site s. With `Gaussian`
     hidden units, the machine is a Potts model whose couplings are the J_st;
-    with other hidden units, J_st is proportional to the couplings as long as
-    the weights are small. The penalty is the L2 penalty of pseudo-likelihood
-    methods such as plmDCA. Unlike an L2 penalty on W, it leaves couplings of
-    the sites of a contact large, and reduces the many small couplings that
-    only fit noise.
+    with other hidden units and small weights, the couplings are about
+    W_s D W_t^T, where the diagonal of D holds the variances of the hidden
+    units. The penalty is the L2 penalty of pseudo-likelihood methods such as
+    plmDCA. An L2 penalty on W is the sum of the diagonal entries of the J_ss,
+    which this penalty leaves out.
 
     Args:
         factor: Number, 0 or more.
@@ -116,13 +123,8 @@ class SquaredCouplings(keras.regularizers.Regularizer):
         )
     """
 
-    def __init__(self, factor: float, categories: int):
-        self.factor = checks.number_from_0("factor", factor)
-        self.categories = checks.positive_integer("categories", categories)
-
     def __call__(self, w):
-        checks.rows_of_sites(w.shape, self.categories)
-        by_site = ops.reshape(w, (-1, self.categories, w.shape[1]))
+        by_site = self._by_site(w)
         own = ops.matmul(by_site, ops.transpose(by_site, (0, 2, 1)))
         # W^T W has the same norm as W W^T.
         rows, columns = w.shape
@@ -131,6 +133,3 @@ class SquaredCouplings(keras.regularizers.Regularizer):
             first, second = second, first
         every = ops.sum(ops.square(ops.matmul(first, second)))
         return self.factor / 2 * (every - ops.sum(ops.square(own)))
-
-    def get_config(self) -> Config:
-        return {"factor": self.factor, "categories": self.categories}

@@ -103,10 +103,15 @@ def train(config, output, resume=False):
         _train_alone(config, output, log, resume)
 
 
-def _about_kinds(name):
-    """How to change the kind of a column, such as the one of this name."""
-    name = json.dumps(name, ensure_ascii=False)
-    binding = shlex.quote(f"table.schema={{{name}: @Category()}}")
+def _about_kinds(schema):
+    """How to change the kind of a column: one that has another kind so far."""
+    from keras_rbm.data import Category
+
+    names = list(schema.slices)
+    others = [name for name in names if not isinstance(schema[name], Category)]
+    name = json.dumps((others or names)[0], ensure_ascii=False)
+    kind = "Category" if others else "Dropped"
+    binding = shlex.quote(f"table.schema={{{name}: @{kind}()}}")
     return (
         "To change the kind of a column, start again with its name and another "
         f"kind, such as --set {binding}.\nThe kinds are Binary, Category, "
@@ -129,7 +134,7 @@ def _train_alone(config, output, log, resume):
         if data is not None:
             print(data, flush=True)
             if configuration.infers_schema(gin):
-                print(_about_kinds(next(iter(data.schema.slices))))
+                print(_about_kinds(data.schema))
             if configuration.draws_bits(gin):
                 print("Bits are drawn from the values anew for each batch.")
             del data

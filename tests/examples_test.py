@@ -60,7 +60,7 @@ EAGER = {
     "models/missing": ("Conditional",),
     "networks/lower_layers": ("PictureOfLayer",),
     "random": ("Use", "Stream"),
-    "regularizers": ("SquaredL1", "GroupLasso"),
+    "regularizers": ("SquaredL1", "GroupLasso", "SquaredCouplings"),
     "sample_measures": (
         "Moments",
         "AdversarialAccuracy",

@@ -129,7 +129,6 @@ def kill_and_resume(output, kills, seed):
     return done
 
 
-@pytest.mark.slow
 def test_a_run_that_is_killed_and_damaged_ends_as_if_it_had_not_been(
     whole, tmp_path
 ):
@@ -166,7 +165,6 @@ def test_a_kill_before_the_final_model_is_written(whole, tmp_path):
     assert_same(tmp_path, whole)
 
 
-@pytest.mark.slow
 def test_the_folder_holds_the_last_three_checkpoints(whole):
     names = [path.name for path in sorted((whole / "checkpoints").iterdir())]
     assert names == [

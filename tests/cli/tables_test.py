@@ -22,7 +22,7 @@ def frame():
     return pandas.DataFrame(
         {
             "id": np.arange(ROWS),
-            "job": rng.choice(["a", "b", None], ROWS),
+            "job": rng.choice(["a", "b", "c", None], ROWS),
             "on": rng.integers(0, 2, ROWS),
             "height": rng.normal(170, 8, ROWS),
         }
@@ -56,9 +56,9 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     for line in (
         "mine: 120 examples, 96 to train on, 12 for validation, 12 for the te",
         "id dropped an identifier: consecutive numbers",
-        "job binary 'a', 'b'",
+        "job category 'a', 'b', 'c'",
         "missing entries: job ",
-        "such as --set 'table.schema={\"job\": @Category()}'.",
+        "such as --set 'table.schema={\"on\": @Category()}'.",
         f"Rows that the model draws: {run / 'samples.csv'}.",
         f"The table with its missing values filled in: {run / 'imputed.csv'}.",
     ):
@@ -118,7 +118,7 @@ def test_the_units_are_those_of_the_schema(tmp_path, frame, parsed):
     whole = tmp_path / "whole.json"
     data.table(frame).schema.save(whole)
     parsed(config, schema=whole)
-    assert gin.get_configurable("RBM")().visible.width == 5
+    assert gin.get_configurable("RBM")().visible.width == 6
     assert gin.query_parameter("table.schema") == str(whole)
 
 

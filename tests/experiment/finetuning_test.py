@@ -76,7 +76,7 @@ def finetune(model, output, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(how_updates_are_made, tmp_path_factory):
     output = tmp_path_factory.mktemp("finetuning")
     results = finetune(network(), output, describe=lambda: "seed = 0\n")
     return output, results
@@ -216,7 +216,7 @@ def assert_same(one, other):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(how_updates_are_made, tmp_path_factory):
     """What a fine-tuning leaves that was not stopped."""
     output = tmp_path_factory.mktemp("whole")
     finetune(network(), output, **SETTINGS)

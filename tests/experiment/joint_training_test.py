@@ -39,7 +39,7 @@ def train(model, output, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(how_updates_are_made, tmp_path_factory):
     output = tmp_path_factory.mktemp("joint")
     model = dbm()
     train(model, output, describe=lambda: "seed = 0\n")

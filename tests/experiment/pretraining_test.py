@@ -41,7 +41,7 @@ def pretrain(model, output, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(how_updates_are_made, tmp_path_factory):
     output = tmp_path_factory.mktemp("pretraining")
     model = network()
     histories = pretrain(model, output, describe=lambda: "seed = 0\n")

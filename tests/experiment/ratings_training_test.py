@@ -40,7 +40,7 @@ def run(output, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(how_updates_are_made, tmp_path_factory):
     output = tmp_path_factory.mktemp("ratings")
     return output, run(output, checkpoint_updates=4)
 

@@ -51,7 +51,7 @@ def machine(seed=0, width=12):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(how_updates_are_made, tmp_path_factory):
     output = tmp_path_factory.mktemp("run")
     model = machine()
     with eager.compiled_updates():
