@@ -49,7 +49,10 @@ def arguments():
     parser.add_argument("--batch", type=int, default=500)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument(
-        "--deviation", type=float, default=0.03, help="of the first weights"
+        "--deviation",
+        type=float,
+        default=0.03,
+        help="standard deviation of the initial weights",
     )
     parser.add_argument("--l2", type=float, default=1e-4)
     parser.add_argument(
@@ -73,9 +76,12 @@ def train(family, w, options):
         penalty = keras_rbm.SquaredCouplings(
             options.couplings, len(family.alphabet)
         )
+    # The couplings are W W^T only if the precision stays 1.
+    fixed = {"precision": 1.0} if options.hidden_units == "Gaussian" else {}
+    hidden = getattr(keras_rbm.units, options.hidden_units)
     rbm = keras_rbm.RBM(
         family.units,
-        getattr(keras_rbm.units, options.hidden_units)(options.hidden),
+        hidden(options.hidden, **fixed),
         keras_rbm.PersistentChain(options.chains, options.sweeps),
         visible_bias_initializer=start,
         kernel_initializer=keras.initializers.RandomNormal(

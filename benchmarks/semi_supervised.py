@@ -9,10 +9,10 @@ without regard to their classes. Two machines learn from them:
 - `semi-supervised`: also from all other training images, whose label is -1.
 
 Both minimize -log p(y | x) of the labelled images and, with a generative
-weight, -log p(x, y) of these and -log p(x) of the unlabelled ones. A fifth of
-the labelled images of the first seed choose one of `--weights`, in machines
-that learn from these images without their labels; then machines with this
-weight learn from all labels. Test images choose nothing.
+weight, -log p(x, y) of these and -log p(x) of the unlabelled ones. If
+`--weights` has several values, the script chooses one by the error on a fifth
+of the labelled images of the first seed. The machines that it compares do not
+see these labels.
 
 The labelled images are repeated until they are a fifth of all rows, so that
 each batch has some.

@@ -236,8 +236,14 @@ def rows_of_sites(kernel_shape: tuple[int, ...], categories: int) -> None:
         categories: Number of rows of a site.
 
     Raises:
-        ValueError: If `categories` does not divide the number of rows.
+        ValueError: If the kernel does not have two axes, or if `categories`
+            does not divide the number of its rows.
     """
+    if len(kernel_shape) != 2:
+        raise ValueError(
+            "The kernel must have two axes, visible and hidden units. "
+            f"Received: a kernel of shape {tuple(kernel_shape)}"
+        )
     if kernel_shape[0] % categories:
         raise ValueError(
             "`categories` must divide the number of rows of the kernel. "

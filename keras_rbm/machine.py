@@ -30,8 +30,8 @@ class Machine(NamedTuple):
 
     Example:
         machine = rbm.machine()
-        colder = machine_lib.scale(machine, 2.0)
-        energies = machine_lib.free_energy(colder, x)
+        colder = keras_rbm.machine.scale(machine, 2.0)
+        energies = keras_rbm.machine.free_energy(colder, x)
     """
 
     visible: Units
@@ -274,7 +274,7 @@ def zero_sum(machine: Machine) -> Machine:
         constitutive motifs from sequence data", methods, "Gauge choice".
 
     Example:
-        shown = machine_lib.zero_sum(rbm.machine())
+        shown = keras_rbm.machine.zero_sum(rbm.machine())
     """
 
     def of_visible(machine):

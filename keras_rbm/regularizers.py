@@ -1,4 +1,4 @@
-"""Penalties on sites: few sites for each hidden unit, or small couplings."""
+"""Penalties of the kernel: for sparse hidden units, or small couplings."""
 
 import keras
 from keras import ops
@@ -95,13 +95,17 @@ class GroupLasso(_SitePenalty):
 class SquaredCouplings(_SitePenalty):
     """factor sum_(s < t) ||J_st||^2, with J_st = W_s W_t^T for sites s and t.
 
-    W_s holds the rows of the kernel that belong to site s. With `Gaussian`
-    hidden units, the machine is a Potts model whose couplings are the J_st;
-    with other hidden units and small weights, the couplings are about
+    W_s holds the rows of the kernel that belong to site s, and ||.|| is the
+    Frobenius norm. With `Gaussian` hidden units of precision 1, the machine is
+    a Potts model, and the J_st are its couplings. Fix the precision, as in the
+    example: if the units learn it, the couplings are
+    W_s diag(1 / precision) W_t^T, and `fit` can lower the penalty by a smaller
+    kernel and a smaller precision, without any change of p(v). With other
+    hidden units and small weights, the couplings are approximately
     W_s D W_t^T, where the diagonal of D holds the variances of the hidden
-    units. The penalty is the L2 penalty of pseudo-likelihood methods such as
-    plmDCA. An L2 penalty on W is the sum of the diagonal entries of the J_ss,
-    which this penalty leaves out.
+    units. Pseudo-likelihood methods such as plmDCA penalize their couplings in
+    the same way. `L2(factor)` penalizes the sum of the diagonals of the J_ss
+    instead, which do not enter this penalty.
 
     Args:
         factor: Number, 0 or more.
@@ -118,7 +122,7 @@ class SquaredCouplings(_SitePenalty):
     Example:
         rbm = keras_rbm.RBM(
             keras_rbm.Softmax(10, 4),
-            keras_rbm.Gaussian(8),
+            keras_rbm.Gaussian(8, precision=1.0),
             kernel_regularizer=keras_rbm.SquaredCouplings(5e-3, 4),
         )
     """
@@ -132,4 +136,6 @@ class SquaredCouplings(_SitePenalty):
         if columns < rows:
             first, second = second, first
         every = ops.sum(ops.square(ops.matmul(first, second)))
-        return self.factor / 2 * (every - ops.sum(ops.square(own)))
+        # Rounding errors may make the difference of large sums negative.
+        others = ops.maximum(every - ops.sum(ops.square(own)), 0)
+        return self.factor / 2 * others

@@ -172,7 +172,7 @@ def takes_table(gin):
 
 
 def infers_schema(gin):
-    """Whether a config that has been read has a `table` infer its schema."""
+    """Whether `table` infers all columns, by the config that gin has read."""
     given = gin.get_bindings("table", resolve_references=False).get("schema")
     return takes_table(gin) and given is None
 

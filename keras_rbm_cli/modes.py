@@ -104,18 +104,20 @@ def train(config, output, resume=False):
 
 
 def _about_kinds(schema):
-    """How to change the kind of a column: one that has another kind so far."""
-    from keras_rbm.data import Category
+    """Describes how to change the kind of a column, by the example of one."""
+    from keras_rbm.data import columns
 
     names = list(schema.slices)
-    others = [name for name in names if not isinstance(schema[name], Category)]
-    name = json.dumps((others or names)[0], ensure_ascii=False)
-    kind = "Category" if others else "Dropped"
+    whole = (columns.Binary, columns.Count)
+    few = [name for name in names if isinstance(schema[name], whole)]
+    name, kind = (few[0], "Category") if few else (names[0], "Dropped")
+    name = json.dumps(name, ensure_ascii=False)
     binding = shlex.quote(f"table.schema={{{name}: @{kind}()}}")
+    *kinds, last = sorted(kind.__name__ for kind in columns.KINDS.values())
     return (
         "To change the kind of a column, start again with its name and another "
-        f"kind, such as --set {binding}.\nThe kinds are Binary, Category, "
-        "Count, Dropped, Logarithm, Positive, Quantiles and Real."
+        f"kind, such as --set {binding}.\nThe kinds are {', '.join(kinds)} "
+        f"and {last}."
     )
 
 

@@ -27,9 +27,9 @@ def table(
 
     Args:
         path: Path of the file.
-        schema: Path of a saved schema; or a dict from names of columns to
-            their kinds, such as `{"job": @Category()}`, with which the other
-            columns are inferred; or `None` to infer all columns.
+        schema: Path of a saved schema; or a dict from the names of some
+            columns to their kinds, such as `{"job": @Category()}`; or `None`.
+            The kinds of all other columns are inferred.
         validation_size: As for `keras_rbm.data.table`.
         test_size: As for `keras_rbm.data.table`.
         seed: As for `keras_rbm.data.table`.

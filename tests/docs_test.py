@@ -23,7 +23,7 @@ PAGES = [
     *sorted(DOCS.rglob("*.md")),
 ]
 # Pages whose models train in `make test`, as a reader's would: the first steps,
-# and the guides of uses. What the others show has tests of its own, beside the
+# and some of the guides. What the others show has tests of its own, beside the
 # module that it is about; `make test-all` runs their blocks too. Names and
 # arguments are looked at on all pages.
 QUICK = [

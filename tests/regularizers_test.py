@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import GroupLasso, SquaredCouplings, SquaredL1
+from keras_rbm import (
+    RBM,
+    Gaussian,
+    GroupLasso,
+    Softmax,
+    SquaredCouplings,
+    SquaredL1,
+    couplings,
+)
 
 W = np.random.default_rng(0).normal(size=(6, 4))
 
@@ -56,8 +64,26 @@ def test_squared_couplings(num_hidden):
     np.testing.assert_allclose(gradient, expected.reshape(w.shape))
 
 
-def test_one_site_has_no_couplings():
-    assert np.isclose(slope(SquaredCouplings(1.0, 6), W)[0], 0, atol=1e-12)
+def test_squared_couplings_are_those_of_a_potts_model():
+    rbm = RBM(Softmax(3, 2), Gaussian(4, precision=1.0), seed=0)
+    w = np.random.default_rng(0).normal(size=(3, 2, 4))
+    w -= w.mean(axis=1, keepdims=True)  # The zero-sum gauge of `effective`.
+    rbm.kernel.assign(w.reshape(6, 4))
+    pairs = couplings.effective(rbm.machine()).pairs
+    value = SquaredCouplings(0.3, 2)(rbm.kernel.value)
+    assert np.isclose(value, 0.3 / 2 * (pairs**2).sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_site_has_no_couplings(dtype):
+    w = W.astype(dtype)
+    error = 100 * np.finfo(dtype).eps * (w @ w.T).var()
+    assert 0 <= slope(SquaredCouplings(1.0, 6), w)[0] <= error
+
+
+def test_a_vector_is_no_kernel():
+    with pytest.raises(ValueError, match=r"two axes.*shape \(4,\)"):
+        SquaredCouplings(0.1, 2)(tf.zeros(4))
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_four_replicas(one, tmp_path):
     path = tmp_path / "found.npz"
     four = finish(start(path, 4, "training", "updates"), path)
     assert_alike(four, one, ["trained", "evaluated", "drawn"], WEIGHTS)
-    assert_alike(four, one, ["cd", "exact", "tempered"], ERROR)
+    assert_alike(four, one, ["cd", "exact", "tempered", "holes"], ERROR)
     np.testing.assert_array_equal(
         four["integers"]["particles"], one["integers"]["particles"]
     )

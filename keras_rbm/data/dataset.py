@@ -18,7 +18,7 @@ from keras_rbm.data.checks import (
     to_float,
 )
 from keras_rbm.data.picture import Picture, check_picture
-from keras_rbm.data.schema import Schema
+from keras_rbm.data.schema import Schema, printable
 from keras_rbm.rows import Rows
 from keras_rbm.typing import Array, Path
 
@@ -163,7 +163,7 @@ class Data:
         return f"Data({self.name!r}, {splits})"
 
     def __str__(self):
-        """The number of examples in each split, and the kind of columns."""
+        """The examples of each split, the kinds of columns, missing entries."""
         splits = self._splits()
         uses = {"train": "to train on", "validation": "for validation"}
         counts = ", ".join(
@@ -189,7 +189,11 @@ class Data:
             )
             for name, place in self.schema.slices.items()
         }
-        found = [f"{name} {count:,}" for name, count in counts.items() if count]
+        found = [
+            f"{printable(name)} {count:,}"
+            for name, count in counts.items()
+            if count
+        ]
         return f"\nmissing entries: {', '.join(found)}" if found else ""
 
     def _repr_html_(self):

@@ -308,7 +308,7 @@ class Schema:
         """A line for each column: its name, its kind and its values."""
         lines = [("column", "kind", "values")] + [
             (
-                name if str(name).isprintable() and name else repr(name),
+                printable(name),
                 column.kind,
                 column.description if column.is_fitted else "not fitted",
             )
@@ -367,6 +367,11 @@ class Schema:
             if isinstance(self.columns[name], Discrete)
         }
         return frames.build(columns, self.dtypes, library, levels)
+
+
+def printable(name: Hashable) -> str:
+    """The name of a column; quoted if empty or with unprintable characters."""
+    return str(name) if str(name).isprintable() and name != "" else repr(name)
 
 
 def encoded(

@@ -71,9 +71,6 @@ def table(
     at most three times n p (1 - p), the variance of a binomial law of the same
     mean. Other integers, such as ages, are numbers, and `decode` rounds them.
 
-    Tails are heavy if the kurtosis exceeds 10 (that of a normal law is 3, that
-    of an exponential law 9). Numbers of 0 or more are `Positive` if their mean
-    is less than 3 standard deviations.
     Tails are heavy if the kurtosis exceeds 10 (a normal distribution has 3, an
     exponential distribution 9). Numbers of 0 or more are `Positive` if their
     mean is less than 3 standard deviations.
@@ -212,6 +209,13 @@ def _fitted(schema, frame, training, heavy_tails, keeps_missing):
         check_columns(schema.columns, frame)
         columns, keeps_missing = schema.columns, schema.keeps_missing
     elif schema is None or isinstance(schema, Mapping):
+        for key, column in (schema or {}).items():
+            if not isinstance(column, Column):
+                raise ValueError(
+                    "`schema` must map names to kinds of columns, such as "
+                    "keras_rbm.data.Real() (in a .gin file: @Real()). "
+                    f"Received: schema[{key!r}]={column!r}"
+                )
         named = Schema(schema or {}).columns
         strange = [repr(name) for name in named if name not in frame.columns]
         if strange:

@@ -107,7 +107,10 @@ class Restoration(Figure):
             ("distorted", distorted),
             (f"after {self.num_sweeps // 2} sweeps", warm[0]),
             (f"after {self.num_sweeps} sweeps", warm[1]),
-            (f"at temperature 1/{self.cold:g}", cold[1]),
+            (
+                f"{self.num_sweeps} sweeps at temperature {1 / self.cold:g}",
+                cold[1],
+            ),
         )
         sheet.rows(
             os.path.join(output, "restoration.png"),

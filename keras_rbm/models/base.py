@@ -101,11 +101,11 @@ class MachineModel(Trainer):
         ValueError: If an argument is not as described.
 
     Example:
-        # For an `RBM`, a `ClassRBM` or a `DeepBoltzmannMachine`.
-        def mean_energy(model: keras_rbm.models.MachineModel, x):
+        # Accepts an RBM, a ClassRBM or a DeepBoltzmannMachine.
+        def mean_free_energy(model: keras_rbm.models.MachineModel, x):
             return np.mean(model.free_energy(x))
 
-        mean_energy(rbm, x)
+        mean_free_energy(rbm, x)
     """
 
     def __init__(
@@ -338,11 +338,10 @@ class MachineModel(Trainer):
     def adapt(self, x: Examples, sample_weight: Array | None = None) -> None:
         """Initializes the model from the mean of the data.
 
-        - Sets the visible parameters, unless the visible bias has its own
-          initializer: without inputs from the hidden units, the visible units
-          then have the mean of the data. The bias of a binary unit becomes
-          the log-odds of its mean; Gaussian units also get the variance of the
-          data.
+        - Sets the visible parameters so that visible units without inputs have
+          the mean of the data: the bias of a binary unit becomes the log-odds
+          of its mean, and Gaussian units also get the variance. If the visible
+          bias has its own initializer, the parameters stay as they are.
         - Sets the centring offsets to the mean of the data, and to E[h | v]
           at this mean.
         - Starts new persistent chains.
@@ -473,7 +472,7 @@ class MachineModel(Trainer):
         data: Any,
         stream: random.Stream,
     ) -> completion.Completed:
-        """Fills in missing entries by draws, so that the model can learn.
+        """Draws the missing entries for an update.
 
         Rows with missing entries have their positive phase here: see
         `completion`. If no entry of the data is missing, the rows do not
@@ -499,7 +498,7 @@ class MachineModel(Trainer):
     def complete_to_look(
         self, machine: machine_lib.Machine, v: Tensor, stream: random.Stream
     ) -> Tensor:
-        """Fills in missing entries by draws, for the metrics.
+        """Draws the missing entries for the metrics.
 
         Args:
             machine: A `Machine`.
@@ -605,7 +604,7 @@ class MachineModel(Trainer):
         self.updates.assign_add(1)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        """Updates the metrics by a batch. Changes no other state."""
+        """Updates the metrics with a batch. Changes no other state."""
         v, weight = self.unpack(data)
         machine = self.machine()
         seen = replicas.all_sum(self._running.seen)

@@ -134,11 +134,11 @@ class Trainer(keras.Model, abc.ABC):
         self.apply_step(self.gradient_step(data, seed))
 
     def look_step(self, data: Any) -> dict[str, Tensor]:
-        """Updates the metrics by the first examples of a batch."""
+        """Updates the metrics with the first examples of a batch."""
         return self.test_step(keras.tree.map_structure(_first_examples, data))
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
-        """Makes one update, and then updates the metrics by its batch."""
+        """Makes one update, then measures the first examples of its batch."""
         self.update_step(data)
         return self.look_step(data)
 
@@ -294,12 +294,13 @@ class Trainer(keras.Model, abc.ABC):
         batches; `fit` reads some batches of a generator before training. `y`
         are the labels of a `ClassRBM`; other models take no `y`.
 
-        **Length.** With `updates` instead of `epochs`, `fit` makes this many
-        updates, in about 20 epochs. Without either, `fit` makes 20,000 updates
-        on an array, or 30 passes over the data if these are more updates. With
-        `steps_per_epoch`, passes over an array continue across epochs; each
-        pass leaves out the examples that do not fill a batch. Validation uses
-        averaged weights if the optimizer keeps them.
+        **Length.** Pass `epochs` or `updates`. `updates` is the number of
+        updates, which `fit` divides into about 20 epochs; it is for arrays and
+        for endless data sets. By default, `fit` makes one pass over a data
+        set, and 20,000 updates on an array, or 30 passes over the array if
+        these are more updates. With `steps_per_epoch`, passes over an array
+        continue across epochs; each pass leaves out the examples that do not
+        fill a batch.
 
         **Resuming.** `initial_step` resumes training within the epoch
         `initial_epoch`. It is the number of updates of this epoch that an
@@ -320,10 +321,11 @@ class Trainer(keras.Model, abc.ABC):
         `data.only_stored` marks entries that are not stored as missing.)
 
         **Warnings.** At the end, `fit` warns of hidden units that hardly vary
-        over the examples. If the model has made fewer than 2,000 updates, `fit`
-        also warns if the model predicts a few hundred examples no better than
-        independent units do. (If `x` is a generator, `fit` makes neither
-        check.)
+        over the examples. Otherwise, if the model has made fewer than 2,000
+        updates and has the metric `pseudo_log_likelihood`, `fit` warns if the
+        model predicts a few hundred examples no better than independent units
+        do. A `DeepBoltzmannMachine`, and data from a generator, have neither
+        check.
 
         Raises:
             ValueError: If the data cannot be states of the visible units or

@@ -56,11 +56,11 @@ class Units(Domain, abc.ABC):
         ValueError: If `size` is not a positive integer.
 
     Example:
-        # All types of units have these methods, here of three binary units.
+        # All types of units have these methods. Here: three binary units.
         units, params = keras_rbm.Bernoulli(3), {"bias": np.zeros(3, "float32")}
-        states = np.array([[0, 1, 1], [1, 1, 1]], "float32")
-        energies = units.energy(states, params)
-        means = units.mean(states, params)  # With these states as inputs.
+        inputs = np.array([[-1, 0, 2]], "float32")
+        means = units.mean(inputs, params)
+        energies = units.energy(np.round(means), params)
     """
 
     #: The reason why samples do not follow `log_partition` exactly, or `None`.

@@ -23,6 +23,7 @@ def frame():
         {
             "id": np.arange(ROWS),
             "job": rng.choice(["a", "b", "c", None], ROWS),
+            "smoker": rng.choice(["no", "yes", None], ROWS),
             "on": rng.integers(0, 2, ROWS),
             "height": rng.normal(170, 8, ROWS),
         }
@@ -57,17 +58,19 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
         "mine: 120 examples, 96 to train on, 12 for validation, 12 for the te",
         "id dropped an identifier: consecutive numbers",
         "job category 'a', 'b', 'c'",
-        "missing entries: job ",
-        "such as --set 'table.schema={\"on\": @Category()}'.",
+        "smoker binary 'no', 'yes'",
+        f"missing entries: job {frame['job'].isna().sum()}, "
+        f"smoker {frame['smoker'].isna().sum()}",
+        "such as --set 'table.schema={\"smoker\": @Category()}'.",
         f"Rows that the model draws: {run / 'samples.csv'}.",
         f"The table with its missing values filled in: {run / 'imputed.csv'}.",
     ):
         assert line in re.sub(" +", " ", done.screen)
     schema = data.Schema.load(run / "schema.json")
-    assert list(schema.slices) == ["job", "on", "height"]
+    assert list(schema.slices) == ["job", "smoker", "on", "height"]
     samples = pandas.read_csv(run / "samples.csv")
     assert len(samples) == 1000
-    assert list(samples.columns) == ["job", "on", "height"]
+    assert list(samples.columns) == ["job", "smoker", "on", "height"]
     assert set(samples["on"]) == {0, 1}
     filled = pandas.read_csv(run / "imputed.csv")
     assert filled.notna().all(axis=None)
@@ -111,14 +114,16 @@ def test_the_units_are_those_of_the_schema(tmp_path, frame, parsed):
     assert gin.get_configurable("RBM")().visible.width == 5
     # A kind of one column alone; the others are inferred.
     parsed(config, 'table.schema = {"on": @Category()}')
-    kinds = gin.get_configurable("table")().schema
+    table = gin.get_configurable("table")
+    assert table() is table()
+    kinds = table().schema
     assert isinstance(kinds["on"], data.Category)
     assert isinstance(kinds["height"], data.Real)
     # The schema of a run that has begun wins.
     whole = tmp_path / "whole.json"
     data.table(frame).schema.save(whole)
     parsed(config, schema=whole)
-    assert gin.get_configurable("RBM")().visible.width == 6
+    assert gin.get_configurable("RBM")().visible.width == 9
     assert gin.query_parameter("table.schema") == str(whole)
 
 

@@ -245,6 +245,8 @@ def test_a_schema_overrides_and_is_saved(tmp_path):
         changed.replace({"x": data.Real()})
     with pytest.raises(ValueError, match="`schema` must name columns"):
         data.table(frame, {"x": data.Real()})
+    with pytest.raises(ValueError, match=r"Received: schema\['age'\]='Real'"):
+        data.table(frame, {"age": "Real"})
     with pytest.raises(ValueError, match="Received: schema=3"):
         data.table(frame, 3)
     with pytest.raises(ValueError, match="must be fitted to data first"):

@@ -13,8 +13,9 @@ from tests import eager
 def how_updates_are_made(request):
     """Runs are about folders, files and order more than about XLA.
 
-    Fixtures of modules request it by name: pytest would keep what they made
-    eagerly for the tests by XLA, which then compare updates of both kinds.
+    A fixture of module scope must request this fixture. Otherwise pytest would
+    reuse its eager run in the tests by XLA, and these would compare eager
+    updates with compiled ones.
     """
     eagerly = request.param == "eagerly"
     with eager.updates() if eagerly else contextlib.nullcontext():

@@ -614,6 +614,16 @@ def test_blocks_of_sparse_rows_are_those_of_dense_ones():
         np.testing.assert_array_equal(x, y)
 
 
+def test_sparse_validation_data():
+    found = []
+    for x in (data(), sparse.csr_array(data())):
+        model = RBM(5, 4, PersistentChain(7), seed=0)
+        model.compile("sgd", run_eagerly=True)
+        history = model.fit(x, epochs=1, validation_data=(x[:9],), verbose=0)
+        found.append(history.history["val_reconstruction_error"])
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
 def test_integer_categories_of_softmax_units():
     x = np.random.default_rng(0).integers(0, 3, (48, 2)).astype("uint8")
     hot = data_lib.one_hot(x, 3)

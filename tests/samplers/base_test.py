@@ -142,7 +142,7 @@ def test_sweeps_leave_the_law_of_the_free_given_the_held_unchanged(sampler):
     assert total_variation(moved[:CHAINS], other) > 4 * floor
 
 
-def test_no_rows_are_held_for_a_replica_without_a_share():
+def test_a_replica_without_rows_clamps_nothing():
     clamp = samplers.Clamp(tf.zeros((0, 5), bool), tf.zeros((0, 5)))
     assert clamp.hold(tf.zeros((0, 5))).shape == (0, 5)
 
