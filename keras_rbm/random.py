@@ -12,6 +12,7 @@ rows.
 import enum
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -19,7 +20,7 @@ from keras_rbm import checks, special
 from keras_rbm.typing import Pair, Rows, Tensor
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = 0x1BD11BDA
+_PARITY = np.uint32(0x1BD11BDA)
 # Steps of Newton's method to a tail's quantile in float32.
 _STEPS = 3
 
@@ -139,15 +140,15 @@ def threefry_2x32(key: Pair, counter: Pair) -> Pair:
     """Threefry-2x32 with 20 rounds: two random words for each counter.
 
     Args:
-        key: Pair of `uint32` tensors.
-        counter: Pair of `uint32` tensors, of shapes that broadcast.
+        key: Pair of `uint32` tensors, or of arrays of one or more axes.
+        counter: Pair of the same, of shapes that broadcast.
 
     Returns:
-        Pair of `uint32` tensors of the broadcast shape.
+        Pair of `uint32` tensors, or of arrays, of the broadcast shape.
 
     Reference: Salmon et al. (2011), section 3.4.
     """
-    schedule = (*key, key[0] ^ key[1] ^ tf.constant(_PARITY, tf.uint32))
+    schedule = (*key, key[0] ^ key[1] ^ _PARITY)
     x0, x1 = counter[0] + schedule[0], counter[1] + schedule[1]
     for group in range(5):
         for distance in _ROTATIONS[group % 2]:
@@ -155,7 +156,7 @@ def threefry_2x32(key: Pair, counter: Pair) -> Pair:
             x1 = _rotate_left(x1, distance) ^ x0
         x0 = x0 + schedule[(group + 1) % 3]
         x1 = x1 + schedule[(group + 2) % 3]
-        x1 = x1 + tf.constant(group + 1, tf.uint32)
+        x1 = x1 + np.uint32(group + 1)
     return x0, x1
 
 
@@ -172,6 +173,12 @@ def fold_in(stream: Stream, data: Use | int | Tensor) -> Stream:
     """
     if isinstance(data, Use):
         _, data = data.value
+    if tf.executing_eagerly():
+        # For one number, NumPy takes a third of the time of a graph.
+        key, number = stream.key.numpy(), int(data)
+        words = np.array([[number >> 32], [number & 0xFFFFFFFF]], "uint32")
+        folded = np.concatenate(threefry_2x32(key[:, None], words))
+        return stream._replace(key=tf.constant(folded))
     whole = tf.constant if isinstance(data, int) else tf.cast
     return stream._replace(key=_folded(stream.key, whole(data, tf.uint64)))
 
@@ -342,9 +349,13 @@ def _words(x):
 
 
 def _rotate_left(x, distance):
-    left = tf.bitwise.left_shift(x, tf.constant(distance, tf.uint32))
-    return left | _shift_right(x, 32 - distance)
+    shift = (
+        np.left_shift if isinstance(x, np.ndarray) else tf.bitwise.left_shift
+    )
+    return shift(x, np.uint32(distance)) | _shift_right(x, 32 - distance)
 
 
 def _shift_right(x, distance):
-    return tf.bitwise.right_shift(x, tf.constant(distance, tf.uint32))
+    is_array = isinstance(x, np.ndarray)
+    shift = np.right_shift if is_array else tf.bitwise.right_shift
+    return shift(x, np.uint32(distance))

@@ -86,7 +86,9 @@ class Passes(NamedTuple):
     def _order(self, update):
         if self.seed is None:
             return tf.range(self.num_examples, dtype="int64")
-        stream = random.fold_in(random.stream(self.seed), Use.EXAMPLE_ORDER)
+        with tf.init_scope():  # A constant of the data set's graph.
+            stream = random.stream(self.seed)
+            stream = random.fold_in(stream, Use.EXAMPLE_ORDER)
         stream = random.fold_in(stream, update)
         keys = tf.random.stateless_uniform(
             (self.num_examples,),
