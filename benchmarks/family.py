@@ -42,11 +42,16 @@ def arguments():
     parser.add_argument("--model")
     parser.add_argument("--output", default=".")
     parser.add_argument("--hidden", type=int, default=500)
-    parser.add_argument("--hidden_units", default="Bernoulli")
+    parser.add_argument(
+        "--hidden_units",
+        default="Bernoulli",
+        help="name of a class in keras_rbm.units",
+    )
     parser.add_argument("--updates", type=int, default=5000)
     parser.add_argument("--chains", type=int, default=500)
     parser.add_argument("--sweeps", type=int, default=5)
     parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--optimizer", choices=("Adam", "SGD"), default="Adam")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument(
         "--deviation",
@@ -54,11 +59,22 @@ def arguments():
         default=0.03,
         help="standard deviation of the initial weights",
     )
+    parser.add_argument(
+        "--gain",
+        type=float,
+        help="of orthogonal initial weights, in place of normal draws",
+    )
     parser.add_argument("--l2", type=float, default=1e-4)
     parser.add_argument(
         "--couplings",
         type=float,
         help="factor of a penalty on squared couplings, in place of --l2",
+    )
+    parser.add_argument(
+        "--identity",
+        type=float,
+        default=0.8,
+        help="of neighbours, for the weights of sequences in training",
     )
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--sample_sweeps", type=int, default=200)
@@ -76,6 +92,11 @@ def train(family, w, options):
         penalty = keras_rbm.SquaredCouplings(
             options.couplings, len(family.alphabet)
         )
+    weights = keras.initializers.RandomNormal(
+        0.0, options.deviation, options.seed
+    )
+    if options.gain is not None:
+        weights = keras.initializers.Orthogonal(options.gain, options.seed)
     # The couplings are W W^T only if the precision stays 1.
     fixed = {"precision": 1.0} if options.hidden_units == "Gaussian" else {}
     hidden = getattr(keras_rbm.units, options.hidden_units)
@@ -84,16 +105,14 @@ def train(family, w, options):
         hidden(options.hidden, **fixed),
         keras_rbm.PersistentChain(options.chains, options.sweeps),
         visible_bias_initializer=start,
-        kernel_initializer=keras.initializers.RandomNormal(
-            0.0, options.deviation, options.seed
-        ),
+        kernel_initializer=weights,
         kernel_regularizer=penalty,
         seed=options.seed,
     )
     rate = keras.optimizers.schedules.CosineDecay(
         options.rate, options.updates, alpha=0.02
     )
-    rbm.compile(keras.optimizers.Adam(rate))
+    rbm.compile(getattr(keras.optimizers, options.optimizer)(rate))
     rbm.fit(
         family.one_hot(),
         sample_weight=w / w.mean(),
@@ -189,8 +208,11 @@ def main():
             load = sequences.read_rbms
         rbm = load(options.model)
     else:
+        training = sequences.weights(family, options.identity)
+        count = sequences.effective_number(training)
+        say(f"training with {count:.0f} effective sequences")
         begin = time.perf_counter()
-        rbm = train(family, w, options)
+        rbm = train(family, training, options)
         say(f"training: {time.perf_counter() - begin:.0f} s")
         rbm.save(pathlib.Path(options.output) / "family.keras")
     if options.distances:

@@ -4,13 +4,18 @@
 
 Pretrains a deep belief network on all training images of MNIST without their
 labels, once. Then, for each number of labels and each seed, draws so many
-labelled images and trains two classifiers on them, each with what pretraining
-has learned and without it:
+labelled images and trains classifiers on them, each with what pretraining has
+learned and without it:
 
 - `svm`: scikit-learn's support vector machine (`SVC(C=10)`, radial basis
   functions) on the topmost layer's means, which stay as they are; without, on
   the pixels;
 - `network`: the network itself, fine-tuned with dropout; without, from a random
+  start;
+- `spread`: the same network. It also learns from the unlabelled images to which
+  scikit-learn's `LabelSpreading` gives a label with a probability above 0.9.
+  Labels spread along a graph of the 15 nearest neighbours of each image: by the
+  topmost layer's means; without, by the pixels, and the network has a random
   start.
 
 Prints tables of the accuracy on the test images, in percent, with the standard
@@ -18,11 +23,14 @@ deviation over the seeds.
 """
 
 import argparse
+import functools
 import tempfile
 import time
 
 import keras
 import numpy as np
+from sklearn.neighbors import kneighbors_graph
+from sklearn.semi_supervised import LabelSpreading
 from sklearn.svm import SVC
 
 from keras_rbm import RBM, DeepBeliefNetwork, PersistentChain, data, networks
@@ -36,7 +44,12 @@ PUBLISHED = {
     10000: "97.27 / 94.73",
 }
 # What they are without pretraining.
-CLASSIFIERS = {"svm": "on pixels", "network": "random start"}
+CLASSIFIERS = {
+    "svm": "on pixels",
+    "network": "random start",
+    "spread": "by pixels, random start",
+}
+NEIGHBOURS, ALPHA, CERTAIN = 15, 0.9, 0.9
 HEADER = (
     "| {}, labels | pretrained | {} | published: pretrained / random |\n"
     "|---:|---:|---:|---|"
@@ -70,13 +83,9 @@ def pretrained(x, hidden, epochs, directory=None):
 
 
 def accuracy(classifier, train, test, num_classes, updates, seed):
-    """Accuracy on `test` after training on `train`, rows (x, one-hot y).
-
-    After `updates`, or as many as 100 epochs have if these are more.
-    """
+    """Accuracy on `test` after `updates` on `train`, rows (x, one-hot y)."""
     keras.utils.set_random_seed(seed)
     batch_size = min(100, len(train))
-    updates = max(updates, 100 * len(train) // batch_size)
 
     def split(rows):
         return rows[:, :-num_classes], rows[:, -num_classes:]
@@ -112,6 +121,29 @@ def svm_accuracy(features, train, test, num_classes):
     return SVC(C=10).fit(*split(train)).score(*split(test))
 
 
+def with_spread_labels(graph, rows, labelled, num_classes):
+    """The labelled rows, and the rows to which labels spread with certainty.
+
+    Args:
+        graph: Sparse matrix of the neighbours of each row.
+        rows: All rows (x, one-hot y). Of the others, y is not used.
+        labelled: Numbers of the rows that have labels.
+        num_classes: Number of classes.
+    """
+    y = rows[labelled, -num_classes:].argmax(axis=1)
+    known = np.full(len(rows), -1)
+    known[labelled] = y
+    spreading = LabelSpreading(
+        kernel=lambda x, y=None: graph, alpha=ALPHA, max_iter=100
+    ).fit(np.arange(len(rows))[:, None], known)
+    found = spreading.classes_[spreading.label_distributions_.argmax(axis=1)]
+    certain = spreading.label_distributions_.max(axis=1) > CERTAIN
+    certain[labelled], found[labelled] = True, y
+    one_hot = data.one_hot(found[certain, None], num_classes)
+    x = data.to_float(rows[certain, :-num_classes])
+    return np.concatenate([x, one_hot.astype(x.dtype)], axis=1)
+
+
 def compare(
     rows,
     labels,
@@ -128,25 +160,37 @@ def compare(
         rows.train[:, :-num_classes], hidden, epochs, directory
     )
 
+    kinds = (lambda x: top(network, x)), data.to_float
+
+    @functools.cache
+    def graph(kind):
+        features = kinds[kind](rows.train[:, :-num_classes])
+        return kneighbors_graph(features, NEIGHBOURS, include_self=False)
+
     def both(classifier, count, seed):
         chosen = np.random.default_rng(seed).permutation(len(rows.train))
-        train = rows.train[chosen[:count]]
+        chosen = chosen[:count]
+        trains = [rows.train[chosen]] * 2
         if classifier == "svm":
             return [
                 svm_accuracy(features, train, rows.test, num_classes)
-                for features in (
-                    lambda x: top(network, x),
-                    data.to_float,
-                )
+                for features, train in zip(kinds, trains, strict=True)
+            ]
+        if classifier == "spread":
+            trains = [
+                with_spread_labels(graph(kind), rows.train, chosen, num_classes)
+                for kind in range(2)
             ]
         keras.utils.set_random_seed(seed)
         first = network.to_classifier(
             num_classes, dropout=0.5, input_dropout=0.2
         )
         starts = first, keras.models.clone_model(first)
+        # 100 passes over the labelled images, if these are more.
+        total = max(updates, 100 * count // min(100, count))
         return [
-            accuracy(start, train, rows.test, num_classes, updates, seed)
-            for start in starts
+            accuracy(start, train, rows.test, num_classes, total, seed)
+            for start, train in zip(starts, trains, strict=True)
         ]
 
     return {

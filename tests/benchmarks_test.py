@@ -218,7 +218,7 @@ def test_few_labels_compares_two_starts(tmp_path):
         found = benchmark.compare(
             rows, [60], [0, 1], [8], epochs=1, updates=2, directory=tmp_path
         )
-    assert set(found) == {"svm", "network"}
+    assert set(found) == {"svm", "network", "spread"}
     for accuracies in found.values():
         assert accuracies[60].shape == (2, 2)
         assert ((accuracies[60] >= 0) & (accuracies[60] <= 1)).all()
