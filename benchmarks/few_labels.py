@@ -13,7 +13,7 @@ learned and without it:
 - `network`: the network itself, fine-tuned with dropout; without, from a random
   start;
 - `spread`: the same network. It also learns from the unlabelled images to which
-  scikit-learn's `LabelSpreading` gives a label with a probability above 0.9.
+  scikit-learn's `LabelSpreading` gives a label with a probability above 0.5.
   Labels spread along a graph of the 15 nearest neighbours of each image: by the
   topmost layer's means; without, by the pixels, and the network has a random
   start.
@@ -49,7 +49,7 @@ CLASSIFIERS = {
     "network": "random start",
     "spread": "by pixels, random start",
 }
-NEIGHBOURS, ALPHA, CERTAIN = 15, 0.9, 0.9
+NEIGHBOURS, ALPHA, CERTAIN = 15, 0.9, 0.5
 HEADER = (
     "| {}, labels | pretrained | {} | published: pretrained / random |\n"
     "|---:|---:|---:|---|"
