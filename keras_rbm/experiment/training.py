@@ -67,7 +67,8 @@ def run(
     files of `figures`. For a table with a schema, also `schema.json`.
 
     Args:
-        model: An `RBM`.
+        model: An `RBM`. If the columns of the data are intensities of pixels,
+            the model gets the `image_shape` of the data, unless it has one.
         data: A `keras_rbm.data.Data` as wide as the model's visible side; or,
             for an upper layer of a stack, an `UpperLayerData`.
         output: Directory to write to; created if it does not exist. Of several
@@ -146,6 +147,8 @@ def run(
     _check_model(model, optimizer, learning_rate)
     source = DataSource(data, batch_size, binarize, seed)
     source.check(model)
+    if model.image_shape is None and source.num_pixels == model.num_pixels:
+        model.image_shape = source.image_shape
     if source.misses and model.missing is None:
         # A run uses batches, whose rows have no chains of their own.
         model.missing = FreshCompletion()

@@ -155,6 +155,10 @@ class ClassRBM(MachineModel):
         }
 
     @property
+    def num_pixels(self) -> int:
+        return self.features.width
+
+    @property
     def can_sample(self) -> bool:
         return bool(self.generative_weight)
 
