@@ -63,6 +63,13 @@ def pretrain(
 
     Raises:
         ValueError: As for `run`, or if the whole run is finished.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        train = functools.partial(
+            experiment.run, updates=2, log_likelihood_every=0
+        )
+        experiment.pretrain(network, bars, "pretraining", train)
     """
     if not isinstance(model, networks.DeepBeliefNetwork):
         raise ValueError(

@@ -130,6 +130,12 @@ def run(
         OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        rbm = keras_rbm.RBM(16, 8, keras_rbm.PersistentChain(20), seed=0)
+        experiment.run(rbm, bars, "bars", updates=2, log_likelihood_every=0)
+        again = keras.models.load_model("bars/model.keras")
     """
     checks.positive_integer("pictures_every", pictures_every)
     if log_likelihood_every != "auto":

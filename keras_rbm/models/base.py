@@ -309,6 +309,10 @@ class MachineModel(Trainer):
         Here beta is the inverse temperature of the model. Under a
         mixed-precision policy, the kernel has the compute dtype, and all other
         tensors have the dtype of the variables.
+
+        Example:
+            machine = rbm.machine()
+            print(machine.kernel.shape, machine.beta)
         """
         machine = self.parameters.machine()
         if self.inverse_temperature != 1.0:
@@ -329,6 +333,10 @@ class MachineModel(Trainer):
 
         Returns:
             A `Machine` with `beta=0`.
+
+        Example:
+            base = rbm.base_machine()
+            log_z = machine_lib.log_partition_decoupled(base)  # Exactly known.
         """
         machine = self.machine() if machine is None else machine
         mean = self.data_mean.value
@@ -463,6 +471,11 @@ class MachineModel(Trainer):
 
         Raises:
             ValueError: If `v` has fewer rows than there are chains.
+
+        Example:
+            rbm = keras_rbm.RBM(16, 8, keras_rbm.PersistentChain(20), seed=0)
+            rbm.start_chain(x[:20])  # From examples.
+            print(rbm.fantasy_particles.shape)
         """
         count = self.chain.num_chains or 0
         if v is not None:
