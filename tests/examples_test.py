@@ -29,6 +29,7 @@ from PIL import Image
 import keras_rbm
 from keras_rbm import budget
 from keras_rbm import sklearn as estimators
+from keras_rbm.models import base
 from tests import eager
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -45,7 +46,6 @@ COMPILED = (
     "figures/*",
     "likelihood/bennett:BennettEstimate",
     "likelihood/bracket:Bracket",
-    "models/trainer:*",
     "plots/*",
     "samplers/tempered:Tempered",
     "sklearn/imputer:RBMImputer",
@@ -73,6 +73,15 @@ def examples():
             where = f"{file}:{name}"
             if found and where not in NOT_RUN:
                 yield pytest.param(where, textwrap.dedent(code), id=where)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _brief():
+    """Few updates by default, without a look at what they have learned."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "default_updates", lambda steps: UPDATES)
+        patch.setattr(base, "_FEW_UPDATES", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +208,6 @@ def test_the_example_runs(
 ):
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(budget, "default_updates", lambda steps: UPDATES)
     scope = dict(names)
     if "ratings" in where:
         scope |= ratings

@@ -69,6 +69,7 @@ def pretrain(
         train = functools.partial(
             experiment.run, updates=2, log_likelihood_every=0
         )
+        network = keras_rbm.DeepBeliefNetwork([keras_rbm.RBM(16, 8, seed=0)])
         experiment.pretrain(network, bars, "pretraining", train)
     """
     if not isinstance(model, networks.DeepBeliefNetwork):

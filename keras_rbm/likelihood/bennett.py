@@ -236,8 +236,8 @@ def bennett(
             random.stream(0),
             num_betas=5,
             num_chains=10,
-            num_sweeps=20,
-            num_burn_in=10,
+            num_sweeps=10,
+            num_burn_in=5,
         )
         print(found.log_z, found.standard_error)
     """

@@ -255,7 +255,7 @@ def bracket(
             rbm.base_machine(),
             rbm.sample(20, num_sweeps=20, seed=0),
             random.stream(0),
-            num_betas=50,
+            num_betas=20,
             num_chains=20,
         )
         print(found.lower, found.upper, found.warnings)

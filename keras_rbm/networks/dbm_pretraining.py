@@ -129,7 +129,7 @@ def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
     Example:
         model = keras_rbm.DeepBoltzmannMachine(16, 8, 4, seed=0)
         halves = networks.split_dbm(model)
-        halves.pretrain(2 * x, epochs=1, batch_size=10, verbose=0)
+        # Train the halves here: halves.pretrain(2 * x)
         networks.join_dbm(halves, model)
     """
     expected = [

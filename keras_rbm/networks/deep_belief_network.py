@@ -58,7 +58,7 @@ class DeepBeliefNetwork(keras.Model):
             [keras_rbm.RBM(16, 8, seed=0), keras_rbm.RBM(8, 4, seed=1)]
         )
         network.pretrain(x, epochs=1, batch_size=10, verbose=0)
-        samples = network.sample(9, num_sweeps=50, seed=0)
+        samples = network.sample(9, num_sweeps=20, seed=0)
     """
 
     def __init__(self, rbms: Sequence[RBM], **kwargs):
@@ -243,7 +243,7 @@ class DeepBeliefNetwork(keras.Model):
             ValueError: If an argument is not as described.
 
         Example:
-            samples = network.sample(9, num_sweeps=50, seed=0)
+            samples = network.sample(9, num_sweeps=20, seed=0)
             plots.images(samples, (4, 4))
         """
         seed = checks.seed(seed)
@@ -272,7 +272,7 @@ class DeepBeliefNetwork(keras.Model):
             ValueError: If an argument is not as described.
 
         Example:
-            means = network.predict_sample(9, num_sweeps=50, seed=0)
+            means = network.predict_sample(9, num_sweeps=20, seed=0)
             plots.images(means, (4, 4))
         """
         seed = checks.seed(seed)

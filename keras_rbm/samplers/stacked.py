@@ -75,7 +75,7 @@ class StackedTempering(Sampler):
         network = keras_rbm.DeepBeliefNetwork(
             [keras_rbm.RBM(16, 8, seed=0), keras_rbm.RBM(8, 4, seed=1)]
         )
-        network.pretrain(x, epochs=1, batch_size=10, verbose=0)
+        # Train the layers here: network.pretrain(x)
         lowest, *others = network.rbms
         sampler = keras_rbm.StackedTempering([r.machine() for r in others])
         v = lowest.sample(20, num_sweeps=20, sampler=sampler)
