@@ -56,6 +56,9 @@ def steps_per_execution(updates: int) -> int:
 
     Returns:
         The largest divisor of `updates` up to 50.
+
+    Example:
+        print(networks.steps_per_execution(3000))  # Updates in a compiled call.
     """
     most = min(MOST_STEPS, updates)
     return next(n for n in range(most, 0, -1) if updates % n == 0)

@@ -335,6 +335,10 @@ def centred(table: np.ndarray) -> np.ndarray:
 
     Args:
         table: Array of any number of axes.
+
+    Example:
+        table = couplings.centred(np.arange(12.0).reshape(3, 4))
+        print(table.sum(axis=0))  # Zeros.
     """
     for axis in range(table.ndim):
         table = table - table.mean(axis=axis, keepdims=True)

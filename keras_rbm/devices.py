@@ -45,9 +45,7 @@ def unused_gpu() -> UnusedGPU | None:
     A GPU is detected by its NVIDIA driver.
 
     Example:
-        found = devices.unused_gpu()
-        if found is not None:
-            print(found.reason)
+        print(devices.unused_gpu())  # None, or the reason.
     """
     if tf.config.list_physical_devices("GPU"):
         return None
@@ -109,6 +107,10 @@ def strategy(name: str = "auto") -> Strategy:
     Raises:
         ValueError: If there is no strategy of this name, or no `TF_CONFIG`
             for `"multi_worker"`.
+
+    Example:
+        with devices.strategy("none").scope():
+            rbm = keras_rbm.RBM(16, 8, seed=0)
     """
     if name not in ("none", "mirrored", "multi_worker", "auto"):
         raise ValueError(
@@ -182,6 +184,10 @@ def is_chief() -> bool:
     """Whether this process writes the files.
 
     This is true unless the environment variable `TF_CONFIG` says otherwise.
+
+    Example:
+        if devices.is_chief():
+            rbm.save("model.keras")
     """
     return _place(tf.distribute.cluster_resolver.TFConfigClusterResolver()) == 0
 

@@ -74,6 +74,10 @@ def run(
 
     Returns:
         A `Run` of tensors.
+
+    Example:
+        found = diagnostics.run(rbm.machine(), x, random.stream(0), 10)
+        print(found.free_energy.shape)  # (10, len(x))
     """
     sampler = samplers.get(sampler)
 
@@ -117,6 +121,10 @@ def autocorrelation(x: Array) -> np.ndarray:
     Returns:
         `float64` array of shape `(sweeps,)`, for t from 0 on; NaN if x does not
         vary.
+
+    Example:
+        found = diagnostics.run(rbm.machine(), x, random.stream(0), 10)
+        rho = diagnostics.autocorrelation(found.free_energy)
     """
     x = np.asarray(x)
     count = len(x)
@@ -168,6 +176,10 @@ def autocorrelation_time(x: Array) -> AutocorrelationTime:
 
     Reference: Sokal (1997), "Monte Carlo methods in statistical mechanics:
         foundations and new algorithms", section 3.
+
+    Example:
+        draws = np.random.default_rng(0).normal(size=(1000, 10))
+        print(diagnostics.autocorrelation_time(draws).sweeps)  # About 1.
     """
     times = 2.0 * np.cumsum(autocorrelation(x)) - 1.0
     wide = np.arange(len(times)) >= _WINDOW * times
@@ -246,6 +258,9 @@ def ladder_warnings(
 
     Returns:
         A list of sentences.
+
+    Example:
+        print(diagnostics.ladder_warnings(np.array([0.4, 0.001]), 5.0, 300.0))
     """
     if swap_rates is None:
         return []
@@ -288,6 +303,10 @@ def mixing(
 
     Returns:
         A `Mixing`.
+
+    Example:
+        halfway, end = np.random.default_rng(0).normal(size=(2, 100, 16))
+        print(diagnostics.mixing(halfway, end).warnings)  # No memory: ().
     """
     halfway, end = (np.asarray(x, "float64") for x in (halfway, end))
     count = len(end)
@@ -316,6 +335,10 @@ def principal_axes(x: Array) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Tuple of `float64` arrays of shapes `(axes, width)`, with up to three
         axes of positive variance, and `(width,)`.
+
+    Example:
+        axes, mean = diagnostics.principal_axes(x)
+        places = (x - mean) @ axes.T  # Of shape (len(x), 3).
     """
     x = np.asarray(x, "float64")
     mean = x.mean(axis=0)
@@ -363,6 +386,10 @@ def two_sample(x: Array, y: Array) -> Distance:
     Returns:
         A `Distance`. Its limit comes from the Kolmogorov distribution,
         sqrt(log(2 k / p) / 2 * (n + m) / (n m)) for k axes.
+
+    Example:
+        draws = np.random.default_rng(0).normal(size=(2, 100, 3))
+        print(diagnostics.two_sample(*draws).alike)
     """
     x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
     largest = 0.0
@@ -388,6 +415,10 @@ def memory(before: Array, after: Array) -> float:
     Returns:
         A number from -1 to 1: 0 for chains that have forgotten, 1 for chains
         that stay where they are.
+
+    Example:
+        before, after = np.random.default_rng(0).normal(size=(2, 100, 3))
+        print(diagnostics.memory(before, after))  # 0.11, for 100 chains.
     """
     return max(map(_correlation, before.T, after.T), default=0.0)
 

@@ -24,6 +24,10 @@ def sample_hidden(machine: Machine, v: Array, stream: Stream) -> Tensor:
         Tensor of shape `(chains, hidden.width)`.
 
     Reference: Fischer and Igel (2014), equation 20.
+
+    Example:
+        machine = rbm.machine()
+        h = gibbs.sample_hidden(machine, x, random.stream(0))  # (len(x), 8)
     """
     inputs = machine_lib.hidden_inputs(machine, v)
     return machine.hidden.sample(
@@ -43,6 +47,11 @@ def sample_visible(machine: Machine, h: Array, stream: Stream) -> Tensor:
         Tensor of shape `(chains, visible.width)`.
 
     Reference: Fischer and Igel (2014), equation 21.
+
+    Example:
+        machine = rbm.machine()
+        h = np.zeros((5, 8), "float32")
+        v = gibbs.sample_visible(machine, h, random.stream(0))  # (5, 16)
     """
     inputs = machine_lib.visible_inputs(machine, h)
     return machine.visible.sample(
@@ -62,6 +71,10 @@ def sample_without_inputs(
 
     Returns:
         Tensor of shape `(num_samples, visible.width)`.
+
+    Example:
+        machine = rbm.machine()
+        v = gibbs.sample_without_inputs(machine, 5, random.stream(0))  # (5, 16)
     """
     shape = (num_samples, machine.visible.width)
     inputs = ops.zeros(shape, machine_lib.dtype(machine))
@@ -82,6 +95,12 @@ def sweep(machine: Machine, v: Array, stream: Stream) -> Tensor:
         Tensor of the shape and dtype of `v`.
 
     Reference: Fischer and Igel (2014), section 4.3.
+
+    Example:
+        machine = rbm.machine()
+        v, stream = x, random.stream(0)
+        for number in range(3):
+            v = gibbs.sweep(machine, v, random.fold_in(stream, number))
     """
     h = sample_hidden(machine, v, stream)
     return ops.cast(sample_visible(machine, h, stream), v.dtype)

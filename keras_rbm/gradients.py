@@ -63,6 +63,13 @@ def free_energy_gap(
 
     Reference: Tieleman (2008), "Training restricted Boltzmann machines using
         approximations to the likelihood gradient", section 2.
+
+    Example:
+        with tf.GradientTape() as tape:
+            gap, inputs = gradients.free_energy_gap(
+                rbm.machine(), x, rbm.fantasy_particles
+            )
+        slope = tape.gradient(gap, rbm.kernel.value)  # Of -mean log p(v).
     """
     if positive is None:
         ones = ops.ones_like(v[:, 0])
@@ -117,6 +124,12 @@ def center(
     Reference: Montavon and Mueller (2012), "Deep Boltzmann machines and the
         centering trick"; Melchior, Fischer and Wiskott (2016), "How to center
         deep Boltzmann machines", algorithm 1.
+
+    Example:
+        offsets = np.full(16, 0.5, "float32"), np.full(8, 0.5, "float32")
+        shapes = (16, 8), (16,), (8,)
+        slopes = [np.ones(shape, "float32") for shape in shapes]
+        kernel, visible_bias, hidden_bias = gradients.center(*slopes, *offsets)
     """
     db, dc, mu, lam = visible_bias, hidden_bias, visible_mean, hidden_mean
     centred = kernel - ops.outer(db, lam) - ops.outer(mu, dc)

@@ -55,6 +55,10 @@ def hidden_inputs(machine: Machine, v: Array) -> Tensor:
 
     Returns:
         Tensor of shape `(batch, hidden.width)`.
+
+    Example:
+        machine = rbm.machine()
+        inputs = machine_lib.hidden_inputs(machine, x)  # (len(x), 8)
     """
     product = ops.matmul(ops.cast(v, machine.kernel.dtype), machine.kernel)
     return _coupled(machine, ops.cast(product, dtype(machine)))
@@ -69,18 +73,42 @@ def visible_inputs(machine: Machine, h: Array) -> Tensor:
 
     Returns:
         Tensor of shape `(batch, visible.width)`.
+
+    Example:
+        machine = rbm.machine()
+        h = np.ones((5, 8), "float32")
+        inputs = machine_lib.visible_inputs(machine, h)  # (5, 16)
     """
     return hidden_inputs(flip(machine), h)
 
 
 def hidden_mean(machine: Machine, v: Array) -> Tensor:
-    """E[h | v], of shape `(batch, hidden.width)`, for `v` as it is."""
+    """E[h | v], of shape `(batch, hidden.width)`, for `v` as it is.
+
+    Args:
+        machine: A `Machine`.
+        v: Tensor of shape `(batch, visible.width)`, of states or means.
+
+    Example:
+        machine = rbm.machine()
+        means = machine_lib.hidden_mean(machine, x)  # Of shape (len(x), 8).
+    """
     inputs = hidden_inputs(machine, v)
     return machine.hidden.mean(inputs, machine.hidden_params)
 
 
 def visible_mean(machine: Machine, h: Array) -> Tensor:
-    """E[v | h], of shape `(batch, visible.width)`, for `h` as it is."""
+    """E[v | h], of shape `(batch, visible.width)`, for `h` as it is.
+
+    Args:
+        machine: A `Machine`.
+        h: Tensor of shape `(batch, hidden.width)`, of states or means.
+
+    Example:
+        machine = rbm.machine()
+        h = machine_lib.hidden_mean(machine, x)
+        means = machine_lib.visible_mean(machine, h)  # (len(x), 16)
+    """
     return hidden_mean(flip(machine), h)
 
 
@@ -96,6 +124,11 @@ def energy(machine: Machine, v: Array, h: Array) -> Tensor:
         Tensor of shape `(batch,)`, in nats.
 
     Reference: Fischer and Igel (2014), equation 18.
+
+    Example:
+        machine = rbm.machine()
+        h = machine_lib.hidden_mean(machine, x)
+        energies = machine_lib.energy(machine, x, np.round(h))  # In nats.
     """
     coupling = ops.sum(hidden_inputs(machine, v) * h, axis=-1)
     return (
@@ -119,6 +152,11 @@ def free_energy(
         Tensor of shape `(batch,)`, in nats.
 
     Reference: Fischer and Igel (2014), equation 24.
+
+    Example:
+        machine = rbm.machine()
+        ratio = np.exp(np.subtract(*machine_lib.free_energy(machine, x[:2])))
+        print(ratio)  # p(x[1]) / p(x[0])
     """
     if inputs is None:
         inputs = hidden_inputs(machine, v)
@@ -127,7 +165,13 @@ def free_energy(
 
 
 def flip(machine: Machine) -> Machine:
-    """Returns the machine with its visible and hidden sides swapped."""
+    """Returns the machine with its visible and hidden sides swapped.
+
+    Example:
+        machine = rbm.machine()
+        flipped = machine_lib.flip(machine)
+        print(flipped.visible.width, flipped.hidden.width)  # 8, 16
+    """
     ready = machine.transposed is not None
     return Machine(
         visible=machine.hidden,
@@ -171,6 +215,11 @@ def decouple(
 
     Reference: Salakhutdinov and Murray (2008), "On the quantitative analysis
         of deep belief networks", section 4.1, and the code of this paper.
+
+    Example:
+        machine = rbm.machine()
+        base = machine_lib.decouple(machine, np.full(16, 0.5, "float32"))
+        log_z = machine_lib.log_partition_decoupled(base)
     """
     fitted = machine.visible.base_parameters(
         visible_mean, visible_variance, machine.visible_params
@@ -185,7 +234,11 @@ def decouple(
 
 
 def log_partition_decoupled(machine: Machine) -> Tensor:
-    """Log Z of a machine without coupling, a scalar in nats."""
+    """Log Z of a machine without coupling, a scalar in nats.
+
+    Example:
+        log_z = machine_lib.log_partition_decoupled(rbm.base_machine())
+    """
 
     def of_hidden(machine):
         inputs = ops.zeros((1, machine.hidden.width), dtype(machine))
@@ -211,6 +264,11 @@ def anneal(base: Machine, machine: Machine, beta: float | Tensor) -> Machine:
         width)` for a column of betas.
 
     Reference: Salakhutdinov and Murray (2008), equation 14 ff.
+
+    Example:
+        machine = rbm.machine()
+        halfway = machine_lib.anneal(rbm.base_machine(), machine, 0.5)
+        energies = machine_lib.free_energy(halfway, x)
     """
 
     def between(start, end):
@@ -236,6 +294,11 @@ def scale(machine: Machine, inverse_temperature: float | Tensor) -> Machine:
 
     Returns:
         A `Machine`.
+
+    Example:
+        machine = rbm.machine()
+        colder = machine_lib.scale(machine, 2.0)  # p(v, h)^2, normalized.
+        energies = machine_lib.free_energy(colder, x)
     """
     return _each(machine, lambda x: inverse_temperature * x)
 
@@ -248,6 +311,11 @@ def absorb_beta(machine: Machine) -> Machine:
 
     Returns:
         A `Machine` without `transposed`.
+
+    Example:
+        machine = rbm.machine()
+        colder = machine_lib.absorb_beta(machine_lib.scale(machine, 2.0))
+        print(colder.beta)  # 1: the factor is in the kernel and the biases.
     """
     return machine._replace(
         kernel=_coupled(machine, machine.kernel), beta=1.0, transposed=None
@@ -313,6 +381,10 @@ def check_alike(machines: Sequence[Machine], name: str = "machines") -> None:
     Raises:
         ValueError: If there is no machine, if one is not a `Machine`, or if one
             has other units than the first.
+
+    Example:
+        machine = rbm.machine()
+        machine_lib.check_alike([machine, machine_lib.scale(machine, 0.5)])
     """
     if not isinstance(machines, list | tuple) or not machines:
         raise ValueError(
@@ -343,6 +415,11 @@ def get_config(machine: Machine) -> Config:
 
     Returns:
         Dictionary for `from_config`.
+
+    Example:
+        machine = rbm.machine()
+        text = json.dumps(machine_lib.get_config(machine))
+        again = machine_lib.from_config(json.loads(text))
     """
     machine = absorb_beta(machine)
     serialize = keras.saving.serialize_keras_object
@@ -370,6 +447,11 @@ def from_config(config: Config) -> Machine:
 
     Returns:
         A `Machine`.
+
+    Example:
+        machine = rbm.machine()
+        again = machine_lib.from_config(machine_lib.get_config(machine))
+        print(machine_lib.are_equal([machine], [again]))  # True
     """
     deserialize = keras.saving.deserialize_keras_object
 
@@ -394,6 +476,10 @@ def are_equal(machines: Sequence[Machine], others: Sequence[Machine]) -> bool:
     Args:
         machines: Sequence of `Machine`.
         others: Sequence of `Machine`.
+
+    Example:
+        machine = rbm.machine()
+        print(machine_lib.are_equal([machine], [rbm.machine()]))  # True
     """
 
     def numbers(machine):
@@ -420,7 +506,13 @@ def are_equal(machines: Sequence[Machine], others: Sequence[Machine]) -> bool:
 
 
 def cast(machine: Machine, dtype: DType) -> Machine:
-    """Casts all tensors of the machine to a dtype."""
+    """Casts all tensors of the machine to a dtype.
+
+    Example:
+        machine = rbm.machine()
+        machine = machine_lib.cast(machine, "float64")
+        energies = machine_lib.free_energy(machine, np.asarray(x, "float64"))
+    """
     beta = machine.beta
     return _each(machine, lambda x: ops.cast(x, dtype))._replace(
         beta=ops.cast(beta, dtype) if hasattr(beta, "dtype") else beta
@@ -428,7 +520,12 @@ def cast(machine: Machine, dtype: DType) -> Machine:
 
 
 def dtype(machine: Machine) -> DType:
-    """The dtype of the units' parameters, and of states in computations."""
+    """The dtype of the units' parameters, and of states in computations.
+
+    Example:
+        machine = rbm.machine()
+        print(machine_lib.dtype(machine))  # float32
+    """
     return next(iter(machine.hidden_params.values())).dtype
 
 

@@ -129,6 +129,10 @@ def stream(seed: int | Tensor | None) -> Stream:
 
     Raises:
         ValueError: If `seed` is not such an integer.
+
+    Example:
+        first = random.uniform(random.stream(0), (2, 3))
+        again = random.uniform(random.stream(0), (2, 3))  # The same draws.
     """
     if tf.is_tensor(seed):
         return Stream(tf.stack(_words(seed)))
@@ -170,6 +174,11 @@ def fold_in(stream: Stream, data: Use | int | Tensor) -> Stream:
 
     Returns:
         A `Stream` with a new key and the same rows.
+
+    Example:
+        stream = random.stream(0)
+        steps = [random.fold_in(stream, step) for step in range(3)]
+        draws = [random.normal(step, (2, 3)) for step in steps]
     """
     if isinstance(data, Use):
         _, data = data.value
@@ -224,6 +233,9 @@ def bits(stream: Stream, shape: Rows) -> Tensor:
 
     Returns:
         `uint32` tensor of shape `shape`.
+
+    Example:
+        words = random.bits(random.stream(0), (2, 3))
     """
     rows, columns = shape
     row = tf.range(rows, dtype=tf.int32) + tf.cast(stream.first_row, tf.int32)
@@ -243,6 +255,9 @@ def uniform(stream: Stream, shape: Rows) -> Tensor:
 
     Returns:
         `float32` tensor of shape `shape`, in [0, 1).
+
+    Example:
+        u = random.uniform(random.stream(0), (2, 3))
     """
     top = tf.cast(_shift_right(bits(stream, shape), 8), tf.int32)
     return tf.cast(top, tf.float32) * 2.0**-24
@@ -258,6 +273,9 @@ def bernoulli(stream: Stream, probabilities: Tensor) -> Tensor:
 
     Returns:
         Zeros and ones of the shape and dtype of `probabilities`.
+
+    Example:
+        coins = random.bernoulli(random.stream(0), tf.fill((4, 3), 0.5))
     """
     draws = uniform(stream, ops.shape(probabilities))
     on = draws < ops.cast(probabilities, "float32")
@@ -274,6 +292,9 @@ def normal(stream: Stream, shape: Rows) -> Tensor:
     Returns:
         `float32` tensor of shape `shape`; the tails end at about 5.3
         standard deviations.
+
+    Example:
+        noise = random.normal(random.stream(0), (4, 3))
     """
     return 2.0**0.5 * ops.erfinv(2.0 * _open_uniform(stream, shape) - 1.0)
 
@@ -289,6 +310,11 @@ def gumbel(stream: Stream, shape: Rows) -> Tensor:
 
     Returns:
         `float32` tensor of shape `shape`.
+
+    Example:
+        logits = np.log([[0.2, 0.3, 0.5]]).astype("float32")
+        noise = random.gumbel(random.stream(0), (4, 3))
+        drawn = np.argmax(logits + noise, axis=1)  # 4 categories.
     """
     return -ops.log(-ops.log(_open_uniform(stream, shape)))
 
@@ -305,6 +331,9 @@ def truncated_normal(stream: Stream, t: Tensor) -> Tensor:
 
     Returns:
         Tensor of the shape and dtype of `t`, not negative.
+
+    Example:
+        beyond = random.truncated_normal(random.stream(0), tf.fill((4, 3), 6.0))
     """
     u = _open_uniform(stream, ops.shape(t))
     # For t > 0, a share u of the tail lies beyond y. For t < 0, y divides the

@@ -147,6 +147,9 @@ class Ratings:
 
         Raises:
             ValueError: If there is no such user.
+
+        Example:
+            row = ratings.indicators()[ratings.user("ann")]
         """
         return _find("user", name, self.user_names)
 
@@ -155,6 +158,9 @@ class Ratings:
 
         Raises:
             ValueError: If there is no such item.
+
+        Example:
+            count = ratings.popularity()[ratings.item("Alien")]
         """
         return _find("item", name, self.item_names)
 
@@ -163,6 +169,12 @@ class Ratings:
 
         Args:
             user: The user's name.
+
+        Raises:
+            ValueError: If there is no such user.
+
+        Example:
+            print(ratings.rated("ann"))  # Names of films.
         """
         number = self.user(user)
         own = slice(self.starts[number], self.starts[number + 1])
@@ -173,6 +185,10 @@ class Ratings:
 
         Args:
             chosen: Boolean array of shape `(ratings,)`, or indices of ratings.
+
+        Example:
+            liked = ratings.select(ratings.ratings >= 4)
+            latest = ratings.select(slice(-5, None))
         """
         return dataclasses.replace(
             self,
@@ -183,7 +199,12 @@ class Ratings:
         )
 
     def popularity(self) -> np.ndarray:
-        """The number of ratings of each item, of shape `(num_items,)`."""
+        """The number of ratings of each item, of shape `(num_items,)`.
+
+        Example:
+            counts = ratings.popularity()
+            most_rated = ratings.item_names[np.argsort(-counts)[:3]]
+        """
         return np.bincount(self.items, minlength=self.num_items)
 
     def indicators(self) -> np.ndarray:
@@ -193,6 +214,11 @@ class Ratings:
             Array of float32 of shape `(num_users, num_items)`, 1 where the
             user rated the item, and 0 elsewhere: rows that an `RBM` of
             `num_items` binary units can learn.
+
+        Example:
+            rated = ratings.indicators()
+            # This machine learns which films the same people rate.
+            rbm = keras_rbm.RBM(rated.shape[1], 16, seed=0)
         """
         found = np.zeros((self.num_users, self.num_items), "float32")
         found[self.users, self.items] = 1.0
@@ -224,6 +250,10 @@ class Ratings:
 
         Raises:
             ValueError: If users or items differ, or if a pair is in both.
+
+        Example:
+            train, test = ratings.split(0.2, seed=0)
+            train = train.with_unknown(test)  # Not the values of `test`.
         """
         self.check_same(others, "others")
         both = [
@@ -293,6 +323,10 @@ class Ratings:
         Raises:
             ValueError: If an argument is not as described, or if there are no
                 `times` to split by.
+
+        Example:
+            train, test = ratings.split(0.2, seed=0)
+            print(len(train), len(test))
         """
         if by not in ("time", "random"):
             raise ValueError(
@@ -332,6 +366,10 @@ class Ratings:
             `Rows` of float32, of shape `(num_users, num_items * levels)` and
             wider by `num_items` with `indicators`. The columns of an item are
             one-hot, and NaN if the value is unknown.
+
+        Example:
+            rows = ratings.rows()
+            print(rows.shape, rows[:2])  # NaN where there is no rating.
         """
         num_levels, width = len(self.values), self.num_items * len(self.values)
 
@@ -357,6 +395,10 @@ class Ratings:
         """The values as a `scipy.sparse.csr_array` of users and items.
 
         Ratings with an unknown value are left out.
+
+        Example:
+            matrix = ratings.sparse()
+            print(matrix.shape, matrix.nnz)
         """
         from scipy import sparse
 

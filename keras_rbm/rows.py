@@ -28,7 +28,10 @@ class Rows:
         dtype: The NumPy dtype of the arrays that `take` returns.
 
     Example:
-        squares = Rows(lambda i: np.arange(9.0)[i, None] ** 2, 9, 1, "float64")
+        def take(i):
+            return np.arange(9.0)[i, None] ** 2
+
+        squares = keras_rbm.rows.Rows(take, 9, 1, "float64")
         squares[[2, 3]]  # Of shape (2, 1).
     """
 
@@ -76,6 +79,13 @@ class Rows:
 
         Returns:
             Dense array of shape `(count, width)`.
+
+        Example:
+            def take(i):
+                return np.arange(9)[i, None] ** 2
+
+            squares = keras_rbm.rows.Rows(take, 9, 1, "int64")
+            squares.floats(slice(3), "float32")  # The first three, as float32.
         """
         index = np.arange(len(self))[rows]
         found = np.empty((len(index), self.shape[1]), dtype)
@@ -93,6 +103,13 @@ class Rows:
 
         Returns:
             `Rows`.
+
+        Example:
+            def take(i):
+                return np.arange(9)[i, None] ** 2
+
+            squares = keras_rbm.rows.Rows(take, 9, 1, "int64")
+            held_out = squares.subset(np.array([2, 5]))  # Of shape (2, 1).
         """
         index = np.arange(len(self))[rows]
         return Rows(
@@ -115,6 +132,13 @@ class Rows:
 
         Returns:
             `Rows`.
+
+        Example:
+            def take(i):
+                return np.arange(9)[i, None] ** 2
+
+            squares = keras_rbm.rows.Rows(take, 9, 1, "int64")
+            halves = squares.map(lambda part: part / 2, 1, "float64")
         """
         return Rows(lambda rows: function(self[rows]), len(self), width, dtype)
 
@@ -126,6 +150,13 @@ class Rows:
 
         Returns:
             `Rows`.
+
+        Example:
+            def take(i):
+                return np.arange(9)[i, None] ** 2
+
+            squares = keras_rbm.rows.Rows(take, 9, 1, "int64")
+            both = squares.beside(np.eye(9))  # Of shape (9, 10).
         """
         kind = self.dtype if self.dtype.kind == "f" else np.dtype("float32")
         return Rows(
@@ -202,7 +233,7 @@ def only_stored(x: Any) -> Rows:
 
     Example:
         ratings = scipy.sparse.csr_array(([5.0, 3.0], ([0, 1], [2, 0])))
-        print(only_stored(ratings)[:])  # [[nan, nan, 5.], [3., nan, nan]]
+        print(data.only_stored(ratings)[:])  # [[nan, nan, 5.], [3., nan, nan]]
     """
     if not is_sparse(x) or len(x.shape) != 2:
         raise ValueError(

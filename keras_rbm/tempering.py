@@ -36,6 +36,14 @@ def log_ratio(
 
     Returns:
         Tensor of shape `(num_betas, num_chains)`, in nats.
+
+    Example:
+        machine, betas = rbm.machine(), np.array([0.5, 1.0], "float32")
+        v = np.concatenate([x, x])  # A copy at each beta.
+        inputs = machine_lib.hidden_inputs(machine, v)
+        change = tempering.log_ratio(
+            rbm.base_machine(), machine, betas, betas[::-1], v, inputs
+        )
     """
     num_betas = betas.shape[0]
 
@@ -85,6 +93,14 @@ def exchange(
     Reference: Desjardins, Courville, Bengio, Vincent and Delalleau (2010),
         "Tempered Markov chain Monte Carlo for training of restricted
         Boltzmann machines", section 3.
+
+    Example:
+        machine, betas = rbm.machine(), np.array([0.5, 1.0], "float32")
+        v = np.concatenate([x, x])  # A copy at each beta.
+        inputs = machine_lib.hidden_inputs(machine, v)
+        v, inputs, rates, places = tempering.exchange(
+            rbm.base_machine(), machine, betas, v, inputs, 0, random.stream(0)
+        )
     """
     num_betas = betas.shape[0]
     partner = partners(num_betas, parity)
@@ -110,6 +126,9 @@ def partners(num_replicas: int, parity: int | Tensor) -> Tensor:
     Returns:
         `int32` tensor of shape `(num_replicas,)`; a replica that has no
         neighbour for this parity is its own partner.
+
+    Example:
+        print(tempering.partners(5, parity=0))  # [1, 0, 3, 2, 4]
     """
     index = ops.arange(num_replicas, dtype="int32")
     first = ops.equal((index + ops.cast(parity, "int32")) % 2, 0)
@@ -239,6 +258,10 @@ def free_trip_rate(swap_rates: Array, xp: Any = ops) -> Tensor:
     Reference: Syed, Bouchard-Côté, Deligiannidis and Doucet (2022),
         "Non-reversible parallel tempering: a scalable highly parallel MCMC
         scheme", section 4.
+
+    Example:
+        rates = np.array([0.4, 0.3, 0.5])
+        print(float(tempering.free_trip_rate(rates)))  # Round trips per sweep.
     """
     rates = xp.maximum(swap_rates, 1e-6)
     return 1.0 / (2.0 + 2.0 * xp.sum((1.0 - rates) / rates))

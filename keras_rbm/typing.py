@@ -53,6 +53,8 @@ Labels: TypeAlias = Array | Sequence[Any]
 Mask: TypeAlias = Array | Sequence[Any]
 #: Rows and columns, in pixels.
 ImageShape: TypeAlias = tuple[int, int]
+#: Height and width in pixels, and the number of channels if there are several.
+PictureShape: TypeAlias = tuple[int, int] | tuple[int, int, int]
 #: The argument of `build` in Keras, with the number of examples first.
 Shape: TypeAlias = tuple[int | None, ...]
 

@@ -10,6 +10,7 @@ import warnings
 import pytest
 import tensorflow as tf
 
+from keras_rbm import random
 from keras_rbm.models.trainer import Trainer
 
 _COMPILE = Trainer.compile
@@ -40,10 +41,17 @@ def compiled_updates():
 
 @contextlib.contextmanager
 def functions():
-    """Runs all functions eagerly, where each call would compile its own."""
+    """Runs all functions eagerly, where each call would compile its own.
+
+    Random words remain graphs: a hundred operations for each draw, one by one,
+    would take most of the time.
+    """
     tf.config.run_functions_eagerly(True)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+            for name in ("_bits", "_folded"):
+                graph = getattr(random, name).get_concrete_function()
+                patch.setattr(random, name, graph)
             warnings.filterwarnings("ignore", "Even though the `tf.config")
             yield
     finally:

@@ -1,83 +1,56 @@
-"""The examples in the docstrings of public classes and functions run.
+"""The examples in the docstrings of the package run, all of them.
 
-They share a small compiled machine: what they train costs no compilation. The
-examples of `EAGER` run without XLA, which would compile a program for each.
+They run without XLA, which would compile a program for each. Examples of
+callbacks share a compiled machine instead. Examples that train for the default
+number of updates make few updates here.
 """
 
 import ast
 import contextlib
+import fnmatch
+import functools
 import importlib
 import inspect
+import json
 import pathlib
+import shutil
 import textwrap
 
 import keras
 import matplotlib.pyplot
 import numpy as np
+import pandas as pd
 import pyarrow
 import pytest
+import scipy
 import tensorflow as tf
+from PIL import Image
 
 import keras_rbm
-from keras_rbm.sklearn import RBMImputer, RBMTransformer
+from keras_rbm import budget
+from keras_rbm import sklearn as estimators
+from keras_rbm.models import base
 from tests import eager
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_rbm"
-FOLDERS = ("callbacks", "figures", "plots", "presets", "units", "chains")
-FILES = [
-    *sorted(p for f in FOLDERS for p in (PACKAGE / f).glob("*.py")),
-    *(PACKAGE / f"{name}.py" for name in ("constraints", "sparsity")),
-    PACKAGE / "samplers" / "gibbs.py",
-    PACKAGE / "samplers" / "tempered.py",
-    PACKAGE / "data" / "dataset.py",
-    PACKAGE / "data" / "columns.py",
-    PACKAGE / "schedules.py",
-    PACKAGE / "models" / "base.py",
-    PACKAGE / "models" / "trainer.py",
-    PACKAGE / "models" / "class_rbm.py",
-    PACKAGE / "models" / "deep_boltzmann_machine.py",
-    PACKAGE / "sklearn" / "imputer.py",
-    PACKAGE / "likelihood" / "bennett.py",
-    PACKAGE / "likelihood" / "bracket.py",
-]
-# Of these files, only the examples of the listed names run, eagerly. Others in
-# the same files train for minutes or read files that do not exist here.
-EAGER = {
-    "couplings": ("Couplings", "effective", "three_body"),
-    "data/picture": ("Picture",),
-    "data/ratings": ("RatingsData",),
-    "diagnostics": ("Run", "AutocorrelationTime", "Mixing", "Distance"),
-    "experiment/data_source": ("UpperLayerData",),
-    "gradients": ("HiddenStates",),
-    "likelihood/estimate": ("Estimate",),
-    "likelihood/exact": ("Exact",),
-    "likelihood/fit": ("Fit",),
-    "likelihood/observed": ("Observed",),
-    "low_rank": ("LowRankStart",),
-    "machine": ("Machine", "zero_sum"),
-    "models/log_likelihood": ("LogLikelihood",),
-    "models/missing": ("Conditional",),
-    "networks/lower_layers": ("PictureOfLayer",),
-    "random": ("Use", "Stream"),
-    "regularizers": ("SquaredL1", "GroupLasso", "SquaredCouplings"),
-    "sample_measures": (
-        "Moments",
-        "AdversarialAccuracy",
-        "MeanDiscrepancy",
-        "ClusterCoverage",
-    ),
-    "samplers/base": ("Clamp", "Info", "Ladder", "Kept", "Sampler"),
-    "samplers/ladder": ("LadderSampler",),
-    "samplers/long_runs": ("WatchedRun",),
-    "samplers/low_rank": ("LowRankState",),
-    "samplers/stacked": ("StackedState",),
-    "samplers/trajectory": ("TrajectoryState",),
-    "sequences/correlations": ("Comparison",),
-    "sequences/mutations": ("MutationScan",),
-    "sequences/runs": ("FamilyFigures",),
-    "sklearn/transformer": ("RBMTransformer",),
+# These need files that are not here.
+NOT_RUN = {
+    "data/mnist:mnist": "of MNIST",
+    "data/ratings:movielens": "of MovieLens",
+    "sequences/julia_files:read_rbms_jl": "that Julia has written",
 }
+# Examples of many updates or sweeps.
+COMPILED = (
+    "callbacks/*",
+    "figures/*",
+    "likelihood/bennett:BennettEstimate",
+    "likelihood/bracket:Bracket",
+    "plots/*",
+    "samplers/tempered:Tempered",
+    "sklearn/imputer:RBMImputer",
+)
+UPDATES = 5
 
 
 def documented(nodes, prefix=""):
@@ -90,97 +63,159 @@ def documented(nodes, prefix=""):
 
 
 def examples():
-    """Code of each example above, and whether it runs without XLA."""
-    eagerly = {PACKAGE / f"{file}.py": names for file, names in EAGER.items()}
-    for path in (*FILES, *eagerly):
+    """Place and code of each example."""
+    for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         for name, node in documented(tree.body):
             text = inspect.cleandoc(ast.get_docstring(node) or "")
             _, found, code = text.partition("\nExample:\n")
-            if found and name in eagerly.get(path, (name,)):
-                yield pytest.param(
-                    textwrap.dedent(code), path in eagerly, id=name
-                )
+            file = path.relative_to(PACKAGE).with_suffix("").as_posix()
+            where = f"{file}:{name}"
+            if found and where not in NOT_RUN:
+                yield pytest.param(where, textwrap.dedent(code), id=where)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _brief():
+    """Few updates by default, without a look at what they have learned."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "default_updates", lambda steps: UPDATES)
+        patch.setattr(base, "_FEW_UPDATES", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
 def names():
+    """What the examples of all files may name."""
     x = keras_rbm.data.bars_and_stripes(4).train
     rbm = keras_rbm.RBM(16, 8, chain=keras_rbm.PersistentChain(50), seed=0)
     rbm.compile(jit_compile=False)
     rbm.fit(x, updates=20, verbose=0)
-    packages = (
-        "callbacks",
-        "couplings",
-        "data",
-        "diagnostics",
-        "evaluation",
-        "experiment",
-        "figures",
-        "gradients",
-        "likelihood",
-        "low_rank",
-        "networks",
-        "plots",
-        "presets",
-        "random",
-        "samplers",
-        "sequences",
+    network = keras_rbm.DeepBeliefNetwork(
+        [keras_rbm.RBM(16, 8, seed=0), keras_rbm.RBM(8, 4, seed=1)]
     )
-    people = {
-        "smoker": ["no", "yes"],
-        "city": ["Bern", "Rome"],
-        "age": [30, 31],
-        "zip": [1234, 99],
-        "income": [9.5, 2.5],
-        "rain": [0.0, 1.0],
-    }
-    table = keras_rbm.data.table(pyarrow.table(people))
+    modules = [
+        path.stem if path.suffix else path.name
+        for path in PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    ]
     return {
+        **{
+            name: importlib.import_module(f"keras_rbm.{name}")
+            for name in modules
+            if name != "machine" and not name.startswith("_")
+        },
+        **{
+            name: getattr(estimators, name)
+            for name in vars(estimators)
+            if name.startswith("RBM")
+        },
+        "functools": functools,
+        "json": json,
         "keras": keras,
         "keras_rbm": keras_rbm,
         "np": np,
+        "pd": pd,
+        "scipy": scipy,
         "tf": tf,
-        "RBMImputer": RBMImputer,
-        "RBMTransformer": RBMTransformer,
         "machine_lib": keras_rbm.machine,
+        "network": network,
         "rbm": rbm,
         "x": x,
+        "y": np.arange(len(x)) % 2,
         "v": x,
-        "table": table,
+        "table": keras_rbm.data.table(pyarrow.table(PEOPLE)),
         "train": x,
         "validation": x,
         "examples": x,
-        **{
-            name: importlib.import_module(f"keras_rbm.{name}")
-            for name in packages
-        },
     }
 
 
-@pytest.fixture
-def family(names, tmp_path):
-    """The names in examples of `sequences`, and a file of the family."""
-    codes = np.random.default_rng(0).integers(0, 5, (2, 30, 6))
-    alphabet = names["sequences"].PROTEIN
-    known, drawn = (
-        names["sequences"].Alignment(part, alphabet=alphabet) for part in codes
+PEOPLE = {
+    "smoker": ["no", "yes"] * 20,
+    "city": ["Bern", "Rome", "Oslo", "Rome"] * 10,
+    "age": [*range(30, 70)],
+    "zip": [*range(1000, 1040)],
+    "income": [9.5, 2.5, 4.5, 1.5] * 10,
+    "rain": [0.0, 1.0] * 20,
+}
+
+
+@pytest.fixture(scope="module")
+def files(names, tmp_path_factory):
+    """A folder of the files that examples read."""
+    folder = tmp_path_factory.mktemp("files")
+    pd.DataFrame(PEOPLE).to_csv(folder / "people.csv", index=False)
+    draws = np.random.default_rng(0)
+    users, films = np.nonzero(draws.random((12, 8)) < 0.7)
+    ratings = {
+        "userId": users,
+        "movieId": films,
+        "rating": draws.integers(1, 6, len(users)),
+        "timestamp": draws.permutation(len(users)),
+    }
+    pd.DataFrame(ratings).to_csv(folder / "ratings.csv", index=False)
+    (folder / "digits").mkdir()
+    for number, digit in enumerate(names["data"].digits().train[:5]):
+        grey = np.rint(255 * digit.reshape(8, 8)).astype("uint8")
+        Image.fromarray(grey).save(folder / "digits" / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ratings(names):
+    """The names in examples of ratings."""
+    draws = np.random.default_rng(0)
+    films = ["Alien", "Brazil", "Casablanca", "Dune", "Eraserhead", "Fargo"]
+    people = ["ann", "bob", "cem", "dora", "eva", "finn", "gus", "hana"]
+    users, items = np.nonzero(draws.random((8, 6)) < 0.7)
+    found = names["data"].Ratings(
+        users,
+        items,
+        draws.integers(0, 5, len(users)),
+        [1, 2, 3, 4, 5],
+        people,
+        films,
     )
-    names["sequences"].write_fasta(tmp_path / "family.fasta", known)
+    model = keras_rbm.RatingsRBM.of(found, 4, seed=0)
+    return {"ratings": found, "model": model}
+
+
+@pytest.fixture(scope="module")
+def family(names, files):
+    """The names in examples of `sequences`, and a file of the family."""
+    codes = np.random.default_rng(0).integers(0, 5, (2, 30, 8))
+    sequences = names["sequences"]
+    known, drawn = (
+        sequences.Alignment(part, alphabet=sequences.PROTEIN) for part in codes
+    )
+    sequences.write_fasta(files / "family.fasta", known)
     rbm = keras_rbm.RBM(known.units, 4, seed=0)
-    return {"family": known, "drawn": drawn, "rbm": rbm}
+    rbm.compile()
+    return {
+        "family": known,
+        "drawn": drawn,
+        "rbm": rbm,
+        "w": sequences.weights(known),
+    }
 
 
 # They train briefly, and draw few samples.
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("code", "eagerly"), list(examples()))
-def test_the_example_runs(code, eagerly, names, request, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("where", "code"), list(examples()))
+def test_the_example_runs(
+    where, code, names, ratings, family, files, tmp_path, monkeypatch
+):
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     scope = dict(names)
-    if "family" in code or "sequences." in code:
-        scope |= request.getfixturevalue("family")
-    without_xla = eager.functions() if eagerly else contextlib.nullcontext()
-    with matplotlib.rc_context({"backend": "Agg"}), without_xla:
+    if "ratings" in where:
+        scope |= ratings
+    if where.startswith("sequences/"):
+        scope |= family
+    is_compiled = any(fnmatch.fnmatch(where, name) for name in COMPILED)
+    mode = contextlib.nullcontext() if is_compiled else eager.functions()
+    with mode, matplotlib.rc_context({"backend": "Agg"}):
         exec(compile(code, "example", "exec"), scope)
         matplotlib.pyplot.close("all")
     made = {name: value for name, value in scope.items() if name not in names}

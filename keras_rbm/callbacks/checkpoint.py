@@ -144,6 +144,11 @@ class Checkpoint(keras.callbacks.Callback):
 
         Raises:
             ValueError: If the settings differ, or no checkpoint is complete.
+
+        Example:
+            checkpoint = callbacks.Checkpoint("checkpoints")
+            done = checkpoint.resume(rbm)  # Here nothing was saved.
+            print(done.epoch, done.updates)
         """
         found = checkpoints.newest(self.directory)
         strategy = model.distribute_strategy
@@ -181,7 +186,13 @@ class Checkpoint(keras.callbacks.Callback):
         return self._resumed
 
     def history(self) -> keras.callbacks.History:
-        """The Keras `History` of the whole run, including earlier parts."""
+        """The Keras `History` of the whole run, including earlier parts.
+
+        Example:
+            checkpoint = callbacks.Checkpoint("checkpoints")
+            checkpoint.resume(rbm)
+            losses = checkpoint.history().history.get("loss", [])
+        """
         history = keras.callbacks.History()
         history.epoch = list(range(len(self.rows)))
         for row in self.rows:
@@ -202,6 +213,10 @@ class Checkpoint(keras.callbacks.Callback):
 
         Args:
             reason: The reason to stop, in a few words.
+
+        Example:
+            checkpoint = callbacks.Checkpoint("checkpoints")
+            checkpoint.stop("time is up")  # For a run in another thread.
         """
         self._stop = reason
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_rbm import plots
 from keras_rbm.callbacks import tensorboard
 from keras_rbm.callbacks.periodic import Display
-from keras_rbm.typing import Array, ImageShape, Path, PictureLike
+from keras_rbm.typing import Array, Path, PictureLike, PictureShape
 
 _DESCRIPTIONS = {
     "filters": "The weights of each hidden unit: red above 0, blue below.",
@@ -29,8 +29,8 @@ class Images(Display):
 
     Args:
         log_dir: Path of TensorBoard's log directory.
-        image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are not images, which are drawn as rows of bars.
+        image_shape: `(rows, columns)` of an example; `None` for the model's
+            `image_shape`. Examples without a shape are drawn as rows of bars.
         examples: Array of shape `(examples, visible.width)`; the
             first 50 are reconstructed.
         every: Number of epochs between two pictures. The first and the last
@@ -52,7 +52,7 @@ class Images(Display):
     def __init__(
         self,
         log_dir: Path,
-        image_shape: ImageShape | None = None,
+        image_shape: PictureShape | None = None,
         examples: Array | None = None,
         every: int = 5,
         picture: PictureLike | None = None,

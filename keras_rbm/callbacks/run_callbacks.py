@@ -58,6 +58,12 @@ def measurement_callbacks(
 
     Raises:
         ValueError: If `every` is negative or not an integer.
+
+    Example:
+        measures = callbacks.measurement_callbacks(
+            rbm, "logs", validation, train, every=5
+        )
+        print([type(measure).__name__ for measure in measures])
     """
     if not every:
         return []
@@ -103,6 +109,11 @@ def affordable(
 
     Returns:
         Tuple `(every, num_betas)` for `measurement_callbacks`.
+
+    Example:
+        every, num_betas = callbacks.affordable(
+            rbm, len(validation), batch_size=100, steps=600, epochs=50
+        )
     """
     chains = model.chain.num_chains or batch_size
     sampler = getattr(model.chain, "sampler", None)
@@ -151,6 +162,11 @@ def picture_callbacks(
 
     Raises:
         ValueError: If `every` is not a positive integer.
+
+    Example:
+        pictures = callbacks.picture_callbacks(
+            "logs", validation, train, every=5, image_shape=(4, 4)
+        )
     """
     return [
         Images(
@@ -180,5 +196,8 @@ def on_chief(*callbacks) -> list[keras.callbacks.Callback]:
 
     Returns:
         List of callbacks.
+
+    Example:
+        logger = callbacks.on_chief(keras.callbacks.CSVLogger("history.csv"))
     """
     return list(callbacks) if devices.is_chief() else []

@@ -212,6 +212,9 @@ def config_text(log_dir: Path, text: str, name: str = "config") -> None:
         log_dir: Path of TensorBoard's log directory.
         text: The text, for example gin's operative configuration.
         name: The tag.
+
+    Example:
+        callbacks.config_text("logs", "run.epochs = 20")
     """
     train = writer(log_dir)
     # In Markdown, indented text is a block of code, whatever it contains.
@@ -232,6 +235,10 @@ def rewind(log_dir: Path, step: int) -> None:
     Args:
         log_dir: Path of TensorBoard's log directory.
         step: The last step to keep.
+
+    Example:
+        callbacks.config_text("logs", "run.epochs = 20")
+        callbacks.rewind("logs", step=10)  # Later records are gone.
     """
     for directory in pathlib.Path(log_dir).glob("*/"):
         paths = sorted(directory.glob("events.out.tfevents.*"))

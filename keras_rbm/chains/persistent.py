@@ -199,6 +199,11 @@ def TemperedChain(
 
     Returns:
         A `PersistentChain` with a `Tempered` sampler.
+
+    Example:
+        # In place of TemperedChain(100, num_betas=10):
+        sampler = keras_rbm.Tempered(num_betas=10)
+        chain = keras_rbm.PersistentChain(100, sampler=sampler)
     """
     warnings.warn(
         "TemperedChain(num_chains, num_betas) is deprecated: write "

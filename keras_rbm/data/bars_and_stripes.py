@@ -48,6 +48,10 @@ def bars_and_stripes(
           Algorithms, section 43.
         - The sequence comes from Christian Brack's code for restricted
           Boltzmann machines, with 20 patterns of 6 x 6.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        plots.images(bars.train, bars.image_shape)
     """
     size = check_integer(size, "size", 2, 12)
     if not isinstance(patterns, str) or patterns not in _PATTERNS:

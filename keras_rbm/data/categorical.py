@@ -80,6 +80,10 @@ def categorical(data: Data, levels: int = 4) -> Data:
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        greys = keras_rbm.data.categorical(keras_rbm.data.digits(), levels=4)
+        rbm = keras_rbm.RBM(greys.visible, 64, seed=0)  # Of Softmax units.
     """
     check_is_data(data)
     check_no_picture(data)

@@ -25,6 +25,9 @@ def to_float(x: Array) -> np.ndarray:
 
     Raises:
         ValueError: If `x` is neither bits, nor spins, nor uint8, nor floating.
+
+    Example:
+        x = keras_rbm.data.to_float(np.array([[0, 255]], "uint8"))  # [[0., 1.]]
     """
     x = _array(x, "x")
     if are_bits(x) or are_spins(x):

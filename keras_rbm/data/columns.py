@@ -59,6 +59,9 @@ class Column(abc.ABC):
 
         Args:
             name: Name of the column.
+
+        Example:
+            print(data.Category(["no", "yes"]).labels("smoker"))
         """
         return [str(name)] * self.width
 

@@ -23,6 +23,10 @@ def counts(data: Data, trials: int = 2) -> Data:
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        twice = keras_rbm.data.counts(keras_rbm.data.digits(), trials=2)
+        rbm = keras_rbm.RBM(keras_rbm.Binomial(twice.width, 2), 64, seed=0)
     """
     check_is_data(data)
     check_no_picture(data)

@@ -227,6 +227,10 @@ class Data:
 
         Raises:
             ValueError: If `x` has another shape.
+
+        Example:
+            bars = keras_rbm.data.bars_and_stripes(4)
+            bars.write_csv(rbm.sample(10, num_sweeps=20, seed=0), "samples.csv")
         """
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.width:
@@ -252,6 +256,10 @@ class Data:
 
         Returns:
             Array of shape `(examples, pixels)`.
+
+        Example:
+            digits = keras_rbm.data.whitened(keras_rbm.data.digits(), 20)
+            pixels = digits.intensities(digits.test)  # Of shape (180, 64).
         """
         if self.picture is None:
             # Some rows of intensities may hold nothing above 1.
@@ -269,6 +277,9 @@ def is_grey(data: Data) -> bool:
     Returns:
         Whether the visible units are `Bernoulli`, and some values are neither
         0 nor 1. This includes intensities of type uint8.
+
+    Example:
+        print(keras_rbm.data.is_grey(keras_rbm.data.digits()))  # True
     """
     check_is_data(data)
     if type(data.visible) is not units.Bernoulli:
@@ -298,6 +309,9 @@ def check_data(data: Data, width: int) -> None:
 
     Raises:
         ValueError: If `data` is not a `Data`, or has another width.
+
+    Example:
+        keras_rbm.data.check_data(keras_rbm.data.digits(), 64)
     """
     check_is_data(data)
     if data.width != width:
@@ -368,6 +382,10 @@ def split(
     Raises:
         ValueError: If a size is not an integer of 0 or more, the sizes leave
             nothing to train on, or `seed` is negative.
+
+    Example:
+        train, validation, test = keras_rbm.data.split(x, 5, 5, seed=0)
+        print(len(train), len(validation), len(test))
     """
     x = rows_lib.of("x", checks.from_frame("x", x))
     validation_size = check_integer(validation_size, "validation_size", 0)
@@ -429,6 +447,9 @@ def some(x: np.ndarray, count: int) -> np.ndarray:
 
     Returns:
         Array of shape `(min(examples, count), width)`, in the order of `x`.
+
+    Example:
+        few = keras_rbm.data.some(x, 10)  # The same 10 rows at each call.
     """
     if len(x) <= count:
         return x

@@ -36,6 +36,10 @@ def digits(
     Reference:
         - Alpaydin and Kaynak, 1998, Optical Recognition of Handwritten Digits,
           UCI Machine Learning Repository (its test set).
+
+    Example:
+        digits = keras_rbm.data.digits()
+        plots.images(digits.test[:60], digits.image_shape)
     """
     from sklearn.datasets import load_digits
 

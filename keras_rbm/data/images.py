@@ -59,6 +59,7 @@ def images(
             number of subfolders.
 
     Example:
+        # A folder of PNG files, in subfolders or not.
         digits = keras_rbm.data.images("digits", image_shape=(16, 16))
         rbm = keras_rbm.RBM(digits.visible, 64)
     """

@@ -25,6 +25,11 @@ def with_labels(x: Array, y: Labels, num_classes: int) -> np.ndarray:
 
     Raises:
         ValueError: If `x` or `y` is not as described.
+
+    Example:
+        rows = keras_rbm.data.with_labels(x, y, num_classes=2)
+        model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+        energies = model.free_energy(rows)
     """
     x = check_examples(x, "x")
     num_classes = check_integer(num_classes, "num_classes", 2)

@@ -54,6 +54,10 @@ def mnist(
         ValueError: If a file is damaged or holds other data, if `name` is not a
             data set of images, or if `validation_size` is negative or leaves
             nothing to train on.
+
+    Example:
+        mnist = keras_rbm.data.mnist("mnist")  # The folder of the IDX files.
+        rbm = keras_rbm.RBM(mnist.width, 500)
     """
     check_integer(validation_size, "validation_size", 0)
     check_integer(num_classes, "num_classes", 0)

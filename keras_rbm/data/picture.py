@@ -37,6 +37,10 @@ class Picture(NamedTuple):
 
         Returns:
             Array of shape `(examples, pixels)`.
+
+        Example:
+            picture = data.Picture(np.eye(4), offset=0.5)
+            pixels = picture.intensities(np.zeros((2, 4)))  # All 0.5: grey.
         """
         return to_float(x) @ self.matrix + self.offset
 
@@ -49,6 +53,10 @@ class Picture(NamedTuple):
 
         Returns:
             Array of shape `(steps, pixels)`.
+
+        Example:
+            picture = data.Picture(np.eye(4), offset=0.5)
+            changes = picture.directions(np.eye(4))  # Without the offset.
         """
         return x @ self.matrix
 

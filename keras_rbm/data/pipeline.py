@@ -67,6 +67,11 @@ def batches(
     Raises:
         ValueError: If an argument is not as described, if `x` is empty or not
             finite, or if there are fewer examples than `batch_size`.
+
+    Example:
+        digits = keras_rbm.data.digits()
+        batches = keras_rbm.data.batches(digits.train, 100, "stochastic")
+        first = next(iter(batches))  # Bits, of shape (100, 64).
     """
     x = _check(x, binarize, categories)
     batch_size = check_integer(batch_size, "batch_size", 1)
@@ -135,6 +140,11 @@ def in_order(
     Raises:
         ValueError: If an argument is not as described, or if `x` is empty or
             not finite.
+
+    Example:
+        digits = keras_rbm.data.digits()
+        test = keras_rbm.data.in_order(digits.test, 100, "stochastic")
+        print([len(batch) for batch in test])  # [100, 80]
     """
     x = _check(x, binarize, categories)
     batch_size = check_integer(batch_size, "batch_size", 1)
@@ -167,6 +177,10 @@ def binarized(x: Array, how: Binarize, seed: int = 0) -> np.ndarray:
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        digits = keras_rbm.data.digits()
+        test = keras_rbm.data.binarized(digits.test, "stochastic", seed=0)
     """
     dataset = in_order(x, _ROWS_AT_ONCE, how, seed)
     return np.concatenate(list(dataset.as_numpy_iterator()))

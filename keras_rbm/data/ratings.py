@@ -236,6 +236,10 @@ def movielens(
         FileNotFoundError: If the folder has none of these files.
         ImportError: If TFDS or a reader of tables is not installed.
         ValueError: If an argument is not as described.
+
+    Example:
+        data = keras_rbm.data.movielens("ml-100k", test_size=0.1)
+        rbm = keras_rbm.RatingsRBM.of(data.train, hidden=100)
     """
     cut = {"validation_size": validation_size, "by": by, "seed": seed}
     if fold is not None:

@@ -166,6 +166,9 @@ class Schema:
             ValueError: If a column is missing or unknown, or holds a value
                 that the schema does not allow: a new category, a count out of
                 bounds, or, unless `keeps_missing`, a missing number.
+
+        Example:
+            x = table.schema.encode("people.csv")  # States of the units.
         """
         frame = frames.read(rows)
         (x,) = encoded(self, frame, [None])
@@ -190,6 +193,10 @@ class Schema:
 
         Raises:
             ValueError: If `x` is of another shape, or not finite.
+
+        Example:
+            people = table.schema.decode(table.train[:3])
+            print(people)  # In the columns, names and values of the table.
         """
         return self._built(x, self.library)
 
@@ -199,6 +206,11 @@ class Schema:
         Args:
             x: Array of shape `(rows, width)`, as for `decode`.
             path: Path of the file.
+
+        Example:
+            rbm = keras_rbm.RBM(table.schema.units, 8, seed=0)
+            drawn = rbm.sample(5, num_sweeps=5, seed=0)
+            table.schema.write_csv(drawn, "synthetic.csv")
         """
         rows = self._built(x, "pyarrow")
         frames.library("pyarrow.csv").write_csv(rows, path)
@@ -223,8 +235,10 @@ class Schema:
             `float64` array of shape `(rows,)`, in nats.
 
         Example:
-            learned = rbm.log_likelihood(table.test)
-            print(learned.in_own_units(table.schema.log_jacobian(table.test)))
+            rbm = keras_rbm.RBM(table.schema.units, 4, seed=0)
+            learned = rbm.log_likelihood(table.train)
+            jacobian = table.schema.log_jacobian(table.train)
+            print(learned.in_own_units(jacobian))
         """
         x = self._checked(x, self.keeps_missing)
         total = np.zeros(len(x))
@@ -242,6 +256,10 @@ class Schema:
 
         Args:
             path: Path of the file.
+
+        Example:
+            table.schema.save("schema.json")
+            schema = keras_rbm.data.Schema.load("schema.json")
         """
         text = json.dumps(self.get_config(), indent=2, ensure_ascii=False)
         with open(path, "w", encoding="utf-8") as file:
@@ -257,6 +275,11 @@ class Schema:
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If the file holds no schema.
+
+        Example:
+            table.schema.save("schema.json")
+            schema = keras_rbm.data.Schema.load("schema.json")
+            x = schema.encode("people.csv")
         """
         path = check_path(path, "path")
         try:

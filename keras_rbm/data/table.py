@@ -143,7 +143,8 @@ def table(
         rbm = keras_rbm.RBM(table.schema.units, 64)
         rbm.compile()
         rbm.fit(table.train)
-        people = table.schema.decode(rbm.sample(10))
+        drawn = rbm.sample(start=table.train[:10], num_sweeps=20)
+        people = table.schema.decode(drawn)
     """
     if heavy_tails not in _HEAVY_TAILS:
         raise ValueError(

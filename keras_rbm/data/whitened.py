@@ -33,6 +33,10 @@ def whitened(data: Data, num_components: int | float = 0.99) -> Data:
 
     Reference: Bell and Sejnowski (1997), "The 'independent components' of
         natural scenes are edge filters", section 2.
+
+    Example:
+        patches = keras_rbm.data.whitened(keras_rbm.data.digits(), 0.95)
+        rbm = keras_rbm.RBM(keras_rbm.Gaussian(patches.width), 64, seed=0)
     """
     from sklearn.decomposition import PCA
 

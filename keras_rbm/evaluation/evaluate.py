@@ -116,6 +116,13 @@ def evaluate(
     Raises:
         ValueError: If an argument is not as described, or the data do not
             fit the model.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        results = evaluation.evaluate(
+            rbm, bars, "results", num_sweeps=20, num_samples=30
+        )
+        print(results["splits"]["train"]["log_likelihood"])
     """
     begin = time.perf_counter()
     max_examples = checks.positive_integer("max_examples", max_examples)

@@ -36,6 +36,10 @@ def evaluate_ratings(
 
     Raises:
         ValueError: See `rating_errors` and `ranking_measures`.
+
+    Example:
+        train, test = ratings.split(0.2, seed=0)
+        print(evaluation.evaluate_ratings(model, train, test, k=3))
     """
     ranking = ranking_measures(model, train, held_out, k, None, max_users)
     count = ranking.pop("count")
@@ -72,6 +76,11 @@ def rating_errors(
     Raises:
         ValueError: If users or items differ between the arguments, or if no
             rating has a known value.
+
+    Example:
+        train, test = ratings.split(0.2, seed=0)
+        found = evaluation.rating_errors(model, train, test)
+        print(found["rmse"], found["baseline_rmse"])
     """
     train.check_same(held_out, "held_out")
     held_out = known(held_out, "held_out")
@@ -107,6 +116,10 @@ def bias_predictions(
 
     Raises:
         ValueError: If no rating has a known value.
+
+    Example:
+        train, test = ratings.split(0.2, seed=0)
+        stars = evaluation.bias_predictions(train, test.users, test.items)
     """
     train = known(train, "train")
     ratings, mean = train.ratings, float(train.ratings.mean())
@@ -166,6 +179,11 @@ def ranking_measures(
     Raises:
         ValueError: If an argument is not as described, or no user has liked a
             held-out item.
+
+    Example:
+        train, test = ratings.split(0.2, seed=0)
+        found = evaluation.ranking_measures(model, train, test, k=3)
+        print(found["ndcg"], found["popular_ndcg"])
     """
     train.check_same(held_out, "held_out")
     held_out = known(held_out, "held_out")

@@ -53,6 +53,13 @@ def table(results: dict[str, Any]) -> str:
 
     Returns:
         Text of several lines, without a newline at the end.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        results = evaluation.evaluate(
+            rbm, bars, "results", num_sweeps=20, num_samples=30
+        )
+        print(evaluation.table(results))
     """
     rows = [*_COLUMNS]
     for split, row in results["splits"].items():

@@ -183,6 +183,24 @@ class DataSource:
         return self._lower_layers.picture(self.data.picture)
 
     @property
+    def num_pixels(self) -> int:
+        """How many first columns of an example are intensities of pixels.
+
+        0 for data that are not pictures, and for pixels that have to be
+        computed from several columns.
+        """
+        if self.image_shape is None or self._lower_layers.machines:
+            return 0
+        picture = self.data.picture
+        if picture is None:
+            return self.data.width
+        plain = np.eye(*picture.matrix.shape, dtype=picture.matrix.dtype)
+        is_plain = not np.any(picture.offset) and np.array_equal(
+            picture.matrix, plain
+        )
+        return plain.shape[1] if is_plain else 0
+
+    @property
     def schema(self) -> Schema | None:
         """The schema of the table behind the examples, or `None`."""
         return None if self._lower_layers.machines else self.data.schema

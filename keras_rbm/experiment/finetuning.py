@@ -93,6 +93,14 @@ def finetune(
         OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
+
+    Example:
+        digits = keras_rbm.data.digits(num_classes=10)
+        network = keras_rbm.DeepBeliefNetwork([keras_rbm.RBM(64, 16, seed=0)])
+        results = experiment.finetune(
+            network, digits, "classifier", pretrained=False, epochs=1
+        )
+        print(results["test_error"])
     """
     epochs = checks.positive_integer("epochs", epochs)
     if checkpoint_minutes is not None:
@@ -196,6 +204,10 @@ def error_summary(results: dict[str, Any]) -> str:
 
     Returns:
         Text, such as "train error 0.10 % (60 examples), test error ...".
+
+    Example:
+        results = {"test_error": 0.031, "test_wrong": 56}
+        print(experiment.error_summary(results))
     """
     errors = [
         f"{name} error {100 * results[f'{name}_error']:.2f} % "

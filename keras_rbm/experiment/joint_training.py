@@ -54,6 +54,16 @@ def train_jointly(
         ValueError: As for `run`, or if an argument is not as described.
 
     Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines".
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        model = keras_rbm.DeepBoltzmannMachine(16, 8, 4, seed=0)
+        train = functools.partial(
+            experiment.run, updates=2, log_likelihood_every=0
+        )
+        experiment.train_jointly(
+            model, bars, "dbm", pretrained=False, train=train
+        )
     """
     if not isinstance(model, DeepBoltzmannMachine):
         raise ValueError(

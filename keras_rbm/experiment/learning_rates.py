@@ -16,6 +16,10 @@ def linear_decay(
 
     Returns:
         A Keras learning-rate schedule.
+
+    Example:
+        schedule = experiment.linear_decay(1000, 0.1)
+        print(float(schedule(500)))  # 0.05
     """
     return keras.optimizers.schedules.PolynomialDecay(
         initial_learning_rate, num_updates, end_learning_rate=0.0
@@ -34,5 +38,9 @@ def hold_then_linear_decay(
 
     Returns:
         A Keras learning-rate schedule, `HoldThenLinearDecay`.
+
+    Example:
+        schedule = experiment.hold_then_linear_decay(1000, 0.1, hold=0.5)
+        print(float(schedule(500)), float(schedule(750)))  # 0.1, 0.05
     """
     return HoldThenLinearDecay(num_updates, initial_learning_rate, hold)

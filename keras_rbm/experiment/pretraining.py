@@ -63,6 +63,14 @@ def pretrain(
 
     Raises:
         ValueError: As for `run`, or if the whole run is finished.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        train = functools.partial(
+            experiment.run, updates=2, log_likelihood_every=0
+        )
+        network = keras_rbm.DeepBeliefNetwork([keras_rbm.RBM(16, 8, seed=0)])
+        experiment.pretrain(network, bars, "pretraining", train)
     """
     if not isinstance(model, networks.DeepBeliefNetwork):
         raise ValueError(

@@ -84,6 +84,18 @@ def train_ratings(
         OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
+
+    Example:
+        train, test = ratings.split(0.2, seed=0)
+        held_out = keras_rbm.data.RatingsData("films", train, None, test)
+        results = experiment.train_ratings(
+            functools.partial(keras_rbm.RatingsRBM, hidden=4),
+            held_out,
+            "films",
+            epochs=2,
+            evaluation=evaluation.rating_errors,
+        )
+        print(experiment.ratings_summary(results))
     """
     if not isinstance(data, RatingsData):
         raise ValueError(
@@ -179,6 +191,10 @@ def ratings_summary(results: dict[str, Any]) -> str:
 
     Returns:
         Text, such as "test: rmse 0.9503, mae 0.748, ...".
+
+    Example:
+        results = {"test": {"rmse": 0.9503, "mae": 0.748}}
+        print(experiment.ratings_summary(results))
     """
     lines = [
         f"{split}: "

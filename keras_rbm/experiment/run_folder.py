@@ -206,7 +206,7 @@ def settings(
         Nested dictionaries, as read back from JSON.
     """
     found = {
-        "model": _without_names(model.get_config()),
+        "model": _settings_of(model.get_config()),
         "optimizer": keras.saving.serialize_keras_object(model.optimizer),
         "steps_per_epoch": steps_per_epoch,
         "num_sweeps": num_sweeps,
@@ -214,7 +214,7 @@ def settings(
     }
     if _has_fractions(num_sweeps):
         found["epochs"] = epochs
-    found["optimizer"] = _without_names(found["optimizer"])
+    found["optimizer"] = _settings_of(found["optimizer"])
     # By way of JSON, in which keys are text and tuples are lists.
     return json.loads(json.dumps(found, default=_as_text))
 
@@ -259,16 +259,19 @@ def stop_on_signals(checkpoint: callbacks.Checkpoint) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _without_names(config):
-    """Removes Keras's automatic names, which count earlier objects."""
+def _settings_of(config):
+    """Removes names and the shape of pictures, which change no result.
+
+    Keras's automatic names count earlier objects.
+    """
     if isinstance(config, dict):
         return {
-            key: _without_names(value)
+            key: _settings_of(value)
             for key, value in config.items()
-            if key not in ("name", "shared_object_id")
+            if key not in ("name", "shared_object_id", "image_shape")
         }
     if isinstance(config, list | tuple):
-        return [_without_names(value) for value in config]
+        return [_settings_of(value) for value in config]
     return config
 
 

@@ -67,7 +67,8 @@ def run(
     files of `figures`. For a table with a schema, also `schema.json`.
 
     Args:
-        model: An `RBM`.
+        model: An `RBM`. If the columns of the data are intensities of pixels,
+            the model gets the `image_shape` of the data, unless it has one.
         data: A `keras_rbm.data.Data` as wide as the model's visible side; or,
             for an upper layer of a stack, an `UpperLayerData`.
         output: Directory to write to; created if it does not exist. Of several
@@ -129,6 +130,12 @@ def run(
         OSError: If a checkpoint cannot be written.
         callbacks.Interrupted: When SIGTERM or SIGINT came and the run has been
             saved.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        rbm = keras_rbm.RBM(16, 8, keras_rbm.PersistentChain(20), seed=0)
+        experiment.run(rbm, bars, "bars", updates=2, log_likelihood_every=0)
+        again = keras.models.load_model("bars/model.keras")
     """
     checks.positive_integer("pictures_every", pictures_every)
     if log_likelihood_every != "auto":
@@ -146,6 +153,8 @@ def run(
     _check_model(model, optimizer, learning_rate)
     source = DataSource(data, batch_size, binarize, seed)
     source.check(model)
+    if model.image_shape is None and source.num_pixels == model.num_pixels:
+        model.image_shape = source.image_shape
     if source.misses and model.missing is None:
         # A run uses batches, whose rows have no chains of their own.
         model.missing = FreshCompletion()

@@ -26,6 +26,10 @@ def check(figures: Sequence[Figure], model: MachineModel, data: Data) -> None:
     Raises:
         ValueError: If an entry is not a figure, or does not fit the model or
             the data.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        figures.check([figures.Restoration()], rbm, bars)  # Before training.
     """
     if not isinstance(figures, list | tuple) or not all(
         isinstance(figure, Figure) for figure in figures
@@ -72,6 +76,11 @@ def draw(
 
     Raises:
         ValueError: If a figure does not fit the model or the data.
+
+    Example:
+        bars = keras_rbm.data.bars_and_stripes(4)
+        dreams = figures.Dreams(num_samples=9, num_sweeps=20, num_chains=0)
+        print(figures.draw(rbm, bars, "figures", [dreams]))  # Names of files.
     """
     if not isinstance(model, MachineModel):
         raise ValueError(

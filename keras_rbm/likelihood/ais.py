@@ -33,6 +33,9 @@ def betas(num_betas: int) -> np.ndarray:
         `float64` array of shape `(num_betas + 1,)`, from 0 to 1.
 
     Reference: Salakhutdinov and Murray (2008), section 5.
+
+    Example:
+        print(likelihood.betas(1000)[[0, -1]])  # From 0 to 1.
     """
     num_betas = checks.positive_integer("num_betas", num_betas)
     checks.in_memory("num_betas", (num_betas, 8))  # A few float64 arrays.
@@ -79,6 +82,16 @@ def ais(
 
     Reference: Neal (2001), "Annealed importance sampling"; Salakhutdinov and
         Murray (2008), section 4.1.
+
+    Example:
+        found = likelihood.ais(
+            rbm.machine(),
+            rbm.base_machine(),
+            random.stream(0),
+            num_betas=50,
+            num_chains=50,
+        )
+        print(found.log_z, found.standard_error)
     """
     check_base(machine, base)
     path = betas(num_betas)
@@ -139,6 +152,16 @@ def reverse_ais(
         conservative estimates of MRF log-likelihood using reverse annealing",
         and Krause, Fischer and Igel (2020), "Algorithms for estimating the
         partition function of restricted Boltzmann machines", section 4.2.
+
+    Example:
+        found = likelihood.reverse_ais(
+            rbm.machine(),
+            rbm.base_machine(),
+            rbm.sample(50, num_sweeps=20, seed=0),
+            random.stream(0),
+            num_betas=50,
+        )
+        print(found.log_z)  # On average above log Z.
     """
     check_base(machine, base)
     path = betas(num_betas)[::-1]

@@ -228,6 +228,18 @@ def bennett(
         differences from Monte Carlo data", equation 12; Krause, Fischer and
         Igel (2020), "Algorithms for estimating the partition function of
         restricted Boltzmann machines", section 4.4.
+
+    Example:
+        found = likelihood.bennett(
+            rbm.machine(),
+            rbm.base_machine(),
+            random.stream(0),
+            num_betas=5,
+            num_chains=10,
+            num_sweeps=10,
+            num_burn_in=5,
+        )
+        print(found.log_z, found.standard_error)
     """
     check_base(machine, base)
     for name, value in (

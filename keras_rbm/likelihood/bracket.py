@@ -248,6 +248,17 @@ def bracket(
     Raises:
         ValueError: If a number is not a positive integer. See also `ais` and
             `reverse_ais`.
+
+    Example:
+        found = likelihood.bracket(
+            rbm.machine(),
+            rbm.base_machine(),
+            rbm.sample(20, num_sweeps=20, seed=0),
+            random.stream(0),
+            num_betas=20,
+            num_chains=20,
+        )
+        print(found.lower, found.upper, found.warnings)
     """
     num_betas = checks.positive_integer("num_betas", num_betas)
     half, forward = (

@@ -32,6 +32,12 @@ def log_class_probabilities(
 
     Reference: Larochelle and Bengio (2008), "Classification using
         discriminative restricted Boltzmann machines", section 2.
+
+    Example:
+        model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+        machine = model.machine()
+        inputs = likelihood.feature_inputs(machine, x)
+        log_p = likelihood.log_class_probabilities(machine, 2, inputs)
     """
     rows = class_inputs(machine, num_classes)
     both = ops.expand_dims(inputs, 1) + rows
@@ -44,7 +50,12 @@ def log_class_probabilities(
 
 
 def class_inputs(machine: Machine, num_classes: int) -> Tensor:
-    """Inputs of the hidden units from each class, `(classes, width)`."""
+    """Inputs of the hidden units from each class, `(classes, width)`.
+
+    Example:
+        model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+        inputs = likelihood.class_inputs(model.machine(), 2)  # (2, 8)
+    """
     label = machine._replace(kernel=machine.kernel[-num_classes:])
     one_hot = ops.eye(num_classes, dtype=machine.kernel.dtype)
     return machine_lib.hidden_inputs(label, one_hot)
@@ -56,6 +67,10 @@ def feature_inputs(machine: Machine, x: Array) -> Tensor:
     Args:
         machine: A `Machine`.
         x: Tensor of shape `(batch, features)`, the first visible columns.
+
+    Example:
+        model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+        inputs = likelihood.feature_inputs(model.machine(), x)  # (len(x), 8)
     """
     features = machine._replace(kernel=machine.kernel[: x.shape[1]])
     return machine_lib.hidden_inputs(features, x)

@@ -71,7 +71,15 @@ class Exact(NamedTuple):
 
 
 def can_be_exact(machine: Machine) -> bool:
-    """Whether `exact` works: a side has few states, or both are Gaussian."""
+    """Whether `exact` works: a side has few states, or both are Gaussian.
+
+    Args:
+        machine: A `Machine`.
+
+    Example:
+        if likelihood.can_be_exact(rbm.machine()):
+            print(likelihood.exact(rbm.machine()).log_z)
+    """
     return gaussian.is_gaussian(machine) or _smaller(machine) is not None
 
 
@@ -97,6 +105,10 @@ def exact(machine: Machine, verbose: Verbose = "auto") -> Exact:
             machine is not normalizable.
 
     Reference: Fischer and Igel (2014), equation 25.
+
+    Example:
+        log_z = likelihood.exact(rbm.machine()).log_z
+        log_p = -rbm.free_energy(x) - log_z  # Exact, for each row.
     """
     if machine.visible.approximation:
         raise ValueError(

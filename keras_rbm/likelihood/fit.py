@@ -79,6 +79,10 @@ def compare(machine: Machine, v: Array, particles: Array) -> Fit:
 
     Returns:
         A `Fit`.
+
+    Example:
+        found = likelihood.compare(rbm.machine(), x, rbm.fantasy_particles)
+        print(found.free_energy_gap, found.warnings)
     """
     energies = [
         np.asarray(machine_lib.free_energy(machine, x), "float64")

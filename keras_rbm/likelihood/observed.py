@@ -99,7 +99,8 @@ def observed(
     Reference: Neal (2001), "Annealed importance sampling".
 
     Example:
-        machine, v = rbm.machine(), np.array([[1.0, np.nan, 0.0]])
+        machine = rbm.machine()
+        v = np.where(np.arange(16) < 8, x, np.nan)  # The upper half is known.
         found = likelihood.observed(
             machine, rbm.base_machine(), v, random.stream(0)
         )
@@ -141,6 +142,10 @@ def exact_rows(machine: Machine, v: Array) -> np.ndarray:
 
     Returns:
         Boolean array of shape `(rows,)`.
+
+    Example:
+        half = np.where(np.arange(16) < 8, x, np.nan)
+        print(likelihood.exact_rows(rbm.machine(), half).all())  # True
     """
     if _can_sum_hidden(machine):
         return np.ones(len(v), bool)
@@ -168,6 +173,11 @@ def exact_observed(machine: Machine, v: Array) -> np.ndarray:
 
     Returns:
         `float64` array of shape `(rows,)`, in nats.
+
+    Example:
+        half = np.where(np.arange(16) < 8, x, np.nan)
+        log_z = likelihood.exact(rbm.machine()).log_z
+        log_p = likelihood.exact_observed(rbm.machine(), half) - log_z
     """
     total = np.full(len(v), -np.inf)
 
@@ -187,6 +197,10 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
 
     Returns:
         `float64` array of shape `(rows, hidden.width)`.
+
+    Example:
+        half = np.where(np.arange(16) < 8, x, np.nan)
+        means = likelihood.exact_hidden_mean(rbm.machine(), half)
     """
     v = np.asarray(v, "float64")
     log_z = exact_observed(machine, v)

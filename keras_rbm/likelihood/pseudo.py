@@ -18,7 +18,12 @@ _STEP, _BEYOND = 0.75, 8.0
 
 
 def pseudo_likelihood_is_defined(visible: Units) -> bool:
-    """Whether all units of a side have a list of states."""
+    """Whether all units of a side have a list of states.
+
+    Example:
+        spins = keras_rbm.Spin(4)
+        print(likelihood.pseudo_likelihood_is_defined(spins))  # True
+    """
     return visible.num_joint_states is not None
 
 
@@ -27,6 +32,10 @@ def has_density(visible: Units, hidden: Units) -> bool:
 
     It can if the visible units are `Gaussian` and the hidden units are either
     bounded or `Gaussian`.
+
+    Example:
+        gaussian, binary = keras_rbm.Gaussian(3), keras_rbm.Bernoulli(2)
+        print(likelihood.has_density(gaussian, binary))  # True
     """
     bounded = bool(np.isfinite(hidden.support).all())
     return isinstance(visible, Gaussian) and (
@@ -66,6 +75,11 @@ def pseudo_log_density(machine: Machine, v: Array) -> Tensor:
     Reference: Besag (1975), "Statistical analysis of non-lattice data";
         Trefethen and Weideman (2014), "The exponentially convergent
         trapezoidal rule", section 5.
+
+    Example:
+        rbm = keras_rbm.RBM(keras_rbm.Gaussian(3), 2, seed=0)
+        v = random.normal(random.stream(0), (5, 3))
+        log_p = likelihood.pseudo_log_density(rbm.machine(), v)
     """
     if not has_density(machine.visible, machine.hidden):
         raise ValueError(
@@ -158,6 +172,10 @@ def pseudo_log_likelihood(machine: Machine, v: Array) -> Tensor:
         ValueError: If the visible units have no list of states.
 
     Reference: Besag (1975), "Statistical analysis of non-lattice data".
+
+    Example:
+        log_p = likelihood.pseudo_log_likelihood(rbm.machine(), x)
+        print(np.mean(log_p))  # In nats per example.
     """
     total = 0.0
     for sites in _sites(machine):
@@ -201,6 +219,11 @@ def stochastic_pseudo_log_likelihood(
 
     Reference: Besag (1975), "Statistical analysis of non-lattice data"; the
         Theano tutorial on RBMs, which uses one site for all examples.
+
+    Example:
+        log_p = likelihood.stochastic_pseudo_log_likelihood(
+            rbm.machine(), x, random.stream(0), num_sites=4
+        )
     """
     inputs = machine_lib.hidden_inputs(machine, v)
     base = machine_lib.free_energy(machine, v, inputs)

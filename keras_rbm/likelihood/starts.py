@@ -16,6 +16,12 @@ def spaced(v: Array, count: int) -> Array:
     Args:
         v: Array of shape `(rows, width)`.
         count: A positive integer.
+
+    Returns:
+        Array of shape `(at most count, width)`.
+
+    Example:
+        few = likelihood.spaced(x, 10)  # Every third of 30 rows.
     """
     return v[:: -(-len(v) // count)]
 
@@ -34,6 +40,10 @@ def from_patterns(machine: Machine, count: int, stream: Stream) -> Tensor:
 
     Returns:
         Tensor of shape `(count, visible.width)`.
+
+    Example:
+        starts = likelihood.from_patterns(rbm.machine(), 20, random.stream(0))
+        v = rbm.sample(None, num_sweeps=20, seed=0, start=starts)
     """
     hidden = machine.hidden
     bias = ops.zeros_like(machine.hidden_params["bias"])

@@ -64,10 +64,13 @@ def trajectory_ais(
         models using Jarzynski equality".
 
     Example:
-        machines = [*snapshots.machines, rbm.machine()]
+        # During training, `callbacks.Snapshots` collects such machines.
+        machine = rbm.machine()
+        path = [machine_lib.scale(machine, beta) for beta in (0.3, 0.6, 1.0)]
         found = likelihood.trajectory_ais(
-            machines, rbm.base_machine(), random.stream(0)
+            path, rbm.base_machine(), random.stream(0), num_betas=10
         )
+        print(found.log_z)
     """
     path = _path(machines, base)
     num_chains = checks.positive_integer("num_chains", num_chains)
@@ -118,6 +121,18 @@ def reverse_trajectory_ais(
             of the visible side.
 
     Reference: See `trajectory_ais` and `reverse_ais`.
+
+    Example:
+        machine = rbm.machine()
+        path = [machine_lib.scale(machine, beta) for beta in (0.3, 0.6, 1.0)]
+        found = likelihood.reverse_trajectory_ais(
+            path,
+            rbm.base_machine(),
+            rbm.sample(20, num_sweeps=20, seed=0),
+            random.stream(0),
+            num_betas=10,
+        )
+        print(found.log_z)  # On average above log Z.
     """
     path = _path(machines, base)
 

@@ -26,6 +26,10 @@ def visited_states(machine: Machine, v: Array, stream: Stream) -> float | None:
     Returns:
         The bound, in nats, or `None` if the states of neither side can be
         listed.
+
+    Example:
+        found = likelihood.visited_states(rbm.machine(), x, random.stream(0))
+        print(found, likelihood.exact(rbm.machine()).log_z)  # Never above it.
     """
     sides = []
     machine = machine_lib.cast(machine, "float64")

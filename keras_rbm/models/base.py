@@ -5,6 +5,8 @@ Its subclasses are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`;
 """
 
 import abc
+import math
+import operator
 import warnings
 from typing import Any, Self
 
@@ -54,6 +56,7 @@ from keras_rbm.typing import (
     Mask,
     Method,
     Path,
+    PictureShape,
     Regularizer,
     Shape,
     Start,
@@ -162,6 +165,7 @@ class MachineModel(Trainer):
         )
         check_normalizable(self.parameters, self.inverse_temperature)
         self._running = metrics
+        self._image_shape: PictureShape | None = None
         self.build((None, layout.units.width))
 
     def build(self, input_shape: Shape) -> None:
@@ -190,6 +194,7 @@ class MachineModel(Trainer):
 
     def get_config(self) -> Config:
         serialize = keras.saving.serialize_keras_object
+        shape = self.image_shape
         return {
             **super().get_config(),
             "hidden": serialize(self.hidden),
@@ -199,16 +204,56 @@ class MachineModel(Trainer):
             "seed": self.seed,
             "missing": serialize(self.missing),
             **self.parameters.get_arguments(),
+            **({} if shape is None else {"image_shape": list(shape)}),
             **self.own_config(),
         }
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        return cls(**keras.saving.deserialize_keras_object(config))
+        config = dict(keras.saving.deserialize_keras_object(config))
+        image_shape = config.pop("image_shape", None)
+        model = cls(**config)
+        model.image_shape = image_shape
+        return model
 
     @abc.abstractmethod
     def own_config(self) -> Config:
         """The arguments of the constructor that only this model has."""
+
+    # The picture of an example.
+
+    @property
+    def image_shape(self) -> PictureShape | None:
+        """Shape of an example as a picture, for `keras_rbm.plots`.
+
+        `(height, width)` in pixels, or `(height, width, channels)`; `None`, the
+        default, for examples that are not pictures. Assign a shape to set it.
+        The product of the shape is the number of pixel columns: all columns of
+        an example, or the features of a `ClassRBM`. The shape changes no
+        computation. It is saved with the model; a preset has its own, and
+        `experiment.run` sets the shape of its data.
+
+        Raises:
+            ValueError: If the assigned shape is not as described.
+
+        Example:
+            rbm = keras_rbm.RBM(16, 8)
+            rbm.image_shape = (4, 4)
+            plots.filters(rbm)
+        """
+        shape = self._image_shape
+        return None if shape is None else tuple(shape)
+
+    @image_shape.setter
+    def image_shape(self, image_shape: PictureShape | None) -> None:
+        if image_shape is not None:
+            image_shape = _check_image_shape(image_shape, self.num_pixels)
+        self._image_shape = image_shape
+
+    @property
+    def num_pixels(self) -> int:
+        """Number of columns of an example that a picture shows."""
+        return self.example_units.width
 
     # Parameters and machine.
 
@@ -264,6 +309,10 @@ class MachineModel(Trainer):
         Here beta is the inverse temperature of the model. Under a
         mixed-precision policy, the kernel has the compute dtype, and all other
         tensors have the dtype of the variables.
+
+        Example:
+            machine = rbm.machine()
+            print(machine.kernel.shape, machine.beta)
         """
         machine = self.parameters.machine()
         if self.inverse_temperature != 1.0:
@@ -284,6 +333,10 @@ class MachineModel(Trainer):
 
         Returns:
             A `Machine` with `beta=0`.
+
+        Example:
+            base = rbm.base_machine()
+            log_z = machine_lib.log_partition_decoupled(base)  # Exactly known.
         """
         machine = self.machine() if machine is None else machine
         mean = self.data_mean.value
@@ -417,6 +470,11 @@ class MachineModel(Trainer):
 
         Raises:
             ValueError: If `v` has fewer rows than there are chains.
+
+        Example:
+            rbm = keras_rbm.RBM(16, 8, keras_rbm.PersistentChain(20), seed=0)
+            rbm.start_chain(x[:20])  # From examples.
+            print(rbm.fantasy_particles.shape)
         """
         count = self.chain.num_chains or 0
         if v is not None:
@@ -1417,9 +1475,11 @@ class MachineModel(Trainer):
 
         Example:
             rbm = keras_rbm.RBM.from_preset("digits")
-            plots.samples(rbm, image_shape=(8, 8))
+            plots.samples(rbm)
         """
         model = keras.saving.load_model(presets.path(preset), compile=False)
+        if preset in presets.PRESETS:
+            model.image_shape = presets.PRESETS[preset].image_shape
         if not isinstance(model, cls):
             raise ValueError(
                 f"`preset` must be of a {cls.__name__}: call `from_preset` of "
@@ -1736,3 +1796,23 @@ class MachineModel(Trainer):
                 f"There is no {what} of a {type(self).__name__}: its hidden "
                 f"layers cannot be summed out. Use `{instead}`."
             )
+
+
+def _check_image_shape(image_shape, num_pixels):
+    """Returns `image_shape` as a tuple of integers whose product fits."""
+    try:
+        shape = tuple(operator.index(side) for side in image_shape)
+    except TypeError:
+        shape = ()
+    if (
+        len(shape) not in (2, 3)
+        or min(shape) < 1
+        or math.prod(shape) != num_pixels
+    ):
+        raise ValueError(
+            "`image_shape` must be (height, width) or (height, width, "
+            f"channels) with the product {num_pixels}, the number of columns "
+            "of an example, or None for examples that are not pictures. "
+            f"Received: image_shape={image_shape!r}"
+        )
+    return shape

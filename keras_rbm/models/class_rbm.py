@@ -155,6 +155,10 @@ class ClassRBM(MachineModel):
         }
 
     @property
+    def num_pixels(self) -> int:
+        return self.features.width
+
+    @property
     def can_sample(self) -> bool:
         return bool(self.generative_weight)
 
@@ -182,6 +186,12 @@ class ClassRBM(MachineModel):
         Raises:
             ValueError: If `class_weight` is not as described, or for the
                 reasons that `RBM.fit` lists.
+
+        Example:
+            model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+            model.compile()
+            found = model.fit(x, y, epochs=3, class_weight={1: 2.0}, verbose=0)
+            print(found.history["error"][-1])  # Share of wrong labels.
         """
         if class_weight is None:
             return super().fit(x, y, *args, **kwargs)
@@ -401,6 +411,11 @@ class ClassRBM(MachineModel):
 
         Raises:
             ValueError: If `x` or `y` is not as described.
+
+        Example:
+            model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+            rows = model.join(x, y)  # Of shape (len(x), 16 + 2).
+            energies = model.free_energy(rows)
         """
         return _joined(x, y, self.features, self.num_classes)
 
@@ -419,6 +434,11 @@ class ClassRBM(MachineModel):
 
         Raises:
             ValueError: If `x` cannot be states of the features' units.
+
+        Example:
+            model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+            p = model.class_probabilities(x)  # Of shape (len(x), 2).
+            confident = p.max(axis=1) > 0.9
         """
         x = examples.array(x, self.features, "x")
         examples.check(x, self.features, "x", may_miss=True)
@@ -456,6 +476,10 @@ class ClassRBM(MachineModel):
         Raises:
             ValueError: If `x` are features without labels, or cannot be states
                 of the visible units.
+
+        Example:
+            model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+            h = model.predict(model.join(x, y), verbose=0)  # E[h | x, y]
         """
         shape = getattr(x, "shape", ())
         if len(shape) == 2 and shape[1] == self.features.width:
@@ -468,7 +492,21 @@ class ClassRBM(MachineModel):
         return super().predict(x, *args, **kwargs)
 
     def classify(self, x: Array) -> np.ndarray:
-        """The most probable class of each example, `(examples,)`."""
+        """The most probable class of each example, argmax_y p(y | x).
+
+        Args:
+            x: See `class_probabilities`.
+
+        Returns:
+            Integer array of shape `(examples,)`.
+
+        Raises:
+            ValueError: See `class_probabilities`.
+
+        Example:
+            model = keras_rbm.ClassRBM(16, 2, 8, seed=0)
+            error = np.mean(model.classify(x) != y)
+        """
         return self.class_probabilities(x).argmax(axis=1)
 
     def sample_class(
@@ -505,6 +543,11 @@ class ClassRBM(MachineModel):
         Raises:
             ValueError: If an argument is not as described, or
                 `generative_weight` is 0.
+
+        Example:
+            model = keras_rbm.ClassRBM(16, 2, 8, generative_weight=1.0, seed=0)
+            drawn = model.sample_class([0, 0, 1], num_sweeps=10, seed=0)
+            print(drawn.shape)  # (3, 16): two of class 0, and one of class 1.
         """
         if not self.generative_weight:
             raise ValueError(

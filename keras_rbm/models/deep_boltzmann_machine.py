@@ -150,6 +150,11 @@ class DeepBoltzmannMachine(MachineModel):
         Returns:
             Tuple of tensors of shape `(batch, hidden.width)` and `(batch,
             top.width)`.
+
+        Example:
+            model = keras_rbm.DeepBoltzmannMachine(16, 8, 4, seed=0)
+            h1, h2 = model.posterior(x)  # Means of both layers, in mean field.
+            print(h1.shape, h2.shape)
         """
         v = self._states(self._checked_states(v))
         return _compiled_posterior(self.machine(), v, self._steps)

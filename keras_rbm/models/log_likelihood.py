@@ -96,8 +96,10 @@ class LogLikelihood(NamedTuple):
                 units, or if `log_jacobian` has another shape or is not finite.
 
         Example:
-            learned = rbm.log_likelihood(table.test)
-            print(learned.in_own_units(table.schema.log_jacobian(table.test)))
+            rbm = keras_rbm.RBM(table.schema.units, 4, seed=0)
+            learned = rbm.log_likelihood(table.train)
+            jacobian = table.schema.log_jacobian(table.train)
+            print(learned.in_own_units(jacobian))
         """
         if self.log_jacobian is not None:
             raise ValueError(

@@ -114,7 +114,7 @@ class RatingsRBM(Trainer):
         data = keras_rbm.data.ratings("ratings.csv", test_size=0.1)
         rbm = keras_rbm.RatingsRBM.of(data.train, 100, seed=0)
         rbm.compile()
-        rbm.fit(data.train, epochs=30)
+        rbm.fit(data.train, epochs=10)
         print(keras_rbm.evaluation.rating_errors(rbm, data.train, data.test))
         print(rbm.recommend(data.train, user=7, k=10))
     """
@@ -183,6 +183,10 @@ class RatingsRBM(Trainer):
             ratings: `Ratings`.
             *args: The arguments of the constructor from `hidden` on.
             **kwargs: Further arguments of the constructor.
+
+        Example:
+            rbm = keras_rbm.RatingsRBM.of(ratings, hidden=8, seed=0)
+            print(rbm.num_items, rbm.values)
         """
         ratings_lib.check(ratings, "ratings")
         kwargs.setdefault("num_users", ratings.num_users)
@@ -275,6 +279,10 @@ class RatingsRBM(Trainer):
         """The current parameters as a `Machine` of all units.
 
         In the row of a user (or of an item), absent units are zeros.
+
+        Example:
+            machine = model.machine()
+            print(machine.visible)  # A site of all levels for each item.
         """
         machine = self.parameters.machine()
         shared = ops.convert_to_tensor(self.shared_kernel.value)
@@ -310,6 +318,10 @@ class RatingsRBM(Trainer):
         Raises:
             ValueError: If the optimizer is an `AutoSGD`, which does not
                 support ratings, or for the reasons that `RBM.compile` lists.
+
+        Example:
+            rbm = keras_rbm.RatingsRBM.of(ratings, hidden=8, seed=0)
+            rbm.compile(keras.optimizers.SGD(0.02, momentum=0.9))
         """
         if isinstance(optimizer, AutoSGD):
             raise ValueError(
@@ -449,6 +461,9 @@ class RatingsRBM(Trainer):
 
         Raises:
             ValueError: If `ratings` have other units or values.
+
+        Example:
+            tastes = model.predict_hidden(ratings)  # A row for each user.
         """
         inputs = self._hidden_inputs(self.oriented(ratings))
         machine = self.machine()
@@ -476,6 +491,11 @@ class RatingsRBM(Trainer):
 
         Raises:
             ValueError: If an argument is not as described.
+
+        Example:
+            user, item = ratings.user("ann"), ratings.item("Brazil")
+            (p,) = model.predict_levels(ratings, [user], [item])
+            print(dict(zip(ratings.values, p, strict=True)))  # p of each value.
         """
         oriented = self.oriented(ratings)
         users = _numbers("users", users, ratings.num_users)
@@ -507,6 +527,10 @@ class RatingsRBM(Trainer):
 
         Returns:
             Array of shape `(pairs,)`.
+
+        Example:
+            user, item = ratings.user("ann"), ratings.item("Brazil")
+            (stars,) = model.predict_ratings(ratings, [user], [item])
         """
         p = self.predict_levels(ratings, users, items)
         return p @ np.asarray(self.values, "float32")
@@ -541,6 +565,10 @@ class RatingsRBM(Trainer):
         Raises:
             ValueError: If there is no such user, or an argument is not as
                 described.
+
+        Example:
+            for name, stars in model.recommend(ratings, "ann", k=3):
+                print(f"{name}: {stars:.1f} expected")
         """
         self._checked(ratings)
         k = checks.positive_integer("k", k)
@@ -569,6 +597,10 @@ class RatingsRBM(Trainer):
 
         Raises:
             ValueError: If `ratings` have other units or values.
+
+        Example:
+            by_items = keras_rbm.RatingsRBM.of(ratings, 4, rows="items", seed=0)
+            print(by_items.oriented(ratings).num_users)  # The number of items.
         """
         self._checked(ratings)
         return ratings.transposed() if self.rows == "items" else ratings

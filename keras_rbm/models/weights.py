@@ -133,6 +133,13 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
 
     Reference: Polyak and Juditsky (1992), "Acceleration of stochastic
         approximation by averaging".
+
+    Example:
+        rbm = keras_rbm.RBM(16, 8, seed=0)
+        rbm.compile(keras.optimizers.SGD(0.05, use_ema=True))
+        rbm.fit(x, epochs=3, verbose=0)
+        with keras_rbm.models.averaged_weights(rbm):
+            features = rbm.predict_hidden(x)
     """
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)

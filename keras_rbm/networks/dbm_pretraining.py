@@ -36,6 +36,11 @@ def pretrain_dbm(
         ValueError: If an argument is not as described.
 
     Reference: Salakhutdinov and Hinton (2009), section 3.1.
+
+    Example:
+        model = keras_rbm.DeepBoltzmannMachine(16, 8, 4, seed=0)
+        networks.pretrain_dbm(model, x, epochs=1, batch_size=10, verbose=0)
+        model.compile()  # Then `fit` trains both layers together.
     """
     network = split_dbm(model)
     histories = network.pretrain(
@@ -73,6 +78,11 @@ def split_dbm(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
 
     Reference: Salakhutdinov and Hinton (2009), "Deep Boltzmann machines",
         section 3.1.
+
+    Example:
+        model = keras_rbm.DeepBoltzmannMachine(16, 8, 4, seed=0)
+        lower, upper = networks.split_dbm(model).rbms
+        print(lower.visible)  # Binomial(size=16, trials=2)
     """
     if not isinstance(model, DeepBoltzmannMachine) or not isinstance(
         model.features, units.Bernoulli
@@ -115,6 +125,12 @@ def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
 
     Raises:
         ValueError: If the RBMs of the network are not the halves of the model.
+
+    Example:
+        model = keras_rbm.DeepBoltzmannMachine(16, 8, 4, seed=0)
+        halves = networks.split_dbm(model)
+        # Train the halves here: halves.pretrain(2 * x)
+        networks.join_dbm(halves, model)
     """
     expected = [
         (_copies(model.features), model.hidden),

@@ -55,10 +55,10 @@ class DeepBeliefNetwork(keras.Model):
 
     Example:
         network = keras_rbm.DeepBeliefNetwork(
-            [keras_rbm.RBM(784, 500), keras_rbm.RBM(500, 500)]
+            [keras_rbm.RBM(16, 8, seed=0), keras_rbm.RBM(8, 4, seed=1)]
         )
-        network.pretrain(x_train)
-        samples = network.sample(16, num_sweeps=1000, seed=0)
+        network.pretrain(x, epochs=1, batch_size=10, verbose=0)
+        samples = network.sample(9, num_sweeps=20, seed=0)
     """
 
     def __init__(self, rbms: Sequence[RBM], **kwargs):
@@ -127,6 +127,9 @@ class DeepBeliefNetwork(keras.Model):
 
         Returns:
             Tensor of shape `(batch, hidden.width)`.
+
+        Example:
+            features = network.up(x)  # Of shape (len(x), 4).
         """
         for rbm in self.rbms:
             v = rbm.predict_hidden(v)
@@ -142,6 +145,9 @@ class DeepBeliefNetwork(keras.Model):
 
         Returns:
             Tensor of shape `(batch, hidden.width)`, of states.
+
+        Example:
+            h = network.sample_up(x, seed=0)  # States of the topmost layer.
         """
         seed = checks.seed(seed)
         for number, rbm in enumerate(self.rbms):
@@ -156,6 +162,9 @@ class DeepBeliefNetwork(keras.Model):
 
         Returns:
             Tensor of shape `(batch, visible.width)`.
+
+        Example:
+            means = network.down(np.eye(4))  # A row for each topmost unit.
         """
         for rbm in reversed(self.rbms):
             h = rbm.predict_visible(h)
@@ -170,15 +179,39 @@ class DeepBeliefNetwork(keras.Model):
 
         Returns:
             Tensor of shape `(batch, visible.width)`, of states.
+
+        Example:
+            v = network.sample_down(network.sample_up(x, seed=0), seed=1)
         """
         return self._sample_down_through(self.rbms, h, checks.seed(seed))
 
     def predict_reconstruction(self, v: Array) -> Tensor:
-        """Passes means up and down: `down(up(v))`."""
+        """Passes means up and down: `down(up(v))`.
+
+        Args:
+            v: Array of shape `(batch, visible.width)`.
+
+        Returns:
+            Tensor of the same shape, of means.
+
+        Example:
+            error = np.mean((x - network.predict_reconstruction(x)) ** 2)
+        """
         return self.down(self.up(v))
 
     def reconstruct(self, v: Array, seed: int | None = None) -> Tensor:
-        """Passes draws up and down: `sample_down(sample_up(v))`."""
+        """Passes draws up and down: `sample_down(sample_up(v))`.
+
+        Args:
+            v: Array of shape `(batch, visible.width)`.
+            seed: See `sample_up`.
+
+        Returns:
+            Tensor of the same shape, of states.
+
+        Example:
+            again = network.reconstruct(x, seed=0)  # States, like x.
+        """
         seed = checks.seed(seed)
         return self.sample_down(self.sample_up(v, seed), seed)
 
@@ -208,6 +241,10 @@ class DeepBeliefNetwork(keras.Model):
 
         Raises:
             ValueError: If an argument is not as described.
+
+        Example:
+            samples = network.sample(9, num_sweeps=20, seed=0)
+            plots.images(samples, (4, 4))
         """
         seed = checks.seed(seed)
         v = self.rbms[-1].sample(num_samples, num_sweeps, seed=seed, **kwargs)
@@ -233,6 +270,10 @@ class DeepBeliefNetwork(keras.Model):
 
         Raises:
             ValueError: If an argument is not as described.
+
+        Example:
+            means = network.predict_sample(9, num_sweeps=20, seed=0)
+            plots.images(means, (4, 4))
         """
         seed = checks.seed(seed)
         top, lowest = self.rbms[-1], self.rbms[0]
@@ -283,6 +324,11 @@ class DeepBeliefNetwork(keras.Model):
         Reference: Srivastava, Hinton, Krizhevsky, Sutskever and
             Salakhutdinov (2014), "Dropout: a simple way to prevent neural
             networks from overfitting", sections 3, 5 and 6.1.
+
+        Example:
+            classifier = network.to_classifier(2, dropout=0.2)
+            classifier.compile("adam", "sparse_categorical_crossentropy")
+            classifier.fit(x, y, verbose=0)
         """
         num_classes = checks.positive_integer("num_classes", num_classes)
         rates = [_dropout_rate("input_dropout", input_dropout)]
@@ -340,6 +386,14 @@ class DeepBeliefNetwork(keras.Model):
 
         Reference: Hinton and Salakhutdinov (2006), "Reducing the
             dimensionality of data with neural networks".
+
+        Example:
+            autoencoder = network.to_autoencoder()
+            autoencoder.compile("adam", "binary_crossentropy")
+            autoencoder.fit(x, x, verbose=0)
+            encoder = keras.Model(
+                autoencoder.inputs, autoencoder.get_layer("code").output
+            )
         """
         layers = [keras.Input((self.visible.width,))]
         last = len(self.rbms) - 1
@@ -366,7 +420,12 @@ class DeepBeliefNetwork(keras.Model):
         zipped: bool | None = None,
         **kwargs,
     ) -> None:
-        """Writes the network to a `.keras` file. See `RBM.save`."""
+        """Writes the network to a `.keras` file. See `RBM.save`.
+
+        Example:
+            network.save("network.keras")
+            again = keras.models.load_model("network.keras")
+        """
         weights.check_path_to_save(filepath, zipped)
         super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
@@ -399,6 +458,11 @@ class DeepBeliefNetwork(keras.Model):
             input_signature: List with the `keras.InputSpec` of the examples.
                 `None` for batches of any size.
             **kwargs: Further arguments of Keras's `export`.
+
+        Example:
+            network.export("served_network", verbose=False)
+            served = tf.saved_model.load("served_network")
+            features = served.features(tf.constant(x, "float32"))
         """
         if input_signature is None:
             input_signature = serving.signature(self)
@@ -440,6 +504,10 @@ def layer_seed(seed: int | Tensor, layer: int) -> int | Tensor:
     Returns:
         Integer from 0 to 2**64 - 1, or a `uint64` tensor if `seed` is a
         tensor.
+
+    Example:
+        seed = networks.layer_seed(0, layer=1)
+        h = network.rbms[1].sample_hidden(np.zeros((3, 8)), seed)
     """
     apart = (layer + 1) * _APART % 2**64
     if tf.is_tensor(seed):  # Sums of uint64 tensors wrap around.

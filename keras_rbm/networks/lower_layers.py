@@ -43,8 +43,11 @@ class LowerLayers:
         training restricted Boltzmann machines".
 
     Example:
-        lower_layers = networks.LowerLayers([first, second])
-        third.fit(lower_layers.batches(data.batches(x, 100)), ...)
+        lower_layers = networks.LowerLayers([rbm])
+        second = keras_rbm.RBM(8, 4, seed=0)
+        second.compile()
+        features = lower_layers.batches(data.batches(x, 10))
+        second.fit(features, steps_per_epoch=3, verbose=0)
     """
 
     def __init__(
@@ -74,6 +77,11 @@ class LowerLayers:
 
         Returns:
             A `tf.data.Dataset` with the same number of batches.
+
+        Example:
+            layers = networks.LowerLayers(network.rbms[:1])
+            batches = layers.batches(data.batches(x, 10))
+            print(next(iter(batches)).shape)  # (10, 8)
         """
         if not self.machines:
             return dataset
@@ -106,6 +114,10 @@ class LowerLayers:
         Returns:
             Array of shape `(examples, hidden.width)`, or `x` if there are no
             layers.
+
+        Example:
+            layers = networks.LowerLayers(network.rbms[:1])
+            h = layers.array(x)  # Of shape (len(x), 8).
         """
         if not self.machines:
             return x
@@ -176,6 +188,10 @@ class PictureOfLayer(NamedTuple):
 
         Returns:
             Array of shape `(examples, pixels)`.
+
+        Example:
+            picture = networks.PictureOfLayer((rbm.machine(),))
+            means = picture.intensities(rbm.predict_hidden(x))  # (len(x), 16)
         """
         for machine in reversed(self.machines):
             x = ops.cast(x, machine_lib.dtype(machine))
@@ -198,6 +214,10 @@ class PictureOfLayer(NamedTuple):
 
         Reference: Lee, Ekanadham and Ng (2008), "Sparse deep belief net model
             for visual area V2", section 4.
+
+        Example:
+            picture = networks.PictureOfLayer((rbm.machine(),))
+            filters = picture.directions(np.eye(8))  # W^T, of shape (8, 16).
         """
         for machine in reversed(self.machines):
             kernel = ops.cast(machine.kernel, "float32")

@@ -103,6 +103,10 @@ def pretrain(
     Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
         for deep belief nets", section 4; Bengio, Lamblin, Popovici and
         Larochelle (2007), "Greedy layer-wise training of deep networks".
+
+    Example:
+        networks.pretrain(network, x, [2, 1], batch_size=10, verbose=0)
+        features = network.up(x)
     """
     rbms = network.rbms
     rates = one_per_layer("learning_rate", learning_rate, len(rbms))
@@ -187,6 +191,11 @@ def tie(lower: RBM, upper: RBM) -> bool:
 
     Reference: Hinton, Osindero and Teh (2006), "A fast learning algorithm
         for deep belief nets", sections 2 and 4.
+
+    Example:
+        lower = keras_rbm.RBM(16, 8, seed=0)
+        upper = keras_rbm.RBM(8, 16, seed=1)
+        networks.tie(lower, upper)  # W of `upper` is now W^T of `lower`.
     """
     if (
         upper.visible != lower.hidden

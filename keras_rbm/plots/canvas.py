@@ -109,6 +109,10 @@ def pixels(ax: Axes) -> np.ndarray:
 
     Returns:
         `uint8` array of shape `(height, width, 3)`.
+
+    Example:
+        picture = plots.pixels(plots.filters(rbm, (4, 4), ax=plots.offscreen()))
+        print(picture.shape)  # (height, width, 3)
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

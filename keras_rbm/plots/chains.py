@@ -63,6 +63,10 @@ def plane_of(v: Array) -> Plane:
 
     Reference: Halko, Martinsson and Tropp (2011), "Finding structure with
         randomness", algorithm 4.4.
+
+    Example:
+        plane = plots.plane_of(x)
+        places = (x - plane.mean) @ plane.axes  # Of shape (len(x), 2).
     """
     v = np.asarray(v, "float64")
     mean = v.mean(axis=0)

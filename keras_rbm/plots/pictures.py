@@ -1,14 +1,16 @@
 """Pictures of a machine: its filters, its samples and its reconstructions."""
 
+import math
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.plots import bars, canvas, tiles
-from keras_rbm.typing import Array, Axes, ImageShape, PictureLike
+from keras_rbm.typing import Array, Axes, PictureLike, PictureShape
 
 #: Colours of signed numbers: blue below 0, white at 0, red above.
 SIGNED = "RdBu_r"
@@ -52,7 +54,7 @@ def current_samples(
 
 def images(
     x: Array,
-    image_shape: ImageShape,
+    image_shape: PictureShape,
     columns: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -61,7 +63,8 @@ def images(
     Args:
         x: Array of shape `(images, rows * columns)` of intensities: 0 is
             black, 1 is white.
-        image_shape: `(rows, columns)` of an image, in pixels.
+        image_shape: `(rows, columns)` of an image, in pixels; or
+            `(rows, columns, channels)`, for channels side by side.
         columns: Number of images in a row; `None` for the number that makes
             the picture nearly square.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
@@ -80,7 +83,7 @@ def images(
 
 def filters(
     model: MachineModel,
-    image_shape: ImageShape | None = None,
+    image_shape: PictureShape | None = None,
     num_filters: int = 100,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
@@ -89,15 +92,16 @@ def filters(
     """Draws the weights of hidden units, the columns of W.
 
     Each unit is an image, with red for positive and blue for negative weights.
-    All units have the same scale, which is shown beside them. Without an
-    `image_shape`, each unit is a row of bars over named columns. The first
-    units are shown, in their order, so that a unit keeps its place from epoch
-    to epoch.
+    All units have the same scale, which is shown beside them. For examples
+    that are not images, each unit is a row of bars over named columns. The
+    first units are shown, in their order, so that a unit keeps its place from
+    epoch to epoch.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
-        image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are not images.
+        image_shape: `(rows, columns)` or `(rows, columns, channels)` of an
+            example; `None` for the model's `image_shape`. Examples without a
+            shape are drawn as rows of bars.
         num_filters: Largest number of units to show. At most 24 rows of bars
             are shown.
         picture: `data.Picture` of the examples, whose matrix maps the weights
@@ -113,9 +117,10 @@ def filters(
 
     Example:
         rbm = keras_rbm.RBM.from_preset("digits")
-        ax = plots.filters(rbm, image_shape=(8, 8))
+        ax = plots.filters(rbm)
         plots.save(ax, "filters.png")
     """
+    image_shape, picture = _shape_and_picture(model, image_shape, picture)
     width = model.example_units.width
     weights = _array(model.kernel)[:width, :num_filters].T
     if picture is not None:
@@ -151,7 +156,7 @@ def filters(
 
 def samples(
     model: MachineModel,
-    image_shape: ImageShape | None = None,
+    image_shape: PictureShape | None = None,
     num_samples: int = 100,
     num_sweeps: int = 100,
     seed: int = 0,
@@ -168,8 +173,9 @@ def samples(
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
-        image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are not images, which are drawn as rows of bars.
+        image_shape: `(rows, columns)` or `(rows, columns, channels)` of an
+            example; `None` for the model's `image_shape`. Examples without a
+            shape are drawn as rows of bars.
         num_samples: Largest number of samples to show. At most 24 rows of bars
             are shown.
         num_sweeps: Number of sweeps of each draw if the chain keeps no
@@ -187,9 +193,10 @@ def samples(
 
     Example:
         rbm = keras_rbm.RBM.from_preset("digits")
-        ax = plots.samples(rbm, image_shape=(8, 8))
+        ax = plots.samples(rbm)
         plots.save(ax, "samples.png")
     """
+    image_shape, picture = _shape_and_picture(model, image_shape, picture)
     if image_shape is None:
         num_samples = min(num_samples, _ROWS)
     drawn = current_samples(model, num_samples, num_sweeps, seed)
@@ -208,7 +215,7 @@ def samples(
 def reconstructions(
     model: MachineModel,
     examples: Array,
-    image_shape: ImageShape | None = None,
+    image_shape: PictureShape | None = None,
     num_examples: int = 50,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
@@ -224,8 +231,9 @@ def reconstructions(
         model: A `MachineModel`, such as an `RBM`.
         examples: Array of shape `(examples, example_units.width)`, NaN where
             an entry is missing.
-        image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are not images, which are drawn as rows of bars.
+        image_shape: `(rows, columns)` or `(rows, columns, channels)` of an
+            example; `None` for the model's `image_shape`. Examples without a
+            shape are drawn as rows of bars.
         num_examples: Largest number of examples to show. At most 24 rows of
             bars are shown.
         picture: `data.Picture` of the examples, or `None`.
@@ -241,9 +249,10 @@ def reconstructions(
     Example:
         rbm = keras_rbm.RBM.from_preset("digits")
         examples = data.binarized(data.digits().test, "threshold")
-        ax = plots.reconstructions(rbm, examples, image_shape=(8, 8))
+        ax = plots.reconstructions(rbm, examples)
         plots.save(ax, "reconstructions.png")
     """
+    image_shape, picture = _shape_and_picture(model, image_shape, picture)
     if image_shape is None:
         num_examples = min(num_examples, _ROWS)
     examples = np.asarray(examples[:num_examples])
@@ -275,7 +284,7 @@ def reconstructions(
 
 def class_samples(
     model: ClassRBM,
-    image_shape: ImageShape | None = None,
+    image_shape: PictureShape | None = None,
     num_samples: int = 10,
     num_sweeps: int = 200,
     seed: int = 0,
@@ -287,8 +296,9 @@ def class_samples(
 
     Args:
         model: A `ClassRBM`.
-        image_shape: `(rows, columns)` of an example, or `None` for examples
-            that are not images, which are drawn as at most three rows of bars
+        image_shape: `(rows, columns)` or `(rows, columns, channels)` of an
+            example; `None` for the model's `image_shape`. Examples without a
+            shape are drawn as at most three rows of bars
             for each class.
         num_samples: Number of samples of each class.
         num_sweeps: Number of sweeps of each sample.
@@ -308,6 +318,7 @@ def class_samples(
         ax = plots.class_samples(model, image_shape=(8, 8))
         plots.save(ax, "class_samples.png")
     """
+    image_shape, picture = _shape_and_picture(model, image_shape, picture)
     if image_shape is None:
         num_samples = min(num_samples, _CLASS_ROWS)
     labels = np.repeat(np.arange(model.num_classes), num_samples)
@@ -320,8 +331,6 @@ def class_samples(
         bars.shares(ax, x, "mean of a sample")
         _scale(model, ax)
         return ax
-    if picture is None:  # Leaves out the columns of the label.
-        means = means[:, : drawn.shape[1]]
     greys = tiles.grey(_intensities(means, picture))
     grid = tiles.tile(greys, image_shape, columns=num_samples)
     ax = _show_greys(grid, ax, _LABELS)
@@ -335,6 +344,31 @@ def class_samples(
     )
     ax.tick_params(left=False)
     return ax
+
+
+class _FirstColumns(NamedTuple):
+    """A picture of the first columns, without the label beside them."""
+
+    count: int
+
+    def intensities(self, x):
+        return x[:, : self.count]
+
+    def directions(self, x):
+        return x[:, : self.count]
+
+
+def _shape_and_picture(model, image_shape, picture):
+    """The shape and the `Picture` to draw examples of a model with."""
+    if picture is not None:
+        return image_shape, picture
+    if image_shape is None:
+        image_shape = model.image_shape
+    if image_shape is not None:
+        count = math.prod(image_shape)
+        if count == model.num_pixels < model.example_units.width:
+            picture = _FirstColumns(count)
+    return image_shape, picture
 
 
 def _show_greys(grid, ax, left=0):

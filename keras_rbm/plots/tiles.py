@@ -41,9 +41,10 @@ def tile(images, image_shape=None, columns=None):
     Args:
         images: Array of shape `(images, width)`: `uint8`, from `grey`, or
             floating. In floating arrays, the lines are NaN.
-        image_shape: `(rows, columns)` of an image, whose product is `width`.
-            `None`, for data that are not images, arranges the values row by
-            row in a near-square; empty places in its last row look like lines.
+        image_shape: `(rows, columns)` of an image, whose product is `width`;
+            or `(rows, columns, channels)`, for channels side by side. `None`,
+            for data that are not images, arranges the values row by row in a
+            near-square; empty places in its last row look like lines.
         columns: Number of tiles in a row. `None` for the number that makes
             the picture nearly square.
 
@@ -122,13 +123,18 @@ def _enlarged(images, image_shape):
             images, ((0, 0), (0, missing)), constant_values=_line(images)
         )
     else:
-        rows, columns = image_shape
-        if rows * columns != width:
+        if len(image_shape) not in (2, 3) or math.prod(image_shape) != width:
             raise ValueError(
                 f"`image_shape` must be (rows, columns) of {width} pixels in "
-                "all, or None for data that are no images. Received: "
+                "all, (rows, columns, channels) of as many values, or None for "
+                "data that are no images. Received: "
                 f"image_shape={tuple(image_shape)}"
             )
+        rows, columns, *channels = image_shape
+        if channels:
+            images = images.reshape(-1, rows, columns, *channels)
+            images = images.swapaxes(2, 3)
+            columns *= channels[0]
     factor = -(-_SIDE // max(rows, columns))
     tiles = images.reshape(-1, rows, columns)
     return tiles.repeat(factor, axis=1).repeat(factor, axis=2)

@@ -17,7 +17,8 @@ class Preset(NamedTuple):
 
     Attributes:
         description: A description in one sentence.
-        image_shape: `(rows, columns)` of an example, for `keras_rbm.plots`.
+        image_shape: `(height, width)` of an example. `from_preset` sets it
+            as the model's `image_shape`.
         log_likelihood: Mean log p(v) of the test examples, in nats: the lower
             bound of its bracket.
         standard_error: Standard error of `log_likelihood`, in nats.

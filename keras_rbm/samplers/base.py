@@ -328,7 +328,7 @@ def run(
     Example:
         machine, gibbs = rbm.machine(), keras_rbm.Gibbs()
         state = gibbs.init(machine, v)
-        state, _ = samplers.run(gibbs, machine, state, random.stream(0), 1000)
+        state, _ = samplers.run(gibbs, machine, state, random.stream(0), 20)
         v = gibbs.samples(state)
     """
 

@@ -117,6 +117,9 @@ def get(sampler: Sampler | None) -> Sampler:
 
     Raises:
         ValueError: If `sampler` is neither a `Sampler` nor `None`.
+
+    Example:
+        print(samplers.get(None))  # Gibbs()
     """
     sampler = Gibbs() if sampler is None else sampler
     if not isinstance(sampler, Sampler):

@@ -59,6 +59,12 @@ def sample(
     Raises:
         ValueError: If a number is not a positive integer, or the states would
             not fit into memory or are not finite.
+
+    Example:
+        v = samplers.sample(
+            keras_rbm.Gibbs(), rbm.machine(), x, random.stream(0), num_sweeps=20
+        )
+        print(v.shape)  # (len(x), 16)
     """
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     film = every is not None
@@ -158,6 +164,12 @@ def watched_sample(
 
     Raises:
         ValueError: If the states would not fit into memory or are not finite.
+
+    Example:
+        run = samplers.watched_sample(
+            keras_rbm.Gibbs(), rbm.machine(), x, random.stream(0), num_sweeps=20
+        )
+        print(diagnostics.mixing(run.halfway, run.v).warnings)
     """
 
     def watched(state, block, here, clamp, bar):
@@ -234,6 +246,17 @@ def average_visible(
 
     Reference: Gelfand and Smith (1990), "Sampling-based approaches to
         calculating marginal densities", section 2.3.
+
+    Example:
+        clamp = samplers.Clamp(np.arange(16) < 8, x)  # The upper half is known.
+        means = samplers.average_visible(
+            keras_rbm.Gibbs(),
+            rbm.machine(),
+            x,
+            random.stream(0),
+            num_sweeps=20,
+            clamp=clamp,
+        )
     """
     num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
     skipped = num_sweeps // 2

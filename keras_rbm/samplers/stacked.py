@@ -73,12 +73,12 @@ class StackedTempering(Sampler):
 
     Example:
         network = keras_rbm.DeepBeliefNetwork(
-            [keras_rbm.RBM(784, 500), keras_rbm.RBM(500, 100)]
+            [keras_rbm.RBM(16, 8, seed=0), keras_rbm.RBM(8, 4, seed=1)]
         )
-        network.pretrain(x)
+        # Train the layers here: network.pretrain(x)
         lowest, *others = network.rbms
         sampler = keras_rbm.StackedTempering([r.machine() for r in others])
-        v = lowest.sample(100, num_sweeps=1000, sampler=sampler)
+        v = lowest.sample(20, num_sweeps=20, sampler=sampler)
     """
 
     def __init__(self, machines: Sequence[Machine]):

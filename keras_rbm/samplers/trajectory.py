@@ -79,12 +79,14 @@ class TrajectoryTempering(LadderSampler):
         training and sampling of restricted Boltzmann machines".
 
     Example:
+        rbm = keras_rbm.RBM(16, 8, keras_rbm.PersistentChain(20), seed=0)
+        rbm.compile()
         snapshots = callbacks.Snapshots()
-        rbm.fit(x, callbacks=[snapshots])
+        rbm.fit(x, epochs=2, callbacks=[snapshots], verbose=0)
         sampler = keras_rbm.TrajectoryTempering(
             [rbm.base_machine(), *snapshots.machines]
         )
-        v = rbm.sample(100, num_sweeps=1000, sampler=sampler)
+        v = rbm.sample(20, num_sweeps=20, sampler=sampler)
     """
 
     def __init__(self, machines: Sequence[Machine]):

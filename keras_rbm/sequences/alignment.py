@@ -104,6 +104,10 @@ class Alignment:
         Raises:
             ValueError: If a sequence is empty or has another length than the
                 first, or if a letter is not of the alphabet.
+
+        Example:
+            family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
+            print(family.shape)  # (3, 4)
         """
         strings = list(strings)
         alphabet = named(alphabet)
@@ -189,6 +193,10 @@ class Alignment:
 
         Args:
             axis: 1 for a share for each sequence, 0 for each column.
+
+        Example:
+            family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
+            print(family.gap_shares())  # [0.25, 0, 0]
         """
         codes = self.codes
         return np.mean((codes == self.alphabet.gap) | (codes < 0), axis=axis)
@@ -203,6 +211,10 @@ class Alignment:
 
         Raises:
             ValueError: If there is no such sequence.
+
+        Example:
+            family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
+            print(family.index("2"))  # 1: names count from 1, and rows from 0.
         """
         for row, own in enumerate(self.names):
             if own == name or own.split(maxsplit=1)[:1] == [name]:
@@ -222,6 +234,10 @@ class Alignment:
 
         Returns:
             Array of shape `(sequences,)`, from 0 to 1.
+
+        Example:
+            family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
+            print(family.identity("2"))  # [0.75, 1, 0.75]
         """
         own = self.codes[self.index(query)]
         there = (own >= 0) & (own != self.alphabet.gap)
@@ -287,7 +303,12 @@ class Alignment:
         return found[keep]
 
     def unique(self) -> Self:
-        """Removes repeated sequences, except the first of each."""
+        """Removes repeated sequences, except the first of each.
+
+        Example:
+            family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
+            print(len(family.unique()))  # 3
+        """
         _, first = np.unique(self.codes, axis=0, return_index=True)
         return self[np.sort(first)]
 
@@ -304,6 +325,11 @@ class Alignment:
 
         Raises:
             ValueError: If there is no such sequence.
+
+        Example:
+            family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
+            own = family.columns_of("1", first=10)
+            print(own.positions)  # [10, 11, 12], of A, C and D.
         """
         own = self.codes[self.index(query)]
         there = own != self.alphabet.gap
@@ -318,6 +344,11 @@ class Alignment:
         Returns:
             `Rows` of shape `(sequences, columns * letters)`. The columns of a
             missing entry are NaN.
+
+        Example:
+            family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
+            v = family.one_hot()
+            print(v.shape)  # (3, 4 * 21)
         """
         letters = len(self.alphabet)
         codes = self.codes
@@ -332,7 +363,12 @@ class Alignment:
         return Rows(take, len(self), width, "float32")
 
     def strings(self) -> list[str]:
-        """The sequences as strings; a missing entry is a question mark."""
+        """The sequences as strings; a missing entry is a question mark.
+
+        Example:
+            family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
+            print(family.strings()[0])  # AC-D
+        """
         return self.alphabet.decode(self.codes)
 
     def frequencies(

@@ -81,6 +81,9 @@ class Alphabet:
         Raises:
             ValueError: If a letter belongs neither to the alphabet nor to its
                 unknown letters.
+
+        Example:
+            codes, unknown = sequences.DNA.encode(["ACGT", "AC-N"], ["a", "b"])
         """
         table = np.full(256, -3, "int16")
         for letter in self.unknown:
@@ -119,6 +122,10 @@ class Alphabet:
 
         Args:
             codes: Integer array of shape `(sequences, columns)`.
+
+        Example:
+            codes, unknown = sequences.DNA.encode(["ACGT", "AC-T"], ["a", "b"])
+            print(sequences.DNA.decode(codes))  # ["ACGT", "AC-T"]
         """
         table = np.frombuffer((self.letters + "?").encode(), "S1")
         letters = table[np.asarray(codes)]

@@ -52,7 +52,9 @@ class FamilyMeasures(Measurement):
 
     Example:
         measures = sequences.FamilyMeasures("logs", family, w, every=10)
-        rbm.fit(family.one_hot(), sample_weight=w, callbacks=[measures])
+        rbm.fit(
+            family.one_hot(), epochs=2, sample_weight=w, callbacks=[measures]
+        )
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class FamilyPictures(Display):
 
     Example:
         shown = sequences.FamilyPictures("logs", family, w, every=10)
-        rbm.fit(family.one_hot(), sample_weight=w, callbacks=[shown])
+        rbm.fit(family.one_hot(), epochs=1, sample_weight=w, callbacks=[shown])
     """
 
     def __init__(

@@ -28,6 +28,10 @@ def frobenius_norms(pairs: Array, exclude: Sequence[int] = ()) -> np.ndarray:
     Reference: Ekeberg, Lovkvist, Lan, Weigt and Aurell (2013), "Improved
         contact prediction in proteins: using pseudolikelihoods to infer Potts
         models", section II.
+
+    Example:
+        pairs = couplings.effective(rbm.machine()).pairs
+        norms = sequences.frobenius_norms(pairs, exclude=[0])  # Without gaps.
     """
     pairs = np.asarray(pairs, "float64")
     if pairs.ndim not in (2, 4) or pairs.shape[0] != pairs.shape[1]:
@@ -64,6 +68,12 @@ def average_product_correction(scores: Array) -> np.ndarray:
     Reference: Dunn, Wahl and Gloor (2008), "Mutual information without the
         influence of phylogeny or entropy dramatically improves residue contact
         prediction", equation 3.
+
+    Example:
+        pairs = couplings.effective(rbm.machine()).pairs
+        scores = sequences.average_product_correction(
+            sequences.frobenius_norms(pairs, exclude=[0])
+        )
     """
     scores = _square("scores", scores)
     scores = scores - np.diag(np.diag(scores))
@@ -96,7 +106,7 @@ def contact_map(
 
     Example:
         scores = sequences.contact_map(rbm.machine())
-        sequences.top_pairs(scores, 10)
+        sequences.top_pairs(scores, 3)
     """
     pairs = effective(machine, **kwargs).pairs
     return average_product_correction(frobenius_norms(pairs, exclude))
@@ -115,6 +125,11 @@ def top_pairs(scores: Array, count: int, min_separation: int = 5) -> np.ndarray:
 
     Raises:
         ValueError: If there are fewer pairs.
+
+    Example:
+        scores = sequences.contact_map(rbm.machine())
+        for i, j in sequences.top_pairs(scores, 3, min_separation=2):
+            print(family.positions[i], family.positions[j], scores[i, j])
     """
     scores = _square("scores", scores)
     checks.positive_integer("min_separation", min_separation)
@@ -157,7 +172,9 @@ def positive_predictive_value(
             pairs.
 
     Example:
-        length = len(scores)
+        scores = sequences.contact_map(rbm.machine())
+        distances = np.full(scores.shape, 7.0)  # In angstrom.
+        length = len(scores) // 4
         sequences.positive_predictive_value(
             scores, distances, [length, 2 * length]
         )
@@ -199,6 +216,11 @@ def read_distances(path: Path, num_sites: int) -> np.ndarray:
 
     Raises:
         ValueError: If a line is not as described.
+
+    Example:
+        with open("distances.csv", "w") as file:
+            print("1,7,5.2", file=file)  # Columns 1 and 7, in angstrom.
+        distances = sequences.read_distances("distances.csv", num_sites=8)
     """
     checks.positive_integer("num_sites", num_sites)
     found = np.full((num_sites, num_sites), np.nan)

@@ -76,7 +76,7 @@ def read(
         ImportError: If the format needs a library that is not installed.
 
     Example:
-        family = sequences.read("family.fasta.gz")
+        family = sequences.read("family.fasta")
         family = family.filter(max_gaps=0.2)
     """
     checks.positive_integer("min_sequences", min_sequences)
@@ -142,7 +142,8 @@ def write_fasta(
         ValueError: If an argument does not fit the sequences.
 
     Example:
-        v = rbm.sample(100, seed=0)
+        v = rbm.sample(10, num_sweeps=10, seed=0)
+        log_z = rbm.log_partition("exact").lower
         scores = {"log_p": -rbm.free_energy(v) - log_z}
         sequences.write_fasta("designed.fasta", v, scores=scores)
     """
@@ -187,7 +188,7 @@ def decode(x: Array, alphabet: AlphabetLike = PROTEIN) -> list[str]:
         ValueError: If the rows are not as described.
 
     Example:
-        sequences.decode(rbm.sample(3, seed=0))
+        sequences.decode(rbm.sample(3, num_sweeps=20, seed=0))
     """
     return named(alphabet).decode(codes_of(x, alphabet))
 

@@ -60,6 +60,10 @@ class MutationScan(NamedTuple):
             log_partition: The result of `MachineModel.log_partition`, or
                 `None`. With it, each line also has `log_p_lower` and
                 `log_p_upper`, bounds on log p(mutant) in nats.
+
+        Example:
+            scan = sequences.mutation_scan(rbm, family, family.index("1"))
+            scan.write_csv("scan.csv")
         """
         names = ["column", "position", "from", "to", "score"]
         if log_partition is not None:
@@ -87,6 +91,11 @@ class MutationScan(NamedTuple):
 
         Args:
             count: Number of mutants.
+
+        Example:
+            scan = sequences.mutation_scan(rbm, family, family.index("1"))
+            for name, score in scan.best(3):
+                print(f"{name}: {score:.2f} nats")
         """
         gap = self.alphabet.gap_letter
         found = [
@@ -125,7 +134,7 @@ def mutation_scan(
             there is no such row, or the wild type has missing entries.
 
     Example:
-        scan = sequences.mutation_scan(rbm, family, family.index("CHEY_ECOLI"))
+        scan = sequences.mutation_scan(rbm, family, family.index("1"))
         scan.best(5)
     """
     units = check_units(model, wild_type)
@@ -178,6 +187,10 @@ def hold(machine: Machine, values: Mapping[int, float]) -> Machine:
     Raises:
         ValueError: If there is no hidden unit of a given number, if a unit
             cannot take its value, or if all hidden units are clamped.
+
+    Example:
+        machine = sequences.hold(rbm.machine(), {0: 1.0})  # Unit 0 is on.
+        print(machine.hidden.width)  # One unit less.
     """
     hidden = machine.hidden
     if hidden.width != hidden.size or hasattr(hidden, "parts"):
@@ -257,7 +270,12 @@ def design(
 
     Example:
         drawn = sequences.design(
-            rbm, 100, start=family[:1], keep=[0, 1, 2], inverse_temperature=2.0
+            rbm,
+            10,
+            num_sweeps=20,
+            start=family[:1],
+            keep=[0, 1, 2],
+            inverse_temperature=2.0,
         )
     """
     checks.positive_integer("count", count)

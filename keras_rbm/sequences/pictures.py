@@ -59,7 +59,8 @@ def logo(
         ValueError: If the heights are not finite or do not have this shape.
 
     Example:
-        sequences.logo("logo.png", information(family), family.alphabet)
+        heights = sequences.information(family)
+        sequences.logo("logo.png", heights, family.alphabet)
     """
     canvas.save(draw_logo(heights, alphabet, positions, title), path)
 
@@ -139,6 +140,9 @@ def information(
 
     Reference: Schneider and Stephens (1990), "Sequence logos: a new way to
         display consensus sequences".
+
+    Example:
+        heights = sequences.information(family)  # In bits, for `logo`.
     """
     checks.positive_number("pseudocount", pseudocount)
     f = alignment.frequencies(weights, pseudocount)
@@ -266,7 +270,8 @@ def contact_picture(
         min_separation: Least j - i of a pair.
 
     Example:
-        sequences.contact_picture("contacts.png", scores, distances)
+        scores = sequences.contact_map(rbm.machine())
+        sequences.contact_picture("contacts.png", scores)
     """
     figure = draw_contacts(
         scores, distances, num_pairs, threshold, min_separation
@@ -422,6 +427,7 @@ def correlation_picture(path: Path, found: Sequence[Comparison]) -> None:
         found: Comparisons from `compare_correlations`.
 
     Example:
+        found = sequences.compare_correlations(family, drawn)
         sequences.correlation_picture("correlations.png", found)
     """
     canvas.save(draw_correlations(found), path)
@@ -468,6 +474,7 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
         scan: A `MutationScan`.
 
     Example:
+        scan = sequences.mutation_scan(rbm, family, family.index("1"))
         sequences.mutation_picture("scan.png", scan)
     """
     scores = scan.scores.T

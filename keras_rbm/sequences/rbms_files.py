@@ -33,6 +33,7 @@ def read_rbms(path: Path, update: int | None = None, **kwargs) -> RBM:
         ValueError: If the file is not such a file, or has no such update.
 
     Example:
+        sequences.write_rbms("RBM.h5", rbm)
         rbm = sequences.read_rbms("RBM.h5", seed=0)
     """
     with h5py.File(path, "r") as file:

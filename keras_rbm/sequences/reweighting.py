@@ -54,6 +54,10 @@ def effective_number(weights: Array) -> float:
 
     Raises:
         ValueError: If a weight is not a positive number.
+
+    Example:
+        w = sequences.weights(family)
+        print(sequences.effective_number(w))  # At most len(family).
     """
     weights = np.asarray(weights, "float64")
     if weights.ndim != 1 or not (weights > 0).all():

@@ -166,6 +166,12 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         Raises:
             ValueError: If an argument is not as described, if `X` holds
                 infinite values, or if training diverged.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            x[::4, 1] = np.nan
+            imputer = RBMImputer(4, updates=5, num_sweeps=20, random_state=0)
+            completed = imputer.fit(x).transform(x)
         """
         self._check_arguments()
         checks.positive_integer("num_sweeps", self.num_sweeps)
@@ -210,6 +216,13 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             ValueError: If `X` holds infinite values, has other columns than
                 in `fit`, or is a data frame with values that the schema does
                 not allow.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            x[::4, 1] = np.nan
+            imputer = RBMImputer(4, updates=5, num_sweeps=20, random_state=0)
+            completed = imputer.fit(x).transform(x)
+            print(np.isnan(completed).any())  # False
         """
         check_is_fitted(self)
         X, states = self._encoded(X)
@@ -240,6 +253,13 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
         Raises:
             ValueError: See `transform`.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            x[::4, 1] = np.nan
+            imputer = RBMImputer(4, updates=5, num_sweeps=20, random_state=0)
+            tables = imputer.fit(x).sample(x, n_imputations=3, random_state=0)
+            spread = np.std(tables, axis=0)  # 0 where an entry is known.
         """
         check_is_fitted(self)
         checks.positive_integer("n_imputations", n_imputations)
@@ -274,6 +294,12 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
         Returns:
             Array of objects.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            x[::4, 1] = np.nan
+            imputer = RBMImputer(4, updates=5, num_sweeps=20, random_state=0)
+            print(imputer.fit(x).get_feature_names_out())  # ["x0", "x1", "x2"]
         """
         names = super().get_feature_names_out(input_features)
         found = list(names[self._kept()])

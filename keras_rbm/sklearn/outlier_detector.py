@@ -76,8 +76,10 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
         (1977), "Exploratory data analysis", section 2D, for the rule.
 
     Example:
-        detector = RBMOutlierDetector(random_state=0).fit(x_train)
-        x_test[detector.predict(x_test) == -1]
+        x_train, x_test = np.random.default_rng(0).normal(size=(2, 60, 3))
+        detector = RBMOutlierDetector(4, updates=20, random_state=0)
+        detector.fit(x_train)
+        outliers = x_test[detector.predict(x_test) == -1]
     """
 
     def __init__(
@@ -121,6 +123,11 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
         Raises:
             ValueError: If an argument is not as described, if all rows are
                 equal, or if training diverged.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            detector = RBMOutlierDetector(4, updates=5, random_state=0)
+            is_outlier = detector.fit(x).predict(x) == -1
         """
         self._check_contamination()
         x = self._learn(X)
@@ -143,6 +150,12 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
 
         Raises:
             ValueError: As for `fit`.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            detector = RBMOutlierDetector(4, updates=5, random_state=0)
+            for part in np.array_split(x, 3):  # Each makes an update.
+                detector.partial_fit(part)
         """
         self._check_contamination()
         x = self._learn_batch(X)
@@ -159,6 +172,11 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
 
         Returns:
             `float64` array of shape `(examples,)`, in nats.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            detector = RBMOutlierDetector(4, updates=5, random_state=0).fit(x)
+            strangest = np.argsort(detector.score_samples(x))[:5]
         """
         return self._scores(encoding.encoded(self, X))
 
@@ -170,6 +188,11 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
 
         Returns:
             `float64` array of shape `(examples,)`, in nats.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            detector = RBMOutlierDetector(4, updates=5, random_state=0).fit(x)
+            is_outlier = detector.decision_function(x) < 0
         """
         return self.score_samples(X) - self.offset_
 
@@ -181,6 +204,11 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
 
         Returns:
             Integer array of shape `(examples,)`.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            detector = RBMOutlierDetector(4, updates=5, random_state=0).fit(x)
+            inliers = x[detector.predict(x) == 1]
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 

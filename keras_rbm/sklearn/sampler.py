@@ -61,8 +61,9 @@ class RBMSampler(DensityEstimator):
         feature_names_in_: Names of the features, if `fit` was given names.
 
     Example:
-        sampler = RBMSampler(random_state=0).fit(frame)
-        synthetic = sampler.sample(1000)
+        frame = pd.read_csv("people.csv")
+        sampler = RBMSampler(4, updates=5, num_sweeps=5, random_state=0)
+        synthetic = sampler.fit(frame).sample(10)  # Also a data frame.
     """
 
     def __init__(
@@ -108,6 +109,11 @@ class RBMSampler(DensityEstimator):
         Raises:
             ValueError: If an argument is not as described, if all rows are
                 equal, or if training diverged.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            sampler = RBMSampler(4, updates=5, num_sweeps=20, random_state=0)
+            synthetic = sampler.fit(x).sample(10, random_state=0)
         """
         checks.positive_integer("num_sweeps", self.num_sweeps)
         samplers.get(self.sampler)
@@ -139,6 +145,12 @@ class RBMSampler(DensityEstimator):
 
         Raises:
             ValueError: If an argument is not as described.
+
+        Example:
+            x = np.random.default_rng(0).normal(size=(60, 3))
+            sampler = RBMSampler(4, updates=5, num_sweeps=20, random_state=0)
+            synthetic = sampler.fit(x).sample(10, random_state=0)
+            print(synthetic.shape)  # (10, 3)
         """
         check_is_fitted(self)
         n_samples = checks.positive_integer("n_samples", n_samples)

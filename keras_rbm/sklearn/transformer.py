@@ -172,6 +172,10 @@ class RBMTransformer(
         Raises:
             ValueError: If an argument is not as described, or if training
                 diverged.
+
+        Example:
+            transformer = RBMTransformer(4, n_iter=2, random_state=0)
+            features = transformer.fit(x).transform(x)
         """
         self.encoder_, X = encoding.fitted(self, X, self.visible_units)
         self._check_examples(X)
@@ -213,6 +217,11 @@ class RBMTransformer(
 
         Raises:
             ValueError: As for `fit`.
+
+        Example:
+            transformer = RBMTransformer(4, n_iter=2, random_state=0)
+            for part in np.array_split(x, 3):
+                transformer.partial_fit(part)
         """
         first = not hasattr(self, "model_")
         if first:
@@ -236,6 +245,10 @@ class RBMTransformer(
 
         Returns:
             Array of shape `(examples, n_components)`, of the dtype of `X`.
+
+        Example:
+            transformer = RBMTransformer(4, n_iter=2, random_state=0).fit(x)
+            features = transformer.transform(x)  # Of shape (len(x), 4).
         """
         X = encoding.encoded(self, X)
         machine = self._machine(X)
@@ -261,6 +274,10 @@ class RBMTransformer(
 
         Raises:
             ValueError: If the visible units have no list of states.
+
+        Example:
+            transformer = RBMTransformer(4, n_iter=2, random_state=0).fit(x)
+            print(transformer.score_samples(x).mean())
         """
         X = encoding.encoded(self, X)
         rng = check_random_state(self.random_state)
@@ -278,6 +295,10 @@ class RBMTransformer(
 
         Returns:
             Rows of the shape of `v`, decoded from the states.
+
+        Example:
+            transformer = RBMTransformer(4, n_iter=2, random_state=0).fit(x)
+            drawn = transformer.gibbs(x)  # States, after one sweep.
         """
         v = encoding.encoded(self, v)
         seed = self.random_state_.randint(2**31 - 1)

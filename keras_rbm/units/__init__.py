@@ -37,6 +37,9 @@ def get(name: str, value: Units | int) -> Units:
 
     Raises:
         ValueError: If `value` is neither `Units` nor a positive integer.
+
+    Example:
+        print(units.get("hidden", 8))  # Bernoulli(size=8)
     """
     if isinstance(value, Units):
         return value

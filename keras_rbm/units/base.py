@@ -87,6 +87,9 @@ class Units(Domain, abc.ABC):
 
         Each parameter has shape `(width,)`. In `Composite` units, `width` is
         the width of the part that the parameter belongs to, except for `bias`.
+
+        Example:
+            print(list(keras_rbm.Gaussian(3).parameters()))  # bias, precision
         """
 
     def statistics(self, x: Array) -> dict[str, Tensor]:
@@ -98,6 +101,10 @@ class Units(Domain, abc.ABC):
         Returns:
             Dictionary of tensors of shape `(batch, width)`, with the keys of
             `parameters`.
+
+        Example:
+            states = np.array([[0, 1, 1]], "float32")
+            print(list(keras_rbm.Bernoulli(3).statistics(states)))  # ["bias"]
         """
         return {"bias": x}
 
@@ -126,6 +133,11 @@ class Units(Domain, abc.ABC):
 
         Returns:
             Tensor of shape `(batch,)`, in nats.
+
+        Example:
+            units, params = keras_rbm.Bernoulli(3), {"bias": tf.zeros(3)}
+            states = np.array([[0, 1, 1]], "float32")
+            energies = units.energy(states, params)  # Of shape (1,).
         """
         base, linear = self.base_energy(x), self._linear(x, params)
         return -linear if base is None else base - linear
@@ -152,6 +164,11 @@ class Units(Domain, abc.ABC):
 
         Returns:
             Tensor of shape `(batch,)`, in nats.
+
+        Example:
+            units, params = keras_rbm.Bernoulli(3), {"bias": tf.zeros(3)}
+            inputs = np.zeros((1, 3), "float32")
+            print(units.log_partition(inputs, params))  # 3 log 2
         """
 
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
@@ -170,6 +187,11 @@ class Units(Domain, abc.ABC):
 
         Raises:
             ValueError: If the type does not implement this method.
+
+        Example:
+            units, params = keras_rbm.Bernoulli(3), {"bias": tf.zeros(3)}
+            inputs = np.zeros((1, 3), "float32")
+            print(units.log_partitions(inputs, params))  # log 2 for each unit.
         """
         raise ValueError(
             f"{type(self).__name__} units must implement `log_partitions` for "
@@ -202,6 +224,10 @@ class Units(Domain, abc.ABC):
 
         Returns:
             Tensor of shape `(batch, width)`.
+
+        Example:
+            units, params = keras_rbm.Bernoulli(3), {"bias": tf.zeros(3)}
+            print(units.mean(np.zeros((1, 3), "float32"), params))  # 0.5
         """
 
     def affine(self, kernel: Array, params: Params) -> tuple[Tensor, Tensor]:
@@ -215,6 +241,11 @@ class Units(Domain, abc.ABC):
 
         Returns:
             W, of shape `(inputs, width)`, and b, of shape `(width,)`.
+
+        Example:
+            units, params = keras_rbm.Bernoulli(3), {"bias": tf.zeros(3)}
+            kernel, bias = units.affine(np.ones((2, 3), "float32"), params)
+            layer = keras.layers.Dense(3, activation=units.activation)
         """
         return kernel, params["bias"]
 
@@ -229,6 +260,10 @@ class Units(Domain, abc.ABC):
 
         Returns:
             Tensor of shape `(batch, width)`, of the dtype of `inputs`.
+
+        Example:
+            units, params = keras_rbm.Bernoulli(3), {"bias": tf.zeros(3)}
+            drawn = units.sample(tf.zeros((5, 3)), params, random.stream(0))
         """
 
     @abc.abstractmethod
@@ -245,6 +280,11 @@ class Units(Domain, abc.ABC):
 
         Returns:
             Dictionary of tensors with the keys of `parameters`.
+
+        Example:
+            units = keras_rbm.Bernoulli(3)
+            params = units.fit_parameters(np.array([0.1, 0.5, 0.9], "float32"))
+            means = units.mean(np.zeros((1, 3), "float32"), params)  # The same.
         """
 
     def base_parameters(

@@ -71,3 +71,22 @@ def test_what_does_not_fit_is_refused():
             source.check(RBM(12, 3, seed=0))
     with pytest.raises(ValueError, match="a column for each visible unit"):
         DataSource(DATA, 10, "none", 0).check(RBM(5, 3, seed=0))
+
+
+def test_how_many_columns_are_pixels():
+    def pixels(x=X, **options):
+        return DataSource(data.Data("x", x, **options), 10, "none", 0)
+
+    assert pixels(image_shape=(3, 4)).num_pixels == 12
+    assert pixels().num_pixels == 0
+    labelled = data.with_labels(X, np.arange(30) % 2, 2)
+    plain, darker = (
+        data.Picture(np.eye(14, 12)),
+        data.Picture(np.eye(14, 12), 1),
+    )
+    last = data.Picture(np.eye(14, 12, -2))
+    for picture, expected in ((plain, 12), (darker, 0), (last, 0)):
+        source = pixels(labelled, image_shape=(3, 4), picture=picture)
+        assert source.num_pixels == expected
+    above = UpperLayerData(DATA, LOWER_LAYERS)
+    assert DataSource(above, 10, "none", 3).num_pixels == 0

@@ -137,6 +137,7 @@ def test_the_saved_model_is_the_one_in_hand(finished):
     loaded = keras.models.load_model(output / "model.keras")
     for ours, theirs in zip(model.variables, loaded.variables, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    assert loaded.image_shape == (3, 4)
 
 
 @pytest.mark.parametrize("name", ["filters", "samples", "reconstructions"])
@@ -342,7 +343,12 @@ def test_a_finished_run_is_left_as_it_is(tmp_path):
         short(tmp_path, epochs=2, resume=True)
     assert (tmp_path / "model.keras").read_bytes() == model
     checkpoint.write_bytes((tmp_path / "elsewhere.keras").read_bytes())
-    short(tmp_path, epochs=2, resume=True)
+    # The shape of pictures does not make it a different run.
+    model = machine()
+    model.image_shape = (6, 2)
+    short(tmp_path, epochs=2, resume=True, model=model)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.image_shape == (6, 2)
     (tmp_path / "model.keras").unlink()
     with pytest.raises(ValueError, match="must not be less than what is done"):
         short(tmp_path, epochs=1, resume=True)

@@ -1,5 +1,7 @@
 """What every model can be asked, by itself and as a layer."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import tensorflow as tf
 
 from keras_rbm import (
     RBM,
+    ClassRBM,
     DeepBeliefNetwork,
     DeepBoltzmannMachine,
     Gaussian,
@@ -446,3 +449,43 @@ def test_a_call_takes_nested_lists():
         np.testing.assert_array_equal(model(X.tolist()), model(X))
     integers = X.astype(int).tolist()
     np.testing.assert_array_equal(rbm(integers), rbm(X))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 2, 3), [4, 3]])
+def test_the_shape_of_pictures_is_saved_and_cloned(shape, tmp_path):
+    rbm = RBM(12, 2, seed=0)
+    assert rbm.image_shape is None
+    assert "image_shape" not in rbm.get_config()
+    rbm.image_shape = shape
+    rbm.save(tmp_path / "rbm.keras")
+    for again in (
+        keras.models.load_model(tmp_path / "rbm.keras"),
+        keras.models.clone_model(rbm),
+        RBM.from_config(rbm.get_config()),
+    ):
+        assert again.image_shape == tuple(shape)
+    rbm.image_shape = None
+    assert "image_shape" not in rbm.get_config()
+
+
+@pytest.mark.parametrize(
+    "shape", [12, (12,), (3, 5), (-3, -4), (3.0, 4), (3, 4, 1, 1), "ab"]
+)
+def test_a_shape_that_does_not_fit_is_refused(shape):
+    rbm = RBM(12, 2, seed=0)
+    rbm.image_shape = (3, 4)
+    received = re.escape(f"Received: image_shape={shape!r}")
+    with pytest.raises(ValueError, match=f"`image_shape` must.*{received}$"):
+        rbm.image_shape = shape
+    assert rbm.image_shape == (3, 4)
+
+
+def test_the_picture_of_other_models():
+    model = ClassRBM(12, 3, 2, seed=0)
+    model.image_shape = (3, 4)  # Without the label.
+    with pytest.raises(ValueError, match="the product 12"):
+        model.image_shape = (3, 5)
+    deep = DeepBoltzmannMachine(12, 3, 2, seed=0)
+    deep.image_shape = (3, 4)
+    for each in (model, deep):
+        assert type(each).from_config(each.get_config()).image_shape == (3, 4)

@@ -275,3 +275,41 @@ def test_missing_entries_of_a_table_have_bars_of_their_own(table):
     x[1, 2] = np.nan
     ax = plots.reconstructions(model, x, ax=plots.offscreen())
     assert list(heights(ax, "missing")) == [(1, 2)]
+
+
+def test_the_model_knows_the_shape_of_its_pictures(examples):
+    model = rbm(keras_rbm.PersistentChain(4))
+    for draw in (
+        plots.filters,
+        plots.samples,
+        lambda model, *shape, ax: plots.reconstructions(
+            model, examples, *shape, ax=ax
+        ),
+    ):
+        model.image_shape = None
+        given = draw(model, (4, 3), ax=plots.offscreen())
+        assert not draw(model, ax=plots.offscreen()).images
+        model.image_shape = (4, 3)
+        found = draw(model, ax=plots.offscreen())
+        np.testing.assert_array_equal(shown(found), shown(given))
+        # The argument comes first.
+        other = draw(model, SHAPE, ax=plots.offscreen())
+        assert shown(other).shape != shown(given).shape
+    # A `Picture` need not have the shape of the columns.
+    half = data.Picture(np.eye(12, 6))
+    ax = plots.filters(model, picture=half, ax=plots.offscreen())
+    assert not ax.images
+
+
+def test_pictures_of_a_class_rbm_leave_out_the_label():
+    model = keras_rbm.ClassRBM(12, 3, 4, seed=0)
+    model.image_shape = SHAPE
+    kernel = keras.ops.convert_to_numpy(model.kernel)
+    ax = plots.filters(model, ax=plots.offscreen())
+    np.testing.assert_array_equal(shown(ax), tiles.tile(kernel[:12].T, SHAPE))
+    options = {"num_samples": 2, "num_sweeps": 3}
+    found, given = (
+        plots.class_samples(model, *shape, ax=plots.offscreen(), **options)
+        for shape in ((), (SHAPE,))
+    )
+    np.testing.assert_array_equal(shown(found), shown(given))

@@ -121,3 +121,14 @@ def test_tile_pairs_refuses_different_shapes():
         tiles.tile_pairs(
             np.zeros((2, 4), "uint8"), np.zeros((3, 4), "uint8"), (2, 2)
         )
+
+
+def test_channels_are_side_by_side():
+    x = np.random.default_rng(0).random((2, 2 * 3 * 3)).astype("float32")
+    # Of one pixel: its red, its green and its blue.
+    beside = np.concatenate(np.moveaxis(x.reshape(2, 2, 3, 3), 3, 0), axis=2)
+    np.testing.assert_array_equal(
+        tiles.tile(x, (2, 3, 3)), tiles.tile(beside.reshape(2, -1), (2, 9))
+    )
+    with pytest.raises(ValueError, match="channels"):
+        tiles.tile(x, (2, 3, 4))

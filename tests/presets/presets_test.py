@@ -19,6 +19,7 @@ def test_they_load_with_their_chains(loaded):
     name, rbm = loaded
     preset = presets.PRESETS[name]
     assert rbm.visible.width == np.prod(preset.image_shape)
+    assert rbm.image_shape == preset.image_shape
     kernel = keras.ops.convert_to_numpy(rbm.kernel)
     assert kernel.dtype == np.float32
     # It was stored in half precision.
@@ -58,6 +59,7 @@ def test_half_precision_keeps_the_likelihood(loaded):
 def test_the_digits_have_the_likelihood_of_their_card():
     rbm = keras_rbm.RBM.from_preset("digits", seed=1)
     assert rbm.seed == 1
+    assert rbm.image_shape == (8, 8)
     test = data.binarized(data.digits().test, "stochastic")
     found = rbm.log_likelihood(test, "ais", num_betas=1000, seed=0)
     preset = presets.PRESETS["digits"]
@@ -71,11 +73,13 @@ def test_the_digits_have_the_likelihood_of_their_card():
 
 def test_a_model_of_your_own_is_a_preset_too(tmp_path):
     model = keras_rbm.ClassRBM(4, 2, 3, seed=0)
+    model.image_shape = (2, 2)
     path = tmp_path / "model.keras"
     model.save(path)
     again = keras_rbm.ClassRBM.from_preset(path, dtype="float64")
     assert again.kernel.dtype == "float64"
     np.testing.assert_array_equal(again.kernel, model.kernel)
+    assert again.image_shape == (2, 2)
     with pytest.raises(ValueError, match="call `from_preset` of ClassRBM"):
         keras_rbm.RBM.from_preset(path)
 
