@@ -58,7 +58,7 @@ def hidden_inputs(machine: Machine, v: Array) -> Tensor:
 
     Example:
         machine = rbm.machine()
-        inputs = machine_lib.hidden_inputs(machine, x)  # (len(x), 8)
+        inputs = keras_rbm.machine.hidden_inputs(machine, x)  # (len(x), 8)
     """
     product = ops.matmul(ops.cast(v, machine.kernel.dtype), machine.kernel)
     return _coupled(machine, ops.cast(product, dtype(machine)))
@@ -77,7 +77,7 @@ def visible_inputs(machine: Machine, h: Array) -> Tensor:
     Example:
         machine = rbm.machine()
         h = np.ones((5, 8), "float32")
-        inputs = machine_lib.visible_inputs(machine, h)  # (5, 16)
+        inputs = keras_rbm.machine.visible_inputs(machine, h)  # (5, 16)
     """
     return hidden_inputs(flip(machine), h)
 
@@ -91,7 +91,7 @@ def hidden_mean(machine: Machine, v: Array) -> Tensor:
 
     Example:
         machine = rbm.machine()
-        means = machine_lib.hidden_mean(machine, x)  # Of shape (len(x), 8).
+        means = keras_rbm.machine.hidden_mean(machine, x)  # (len(x), 8)
     """
     inputs = hidden_inputs(machine, v)
     return machine.hidden.mean(inputs, machine.hidden_params)
@@ -106,8 +106,8 @@ def visible_mean(machine: Machine, h: Array) -> Tensor:
 
     Example:
         machine = rbm.machine()
-        h = machine_lib.hidden_mean(machine, x)
-        means = machine_lib.visible_mean(machine, h)  # (len(x), 16)
+        h = keras_rbm.machine.hidden_mean(machine, x)
+        means = keras_rbm.machine.visible_mean(machine, h)  # (len(x), 16)
     """
     return hidden_mean(flip(machine), h)
 
@@ -127,8 +127,8 @@ def energy(machine: Machine, v: Array, h: Array) -> Tensor:
 
     Example:
         machine = rbm.machine()
-        h = machine_lib.hidden_mean(machine, x)
-        energies = machine_lib.energy(machine, x, np.round(h))  # In nats.
+        h = keras_rbm.machine.hidden_mean(machine, x)
+        energies = keras_rbm.machine.energy(machine, x, np.round(h))  # In nats.
     """
     coupling = ops.sum(hidden_inputs(machine, v) * h, axis=-1)
     return (
@@ -155,8 +155,8 @@ def free_energy(
 
     Example:
         machine = rbm.machine()
-        ratio = np.exp(np.subtract(*machine_lib.free_energy(machine, x[:2])))
-        print(ratio)  # p(x[1]) / p(x[0])
+        first, second = keras_rbm.machine.free_energy(machine, x[:2])
+        print(np.exp(first - second))  # p(x[1]) / p(x[0])
     """
     if inputs is None:
         inputs = hidden_inputs(machine, v)
@@ -169,7 +169,7 @@ def flip(machine: Machine) -> Machine:
 
     Example:
         machine = rbm.machine()
-        flipped = machine_lib.flip(machine)
+        flipped = keras_rbm.machine.flip(machine)
         print(flipped.visible.width, flipped.hidden.width)  # 8, 16
     """
     ready = machine.transposed is not None
@@ -218,8 +218,8 @@ def decouple(
 
     Example:
         machine = rbm.machine()
-        base = machine_lib.decouple(machine, np.full(16, 0.5, "float32"))
-        log_z = machine_lib.log_partition_decoupled(base)
+        base = keras_rbm.machine.decouple(machine, np.full(16, 0.5, "float32"))
+        log_z = keras_rbm.machine.log_partition_decoupled(base)
     """
     fitted = machine.visible.base_parameters(
         visible_mean, visible_variance, machine.visible_params
@@ -237,7 +237,7 @@ def log_partition_decoupled(machine: Machine) -> Tensor:
     """Log Z of a machine without coupling, a scalar in nats.
 
     Example:
-        log_z = machine_lib.log_partition_decoupled(rbm.base_machine())
+        log_z = keras_rbm.machine.log_partition_decoupled(rbm.base_machine())
     """
 
     def of_hidden(machine):
@@ -267,8 +267,8 @@ def anneal(base: Machine, machine: Machine, beta: float | Tensor) -> Machine:
 
     Example:
         machine = rbm.machine()
-        halfway = machine_lib.anneal(rbm.base_machine(), machine, 0.5)
-        energies = machine_lib.free_energy(halfway, x)
+        halfway = keras_rbm.machine.anneal(rbm.base_machine(), machine, 0.5)
+        energies = keras_rbm.machine.free_energy(halfway, x)
     """
 
     def between(start, end):
@@ -297,8 +297,8 @@ def scale(machine: Machine, inverse_temperature: float | Tensor) -> Machine:
 
     Example:
         machine = rbm.machine()
-        colder = machine_lib.scale(machine, 2.0)  # p(v, h)^2, normalized.
-        energies = machine_lib.free_energy(colder, x)
+        colder = keras_rbm.machine.scale(machine, 2.0)  # p(v, h)^2, normalized.
+        energies = keras_rbm.machine.free_energy(colder, x)
     """
     return _each(machine, lambda x: inverse_temperature * x)
 
@@ -314,7 +314,8 @@ def absorb_beta(machine: Machine) -> Machine:
 
     Example:
         machine = rbm.machine()
-        colder = machine_lib.absorb_beta(machine_lib.scale(machine, 2.0))
+        colder = keras_rbm.machine.scale(machine, 2.0)
+        colder = keras_rbm.machine.absorb_beta(colder)
         print(colder.beta)  # 1: the factor is in the kernel and the biases.
     """
     return machine._replace(
@@ -384,7 +385,8 @@ def check_alike(machines: Sequence[Machine], name: str = "machines") -> None:
 
     Example:
         machine = rbm.machine()
-        machine_lib.check_alike([machine, machine_lib.scale(machine, 0.5)])
+        warmer = keras_rbm.machine.scale(machine, 0.5)
+        keras_rbm.machine.check_alike([machine, warmer])
     """
     if not isinstance(machines, list | tuple) or not machines:
         raise ValueError(
@@ -418,8 +420,8 @@ def get_config(machine: Machine) -> Config:
 
     Example:
         machine = rbm.machine()
-        text = json.dumps(machine_lib.get_config(machine))
-        again = machine_lib.from_config(json.loads(text))
+        text = json.dumps(keras_rbm.machine.get_config(machine))
+        again = keras_rbm.machine.from_config(json.loads(text))
     """
     machine = absorb_beta(machine)
     serialize = keras.saving.serialize_keras_object
@@ -450,8 +452,9 @@ def from_config(config: Config) -> Machine:
 
     Example:
         machine = rbm.machine()
-        again = machine_lib.from_config(machine_lib.get_config(machine))
-        print(machine_lib.are_equal([machine], [again]))  # True
+        config = keras_rbm.machine.get_config(machine)
+        again = keras_rbm.machine.from_config(config)
+        print(keras_rbm.machine.are_equal([machine], [again]))  # True
     """
     deserialize = keras.saving.deserialize_keras_object
 
@@ -479,7 +482,7 @@ def are_equal(machines: Sequence[Machine], others: Sequence[Machine]) -> bool:
 
     Example:
         machine = rbm.machine()
-        print(machine_lib.are_equal([machine], [rbm.machine()]))  # True
+        print(keras_rbm.machine.are_equal([machine], [rbm.machine()]))  # True
     """
 
     def numbers(machine):
@@ -510,8 +513,9 @@ def cast(machine: Machine, dtype: DType) -> Machine:
 
     Example:
         machine = rbm.machine()
-        machine = machine_lib.cast(machine, "float64")
-        energies = machine_lib.free_energy(machine, np.asarray(x, "float64"))
+        machine = keras_rbm.machine.cast(machine, "float64")
+        x = np.asarray(x, "float64")
+        energies = keras_rbm.machine.free_energy(machine, x)
     """
     beta = machine.beta
     return _each(machine, lambda x: ops.cast(x, dtype))._replace(
@@ -524,7 +528,7 @@ def dtype(machine: Machine) -> DType:
 
     Example:
         machine = rbm.machine()
-        print(machine_lib.dtype(machine))  # float32
+        print(keras_rbm.machine.dtype(machine))  # float32
     """
     return next(iter(machine.hidden_params.values())).dtype
 

@@ -40,7 +40,7 @@ def log_ratio(
     Example:
         machine, betas = rbm.machine(), np.array([0.5, 1.0], "float32")
         v = np.concatenate([x, x])  # A copy at each beta.
-        inputs = machine_lib.hidden_inputs(machine, v)
+        inputs = keras_rbm.machine.hidden_inputs(machine, v)
         change = tempering.log_ratio(
             rbm.base_machine(), machine, betas, betas[::-1], v, inputs
         )
@@ -97,7 +97,7 @@ def exchange(
     Example:
         machine, betas = rbm.machine(), np.array([0.5, 1.0], "float32")
         v = np.concatenate([x, x])  # A copy at each beta.
-        inputs = machine_lib.hidden_inputs(machine, v)
+        inputs = keras_rbm.machine.hidden_inputs(machine, v)
         v, inputs, rates, places = tempering.exchange(
             rbm.base_machine(), machine, betas, v, inputs, 0, random.stream(0)
         )

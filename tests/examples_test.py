@@ -13,6 +13,7 @@ import importlib
 import inspect
 import json
 import pathlib
+import pkgutil
 import shutil
 import textwrap
 
@@ -84,6 +85,16 @@ def _brief():
         yield
 
 
+def test_each_exported_class_has_an_example():
+    found = pkgutil.iter_modules([PACKAGE])
+    names = [f"keras_rbm.{package.name}" for package in found if package.ispkg]
+    for package in ("keras_rbm", *names):
+        for name, value in vars(importlib.import_module(package)).items():
+            if inspect.isclass(value) and value.__module__.startswith(package):
+                text = inspect.cleandoc(value.__doc__)
+                assert "\nExample:\n" in text, f"{package}.{name}"
+
+
 @pytest.fixture(scope="module")
 def names():
     """What the examples of all files may name."""
@@ -118,7 +129,6 @@ def names():
         "pd": pd,
         "scipy": scipy,
         "tf": tf,
-        "machine_lib": keras_rbm.machine,
         "network": network,
         "rbm": rbm,
         "x": x,

@@ -66,7 +66,8 @@ def trajectory_ais(
     Example:
         # During training, `callbacks.Snapshots` collects such machines.
         machine = rbm.machine()
-        path = [machine_lib.scale(machine, beta) for beta in (0.3, 0.6, 1.0)]
+        scale = keras_rbm.machine.scale
+        path = [scale(machine, beta) for beta in (0.3, 0.6, 1.0)]
         found = likelihood.trajectory_ais(
             path, rbm.base_machine(), random.stream(0), num_betas=10
         )
@@ -124,7 +125,8 @@ def reverse_trajectory_ais(
 
     Example:
         machine = rbm.machine()
-        path = [machine_lib.scale(machine, beta) for beta in (0.3, 0.6, 1.0)]
+        scale = keras_rbm.machine.scale
+        path = [scale(machine, beta) for beta in (0.3, 0.6, 1.0)]
         found = likelihood.reverse_trajectory_ais(
             path,
             rbm.base_machine(),

@@ -336,7 +336,7 @@ class MachineModel(Trainer):
 
         Example:
             base = rbm.base_machine()
-            log_z = machine_lib.log_partition_decoupled(base)  # Exactly known.
+            log_z = keras_rbm.machine.log_partition_decoupled(base)  # Exact.
         """
         machine = self.machine() if machine is None else machine
         mean = self.data_mean.value
