@@ -12,11 +12,12 @@ learned and without it:
   the pixels;
 - `network`: the network itself, fine-tuned with dropout; without, from a random
   start;
-- `spread`: the same network. It also learns from the unlabelled images to which
-  scikit-learn's `LabelSpreading` gives a label with a probability above 0.5.
-  Labels spread along a graph of the 15 nearest neighbours of each image: by the
-  topmost layer's means; without, by the pixels, and the network has a random
-  start.
+- `spread`: the same network. It also learns from the unlabelled images on whose
+  label the support vector machine and scikit-learn's `LabelSpreading` agree.
+  Labels spread along a graph of the 15 nearest neighbours of each image. Both
+  use the topmost layer's means; without, the pixels, and the network has a
+  random start. Images with a given label are repeated until they are half of
+  all rows.
 
 Prints tables of the accuracy on the test images, in percent, with the standard
 deviation over the seeds.
@@ -49,11 +50,7 @@ CLASSIFIERS = {
     "network": "random start",
     "spread": "by pixels, random start",
 }
-NEIGHBOURS, ALPHA, CERTAIN = 15, 0.9, 0.5
-HEADER = (
-    "| {}, labels | pretrained | {} | published: pretrained / random |\n"
-    "|---:|---:|---:|---|"
-)
+NEIGHBOURS, ALPHA = 15, 0.9
 
 
 def pretrained(x, hidden, epochs, directory=None):
@@ -121,14 +118,18 @@ def svm_accuracy(features, train, test, num_classes):
     return SVC(C=10).fit(*split(train)).score(*split(test))
 
 
-def with_spread_labels(graph, rows, labelled, num_classes):
-    """The labelled rows, and the rows to which labels spread with certainty.
+def with_spread_labels(features, graph, rows, labelled, num_classes):
+    """The labelled rows, and rows on whose label two classifiers agree.
 
     Args:
+        features: Features of each row.
         graph: Sparse matrix of the neighbours of each row.
         rows: All rows (x, one-hot y). Of the others, y is not used.
         labelled: Numbers of the rows that have labels.
         num_classes: Number of classes.
+
+    Returns:
+        Rows (x, one-hot y). About half of them are labelled rows, repeated.
     """
     y = rows[labelled, -num_classes:].argmax(axis=1)
     known = np.full(len(rows), -1)
@@ -136,11 +137,14 @@ def with_spread_labels(graph, rows, labelled, num_classes):
     spreading = LabelSpreading(
         kernel=lambda x, y=None: graph, alpha=ALPHA, max_iter=100
     ).fit(np.arange(len(rows))[:, None], known)
-    found = spreading.classes_[spreading.label_distributions_.argmax(axis=1)]
-    certain = spreading.label_distributions_.max(axis=1) > CERTAIN
-    certain[labelled], found[labelled] = True, y
-    one_hot = data.one_hot(found[certain, None], num_classes)
-    x = data.to_float(rows[certain, :-num_classes])
+    found = SVC(C=10).fit(features[labelled], y).predict(features)
+    agree = found == spreading.transduction_
+    agree[labelled] = False
+    repeated = np.tile(labelled, max(1, round(agree.sum() / len(labelled))))
+    x = np.concatenate([rows[agree], rows[repeated]])
+    labels = np.concatenate([found[agree], known[repeated]])
+    one_hot = data.one_hot(labels[:, None], num_classes)
+    x = data.to_float(x[:, :-num_classes])
     return np.concatenate([x, one_hot.astype(x.dtype)], axis=1)
 
 
@@ -153,24 +157,31 @@ def compare(
     updates,
     directory=None,
     classifiers=CLASSIFIERS,
+    pretrained_only=False,
 ):
-    """Accuracies `{classifier: {labels: (pretrained, without)}}`, by seed."""
+    """Accuracies `{classifier: {labels: (pretrained, without)}}`, by seed.
+
+    With `pretrained_only`, each number of labels has `(pretrained,)`.
+    """
     num_classes = 10
     network = pretrained(
         rows.train[:, :-num_classes], hidden, epochs, directory
     )
 
-    kinds = (lambda x: top(network, x)), data.to_float
+    kinds = [lambda x: top(network, x)]
+    if not pretrained_only:
+        kinds.append(data.to_float)
 
     @functools.cache
-    def graph(kind):
+    def neighbours(kind):
         features = kinds[kind](rows.train[:, :-num_classes])
-        return kneighbors_graph(features, NEIGHBOURS, include_self=False)
+        graph = kneighbors_graph(features, NEIGHBOURS, include_self=False)
+        return features, graph
 
     def both(classifier, count, seed):
         chosen = np.random.default_rng(seed).permutation(len(rows.train))
         chosen = chosen[:count]
-        trains = [rows.train[chosen]] * 2
+        trains = [rows.train[chosen]] * len(kinds)
         if classifier == "svm":
             return [
                 svm_accuracy(features, train, rows.test, num_classes)
@@ -178,14 +189,16 @@ def compare(
             ]
         if classifier == "spread":
             trains = [
-                with_spread_labels(graph(kind), rows.train, chosen, num_classes)
-                for kind in range(2)
+                with_spread_labels(
+                    *neighbours(kind), rows.train, chosen, num_classes
+                )
+                for kind in range(len(kinds))
             ]
         keras.utils.set_random_seed(seed)
         first = network.to_classifier(
             num_classes, dropout=0.5, input_dropout=0.2
         )
-        starts = first, keras.models.clone_model(first)
+        starts = [first, keras.models.clone_model(first)][: len(kinds)]
         # 100 passes over the labelled images, if these are more.
         total = max(updates, 100 * count // min(100, count))
         return [
@@ -200,6 +213,13 @@ def compare(
         }
         for classifier in classifiers
     }
+
+
+def header(classifier, without):
+    """The first two lines of a table; `without` names the second column."""
+    names = ["pretrained", without] if without else ["pretrained"]
+    names = [f"{classifier}, labels", *names, "published: pretrained / random"]
+    return f"| {' | '.join(names)} |\n|{'---:|' * (len(names) - 1)}---|"
 
 
 def row(count, accuracies):
@@ -238,6 +258,11 @@ def main():
         choices=CLASSIFIERS,
         default=list(CLASSIFIERS),
     )
+    parser.add_argument(
+        "--pretrained_only",
+        action="store_true",
+        help="leave out what is trained without the pretrained layers",
+    )
     options = parser.parse_args()
     if options.directory is None:  # Pretrained once for both.
         options.directory = tempfile.mkdtemp()
@@ -253,8 +278,10 @@ def main():
             options.updates,
             options.directory,
             [classifier],
+            options.pretrained_only,
         )
-        print(HEADER.format(classifier, CLASSIFIERS[classifier]))
+        without = CLASSIFIERS[classifier]
+        print(header(classifier, None if options.pretrained_only else without))
         for count, accuracies in found[classifier].items():
             print(row(count, accuracies))
         print(f"\n{time.perf_counter() - begin:.0f} s\n", flush=True)
