@@ -222,6 +222,16 @@ def test_moments_are_those_of_the_training_rows():
     np.testing.assert_array_equal(whole.train, whole.schema.encode(frame))
 
 
+def test_names_with_line_breaks_stay_in_their_line():
+    table = data.table(
+        pandas.DataFrame({"a\nb": [0.5, None, 1.5, 2.5], "": [1, 0, 1, 0]}),
+        missing="nan",
+    )
+    lines = str(table).splitlines()
+    assert lines[-1] == r"missing entries: 'a\nb' 1"
+    assert any(line.startswith("'' ") for line in lines)
+
+
 def test_a_schema_overrides_and_is_saved(tmp_path):
     frame = people()
     table = data.table(frame, {"age": data.Real(), "job": data.Dropped()})
