@@ -184,8 +184,10 @@ def fold_in(stream: Stream, data: Use | int | Tensor) -> Stream:
         _, data = data.value
     if tf.executing_eagerly():
         # For one number, NumPy takes a third of the time of a graph.
-        key, number = stream.key.numpy(), int(data)
-        words = np.array([[number >> 32], [number & 0xFFFFFFFF]], "uint32")
+        if not isinstance(data, int):  # Or a variable of several replicas.
+            data = int(tf.convert_to_tensor(data))
+        key = stream.key.numpy()
+        words = np.array([[data >> 32], [data & 0xFFFFFFFF]], "uint32")
         folded = np.concatenate(threefry_2x32(key[:, None], words))
         return stream._replace(key=tf.constant(folded))
     whole = tf.constant if isinstance(data, int) else tf.cast
