@@ -20,7 +20,12 @@ def program(argv):
 def command():
     """How the user called the program, such as `python train.py`."""
     name = program(sys.argv)
-    return f"python {sys.argv[0]}" if name.endswith(".py") else name
+    if not name.endswith(".py"):
+        return name
+    own = pathlib.Path(sys.executable)
+    on_path = shutil.which("python")
+    is_own = on_path and pathlib.Path(on_path).parent == own.parent
+    return f"{'python' if is_own else os.path.relpath(own)} {sys.argv[0]}"
 
 
 @contextlib.contextmanager

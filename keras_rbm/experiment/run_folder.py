@@ -108,7 +108,9 @@ class RunFolder:
         if done.epoch == epochs and final.exists():
             raise ValueError(
                 f"the run in {self.output} is finished; give more --epochs to "
-                "prolong it"
+                "prolong it if its learning rate is constant. Otherwise train "
+                "a longer run in another folder, such as by "
+                f"--set run.updates={2 * updates}"
             )
         if checkpoint.latest is None:
             _LOG.info("no checkpoint in %s: the run begins anew", self.output)
