@@ -109,8 +109,7 @@ class RunFolder:
             raise ValueError(
                 f"the run in {self.output} is finished; give more --epochs to "
                 "prolong it if its learning rate is constant. Otherwise train "
-                "a longer run in another folder, such as by "
-                f"--set run.updates={2 * updates}"
+                "a longer run in another folder, by --epochs or run.updates"
             )
         if checkpoint.latest is None:
             _LOG.info("no checkpoint in %s: the run begins anew", self.output)
