@@ -56,6 +56,7 @@ class Curves(Figure):
             axes.plot(updates, values, color="0.75", linewidth=0.8)
             axes.plot(updates, _smooth(values), color="C0")
             axes.set(xlabel="update", ylabel=name, xlim=(0, updates[-1]))
+            axes.locator_params(axis="x", nbins=5)
             _scale(axes, values, "log" if number == 0 else "linear")
             axes.grid(color="0.92")
             axes.spines[["top", "right"]].set_visible(False)
