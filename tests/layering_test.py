@@ -40,7 +40,7 @@ LAYERS = (
         "schedules",
         "sparsity",
     ),
-    ("ratings", "units"),
+    ("blocks", "ratings", "units"),
     ("machine",),
     ("gibbs", "gradients"),
     ("tempering",),
@@ -54,6 +54,7 @@ LAYERS = (
     ("evaluation", "experiment", "sequences", "sklearn"),
 )
 TENSORFLOW = {
+    "blocks",
     "compiled",
     "devices",
     "replicas",

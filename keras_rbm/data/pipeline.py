@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import devices, random
+from keras_rbm.blocks import gather as gather_rows
 from keras_rbm.compiled import without_autograph
 from keras_rbm.data.categorical import one_hot
 from keras_rbm.data.checks import (
@@ -13,7 +14,6 @@ from keras_rbm.data.checks import (
     has_missing,
     scaled,
 )
-from keras_rbm.models.batches import gather as gather_rows
 from keras_rbm.random import Use
 from keras_rbm.rows import Rows
 from keras_rbm.typing import Array, Binarize

@@ -29,14 +29,13 @@ from keras_rbm import machine as machine_lib
 from keras_rbm import rows as rows_lib
 from keras_rbm.chains import Chain
 from keras_rbm.models import (
-    completion,
     examples,
-    missing,
     sampling,
     serving,
     weights,
 )
 from keras_rbm.models import log_likelihood as log_likelihood_lib
+from keras_rbm.models import missing as missing_lib
 from keras_rbm.models.layouts import Layout
 from keras_rbm.models.metrics import Metrics
 from keras_rbm.models.parameters import (
@@ -97,7 +96,7 @@ class MachineModel(Trainer):
         kernel_constraint: Keras constraint, or `None`.
         hidden_activity_regularizer: Keras regularizer, or `None`.
         seed: Integer from 0 to 2**64 - 1, or `None`.
-        missing: A `completion.Completion`, or `None`.
+        missing: A `Completion`, or `None`.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
@@ -127,7 +126,7 @@ class MachineModel(Trainer):
         kernel_constraint: Constraint | None = None,
         hidden_activity_regularizer: Regularizer | None = None,
         seed: int | None = None,
-        missing: completion.Completion | None = None,
+        missing: missing_lib.Completion | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -141,7 +140,7 @@ class MachineModel(Trainer):
         self.hidden: units.Units = hidden
         self.chain: Chain = chain
         self.layout = layout
-        self.missing = completion.check(missing)
+        self.missing = missing_lib.checked(missing)
         self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
         self.inverse_temperature = checks.positive_number(
             "inverse_temperature", inverse_temperature
@@ -508,17 +507,17 @@ class MachineModel(Trainer):
         v, _, weight = keras.utils.unpack_x_y_sample_weight(data)
         v = self.machine_states(v)
         if self._completer is not None or self._looks_at_missing:
-            weight = completion.observed_weight(v, weight)
+            weight = missing_lib.observed_weight(v, weight)
         return v, weight
 
-    def complete_by(self, completer: completion.Completer | None) -> None:
+    def complete_by(self, completer: missing_lib.Completer | None) -> None:
         """Sets the completer of missing entries for updates outside of `fit`.
 
         `fit` creates its own completer for its data. If the completer has
         tables, each batch must be a pair of rows and row numbers.
 
         Args:
-            completer: A `completion.Completer`; `None` for rows without
+            completer: A `missing.Completer`; `None` for rows without
                 missing entries.
         """
         self._completer = completer
@@ -529,11 +528,11 @@ class MachineModel(Trainer):
         v: Tensor,
         data: Any,
         stream: random.Stream,
-    ) -> completion.Completed:
+    ) -> missing_lib.Completed:
         """Draws the missing entries for an update.
 
         Rows with missing entries have their positive phase here: see
-        `completion`. If no entry of the data is missing, the rows do not
+        `missing`. If no entry of the data is missing, the rows do not
         change.
 
         Args:
@@ -545,13 +544,13 @@ class MachineModel(Trainer):
         """
         completer = self._completer
         if completer is None:
-            return completion.Completed(v)
+            return missing_lib.Completed(v)
         numbers = None
         if completer.tables:
             _, numbers, _ = keras.utils.unpack_x_y_sample_weight(data)
             numbers = ops.cast(numbers, "int32")
         drawn = completer.draw(machine, v, stream, numbers)
-        return completion.Completed(drawn, ops.isnan(v), numbers)
+        return missing_lib.Completed(drawn, ops.isnan(v), numbers)
 
     def complete_to_look(
         self, machine: machine_lib.Machine, v: Tensor, stream: random.Stream
@@ -563,11 +562,11 @@ class MachineModel(Trainer):
             v: Rows from `unpack`.
             stream: A `Stream`.
         """
-        return completion.fresh().draw(machine, v, stream)
+        return missing_lib.fresh().draw(machine, v, stream)
 
     def keep(
         self,
-        completed: completion.Completed,
+        completed: missing_lib.Completed,
         machine: machine_lib.Machine,
         inputs: Tensor,
         stream: random.Stream,
@@ -583,7 +582,7 @@ class MachineModel(Trainer):
         if completed.numbers is not None:
             self._completer.keep(machine, inputs, stream, completed.numbers)
 
-    def known(self, completed: completion.Completed) -> Tensor:
+    def known(self, completed: missing_lib.Completed) -> Tensor:
         """The rows for the offsets of centring.
 
         Missing entries have the value of the offset, so that draws of missing
@@ -905,7 +904,7 @@ class MachineModel(Trainer):
             rows = sampling.start(self, start, num_samples, seed)
         if clamp is not None:
             shape = (len(rows), self.example_units.width)
-            clamp = missing.check_mask(
+            clamp = missing_lib.check_mask(
                 clamp, shape, self.example_units, "clamp"
             )
             clamp = self.layout.clamped(clamp)
@@ -1126,7 +1125,7 @@ class MachineModel(Trainer):
 
     def conditional(
         self, v: Array, mask: Mask | None = None, verbose: Verbose = "auto"
-    ) -> missing.Conditional:
+    ) -> missing_lib.Conditional:
         """Log p(v_missing | v_known) of all states of the missing entries.
 
         Enumerates these states:
@@ -1159,7 +1158,7 @@ class MachineModel(Trainer):
         self._check_summed_out("exact conditional", "predict_missing")
         machine = machine_lib.cast(self.machine(), "float64")
         sampling.check_parameters(machine)
-        return missing.conditional(machine, v, mask, verbose)
+        return missing_lib.conditional(machine, v, mask, verbose)
 
     # Likelihood.
 
@@ -1440,9 +1439,9 @@ class MachineModel(Trainer):
             {name: store[name] for name in names if name not in tables}
         )
         if tables:
-            self._kept_completer = completion.Completer(
+            self._kept_completer = missing_lib.Completer(
                 1,
-                [completion.variable(np.array(store[n])) for n in tables],
+                [missing_lib.variable(np.array(store[n])) for n in tables],
             )
 
     @classmethod
@@ -1562,14 +1561,14 @@ class MachineModel(Trainer):
 
     # Steps that several methods share.
 
-    def make_completer(self, x: Any) -> completion.Completer | None:
+    def make_completer(self, x: Any) -> missing_lib.Completer | None:
         """The `Completer` that draws the missing entries of training data.
 
         Args:
             x: Array, `Rows` or data set, checked.
 
         Returns:
-            A `completion.Completer`; `None` if no entry of the data is
+            A `missing.Completer`; `None` if no entry of the data is
             missing.
 
         Raises:
@@ -1585,15 +1584,15 @@ class MachineModel(Trainer):
             return None
         kind = self.missing
         if kind is None and count > 1:
-            kind = completion.FreshCompletion()
+            kind = missing_lib.FreshCompletion()
         if kind is None:
-            kind = completion.PersistentCompletion()
+            kind = missing_lib.PersistentCompletion()
         if not kind.is_persistent:
             old = self._kept_completer
             if old is None or old.tables or old.num_sweeps != kind.num_sweeps:
-                self._kept_completer = completion.Completer(kind.num_sweeps)
+                self._kept_completer = missing_lib.Completer(kind.num_sweeps)
             return self._kept_completer
-        if is_dataset or count > 1 or len(x) > completion.MOST_ROWS:
+        if is_dataset or count > 1 or len(x) > missing_lib.MOST_ROWS:
             raise ValueError(
                 "`missing` must be FreshCompletion() for a tf.data.Dataset, "
                 "for several replicas and for more than 2**24 rows: a "
@@ -1614,14 +1613,14 @@ class MachineModel(Trainer):
             stream = self.stream(Use.START_COMPLETED)
             with devices.scope(self.distribute_strategy):
                 tables = [
-                    completion.table_for(
+                    missing_lib.table_for(
                         self.machine(), x, random.fold_in(stream, number)
                     )
                     for number in range(count)
                 ]
         elif old.num_sweeps == kind.num_sweeps:
             return old
-        self._kept_completer = completion.Completer(kind.num_sweeps, tables)
+        self._kept_completer = missing_lib.Completer(kind.num_sweeps, tables)
         return self._kept_completer
 
     def _num_completed_chains(self):
@@ -1747,7 +1746,7 @@ class MachineModel(Trainer):
                 **kwargs,
             )
         if mask is not None:
-            found = missing.restored(found, rows, mask)
+            found = missing_lib.restored(found, rows, mask)
         return self.layout.examples(found)
 
     def _fill(
@@ -1765,7 +1764,7 @@ class MachineModel(Trainer):
         """Runs a sampler with all known entries clamped."""
         machine = self._machine_to_sample(inverse_temperature)
         stream = sampling.stream(seed, use)
-        rows, mask = missing.filled(
+        rows, mask = missing_lib.filled(
             *self.layout.with_missing(v, mask),
             self.visible,
             lambda count: sampling.without_inputs(machine, count, stream),

@@ -26,9 +26,9 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.chains import Chain, ContrastiveDivergence, NoChain
 from keras_rbm.compiled import compiled, without_autograph
 from keras_rbm.models import (
-    completion,
     examples,
     metrics,
+    missing,
     sampling,
     serving,
 )
@@ -274,7 +274,7 @@ class ClassRBM(MachineModel):
         is_label = ops.arange(self.visible.width) >= self.features.width
         return ops.where(is_label, ops.full_like(v, np.nan), v)
 
-    def make_completer(self, x: Any) -> completion.Completer | None:
+    def make_completer(self, x: Any) -> missing.Completer | None:
         completer = super().make_completer(x)
         if completer is not None and not self.generative_weight:
             raise ValueError(

@@ -14,8 +14,8 @@ from keras_rbm import gradients, replicas, units
 from keras_rbm.chains import Chain, PersistentChain
 from keras_rbm.models import metrics, serving
 from keras_rbm.models.base import MachineModel
-from keras_rbm.models.completion import Completion
 from keras_rbm.models.layouts import Identity
+from keras_rbm.models.missing import Completion
 from keras_rbm.random import Use
 from keras_rbm.typing import (
     Config,

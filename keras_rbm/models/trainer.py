@@ -16,10 +16,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import budget, checks, devices, units
-from keras_rbm.models import batches, compiled_loop, distributed_loop, examples
-from keras_rbm.models.completion import Completion
+from keras_rbm import blocks, budget, checks, devices, units
+from keras_rbm.models import compiled_loop, distributed_loop, examples
 from keras_rbm.models.layouts import Layout
+from keras_rbm.models.missing import Completion
 from keras_rbm.models.weights import (
     averaged_weights,
     check_finite,
@@ -512,7 +512,7 @@ class Trainer(keras.Model, abc.ABC):
         if self._chooses_steps and _needs_each_batch(given.get("callbacks")):
             steps = 1
         elif self._chooses_steps and is_compiled:
-            steps = batches.block_size(size, updates)
+            steps = blocks.block_size(size, updates)
         elif self._chooses_steps and is_endless and not self.run_eagerly:
             steps = budget.steps_per_execution(given["steps_per_epoch"])
         if steps == 1:
@@ -536,7 +536,7 @@ class Trainer(keras.Model, abc.ABC):
                 rows = passes.num_examples
             self._begin_auto(x, rows, epochs[1] * planned, done)
         if not is_dataset:
-            given["x"] = batches.of_arrays(
+            given["x"] = blocks.of_arrays(
                 arrays,
                 passes,
                 epochs,
@@ -549,9 +549,9 @@ class Trainer(keras.Model, abc.ABC):
         if not known:
             x = examples.guarded(x, units, self.may_miss(x))
         if is_compiled and is_endless:
-            x = batches.of_endless(x, steps, updates, initial_step)
+            x = blocks.of_endless(x, steps, updates, initial_step)
         elif is_compiled:
-            x = batches.of_finite(x, steps)
+            x = blocks.of_finite(x, steps)
             given["steps_per_epoch"] = updates
         given["x"] = x
 
@@ -579,7 +579,7 @@ class Trainer(keras.Model, abc.ABC):
         self.optimizer.begin(done, updates, rate, rows, width, spread(some))
 
     def _array_batches(self, given, initial_step):
-        """The training arrays, and the `batches.Passes` over these arrays.
+        """The training arrays, and the `blocks.Passes` over these arrays.
 
         Removes the arguments by which Keras would split and batch arrays.
         """
@@ -593,7 +593,7 @@ class Trainer(keras.Model, abc.ABC):
         batch_size = min(given.pop("batch_size", None) or 32, count)
         if given.get("validation_batch_size") is None:
             given["validation_batch_size"] = batch_size
-        passes = batches.passes(
+        passes = blocks.passes(
             count,
             batch_size,
             given.get("steps_per_epoch"),

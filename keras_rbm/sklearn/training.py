@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_rbm.chains import ExactChain, NoChain, PersistentChain
 from keras_rbm.compiled import compiled
-from keras_rbm.models import RBM, compiled_loop, completion
+from keras_rbm.models import RBM, compiled_loop, missing
 from keras_rbm.random import Use
 from keras_rbm.sklearn import rows
 
@@ -124,7 +124,7 @@ def _tables(model, x):
         return ()
     whole = max(_LEAST_CHAINS, 2 ** (len(x) - 1).bit_length())
     stream = model.stream(Use.START_COMPLETED)
-    start = completion.table_for(
+    start = missing.table_for(
         model.machine(), np.resize(x, (whole, x.shape[1])), stream
     )
     return (start,)
@@ -192,10 +192,10 @@ def _updates(config, optimizer, shapes):
     template.compile(keras.optimizers.deserialize(json.loads(optimizer)))
     template.optimizer.build(template.trainable_variables)
     tables = [
-        completion.variable(np.zeros(shape, dtype)) for shape, dtype in shapes
+        missing.variable(np.zeros(shape, dtype)) for shape, dtype in shapes
     ]
     if tables:
-        template.complete_by(completion.Completer(1, tables))
+        template.complete_by(missing.Completer(1, tables))
     return _Updates(template, tables)
 
 

@@ -21,7 +21,7 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
-from keras_rbm.models import completion
+from keras_rbm.models import missing
 from tests.machines import (
     Given,
     assert_means,
@@ -83,7 +83,7 @@ def moments(case, machine, v):
 
 @compiled
 def drawn(machine, v, stream):
-    return completion.Completer(30).draw(machine, v, stream)
+    return missing.Completer(30).draw(machine, v, stream)
 
 
 # The draws of each kind given its inputs are tested with the units. These kinds
@@ -469,9 +469,9 @@ def test_categories_are_known_or_not():
 
 
 def test_tables_hold_the_states_of_all_types():
-    assert completion.dtype(Bernoulli(3)) == "int8"
-    assert completion.dtype(Softmax(2, 3)) == "int8"
-    assert completion.dtype(Gaussian(3)) == "float32"
+    assert missing.table_dtype(Bernoulli(3)) == "int8"
+    assert missing.table_dtype(Softmax(2, 3)) == "int8"
+    assert missing.table_dtype(Gaussian(3)) == "float32"
 
 
 def test_models_that_cannot_refuse():
