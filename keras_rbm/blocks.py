@@ -19,6 +19,8 @@ from keras_rbm.rows import Rows
 
 # Largest size of a block in bytes.
 _MOST_BYTES = 2**26
+# Most epochs whose order is planned before the first one.
+_MOST_PLANS = 2**14
 
 
 class Block(NamedTuple):
@@ -64,42 +66,78 @@ class Passes(NamedTuple):
         """Number of updates in an epoch."""
         return self.full + bool(self.rest)
 
-    def rows(self, epoch: tf.Tensor) -> tf.Tensor:
-        """Row numbers of the examples of an epoch, in order."""
-        if self.full * self.batch_size + self.rest == self.num_examples:
-            return self._order(self.first_update + epoch * self.updates)
-        # Passes continue across epochs. Each pass leaves out the examples
-        # that do not fill a batch.
-        each = self.num_examples // self.batch_size
-        first = epoch * self.full
-        number = first // each
-        orders = tf.map_fn(
-            lambda pass_: self._order(self.first_update + pass_ * each),
-            number + tf.range(-(-self.full // each) + 1, dtype="int64"),
-        )
-        orders = tf.reshape(
-            orders[:, : each * self.batch_size], [-1, self.batch_size]
-        )
-        skip = first - number * each
-        return tf.reshape(orders[skip : skip + self.full], [-1])
+    @property
+    def _is_whole(self):
+        """Whether each epoch is one pass over all examples."""
+        return self.full * self.batch_size + self.rest == self.num_examples
 
-    def _order(self, update):
-        if self.seed is None:
-            return tf.range(self.num_examples, dtype="int64")
-        with tf.init_scope():  # A constant of the data set's graph.
+    @property
+    def _updates_of_pass(self):
+        if self._is_whole:
+            return self.updates
+        # Passes continue across epochs. Each pass leaves out the examples that
+        # do not fill a batch.
+        return self.num_examples // self.batch_size
+
+    def plan(self, epochs: np.ndarray) -> "Plan":
+        """The passes that each of these epochs goes through.
+
+        Args:
+            epochs: Array of the numbers of epochs, of shape `(count,)`.
+        """
+        each = self._updates_of_pass
+        first = epochs * self.updates
+        number = first // each
+        most = 1 if self._is_whole else -(-self.full // each) + 1
+        passes = number[:, None] + np.arange(most)
+        keys = np.zeros((*passes.shape, 2), "int64")
+        if self.seed is not None:
             stream = random.stream(self.seed)
             stream = random.fold_in(stream, Use.EXAMPLE_ORDER)
-        stream = random.fold_in(stream, update)
-        keys = tf.random.stateless_uniform(
+            keys[:] = random.keys(stream, self.first_update + passes * each)
+        return Plan(keys, first - number * each)
+
+    def rows(self, plan: "Plan") -> tf.Tensor:
+        """Row numbers of the examples of one epoch, in order.
+
+        Args:
+            plan: The `Plan` of one epoch, without the axis of epochs.
+        """
+        if self._is_whole:
+            return self._order(plan.keys[0])
+        orders = tf.map_fn(self._order, plan.keys)
+        size = self._updates_of_pass * self.batch_size
+        orders = tf.reshape(orders[:, :size], [-1, self.batch_size])
+        orders = orders[plan.skip : plan.skip + self.full]
+        return tf.reshape(orders, [-1])
+
+    def _order(self, key):
+        if self.seed is None:
+            return tf.range(self.num_examples, dtype="int64")
+        numbers = tf.random.stateless_uniform(
             (self.num_examples,),
-            tf.cast(stream.key, "int64"),
+            key,
             minval=None,
             maxval=None,
             dtype="int64",
             alg="philox",
         )
-        order = tf.argsort(keys, direction="DESCENDING", stable=True)
+        order = tf.argsort(numbers, direction="DESCENDING", stable=True)
         return tf.cast(order, "int64")
+
+
+class Plan(NamedTuple):
+    """The order of the examples in some epochs.
+
+    Attributes:
+        keys: Random keys, `int64` array of shape `(epochs, passes, 2)`: each
+            gives the order of a pass that the epoch goes through.
+        skip: Number of batches of the first of these passes that earlier epochs
+            have used, `(epochs,)`.
+    """
+
+    keys: np.ndarray
+    skip: np.ndarray
 
 
 def passes(num_examples, batch_size, steps_per_epoch, seed, first_update):
@@ -153,8 +191,9 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
     size = passes.full * passes.batch_size
 
     @without_autograph
-    def rows(epoch):
-        return tf.ensure_shape(passes.rows(epoch), [size + passes.rest])
+    def rows(keys, skip):
+        order = passes.rows(Plan(keys, skip))
+        return tf.ensure_shape(order, [size + passes.rest])
 
     def take(rows, shape):
         def one(x):
@@ -196,9 +235,32 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
 
         return tf.data.Dataset.range(calls).map(block)
 
-    dataset = tf.data.Dataset.range(*epochs).map(rows)
+    dataset = _plans(passes, *epochs).map(rows)
     dataset = dataset.flat_map(batches if steps is None else blocks)
     return dataset.skip(skip).prefetch(1).with_options(devices.one_thread())
+
+
+def _plans(passes, first, end):
+    """A `tf.data.Dataset` of the `Plan` of each epoch.
+
+    The keys are computed here and not in the graph of the data set, where a
+    hundred operations each time would delay the first batch.
+    """
+    if end - first <= _MOST_PLANS:
+        plan = passes.plan(np.arange(first, end))
+        return tf.data.Dataset.from_tensor_slices(tuple(plan))
+
+    def one_by_one():
+        for epoch in range(first, end):
+            yield tuple(x[0] for x in passes.plan(np.array([epoch])))
+
+    spec = passes.plan(np.array([first]))
+    return tf.data.Dataset.from_generator(
+        one_by_one,
+        output_signature=tuple(
+            tf.TensorSpec(x.shape[1:], x.dtype) for x in spec
+        ),
+    )
 
 
 def of_finite(dataset, steps):

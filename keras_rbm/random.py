@@ -186,10 +186,8 @@ def fold_in(stream: Stream, data: Use | int | Tensor) -> Stream:
         # For one number, NumPy takes a third of the time of a graph.
         if not isinstance(data, int):  # Or a variable of several replicas.
             data = int(tf.convert_to_tensor(data))
-        key = stream.key.numpy()
-        words = np.array([[data >> 32], [data & 0xFFFFFFFF]], "uint32")
-        folded = np.concatenate(threefry_2x32(key[:, None], words))
-        return stream._replace(key=tf.constant(folded))
+        key = keys(stream, np.array(data, "uint64"))
+        return stream._replace(key=tf.constant(key))
     whole = tf.constant if isinstance(data, int) else tf.cast
     return stream._replace(key=_folded(stream.key, whole(data, tf.uint64)))
 
@@ -203,6 +201,29 @@ def fold_in(stream: Stream, data: Use | int | Tensor) -> Stream:
 )
 def _folded(key, data):
     return tf.stack(threefry_2x32((key[0], key[1]), _words(data)))
+
+
+def keys(stream: Stream, data: np.ndarray) -> np.ndarray:
+    """The keys of `fold_in(stream, x)` for all counters x in an array.
+
+    Args:
+        stream: A `Stream` whose key is known, outside of any graph.
+        data: Array of integers from 0 to 2**64 - 1.
+
+    Returns:
+        `uint32` array of shape `(*data.shape, 2)`.
+
+    Example:
+        stream = random.stream(0)
+        keys = random.keys(stream, np.arange(3))
+        print((keys[2] == random.fold_in(stream, 2).key.numpy()).all())  # True
+    """
+    key = stream.key.numpy()[:, None]
+    data = np.asarray(data).astype("uint64")
+    counter = data.ravel() >> np.uint64(32), data.ravel()
+    words = [x.astype("uint32") for x in counter]
+    found = np.stack(threefry_2x32(key, words), axis=-1)
+    return found.reshape(*data.shape, 2)
 
 
 # A separate function, traced once for all shapes. Otherwise, each draw would

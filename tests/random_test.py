@@ -137,6 +137,21 @@ def test_fold_in_takes_64_bits(data):
     np.testing.assert_array_equal(random.fold_in(stream, data).key, expected)
 
 
+def test_keys_of_many_counters_are_those_of_fold_in():
+    stream = random.stream(SEED)
+    data = np.array(
+        [[0, 3, 2**32 - 1], [2**32 + 5, 2**63, 2**64 - 1]], "uint64"
+    )
+    found = random.keys(stream, data)
+    assert found.shape == (2, 3, 2)
+    expected = [random.fold_in(stream, int(x)).key for x in data.ravel()]
+    np.testing.assert_array_equal(found.reshape(-1, 2), expected)
+    # In a graph, Threefry runs on tensors.
+    in_graph = tf.function(lambda x: random.fold_in(stream, x).key)
+    for key, x in zip(found.reshape(-1, 2), data.ravel(), strict=True):
+        np.testing.assert_array_equal(key, in_graph(tf.constant(x)))
+
+
 def test_every_bit_is_fair():
     words = random.bits(random.stream(SEED), (1000, 100)).numpy().ravel()
     ones = (words[:, None] >> np.arange(32, dtype="uint32")) & 1

@@ -100,7 +100,7 @@ def run(
         log_likelihood_every: Number of epochs between measures of the
             log-likelihood of validation examples (without them, of training
             examples) and of the health of the chains; 0 for no measures.
-            `"auto"` for about 20 measures in a run, or fewer that take about a
+            `"auto"` for up to 40 measures in a run, or fewer that take about a
             tenth of its time.
         checkpoint_minutes: Number of minutes between checkpoints; `None` for
             only one at the end.
