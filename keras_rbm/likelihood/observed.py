@@ -1,12 +1,12 @@
 """The likelihood of the observed entries of rows with missing entries.
 
 The missing entries are summed out. The sum over the joint states of the hidden
-side, or of the missing entries, is exact. If there are too many joint states,
-annealed importance sampling, with the observed entries clamped, gives a lower
-and an upper estimate.
+side, or of the missing entries, is exact. A missing real entry is integrated
+out by a sum over nodes, with a relative error below 1e-8 (`Units.nodes`). If
+there are too many joint states, annealed importance sampling, with the observed
+entries clamped, gives a lower and an upper estimate.
 """
 
-import itertools
 import math
 from typing import NamedTuple
 
@@ -17,19 +17,25 @@ from scipy import special
 from keras_rbm import checks, gibbs, random, samplers
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
+from keras_rbm.likelihood import gaussian
 from keras_rbm.likelihood.ais import anneal, betas
 from keras_rbm.likelihood.estimate import check_base
+from keras_rbm.likelihood.exact import MAX_STATES
 from keras_rbm.machine import Machine
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Verbose
 
-#: The largest number of joint states of the hidden side that is summed over.
+#: The largest number of joint states of the hidden side that is summed over for
+#: all rows.
 MAX_HIDDEN_STATES = 2**16
 #: The largest numbers of joint states of the missing entries that are summed
 #: over: for one row, and for all rows together.
-MAX_MISSING_STATES = 2**16
+MAX_MISSING_STATES = 2**18
 MAX_ALL_STATES = 2**22
+#: The largest number of terms of all sums over a hidden side of more joint
+#: states, to which the remaining rows are left.
+MAX_HIDDEN_TERMS = 2**26
 # Size of a block of the sums: some tens of MiB in float64.
 _BLOCK_NUMBERS = 2**21
 # The estimates are not trusted if the mean gap of the two estimates of a row is
@@ -130,10 +136,15 @@ def observed(
 def exact_rows(machine: Machine, v: Array) -> np.ndarray:
     """Whether `exact_observed` can sum out the missing entries of each row.
 
-    If the hidden side has at most 2**16 joint states, this holds for all rows.
-    Otherwise it holds for rows whose missing entries have at most 2**16 joint
-    states, as long as these rows have at most 2**22 joint states in total,
-    counted from the first row.
+    This holds for all rows if the hidden side has at most 2**16 joint states,
+    or if both sides are `Gaussian`. Otherwise it holds
+
+    - for rows whose missing entries have at most 2**18 joint states, as long
+      as these rows have at most 2**22 joint states in total, where the rows
+      with the fewest states come first. The nodes of a missing real entry (see
+      `Units.nodes`) count as its states;
+    - for further rows, if the hidden side has at most 2**25 joint states, as
+      long as these rows times these states are at most 2**26.
 
     Args:
         machine: A `Machine`.
@@ -147,12 +158,8 @@ def exact_rows(machine: Machine, v: Array) -> np.ndarray:
         half = np.where(np.arange(16) < 8, x, np.nan)
         print(likelihood.exact_rows(rbm.machine(), half).all())  # True
     """
-    if _can_sum_hidden(machine):
-        return np.ones(len(v), bool)
-    counts = _log_states(machine.visible, np.isnan(v))
-    few = counts <= math.log(MAX_MISSING_STATES) + 1e-9
-    total = np.cumsum(np.where(few, np.exp(np.where(few, counts, 0.0)), 0.0))
-    return few & (total <= MAX_ALL_STATES)
+    by_hidden, by_missing = _ways(machine, np.isnan(v))
+    return by_hidden | by_missing
 
 
 def exact_observed(machine: Machine, v: Array) -> np.ndarray:
@@ -163,8 +170,11 @@ def exact_observed(machine: Machine, v: Array) -> np.ndarray:
         log sum_h exp(<v_observed, W h> - E_h(h) + sum_missing A_i(W h))
             - E_v(v_observed)
 
-    where A_i are the `log_partitions` of the visible units. Otherwise it is
-    log sum_missing exp(-F(v)), over all joint states of the missing entries.
+    where A_i are the `log_partitions` of the visible units. If both sides are
+    `Gaussian`, it is a normal integral in closed form. Otherwise it is
+    log sum_missing exp(-F(v)), over all joint states of the missing entries
+    and over the nodes of missing real entries; or, for rows in which these are
+    too many, the sum over h above.
 
     Args:
         machine: A `Machine`.
@@ -179,12 +189,16 @@ def exact_observed(machine: Machine, v: Array) -> np.ndarray:
         log_z = likelihood.exact(rbm.machine()).log_z
         log_p = likelihood.exact_observed(rbm.machine(), half) - log_z
     """
+    v = np.asarray(v, "float64")
+    if gaussian.is_gaussian(machine):
+        return gaussian.observed(machine, v)[0]
     total = np.full(len(v), -np.inf)
 
     def add(rows, logs, _):
-        total[rows] = np.logaddexp(total[rows], _log_sums(rows, logs, len(v)))
+        rows, sums = _log_sums(rows, logs)
+        total[rows] = np.logaddexp(total[rows], sums)
 
-    _each_state(machine, np.asarray(v, "float64"), add)
+    _each_state(machine, v, add)
     return total
 
 
@@ -203,52 +217,97 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
         means = likelihood.exact_hidden_mean(rbm.machine(), half)
     """
     v = np.asarray(v, "float64")
+    if gaussian.is_gaussian(machine):
+        return gaussian.observed(machine, v)[1]
     log_z = exact_observed(machine, v)
     found = np.zeros((len(v), machine.hidden.width))
 
     def add(rows, logs, h):
-        p = np.exp(logs - log_z[rows])
-        np.add.at(found, rows, p[:, None] * h)
+        p, first = np.exp(logs - log_z[rows]), _firsts(rows)
+        found[rows[first]] += np.add.reduceat(p[:, None] * h(), first)
 
     _each_state(machine, v, add)
     return found
 
 
-def _log_sums(rows, logs, count):
-    """For each entry of `rows`, log sum exp of the `logs` of that row.
+def _log_sums(rows, logs):
+    """For each row in `rows`, log sum exp of the `logs` of that row.
 
     Args:
-        rows: Integer array, the row of each term.
+        rows: Integer array that does not decrease, the row of each term.
         logs: Array of the shape of `rows`, the logs of the terms.
-        count: Total number of rows.
+
+    Returns:
+        The distinct rows, and an array of the same shape.
     """
-    top = np.full(count, -np.inf)
-    np.maximum.at(top, rows, logs)
-    total = np.zeros(count)
-    np.add.at(total, rows, np.exp(logs - top[rows]))
+    first = _firsts(rows)
+    top = np.maximum.reduceat(logs, first)
+    counts = np.diff(np.append(first, len(rows)))
+    # A row without any finite term must not become NaN.
+    shift = np.where(np.isneginf(top), 0.0, top)
+    total = np.add.reduceat(np.exp(logs - np.repeat(shift, counts)), first)
     with np.errstate(divide="ignore"):
-        return (np.log(total) + top)[rows]
+        return rows[first], np.log(total) + shift
 
 
-def _can_sum_hidden(machine):
-    states = machine.hidden.num_joint_states
-    return states is not None and states <= MAX_HIDDEN_STATES
+def _firsts(rows):
+    """The index of the first term of each row."""
+    return np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
+
+
+def _ways(machine, is_missing):
+    """Which rows are summed over h, and which over their missing entries.
+
+    Rows of neither kind have too many states. The ways of a row stay the same
+    if rows of neither kind are left out.
+
+    Args:
+        machine: A `Machine`.
+        is_missing: Boolean array of shape `(rows, visible.width)`.
+
+    Returns:
+        Two boolean arrays of shape `(rows,)`.
+    """
+    everywhere = np.ones(len(is_missing), bool)
+    states = machine.hidden.num_joint_states or math.inf
+    if states <= MAX_HIDDEN_STATES or gaussian.is_gaussian(machine):
+        return everywhere, ~everywhere
+    counts = _log_states(machine, is_missing)
+    few = counts <= math.log(MAX_MISSING_STATES) + 1e-9
+    sizes = np.where(few, np.exp(np.where(few, counts, 0.0)), np.inf)
+    order = np.argsort(sizes, kind="stable")
+    by_missing = np.zeros(len(sizes), bool)
+    by_missing[order] = np.cumsum(sizes[order]) <= MAX_ALL_STATES
+    rest = ~by_missing
+    if states > MAX_STATES:
+        return ~everywhere, by_missing
+    return rest & (np.cumsum(rest) * states <= MAX_HIDDEN_TERMS), by_missing
 
 
 def _each_state(machine, v, add):
     """Calls `add(rows, logs, h)` with all states of all rows, in blocks.
 
     A block has one entry for each pair of a row and a state. `rows` holds the
-    row numbers, `logs` the logs of the terms of the sum, and `h` the hidden
-    states (or the hidden means, in the sum over missing entries).
+    row numbers, which do not decrease, and `logs` the logs of the terms of the
+    sum. `h()` returns the hidden states (or the hidden means, in the sum over
+    missing entries); to make them would be most of the work where they are not
+    needed.
     """
-    machine = machine_lib.cast(machine_lib.absorb_beta(machine), "float64")
     is_missing = np.isnan(v)
+    ways = _ways(machine, is_missing)
+    machine = machine_lib.cast(machine_lib.absorb_beta(machine), "float64")
     known = np.where(is_missing, 0.0, v)
-    if _can_sum_hidden(machine):
-        _each_hidden_state(machine, known, is_missing, add)
-    else:
-        _each_missing_state(machine, known, is_missing, add)
+    for own, each in zip(
+        ways, (_each_hidden_state, _each_missing_state), strict=True
+    ):
+        (rows,) = np.nonzero(own)
+        if len(rows):
+            each(
+                machine,
+                known[rows],
+                is_missing[rows],
+                lambda block, logs, h, rows=rows: add(rows[block], logs, h),
+            )
 
 
 def _each_hidden_state(machine, known, is_missing, add):
@@ -272,7 +331,11 @@ def _each_hidden_state(machine, known, is_missing, add):
             rows = np.arange(row, min(row + step, len(known)))
             logs = known[rows] @ inputs.T + units[rows] @ terms.T - own
             logs = logs - energy[rows, None]
-            add(np.repeat(rows, here), logs.ravel(), np.tile(h, (len(rows), 1)))
+            add(
+                np.repeat(rows, here),
+                logs.ravel(),
+                lambda h=h, rows=rows: np.tile(h, (len(rows), 1)),
+            )
 
 
 @compiled
@@ -285,11 +348,11 @@ def _of_hidden(machine, index):
 
 def _each_missing_state(machine, known, is_missing, add):
     size = max(1, _BLOCK_NUMBERS // max(machine.visible.width, 64))
-    pending, rows = [], []
+    nodes = _nodes(machine)
+    pending = []
 
     def flush():
-        whole = np.concatenate(pending)
-        own = np.concatenate(rows)
+        whole, own, weights = map(np.concatenate, zip(*pending, strict=True))
         for first in range(0, len(whole), size):
             part = whole[first : first + size]
             logs, h = _of_visible(
@@ -298,19 +361,18 @@ def _each_missing_state(machine, known, is_missing, add):
             )
             add(
                 own[first : first + size],
-                np.asarray(logs)[: len(part)],
-                np.asarray(h)[: len(part)],
+                np.asarray(logs)[: len(part)] + weights[first : first + size],
+                lambda h=h, part=part: np.asarray(h)[: len(part)],
             )
         pending.clear()
-        rows.clear()
 
     waiting = 0
     for row, (values, lost) in enumerate(zip(known, is_missing, strict=True)):
-        states = np.tile(values, (_count(machine.visible, lost), 1))
-        states[:, lost] = _joint(machine.visible, lost)
-        pending.append(states)
-        rows.append(np.full(len(states), row))
-        waiting += len(states)
+        columns, states, weights = _joint(machine.visible, nodes, lost)
+        whole = np.tile(values, (len(states), 1))
+        whole[:, columns] = states
+        pending.append((whole, np.full(len(whole), row), weights))
+        waiting += len(whole)
         if waiting >= size:
             flush()
             waiting = 0
@@ -325,37 +387,77 @@ def _of_visible(machine, v):
     return logs, machine.hidden.mean(inputs, machine.hidden_params)
 
 
-def _sites(units, lost):
-    """List of the arrays of states of each missing unit."""
-    return [
-        sites.states
-        for sites in units.sites
-        for first in range(sites.first, sites.end, sites.columns)
-        if lost[first]
-    ]
+def _nodes(machine):
+    """The nodes of the visible units, for all inputs that h can give them.
+
+    Without bounds of h there are none.
+    """
+    low, high = (
+        np.broadcast_to(np.asarray(end, "float64"), machine.hidden.width)
+        for end in machine.hidden.support
+    )
+    kernel = ops.convert_to_numpy(machine_lib.absorb_beta(machine).kernel)
+    kernel = np.asarray(kernel, "float64")
+    bounded = np.isfinite(low).all() and np.isfinite(high).all()
+    if not bounded or not np.isfinite(kernel).all():
+        return ()
+    return machine.visible.nodes(
+        np.minimum(kernel * low, kernel * high).sum(axis=1),
+        np.maximum(kernel * low, kernel * high).sum(axis=1),
+        machine.visible_params,
+    )
 
 
-def _count(units, lost):
-    return math.prod(len(states) for states in _sites(units, lost))
+def _joint(units, nodes, lost):
+    """The joint states of the missing entries of a row.
+
+    Args:
+        units: The visible units.
+        nodes: Their `Nodes`.
+        lost: Boolean array of shape `(width,)`, where entries are missing.
+
+    Returns:
+        The missing columns, their joint states, and the logs of the weights
+        of these states.
+    """
+    columns, states, weights = [], [], []
+    for sites in units.sites:
+        for first in range(sites.first, sites.end, sites.columns):
+            if lost[first]:
+                columns += range(first, first + sites.columns)
+                states.append(sites.states)
+                weights.append(np.zeros(len(sites.states)))
+    for own in nodes:
+        if lost[own.column]:
+            columns.append(own.column)
+            states.append(own.points[:, None])
+            weights.append(own.log_weights)
+    total = math.prod(map(len, states))
+    joint, logs, repeats = np.empty((total, 0)), np.zeros(total), total
+    for own, log_weights in zip(states, weights, strict=True):
+        repeats //= len(own)
+        index = np.arange(total) // repeats % len(own)
+        joint = np.concatenate([joint, own[index]], axis=1)
+        logs += log_weights[index]
+    return columns, joint, logs
 
 
-def _joint(units, lost):
-    rows = itertools.product(*_sites(units, lost))
-    return np.array([np.concatenate(row) if row else [] for row in rows])
-
-
-def _log_states(units, is_missing):
+def _log_states(machine, is_missing):
     """Log of the number of joint states of the missing entries of each row.
 
-    It is infinite if a missing entry belongs to a unit without a list of
-    states.
+    It is infinite if a missing entry belongs to a unit that has neither a list
+    of states nor nodes.
     """
+    units = machine.visible
     total = np.zeros(len(is_missing))
     covered = np.zeros(units.width, bool)
     for sites in units.sites:
         covered[sites.first : sites.end] = True
         first = is_missing[:, sites.first : sites.end : sites.columns]
         total += first.sum(axis=1) * math.log(len(sites.states))
+    for own in _nodes(machine):
+        covered[own.column] = True
+        total += is_missing[:, own.column] * math.log(len(own.points))
     total[is_missing[:, ~covered].any(axis=1)] = np.inf
     return total
 
@@ -418,10 +520,17 @@ def _annealed(
     lower, upper = start + up, start - down
     warnings = []
     gap = float((upper - lower).mean())
-    if not abs(gap) <= _MOST_GAP:
+    if not gap <= _MOST_GAP:
         warnings.append(
             "the estimates of the sum over missing entries are "
             f"{gap:.2f} nats apart on average (more than {_MOST_GAP:g})"
+        )
+    error = np.sqrt((np.square(up_error) + np.square(down_error)).sum())
+    if -gap > 3 * error / len(v):
+        warnings.append(
+            "the upper estimate of the sum over missing entries is "
+            f"{-gap:.3f} nats below the lower one on average: its samples "
+            "miss a part of the model"
         )
     share = float(min(up_size.mean(), down_size.mean()) / num_chains)
     if not share >= _LEAST_SHARE:

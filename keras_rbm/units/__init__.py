@@ -13,6 +13,7 @@ from keras_rbm.units.composite import Composite as Composite
 from keras_rbm.units.drelu import DReLU as DReLU
 from keras_rbm.units.gaussian import Gaussian as Gaussian
 from keras_rbm.units.noisy_relu import NoisyReLU as NoisyReLU
+from keras_rbm.units.quadrature import Nodes as Nodes
 from keras_rbm.units.relu import ReLU as ReLU
 from keras_rbm.units.softmax import Softmax as Softmax
 from keras_rbm.units.spin import Spin as Spin

@@ -9,6 +9,7 @@ from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.domain import Domain
 from keras_rbm.units.products import dot
+from keras_rbm.units.quadrature import Nodes
 
 
 class Parameter(NamedTuple):
@@ -198,6 +199,39 @@ class Units(Domain, abc.ABC):
             "likelihoods of rows with missing entries. Received: units="
             f"{self!r}"
         )
+
+    def nodes(
+        self, low: np.ndarray, high: np.ndarray, params: Params
+    ) -> tuple[Nodes, ...]:
+        """Nodes that integrate over real units, for inputs within bounds.
+
+            integral f(x) dx = sum_k exp(log_weights[k]) f(points[k])
+
+        holds for f(x) = exp(-energy(x) + inputs x) up to a relative error
+        below 1e-8, whatever the inputs within the bounds are, and therefore
+        for all mixtures of such functions. Rows with few missing entries of
+        real columns are summed out by these nodes.
+
+        Args:
+            low: The least inputs, finite `float64` array of shape `(width,)`.
+            high: The largest inputs, an array like `low`.
+            params: Dictionary of tensors with the keys of `parameters`, of
+                shape `(width,)`.
+
+        Returns:
+            A tuple of `units.Nodes`, one for each real unit; empty
+            if the type has no such nodes.
+
+        Example:
+            units, params = keras_rbm.Gaussian(1), {
+                "bias": np.zeros(1),
+                "precision": np.ones(1),
+            }
+            (nodes,) = units.nodes(np.zeros(1), np.zeros(1), params)
+            law = np.exp(nodes.log_weights - nodes.points**2 / 2)
+            print(law.sum())  # The root of 2 pi.
+        """
+        return ()
 
     def log_partition_change(
         self,

@@ -13,6 +13,7 @@ from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter, Units
 from keras_rbm.units.domain import Columns
+from keras_rbm.units.quadrature import Nodes
 from keras_rbm.units.sites import Sites
 
 
@@ -156,6 +157,16 @@ class Composite(Units):
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
         terms = self._each("log_partitions", inputs, params)
         return ops.concatenate(terms, axis=-1)
+
+    def nodes(
+        self, low: np.ndarray, high: np.ndarray, params: Params
+    ) -> tuple[Nodes, ...]:
+        each = self._each("nodes", low, high, params)
+        return tuple(
+            own._replace(column=columns.start + own.column)
+            for nodes, columns in zip(each, self.columns, strict=True)
+            for own in nodes
+        )
 
     def log_partition_change(
         self,

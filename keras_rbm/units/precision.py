@@ -3,11 +3,13 @@
 import abc
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_rbm import checks
 from keras_rbm.constraints import AtLeast
 from keras_rbm.typing import Array, Config, Params, Tensor
+from keras_rbm.units import quadrature
 from keras_rbm.units.base import Parameter, Units
 
 # Smaller variances of data are raised to this value to fit a precision.
@@ -87,6 +89,25 @@ class Quadratic(Units):
         z, precision = inputs + params["bias"], params["precision"]
         s, rest = self.square_and_rest(z, precision)
         return 0.5 * ops.square(s) / precision + rest
+
+    def nodes(
+        self, low: np.ndarray, high: np.ndarray, params: Params
+    ) -> tuple[quadrature.Nodes, ...]:
+        """Nodes for normal laws, truncated to the `support`."""
+        bias, precision = (
+            np.asarray(ops.convert_to_numpy(params[name]), "float64")
+            for name in ("bias", "precision")
+        )
+        rule = quadrature.line
+        if self.support[0] == 0.0:
+            rule = quadrature.half_line
+        means = (low + bias) / precision, (high + bias) / precision
+        return tuple(
+            quadrature.Nodes(column, *rule(least, most, own))
+            for column, (least, most, own) in enumerate(
+                zip(*means, precision, strict=True)
+            )
+        )
 
     def log_partition_change(
         self,

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import Bernoulli, likelihood, random
+from keras_rbm import (
+    Bernoulli,
+    Binomial,
+    Composite,
+    Gaussian,
+    ReLU,
+    Softmax,
+    likelihood,
+    random,
+)
 from keras_rbm import machine as machine_lib
 from tests import machines
 from tests.oracle import Oracle, all_states, log_sum_exp
@@ -121,6 +130,7 @@ def test_estimates_that_are_poor_say_so(monkeypatch):
 
 def test_rows_with_too_many_states_are_not_exact(monkeypatch):
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
     monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 8)
     np.testing.assert_array_equal(
         likelihood.exact_rows(MACHINE, ROWS), [True, True, True, False]
@@ -129,3 +139,147 @@ def test_rows_with_too_many_states_are_not_exact(monkeypatch):
     np.testing.assert_array_equal(
         likelihood.exact_rows(MACHINE, ROWS), [True, True, False, False]
     )
+
+
+def test_the_cheapest_rows_come_first(monkeypatch):
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
+    monkeypatch.setattr(observed_lib, "MAX_ALL_STATES", 11)
+    rows = ROWS[::-1]
+    np.testing.assert_array_equal(
+        likelihood.exact_rows(MACHINE, rows), [False, True, True, True]
+    )
+
+
+@pytest.mark.parametrize("terms", [15, 16, 32])
+def test_rows_with_too_many_states_are_summed_over_the_hidden_side(
+    monkeypatch, terms
+):
+    # 16 hidden states, and 8 and 32 states of the missing entries.
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 2)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", terms)
+    exact = likelihood.exact_rows(MACHINE, ROWS)
+    np.testing.assert_array_equal(exact, [True, True, terms > 15, terms > 16])
+    logs, h = expected_rows(ROWS)
+    found = likelihood.exact_observed(MACHINE, ROWS[exact])
+    np.testing.assert_allclose(found, logs[exact], rtol=1e-6)
+    found = likelihood.exact_hidden_mean(MACHINE, ROWS[exact])
+    np.testing.assert_allclose(found, h[exact], rtol=1e-5)
+
+
+def mixed_machine(rng, scale=1.0):
+    """A machine of real, positive, whole and categorical columns, in float64.
+
+    The inputs of the real columns range over more than ten deviations.
+    """
+    visible = Composite(
+        Gaussian(2), Softmax(1, 3), ReLU(2), Binomial(1, 3), Gaussian(1)
+    )
+    params = {
+        "bias": tf.constant(rng.normal(size=visible.width)),
+        "0_precision": tf.constant([0.4, 6.0], "float64"),
+        "2_precision": tf.constant([2.0, 0.5], "float64"),
+        "4_precision": tf.constant([1.0], "float64"),
+    }
+    kernel = scale * rng.normal(size=(visible.width, 6))
+    hidden = {"bias": tf.constant(rng.normal(size=6))}
+    return machine_lib.Machine(
+        visible, Bernoulli(6), tf.constant(kernel), params, hidden
+    )
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 4.0])
+def test_real_entries_are_integrated_out(monkeypatch, scale):
+    """Sums over nodes agree with the sum over h, whose terms are closed."""
+    machine = mixed_machine(np.random.default_rng(2), scale)
+    row = np.array([0.3, -1.0, 0, 1, 0, 0.7, 0.0, 2, 1.5])
+    missing = ([], [0], [1, 7], [5], [6, 2, 3, 4], [0, 8], [1, 6])
+    rows = np.tile(row, (len(missing), 1))
+    for own, columns in zip(rows, missing, strict=True):
+        own[columns] = NOT
+    expected = likelihood.exact_observed(machine, rows)
+    h = likelihood.exact_hidden_mean(machine, rows)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
+    assert likelihood.exact_rows(machine, rows).all()
+    found = likelihood.exact_observed(machine, rows)
+    np.testing.assert_allclose(found, expected, atol=1e-8, rtol=0)
+    found = likelihood.exact_hidden_mean(machine, rows)
+    np.testing.assert_allclose(found, h, atol=1e-8)
+
+
+def test_without_bounds_of_the_hidden_side_there_are_no_nodes():
+    rng = np.random.default_rng(0)
+    machine = mixed_machine(rng)._replace(
+        hidden=ReLU(6),
+        hidden_params={
+            "bias": tf.zeros(6, "float64"),
+            "precision": tf.fill(6, tf.constant(100.0, "float64")),
+        },
+    )
+    row = np.array([[0.3, -1.0, 0, 1, 0, 0.7, 0.0, 2, 1.5]])
+    assert likelihood.exact_rows(machine, row).all()
+    row[0, 0] = NOT
+    assert not likelihood.exact_rows(machine, row).any()
+
+
+def test_gaussian_machines_have_a_closed_form():
+    """Against the joint normal law of all columns of v."""
+    rng = np.random.default_rng(1)
+    precision, own = np.array([1.5, 2.0, 4.0]), np.array([3.0, 2.0])
+    b, c = rng.normal(size=3), rng.normal(size=2)
+    kernel = 0.4 * rng.normal(size=(3, 2))
+    machine = machine_lib.Machine(
+        Gaussian(3),
+        Gaussian(2),
+        tf.constant(kernel),
+        {"bias": tf.constant(b), "precision": tf.constant(precision)},
+        {"bias": tf.constant(c), "precision": tf.constant(own)},
+        beta=0.7,
+    )
+    joint = np.diag(np.concatenate([precision, own]))
+    joint[:3, 3:] = -0.7 * kernel
+    joint[3:, :3] = joint[:3, 3:].T
+    covariance = np.linalg.inv(joint)
+    mean = covariance @ np.concatenate([b, c])
+    rows = np.array(
+        [[0.3, -1, 2], [NOT, 1, 0], [0.5, NOT, NOT], [1, 1, NOT], [NOT] * 3]
+    )
+    assert likelihood.exact_rows(machine, rows).all()
+    log_z = likelihood.exact(machine).log_z
+    found = likelihood.exact_observed(machine, rows)
+    h = likelihood.exact_hidden_mean(machine, rows)
+    for row, log, average in zip(rows, found, h, strict=True):
+        (seen,) = np.nonzero(~np.isnan(row))
+        far, part = row[seen] - mean[seen], covariance[np.ix_(seen, seen)]
+        solved = np.linalg.solve(part, far)
+        expected = -0.5 * (
+            far @ solved + np.linalg.slogdet(2 * np.pi * part)[1]
+        )
+        assert log - log_z == pytest.approx(expected, abs=1e-10)
+        expected = mean[3:] + covariance[3:][:, seen] @ solved
+        np.testing.assert_allclose(average, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize(("inverted", "doubt"), [(0.0, False), (0.2, True)])
+def test_an_upper_estimate_below_the_lower_one_is_reported(
+    monkeypatch, inverted, doubt
+):
+    """If the distance cannot be due to the spread of the weights."""
+    rng = np.random.default_rng(0)
+    means = iter([inverted, 0.0])
+
+    def anneal(machine, base, path, count, *others):
+        return next(means) + 0.1 * rng.normal(size=count), None
+
+    monkeypatch.setattr(observed_lib, "anneal", anneal)
+    monkeypatch.setattr(
+        observed_lib, "exact_rows", lambda machine, v: np.zeros(len(v), bool)
+    )
+    found = likelihood.observed(
+        MACHINE, BASE, ROWS[1:], random.stream(0), 10, 100, 1, verbose=0
+    )
+    assert (found.upper - found.lower).mean() < 0
+    told = [text for text in found.warnings if "below the lower one" in text]
+    assert bool(told) == doubt
