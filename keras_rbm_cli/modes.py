@@ -173,8 +173,10 @@ def _train_alone(config, output, log, resume):
                 f"{output / 'imputed.csv'}."
             )
         command = f"{screen.command()} --mode evaluate --output {output}"
-        more = " more exactly" if evaluated else ""
-        print(f"Measure it{more}: `{command}`.")
+        if not evaluated:
+            print(f"Measure it: `{command}`.")
+        elif _is_estimated(output):
+            print(f"Measure it more exactly: `{command}`.")
     print(
         f"The run is in {output}; look at it with {screen.tensorboard(output)}."
     )
@@ -184,8 +186,17 @@ def _evaluation(output):
     """The evaluation at the end of a run, as a table."""
     from keras_rbm import evaluation
 
-    results = json.loads((output / "evaluation.json").read_text("utf-8"))
-    return f"\n{evaluation.table(results)}\n"
+    return f"\n{evaluation.table(_results(output))}\n"
+
+
+def _is_estimated(output):
+    """Whether log Z is an estimate, which longer annealing makes better."""
+    log_partition = _results(output)["log_partition"]
+    return log_partition is not None and log_partition["method"] == "ais"
+
+
+def _results(output):
+    return json.loads((output / "evaluation.json").read_text("utf-8"))
 
 
 def _likelihood(history):

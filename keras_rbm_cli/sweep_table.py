@@ -50,7 +50,9 @@ def row(folder, point, entry):
         bracket = splits[split]["log_likelihood"] or {}
         pseudo = splits[split]["pseudo_log_likelihood"] or {}
         reasons = partition["warnings"] if partition else found["notes"]
+        reasons = [*reasons, *bracket.get("warnings", [])]
         trusted = partition is not None and partition["trusted"]
+        trusted = trusted and bracket.get("trusted", True)
         known |= {
             "log_likelihood_lower": bracket.get("lower"),
             "log_likelihood_upper": bracket.get("upper"),

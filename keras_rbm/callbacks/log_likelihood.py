@@ -38,7 +38,7 @@ class LogLikelihood(Measurement):
 
     - `val_log_likelihood`: the lower bound of the bracket, in nats;
     - `val_log_likelihood_upper`: the upper bound, equal to the lower bound if
-      log Z is exact;
+      log Z is exact, and so are the sums over missing entries, if any;
     - `val_log_likelihood_epoch`: the epoch of the measurement, counted from 1;
     - `val_log_likelihood_baseline`: the log-likelihood of the same examples
       under independent units with the moments of the training data, which a
@@ -61,9 +61,15 @@ class LogLikelihood(Measurement):
     `effective_sample_size`, the smaller one of the two directions. *Custom
     Scalars* shows the bracket as a band, with the baseline.
 
-    The logger `keras_rbm` gets reasons not to trust a bracket as warnings,
-    each kind once for each `fit`. If the model is no better than independent
-    units at the end of `fit`, a warning says so, with possible reasons.
+    In rows with missing entries, the entries are summed out exactly, or, if too
+    many are missing (see `likelihood.exact_rows`), by estimates from below and
+    from above. The bounds and `standard_error` include the errors of these
+    estimates, which do not depend on `num_betas` and `num_chains`.
+
+    The logger `keras_rbm` gets reasons not to trust a bracket, or these
+    estimates, as warnings, each kind once for each `fit`. If the model is no
+    better than independent units at the end of `fit`, a warning says so, with
+    possible reasons.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
@@ -188,7 +194,7 @@ class LogLikelihood(Measurement):
         self._gain = None
         if found.baseline is not None and math.isfinite(found.gain):
             self._gain = (found.gain, found.gain_standard_error)
-        self._warn(step, log_partition.warnings)
+        self._warn(step, (*log_partition.warnings, *found.scores_warnings))
         values = {
             "log_likelihood_lower": found.lower,
             "log_likelihood_upper": found.upper,

@@ -30,8 +30,9 @@ HISTOGRAMS = "6 Histograms"
 
 #: Descriptions of the scalars, by their names.
 DESCRIPTIONS = {
-    "log_likelihood_lower": "Mean log p(v) of held-out examples in nats, the "
-    "pessimistic end of its bracket: the number to compare runs by.",
+    "log_likelihood_lower": "Mean log p(v) of held-out examples (of their "
+    "observed entries, if some are missing) in nats, the pessimistic end of "
+    "its bracket: the number to compare runs by.",
     "log_likelihood_upper": "The optimistic end of the bracket of log p(v).",
     "log_likelihood_baseline": "Mean log p(v) of the same examples under "
     "independent units: a model that has learned anything is above it.",
@@ -41,7 +42,8 @@ DESCRIPTIONS = {
     "nats: it should lie between its bounds.",
     "log_likelihood_trajectory": "Mean log p(v) by the log Z of the path of "
     "the training, in nats, of each epoch.",
-    "standard_error": "Of the mean log p(v), over examples and chains.",
+    "standard_error": "Of the mean log p(v), over examples and chains, and "
+    "of estimated sums over missing entries.",
     "effective_sample_size": "How many annealed chains carry the weight, in "
     "the worse direction. Below 50 the bracket is not trusted.",
     "effective_sample_size_trajectory": "How many chains along the path of "

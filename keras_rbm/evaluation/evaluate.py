@@ -50,7 +50,11 @@ def evaluate(
     - `splits`: for each of `train`, `validation` and `test` that the data have,
         - `examples`: their number; the log-likelihood uses all of them;
         - `log_likelihood`: `lower`, `upper`, `standard_error`, in nats per
-          example; the standard error includes that of log Z;
+          example; the standard error includes that of log Z; `exact`, whether
+          the only error is that of a finite number of examples; `trusted`,
+          whether log Z and the sums over missing entries can be trusted, and
+          the `warnings` of these sums; `missing_entries`, a sentence if some of
+          these sums are estimates, or `null`;
         - `baseline`: `log_likelihood` of the same examples under independent
           units with the moments of the training data; `gain`, the model's lower
           bound minus this number, and its `standard_error`, in nats per
@@ -247,7 +251,7 @@ def _split(model, split, x, log_partition, max_examples, verbose):
         bar.add(len(batch))
     return {
         "examples": len(x),
-        "log_likelihood": ours and _attributes(ours),
+        "log_likelihood": ours and _likelihood(ours),
         "baseline": ours and _baseline(ours),
         "pseudo_log_likelihood": pseudo and _mean(np.concatenate(pseudo)),
         "reconstruction_error": float(np.concatenate(errors).mean()),
@@ -374,6 +378,17 @@ def _samples(model, splits, count, num_sweeps, seed, verbose):
 def _attributes(bounds):
     names = ("lower", "upper", "standard_error")
     return {name: float(getattr(bounds, name)) for name in names}
+
+
+def _likelihood(ours):
+    """A `LogLikelihood` as a dict."""
+    return {
+        **_attributes(ours),
+        "exact": ours.is_exact,
+        "trusted": ours.trusted,
+        "warnings": list(ours.scores_warnings),
+        "missing_entries": ours.about_missing,
+    }
 
 
 def _baseline(ours):

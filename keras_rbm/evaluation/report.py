@@ -6,23 +6,22 @@ import os
 from typing import Any
 
 _BINARIZED = {
-    "none": "taken as they are",
-    "stochastic": "binarized by one draw of each value (seed {seed})",
-    "threshold": "binarized at 0.5",
+    "stochastic": "Values are binarized by one draw of each (seed {seed}).",
+    "threshold": "Values are binarized at 0.5.",
 }
+# The two lines of a heading.
 _COLUMNS = (
-    (
-        "split",
-        "examples",
-        "log-likelihood",
-        "",
-        "",
-        "pseudo-log-",
-        "",
-        "recon-",
-    ),
-    ("", "", "from", "to", "+-", "likelihood", "+-", "struction"),
+    ("split", ""),
+    ("examples", ""),
+    ("log-likelihood", "from"),
+    ("", "to"),
+    ("", "+-"),
+    ("pseudo-log-", "likelihood"),
+    ("", "+-"),
+    ("recon-", "struction"),
 )
+# The columns of the pseudo-log-likelihood.
+_PSEUDO = slice(5, 7)
 
 
 def write(results, path):
@@ -61,14 +60,14 @@ def table(results: dict[str, Any]) -> str:
         )
         print(evaluation.table(results))
     """
-    rows = [*_COLUMNS]
+    rows = [[*line] for line in zip(*_COLUMNS, strict=True)]
     for split, row in results["splits"].items():
         ours, pseudo = (
             row[key] or {}
             for key in ("log_likelihood", "pseudo_log_likelihood")
         )
         rows.append(
-            (
+            [
                 split,
                 str(row["examples"]),
                 *(
@@ -80,8 +79,14 @@ def table(results: dict[str, Any]) -> str:
                     for key in ("mean", "standard_error")
                 ),
                 _number(row["reconstruction_error"], 5),
-            )
+            ]
         )
+    has_pseudo = any(
+        row["pseudo_log_likelihood"] for row in results["splits"].values()
+    )
+    if not has_pseudo:
+        for row in rows:
+            del row[_PSEUDO]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
@@ -90,9 +95,12 @@ def table(results: dict[str, Any]) -> str:
         ).rstrip()
         for row in rows
     ]
-    how = _BINARIZED[results["binarize"]].format(**results)
-    below = [f"Nats an example of {results['data']}, {how}.", *results["notes"]]
+    below = _explanation(results, has_pseudo) + results["notes"]
     if results["log_partition"]:
+        below += _missing_lines(results["splits"])
+        below.append(
+            "log Z normalizes the probabilities; its errors are in those above:"
+        )
         below.append(results["log_partition"]["summary"])
     below += _baseline_lines(results["splits"])
     below += _own_units_lines(results["splits"])
@@ -113,6 +121,69 @@ def _finite(x):
 
 def _number(x, digits=3):
     return "-" if x is None else f"{x:.{digits}f}"
+
+
+def _explanation(results, has_pseudo):
+    """What the columns of the table mean, in lines for a reader new to RBMs.
+
+    Args:
+        results: The results of an evaluation.
+        has_pseudo: Whether the table shows pseudo-log-likelihoods.
+
+    Returns:
+        List of strings.
+    """
+    name, splits = results["data"], results["splits"].values()
+    if not any(row["log_likelihood"] for row in splits):
+        lines = [f"Reconstruction: mean squared error of a value of {name}."]
+    else:
+        exact = all(
+            row["log_likelihood"].get(
+                "exact", results["log_partition"].get("method") == "exact"
+            )
+            for row in splits
+            if row["log_likelihood"] and results["log_partition"]
+        )
+        lines = [
+            f"Log-likelihood: the mean log-probability of an example of {name}",
+            "(log-density, with real columns), in nats (natural logarithm).",
+            "Higher is better. "
+            + (
+                "It is exact; +- is the error of a finite number of examples."
+                if exact
+                else 'It is estimated to lie between "from" and "to",'
+            ),
+            *([] if exact else ["with the standard error +-."]),
+        ]
+        if has_pseudo:
+            lines.append(
+                "Pseudo-log-likelihood: each value predicted from all others."
+            )
+        lines.append(
+            "Reconstruction: mean squared error of a value; lower is better."
+        )
+    binarized = _BINARIZED.get(results["binarize"])
+    return lines + ([binarized.format(**results)] if binarized else [])
+
+
+def _missing_lines(splits):
+    """What is to know of sums over missing entries, in lines.
+
+    Args:
+        splits: `splits` of an evaluation.
+
+    Returns:
+        List of strings; empty if all sums are exact.
+    """
+    lines = []
+    for split, row in splits.items():
+        found = row["log_likelihood"] or {}
+        if found.get("missing_entries"):
+            lines.append(f"On {split}, {found['missing_entries']}.")
+        lines += [
+            f"  not to be trusted: {text}" for text in found.get("warnings", [])
+        ]
+    return lines
 
 
 def _baseline_lines(splits):
@@ -150,13 +221,21 @@ def _own_units_lines(splits):
     Returns:
         List of strings; empty for data without a schema or a likelihood.
     """
-    return [
+    lines = [
         f"In the table's own units, {split}: "
         f"{row['log_likelihood']['lower'] + row['log_jacobian']['mean']:.3f} "
-        f"nats, with a log Jacobian of {row['log_jacobian']['mean']:+.3f}."
+        f"nats, {row['log_jacobian']['mean']:+.3f} by the scaling."
         for split, row in splits.items()
-        if row.get("log_jacobian") and row["log_likelihood"]
+        if row.get("log_jacobian")
+        and row["log_likelihood"]
+        and row["log_likelihood"]["lower"] is not None
     ]
+    if lines:
+        lines.append(
+            "(The model sees scaled columns, and a density changes with the "
+            "scale: the\nlogarithm of the factor, the log Jacobian, is added.)"
+        )
+    return lines
 
 
 def _classification_lines(splits):

@@ -183,6 +183,8 @@ class Bracket(NamedTuple):
                 f"{len(found.log_weights)})"
             )
         lines += [f"  not to be trusted: {each}" for each in self.warnings]
+        if self.trusted:
+            lines.append("  trusted: the estimates agree with each other")
         if self.from_data is None:
             lines.append(
                 "  no data were given: a mode that no chain has met remains "

@@ -1279,10 +1279,12 @@ class MachineModel(Trainer):
 
         If entries are missing (NaN), the result is the log-likelihood of the
         observed entries. Missing entries are summed out exactly if the hidden
-        side, or the missing entries of an example, have at most 2**16 joint
-        states. Otherwise, annealed importance sampling in both directions
-        estimates the sum from below and from above, and `upper_scores` of the
-        result is set. An example without any observed entry has log p = 0.
+        side, or the missing entries of an example, have few joint states (see
+        `likelihood.exact_rows`); a missing real entry is integrated out by a
+        sum over nodes, with an error below 1e-8 nats. For other examples,
+        annealed importance sampling in both directions estimates the sum from
+        below and from above, and `upper_scores` of the result is set. An
+        example without any observed entry has log p = 0.
 
         Args:
             v: Array of states, of shape `(examples, example_units.width)`; or
@@ -1345,10 +1347,7 @@ class MachineModel(Trainer):
             return found
         return found._replace(
             upper_scores=observed.upper,
-            scores_error=float(
-                np.sqrt(np.square(observed.standard_error).sum())
-                / len(observed.standard_error)
-            ),
+            scores_error=log_likelihood_lib.observed_error(observed),
             scores_warnings=observed.warnings,
         )
 
@@ -1402,9 +1401,9 @@ class MachineModel(Trainer):
 
         Raises:
             ValueError: If the examples are not states of the visible units, or
-                if both sums have more than 2**16 terms: the sum over the
-                states of the hidden side, and the sum over the states of an
-                entry and of the missing entries in its row.
+                if the states of the hidden side are too many to sum over, and
+                so are the states of an entry and of the missing entries in its
+                row (see `likelihood.exact_rows`).
 
         Example:
             rbm = keras_rbm.RBM(6, 3, seed=0)

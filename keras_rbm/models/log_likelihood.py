@@ -47,7 +47,8 @@ class LogLikelihood(NamedTuple):
             scores estimated from above, an array like `scores`; `scores` are
             then estimated from below. `None` if all scores are exact.
         scores_error: The standard error of the mean score due to this
-            sampling, in nats.
+            sampling, in nats, and half the distance of the means of `scores`
+            and `upper_scores` if that is more.
         scores_warnings: Reasons not to trust these estimates, as a tuple of
             sentences.
         log_jacobian: The numbers that `in_own_units` added to the scores,
@@ -127,14 +128,31 @@ class LogLikelihood(NamedTuple):
 
     @property
     def lower(self) -> float:
-        """The lower estimate, which uses the larger estimate of log Z."""
-        return float(self.scores.mean()) - self.log_partition.upper
+        """The lower estimate, which uses the larger estimate of log Z.
+
+        If missing entries were summed out by sampling, it uses the smaller one
+        of the two estimates of the mean score. Each estimate has a sampling
+        error, so that the estimate from below may be the larger one.
+        """
+        return self._mean_scores()[0] - self.log_partition.upper
 
     @property
     def upper(self) -> float:
         """The upper estimate, which uses the smaller estimate of log Z."""
-        scores = self.scores if self.upper_scores is None else self.upper_scores
-        return float(scores.mean()) - self.log_partition.lower
+        return self._mean_scores()[1] - self.log_partition.lower
+
+    @property
+    def estimated_examples(self) -> int:
+        """Number of examples whose missing entries were summed by sampling."""
+        if self.upper_scores is None:
+            return 0
+        return int((self.scores != self.upper_scores).sum())
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether neither log Z nor any score is an estimate or a bound."""
+        exact = isinstance(self.log_partition, likelihood.Exact)
+        return exact and not (self.is_bound or self.estimated_examples)
 
     @property
     def standard_error(self) -> float:
@@ -164,13 +182,17 @@ class LogLikelihood(NamedTuple):
     def gain_standard_error(self) -> float | None:
         """The standard error of the gain, or `None`.
 
-        It combines the standard errors of log Z and of the mean difference
-        between model and baseline over the examples. The difference varies
-        little for examples that are improbable under both.
+        It combines the standard errors of log Z, of estimated sums over missing
+        entries, and of the mean difference between model and baseline over the
+        examples. The difference varies little for examples that are improbable
+        under both.
         """
         if self.baseline_scores is None:
             return None
-        error = _standard_error(self.scores - self.baseline_scores)
+        error = np.hypot(
+            _standard_error(self.scores - self.baseline_scores),
+            self.scores_error,
+        )
         return float(np.hypot(error, self.log_partition.standard_error))
 
     @property
@@ -236,8 +258,26 @@ class LogLikelihood(NamedTuple):
             )
             if self.beats_baseline is False and math.isfinite(self.gain):
                 lines.append(f"  warning: {self.warnings[-1]}")
+        if self.estimated_examples:
+            lines.append(f"  {self.about_missing}")
         lines += [f"  warning: {text}" for text in self.scores_warnings]
         return "\n".join([*lines, str(self.log_partition)])
+
+    @property
+    def about_missing(self) -> str | None:
+        """A sentence about sums over missing entries that are estimates.
+
+        `None` if all sums over missing entries are exact.
+        """
+        if not self.estimated_examples:
+            return None
+        low, high = self._mean_scores()
+        return (
+            f"{self.estimated_examples} of {len(self.scores)} examples miss "
+            "too many entries for an exact sum: their part is estimated by "
+            f"sampling, and the two estimates of the mean are {high - low:.4f} "
+            f"nats apart, +- {self.scores_error:.4f}"
+        )
 
     def _repr_html_(self):
         """A small table for notebooks."""
@@ -266,7 +306,17 @@ class LogLikelihood(NamedTuple):
 
     def _units(self):
         mean = self.log_jacobian.mean()
-        return f"in the data's own units, by a log Jacobian of {mean:+.3f} nats"
+        return (
+            f"in the data's own units: {mean:+.3f} nats (the log Jacobian of "
+            "the scaling) are added"
+        )
+
+    def _mean_scores(self):
+        """The smaller and the larger estimate of the mean score."""
+        found = [float(self.scores.mean())]
+        if self.upper_scores is not None:
+            found.append(float(self.upper_scores.mean()))
+        return float(np.min(found)), float(np.max(found))
 
     def _ends(self):
         return dict.fromkeys((self.lower, self.upper))
@@ -504,6 +554,18 @@ def observed_scores(machine, base, v, stream, watch=None, verbose="auto"):
     return likelihood.Observed(lower, upper, error, tuple(texts))
 
 
+def observed_error(observed):
+    """The standard error of the mean of a `likelihood.Observed`.
+
+    The errors of the rows are independent of each other. The rows of equal
+    annealing have a bias of one sign, though, which shows in the distance of
+    the two estimates: the error is at least half of it.
+    """
+    error = np.sqrt(np.square(observed.standard_error).sum())
+    gap = abs((observed.upper - observed.lower).mean())
+    return float(max(error / len(observed.lower), gap / 2))
+
+
 def surprise(machine, v):
     """-log p(v_i | v_rest) = S(v_rest) - S(v), for each unit i of each row.
 
@@ -532,10 +594,10 @@ def surprise(machine, v):
         rest[:, start:end] = np.nan
         if not likelihood.exact_rows(machine, rest).all():
             raise ValueError(
-                "The surprise of an entry needs a hidden side of at most 2**16 "
-                "joint states, or units with few states of which few are "
-                f"missing. Received: unit {unit} of {units}, with "
-                f"{machine.hidden}"
+                "The surprise of an entry needs a hidden side of few joint "
+                "states, or rows in which few entries are missing (see "
+                f"likelihood.exact_rows). Received: unit {unit} of {units}, "
+                f"with {machine.hidden}"
             )
         if whole is None:
             whole = likelihood.exact_observed(machine, v)

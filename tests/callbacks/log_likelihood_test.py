@@ -2,6 +2,7 @@ import csv
 import json
 import logging
 import math
+import sys
 
 import keras
 import numpy as np
@@ -294,6 +295,22 @@ def test_each_kind_of_doubt_is_reported_once_a_fit(tmp_path, caplog):
         forward = [x for x in doubts() if "sample size of AIS" in x]
         assert len(forward) == 1
         assert "of epoch 4" in forward[0]
+
+
+def test_doubts_about_missing_entries_are_reported(
+    tmp_path, caplog, monkeypatch
+):
+    observed_lib = sys.modules["keras_rbm.likelihood.observed"]
+    monkeypatch.setattr(
+        observed_lib, "exact_rows", lambda machine, v: np.zeros(len(v), bool)
+    )
+    monkeypatch.setattr(observed_lib, "_LEAST_SHARE", 2.0)
+    holed = V[:4].astype("float32")
+    holed[:, 0] = np.nan
+    with caplog.at_level(logging.WARNING, "keras_rbm"):
+        measure(model(), callbacks.LogLikelihood(tmp_path, holed))
+    assert "a rough one" in caplog.text
+    assert "of the chains carry the weight of the sum" in caplog.text
 
 
 def test_an_exact_one_raises_no_doubt(fitted, tmp_path, caplog):

@@ -9,6 +9,7 @@ import pytest
 
 import keras_rbm
 from keras_rbm import data
+from keras_rbm_cli import modes
 from tests.cli import command
 
 
@@ -114,6 +115,8 @@ def test_a_table_of_bits_trains_and_is_evaluated(tmp_path, monkeypatch):
         assert line in done.screen
     quick = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert quick["num_betas"] == 1000
+    # Log Z is exact already.
+    assert "Measure it" not in done.screen
     # Most of the rows that it draws are pairs, as in the data.
     samples = data.arrays("run/samples.csv").train
     assert samples.shape == (50, 4)
@@ -130,3 +133,15 @@ def test_a_table_of_bits_trains_and_is_evaluated(tmp_path, monkeypatch):
     # Log Z is exact.
     for split in sizes:
         assert again["splits"][split] == quick["splits"][split]
+
+
+@pytest.mark.parametrize(
+    ("log_partition", "expected"),
+    [({"method": "ais"}, True), ({"method": "exact"}, False), (None, False)],
+)
+def test_only_an_estimated_log_z_can_be_measured_more_exactly(
+    tmp_path, log_partition, expected
+):
+    results = json.dumps({"log_partition": log_partition})
+    (tmp_path / "evaluation.json").write_text(results)
+    assert modes._is_estimated(tmp_path) is expected

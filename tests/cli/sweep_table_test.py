@@ -98,3 +98,20 @@ def test_names_in_tensorboard_are_short_where_they_stay_different():
     assert sweep_table.short_names(axes) == short
     same = {"RBM.seed": [1], "run.seed": [2]}
     assert sweep_table.short_names(same) == {name: name for name in same}
+
+
+def test_sums_over_missing_entries_can_lack_trust(tmp_path):
+    folder = evaluation(tmp_path, -9.0)
+    path = folder / "evaluation.json"
+    found = json.loads(path.read_text())
+    found["splits"]["validation"]["log_likelihood"] |= {
+        "trusted": False,
+        "warnings": ["Two estimates differ."],
+    }
+    path.write_text(json.dumps(found))
+    row = sweep_table.row(folder, {"n": 1}, FINISHED)
+    assert row["trusted"] == "no: Two estimates differ."
+    found["log_partition"] = {"trusted": False, "warnings": ["It is stuck."]}
+    path.write_text(json.dumps(found))
+    row = sweep_table.row(folder, {"n": 1}, FINISHED)
+    assert row["trusted"] == "no: It is stuck. Two estimates differ."

@@ -1,16 +1,20 @@
+import dataclasses
 import json
+import sys
 
 import keras
 import numpy as np
 import pytest
 
 from keras_rbm import RBM, ClassRBM, Gaussian, PersistentChain
-from keras_rbm.data import Data, binarized, with_labels
+from keras_rbm.data import Binary, Data, Schema, binarized, with_labels
 from keras_rbm.evaluation import compare_samples, evaluate, table
 from keras_rbm.evaluation.evaluate import classification
 from tests import machines
 from tests.oracle import Oracle
 
+# The module: the package has a function of this name.
+observed_lib = sys.modules["keras_rbm.likelihood.observed"]
 ORACLE = Oracle.draw(5, 4, seed=1)
 # Sums of some 30 numbers, up to 20 altogether.
 ERROR = machines.rounding("float32", 20.0, 30)
@@ -57,6 +61,9 @@ def test_results_are_those_of_enumeration(tmp_path):
         error = expected.std(ddof=1) / len(v) ** 0.5
         assert row["examples"] == len(v)
         assert ours["lower"] == ours["upper"]
+        assert ours["exact"] is True
+        assert ours["trusted"] is True
+        assert (ours["warnings"], ours["missing_entries"]) == ([], None)
         assert ours["lower"] == pytest.approx(expected.mean(), abs=ERROR)
         assert ours["standard_error"] == pytest.approx(error, abs=ERROR)
         other = row["pseudo_log_likelihood"]
@@ -68,6 +75,40 @@ def test_results_are_those_of_enumeration(tmp_path):
         assert row["reconstruction_error"] == pytest.approx(
             np.square(v - again).mean(), abs=ERROR
         )
+
+
+def test_estimated_sums_over_missing_entries_are_not_called_exact(
+    tmp_path, monkeypatch
+):
+    """Even where log Z is exact."""
+    model = machines.rbm(ORACLE)
+    model.data_mean.assign(np.full(5, 0.5))
+    train = data().train.astype("float32")
+    train[::2, :3] = np.nan
+    schema = Schema(
+        {f"column {n}": Binary((0, 1)) for n in range(5)}, keeps_missing=True
+    )
+    holed = dataclasses.replace(data(), train=train, schema=schema)
+    exact = evaluate(model, holed, tmp_path / "exact")
+    monkeypatch.setattr(
+        observed_lib, "exact_rows", lambda machine, v: ~np.isnan(v).any(axis=1)
+    )
+    monkeypatch.setattr(observed_lib, "_LEAST_SHARE", 2.0)
+    found = evaluate(model, holed, tmp_path / "estimated")
+    assert found["log_partition"]["method"] == "exact"
+    ours = found["splits"]["train"]["log_likelihood"]
+    lost = -(-len(train) // 2)
+    assert ours["missing_entries"].startswith(f"{lost} of {len(train)} exam")
+    assert (ours["exact"], ours["trusted"]) == (False, False)
+    assert "of the chains carry the weight" in ours["warnings"][0]
+    assert ours["lower"] < ours["upper"]
+    other = exact["splits"]["train"]["log_likelihood"]
+    assert other["exact"] is True
+    slack = 5 * float(ours["missing_entries"].split()[-1]) + 1e-4
+    assert ours["lower"] - slack < other["lower"] < ours["upper"] + slack
+    # The other splits have no missing entries.
+    assert found["splits"]["test"]["log_likelihood"]["exact"] is True
+    assert f"On train, {ours['missing_entries']}." in table(found)
 
 
 def test_real_values_have_a_likelihood_and_a_pseudo_likelihood(tmp_path):
@@ -138,6 +179,10 @@ def test_annealing_is_done_once_and_reported_in_full(tmp_path, monkeypatch):
             "lower": ours.lower,
             "upper": ours.upper,
             "standard_error": ours.standard_error,
+            "exact": False,
+            "trusted": bracket.trusted,
+            "warnings": [],
+            "missing_entries": None,
         }
         assert ours.lower < ours.upper
 

@@ -47,22 +47,82 @@ def test_the_table():
     assert max(map(len, lines)) <= 80
     assert lines[4:] == [
         "",
-        "Nats an example of mnist, binarized by one draw of each value "
-        "(seed 7).",
+        "Log-likelihood: the mean log-probability of an example of mnist",
+        "(log-density, with real columns), in nats (natural logarithm).",
+        'Higher is better. It is estimated to lie between "from" and "to",',
+        "with the standard error +-.",
+        "Pseudo-log-likelihood: each value predicted from all others.",
+        "Reconstruction: mean squared error of a value; lower is better.",
+        "Values are binarized by one draw of each (seed 7).",
         "Something is missing.",
+        "log Z normalizes the probabilities; its errors are in those above:",
         "log Z is large",
         "  not to be trusted: it",
     ]
-    assert report.table({**RESULTS, "log_partition": None}) in table
 
 
 @pytest.mark.parametrize(
-    ("binarize", "words"),
-    [("none", "taken as they are"), ("threshold", "binarized at 0.5")],
+    ("binarize", "expected"),
+    [("none", []), ("threshold", ["Values are binarized at 0.5."])],
 )
-def test_the_table_says_what_became_of_grey_values(binarize, words):
-    table = report.table({**RESULTS, "binarize": binarize})
-    assert f"Nats an example of mnist, {words}." in table
+def test_the_table_says_what_became_of_grey_values(binarize, expected):
+    lines = report.table({**RESULTS, "binarize": binarize}).splitlines()
+    assert [line for line in lines if "binarized" in line] == expected
+
+
+def of_split(**changes):
+    """Results of one split, with exact likelihoods unless changed."""
+    row = RESULTS["splits"]["train"]
+    ours = {"lower": -2.5, "upper": -2.5, "standard_error": 0.25}
+    return {
+        **RESULTS,
+        "splits": {
+            "train": {
+                **row,
+                "log_likelihood": {**ours, "exact": True, **changes},
+                "pseudo_log_likelihood": None,
+                "log_jacobian": {"mean": -1.5},
+            }
+        },
+    }
+
+
+def test_a_pseudo_likelihood_that_no_split_has_takes_no_column():
+    table = report.table(of_split())
+    first, second, train = (line.split() for line in table.splitlines()[:3])
+    assert first == ["split", "examples", "log-likelihood", "recon-"]
+    assert second == ["from", "to", "+-", "struction"]
+    assert train == "train 55000 -2.500 -2.500 0.250 0.01235".split()
+    assert "seudo" not in table
+
+
+def test_only_an_exact_likelihood_is_called_exact():
+    assert "It is exact;" in report.table(of_split())
+    text = "5 of 9 examples miss too many entries"
+    table = report.table(
+        of_split(exact=False, missing_entries=text, warnings=["they differ"])
+    )
+    assert "exact;" not in table
+    assert (
+        f"On train, {text}.\n  not to be trusted: they differ\nlog Z" in table
+    )
+
+
+def test_the_log_jacobian_is_explained():
+    table = report.table(of_split())
+    assert (
+        "In the table's own units, train: -4.000 nats, -1.500 by the scaling.\n"
+        "(The model sees scaled columns" in table
+    )
+
+
+def test_without_likelihoods_nothing_is_said_of_them():
+    results = of_split()
+    results["splits"]["train"]["log_likelihood"] = None
+    table = report.table({**results, "log_partition": None})
+    assert "ikelihood:" not in table
+    assert "own units" not in table
+    assert "Reconstruction: mean squared error of a value of mnist." in table
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):

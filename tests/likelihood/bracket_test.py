@@ -151,8 +151,10 @@ def test_it_prints_all_values_and_their_uncertainty():
         "  reverse AIS            10.100 +- 0.300 (effective sample size 60 of "
         "100)\n"
         "  reverse AIS from data  10.050 +- 0.100 (effective sample size 60 of "
-        "100)"
+        "100)\n"
+        "  trusted: the estimates agree with each other"
     )
+    assert "  trusted" not in str(brackets(reverse=20.0))
     assert "no data were given" in str(brackets(from_data=None))
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from keras_rbm import ClassRBM, FreshCompletion, likelihood
+from keras_rbm.models import log_likelihood
+from keras_rbm.models.log_likelihood import LogLikelihood
 from tests.likelihood.observed_test import ORACLE, ROWS, expected_rows
 from tests.machines import assert_means, batches, rbm
 from tests.oracle import all_states
@@ -41,6 +43,51 @@ def test_estimates_stand_on_both_sides(model, monkeypatch):
     assert found.trusted
     assert found.scores_error > 0
     assert "nats" in str(found)
+
+
+def test_estimates_that_cross_are_in_order(model):
+    """By chance, the estimate from below may be above the other one."""
+    scores = np.array([1.0, 2.0, 3.0])
+    found = LogLikelihood(
+        scores,
+        likelihood.Exact(0.5),
+        upper_scores=scores - [0.0, 0.03, 0.0],
+        scores_error=0.02,
+    )
+    assert (found.lower, found.upper) == pytest.approx((1.49, 1.5))
+    assert found.estimated_examples == 1
+    assert not found.is_exact
+    text = str(found)
+    assert "1.490 to 1.500 nats" in text
+    assert "1 of 3 examples" in text
+    assert "0.0100 nats apart, +- 0.0200" in text
+    assert found.standard_error > scores.std() / np.sqrt(2)
+    plain = found._replace(upper_scores=None, scores_error=0.0)
+    assert plain.is_exact
+    assert plain.about_missing is None
+    assert not plain._replace(is_bound=True).is_exact
+    assert "sampling" not in str(plain)
+    assert plain.in_own_units(1.0).is_exact
+    assert found.in_own_units(1.0).estimated_examples == 1
+
+
+def test_the_error_is_at_least_half_of_the_gap():
+    lower = np.zeros(100)
+    error = np.full(100, 0.1)
+    for gap, expected in ((0.0, 0.01), (0.5, 0.25), (-0.5, 0.25)):
+        found = likelihood.Observed(lower, lower + gap, error)
+        assert log_likelihood.observed_error(found) == pytest.approx(expected)
+
+
+def test_the_gain_has_the_error_of_the_sums():
+    found = LogLikelihood(
+        np.ones(3),
+        likelihood.Exact(0.0),
+        baseline_scores=np.zeros(3),
+        upper_scores=np.full(3, 1.1),
+        scores_error=0.3,
+    )
+    assert found.gain_standard_error == pytest.approx(0.3)
 
 
 def test_free_energies_and_hidden_means(model):
@@ -90,6 +137,7 @@ def test_the_surprise_of_each_entry(model, monkeypatch):
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
     np.testing.assert_allclose(model.surprise(ROWS), expected, rtol=1e-5)
     monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 1)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
     with pytest.raises(ValueError, match="surprise of an entry needs"):
         model.surprise(ROWS)
 
