@@ -93,7 +93,11 @@ class Quadratic(Units):
     def nodes(
         self, low: np.ndarray, high: np.ndarray, params: Params
     ) -> tuple[quadrature.Nodes, ...]:
-        """Nodes for normal laws, truncated to the `support`."""
+        """Nodes for normal laws, truncated to the `support`.
+
+        A unit that would need more than 2**16 nodes, or whose parameters are
+        not finite, has none.
+        """
         bias, precision = (
             np.asarray(ops.convert_to_numpy(params[name]), "float64")
             for name in ("bias", "precision")
@@ -102,12 +106,13 @@ class Quadratic(Units):
         if self.support[0] == 0.0:
             rule = quadrature.half_line
         means = (low + bias) / precision, (high + bias) / precision
-        return tuple(
-            quadrature.Nodes(column, *rule(least, most, own))
-            for column, (least, most, own) in enumerate(
+        every = (
+            quadrature.Nodes(column, *rule(*arguments))
+            for column, arguments in enumerate(
                 zip(*means, precision, strict=True)
             )
         )
+        return tuple(nodes for nodes in every if len(nodes.points))
 
     def log_partition_change(
         self,

@@ -13,6 +13,8 @@ _STEP, _HALF_LINE_STEP = 0.9, 0.45
 _TAIL = 6.5
 # The nodes next to 0 leave out this share of the steepest law, as a logarithm.
 _NEAR_ZERO = 25.0
+#: The largest number of nodes of a unit. Only diverged machines need more.
+MAX_NODES = 2**16
 
 
 class Nodes(NamedTuple):
@@ -51,14 +53,15 @@ def line(low: float, high: float, precision: float):
         precision: 1 / variance of the laws.
 
     Returns:
-        Points and log weights, two `float64` arrays of shape `(nodes,)`.
+        Points and log weights, two `float64` arrays of shape `(nodes,)`; empty
+        if there would be too many, or if an argument is not finite.
 
     Reference: Trefethen and Weideman (2014), "The exponentially convergent
         trapezoidal rule".
     """
     root = np.sqrt(precision)
     first, last = low * root - _TAIL, high * root + _TAIL
-    count = int(np.ceil((last - first) / _STEP)) + 1
+    count = _count(last - first, _STEP)
     points = (first + _STEP * np.arange(count)) / root
     return points, np.full(count, np.log(_STEP / root))
 
@@ -76,15 +79,23 @@ def half_line(low: float, high: float, precision: float):
         precision: 1 / variance before the truncation.
 
     Returns:
-        Points and log weights, two `float64` arrays of shape `(nodes,)`.
+        Points and log weights, two `float64` arrays of shape `(nodes,)`; empty
+        if there would be too many, or if an argument is not finite.
 
     Reference: Trefethen and Weideman (2014), as for `line`.
     """
     root = np.sqrt(precision)
     first = -_NEAR_ZERO - np.log1p(max(-low * root, 0.0))
     last = max(high * root, 0.0) + _TAIL
-    count = int(np.ceil((last - first) / _HALF_LINE_STEP)) + 1
+    count = _count(last - first, _HALF_LINE_STEP)
     t = first + _HALF_LINE_STEP * np.arange(count)
     points = np.logaddexp(0.0, t) / root
     log_slope = -np.logaddexp(0.0, -t)
     return points, np.log(_HALF_LINE_STEP / root) + log_slope
+
+
+def _count(length, step):
+    """The number of nodes, or 0 if there are too many."""
+    if not length <= step * (MAX_NODES - 1):  # Also if it is NaN.
+        return 0
+    return int(np.ceil(length / step)) + 1

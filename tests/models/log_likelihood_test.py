@@ -396,7 +396,7 @@ def test_in_own_units_the_gain_is_the_same(added):
     assert own.baseline == pytest.approx(encoded.baseline + 2)
     assert own.gain == pytest.approx(encoded.gain)
     assert own.gain_standard_error == pytest.approx(encoded.gain_standard_error)
-    said = "in the data's own units, by a log Jacobian of +2.000 nats"
+    said = "in the data's own units: +2.000 nats (the log Jacobian of the scali"
     assert said in str(own)
     assert html.escape(said) in own._repr_html_()
     assert "own units" not in str(encoded)

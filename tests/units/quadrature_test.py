@@ -66,3 +66,12 @@ def test_units_have_nodes_for_the_laws_of_their_inputs():
             rule = RULES[1 - is_line]
             expected = log_integral(rule, mean, precision)
             assert found == pytest.approx(expected, abs=1e-8, rel=0)
+
+
+@pytest.mark.parametrize("units", [Gaussian(3), ReLU(3)])
+def test_diverged_units_have_no_nodes(units):
+    params = {"bias": np.array([0, np.nan, 0]), "precision": np.ones(3)}
+    low = np.array([0.0, 0.0, -1.0])
+    high = np.array([1.0, 1.0, 1e12])
+    nodes = units.nodes(low, high, params)
+    assert [own.column for own in nodes] == [0]
