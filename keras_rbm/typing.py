@@ -1,7 +1,7 @@
 """Types for the annotations of this package."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import keras
@@ -32,6 +32,25 @@ class PictureLike(Protocol):
 
     def directions(self, x: Any) -> np.ndarray:
         """Changes of intensities by steps, of shape `(steps, pixels)`."""
+
+
+class SchemaLike(Protocol):
+    """A `data.Schema`, or an object with its properties and methods."""
+
+    @property
+    def columns(self) -> Mapping[Hashable, Any]:
+        """The columns, in the order of the table."""
+
+    @property
+    def slices(self) -> Mapping[Hashable, slice]:
+        """The place of each kept column in an example."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The meaning of each entry of an example."""
+
+    def number_texts(self, x: Any) -> Mapping[Hashable, Sequence[str]]:
+        """The numbers of examples, as text, for each column of numbers."""
 
 
 Tensor: TypeAlias = tf.Tensor

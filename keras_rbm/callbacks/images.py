@@ -8,14 +8,20 @@ import tensorflow as tf
 from keras_rbm import plots
 from keras_rbm.callbacks import tensorboard
 from keras_rbm.callbacks.periodic import Display
-from keras_rbm.typing import Array, Path, PictureLike, PictureShape
+from keras_rbm.typing import (
+    Array,
+    Path,
+    PictureLike,
+    PictureShape,
+    SchemaLike,
+)
 
 _DESCRIPTIONS = {
     "filters": "The weights of each hidden unit: red above 0, blue below.",
     "sample_means": "Samples of the model, each shown as its mean after one "
     "more pass up and down.",
-    "reconstructions": "Examples with their means after one pass up and down: "
-    "below each image, or as narrow bars in front of the example's.",
+    "reconstructions": "Examples, each above its mean after one more pass up "
+    "and down.",
 }
 
 
@@ -40,6 +46,8 @@ class Images(Display):
         filters_dir: Directory where the filters are also saved, as
             `epoch-NNNN.png`; `None` not to save them.
         names: Names of the columns, for bars; `None` for column numbers.
+        schema: `data.Schema` of the examples if they are rows of a table, for
+            the names and the numbers of its columns; or `None`.
 
     Raises:
         ValueError: If `every` is not a positive integer.
@@ -58,6 +66,7 @@ class Images(Display):
         picture: PictureLike | None = None,
         filters_dir: Path | None = None,
         names: Sequence[str] | None = None,
+        schema: SchemaLike | None = None,
     ):
         super().__init__(log_dir, every)
         self.picture = picture
@@ -65,12 +74,14 @@ class Images(Display):
         self.image_shape = image_shape
         self.examples = examples
         self.names = names
+        self.schema = schema
 
     def show(self, step: int) -> None:
         options = {
             "image_shape": self.image_shape,
             "picture": self.picture,
             "names": self.names,
+            "schema": self.schema,
         }
         drawn = {
             "filters": plots.filters(

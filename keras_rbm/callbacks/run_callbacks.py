@@ -16,7 +16,13 @@ from keras_rbm.callbacks.projection import Projection
 from keras_rbm.callbacks.projector import Projector
 from keras_rbm.callbacks.sample_measures import SampleMeasures
 from keras_rbm.models import MachineModel
-from keras_rbm.typing import Array, ImageShape, Path, PictureLike
+from keras_rbm.typing import (
+    Array,
+    ImageShape,
+    Path,
+    PictureLike,
+    SchemaLike,
+)
 
 _LOG = logging.getLogger("keras_rbm")
 # Points of the likelihood curve, and their share of the time of a run.
@@ -143,6 +149,7 @@ def picture_callbacks(
     picture: PictureLike | None = None,
     filters_dir: Path | None = None,
     names: Sequence[str] | None = None,
+    schema: SchemaLike | None = None,
 ) -> list[keras.callbacks.Callback]:
     """Returns `Images`, `Histograms`, `Projection` and `Projector`.
 
@@ -156,6 +163,7 @@ def picture_callbacks(
         picture: `data.Picture` of the examples, or `None`.
         filters_dir: Directory where the filters are also saved, or `None`.
         names: Names of the columns if the examples are not images, or `None`.
+        schema: `data.Schema` if the examples are rows of a table, or `None`.
 
     Returns:
         List of callbacks.
@@ -177,6 +185,7 @@ def picture_callbacks(
             picture,
             filters_dir,
             names,
+            schema,
         ),
         Histograms(log_dir, examples, every),
         Projection(log_dir, v_train, every),

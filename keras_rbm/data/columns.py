@@ -285,6 +285,9 @@ class Binary(Discrete):
             )
         return Binary(found)
 
+    def labels(self, name: str | int) -> list[str]:
+        return [f"{name}={self.values[1]}"]
+
     def encode(self, name: str | int, values: Any) -> np.ndarray:
         codes = self.codes(name, values)
         _refuse_missing(name, codes < 0, "keras_rbm.data.Category()")

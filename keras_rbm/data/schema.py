@@ -16,6 +16,7 @@ from keras_rbm.data.columns import (
     Column,
     Discrete,
     Dropped,
+    Number,
     num_missing,
 )
 from keras_rbm.typing import Array, Path
@@ -199,6 +200,34 @@ class Schema:
             print(people)  # In the columns, names and values of the table.
         """
         return self._built(x, self.library)
+
+    def number_texts(self, x: Array) -> dict[Hashable, list[str]]:
+        """The numbers of examples in the table's own units, as short texts.
+
+        Args:
+            x: Array of shape `(rows, width)`, of states of `units` or of their
+                means. NaN becomes an empty text.
+
+        Returns:
+            Dict from the names of the columns of numbers to a list of `rows`
+            texts. Binary columns and categories have none.
+
+        Example:
+            texts = table.schema.number_texts(table.train[:3])
+        """
+        x, found = self._checked(x, may_miss=True), {}
+        for name, place in self.slices.items():
+            column, part = self.columns[name], x[:, place]
+            if isinstance(column, Number):
+                lost = np.isnan(part[:, 0])
+                values = column.decode(np.where(lost[:, None], 0, part))
+                found[name] = [
+                    "" if is_lost else _short(value)
+                    for value, is_lost in zip(
+                        values.to_pylist(), lost, strict=True
+                    )
+                ]
+        return found
 
     def write_csv(self, x: Array, path: Path) -> None:
         """Writes states of `units` as rows of a CSV file.
@@ -390,6 +419,13 @@ class Schema:
             if isinstance(self.columns[name], Discrete)
         }
         return frames.build(columns, self.dtypes, library, levels)
+
+
+def _short(value):
+    """A number in four digits, or without decimals."""
+    if 1000 <= abs(value) < 1e7:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
 
 
 def printable(name: Hashable) -> str:

@@ -314,6 +314,7 @@ def _reports(source, folder, pictures_every, done, measures, figures):
             source.picture,
             folder.path("filters"),
             source.labels,
+            source.schema,
         ),
         *(
             display
@@ -416,6 +417,7 @@ def _write_pictures(model, source, folder):
         "image_shape": source.image_shape,
         "picture": source.picture,
         "names": source.labels,
+        "schema": source.schema,
     }
 
     def save(name, draw, *args):

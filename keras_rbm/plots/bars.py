@@ -1,131 +1,363 @@
 """Rows of bars over named columns, for examples that are not images."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_rbm.plots import canvas
-from keras_rbm.typing import Axes
+from keras_rbm.typing import Axes, SchemaLike
 
-#: Colours of positive and of negative numbers, and of examples.
-POSITIVE, NEGATIVE, EXAMPLE = "#b2182b", "#2166ac", "0.72"
-#: Colour of missing entries.
-MISSING = "#e6781e"
-# Height of a row and width of a column, in pixels, and the least and the
-# largest width of the picture.
-_ROW, _COLUMN = 36, 26
-_WIDTH = (900, 2400)
-_MARGIN = 170
-# The most columns whose names are shown, and the most letters of a name.
+#: Colours of positive and of negative numbers, of examples, and of what a model
+#: makes of them.
+POSITIVE, NEGATIVE, EXAMPLE, MODEL = "#b2182b", "#2166ac", "0.45", "#b2182b"
+# Greys behind bars, of lines, and of the stripes over missing entries.
+_BEHIND, _LINE, _STRIPES = "0.94", "0.85", "0.6"
+# Least width of a place for a bar, in pixels. A column of a table takes several
+# places, for its name and its numbers, and has a gap beside it, in places.
+_PIXELS, _COLUMN, _GAP = 26, 2.4, 0.5
+# Height of a row, and the least and the largest width of the picture, in
+# pixels.
+_ROW = 46
+_WIDTH = (1000, 2400)
+_MARGIN = 150
+# The most bars of a row whose names are shown, and the most letters of a name.
 _NAMED, _LETTERS = 90, 28
-# Widths of bars, as shares of a column: of bars behind, and of bars in front.
-_WIDE, _NARROW = 0.8, 0.4
+# Pixels of a letter, and the least width for a number or a word in a row.
+_LETTER, _WORD = 7, 46
+# Width of a bar in its place. In a row of height 1: the base of the bars, and
+# the height of the tallest bar, without and with numbers above.
+_BAR, _BASE, _TALL, _BELOW_NUMBERS = 0.8, 0.42, 0.84, 0.56
+# The share of a row that is left free between two pairs of rows.
+_APART = 0.3
 
 
-def axes(ax: Axes | None, rows: int, names: Sequence[str]) -> Axes:
-    """Axes for rows of bars, with their labels and the names of the columns.
+class Group(NamedTuple):
+    """The bars of one column.
+
+    Attributes:
+        name: Name of the column, or `""` if the labels say all.
+        places: Indices of the entries of an example.
+        labels: A label for each bar, such as a category.
+    """
+
+    name: str
+    places: Sequence[int]
+    labels: Sequence[str]
+
+
+def groups(
+    width: int,
+    names: Sequence[str] | None = None,
+    schema: SchemaLike | None = None,
+) -> list[Group]:
+    """The bars of each column, from left to right.
+
+    Args:
+        width: Number of entries of an example.
+        names: Names of the entries, or `None` for their numbers.
+        schema: `data.Schema` of the examples, whose columns are shown in the
+            order of the table, in place of `names`; or `None`.
+
+    Returns:
+        List of `Group`.
+    """
+    if schema is None:
+        names = range(width) if names is None else names
+        return [Group("", [i], [str(name)]) for i, name in enumerate(names)]
+    labels, slices, found = schema.labels, schema.slices, []
+    for name in schema.columns:
+        if name in slices:
+            place = slices[name]
+            found.append(
+                Group(
+                    str(name),
+                    range(place.start, place.stop),
+                    [
+                        ""
+                        if label == str(name)
+                        else label.removeprefix(f"{name}=")
+                        for label in labels[place]
+                    ],
+                )
+            )
+    return found
+
+
+class Bars:
+    """Axes for rows of bars, with the names of the columns.
+
+    The columns of a table stand apart, with their names above the rows, and
+    the categories below. Up to 90 bars of a row have names.
 
     Args:
         ax: Matplotlib `Axes` of the caller, or `None` for a new figure.
-        rows: Number of rows.
-        names: Names of the columns, which are shown below up to 90 columns.
-
-    Returns:
-        Matplotlib `Axes`.
+        groups: Result of `groups`.
+        rows: A label for each row.
+        schema: `data.Schema` whose numbers are written above the bars, or
+            `None`.
+        in_pairs: Whether rows 0 and 1 belong together, rows 2 and 3, and so on.
     """
-    columns = len(names)
-    width = int(np.clip(_MARGIN + _COLUMN * columns, *_WIDTH))
-    below = 6 * min(max(map(len, names)), _LETTERS)
-    height = _ROW * rows + 110 + (below if columns <= _NAMED else 0)
-    ax = canvas.axes(ax, (width, height))
-    ax.set(xlim=(-0.7, columns - 0.3), ylim=(rows - 0.4, -0.6))
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(left=False)
-    if columns <= _NAMED:
-        short = [
-            name if len(name) <= _LETTERS else f"{name[: _LETTERS - 3]}..."
-            for name in names
-        ]
-        # A dollar sign would begin a formula.
-        short = [name.replace("$", r"\$") for name in short]
-        ax.set_xticks(range(columns), short, rotation=90, fontsize=8)
-    return ax
 
-
-def label_rows(ax: Axes, labels: Sequence[str]) -> None:
-    """Writes a label at the left of each row."""
-    ax.set_yticks(range(len(labels)), labels, fontsize=8)
-
-
-def signed(ax: Axes, x: np.ndarray, name: str) -> None:
-    """Draws positive numbers up and red, and negative numbers down and blue.
-
-    Args:
-        ax: Axes of `axes`.
-        x: Array of shape `(rows, columns)`.
-        name: Name of the numbers, for the legend.
-    """
-    largest = np.abs(x).max(initial=0.0, where=np.isfinite(x))
-    x = np.nan_to_num(np.asarray(x, "float64") / (largest or 1.0), posinf=0)
-    for label, colour, part in (
-        (f"positive {name}", POSITIVE, np.maximum(x, 0)),
-        (f"negative {name}", NEGATIVE, np.minimum(x, 0)),
+    def __init__(
+        self,
+        ax: Axes | None,
+        groups: Sequence[Group],
+        rows: Sequence[str],
+        schema: SchemaLike | None = None,
+        in_pairs: bool = False,
     ):
-        _bars(ax, 0.45 * part, 0.0, _WIDE, colour, label)
-    ax.set_xlabel(f"the largest bar is a {name} of {largest:.2g}", fontsize=8)
-    _legend(ax)
+        self._groups, self._schema = groups, schema
+        numbers = np.arange(len(rows))
+        self._rows = numbers + _APART * (numbers // 2) * in_pairs
+        self._order = [place for group in groups for place in group.places]
+        self._sides, self._middles = _placed(groups)
+        end = self._sides[-1, 1]
+        room = int(np.clip(_PIXELS * end, *np.subtract(_WIDTH, _MARGIN)))
+        self._pixels = room / (end + 0.8)
+        writes = schema is not None and _COLUMN * self._pixels > _WORD
+        self._tall = _BELOW_NUMBERS if writes else _TALL
+        is_named = len(self._order) <= _NAMED
+        below = [_short(label) for group in groups for label in group.labels]
+        above = [_short(group.name) for group in groups]
+        is_turned = any(
+            _LETTER * len(name) > self._pixels * (right - left + _GAP)
+            for name, (left, right) in zip(above, self._sides, strict=True)
+        )
+        height = _ROW * (self._rows[-1] + 1) + 90
+        self._above = 0.0  # Room for the names of columns, in letters.
+        if is_named:
+            letters = max(map(len, below))
+            stands = _LETTER * letters > self._pixels
+            height += _LETTER * letters if stands else 10
+            if any(above):
+                letters = max(map(len, above)) if is_turned else 2
+                height += _LETTER * letters
+                self._above = 0.6 * letters + 0.6
+        self.ax = ax = canvas.axes(ax, (room + _MARGIN, int(height)))
+        ax.set(xlim=(-0.4, end + 0.4), ylim=(self._rows[-1] + 0.6, -0.6))
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0)
+        ax.set_yticks(self._rows, rows, fontsize=8)
+        ax.set_xticks([])
+        if not is_named:
+            return
+        ax.set_xticks(
+            self._middles, below, rotation=90 if stands else 0, fontsize=8
+        )
+        if any(above):
+            names = ax.secondary_xaxis("top")
+            names.spines[:].set_visible(False)
+            names.tick_params(length=0)
+            names.set_xticks(
+                self._sides.mean(axis=1),
+                above,
+                rotation=90 if is_turned else 0,
+                fontsize=9,
+                fontweight="bold",
+            )
+
+    def signed(self, x: np.ndarray, name: str) -> None:
+        """Draws positive numbers up, in red, and negative ones down, in blue.
+
+        Args:
+            x: Array of shape `(rows, width)`.
+            name: Name of the numbers, for the legend.
+        """
+        largest = np.abs(x).max(initial=0.0, where=np.isfinite(x))
+        x = np.nan_to_num(np.asarray(x, "float64") / (largest or 1.0), posinf=0)
+        self._tracks(self._rows, 0.45, 0.9)
+        for label, colour, part in (
+            (f"positive {name}", POSITIVE, np.maximum(x, 0)),
+            (f"negative {name}", NEGATIVE, np.minimum(x, 0)),
+        ):
+            self._bars(self._rows, 0.45 * part, 0.0, colour, label)
+        self._lines(self._rows, 0.0)
+        self.explain(f"the largest bar is a {name} of {largest:.2g}")
+        self._legend()
+
+    def shares(
+        self,
+        x: np.ndarray,
+        name: str,
+        colour: str = EXAMPLE,
+        states: np.ndarray | None = None,
+        missing: np.ndarray | None = None,
+        rows: slice = slice(None),
+    ) -> None:
+        """Draws numbers from 0 (no bar) to 1 (a bar of full height).
+
+        Args:
+            x: Array of shape `(rows, width)`.
+            name: Name of a row, for the legend.
+            colour: Colour of the bars.
+            states: The same rows as states of units, or their means, whose
+                numbers are written above the bars of a table; or `None`.
+            missing: Boolean array of shape `(rows, width)`. A column of which
+                an entry is missing has no bars: stripes mark it.
+            rows: The rows of the axes in which to draw.
+        """
+        places = self._rows[rows]
+        x = np.clip(np.nan_to_num(np.asarray(x, "float64")), 0, 1)
+        lost = np.zeros((len(x), len(self._groups)), bool)
+        if missing is not None:
+            for i, group in enumerate(self._groups):
+                lost[:, i] = missing[:, list(group.places)].any(axis=1)
+        widths = [len(group.places) for group in self._groups]
+        shown = np.zeros(x.shape)
+        shown[:, self._order] = ~np.repeat(lost, widths, axis=1)
+        self._tracks(places, _BASE, self._tall, ~lost)
+        self._bars(places, self._tall * x * shown, _BASE, colour, name)
+        self._lines(places, _BASE)
+        if lost.any():
+            self._missing(places, lost)
+        if states is not None and self._tall == _BELOW_NUMBERS:
+            self._write(places, states, lost)
+        self._legend()
+
+    def explain(self, text: str) -> None:
+        """Writes what the bars mean below the columns."""
+        self.ax.set_xlabel(text, fontsize=8)
+
+    def _write(self, places, states, lost):
+        """Writes the numbers of a table above their bars."""
+        texts = self._schema.number_texts(states)
+        for i, group in enumerate(self._groups):
+            if group.name not in texts:
+                continue
+            for place, text, is_lost in zip(
+                places, texts[group.name], lost[:, i], strict=True
+            ):
+                if not is_lost:
+                    self._text(i, place + _BASE - self._tall - 0.05, text)
+
+    def _text(self, group, bottom, text, **options):
+        self.ax.text(
+            self._sides[group].mean(),
+            bottom,
+            text,
+            fontsize=8,
+            horizontalalignment="center",
+            **options,
+        )
+
+    def _missing(self, places, lost):
+        """Marks the columns of an example that are missing, by stripes."""
+        from matplotlib.collections import PolyCollection
+
+        rows, found = np.nonzero(lost)
+        left, right = self._sides[found].T
+        bottom = places[rows] + _BASE
+        self.ax.add_collection(
+            PolyCollection(
+                _corners(left, right, bottom, bottom - self._tall),
+                facecolor="white",
+                edgecolor=_STRIPES,
+                linewidth=0.6,
+                hatch="////",
+                label="missing",
+            ),
+            autolim=False,
+        )
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        for row, group in zip(rows, found, strict=True):
+            left, right = self._sides[group]
+            if (right - left) * self._pixels > _LETTER * len("missing"):
+                middle = places[row] + _BASE - self._tall / 2
+                self._text(
+                    *(group, middle, "missing"),
+                    bbox=box,
+                    verticalalignment="center",
+                )
+
+    def _tracks(self, places, base, height, shown=None):
+        """Draws the room of the bars in a light grey."""
+        from matplotlib.collections import PolyCollection
+
+        shape = (len(places), len(self._groups))
+        rows, found = np.nonzero(np.ones(shape) if shown is None else shown)
+        left, right = self._sides[found].T
+        bottom = places[rows] + base
+        self.ax.add_collection(
+            PolyCollection(
+                _corners(left, right, bottom, bottom - height),
+                facecolor=_BEHIND,
+                linewidth=0,
+            ),
+            autolim=False,
+        )
+
+    def _bars(self, places, heights, base, colour, label):
+        """Draws all bars as one collection. A patch for each takes minutes.
+
+        Args:
+            places: Vertical places of the rows.
+            heights: Array of shape `(rows, width)`.
+            base: Distance from the middle of a row down to the bars.
+            colour: Colour of the bars.
+            label: Label of the bars in the legend.
+        """
+        from matplotlib.collections import PolyCollection
+
+        heights = heights[:, self._order]
+        rows, columns = np.nonzero(heights)
+        middle = self._middles[columns]
+        bottom = places[rows] + base
+        self.ax.add_collection(
+            PolyCollection(
+                _corners(
+                    middle - _BAR / 2,
+                    middle + _BAR / 2,
+                    bottom,
+                    # The vertical axis points down.
+                    bottom - heights[rows, columns],
+                ),
+                facecolor=colour,
+                linewidth=0,
+                label=label,
+            ),
+            autolim=False,
+        )
+
+    def _lines(self, places, base):
+        """Draws the line on which the bars stand."""
+        end = self._sides[-1, 1]
+        self.ax.hlines(places + base, 0, end, color=_LINE, linewidth=0.8)
+
+    def _legend(self):
+        """Puts the legend above the names of the columns."""
+        self.ax.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            borderaxespad=self._above,
+            ncols=4,
+            frameon=False,
+        )
 
 
-def shares(ax: Axes, x: np.ndarray, name: str, front: bool = False) -> None:
-    """Draws numbers from 0 (no bar) to 1 (a bar of full height).
+def _placed(groups):
+    """Sides of the groups, `(groups, 2)`, and middles of their bars, `(bars,)`.
 
-    Args:
-        ax: Axes of `axes`.
-        x: Array of shape `(rows, columns)`.
-        name: Name of a row, for the legend.
-        front: Whether to draw narrow bars, in front of other bars.
+    The unit is the width of the place of a bar.
     """
-    x = np.clip(np.nan_to_num(np.asarray(x, "float64")), 0, 1)
-    colour = POSITIVE if front else EXAMPLE
-    _bars(ax, 0.85 * x, 0.42, _NARROW if front else _WIDE, colour, name)
-    _legend(ax)
+    sides, middles, left = [], [], 0.0
+    for group in groups:
+        count = len(group.places)
+        width = max(count, _COLUMN if group.name else 1)
+        sides.append((left, left + width))
+        middles.extend(left + (width - count) / 2 + 0.5 + np.arange(count))
+        left += width + _GAP * bool(group.name)
+    return np.array(sides), np.array(middles)
 
 
-def missing(ax: Axes, where: np.ndarray) -> None:
-    """Marks missing entries by bars of full height, in orange.
-
-    Args:
-        ax: Axes of `axes`.
-        where: Boolean array of shape `(rows, columns)`.
-    """
-    _bars(ax, 0.85 * where, 0.42, _WIDE, MISSING, "missing")
-    _legend(ax)
+def _corners(left, right, bottom, top):
+    """Corners of rectangles, of shape `(rectangles, 4, 2)`."""
+    corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
+    return np.stack([np.stack(c, axis=-1) for c in corners], axis=-2)
 
 
-def _bars(ax, heights, base, width, colour, label):
-    """Draws all bars as one collection: a patch for each would take minutes."""
-    from matplotlib.collections import PolyCollection
-
-    rows, columns = heights.shape
-    left = np.broadcast_to(np.arange(columns) - width / 2, (rows, columns))
-    bottom = np.arange(rows)[:, None] + base + np.zeros((1, columns))
-    top = bottom - heights  # The vertical axis points down.
-    corners = [
-        (left, bottom),
-        (left + width, bottom),
-        (left + width, top),
-        (left, top),
-    ]
-    vertices = np.stack([np.stack(c, axis=-1) for c in corners], axis=-2)
-    vertices = vertices.reshape(-1, 4, 2)[heights.ravel() != 0]
-    ax.add_collection(
-        PolyCollection(vertices, facecolor=colour, linewidth=0, label=label),
-        autolim=False,
-    )
-    ax.hlines(
-        np.arange(rows) + base, -0.6, columns - 0.4, color="0.85", linewidth=0.6
-    )
-
-
-def _legend(ax):
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+def _short(name):
+    """A name of at most 28 letters, in which no dollar begins a formula."""
+    if len(name) > _LETTERS:
+        name = f"{name[: _LETTERS - 3]}..."
+    return name.replace("$", r"\$")

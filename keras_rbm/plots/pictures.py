@@ -10,7 +10,13 @@ import numpy as np
 
 from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.plots import bars, canvas, tiles
-from keras_rbm.typing import Array, Axes, PictureLike, PictureShape
+from keras_rbm.typing import (
+    Array,
+    Axes,
+    PictureLike,
+    PictureShape,
+    SchemaLike,
+)
 
 #: Colours of signed numbers: blue below 0, white at 0, red above.
 SIGNED = "RdBu_r"
@@ -18,8 +24,8 @@ SIGNED = "RdBu_r"
 _LINE = "0.55"
 # Pixels for the colour scale, and for labels of rows.
 _SCALE, _LABELS = 90, 80
-# The most rows of bars, and the most rows of bars for each class.
-_ROWS, _CLASS_ROWS = 24, 3
+# The most rows of bars; the most pairs of rows; the most rows for each class.
+_ROWS, _PAIRS, _CLASS_ROWS = 12, 8, 3
 # Unbounded columns are standardized; this is the end of their scale.
 _DEVIATIONS = 3.0
 
@@ -87,6 +93,7 @@ def filters(
     num_filters: int = 100,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
+    schema: SchemaLike | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draws the weights of hidden units, the columns of W.
@@ -102,11 +109,14 @@ def filters(
         image_shape: `(rows, columns)` or `(rows, columns, channels)` of an
             example; `None` for the model's `image_shape`. Examples without a
             shape are drawn as rows of bars.
-        num_filters: Largest number of units to show. At most 24 rows of bars
+        num_filters: Largest number of units to show. At most 12 rows of bars
             are shown.
         picture: `data.Picture` of the examples, whose matrix maps the weights
             to pixels, or `None`.
         names: Names of the columns, for bars; `None` for column numbers.
+        schema: `data.Schema` of the examples if they are rows of a table. The
+            bars then have the names, the order and the numbers of the table's
+            columns, in place of `names`. `None` for other examples.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
@@ -127,13 +137,16 @@ def filters(
         weights = picture.directions(weights)
     if image_shape is None:
         weights = weights[:_ROWS]
-        ax = bars.axes(ax, len(weights), _names(names, weights))
-        bars.label_rows(ax, [f"hidden {i}" for i in range(len(weights))])
-        bars.signed(ax, weights, "weight")
+        chart = bars.Bars(
+            ax,
+            bars.groups(weights.shape[1], names, schema),
+            [f"hidden {i}" for i in range(len(weights))],
+        )
+        chart.signed(weights, "weight")
         if len(weights) < model.hidden.width:
             shown = f"the first {len(weights)} of {model.hidden.width}"
-            ax.set_xlabel(f"{shown} hidden units; {ax.get_xlabel()}")
-        return ax
+            chart.explain(f"{shown} hidden units; {chart.ax.get_xlabel()}")
+        return chart.ax
     largest = np.abs(weights).max(initial=0.0, where=np.isfinite(weights))
     largest = largest or 1.0
     grid = tiles.tile(np.where(np.isfinite(weights), weights, 0), image_shape)
@@ -162,6 +175,7 @@ def samples(
     seed: int = 0,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
+    schema: SchemaLike | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draws samples of the model, as their means E[v | h = E[h | v]].
@@ -176,13 +190,16 @@ def samples(
         image_shape: `(rows, columns)` or `(rows, columns, channels)` of an
             example; `None` for the model's `image_shape`. Examples without a
             shape are drawn as rows of bars.
-        num_samples: Largest number of samples to show. At most 24 rows of bars
+        num_samples: Largest number of samples to show. At most 12 rows of bars
             are shown.
         num_sweeps: Number of sweeps of each draw if the chain keeps no
             particles.
         seed: Integer, the seed of these draws.
         picture: `data.Picture` of the examples, or `None`.
         names: Names of the columns, for bars; `None` for column numbers.
+        schema: `data.Schema` of the examples if they are rows of a table. The
+            bars then have the names, the order and the numbers of the table's
+            columns, in place of `names`. `None` for other examples.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
@@ -205,11 +222,12 @@ def samples(
         grid = tiles.tile(tiles.grey(_intensities(means, picture)), image_shape)
         return _show_greys(grid, ax)
     x = _shares(model, means, picture)
-    ax = bars.axes(ax, len(x), _names(names, x))
-    bars.label_rows(ax, [f"sample {i}" for i in range(len(x))])
-    bars.shares(ax, x, "mean of a sample")
-    _scale(model, ax)
-    return ax
+    rows = [f"sample {i}" for i in range(len(x))]
+    columns = bars.groups(x.shape[1], names, schema)
+    chart = bars.Bars(ax, columns, rows, schema)
+    chart.shares(x, "mean of a sample", states=means)
+    chart.explain(_scale(model, schema))
+    return chart.ax
 
 
 def reconstructions(
@@ -219,13 +237,14 @@ def reconstructions(
     num_examples: int = 50,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
+    schema: SchemaLike | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draws examples with their reconstructions, E[v | h = E[h | v]].
 
-    Each image is above its reconstruction. For examples that are not images,
-    narrow bars of the reconstruction are in front of the bars of the example.
-    Missing entries are orange.
+    Each image is above its reconstruction, and each row of bars above the row
+    of its reconstruction. Missing pixels are orange. A missing column of a
+    table has stripes instead of bars.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
@@ -234,10 +253,13 @@ def reconstructions(
         image_shape: `(rows, columns)` or `(rows, columns, channels)` of an
             example; `None` for the model's `image_shape`. Examples without a
             shape are drawn as rows of bars.
-        num_examples: Largest number of examples to show. At most 24 rows of
-            bars are shown.
+        num_examples: Largest number of examples to show. As bars, at most 8
+            examples are shown.
         picture: `data.Picture` of the examples, or `None`.
         names: Names of the columns, for bars; `None` for column numbers.
+        schema: `data.Schema` of the examples if they are rows of a table. The
+            bars then have the names, the order and the numbers of the table's
+            columns, in place of `names`. `None` for other examples.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
@@ -254,7 +276,7 @@ def reconstructions(
     """
     image_shape, picture = _shape_and_picture(model, image_shape, picture)
     if image_shape is None:
-        num_examples = min(num_examples, _ROWS)
+        num_examples = min(num_examples, _PAIRS)
     examples = np.asarray(examples[:num_examples])
     means = _array(model.predict_reconstruction(examples))
     lost = np.isnan(_array(examples))
@@ -272,14 +294,29 @@ def reconstructions(
             grid = tiles.coloured(grid, where == 255)
         return _show_greys(grid, ax)
     x, again = (_shares(model, v, picture) for v in (examples, means))
-    ax = bars.axes(ax, len(x), _names(names, x))
-    bars.label_rows(ax, [f"example {i}" for i in range(len(x))])
-    bars.shares(ax, x, "example")
-    if lost.any():
-        bars.missing(ax, lost)
-    bars.shares(ax, again, "reconstruction", front=True)
-    _scale(model, ax)
-    return ax
+    rows = [
+        label
+        for i in range(len(x))
+        for label in (f"example {i}", "reconstruction")
+    ]
+    columns = bars.groups(x.shape[1], names, schema)
+    chart = bars.Bars(ax, columns, rows, schema, in_pairs=True)
+    chart.shares(
+        x,
+        "example",
+        states=examples,
+        missing=lost,
+        rows=slice(0, None, 2),
+    )
+    chart.shares(
+        again,
+        "reconstruction",
+        bars.MODEL,
+        states=means,
+        rows=slice(1, None, 2),
+    )
+    chart.explain(_scale(model, schema))
+    return chart.ax
 
 
 def class_samples(
@@ -290,6 +327,7 @@ def class_samples(
     seed: int = 0,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
+    schema: SchemaLike | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draws the means of samples of each class, in a labelled row per class.
@@ -305,6 +343,9 @@ def class_samples(
         seed: Integer, the seed of the draws.
         picture: `data.Picture` of the examples, or `None`.
         names: Names of the columns, for bars; `None` for column numbers.
+        schema: `data.Schema` of the examples if they are rows of a table. The
+            bars then have the names, the order and the numbers of the table's
+            columns, in place of `names`. `None` for other examples.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
@@ -326,11 +367,12 @@ def class_samples(
     means = _array(model.predict_reconstruction(model.join(drawn, labels)))
     if image_shape is None:
         x = _shares(model, means, picture)
-        ax = bars.axes(ax, len(x), _names(names, x))
-        bars.label_rows(ax, [f"class {label}" for label in labels])
-        bars.shares(ax, x, "mean of a sample")
-        _scale(model, ax)
-        return ax
+        rows = [f"class {label}" for label in labels]
+        columns = bars.groups(x.shape[1], names, schema)
+        chart = bars.Bars(ax, columns, rows, schema)
+        chart.shares(x, "mean of a sample", states=means)
+        chart.explain(_scale(model, schema))
+        return chart.ax
     greys = tiles.grey(_intensities(means, picture))
     grid = tiles.tile(greys, image_shape, columns=num_samples)
     ax = _show_greys(grid, ax, _LABELS)
@@ -393,10 +435,6 @@ def _with_lines(name):
     return matplotlib.colormaps[name].with_extremes(bad=_LINE)
 
 
-def _names(names, x):
-    return [str(i) for i in range(x.shape[1])] if names is None else names
-
-
 def _shares(model, x, picture):
     """Examples, scaled to 0 and 1 for the least and largest column values."""
     if picture is not None:
@@ -408,8 +446,8 @@ def _shares(model, x, picture):
     return (_array(x) - low) / (high - low)
 
 
-def _scale(model, ax):
-    """Explains the height of a bar below the columns."""
+def _scale(model, schema):
+    """Explains the height of a bar, and the numbers above the bars."""
     bounds = np.concatenate([np.ravel(x) for x in model.example_units.support])
     scale = "bars go from the least to the largest value of a column"
     if not np.isfinite(bounds).all():
@@ -417,7 +455,9 @@ def _scale(model, ax):
             f", and from -{_DEVIATIONS:g} to {_DEVIATIONS:g} where a column "
             "has no bounds"
         )
-    ax.set_xlabel(scale, fontsize=8)
+    if schema is not None:
+        scale += "; numbers are in the units of the table"
+    return scale
 
 
 def _intensities(x, picture):

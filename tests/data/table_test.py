@@ -530,7 +530,7 @@ def test_a_library_that_is_not_installed(tmp_path, monkeypatch, library):
 def test_the_columns_of_the_array_have_names():
     schema = data.table(people()[["height", "job", "smokes", "wait"]]).schema
     assert schema.labels == [
-        *("height", "job=a", "job=b", "job=missing", "smokes", "wait")
+        *("height", "job=a", "job=b", "job=missing", "smokes=yes", "wait")
     ]
     assert len(schema.labels) == schema.width
 

@@ -41,14 +41,21 @@ def shown(ax):
 
 
 def heights(ax, label):
-    """The heights of bars, rows by columns; a bar of height 0 has no shape."""
+    """The heights of bars, rows by bars; a bar of height 0 has no shape."""
     (found,) = (c for c in ax.collections if c.get_label() == label)
-    heights = {}
+    heights, rows, columns = {}, ax.get_yticks(), ax.get_xticks()
     for path in found.get_paths():
         (left, bottom), (right, _), (_, top) = path.vertices[:3]
-        row, column = round(bottom), round((left + right) / 2)
-        heights[row, column] = bottom - top
+        row = np.abs(rows - bottom).argmin()
+        column = np.abs(columns - (left + right) / 2).argmin()
+        heights[int(row), int(column)] = bottom - top
     return heights
+
+
+def texts(ax):
+    """The texts in the axes, by rows from top to bottom."""
+    found = sorted((t.get_position()[::-1], t.get_text()) for t in ax.texts)
+    return [text for _, text in found]
 
 
 def test_filters_are_columns_of_the_kernel_in_order():
@@ -79,8 +86,8 @@ def test_filters_are_columns_of_the_kernel_in_order():
 def test_rows_of_bars_say_how_many_units_are_not_shown():
     model = keras_rbm.RBM(6, 30)
     ax = plots.filters(model, ax=plots.offscreen())
-    assert ax.get_xlabel().startswith("the first 24 of 30 hidden units; ")
-    ax = plots.filters(keras_rbm.RBM(6, 24), ax=plots.offscreen())
+    assert ax.get_xlabel().startswith("the first 12 of 30 hidden units; ")
+    ax = plots.filters(keras_rbm.RBM(6, 12), ax=plots.offscreen())
     assert "units" not in ax.get_xlabel()
 
 
@@ -230,16 +237,18 @@ def test_columns_of_a_table_have_bars_and_names(table):
     shown = [label.get_text() for label in ax.get_xticklabels()]
     assert shown == ["age", "sex", r"price in \$"]
     # A Gaussian column goes from -3 to 3 deviations.
-    expected = {(0, 1): 1, (0, 2): 0.5, (1, 0): 1, (1, 1): 1, (1, 2): 1}
-    expected |= {(2, 2): 0.25}
+    expected = {(0, 1): 1, (0, 2): 0.5, (2, 0): 1, (2, 1): 1, (2, 2): 1}
+    expected |= {(4, 2): 0.25}
     found = heights(ax, "example")
-    assert {key: h / 0.85 for key, h in found.items()} == pytest.approx(
+    assert {key: h / 0.84 for key, h in found.items()} == pytest.approx(
         expected
     )
     again = np.array(model.predict_reconstruction(x))
     again[:, 2] = again[:, 2] / 6 + 0.5
-    for (row, column), height in heights(ax, "reconstruction").items():
-        assert height == pytest.approx(0.85 * again[row, column], rel=1e-5)
+    found = heights(ax, "reconstruction")
+    assert {row for row, _ in found} == {1, 3, 5}  # Below their examples.
+    for (row, column), height in found.items():
+        assert height == pytest.approx(0.84 * again[row // 2, column], rel=1e-5)
     ax = plots.filters(model, names=names, ax=plots.offscreen())
     kernel = np.asarray(model.kernel)
     largest = np.abs(kernel).max()
@@ -247,7 +256,7 @@ def test_columns_of_a_table_have_bars_and_names(table):
         expected = 0.45 * kernel[column, row] / largest
         assert height == pytest.approx(expected, rel=1e-5)
     ax = plots.samples(model, names=names, ax=plots.offscreen())
-    assert len(ax.get_yticklabels()) == 24
+    assert len(ax.get_yticklabels()) == 12
 
 
 def test_missing_pixels_have_a_colour_of_their_own(examples):
@@ -267,14 +276,71 @@ def test_missing_pixels_have_a_colour_of_their_own(examples):
     np.testing.assert_array_equal(picture, drawn(x, picture=matrix))
 
 
-def test_missing_entries_of_a_table_have_bars_of_their_own(table):
+def test_missing_entries_are_marked(table):
     model, x = table
     complete = plots.reconstructions(model, x, ax=plots.offscreen())
     assert "missing" not in {c.get_label() for c in complete.collections}
     x = x.copy()
     x[1, 2] = np.nan
     ax = plots.reconstructions(model, x, ax=plots.offscreen())
-    assert list(heights(ax, "missing")) == [(1, 2)]
+    assert list(heights(ax, "missing")) == [(2, 2)]
+    assert (2, 2) not in heights(ax, "example")
+    assert (3, 2) in heights(ax, "reconstruction")
+
+
+def test_a_table_has_its_columns_in_their_order():
+    schema = data.Schema(
+        {
+            "city": data.Category(("Bern", "Paris", "Rome"), missing=False),
+            "id": data.Dropped(),
+            "price": data.Real(mean=2000.0, deviation=100.0),
+            "fast": data.Binary(("no", "yes")),
+            "size": data.Category(("L", "M", "S"), missing=False),
+        },
+        keeps_missing=True,
+    )
+    # The units stand in another order: both categories first.
+    assert schema.labels[3:] == [
+        "size=L",
+        "size=M",
+        "size=S",
+        *schema.labels[6:],
+    ]
+    x = np.array([[0, 1, 0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 1, -3, 1]], "f4")
+    x[1, 3:6] = x[1, 6] = np.nan
+    model = keras_rbm.RBM(schema.units, 4, seed=0)
+    ax = plots.reconstructions(model, x, schema=schema, ax=plots.offscreen())
+    plots.pixels(ax)
+    (names,) = ax.child_axes
+    shown = [label.get_text() for label in names.get_xticklabels()]
+    assert shown == ["city", "price", "fast", "size"]
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    assert shown == ["Bern", "Paris", "Rome", "", "yes", "L", "M", "S"]
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    assert rows[:2] == ["example 0", "reconstruction"]
+    assert rows[2:] == ["example 1", "reconstruction"]
+    # City, price and size of the first row; city and binary column of the last.
+    assert set(heights(ax, "example")) == {
+        (0, 1),
+        (0, 3),
+        (0, 5),
+        (2, 2),
+        (2, 4),
+    }
+    (stripes,) = (c for c in ax.collections if c.get_label() == "missing")
+    assert len(stripes.get_paths()) == 2  # One for all categories.
+    again = np.asarray(model.predict_reconstruction(x))[:, 6]
+    prices = [f"{2000 + 100 * mean:,.0f}" for mean in again]
+    assert texts(ax) == ["2,100", prices[0], "missing", "missing", prices[1]]
+    weights = plots.filters(model, schema=schema, ax=plots.offscreen())
+    kernel = np.asarray(model.kernel)[[0, 1, 2, 6, 7, 3, 4, 5]]
+    largest = np.abs(kernel).max()
+    for (row, bar), height in heights(weights, "positive weight").items():
+        expected = 0.45 * kernel[bar, row] / largest
+        assert height == pytest.approx(expected, rel=1e-5)
+    drawn = plots.samples(model, schema=schema, ax=plots.offscreen())
+    assert len(texts(drawn)) == 12
+    assert plots.pixels(drawn).shape[1] >= 800
 
 
 def test_the_model_knows_the_shape_of_its_pictures(examples):
