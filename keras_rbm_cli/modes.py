@@ -172,6 +172,11 @@ def _train_alone(config, output, log, resume):
                 "The table with its missing values filled in: "
                 f"{output / 'imputed.csv'}."
             )
+        if (output / "imputed_uncertainty.csv").is_file():
+            print(
+                "Which values were filled in, and how sure the model is: "
+                f"{output / 'imputed_uncertainty.csv'}."
+            )
         command = f"{screen.command()} --mode evaluate --output {output}"
         if not evaluated:
             print(f"Measure it: `{command}`.")

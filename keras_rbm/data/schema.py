@@ -229,6 +229,75 @@ class Schema:
                 ]
         return found
 
+    def uncertainty(
+        self, x: Array, means: Array, draws: Array
+    ) -> dict[Hashable, np.ndarray]:
+        """How sure a model is of the entries that it filled in.
+
+        The measure depends on the kind of a column:
+
+        - for a column of numbers, the standard deviation of the draws, in the
+          table's own units;
+        - for a binary column or a category, max_k p(k | observed), the
+          probability of the value that `decode(means)` chooses.
+
+        An observed entry is NaN, so that the result also tells which entries
+        were filled in.
+
+        Args:
+            x: Array of shape `(rows, width)`, NaN where an entry is missing.
+            means: Array of shape `(rows, width)`, such as
+                `rbm.predict_missing(x)`.
+            draws: Array of shape `(draws, rows, width)`, such as
+                `rbm.inpaint(x, num_sweeps=1000, every=10)`. With n independent
+                draws, a standard deviation has a relative error of about
+                1 / sqrt(2 n).
+
+        Returns:
+            Dict from the names of the kept columns, in the order of the table,
+            to `float64` arrays of shape `(rows,)`.
+
+        Raises:
+            ValueError: If an array is of another shape, or not finite.
+
+        Example:
+            x = table.train.copy()
+            x[:3, 0] = np.nan
+            rbm = keras_rbm.RBM(table.schema.units, 8, seed=0)
+            means = rbm.predict_missing(x, num_sweeps=20, seed=0)
+            draws = rbm.inpaint(x, num_sweeps=20, seed=0, every=2)
+            spread = table.schema.uncertainty(x, means, draws)
+        """
+        x, means = self._checked(x, may_miss=True), self._checked(means)
+        draws = np.asarray(draws)
+        if means.shape != x.shape or draws.shape[1:] != x.shape:
+            raise ValueError(
+                "`means` must have the shape of `x`, and `draws` the shape "
+                f"(draws, *x.shape). Received: x.shape={x.shape}, means.shape="
+                f"{means.shape}, draws.shape={draws.shape}"
+            )
+        slices, found = self.slices, {}
+        for name, column in self.columns.items():
+            if name not in slices:
+                continue
+            place = slices[name]
+            lost = np.isnan(x[:, place.start])
+            if isinstance(column, Number):
+                part = self._checked(draws[:, lost].reshape(-1, self.width))
+                values = column.decode(part[:, place]).to_numpy()
+                own = values.reshape(len(draws), -1).std(axis=0)
+            else:
+                p = means[lost, place]
+                p = (
+                    np.concatenate([p, 1 - p], axis=1)
+                    if column.width < 2
+                    else p
+                )
+                own = p.max(axis=1)
+            found[name] = np.full(len(x), np.nan)
+            found[name][lost] = own
+        return found
+
     def write_csv(self, x: Array, path: Path) -> None:
         """Writes states of `units` as rows of a CSV file.
 

@@ -1,5 +1,7 @@
 """`run`: a training run from data to pictures, in plain Python."""
 
+import csv
+import functools
 import logging
 import os
 import sys
@@ -21,7 +23,7 @@ from keras_rbm.experiment.data_source import (
 )
 from keras_rbm.experiment.run_folder import RunFolder
 from keras_rbm.models import ClassRBM, FreshCompletion, MachineModel
-from keras_rbm.rows import of_width, parts
+from keras_rbm.rows import of_width
 from keras_rbm.schedules import of_run
 from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
 
@@ -30,8 +32,9 @@ _LOG = logging.getLogger("keras_rbm")
 _MOST_BESIDE_SAMPLES = 2000
 # The most numbers in `samples.csv`.
 _NUMBERS_OF_SAMPLES = 2**24
-# Number of clamped sweeps for the means that fill in a table.
-_SWEEPS_OF_MEANS = 1000
+# Number of clamped sweeps that fill in a table, and number of draws in their
+# second half for the uncertainty.
+_SWEEPS, _DRAWS = 1000, 100
 
 
 def run(
@@ -115,7 +118,10 @@ def run(
             `samples.csv` (see `Data.write_csv`), or fewer if rows are very
             wide; 0 for no such file. If entries of the data are missing,
             `imputed.csv` is also written: the rows of the data, with missing
-            entries replaced by their means given the observed entries.
+            entries replaced by their means given the observed entries. For a
+            table, `imputed_uncertainty.csv` has the uncertainty of each of
+            these means, and is empty where an entry was observed (see
+            `Schema.uncertainty`).
         evaluation: Function that measures the final model, called with
             `model`, `data`, `output` and `binarize`, such as
             `evaluation.evaluate`; `None` for no evaluation.
@@ -391,24 +397,49 @@ def _write_imputed(model, source, folder, num_samples):
     """Writes the rows of the data with missing entries filled in.
 
     Missing entries become means, or most probable categories, given the
-    observed entries. The rows have the order of the table.
+    observed entries. The rows have the order of the table. A second file has
+    the uncertainty of the entries that were filled in.
     """
     if not num_samples or not source.misses or not model.can_sample:
         return
     data = source.figure_data
     splits = [data.train, data.validation, data.test]
     x = np.concatenate([part[:] for part in splits if part is not None])
-    size, filled = of_width(x.shape[1]), []
-    for _, part in parts(x, size):
-        mean = model.predict_missing(
-            part, None, _SWEEPS_OF_MEANS, source.seed, verbose=0
-        )
-        filled.append(np.asarray(mean, "float32"))
-    filled = np.concatenate(filled)
     if data.source_rows is not None:
-        filled = filled[np.argsort(data.source_rows)]
-    if devices.is_chief():
-        data.write_csv(filled, folder.path("imputed.csv"))
+        x = x[np.argsort(data.source_rows)]
+    filled, uncertainty = x.copy(), {}
+    incomplete = np.flatnonzero(np.isnan(x).any(axis=1))
+    size = of_width(x.shape[1] * _DRAWS)
+    for first in range(0, len(incomplete), size):
+        rows = incomplete[first : first + size]
+        means, draws = (
+            np.asarray(fill(x[rows], None, _SWEEPS, source.seed, verbose=0))
+            for fill in (
+                model.predict_missing,
+                functools.partial(model.inpaint, every=_SWEEPS // 2 // _DRAWS),
+            )
+        )
+        filled[rows] = means
+        if data.schema is not None:
+            # Like the means, from the second half of the sweeps.
+            found = data.schema.uncertainty(x[rows], means, draws[-_DRAWS:])
+            for name, values in found.items():
+                every = uncertainty.setdefault(name, np.full(len(x), np.nan))
+                every[rows] = values
+    if not devices.is_chief():
+        return
+    data.write_csv(filled, folder.path("imputed.csv"))
+    if uncertainty:
+        _write_table(folder.path("imputed_uncertainty.csv"), uncertainty)
+
+
+def _write_table(path, columns):
+    """Writes numbers in four digits as CSV; NaN becomes an empty field."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow("" if np.isnan(x) else f"{x:.4g}" for x in row)
 
 
 def _write_pictures(model, source, folder):

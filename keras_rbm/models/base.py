@@ -1032,6 +1032,7 @@ class MachineModel(Trainer):
         sampler: samplers.Sampler | None = None,
         verbose: Verbose = "auto",
         inverse_temperature: float = 1.0,
+        every: int | None = None,
     ) -> Tensor:
         """A draw of the missing entries from p(v_missing | v_known).
 
@@ -1049,10 +1050,14 @@ class MachineModel(Trainer):
             sampler: `Gibbs()`, `Tempered()` or `None`.
             verbose: `"auto"`, 1 or 0.
             inverse_temperature: A positive number.
+            every: Number of sweeps between the recorded draws of each chain,
+                or `None` to return only the last draw.
 
         Returns:
             Tensor of the shape of `v`, in a dtype that can represent its
-            values. The known values do not change, to the bit.
+            values. The known values do not change, to the bit. With `every`,
+            the shape is `(num_sweeps // every, batch, example_units.width)`;
+            draws that are close in time depend on each other.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -1072,6 +1077,7 @@ class MachineModel(Trainer):
             sampler,
             verbose,
             inverse_temperature,
+            every=every,
         )
 
     def predict_missing(
@@ -1759,6 +1765,7 @@ class MachineModel(Trainer):
         sampler,
         verbose,
         inverse_temperature,
+        **kwargs,
     ):
         """Runs a sampler with all known entries clamped."""
         machine = self._machine_to_sample(inverse_temperature)
@@ -1777,6 +1784,7 @@ class MachineModel(Trainer):
             ~mask,
             sampler,
             verbose=verbose,
+            **kwargs,
         )
 
     def _warn_if_it_cannot_sample(self, what):

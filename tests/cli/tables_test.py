@@ -64,6 +64,8 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
         "such as --set 'table.schema={\"smoker\": @Category()}'.",
         f"Rows that the model draws: {run / 'samples.csv'}.",
         f"The table with its missing values filled in: {run / 'imputed.csv'}.",
+        "Which values were filled in, and how sure the model is: "
+        f"{run / 'imputed_uncertainty.csv'}.",
     ):
         assert line in re.sub(" +", " ", done.screen)
     schema = data.Schema.load(run / "schema.json")
@@ -74,6 +76,15 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     assert set(samples["on"]) == {0, 1}
     filled = pandas.read_csv(run / "imputed.csv")
     assert filled.notna().all(axis=None)
+    uncertainty = pandas.read_csv(run / "imputed_uncertainty.csv")
+    assert list(uncertainty.columns) == list(filled.columns)
+    np.testing.assert_array_equal(
+        uncertainty.notna(), frame[list(filled.columns)].isna()
+    )
+    assert uncertainty["job"].min() >= 1 / 3
+    assert uncertainty["smoker"].between(0.5, 1).sum() == (
+        frame["smoker"].isna().sum()
+    )
     known = frame["job"].notna()
     assert (filled["job"] == frame["job"])[known].all()
     np.testing.assert_array_equal(filled["on"], frame["on"])

@@ -875,3 +875,46 @@ def test_visible_units():
     assert table.visible.width == 5
     with pytest.raises(ValueError, match="`schema` must be of the width"):
         data.Data("wrong", bits.train, schema=table.schema)
+
+
+def test_the_uncertainty_of_missing_entries():
+    schema = data.Schema(
+        {
+            "city": data.Category(("Bern", "Paris", "Rome"), missing=False),
+            "price": data.Logarithm(mean=1.0, deviation=0.5),
+            "fast": data.Binary(("no", "yes")),
+        },
+        keeps_missing=True,
+    )
+    rng, nan = np.random.default_rng(0), np.nan
+    x = np.array([[nan, nan, nan, nan, 1], [0, 1, 0, 0.5, nan]], "float32")
+    means = np.array([[0.1, 0.7, 0.2, 0.0, 1], [0, 1, 0, 0.5, 0.2]], "f4")
+    draws = np.repeat(means[None], 4000, axis=0)
+    draws[:, 0, 3] = rng.normal(size=4000)
+    found = schema.uncertainty(x, means, draws)
+    assert list(found) == ["city", "price", "fast"]
+    np.testing.assert_allclose(found["city"], [0.7, nan], rtol=1e-6)
+    np.testing.assert_allclose(found["fast"], [nan, 0.8], rtol=1e-6)
+    # The deviation of a log-normal number, within five standard errors (6 %).
+    own = np.exp(1 + 0.25 / 2) * np.sqrt(np.exp(0.25) - 1)
+    assert found["price"][0] == pytest.approx(own, rel=0.3 * 0.25)
+    assert np.isnan(found["price"][1])
+    with pytest.raises(ValueError, match="`draws` the shape"):
+        schema.uncertainty(x, means, draws[0])
+
+
+def test_numbers_as_text():
+    schema = data.Schema(
+        {
+            "price": data.Real(mean=20000.0, deviation=1000.0),
+            "city": data.Binary(("Bern", "Rome")),
+            "share": data.Real(mean=0.0, deviation=0.125),
+        }
+    )
+    x = np.zeros((2, 3), "float32")
+    x[1, schema.slices["share"]] = 1
+    x[1, schema.slices["price"]] = np.nan
+    assert schema.number_texts(x) == {
+        "price": ["20,000", ""],
+        "share": ["0", "0.125"],
+    }

@@ -1137,3 +1137,13 @@ def test_the_check_changes_no_sample(model):
     few = model.sample(19, 50, seed=3, sampler=Tempered(3))
     many = model.sample(40, 50, seed=3, sampler=Tempered(3))
     np.testing.assert_array_equal(few, many[:19])
+
+
+def test_inpaint_records_draws_of_each_chain(model):
+    v = np.zeros((9, 5), "float32")
+    frames = np.asarray(model.inpaint(v, HELD, 6, seed=1, every=2))
+    assert frames.shape == (3, 9, 5)
+    last = np.asarray(model.inpaint(v, HELD, 6, seed=1))
+    np.testing.assert_array_equal(frames[-1], last)
+    assert (frames[..., ~HELD] == 0).all()
+    assert (frames[0] != frames[1]).any()
