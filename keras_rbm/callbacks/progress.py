@@ -1,4 +1,4 @@
-"""Progress of a run: a line on the screen, and a log line for each epoch."""
+"""Progress of a run: a line on the screen, and lines of the log."""
 
 import logging
 import math
@@ -121,16 +121,10 @@ class Progress(keras.callbacks.Callback):
         self._health = health
 
     def _progress(self):
-        total = self.params["epochs"] * self.params["steps"]
-        parts = [
-            f"epoch {self._epoch + 1}/{self.params['epochs']}",
-            f"{self._updates:,} of {total:,} updates",
-        ]
-        if self._counted and self._seconds:
-            speed = self._counted / self._seconds
-            left = max(total - self._updates, 0) / speed
-            rate = f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
-            parts += [f"{rate}/s", f"{_time(left)} left"]
+        speed = self._counted / self._seconds if self._seconds else None
+        parts = _position(
+            self._epoch, self._updates, self.params, speed or None
+        )
         if self._measure:
             parts.append(self._measure)
         if self._health is not None:
@@ -157,10 +151,99 @@ def _time(seconds):
 class EpochLog(keras.callbacks.Callback):
     """Writes a line with all metrics of an epoch to the logger `keras_rbm`.
 
+    The first epoch waits for the compiler. Before it, a line says so, and two
+    further lines say when the update is compiled and when the measurements
+    begin. If an epoch takes long, a line such as
+
+        epoch 3/50 | 1,400 of 25,000 updates | 2,310/s | 0:10 left
+
+    is written every 30 seconds. The speed is that of the epoch so far.
+
+    Args:
+        done: Number of updates of the run that were made before.
+        every: The least number of seconds between these lines.
+
     Example:
         rbm.fit(x, updates=100, callbacks=[callbacks.EpochLog()], verbose=0)
     """
 
+    def __init__(self, done: int = 0, every: float = 30.0):
+        super().__init__()
+        self.done = done
+        self.every = every
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._begin = time.perf_counter()
+        self._is_compiled = self._has_measured = False
+        self._epoch, self._since = 0, None
+        _LOG.info("compiling the update; the first epoch takes longest")
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._epoch, self._since = epoch, None
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        steps = self.params["steps"]
+        count = budget.done(batch, steps)
+        updates = self._epoch * (steps or 0) + count
+        if updates <= self.done:  # An earlier run made these updates.
+            return
+        now = time.perf_counter()
+        if not self._is_compiled:
+            _wait(logs)
+            now = time.perf_counter()
+            self._is_compiled, self._written = True, now
+            _LOG.info(
+                "compiled, and made the first %d updates, in %s",
+                updates - self.done,
+                _time(now - self._begin),
+            )
+        elif now - self._written > self.every:
+            _wait(logs)
+            self._written = now = time.perf_counter()
+            if self._since is not None and steps:
+                self._write(updates, now)
+        if self._since is None:
+            self._since = now, updates
+        if count == steps and not self._has_measured:
+            self._has_measured = True
+            _LOG.info("measuring; the first time, this is also compiled")
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         metrics = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())
         _LOG.info("epoch %d/%d %s", epoch + 1, self.params["epochs"], metrics)
+        self._written = time.perf_counter()
+
+    def _write(self, updates, now):
+        then, before = self._since
+        _LOG.info(
+            "%s",
+            " | ".join(
+                _position(
+                    self._epoch,
+                    updates,
+                    self.params,
+                    (updates - before) / (now - then),
+                )
+            ),
+        )
+
+
+def _wait(logs):
+    """Waits until the updates are made: a device may run behind its calls."""
+    for value in (logs or {}).values():
+        float(value)
+        return
+
+
+def _position(epoch, updates, params, speed):
+    """The position in a run, and the time left at a speed, if this is known."""
+    total = params["epochs"] * params["steps"]
+    parts = [
+        f"epoch {epoch + 1}/{params['epochs']}",
+        f"{updates:,} of {total:,} updates",
+    ]
+    if speed is not None:
+        rate = f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
+        left = max(total - updates, 0) / speed
+        parts += [f"{rate}/s", f"{_time(left)} left"]
+    return parts

@@ -177,7 +177,7 @@ def finetune(
             callbacks=[
                 callbacks.Scalars(folder.log_dir),
                 *callbacks.on_chief(folder.history_logger()),
-                callbacks.EpochLog(),
+                callbacks.EpochLog(batches_done),
                 *(progress if sys.stdout.isatty() else []),
                 checkpoint,  # After callbacks whose work it records.
             ],

@@ -164,7 +164,7 @@ def train_ratings(
                 *measures,  # These too.
                 callbacks.Scalars(folder.log_dir),
                 *callbacks.on_chief(folder.history_logger()),
-                callbacks.EpochLog(),
+                callbacks.EpochLog(done.updates),
                 *(progress if sys.stdout.isatty() else []),
                 checkpoint,  # After callbacks whose work it records.
             ],

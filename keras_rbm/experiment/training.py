@@ -330,7 +330,7 @@ def _reports(source, folder, pictures_every, done, measures, figures):
             )
         ),
         *callbacks.on_chief(folder.history_logger()),
-        callbacks.EpochLog(),
+        callbacks.EpochLog(done.updates),
         *([progress] if on_screen else []),
     ]
 
@@ -358,6 +358,7 @@ def _log_begin(model, source, updates, steps):
 
 def _finish(model, source, folder, figures, num_samples, evaluation):
     """Draws figures of the final model and saves it: the run is finished."""
+    _LOG.info("drawing pictures")
     _write_pictures(model, source, folder)
     _write_rows(model, source, folder, num_samples)
     _write_imputed(model, source, folder, num_samples)
@@ -365,6 +366,7 @@ def _finish(model, source, folder, figures, num_samples, evaluation):
     if devices.is_chief():
         folder.save_model(model, "model.keras")
     if evaluation is not None and devices.is_chief():
+        _LOG.info("evaluating the model")
         evaluation(
             model=model,
             data=source.figure_data,
@@ -388,6 +390,7 @@ def _write_rows(model, source, folder, num_samples):
         return
     width = model.example_units.width
     count = of_width(width, num_samples, _NUMBERS_OF_SAMPLES)
+    _LOG.info("drawing %d rows", count)
     x = model.sample(count, seed=source.seed, verbose=0)
     if devices.is_chief():
         source.figure_data.write_csv(x, folder.path("samples.csv"))
@@ -410,6 +413,7 @@ def _write_imputed(model, source, folder, num_samples):
     filled, uncertainty = x.copy(), {}
     incomplete = np.flatnonzero(np.isnan(x).any(axis=1))
     size = of_width(x.shape[1] * _DRAWS)
+    _LOG.info("filling in missing entries of %d rows", len(incomplete))
     for first in range(0, len(incomplete), size):
         rows = incomplete[first : first + size]
         means, draws = (

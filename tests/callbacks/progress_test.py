@@ -1,10 +1,11 @@
-"""The line on the screen, on a clock that the tests set."""
+"""The lines on the screen and in the log, on a clock that the tests set."""
 
+import logging
 import types
 
 import pytest
 
-from keras_rbm.callbacks import Progress
+from keras_rbm.callbacks import EpochLog, Progress
 from keras_rbm.callbacks import progress as module
 
 EPOCHS, STEPS = 4, 100
@@ -110,3 +111,67 @@ def test_another_metric(clock, capsys):
     progress.on_epoch_begin(0)
     call(progress, clock, 49, 1.0, {"error": 0.125})
     assert last_line(capsys).endswith("| error 0.125")
+
+
+def lines_of(caplog):
+    found = list(caplog.messages)
+    caplog.clear()
+    return found
+
+
+@pytest.fixture
+def logged(caplog, monkeypatch):
+    """Takes the lines of the log since the last call."""
+    monkeypatch.setattr(logging.getLogger("keras_rbm"), "propagate", True)
+    caplog.set_level(logging.INFO, "keras_rbm")
+    return lambda: lines_of(caplog)
+
+
+def begun_log(**kwargs):
+    callback = EpochLog(**kwargs)
+    callback.set_params({"epochs": EPOCHS, "steps": STEPS})
+    callback.on_train_begin()
+    return callback
+
+
+def test_the_log_says_at_once_what_is_waited_for(clock, logged):
+    callback = begun_log()
+    assert logged() == ["compiling the update; the first epoch takes longest"]
+    callback.on_epoch_begin(0)
+    call(callback, clock, 49, 90.0, {"loss": 1.0})
+    assert logged() == ["compiled, and made the first 50 updates, in 1:30"]
+    call(callback, clock, 99, 1.0, {"loss": 1.0})
+    assert logged() == ["measuring; the first time, this is also compiled"]
+    callback.on_epoch_end(0, {"loss": 1.0})
+    assert logged() == ["epoch 1/4 loss=1"]
+    # Short epochs have no further lines.
+    for epoch in (1, 2):
+        callback.on_epoch_begin(epoch)
+        call(callback, clock, 49, 5.0, {"loss": 1.0})
+        call(callback, clock, 99, 5.0, {"loss": 1.0})
+        callback.on_epoch_end(epoch, {"loss": 1.0})
+    assert logged() == ["epoch 2/4 loss=1", "epoch 3/4 loss=1"]
+
+
+def test_long_epochs_have_a_line_every_30_seconds(clock, logged):
+    callback = begun_log()
+    callback.on_epoch_begin(0)
+    call(callback, clock, 9, 60.0, {"loss": 1.0})
+    logged()
+    for batch in range(19, 90, 10):
+        call(callback, clock, batch, 20.0, {"loss": 1.0})
+    # 10 updates take 20 s; every second call is more than 30 s after a line.
+    assert logged() == [
+        "epoch 1/4 | 30 of 400 updates | 0.5/s | 12:20 left",
+        "epoch 1/4 | 50 of 400 updates | 0.5/s | 11:40 left",
+        "epoch 1/4 | 70 of 400 updates | 0.5/s | 11:00 left",
+        "epoch 1/4 | 90 of 400 updates | 0.5/s | 10:20 left",
+    ]
+
+
+def test_the_log_of_a_resumed_run_counts_its_own_updates(clock, logged):
+    callback = begun_log(done=150)
+    callback.on_epoch_begin(1)
+    call(callback, clock, 49, 0.0, {"loss": 1.0})
+    call(callback, clock, 99, 9.0, {"loss": 1.0})
+    assert logged()[1] == "compiled, and made the first 50 updates, in 0:09"
