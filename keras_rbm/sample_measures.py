@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,10 @@ from keras_rbm.typing import Array
 _COLUMNS, _TRIPLES = 500, 5000
 # Number of triples that are computed together.
 _AT_ONCE = 500
+# The most columns whose pairs are compared; the least number of rows in which
+# a column must differ from its most frequent value; the chance that equal
+# dependences are reported; and the least difference that is reported.
+_WIDEST, _LEAST_ROWS, _CHANCE, _LEAST_DIFFERENCE = 2000, 10, 0.01, 0.1
 #: A cluster is missed if its share in the samples is less than this part of
 #: its share in the data.
 MISSED = 0.1
@@ -114,6 +119,138 @@ def _third(rows, triples):
             for i, j, k in (part.T for part in parts)
         ]
     )
+
+
+class PairDifference(NamedTuple):
+    """The pair of columns whose dependence differs most in data and samples.
+
+    Attributes:
+        columns: Indices of the two columns.
+        data: Rank correlation of the two columns in the data.
+        samples: Rank correlation of the two columns in the samples.
+        standard_error: Standard error of `data - samples`.
+        pairs: Number of pairs from which this one was chosen.
+        differs: Whether the difference is at least 0.1, and larger than the
+            largest one of `pairs` equal correlations would be by chance in 99 %
+            of cases.
+
+    Example:
+        pair = evaluation.worst_pair(x[::2], x[1::2])
+        print(pair.columns, pair.data, pair.samples, pair.differs)
+    """
+
+    columns: tuple[int, int]
+    data: float
+    samples: float
+    standard_error: float
+    pairs: int
+    differs: bool
+
+
+def worst_pair(
+    x: Array, samples: Array, groups: Sequence[int] | None = None
+) -> PairDifference | None:
+    """The largest |rho_ij(data) - rho_ij(samples)| of all pairs i < j.
+
+    rho is Spearman's rank correlation; for two binary columns, it is the phi
+    coefficient. Equal values share their mean rank. Each column is ranked
+    among its observed entries, and each pair of columns compared in the rows
+    in which both are observed. If differences exceed their noise, the largest
+    of these is returned, and otherwise the largest of all.
+
+    Standard errors come from the influence of each row on the correlation.
+    Columns that differ from their most frequent value in fewer than ten rows
+    of the data are left out, as are the columns beyond the first 2,000.
+
+    Args:
+        x: Data, an array of shape `(rows, columns)`, NaN where an entry is
+            missing.
+        samples: Samples, an array of shape `(other rows, columns)`.
+        groups: An integer for each column. Columns of the same group, such as
+            the one-hot columns of a category, are not compared. `None` to
+            compare all columns.
+
+    Returns:
+        A `PairDifference`, or `None` if there is no pair to compare.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Example:
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(300, 1)) + 0.3 * rng.normal(size=(300, 3))
+        shuffled = x.copy()
+        rng.shuffle(shuffled[:, 2])
+        pair = evaluation.worst_pair(x, shuffled)  # Columns 0 or 1, and 2.
+    """
+    x, samples = _rows("x", x, may_miss=True), _rows("samples", samples)
+    _check_width("samples", samples, x)
+    groups = np.arange(x.shape[1]) if groups is None else np.asarray(groups)
+    if groups.shape != (x.shape[1],):
+        raise ValueError(
+            "`groups` must have an integer for each column. Received: "
+            f"groups.shape={groups.shape}, x.shape={x.shape}"
+        )
+    kept = np.flatnonzero([_varies(column) for column in x.T[:_WIDEST]])
+    (data, data_error), (drawn, drawn_error) = (
+        _rank_correlations(rows[:, kept]) for rows in (x, samples)
+    )
+    error = np.hypot(data_error, drawn_error)
+    compared = np.triu(groups[kept][:, None] != groups[kept], 1)
+    compared &= np.isfinite(data - drawn) & (error > 0)
+    pairs = int(compared.sum())
+    if not pairs:
+        return None
+    from scipy.stats import norm
+
+    difference = np.where(compared, np.abs(data - drawn), -1.0)
+    # Bonferroni's correction: the largest of all pairs is looked at.
+    noise = norm.isf(_CHANCE / (2 * pairs)) * error
+    differs = (difference > noise) & (difference >= _LEAST_DIFFERENCE)
+    if differs.any():
+        difference = np.where(differs, difference, -1.0)
+    i, j = np.unravel_index(difference.argmax(), difference.shape)
+    return PairDifference(
+        (int(kept[i]), int(kept[j])),
+        float(data[i, j]),
+        float(drawn[i, j]),
+        float(error[i, j]),
+        pairs,
+        bool(differs.any()),
+    )
+
+
+def _varies(column):
+    """Whether at least ten observed entries are not the most frequent value."""
+    counts = np.unique(column[~np.isnan(column)], return_counts=True)[1]
+    return counts.sum() - counts.max(initial=0) >= _LEAST_ROWS
+
+
+def _rank_correlations(x):
+    """Rank correlations of columns, and standard errors, `(width, width)`.
+
+    The influence of a row on a correlation r of standardized ranks a and b is
+    a b - r (a^2 + b^2) / 2.
+    """
+    from scipy.stats import rankdata
+
+    a, observed = np.zeros(x.shape), ~np.isnan(x)
+    for ranks, values, own in zip(a.T, x.T, observed.T, strict=True):
+        found = rankdata(values[own])
+        ranks[own] = (found - found.mean()) / (found.std() or 1.0)
+    observed = observed.astype("float64")
+    count = np.maximum(observed.T @ observed, 1.0)
+    # Moments in the rows in which both columns are observed.
+    means = a.T @ observed / count
+    squares = (a**2).T @ observed / count - means**2
+    products = a.T @ a / count - means * means.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = products / np.sqrt(squares * squares.T)
+    both, odd = (a**2).T @ a**2, (a**3).T @ a
+    fourth = (a**4).T @ observed
+    influence = both - r * (odd + odd.T)
+    influence += r**2 / 4 * (fourth + 2 * both + fourth.T)
+    return r, np.sqrt(np.maximum(influence, 0.0)) / count
 
 
 def pca_distance(
@@ -565,8 +702,11 @@ def _others(x_train, x):
     return x_train
 
 
-def _rows(name, x, least=2):
-    """A `float64` array of two axes with at least some rows."""
+def _rows(name, x, least=2, may_miss=False):
+    """A `float64` array of two axes with at least some rows.
+
+    With `may_miss`, entries may be NaN.
+    """
     try:
         rows = np.asarray(x, "float64")
     except (TypeError, ValueError):
@@ -576,10 +716,11 @@ def _rows(name, x, least=2):
             f"`{name}` must be a dense array of shape (rows, columns) with at "
             f"least {least} rows. Received: shape={np.shape(x)}"
         )
-    if not np.isfinite(rows).all():
+    wrong = ~np.isfinite(rows) & ~(may_miss & np.isnan(rows))
+    if wrong.any():
         raise ValueError(
             f"`{name}` must hold finite numbers. Received: "
-            f"{int(np.sum(~np.isfinite(rows)))} that are not finite"
+            f"{int(np.sum(wrong))} that are not finite"
         )
     return rows
 

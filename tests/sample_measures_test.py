@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from keras_rbm import evaluation
+from keras_rbm.sample_measures import _rank_correlations
 
 COUNT, WIDTH = 400, 20
 
@@ -232,3 +233,88 @@ def test_bad_arguments_of_single_measures_are_refused():
         evaluation.maximum_mean_discrepancy(x, x, bandwidth=-1)
     with pytest.raises(ValueError, match="`num_permutations` must be"):
         evaluation.maximum_mean_discrepancy(x, x, num_permutations=0)
+
+
+def tied(count, rho, seed, holes=0.1):
+    """Normal columns with correlation rho; the last one becomes counts."""
+    rng = np.random.default_rng(seed)
+    common = rng.normal(size=(count, 1))
+    own = rng.normal(size=(count, 3))
+    x = np.sqrt(rho) * common + np.sqrt(1 - rho) * own
+    x[:, 2] = np.floor(np.exp(x[:, 2]))
+    return np.where(rng.random(x.shape) < holes, np.nan, x)
+
+
+def test_rank_correlations_are_those_of_scipy():
+    x = tied(200, 0.5, seed=0, holes=0)
+    found, _ = _rank_correlations(x)
+    np.testing.assert_allclose(found, stats.spearmanr(x).statistic, rtol=1e-9)
+    # Ranks come from all observed entries of a column, so that a random tenth
+    # of holes changes correlations a little.
+    x = tied(200, 0.5, seed=0)
+    found, _ = _rank_correlations(x)
+    expected = stats.spearmanr(x, nan_policy="omit").statistic
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_the_standard_error_of_a_rank_correlation(rho):
+    runs = [_rank_correlations(tied(200, rho, seed)) for seed in range(600)]
+    correlations, errors = (np.array(part) for part in zip(*runs, strict=True))
+    for i, j in ((0, 1), (0, 2)):
+        # A standard deviation of 600 draws has an error of 3 %. The formula
+        # itself is right for many rows.
+        assert errors[:, i, j].mean() == pytest.approx(
+            correlations[:, i, j].std(), rel=0.09 + 0.08
+        )
+
+
+def test_the_worst_pair_is_the_one_that_the_samples_lack():
+    x = tied(300, 0.9, seed=0)
+    samples = tied(1000, 0.9, seed=1, holes=0)
+    same = evaluation.worst_pair(x, samples)
+    assert not same.differs
+    assert same.pairs == 3
+    np.random.default_rng(2).shuffle(samples[:, 2])
+    samples[:, 1] += np.random.default_rng(3).normal(size=1000) / 3
+    pair = evaluation.worst_pair(x, samples)
+    assert pair.differs
+    assert pair.columns in ((0, 2), (1, 2))
+    assert abs(pair.samples) < 0.15 < 0.7 < pair.data
+    # A large difference of few rows is noise, and does not hide another one.
+    few = np.full((300, 1), np.nan)
+    few[:25, 0] = np.random.default_rng(4).normal(size=25)
+    wide = np.concatenate([x, few], axis=1)
+    more = np.random.default_rng(5).normal(size=(1000, 1))
+    again = evaluation.worst_pair(wide, np.concatenate([samples, more], 1))
+    assert again.columns == pair.columns
+
+
+def test_equal_dependences_rarely_differ():
+    found = [
+        evaluation.worst_pair(
+            tied(200, 0.5, seed), tied(500, 0.5, 1000 + seed, 0)
+        ).differs
+        for seed in range(400)
+    ]
+    # At most 1 % by Bonferroni's inequality; five standard errors are 2.5 %.
+    assert np.mean(found) <= 0.035
+
+
+def test_categories_are_compared_with_other_columns_alone():
+    rng = np.random.default_rng(0)
+    hot = np.eye(3)[rng.integers(3, size=400)]
+    x = np.concatenate([hot, hot[:, 2:] + rng.normal(size=(400, 1))], axis=1)
+    samples = np.concatenate(
+        [np.eye(3)[rng.integers(3, size=400)], rng.normal(size=(400, 1))], 1
+    )
+    pair = evaluation.worst_pair(x, samples, [0, 0, 0, 1])
+    assert (pair.columns, pair.pairs, pair.differs) == ((2, 3), 3, True)
+    # Too few rows with a category, and nothing that varies.
+    x[:, :3] = [0, 1, 0]
+    x[:9, :3] = [1, 0, 0]
+    assert evaluation.worst_pair(x, samples, [0, 0, 0, 1]) is None
+    with pytest.raises(ValueError, match="`groups` must have an integer"):
+        evaluation.worst_pair(x, samples, [0, 1])
+    with pytest.raises(ValueError, match="`samples` must hold finite"):
+        evaluation.worst_pair(x, np.where(samples > 2, np.nan, samples))

@@ -12,6 +12,7 @@ from keras_rbm.sample_measures import (
 from keras_rbm.sample_measures import ClusterCoverage as ClusterCoverage
 from keras_rbm.sample_measures import MeanDiscrepancy as MeanDiscrepancy
 from keras_rbm.sample_measures import Moments as Moments
+from keras_rbm.sample_measures import PairDifference as PairDifference
 from keras_rbm.sample_measures import (
     adversarial_accuracy as adversarial_accuracy,
 )
@@ -23,3 +24,4 @@ from keras_rbm.sample_measures import (
 from keras_rbm.sample_measures import moments as moments
 from keras_rbm.sample_measures import pca_distance as pca_distance
 from keras_rbm.sample_measures import privacy_gap as privacy_gap
+from keras_rbm.sample_measures import worst_pair as worst_pair

@@ -85,6 +85,12 @@ def evaluate(
       `reference` (the same for training data in place of the samples, which
       shows the level of noise; `null` if there is only one split). `samples` is
       `null` if entries of the data are missing;
+    - `worst_pair`, for a table with a schema: the two columns whose rank
+      correlation differs most between the held-out examples and samples of the
+      model (see `worst_pair`). `columns` (such as `city=Rome`), `data`,
+      `samples`, `standard_error`, `pairs`, `differs`, and `examples` and
+      `count`, the numbers of held-out examples and of samples; `null` for
+      other data;
     - `notes`: sentences about missing results and the meaning of numbers;
     - `seconds`: duration of the evaluation.
 
@@ -151,6 +157,11 @@ def evaluate(
             seed,
             verbose,
         )
+    samples = (
+        None
+        if note
+        else _drawn(model, data, splits, num_samples, num_sweeps, seed, verbose)
+    )
     results = {
         **(about or {}),
         "data": data.name,
@@ -171,9 +182,8 @@ def evaluate(
         },
         "log_partition": _log_partition(log_partition),
         "fit": _fit(log_partition),
-        "samples": None
-        if note
-        else _samples(model, splits, num_samples, num_sweeps, seed, verbose),
+        "samples": _samples(samples, splits),
+        "worst_pair": _worst_pair(samples, splits, data.schema),
         "notes": [note] if note else _notes(model),
     }
     results["seconds"] = time.perf_counter() - begin
@@ -351,16 +361,44 @@ def _fit(log_partition):
     }
 
 
-def _samples(model, splits, count, num_sweeps, seed, verbose):
-    """Measures of samples against the last split as a dict, or `None`."""
-    split, x = [*splits.items()][-1]
-    if any(has_missing(part) for part in splits.values()):
-        return None  # Samples have no missing entries to compare.
+def _drawn(model, data, splits, count, num_sweeps, seed, verbose):
+    """Samples of the model, or `None` if nothing is compared with them."""
+    x = [*splits.values()][-1]
     count = of_width(x.shape[1], count, _NUMBERS)
-    if min(count, len(x)) < 2:
+    misses = any(has_missing(part) for part in splits.values())
+    if min(count, len(x)) < 2 or (misses and data.schema is None):
         return None
     samples = model.sample(count, num_sweeps, seed=seed, verbose=verbose)
-    samples = keras.ops.convert_to_numpy(samples)
+    return keras.ops.convert_to_numpy(samples)
+
+
+def _worst_pair(samples, splits, schema):
+    """The `PairDifference` of a table as a dict, or `None`."""
+    if samples is None or schema is None:
+        return None
+    held_out = [x for split, x in splits.items() if split != "train"]
+    held_out = held_out or [*splits.values()]
+    x = np.concatenate([some(part, len(samples))[:] for part in held_out])
+    groups = np.zeros(x.shape[1], int)
+    for number, place in enumerate(schema.slices.values()):
+        groups[place] = number
+    found = sample_measures.worst_pair(x, samples, groups)
+    if found is None:
+        return None
+    return {
+        **found._asdict(),
+        "columns": [schema.labels[column] for column in found.columns],
+        "examples": len(x),
+        "count": len(samples),
+    }
+
+
+def _samples(samples, splits):
+    """Measures of samples against the last split as a dict, or `None`."""
+    split, x = [*splits.items()][-1]
+    if samples is None or any(has_missing(part) for part in splits.values()):
+        return None  # Samples have no missing entries to compare.
+    count = len(samples)
     x, train, others = some(x, count), None, None
     if split != "train" and len(splits["train"]) > 3:
         train = some(splits["train"], 2 * count)

@@ -106,6 +106,7 @@ def table(results: dict[str, Any]) -> str:
     below += _own_units_lines(results["splits"])
     below += _classification_lines(results["splits"])
     below += _sample_lines(results.get("samples"))
+    below += _pair_lines(results.get("worst_pair"))
     return "\n".join([*lines, "", *below])
 
 
@@ -278,6 +279,29 @@ def _sample_lines(samples):
             + _measures(samples["reference"])
         )
     return lines
+
+
+def _pair_lines(found):
+    """The pair of columns whose dependence the samples miss most, in words.
+
+    Args:
+        found: `worst_pair` of an evaluation, or `None`.
+
+    Returns:
+        List of strings; empty if the difference may be noise.
+    """
+    if not found or not found["differs"]:
+        return []
+    first, second = found["columns"]
+    return [
+        "Warning: the samples do not have the dependences of the data. The "
+        f"largest difference is between {first!r} and {second!r}, with a rank "
+        f"correlation of {found['data']:.2f} in {found['examples']:,} rows of "
+        f"the data and of {found['samples']:.2f} in {found['count']:,} samples "
+        f"(difference +- {found['standard_error']:.2f}). Train longer, or "
+        'choose other kinds for these columns: see "Are the kinds right?" in '
+        'the guide "Train on your own data".'
+    ]
 
 
 def _measures(found):

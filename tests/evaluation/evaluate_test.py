@@ -4,6 +4,7 @@ import sys
 
 import keras
 import numpy as np
+import pandas
 import pytest
 
 from keras_rbm import RBM, ClassRBM, Gaussian, PersistentChain
@@ -404,3 +405,38 @@ def test_a_model_that_has_seen_no_data_has_no_baseline(tmp_path):
     results = evaluate(machines.rbm(ORACLE), data(["train"]), tmp_path)
     assert results["splits"]["train"]["baseline"] is None
     assert "Independent units" not in table(results)
+
+
+def test_the_worst_pair_of_a_table_with_missing_values(tmp_path):
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=600)
+    frame = pandas.DataFrame(
+        {
+            "size": size,
+            "city": np.where(size > 0, "Rome", "Bern"),
+            "price": size + 0.1 * rng.normal(size=600),
+        }
+    )
+    frame = frame.mask(rng.random(frame.shape) < 0.1)
+    mine = table_of(frame, missing="nan", test_size=100, validation_size=100)
+    model = RBM(mine.visible, 2, seed=0)  # It has learned nothing.
+    results = evaluate(model, mine, tmp_path, num_samples=300, num_sweeps=5)
+    assert results["samples"] is None
+    pair = results["worst_pair"]
+    assert set(pair["columns"]) == {"size", "price"}
+    assert (pair["examples"], pair["count"], pair["pairs"]) == (200, 300, 3)
+    assert pair["differs"]
+    assert pair["data"] > 0.9 > 0.5 > pair["samples"]
+    line = (
+        f"correlation of {pair['data']:.2f} in 200 rows of the data and of "
+        f"{pair['samples']:.2f} in 300 samples"
+    )
+    assert line in table(results)
+    pair["differs"] = False
+    assert line not in table(results)
+    assert (
+        evaluate(machines.rbm(ORACLE), data(), tmp_path, num_samples=20)[
+            "worst_pair"
+        ]
+        is None
+    )
