@@ -48,12 +48,44 @@ def constants(X: Any, lost: np.ndarray, schema: Schema) -> dict[Hashable, Any]:
     return found
 
 
+def whole(x: np.ndarray) -> tuple[float, float] | None:
+    """The bounds of the observed values if all are integers, or `None`.
+
+    Args:
+        x: Numbers of shape `(rows,)`, NaN where an entry is missing.
+    """
+    known = x[~np.isnan(x)]
+    if not len(known) or (known != np.rint(known)).any():
+        return None
+    return float(known.min()), float(known.max())
+
+
+def whole_columns(
+    X: Any, lost: np.ndarray
+) -> dict[Hashable, tuple[float, float]]:
+    """The bounds of each column of numbers that are all integers, by its name.
+
+    Args:
+        X: As for `missing`.
+        lost: Boolean array from `missing`.
+    """
+    frame, found = _wrapped(X), {}
+    for name, mask in zip(frame.columns, lost.T, strict=True):
+        if not frame[name].dtype.is_numeric():
+            continue
+        known = frame[name].filter((~mask).tolist()).to_numpy()
+        if bounds := whole(known.astype("float64")):
+            found[name] = bounds
+    return found
+
+
 def filled(
     X: Any,
     values: Any,
     constants: Mapping[Hashable, Any],
     kept: Sequence[int],
     indicated: Sequence[int],
+    whole: Mapping[Hashable, tuple[float, float]],
 ) -> Any:
     """Returns a data frame with values in place of missing entries.
 
@@ -67,6 +99,8 @@ def filled(
         kept: Indices of the columns to keep.
         indicated: Indices of the columns for which a further boolean column
             marks the missing entries.
+        whole: Bounds of the columns in which values are rounded to integers,
+            by their names.
 
     Returns:
         A data frame with the types of `X`, and with its index if `X` is from
@@ -87,7 +121,10 @@ def filled(
         column = frame[name]
         if mask.any() and (name in decoded.columns or name in constants):
             if name in decoded.columns:
-                other = decoded[name].cast(column.dtype)
+                other = decoded[name]
+                if name in whole:
+                    other = other.round().clip(*whole[name])
+                other = other.cast(column.dtype)
             else:
                 content = [constants[name]] * len(frame)
                 other = series(name, content, column.dtype)

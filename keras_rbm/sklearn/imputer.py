@@ -1,5 +1,6 @@
 """`RBMImputer`: fills in missing entries, given the observed ones."""
 
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any, Self
@@ -48,9 +49,14 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     - an entry of a row without any observed entry by the mean (or median, or
       most frequent value) of the observed entries of its column.
 
-    A table completed by means has less variance than the data. `sample` returns
-    several tables with draws from p(v_missing | v_observed) instead, for
-    multiple imputation.
+    As with scikit-learn's `IterativeImputer`, the mean of a column of integers
+    need not be an integer. (It is rounded if the type of the column holds only
+    integers, such as pandas' `Int64`.) A table completed by means also has less
+    variance than the data. `sample` returns several tables with draws from
+    p(v_missing | v_observed) instead, for multiple imputation, or a single one
+    with `n_imputations=1`. Draws are possible values: if all values of a column
+    that `fit` observed are integers, its draws are rounded, and clipped to the
+    range of these values.
 
     For an array, the result is an array. For a pandas or Polars data frame or a
     pyarrow table, it is a table of the same library, with the same columns and
@@ -186,6 +192,11 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
                 )
             X = self._array(X, reset=True)
             self.encoder_, lost = encoding.Holed(X), np.isnan(X)
+            self._whole = {
+                column: bounds
+                for column, values in enumerate(X.T)
+                if (bounds := filling.whole(values))
+            }
             states = self.encoder_.encode(X)
         self.empty_features_ = np.flatnonzero(lost.all(axis=0))
         self.indicator_features_ = np.flatnonzero(lost.any(axis=0))
@@ -199,7 +210,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     def transform(self, X: ArrayLike) -> Any:
         """Fills in missing entries by conditional means or modes.
 
-        The result for a row does not depend on the other rows.
+        The result for a row does not depend on the other rows. The mean of a
+        column of integers may have decimals; use `sample` for possible values.
 
         Args:
             X: Array or data frame with the same columns as in `fit`. Columns of
@@ -235,6 +247,9 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         random_state: int | np.random.RandomState | None = None,
     ) -> Any:
         """Draws several completed tables from p(v_missing | v_observed).
+
+        Draws of a column whose values in `fit` were all integers are rounded,
+        and clipped to the range of these values.
 
         Each row of each table has its own Markov chain, which starts from a
         persistent chain of the training if there are any.
@@ -275,7 +290,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         tiled = np.tile(states, (n_imputations, 1))
         drawn = self._run(samplers.sample, tiled, stream, np.arange(len(tiled)))
         found = [
-            self._filled(X, part) for part in np.split(drawn, n_imputations)
+            self._filled(X, part, self._whole)
+            for part in np.split(drawn, n_imputations)
         ]
         return found if encoding.is_frame(X) else np.stack(found)
 
@@ -335,6 +351,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         self.encoder_ = encoding.Table(table.schema)
         lost = filling.missing(X)
         self._constants = filling.constants(X, lost, table.schema)
+        self._whole = filling.whole_columns(X, lost)
         self._warn_of_dropped(lost, table.schema)
         return table.train, lost
 
@@ -451,15 +468,21 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             return features
         return np.setdiff1d(features, self.empty_features_)
 
-    def _filled(self, X, states):
-        """Returns the rows, with missing entries filled in from the states."""
+    def _filled(self, X, states, whole=types.MappingProxyType({})):
+        """Returns the rows, with missing entries filled in from the states.
+
+        Values of the columns of `whole` are rounded, and clipped to the bounds
+        that it gives.
+        """
         if encoding.is_frame(X):
-            return self._filled_frame(X, states)
+            return self._filled_frame(X, states, whole)
         if isinstance(self.encoder_, encoding.Table):
             frame = filling.of_array(X, self.encoder_.schema)
-            return filling.to_array(self._filled_frame(frame, states))
-        lost = np.isnan(X)
-        found = np.where(lost, self.encoder_.decode(states), X)
+            return filling.to_array(self._filled_frame(frame, states, whole))
+        lost, values = np.isnan(X), self.encoder_.decode(states)
+        for column, bounds in whole.items():
+            values[:, column] = np.clip(np.rint(values[:, column]), *bounds)
+        found = np.where(lost, values, X)
         found[:, self.empty_features_] = np.where(
             lost[:, self.empty_features_], 0, X[:, self.empty_features_]
         )
@@ -468,11 +491,12 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             parts.append(lost[:, self.indicator_features_].astype(X.dtype))
         return np.concatenate(parts, axis=1)
 
-    def _filled_frame(self, X, states):
+    def _filled_frame(self, X, states, whole):
         return filling.filled(
             X,
             self.encoder_.decode(states),
             self._constants,
             self._kept(),
             self.indicator_features_ if self.add_indicator else (),
+            whole,
         )

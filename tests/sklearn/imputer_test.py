@@ -283,3 +283,45 @@ def test_dropped_columns_are_warned_of():
     frame.loc[2, "a"] = np.inf
     with pytest.raises(ValueError, match="Column 'a'"):
         imputer.transform(frame)
+
+
+@pytest.mark.parametrize("library", ["array", "pandas", "Int64", "polars"])
+def test_draws_of_integers_are_possible_values(library):
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=300)
+    x = np.column_stack([np.rint(8 + 4 * size).clip(0), size])
+    x[rng.random(x.shape) < 0.2] = np.nan
+    table = x
+    if library in ("pandas", "Int64"):
+        pandas = pytest.importorskip("pandas")
+        table = pandas.DataFrame(x, columns=["children", "size"])
+        if library == "Int64":
+            table["children"] = table["children"].astype("Int64")
+    elif library == "polars":
+        polars = pytest.importorskip("polars")
+        table = polars.DataFrame({"children": x[:, 0], "size": x[:, 1]})
+    imputer = RBMImputer(4, updates=50, num_sweeps=20, random_state=0)
+    imputer.fit(table)
+
+    def numbers(found):
+        return np.column_stack(
+            [np.asarray(column, "float64") for column in columns_of(found)]
+        )
+
+    def columns_of(found):
+        if library == "array":
+            return found.T
+        return [found[name] for name in ("children", "size")]
+
+    lost = np.isnan(x[:, 0])
+    for found in imputer.sample(table, n_imputations=5, random_state=0):
+        drawn = numbers(found)
+        own = drawn[lost, 0]
+        np.testing.assert_array_equal(own, np.rint(own))
+        assert own.min() >= np.nanmin(x[:, 0])
+        assert own.max() <= np.nanmax(x[:, 0])
+        np.testing.assert_array_equal(drawn[~lost, 0], x[~lost, 0])
+        real = drawn[np.isnan(x[:, 1]), 1]
+        assert (real != np.rint(real)).all()
+    means = numbers(imputer.transform(table))[lost, 0]
+    assert (means == np.rint(means)).all() == (library == "Int64")
