@@ -135,6 +135,7 @@ class PairDifference(NamedTuple):
             of cases.
 
     Example:
+        x = keras_rbm.data.digits().train
         pair = evaluation.worst_pair(x[::2], x[1::2])
         print(pair.columns, pair.data, pair.samples, pair.differs)
     """

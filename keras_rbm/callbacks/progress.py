@@ -1,9 +1,12 @@
 """Progress of a run: a line on the screen, and lines of the log."""
 
+import contextlib
 import logging
 import math
 import sys
+import threading
 import time
+from collections.abc import Iterator
 
 import keras
 
@@ -12,8 +15,8 @@ from keras_rbm.callbacks.chain_health import ChainHealth
 from keras_rbm.typing import Logs
 
 _LOG = logging.getLogger("keras_rbm")
-# Seconds between two lines on the screen.
-_EVERY = 0.1
+# Seconds between two lines on the screen, and between two looks at long work.
+_EVERY, _LOOKS = 0.1, 1.0
 # Metrics and their labels: the first one that the logs contain is shown.
 _MEASURES = (
     ("val_log_likelihood", "log p(v)"),
@@ -157,7 +160,9 @@ class EpochLog(keras.callbacks.Callback):
 
         epoch 3/50 | 1,400 of 25,000 updates | 2,310/s | 0:10 left
 
-    is written every 30 seconds. The speed is that of the epoch so far.
+    is written every 30 seconds. The speed is that of the epoch so far. Within
+    the context `alive()`, a line is also written every 30 seconds of a
+    compilation or a measurement, during which Keras calls no callback.
 
     Args:
         done: Number of updates of the run that were made before.
@@ -171,15 +176,57 @@ class EpochLog(keras.callbacks.Callback):
         super().__init__()
         self.done = done
         self.every = every
+        self._waits_for(None)
+
+    @contextlib.contextmanager
+    def alive(self) -> Iterator[None]:
+        """Context in which long compilations and measurements are reported.
+
+        Example:
+            log = callbacks.EpochLog()
+            with log.alive():
+                rbm.fit(x, updates=100, callbacks=[log], verbose=0)
+        """
+        ended = threading.Event()
+
+        def watch():
+            while not ended.wait(_LOOKS):
+                self._look()
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _waits_for(self, work):
+        """Notes what work begins now, of which no callback knows the end."""
+        self._work = work
+        self._work_begin = self._written = time.perf_counter()
+
+    def _look(self):
+        """Writes a line if work has been going on without one."""
+        now, work = time.perf_counter(), self._work
+        if work is not None and now - self._written > self.every:
+            self._written = now
+            _LOG.info("still %s, for %s", work, _time(now - self._work_begin))
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._begin = time.perf_counter()
+        self._waits_for("compiling the update")
         self._is_compiled = self._has_measured = False
         self._epoch, self._since = 0, None
         _LOG.info("compiling the update; the first epoch takes longest")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch, self._since = epoch, None
+        if self._is_compiled:
+            self._waits_for(None)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self._waits_for(None)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         steps = self.params["steps"]
@@ -191,7 +238,8 @@ class EpochLog(keras.callbacks.Callback):
         if not self._is_compiled:
             _wait(logs)
             now = time.perf_counter()
-            self._is_compiled, self._written = True, now
+            self._is_compiled = True
+            self._waits_for(None)
             _LOG.info(
                 "compiled, and made the first %d updates, in %s",
                 updates - self.done,
@@ -204,9 +252,11 @@ class EpochLog(keras.callbacks.Callback):
                 self._write(updates, now)
         if self._since is None:
             self._since = now, updates
-        if count == steps and not self._has_measured:
+        if count == steps:
+            self._waits_for("measuring")
+            if not self._has_measured:
+                _LOG.info("measuring; the first time, this is also compiled")
             self._has_measured = True
-            _LOG.info("measuring; the first time, this is also compiled")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         metrics = " ".join(f"{k}={v:.6g}" for k, v in (logs or {}).items())

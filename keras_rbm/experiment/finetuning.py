@@ -165,7 +165,8 @@ def finetune(
     if data.validation is not None:
         validation = in_order(data.validation, _BATCH).map(split)
     progress = [callbacks.Progress("error", done=batches_done)]
-    with run_folder.stop_on_signals(checkpoint):
+    log = callbacks.EpochLog(batches_done)
+    with run_folder.stop_on_signals(checkpoint), log.alive():
         classifier.fit(
             batches(
                 data.train, batch_size, seed=seed, first_step=batches_done
@@ -177,7 +178,7 @@ def finetune(
             callbacks=[
                 callbacks.Scalars(folder.log_dir),
                 *callbacks.on_chief(folder.history_logger()),
-                callbacks.EpochLog(batches_done),
+                log,
                 *(progress if sys.stdout.isatty() else []),
                 checkpoint,  # After callbacks whose work it records.
             ],

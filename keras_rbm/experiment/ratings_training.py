@@ -150,8 +150,9 @@ def train_ratings(
         model.hidden.width,
     )
     progress = [callbacks.Progress("reconstruction_error", done=done.updates)]
+    log = callbacks.EpochLog(done.updates)
     begin = time.perf_counter()
-    with run_folder.stop_on_signals(checkpoint):
+    with run_folder.stop_on_signals(checkpoint), log.alive():
         model.fit(
             data.train,
             epochs=epochs,
@@ -164,7 +165,7 @@ def train_ratings(
                 *measures,  # These too.
                 callbacks.Scalars(folder.log_dir),
                 *callbacks.on_chief(folder.history_logger()),
-                callbacks.EpochLog(done.updates),
+                log,
                 *(progress if sys.stdout.isatty() else []),
                 checkpoint,  # After callbacks whose work it records.
             ],

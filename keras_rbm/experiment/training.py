@@ -197,8 +197,9 @@ def run(
     if source.schema is not None and devices.is_chief():
         source.schema.save(folder.path("schema.json"))
     _log_begin(model, source, steps * epochs - done.updates, steps)
+    log = callbacks.EpochLog(done.updates)
     begin = time.perf_counter()
-    with run_folder.stop_on_signals(checkpoint):
+    with run_folder.stop_on_signals(checkpoint), log.alive():
         model.fit(
             source.batches(done.updates),
             epochs=epochs,
@@ -213,6 +214,7 @@ def run(
                 *_reports(
                     source, folder, pictures_every, done, measures, figures
                 ),
+                log,
                 checkpoint,  # After callbacks whose work it records.
             ],
             verbose=0,
@@ -330,7 +332,6 @@ def _reports(source, folder, pictures_every, done, measures, figures):
             )
         ),
         *callbacks.on_chief(folder.history_logger()),
-        callbacks.EpochLog(done.updates),
         *([progress] if on_screen else []),
     ]
 

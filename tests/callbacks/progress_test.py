@@ -1,6 +1,7 @@
 """The lines on the screen and in the log, on a clock that the tests set."""
 
 import logging
+import threading
 import types
 
 import pytest
@@ -175,3 +176,39 @@ def test_the_log_of_a_resumed_run_counts_its_own_updates(clock, logged):
     call(callback, clock, 49, 0.0, {"loss": 1.0})
     call(callback, clock, 99, 9.0, {"loss": 1.0})
     assert logged()[1] == "compiled, and made the first 50 updates, in 0:09"
+
+
+def test_long_work_without_callbacks_is_reported(clock, logged, monkeypatch):
+    monkeypatch.setattr(module, "_LOOKS", 0.001)
+    before = threading.active_count()
+    callback = begun_log()
+    logged()
+
+    def lines_after(seconds):
+        """Lines after the clock has moved, once a thread has looked at it."""
+        clock[0] += seconds
+        for _ in range(2):  # The first look may have begun before.
+            looked.clear()
+            assert looked.wait(10)
+        return logged()
+
+    looked, look = threading.Event(), callback._look
+    callback._look = lambda: [look(), looked.set()]
+    with callback.alive():
+        assert lines_after(29.0) == []
+        assert lines_after(2.0) == ["still compiling the update, for 0:31"]
+        assert lines_after(29.0) == []
+        assert lines_after(2.0) == ["still compiling the update, for 1:02"]
+        callback.on_epoch_begin(0)
+        assert lines_after(31.0) == ["still compiling the update, for 1:33"]
+        call(callback, clock, 49, 0.0, {"loss": 1.0})
+        logged()
+        assert lines_after(60.0) == []  # Updates report themselves.
+        call(callback, clock, 99, 0.0, {"loss": 1.0})
+        logged()
+        assert lines_after(40.0) == ["still measuring, for 0:40"]
+        callback.on_epoch_end(0, {"loss": 1.0})
+        callback.on_epoch_begin(1)
+        logged()
+        assert lines_after(60.0) == []
+    assert threading.active_count() == before
