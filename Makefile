@@ -11,8 +11,9 @@ BENCH ?= training_step
 # one process, so that its tests share what they compile. What XLA
 # has compiled stays in memory, some GB of a process: parts of the suite have
 # processes of their own, the last one all that no other has. Code 5 says that
-# $(ARGS) leave nothing of a part.
-PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# $(ARGS) leave nothing of a part. tests/conftest.py orders the files.
+PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+    --no-loadscope-reorder
 FIRST := tests/chains tests/likelihood tests/models tests/samplers tests/units
 REST := tests $(addprefix --ignore=,$(FIRST))
 define run_tests

@@ -1,17 +1,17 @@
+import collections
 import gc
 import os
+import sys
+
+import pytest
+from hypothesis import settings
 
 # Before TensorFlow is imported: no notes on CPU features and the like.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # XLA takes a quarter less processor time for a program with these flags, which
 # change no more than roundings. `make test-all` compiles as `train.py` does.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false",
-)
-
-import pytest
-from hypothesis import settings
+QUICK = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+os.environ.setdefault("XLA_FLAGS", QUICK)
 
 # The same examples at every run, however long one takes; none is kept.
 settings.register_profile(
@@ -20,17 +20,43 @@ settings.register_profile(
 settings.load_profile("keras_rbm")
 
 
-def pytest_collection_finish():
-    """Spares the garbage collector what the imports have left.
+# Files of few tests that take long. They come first: other files fill the time
+# of the other processes until the last test.
+LONG = (
+    "resume_test.py",
+    "replicas_test.py",
+    "train_test.py",
+    "configs_test.py",
+    "numerics_test.py",
+    "deep_boltzmann_machine_test.py",
+    "compiled_loop_test.py",
+)
 
-    Otherwise each collection looks at all modules of TensorFlow again.
+
+def pytest_collection_finish():
+    """Spares TensorFlow and the garbage collector needless work.
+
+    Each collection would look at all modules of TensorFlow again. Grappler
+    rewrites each new graph, which takes longer than what a test saves by it.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    if "tensorflow" in sys.modules and os.environ["XLA_FLAGS"] == QUICK:
+        sys.modules["tensorflow"].config.optimizer.set_experimental_options(
+            {"disable_meta_optimizer": True}
+        )
 
 
 def pytest_collection_modifyitems(items):
+    files = collections.Counter(item.path for item in items)
+
+    def rank(item):
+        name = item.path.name
+        place = LONG.index(name) if name in LONG else len(LONG)
+        return place, -files[item.path]
+
+    items.sort(key=rank)  # Tests of a file keep their order.
     marked = [item for item in items if "gpu" in item.keywords]
     if not marked:
         return

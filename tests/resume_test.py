@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from keras_rbm import checkpoints
+from tests import resume_driver
 from tests.callbacks import events
 
 DRIVER = pathlib.Path(__file__).with_name("resume_driver.py")
@@ -70,7 +71,7 @@ def kill_in_training(output, generator):
 def whole(tmp_path_factory):
     """The folder of a run that was never killed."""
     output = tmp_path_factory.mktemp("whole")
-    assert finish(output) == 0
+    resume_driver.run(output)
     return output
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from keras_rbm import RBM, ClassRBM, Gaussian, PersistentChain
 from keras_rbm.data import Binary, Data, Schema, binarized, with_labels
+from keras_rbm.data import table as table_of
 from keras_rbm.evaluation import compare_samples, evaluate, table
 from keras_rbm.evaluation.evaluate import classification
 from tests import machines
