@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import keras_rbm
 from keras_rbm import RBM, units
 from keras_rbm.sklearn import RBMTransformer
+from tests import eager
 
 WIDTH, HIDDEN = 6, 4
 SMALL = {"n_components": HIDDEN, "n_iter": 3, "random_state": 0}
@@ -37,7 +38,8 @@ def fitted():
 @pytest.mark.filterwarnings("ignore:The hidden means of:UserWarning")
 @parametrize_with_checks([RBMTransformer(n_components=3, n_iter=2)])
 def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+    with eager.functions():  # Each check would compile programs of its own.
+        check(estimator)
 
 
 def test_the_shared_arguments_are_those_of_bernoulli_rbm():
