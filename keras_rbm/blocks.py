@@ -19,7 +19,7 @@ from keras_rbm.rows import Rows
 
 # Largest size of a block in bytes.
 _MOST_BYTES = 2**26
-# Most epochs whose order is planned before the first one.
+# Most passes whose order is planned before the first epoch.
 _MOST_PLANS = 2**14
 
 
@@ -79,6 +79,13 @@ class Passes(NamedTuple):
         # do not fill a batch.
         return self.num_examples // self.batch_size
 
+    @property
+    def most_passes(self) -> int:
+        """The largest number of passes that one epoch goes through."""
+        if self._is_whole:
+            return 1
+        return -(-self.full // self._updates_of_pass) + 1
+
     def plan(self, epochs: np.ndarray) -> "Plan":
         """The passes that each of these epochs goes through.
 
@@ -88,14 +95,14 @@ class Passes(NamedTuple):
         each = self._updates_of_pass
         first = epochs * self.updates
         number = first // each
-        most = 1 if self._is_whole else -(-self.full // each) + 1
-        passes = number[:, None] + np.arange(most)
-        keys = np.zeros((*passes.shape, 2), "int64")
-        if self.seed is not None:
+        passes = number[:, None] + np.arange(self.most_passes)
+        if self.seed is None:
+            keys = np.zeros((*passes.shape, 0), "int64")
+        else:
             stream = random.stream(self.seed)
             stream = random.fold_in(stream, Use.EXAMPLE_ORDER)
-            keys[:] = random.keys(stream, self.first_update + passes * each)
-        return Plan(keys, first - number * each)
+            keys = random.keys(stream, self.first_update + passes * each)
+        return Plan(keys.astype("int64"), first - number * each)
 
     def rows(self, plan: "Plan") -> tf.Tensor:
         """Row numbers of the examples of one epoch, in order.
@@ -105,7 +112,11 @@ class Passes(NamedTuple):
         """
         if self._is_whole:
             return self._order(plan.keys[0])
-        orders = tf.map_fn(self._order, plan.keys)
+        orders = tf.map_fn(
+            self._order,
+            plan.keys,
+            fn_output_signature=tf.TensorSpec([self.num_examples], "int64"),
+        )
         size = self._updates_of_pass * self.batch_size
         orders = tf.reshape(orders[:, :size], [-1, self.batch_size])
         orders = orders[plan.skip : plan.skip + self.full]
@@ -131,7 +142,8 @@ class Plan(NamedTuple):
 
     Attributes:
         keys: Random keys, `int64` array of shape `(epochs, passes, 2)`: each
-            gives the order of a pass that the epoch goes through.
+            gives the order of a pass that the epoch goes through. Without
+            shuffling, the shape is `(epochs, passes, 0)`.
         skip: Number of batches of the first of these passes that earlier epochs
             have used, `(epochs,)`.
     """
@@ -237,7 +249,11 @@ def of_arrays(arrays, passes, epochs, steps=None, skip=0):
 
     dataset = _plans(passes, *epochs).map(rows)
     dataset = dataset.flat_map(batches if steps is None else blocks)
-    return dataset.skip(skip).prefetch(1).with_options(devices.one_thread())
+    options = devices.one_thread()
+    # TensorFlow's rewrites of the graph find nothing to do here, and take a
+    # quarter of the time to the first batch.
+    options.experimental_optimization.apply_default_optimizations = False
+    return dataset.skip(skip).prefetch(1).with_options(options)
 
 
 def _plans(passes, first, end):
@@ -246,7 +262,7 @@ def _plans(passes, first, end):
     The keys are computed here and not in the graph of the data set, where a
     hundred operations each time would delay the first batch.
     """
-    if end - first <= _MOST_PLANS:
+    if (end - first) * passes.most_passes <= _MOST_PLANS:
         plan = passes.plan(np.arange(first, end))
         return tf.data.Dataset.from_tensor_slices(tuple(plan))
 

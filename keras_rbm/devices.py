@@ -288,12 +288,9 @@ def by_rows(
 def one_thread() -> tf.data.Options:
     """Options that give a data set one thread, and shard it among workers.
 
-    More threads would compete with the matrix products. TensorFlow's rewrites
-    of the graph are off: they find nothing in these data sets, and take a
-    quarter of the time to the first batch.
+    More threads would compete with the matrix products.
     """
     options = tf.data.Options()
-    options.experimental_optimization.apply_default_optimizations = False
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
     options.threading.max_intra_op_parallelism = 1

@@ -34,9 +34,12 @@ def test_the_order_follows_from_the_seed_and_the_updates():
     assert sorted(order(2**64 - 1, 0, (0, 1))) == list(range(23))
 
 
+@pytest.mark.parametrize("seed", [0, None])
 @pytest.mark.parametrize("steps_per_epoch", [None, 9])
-def test_any_number_of_epochs_may_be_planned(steps_per_epoch, monkeypatch):
-    passes = blocks_lib.passes(23, 5, steps_per_epoch, seed=0, first_update=7)
+def test_any_number_of_epochs_may_be_planned(
+    steps_per_epoch, seed, monkeypatch
+):
+    passes = blocks_lib.passes(23, 5, steps_per_epoch, seed, first_update=7)
     expected = rows_of(blocks_lib.of_arrays(X, passes, (1, 4)))
     monkeypatch.setattr(blocks_lib, "_MOST_PLANS", 2)
     found = rows_of(blocks_lib.of_arrays(X, passes, (1, 4)))

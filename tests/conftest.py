@@ -9,7 +9,8 @@ from hypothesis import settings
 # Before TensorFlow is imported: no notes on CPU features and the like.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # XLA takes a quarter less processor time for a program with these flags, which
-# change no more than roundings. `make test-all` compiles as `train.py` does.
+# change no more than roundings. `make test-all` has flags of its own: it
+# compiles as `train.py` does, and leaves Grappler on.
 QUICK = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
 os.environ.setdefault("XLA_FLAGS", QUICK)
 
