@@ -211,7 +211,16 @@ def _likelihood(history):
         found = [x[-1] for k, x in history.items() if k == name]
         if not found or not math.isfinite(found[0]):
             continue
-        line = f"Log-likelihood of the {split} data: {found[0]:.3f} nats"
+        lower, upper = (
+            f"{end:.3f}"
+            for end in (found[0], history.get(f"{name}_upper", found)[-1])
+        )
+        line = f"Log-likelihood of the {split} data: {lower} nats"
+        if upper not in (lower, "nan"):
+            line = (
+                f"Log-likelihood of the {split} data, by a quick measurement: "
+                f"{lower} to {upper} nats"
+            )
         baseline = history.get(f"{name}_baseline", [math.nan])[-1]
         if math.isfinite(baseline):
             line += (

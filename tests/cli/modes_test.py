@@ -145,3 +145,21 @@ def test_only_an_estimated_log_z_can_be_measured_more_exactly(
     results = json.dumps({"log_partition": log_partition})
     (tmp_path / "evaluation.json").write_text(results)
     assert modes._is_estimated(tmp_path) is expected
+
+
+def test_the_line_of_a_likelihood_shows_both_ends():
+    """A quick measurement of a large machine may be several nats wide."""
+    history = {
+        "val_log_likelihood": [-99.0, -89.9329],
+        "val_log_likelihood_upper": [-95.0, -84.3809],
+        "val_log_likelihood_baseline": [-206.2512, -206.2512],
+    }
+    assert modes._likelihood(history) == (
+        "Log-likelihood of the validation data, by a quick measurement: "
+        "-89.933 to -84.381 nats; independent units: -206.251 (gain +116.318)."
+    )
+    exact = {"log_likelihood": [-8.5], "log_likelihood_upper": [-8.5]}
+    assert modes._likelihood(exact) == (
+        "Log-likelihood of the training data: -8.500 nats."
+    )
+    assert "not measured" in modes._likelihood({"loss": [1.0]})
