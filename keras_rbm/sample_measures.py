@@ -3,6 +3,7 @@
 `keras_rbm.evaluation` exports them.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,9 +17,9 @@ from keras_rbm.typing import Array
 _COLUMNS, _TRIPLES = 500, 5000
 # Number of triples that are computed together.
 _AT_ONCE = 500
-# The most columns whose pairs are compared; the least number of rows in which
-# a column must differ from its most frequent value; the chance that equal
-# dependences are reported; and the least difference that is reported.
+# The most columns whose pairs are compared; the least number of rows of a pair
+# in which each column differs from its most frequent value; the nominal chance
+# that equal dependences are reported; and the least difference reported.
 _WIDEST, _LEAST_ROWS, _CHANCE, _LEAST_DIFFERENCE = 2000, 10, 0.01, 0.1
 #: A cluster is missed if its share in the samples is less than this part of
 #: its share in the data.
@@ -129,10 +130,11 @@ class PairDifference(NamedTuple):
         data: Rank correlation of the two columns in the data.
         samples: Rank correlation of the two columns in the samples.
         standard_error: Standard error of `data - samples`.
+        rows: Number of rows of the data in which both columns are observed.
         pairs: Number of pairs from which this one was chosen.
-        differs: Whether the difference is at least 0.1, and larger than the
-            largest one of `pairs` equal correlations would be by chance in 99 %
-            of cases.
+        differs: Whether the difference is at least 0.1 and exceeds z standard
+            errors. A normal variable exceeds z in absolute value with
+            probability 0.01 / `pairs`.
 
     Example:
         x = keras_rbm.data.digits().train
@@ -144,6 +146,7 @@ class PairDifference(NamedTuple):
     data: float
     samples: float
     standard_error: float
+    rows: int
     pairs: int
     differs: bool
 
@@ -157,11 +160,21 @@ def worst_pair(
     coefficient. Equal values share their mean rank. Each column is ranked
     among its observed entries, and each pair of columns compared in the rows
     in which both are observed. If differences exceed their noise, the largest
-    of these is returned, and otherwise the largest of all.
+    of these is returned, and otherwise the largest of all. A column that is
+    constant in the samples has correlations of 0 there.
 
-    Standard errors come from the influence of each row on the correlation.
-    Columns that differ from their most frequent value in fewer than ten rows
-    of the data are left out, as are the columns beyond the first 2,000.
+    The standard error of each correlation comes from the influences of the
+    rows, but is at least 1 / sqrt(rows - 1), the error of independent columns.
+    A pair is compared if each of its columns differs from its most frequent
+    value in at least ten of the rows of the data in which both are observed.
+    Columns beyond the first 2,000 are left out.
+
+    The standard error is approximate, and so is the rate of false alarms. In
+    simulations of 15 kinds of data, with samples from the same distribution,
+    `differs` was `True` in at most 3 of 400 draws of each kind. The data had
+    100 to 1,000 rows, the samples 100 or 1,000 rows, and both 2 to 100 columns:
+    normal columns, of which up to 80 % of the entries were missing; rare binary
+    columns; counts; and one-hot columns of categories with 6 to 20 values.
 
     Args:
         x: Data, an array of shape `(rows, columns)`, NaN where an entry is
@@ -192,13 +205,23 @@ def worst_pair(
             "`groups` must have an integer for each column. Received: "
             f"groups.shape={groups.shape}, x.shape={x.shape}"
         )
-    kept = np.flatnonzero([_varies(column) for column in x.T[:_WIDEST]])
-    (data, data_error), (drawn, drawn_error) = (
-        _rank_correlations(rows[:, kept]) for rows in (x, samples)
+    x, samples = x[:, :_WIDEST], samples[:, :_WIDEST]
+    groups = groups[:_WIDEST]
+    varied, count = _varied_rows(x)
+    (data, data_error), (drawn, drawn_error) = map(
+        _rank_correlations, (x, samples)
     )
-    error = np.hypot(data_error, drawn_error)
-    compared = np.triu(groups[kept][:, None] != groups[kept], 1)
-    compared &= np.isfinite(data - drawn) & (error > 0)
+    # A column that never varies in the samples depends on no other one there.
+    is_constant = np.ptp(samples, axis=0) == 0
+    drawn[is_constant | is_constant[:, None]] = 0.0
+    # The mean square of the influences is too small for few rows: two
+    # categories that never meet in the data seem to be sure not to meet.
+    error = np.hypot(
+        np.fmax(data_error, 1 / np.sqrt(np.maximum(count - 1, 1))),
+        np.fmax(drawn_error, 1 / np.sqrt(len(samples) - 1)),
+    )
+    compared = np.triu(groups[:, None] != groups, 1)
+    compared &= (np.minimum(varied, varied.T) >= _LEAST_ROWS) & ~np.isnan(data)
     pairs = int(compared.sum())
     if not pairs:
         return None
@@ -212,19 +235,35 @@ def worst_pair(
         difference = np.where(differs, difference, -1.0)
     i, j = np.unravel_index(difference.argmax(), difference.shape)
     return PairDifference(
-        (int(kept[i]), int(kept[j])),
+        (int(i), int(j)),
         float(data[i, j]),
         float(drawn[i, j]),
         float(error[i, j]),
+        int(count[i, j]),
         pairs,
         bool(differs.any()),
     )
 
 
-def _varies(column):
-    """Whether at least ten observed entries are not the most frequent value."""
-    counts = np.unique(column[~np.isnan(column)], return_counts=True)[1]
-    return counts.sum() - counts.max(initial=0) >= _LEAST_ROWS
+def _varied_rows(x):
+    """Numbers of rows in which the columns of a pair are observed and vary.
+
+    Args:
+        x: Array of shape `(rows, width)`, NaN where an entry is missing.
+
+    Returns:
+        Two arrays of shape `(width, width)`. Entry (i, j) counts the rows in
+        which both columns are observed: the rows in which column i differs from
+        its most frequent value, and all of these rows.
+    """
+    observed = ~np.isnan(x)
+    differs = np.zeros(x.shape, "float64")
+    for found, column, own in zip(differs.T, x.T, observed.T, strict=True):
+        values, counts = np.unique(column[own], return_counts=True)
+        if len(values):
+            found[own] = column[own] != values[counts.argmax()]
+    observed = observed.astype("float64")
+    return differs.T @ observed, observed.T @ observed
 
 
 def _rank_correlations(x):
@@ -239,19 +278,39 @@ def _rank_correlations(x):
     for ranks, values, own in zip(a.T, x.T, observed.T, strict=True):
         found = rankdata(values[own])
         ranks[own] = (found - found.mean()) / (found.std() or 1.0)
-    observed = observed.astype("float64")
-    count = np.maximum(observed.T @ observed, 1.0)
-    # Moments in the rows in which both columns are observed.
-    means = a.T @ observed / count
-    squares = (a**2).T @ observed / count - means**2
-    products = a.T @ a / count - means * means.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = products / np.sqrt(squares * squares.T)
-    both, odd = (a**2).T @ a**2, (a**3).T @ a
-    fourth = (a**4).T @ observed
-    influence = both - r * (odd + odd.T)
-    influence += r**2 / 4 * (fourth + 2 * both + fourth.T)
-    return r, np.sqrt(np.maximum(influence, 0.0)) / count
+    powers = [observed.astype("float64"), a, a**2, a**3, a**4]
+    count = np.maximum(powers[0].T @ powers[0], 1.0)
+
+    @functools.cache
+    def raw(p, q):
+        """Means of a^p b^q in the rows that have both."""
+        return raw(q, p).T if p < q else powers[p].T @ powers[q] / count
+
+    means = raw(1, 0)
+
+    def central(p, q):
+        """Means of (a - <a>)^p (b - <b>)^q in the rows that have both."""
+        return sum(
+            math.comb(p, k)
+            * math.comb(q, m)
+            * (-means) ** (p - k)
+            * (-means.T) ** (q - m)
+            * raw(k, m)
+            for k in range(p + 1)
+            for m in range(q + 1)
+        )
+
+    squares, product = central(2, 0), central(1, 1)
+    # Rounding errors of columns that are constant in the rows of a pair.
+    squares[squares < 1e-9] = math.nan
+    both = squares * squares.T
+    r = product / np.sqrt(both)
+    odd = central(3, 1) / squares / np.sqrt(both)
+    fourth = central(4, 0) / squares**2
+    square = central(2, 2) / both
+    influence = square - r * (odd + odd.T)
+    influence += r**2 / 4 * (fourth + 2 * square + fourth.T)
+    return r, np.sqrt(np.maximum(influence, 0.0) / count)
 
 
 def pca_distance(

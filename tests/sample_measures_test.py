@@ -281,6 +281,8 @@ def test_the_worst_pair_is_the_one_that_the_samples_lack():
     assert pair.differs
     assert pair.columns in ((0, 2), (1, 2))
     assert abs(pair.samples) < 0.15 < 0.7 < pair.data
+    # 300 rows, of which a tenth misses one entry, and another the other one.
+    assert 225 < pair.rows < 260
     # A large difference of few rows is noise, and does not hide another one.
     few = np.full((300, 1), np.nan)
     few[:25, 0] = np.random.default_rng(4).normal(size=25)
@@ -290,15 +292,91 @@ def test_the_worst_pair_is_the_one_that_the_samples_lack():
     assert again.columns == pair.columns
 
 
-def test_equal_dependences_rarely_differ():
-    found = [
-        evaluation.worst_pair(
-            tied(200, 0.5, seed), tied(500, 0.5, 1000 + seed, 0)
-        ).differs
-        for seed in range(400)
-    ]
-    # At most 1 % by Bonferroni's inequality; five standard errors are 2.5 %.
-    assert np.mean(found) <= 0.035
+def normal(count, seed, holes=0.0, width=20):
+    """Independent normal columns."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, width))
+    return np.where(rng.random(x.shape) < holes, np.nan, x)
+
+
+def one_hot(count, seed, categories=6, values=8):
+    """Independent categories, each as columns of 0 and 1."""
+    drawn = np.random.default_rng(seed).integers(
+        values, size=(count, categories)
+    )
+    return np.eye(values)[drawn].reshape(count, -1)
+
+
+def copies(count, seed, values=10):
+    """Three categories, of which two are copies of the first in half the rows.
+
+    The copies are independent of each other, given the first category.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(values, size=(count, 3))
+    drawn = np.where(rng.random((count, 3)) < 0.5, drawn[:, :1], drawn)
+    return np.eye(values)[drawn].reshape(count, -1)
+
+
+@pytest.mark.parametrize(
+    ("draw_x", "draw_samples", "group"),
+    [
+        (lambda seed: tied(200, 0.5, seed), lambda s: tied(500, 0.5, s, 0), 1),
+        (lambda seed: one_hot(300, seed), lambda s: one_hot(1000, s), 8),
+        (lambda seed: one_hot(1000, seed), lambda s: one_hot(100, s), 8),
+        (lambda seed: copies(300, seed), lambda s: copies(1000, s), 10),
+        (lambda seed: normal(300, seed, 0.5), lambda s: normal(1000, s), 1),
+        (lambda seed: normal(300, seed, 0.8), lambda s: normal(1000, s), 1),
+        # About ten rows have both entries.
+        (
+            lambda seed: normal(250, seed, 0.8, 2),
+            lambda s: normal(1000, s, width=2),
+            1,
+        ),
+    ],
+    ids=["tied", "hot", "few samples", "copies", "half", "holes", "ten rows"],
+)
+def test_equal_dependences_rarely_differ(draw_x, draw_samples, group):
+    alarms = 0
+    for seed in range(60):
+        x, samples = draw_x(seed), draw_samples(1000 + seed)
+        groups = np.arange(x.shape[1]) // group
+        found = evaluation.worst_pair(x, samples, groups)
+        alarms += found is not None and found.differs
+    # At a rate of 1 %, five of 60 or more have a probability of 0.0004.
+    assert alarms <= 4
+
+
+def test_a_column_that_is_constant_in_the_samples_depends_on_nothing():
+    x = tied(300, 0.98, seed=0)
+    samples = tied(1000, 0.98, seed=1, holes=0)
+    samples[:, 2] = 3.0  # It has collapsed.
+    pair = evaluation.worst_pair(x, samples)
+    assert (pair.pairs, pair.differs, pair.samples) == (3, True, 0.0)
+    assert pair.columns in ((0, 2), (1, 2))
+    assert pair.data > 0.8
+    nothing = evaluation.worst_pair(x, np.ones((50, 3)))
+    assert (nothing.pairs, nothing.differs) == (3, True)
+
+
+def test_opposite_dependences_without_noise_differ():
+    x = np.linspace(0, 1, 50)[:, None]
+    pair = evaluation.worst_pair(x * [1, 1], x * [1, -1])
+    assert (pair.data, pair.samples) == pytest.approx((1.0, -1.0))
+    assert pair.standard_error == pytest.approx(np.sqrt(2 / 49))
+    assert (pair.differs, pair.rows) == (True, 50)
+
+
+def test_pairs_that_few_rows_have_are_left_out():
+    rng = np.random.default_rng(0)
+    x, samples = rng.normal(size=(100, 2)), rng.normal(size=(100, 2))
+    x[:45, 0] = x[54:, 1] = np.nan  # 9 rows have both entries.
+    assert evaluation.worst_pair(x, samples) is None
+    x[54:60, 1] = x[54:60, 0]
+    assert evaluation.worst_pair(x, samples).rows == 15
+    # One column varies, but not in the rows that have both.
+    x[45:60, 0] = 1.0
+    assert evaluation.worst_pair(x, samples) is None
 
 
 def test_categories_are_compared_with_other_columns_alone():

@@ -88,9 +88,10 @@ def evaluate(
     - `worst_pair`, for a table with a schema: the two columns whose rank
       correlation differs most between the held-out examples and samples of the
       model (see `worst_pair`). `columns` (such as `city=Rome`), `data`,
-      `samples`, `standard_error`, `pairs`, `differs`, and `examples` and
-      `count`, the numbers of held-out examples and of samples; `null` for
-      other data;
+      `samples`, `standard_error`, `rows` (the number of examples in which both
+      columns are observed), `pairs`, `differs`, and `examples` and `count`, the
+      numbers of examples and of samples. The training examples take the place
+      of the held-out ones if there are none. `null` for other data;
     - `notes`: sentences about missing results and the meaning of numbers;
     - `seconds`: duration of the evaluation.
 

@@ -296,7 +296,7 @@ def _pair_lines(found):
     return [
         "Warning: the samples do not have the dependences of the data. The "
         f"largest difference is between {first!r} and {second!r}, with a rank "
-        f"correlation of {found['data']:.2f} in {found['examples']:,} rows of "
+        f"correlation of {found['data']:.2f} in {found['rows']:,} rows of "
         f"the data and of {found['samples']:.2f} in {found['count']:,} samples "
         f"(difference +- {found['standard_error']:.2f}). Train longer, or "
         'choose other kinds for these columns: see "Are the kinds right?" in '
