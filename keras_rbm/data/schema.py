@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
 
@@ -206,23 +207,29 @@ class Schema:
 
         Args:
             x: Array of shape `(rows, width)`, of states of `units` or of their
-                means. NaN becomes an empty text.
+                means.
 
         Returns:
             Dict from the names of the columns of numbers to a list of `rows`
-            texts. Binary columns and categories have none.
+            texts. The text is empty if the state or its number is NaN or
+            infinite. Binary columns and categories have no texts.
+
+        Raises:
+            ValueError: If `x` is of another shape.
 
         Example:
             texts = table.schema.number_texts(table.train[:3])
         """
-        x, found = self._checked(x, may_miss=True), {}
+        x = np.asarray(x)
+        x = self._checked(np.where(np.isfinite(x), x, np.nan), may_miss=True)
+        found = {}
         for name, place in self.slices.items():
             column, part = self.columns[name], x[:, place]
             if isinstance(column, Number):
                 lost = np.isnan(part[:, 0])
                 values = column.decode(np.where(lost[:, None], 0, part))
                 found[name] = [
-                    "" if is_lost else _short(value)
+                    "" if is_lost or not math.isfinite(value) else _short(value)
                     for value, is_lost in zip(
                         values.to_pylist(), lost, strict=True
                     )

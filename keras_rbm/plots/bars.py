@@ -1,6 +1,6 @@
 """Rows of bars over named columns, for examples that are not images."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,12 +36,13 @@ class Group(NamedTuple):
     """The bars of one column.
 
     Attributes:
-        name: Name of the column, or `""` if the labels say all.
+        name: Name of the column, as in the schema; or `None` if the labels say
+            all.
         places: Indices of the entries of an example.
         labels: A label for each bar, such as a category.
     """
 
-    name: str
+    name: Hashable | None
     places: Sequence[int]
     labels: Sequence[str]
 
@@ -64,14 +65,14 @@ def groups(
     """
     if schema is None:
         names = range(width) if names is None else names
-        return [Group("", [i], [str(name)]) for i, name in enumerate(names)]
+        return [Group(None, [i], [str(name)]) for i, name in enumerate(names)]
     labels, slices, found = schema.labels, schema.slices, []
     for name in schema.columns:
         if name in slices:
             place = slices[name]
             found.append(
                 Group(
-                    str(name),
+                    name,
                     range(place.start, place.stop),
                     [
                         ""
@@ -82,6 +83,36 @@ def groups(
                 )
             )
     return found
+
+
+class _Names(NamedTuple):
+    """Texts along an axis, which are turned if they are too wide."""
+
+    texts: list[str]
+    is_turned: bool
+
+    @classmethod
+    def of(cls, names, pixels):
+        """Names, shortened, each of which has a number of pixels."""
+        texts = [_short(name) for name in names]
+        return cls(
+            texts,
+            any(
+                _LETTER * len(text) > room
+                for text, room in zip(texts, pixels, strict=True)
+            ),
+        )
+
+    @property
+    def angle(self):
+        return 90 if self.is_turned else 0
+
+    @property
+    def letters(self):
+        """Height of the texts, in letters."""
+        if self.is_turned:
+            return max(map(len, self.texts))
+        return 2 if self.texts else 0
 
 
 class Bars:
@@ -117,42 +148,50 @@ class Bars:
         self._pixels = room / (end + 0.8)
         writes = schema is not None and _COLUMN * self._pixels > _WORD
         self._tall = _BELOW_NUMBERS if writes else _TALL
-        is_named = len(self._order) <= _NAMED
-        below = [_short(label) for group in groups for label in group.labels]
-        above = [_short(group.name) for group in groups]
-        is_turned = any(
-            _LETTER * len(name) > self._pixels * (right - left + _GAP)
-            for name, (left, right) in zip(above, self._sides, strict=True)
-        )
+        below = above = _Names([], False)
+        if len(self._order) <= _NAMED:
+            below, above = self._names()
+        # Room for the names of columns, in letters.
+        self._above = 0.6 * above.letters + 0.6 if above.texts else 0.0
         height = _ROW * (self._rows[-1] + 1) + 90
-        self._above = 0.0  # Room for the names of columns, in letters.
-        if is_named:
-            letters = max(map(len, below))
-            stands = _LETTER * letters > self._pixels
-            height += _LETTER * letters if stands else 10
-            if any(above):
-                letters = max(map(len, above)) if is_turned else 2
-                height += _LETTER * letters
-                self._above = 0.6 * letters + 0.6
+        height += _LETTER * (below.letters + above.letters)
         self.ax = ax = canvas.axes(ax, (room + _MARGIN, int(height)))
         ax.set(xlim=(-0.4, end + 0.4), ylim=(self._rows[-1] + 0.6, -0.6))
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
         ax.set_yticks(self._rows, rows, fontsize=8)
         ax.set_xticks([])
-        if not is_named:
-            return
-        ax.set_xticks(
-            self._middles, below, rotation=90 if stands else 0, fontsize=8
+        self._draw_names(below, above)
+
+    def _names(self):
+        """The labels below the bars, and the names of the columns above."""
+        below = [label for group in self._groups for label in group.labels]
+        above = [
+            "" if group.name is None else str(group.name)
+            for group in self._groups
+        ]
+        if not any(above):
+            above = []
+        widths = self._sides[:, 1] - self._sides[:, 0] + _GAP
+        return (
+            _Names.of(below, np.full(len(below), self._pixels)),
+            _Names.of(above, widths[: len(above)] * self._pixels),
         )
-        if any(above):
-            names = ax.secondary_xaxis("top")
+
+    def _draw_names(self, below, above):
+        """Draws the labels below the bars, and the names of the columns."""
+        if below.texts:
+            self.ax.set_xticks(
+                self._middles, below.texts, rotation=below.angle, fontsize=8
+            )
+        if above.texts:
+            names = self.ax.secondary_xaxis("top")
             names.spines[:].set_visible(False)
             names.tick_params(length=0)
             names.set_xticks(
                 self._sides.mean(axis=1),
-                above,
-                rotation=90 if is_turned else 0,
+                above.texts,
+                rotation=above.angle,
                 fontsize=9,
                 fontweight="bold",
             )
@@ -165,7 +204,8 @@ class Bars:
             name: Name of the numbers, for the legend.
         """
         largest = np.abs(x).max(initial=0.0, where=np.isfinite(x))
-        x = np.nan_to_num(np.asarray(x, "float64") / (largest or 1.0), posinf=0)
+        x = np.asarray(x, "float64") / (largest or 1.0)
+        x = np.where(np.isfinite(x), x, 0.0)
         self._tracks(self._rows, 0.45, 0.9)
         for label, colour, part in (
             (f"positive {name}", POSITIVE, np.maximum(x, 0)),
@@ -192,7 +232,8 @@ class Bars:
             name: Name of a row, for the legend.
             colour: Colour of the bars.
             states: The same rows as states of units, or their means, whose
-                numbers are written above the bars of a table; or `None`.
+                numbers are written above the bars of a table; or `None`. The
+                columns of the schema come first, and others may follow.
             missing: Boolean array of shape `(rows, width)`. A column of which
                 an entry is missing has no bars: stripes mark it.
             rows: The rows of the axes in which to draw.
@@ -221,7 +262,7 @@ class Bars:
 
     def _write(self, places, states, lost):
         """Writes the numbers of a table above their bars."""
-        texts = self._schema.number_texts(states)
+        texts = self._schema.number_texts(states[:, : self._schema.width])
         for i, group in enumerate(self._groups):
             if group.name not in texts:
                 continue
@@ -265,7 +306,9 @@ class Bars:
             if (right - left) * self._pixels > _LETTER * len("missing"):
                 middle = places[row] + _BASE - self._tall / 2
                 self._text(
-                    *(group, middle, "missing"),
+                    group,
+                    middle,
+                    "missing",
                     bbox=box,
                     verticalalignment="center",
                 )
@@ -343,10 +386,11 @@ def _placed(groups):
     sides, middles, left = [], [], 0.0
     for group in groups:
         count = len(group.places)
-        width = max(count, _COLUMN if group.name else 1)
+        is_named = group.name is not None
+        width = max(count, _COLUMN if is_named else 1)
         sides.append((left, left + width))
         middles.extend(left + (width - count) / 2 + 0.5 + np.arange(count))
-        left += width + _GAP * bool(group.name)
+        left += width + _GAP * is_named
     return np.array(sides), np.array(middles)
 
 

@@ -93,8 +93,8 @@ def filters(
     num_filters: int = 100,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
-    schema: SchemaLike | None = None,
     ax: Axes | None = None,
+    schema: SchemaLike | None = None,
 ) -> Axes:
     """Draws the weights of hidden units, the columns of W.
 
@@ -114,10 +114,10 @@ def filters(
         picture: `data.Picture` of the examples, whose matrix maps the weights
             to pixels, or `None`.
         names: Names of the columns, for bars; `None` for column numbers.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
         schema: `data.Schema` of the examples if they are rows of a table. The
             bars then have the names, the order and the numbers of the table's
             columns, in place of `names`. `None` for other examples.
-        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
         The matplotlib `Axes`.
@@ -175,8 +175,8 @@ def samples(
     seed: int = 0,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
-    schema: SchemaLike | None = None,
     ax: Axes | None = None,
+    schema: SchemaLike | None = None,
 ) -> Axes:
     """Draws samples of the model, as their means E[v | h = E[h | v]].
 
@@ -197,10 +197,10 @@ def samples(
         seed: Integer, the seed of these draws.
         picture: `data.Picture` of the examples, or `None`.
         names: Names of the columns, for bars; `None` for column numbers.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
         schema: `data.Schema` of the examples if they are rows of a table. The
             bars then have the names, the order and the numbers of the table's
             columns, in place of `names`. `None` for other examples.
-        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
         The matplotlib `Axes`.
@@ -237,8 +237,8 @@ def reconstructions(
     num_examples: int = 50,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
-    schema: SchemaLike | None = None,
     ax: Axes | None = None,
+    schema: SchemaLike | None = None,
 ) -> Axes:
     """Draws examples with their reconstructions, E[v | h = E[h | v]].
 
@@ -257,10 +257,10 @@ def reconstructions(
             examples are shown.
         picture: `data.Picture` of the examples, or `None`.
         names: Names of the columns, for bars; `None` for column numbers.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
         schema: `data.Schema` of the examples if they are rows of a table. The
             bars then have the names, the order and the numbers of the table's
             columns, in place of `names`. `None` for other examples.
-        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
         The matplotlib `Axes`.
@@ -327,8 +327,8 @@ def class_samples(
     seed: int = 0,
     picture: PictureLike | None = None,
     names: Sequence[str] | None = None,
-    schema: SchemaLike | None = None,
     ax: Axes | None = None,
+    schema: SchemaLike | None = None,
 ) -> Axes:
     """Draws the means of samples of each class, in a labelled row per class.
 
@@ -343,10 +343,10 @@ def class_samples(
         seed: Integer, the seed of the draws.
         picture: `data.Picture` of the examples, or `None`.
         names: Names of the columns, for bars; `None` for column numbers.
+        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
         schema: `data.Schema` of the examples if they are rows of a table. The
             bars then have the names, the order and the numbers of the table's
             columns, in place of `names`. `None` for other examples.
-        ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
 
     Returns:
         The matplotlib `Axes`.

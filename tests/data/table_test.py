@@ -918,3 +918,21 @@ def test_numbers_as_text():
         "price": ["20,000", ""],
         "share": ["0", "0.125"],
     }
+
+
+def test_numbers_that_are_not_finite_have_no_text():
+    schema = data.Schema(
+        {
+            "price": data.Real(mean=20000.0, deviation=1000.0),
+            "cost": data.Logarithm(mean=0.0, deviation=1.0),
+        }
+    )
+    x = np.zeros((4, 2), "float32")
+    x[1:3, schema.slices["price"]] = [[np.inf], [-np.inf]]
+    x[3, schema.slices["cost"]] = 1e30  # Its exponential is infinite.
+    assert schema.number_texts(x) == {
+        "price": ["20,000", "", "", "20,000"],
+        "cost": ["1", "1", "1", ""],
+    }
+    with pytest.raises(ValueError, match="must have shape"):
+        schema.number_texts(x[:, :1])

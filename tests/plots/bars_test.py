@@ -40,6 +40,14 @@ def test_signed_bars_go_up_and_down():
     assert chart.ax.get_xlabel() == "the largest bar is a weight of 2"
 
 
+def test_numbers_that_are_not_finite_have_no_bar():
+    chart = bars.Bars(plots.offscreen(), bars.groups(3), ["row"])
+    chart.signed(np.array([[np.inf, -np.inf, 2.0]]), "weight")
+    found = {c.get_label(): c.get_paths() for c in chart.ax.collections}
+    assert len(found["positive weight"]) == 1
+    assert not found["negative weight"]
+
+
 def test_pairs_of_rows_stand_apart():
     rows = ["a", "again", "b", "again"]
     chart = bars.Bars(plots.offscreen(), bars.groups(2), rows, in_pairs=True)

@@ -1,5 +1,7 @@
 """Pictures of filters, samples and reconstructions."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -341,6 +343,45 @@ def test_a_table_has_its_columns_in_their_order():
     drawn = plots.samples(model, schema=schema, ax=plots.offscreen())
     assert len(texts(drawn)) == 12
     assert plots.pixels(drawn).shape[1] >= 800
+
+
+def test_names_of_columns_may_be_numbers():
+    real = data.Real(mean=0.0, deviation=1.0)
+    schema = data.Schema({0: real, 1: real})
+    model = keras_rbm.RBM(schema.units, 2, seed=0)
+    x = np.array([[0.5, 1.5]], "float32")
+    ax = plots.reconstructions(model, x, schema=schema, ax=plots.offscreen())
+    plots.pixels(ax)
+    (names,) = ax.child_axes
+    assert [label.get_text() for label in names.get_xticklabels()] == ["0", "1"]
+    assert {"0.5", "1.5"} < set(texts(ax))
+
+
+def test_a_table_with_classes_has_its_numbers():
+    real = data.Real(mean=50.0, deviation=10.0)
+    schema = data.Schema({"age": real, "size": real})
+    model = keras_rbm.ClassRBM(schema.units, 3, 2, seed=0)
+    x = np.array([[1.0, -1.0, 0, 1, 0]], "float32")
+    options = {"schema": schema, "ax": plots.offscreen()}
+    ax = plots.reconstructions(model, x, **options)
+    assert {"60", "40"} < set(texts(ax))
+    ax = plots.class_samples(
+        model, num_samples=1, num_sweeps=2, schema=schema, ax=plots.offscreen()
+    )
+    assert len(texts(ax)) == 6  # Two numbers for each class.
+    ax = plots.samples(
+        model, num_samples=2, num_sweeps=2, schema=schema, ax=plots.offscreen()
+    )
+    assert len(texts(ax)) == 4
+
+
+@pytest.mark.parametrize(
+    "draw", ["filters", "samples", "reconstructions", "class_samples"]
+)
+def test_axes_stand_before_the_schema(draw):
+    names = list(inspect.signature(getattr(plots, draw)).parameters)
+    # Positional axes of earlier versions still work.
+    assert names[-3:] == ["names", "ax", "schema"]
 
 
 def test_the_model_knows_the_shape_of_its_pictures(examples):
