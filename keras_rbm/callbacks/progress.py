@@ -6,6 +6,7 @@ import math
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import keras
@@ -17,6 +18,8 @@ from keras_rbm.typing import Logs
 _LOG = logging.getLogger("keras_rbm")
 # Seconds between two lines on the screen, and between two looks at long work.
 _EVERY, _LOOKS = 0.1, 1.0
+# The training loops of models that have made updates: they are compiled.
+_COMPILED = weakref.WeakSet()
 # Metrics and their labels: the first one that the logs contain is shown.
 _MEASURES = (
     ("val_log_likelihood", "log p(v)"),
@@ -156,7 +159,8 @@ class EpochLog(keras.callbacks.Callback):
 
     The first epoch waits for the compiler. Before it, a line says so, and two
     further lines say when the update is compiled and when the measurements
-    begin. If an epoch takes long, a line such as
+    begin. A further `fit` of the model has no such lines, because nothing is
+    compiled. If an epoch takes long, a line such as
 
         epoch 3/50 | 1,400 of 25,000 updates | 2,310/s | 0:10 left
 
@@ -200,6 +204,7 @@ class EpochLog(keras.callbacks.Callback):
         finally:
             ended.set()
             thread.join()
+            self._waits_for(None)  # After an error, `fit` has not said so.
 
     def _waits_for(self, work):
         """Notes what work begins now, of which no callback knows the end."""
@@ -215,13 +220,19 @@ class EpochLog(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._begin = time.perf_counter()
-        self._waits_for("compiling the update")
-        self._is_compiled = self._has_measured = False
-        self._epoch, self._since = 0, None
-        _LOG.info("compiling the update; the first epoch takes longest")
+        self._is_compiled = self.model.train_function in _COMPILED
+        self._has_measured = self._is_compiled
+        self._epoch, self._since, self._first = 0, None, None
+        if self._is_compiled:
+            self._waits_for(None)
+        else:
+            self._waits_for("compiling the update")
+            _LOG.info("compiling the update; the first epoch takes longest")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch, self._since = epoch, None
+        if self._first is None:
+            self._first = max(self.done, epoch * (self.params["steps"] or 0))
         if self._is_compiled:
             self._waits_for(None)
 
@@ -239,10 +250,11 @@ class EpochLog(keras.callbacks.Callback):
             _wait(logs)
             now = time.perf_counter()
             self._is_compiled = True
+            _COMPILED.add(self.model.train_function)
             self._waits_for(None)
             _LOG.info(
                 "compiled, and made the first %d updates, in %s",
-                updates - self.done,
+                updates - self._first,
                 _time(now - self._begin),
             )
         elif now - self._written > self.every:

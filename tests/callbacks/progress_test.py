@@ -4,8 +4,10 @@ import logging
 import threading
 import types
 
+import numpy as np
 import pytest
 
+import keras_rbm
 from keras_rbm.callbacks import EpochLog, Progress
 from keras_rbm.callbacks import progress as module
 
@@ -128,9 +130,10 @@ def logged(caplog, monkeypatch):
     return lambda: lines_of(caplog)
 
 
-def begun_log(**kwargs):
-    callback = EpochLog(**kwargs)
+def begun_log(callback=None, **kwargs):
+    callback = EpochLog(**kwargs) if callback is None else callback
     callback.set_params({"epochs": EPOCHS, "steps": STEPS})
+    callback.set_model(types.SimpleNamespace(train_function=lambda: None))
     callback.on_train_begin()
     return callback
 
@@ -176,6 +179,47 @@ def test_the_log_of_a_resumed_run_counts_its_own_updates(clock, logged):
     call(callback, clock, 49, 0.0, {"loss": 1.0})
     call(callback, clock, 99, 9.0, {"loss": 1.0})
     assert logged()[1] == "compiled, and made the first 50 updates, in 0:09"
+
+
+def test_a_later_first_epoch_counts_its_own_updates(clock, logged):
+    callback = begun_log()
+    callback.on_epoch_begin(3)  # fit(initial_epoch=3)
+    call(callback, clock, 49, 9.0, {"loss": 1.0})
+    assert logged()[1] == "compiled, and made the first 50 updates, in 0:09"
+
+
+def test_a_further_fit_compiles_nothing(logged):
+    x = np.eye(4, dtype="float32")
+    model = keras_rbm.RBM(4, 2, seed=0)
+    model.compile(run_eagerly=True, steps_per_execution=1)
+    same, options = EpochLog(), {"epochs": 1, "batch_size": 2, "verbose": 0}
+    for callback, compiles in (
+        (same, True),
+        (same, False),
+        (EpochLog(), False),
+    ):
+        model.fit(x, callbacks=[callback], **options)
+        lines = logged()
+        assert any("compil" in line for line in lines) == compiles
+        assert lines[-1].startswith("epoch 1/1 ")
+    model.compile(run_eagerly=True, steps_per_execution=1)
+    model.fit(x, callbacks=[same], **options)
+    assert any("compil" in line for line in logged())
+
+
+def test_an_error_ends_the_work_of_a_fit(clock, logged):
+    callback = EpochLog()
+
+    def broken_fit():
+        begun_log(callback)
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"), callback.alive():
+        broken_fit()
+    logged()
+    clock[0] += 60.0
+    callback._look()  # As a thread of another `alive` does before `fit`.
+    assert logged() == []
 
 
 def test_long_work_without_callbacks_is_reported(clock, logged, monkeypatch):
