@@ -1,7 +1,6 @@
 """`run`: a training run from data to pictures, in plain Python."""
 
 import csv
-import functools
 import logging
 import os
 import sys
@@ -406,6 +405,8 @@ def _write_imputed(model, source, folder, num_samples):
     """
     if not num_samples or not source.misses or not model.can_sample:
         return
+    if source.schema is None:  # The states of an upper layer are complete.
+        return
     data = source.figure_data
     splits = [data.train, data.validation, data.test]
     x = np.concatenate([part[:] for part in splits if part is not None])
@@ -413,29 +414,37 @@ def _write_imputed(model, source, folder, num_samples):
         x = x[np.argsort(data.source_rows)]
     filled, uncertainty = x.copy(), {}
     incomplete = np.flatnonzero(np.isnan(x).any(axis=1))
-    size = of_width(x.shape[1] * _DRAWS)
+    # `inpaint` records draws in both halves of the sweeps.
+    size = min(of_width(x.shape[1] * 2 * _DRAWS), len(incomplete))
     _LOG.info("filling in missing entries of %d rows", len(incomplete))
     for first in range(0, len(incomplete), size):
         rows = incomplete[first : first + size]
-        means, draws = (
-            np.asarray(fill(x[rows], None, _SWEEPS, source.seed, verbose=0))
-            for fill in (
-                model.predict_missing,
-                functools.partial(model.inpaint, every=_SWEEPS // 2 // _DRAWS),
-            )
-        )
-        filled[rows] = means
-        if data.schema is not None:
-            # Like the means, from the second half of the sweeps.
-            found = data.schema.uncertainty(x[rows], means, draws[-_DRAWS:])
-            for name, values in found.items():
-                every = uncertainty.setdefault(name, np.full(len(x), np.nan))
-                every[rows] = values
+        # The last part is padded: XLA would compile another shape again. The
+        # model numbers the rows of a call, so that each call has its own seed.
+        padded = x[np.resize(rows, size)]
+        options = {
+            "num_sweeps": _SWEEPS,
+            "seed": _seed_of_part(source.seed, first),
+            "verbose": 0,
+        }
+        means = np.asarray(model.predict_missing(padded, **options))
+        filled[rows] = means[: len(rows)]
+        draws = model.inpaint(padded, every=_SWEEPS // 2 // _DRAWS, **options)
+        # Like the means, from the second half of the sweeps.
+        draws = np.asarray(draws)[-_DRAWS:]
+        found = source.schema.uncertainty(padded, means, draws)
+        for name, values in found.items():
+            every = uncertainty.setdefault(name, np.full(len(x), np.nan))
+            every[rows] = values[: len(rows)]
     if not devices.is_chief():
         return
     data.write_csv(filled, folder.path("imputed.csv"))
-    if uncertainty:
-        _write_table(folder.path("imputed_uncertainty.csv"), uncertainty)
+    _write_table(folder.path("imputed_uncertainty.csv"), uncertainty)
+
+
+def _seed_of_part(seed, first):
+    """A seed for the incomplete rows of a table from number `first` on."""
+    return int(np.random.default_rng([seed, first]).integers(2**63))
 
 
 def _write_table(path, columns):

@@ -1,6 +1,7 @@
 import csv
 import os
 import re
+import types
 
 import keras
 import numpy as np
@@ -352,6 +353,61 @@ def test_a_finished_run_is_left_as_it_is(tmp_path):
     (tmp_path / "model.keras").unlink()
     with pytest.raises(ValueError, match="must not be less than what is done"):
         short(tmp_path, epochs=1, resume=True)
+
+
+@pytest.fixture
+def imputed(tmp_path, monkeypatch):
+    """Fills in missing entries with 20 sweeps, in parts of two rows."""
+    calls = []
+
+    def spied(name):
+        method = getattr(keras_rbm.RBM, name)
+
+        def call(self, v, *args, **kwargs):
+            calls.append((name, v.shape))
+            return method(self, v, *args, **kwargs)
+
+        monkeypatch.setattr(keras_rbm.RBM, name, call)
+
+    def write(model, mine):
+        source = types.SimpleNamespace(
+            figure_data=mine, misses=True, seed=0, schema=mine.schema
+        )
+        folder = types.SimpleNamespace(path=lambda name: str(tmp_path / name))
+        training._write_imputed(model, source, folder, 10)
+        tables = {
+            path.name: np.genfromtxt(path, delimiter=",", skip_header=1)
+            for path in tmp_path.glob("*.csv")
+        }
+        return tables, calls
+
+    monkeypatch.setattr(training, "_SWEEPS", 20)
+    monkeypatch.setattr(training, "_DRAWS", 10)
+    monkeypatch.setattr(training, "of_width", lambda width: 2)
+    spied("predict_missing")
+    spied("inpaint")
+    return write
+
+
+def test_rows_of_different_parts_share_no_random_numbers(imputed):
+    real = data.Real(mean=0.0, deviation=1.0)
+    schema = data.Schema({"a": real, "b": real}, keeps_missing=True)
+    x = np.tile(np.array([[0.5, np.nan]], "float32"), (5, 1))
+    mine = data.Data("mine", x, schema=schema)
+    model = keras_rbm.RBM(schema.units, 3, seed=0)
+    tables, calls = imputed(model, mine)
+    np.testing.assert_array_equal(tables["imputed.csv"][:, 0], 0.5)
+    deviations = tables["imputed_uncertainty.csv"]
+    assert np.isnan(deviations[:, 0]).all()
+    # The rows are equal, and the draws of each row are its own.
+    assert len(np.unique(deviations[:, 1])) == 5
+    # Only one shape is compiled.
+    assert calls == 3 * [("predict_missing", (2, 2)), ("inpaint", (2, 2))]
+
+
+def test_the_states_of_an_upper_layer_are_not_filled_in(imputed):
+    model, mine = keras_rbm.RBM(3, 2, seed=0), data.Data("mine", np.eye(3))
+    assert imputed(model, mine) == ({}, [])
 
 
 def test_epochs_count_where_the_sweeps_depend_on_them(tmp_path):
