@@ -48,7 +48,7 @@ def constants(X: Any, lost: np.ndarray, schema: Schema) -> dict[Hashable, Any]:
     return found
 
 
-def whole(x: np.ndarray) -> tuple[float, float] | None:
+def integer_bounds(x: np.ndarray) -> tuple[float, float] | None:
     """The bounds of the observed values if all are integers, or `None`.
 
     Args:
@@ -60,7 +60,7 @@ def whole(x: np.ndarray) -> tuple[float, float] | None:
     return float(known.min()), float(known.max())
 
 
-def whole_columns(
+def integer_bounds_of_columns(
     X: Any, lost: np.ndarray
 ) -> dict[Hashable, tuple[float, float]]:
     """The bounds of each column of numbers that are all integers, by its name.
@@ -74,7 +74,7 @@ def whole_columns(
         if not frame[name].dtype.is_numeric():
             continue
         known = frame[name].filter((~mask).tolist()).to_numpy()
-        if bounds := whole(known.astype("float64")):
+        if bounds := integer_bounds(known.astype("float64")):
             found[name] = bounds
     return found
 
@@ -85,7 +85,7 @@ def filled(
     constants: Mapping[Hashable, Any],
     kept: Sequence[int],
     indicated: Sequence[int],
-    whole: Mapping[Hashable, tuple[float, float]],
+    bounds: Mapping[Hashable, tuple[float, float]],
 ) -> Any:
     """Returns a data frame with values in place of missing entries.
 
@@ -99,7 +99,7 @@ def filled(
         kept: Indices of the columns to keep.
         indicated: Indices of the columns for which a further boolean column
             marks the missing entries.
-        whole: Bounds of the columns in which values are rounded to integers,
+        bounds: Bounds of the columns in which values are rounded to integers,
             by their names.
 
     Returns:
@@ -122,8 +122,8 @@ def filled(
         if mask.any() and (name in decoded.columns or name in constants):
             if name in decoded.columns:
                 other = decoded[name]
-                if name in whole:
-                    other = other.round().clip(*whole[name])
+                if name in bounds:
+                    other = other.round().clip(*bounds[name])
                 other = other.cast(column.dtype)
             else:
                 content = [constants[name]] * len(frame)

@@ -192,10 +192,10 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
                 )
             X = self._array(X, reset=True)
             self.encoder_, lost = encoding.Holed(X), np.isnan(X)
-            self._whole = {
+            self._integer_bounds = {
                 column: bounds
                 for column, values in enumerate(X.T)
-                if (bounds := filling.whole(values))
+                if (bounds := filling.integer_bounds(values))
             }
             states = self.encoder_.encode(X)
         self.empty_features_ = np.flatnonzero(lost.all(axis=0))
@@ -290,7 +290,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         tiled = np.tile(states, (n_imputations, 1))
         drawn = self._run(samplers.sample, tiled, stream, np.arange(len(tiled)))
         found = [
-            self._filled(X, part, self._whole)
+            self._filled(X, part, self._integer_bounds)
             for part in np.split(drawn, n_imputations)
         ]
         return found if encoding.is_frame(X) else np.stack(found)
@@ -351,7 +351,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         self.encoder_ = encoding.Table(table.schema)
         lost = filling.missing(X)
         self._constants = filling.constants(X, lost, table.schema)
-        self._whole = filling.whole_columns(X, lost)
+        self._integer_bounds = filling.integer_bounds_of_columns(X, lost)
         self._warn_of_dropped(lost, table.schema)
         return table.train, lost
 
@@ -468,20 +468,20 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             return features
         return np.setdiff1d(features, self.empty_features_)
 
-    def _filled(self, X, states, whole=types.MappingProxyType({})):
+    def _filled(self, X, states, bounds=types.MappingProxyType({})):
         """Returns the rows, with missing entries filled in from the states.
 
-        Values of the columns of `whole` are rounded, and clipped to the bounds
+        Values of the columns of `bounds` are rounded, and clipped to the bounds
         that it gives.
         """
         if encoding.is_frame(X):
-            return self._filled_frame(X, states, whole)
+            return self._filled_frame(X, states, bounds)
         if isinstance(self.encoder_, encoding.Table):
             frame = filling.of_array(X, self.encoder_.schema)
-            return filling.to_array(self._filled_frame(frame, states, whole))
+            return filling.to_array(self._filled_frame(frame, states, bounds))
         lost, values = np.isnan(X), self.encoder_.decode(states)
-        for column, bounds in whole.items():
-            values[:, column] = np.clip(np.rint(values[:, column]), *bounds)
+        for column, limits in bounds.items():
+            values[:, column] = np.clip(np.rint(values[:, column]), *limits)
         found = np.where(lost, values, X)
         found[:, self.empty_features_] = np.where(
             lost[:, self.empty_features_], 0, X[:, self.empty_features_]
@@ -491,12 +491,12 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             parts.append(lost[:, self.indicator_features_].astype(X.dtype))
         return np.concatenate(parts, axis=1)
 
-    def _filled_frame(self, X, states, whole):
+    def _filled_frame(self, X, states, bounds):
         return filling.filled(
             X,
             self.encoder_.decode(states),
             self._constants,
             self._kept(),
             self.indicator_features_ if self.add_indicator else (),
-            whole,
+            bounds,
         )
