@@ -170,7 +170,7 @@ def worst_pair(
     Columns beyond the first 2,000 are left out.
 
     The standard error is approximate, and so is the rate of false alarms. In
-    simulations of 15 kinds of data, with samples from the same distribution,
+    simulations of 14 kinds of data, with samples from the same distribution,
     `differs` was `True` in at most 3 of 400 draws of each kind. The data had
     100 to 1,000 rows, the samples 100 or 1,000 rows, and both 2 to 100 columns:
     normal columns, of which up to 80 % of the entries were missing; rare binary
