@@ -184,6 +184,9 @@ def exact_observed(machine: Machine, v: Array) -> np.ndarray:
     Returns:
         `float64` array of shape `(rows,)`, in nats.
 
+    Raises:
+        ValueError: If `exact_rows` is false for a row.
+
     Example:
         half = np.where(np.arange(16) < 8, x, np.nan)
         log_z = likelihood.exact(rbm.machine()).log_z
@@ -211,6 +214,9 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
 
     Returns:
         `float64` array of shape `(rows, hidden.width)`.
+
+    Raises:
+        ValueError: If `exact_rows` is false for a row.
 
     Example:
         half = np.where(np.arange(16) < 8, x, np.nan)
@@ -295,6 +301,14 @@ def _each_state(machine, v, add):
     """
     is_missing = np.isnan(v)
     ways = _ways(machine, is_missing)
+    left = ~np.logical_or(*ways)
+    if left.any():
+        raise ValueError(
+            "`v` must have few missing entries in all rows, or the hidden side "
+            "few joint states (see likelihood.exact_rows). Received: "
+            f"{left.sum()} of {len(v)} rows with too many states, with "
+            f"{machine.visible} and {machine.hidden}"
+        )
     machine = machine_lib.cast(machine_lib.absorb_beta(machine), "float64")
     known = np.where(is_missing, 0.0, v)
     for own, each in zip(

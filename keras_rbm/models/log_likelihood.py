@@ -585,7 +585,9 @@ def surprise(machine, v):
     starts = units.first_columns
     ends = np.append(starts[1:], units.width)
     found = np.full((len(v), len(starts)), np.nan)
-    whole = None
+    # S(v) of the rows that `is_known` marks. The sums for the other rows may
+    # have too many terms.
+    whole, is_known = np.empty(len(v)), np.zeros(len(v), bool)
     for unit, (start, end) in enumerate(zip(starts, ends, strict=True)):
         known = ~np.isnan(v[:, start])
         if not known.any():
@@ -599,8 +601,11 @@ def surprise(machine, v):
                 f"likelihood.exact_rows). Received: unit {unit} of {units}, "
                 f"with {machine.hidden}"
             )
-        if whole is None:
-            whole = likelihood.exact_observed(machine, v)
+        new = known & ~is_known
+        if new.any():
+            # These sums are parts of those of `rest`, and therefore exact.
+            whole[new] = likelihood.exact_observed(machine, v[new])
+            is_known |= new
         own = likelihood.exact_observed(machine, rest)
         found[known, unit] = own - whole[known]
     return found

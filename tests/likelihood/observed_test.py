@@ -141,6 +141,16 @@ def test_rows_with_too_many_states_are_not_exact(monkeypatch):
     )
 
 
+def test_sums_of_too_many_states_are_refused(monkeypatch):
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
+    monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 8)
+    for sums in (likelihood.exact_observed, likelihood.exact_hidden_mean):
+        with pytest.raises(ValueError, match="1 of 4 rows with too many"):
+            sums(MACHINE, ROWS)
+        assert np.isfinite(sums(MACHINE, ROWS[:3])).all()
+
+
 def test_the_cheapest_rows_come_first(monkeypatch):
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)

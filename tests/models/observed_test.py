@@ -142,6 +142,17 @@ def test_the_surprise_of_each_entry(model, monkeypatch):
         model.surprise(ROWS)
 
 
+def test_the_surprise_of_rows_with_many_states_in_all(model, monkeypatch):
+    """The sums of each unit have few states; those of all rows, too many."""
+    rows = np.where(np.eye(5) == 1, [1.0, 0, 1, 1, 0], np.nan)
+    expected = model.surprise(rows)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
+    monkeypatch.setattr(observed_lib, "MAX_ALL_STATES", 32)
+    assert not likelihood.exact_rows(model.machine(), rows).all()
+    np.testing.assert_allclose(model.surprise(rows), expected, rtol=1e-5)
+
+
 def class_law(model, x):
     """p(y | x_observed) by sums over all v and h."""
     kernel, b, c = (
