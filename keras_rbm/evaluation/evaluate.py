@@ -106,8 +106,8 @@ def evaluate(
         binarize: `"stochastic"` (one fixed draw), `"threshold"` or `"none"`
             (see `data.in_order`). Numbers are comparable only under the same
             binarization.
-        seed: Integer from 0 to 2**63 - 1, for the binarization and for AIS.
-            The same seed gives the same numbers.
+        seed: Integer from 0 to 2**63 - 1, for the binarization, for AIS, and
+            for sums over missing entries. The same seed gives the same numbers.
         method: `"auto"`, `"exact"` or `"ais"`, as for `RBM.log_partition`.
         num_betas: Number of steps of the annealing.
         num_chains: Number of chains of the annealing.
@@ -176,7 +176,9 @@ def evaluate(
         "num_samples": num_samples,
         "splits": {
             split: {
-                **_split(model, split, x, log_partition, max_examples, verbose),
+                **_split(
+                    model, split, x, log_partition, max_examples, seed, verbose
+                ),
                 **_log_jacobian(data.schema, x),
             }
             for split, x in splits.items()
@@ -242,7 +244,7 @@ def _notes(model):
     return []
 
 
-def _split(model, split, x, log_partition, max_examples, verbose):
+def _split(model, split, x, log_partition, max_examples, seed, verbose):
     """The results of a split."""
     part = some(x, _most(x, max_examples))
     _LOG.info("%s: %d examples", split, len(x))
@@ -250,7 +252,9 @@ def _split(model, split, x, log_partition, max_examples, verbose):
     bar = ProgressBar(len(part), f"Pseudo-likelihood of {split}", verbose)
     errors = []
     if log_partition is not None:
-        ours = model.log_likelihood(x, log_partition=log_partition)
+        ours = model.log_likelihood(
+            x, log_partition=log_partition, seed=seed, verbose=verbose
+        )
         if model.has_pseudo_likelihood and not has_missing(x):
             pseudo = []
     for _, batch in parts(part, of_width(part.shape[1], _BATCH)):

@@ -1300,8 +1300,10 @@ class MachineModel(Trainer):
             method: See `log_partition`.
             log_partition: The result of `log_partition` for the same weights;
                 `None` to compute log Z. If you pass a result, leave out
-                `method` and all further arguments.
-            **kwargs: Further arguments of `log_partition`.
+                `method` and all further arguments except for `seed` and
+                `verbose`.
+            **kwargs: Further arguments of `log_partition`. The estimates of
+                sums over missing entries also use `seed` and `verbose`.
 
         Returns:
             A `LogLikelihood`, here called `result`. `float(result)` and

@@ -462,12 +462,14 @@ def check_arguments(method, log_partition, others):
     Args:
         method: The method to compute log Z by.
         log_partition: log Z, or `None`.
-        others: Dict of the further arguments.
+        others: Dict of the further arguments. `seed` and `verbose` also belong
+            to the sums over missing entries.
 
     Raises:
         ValueError: If log Z is given together with arguments of its
             computation, or is not a result of `RBM.log_partition`.
     """
+    others = set(others) - {"seed", "verbose"}
     if log_partition is not None and (method != "auto" or others):
         raise ValueError(
             "`log_partition` is log Z already: leave out how to compute "
