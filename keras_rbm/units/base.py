@@ -208,7 +208,7 @@ class Units(Domain, abc.ABC):
             integral f(x) dx = sum_k exp(log_weights[k]) f(points[k])
 
         holds for f(x) = exp(-energy(x) + inputs x) up to a relative error
-        below 1e-8, whatever the inputs within the bounds are, and therefore
+        below 1e-9, whatever the inputs within the bounds are, and therefore
         for all mixtures of such functions. Rows with few missing entries of
         real columns are summed out by these nodes.
 
@@ -219,8 +219,9 @@ class Units(Domain, abc.ABC):
                 shape `(width,)`.
 
         Returns:
-            A tuple of `units.Nodes`, one for each real unit; empty
-            if the type has no such nodes.
+            A tuple of `units.Nodes`, one for each real unit that can be
+            integrated over; empty if the type has no such nodes. Some units of
+            a type that has nodes may have none, such as diverged units.
 
         Example:
             units, params = keras_rbm.Gaussian(1), {

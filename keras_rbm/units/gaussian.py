@@ -9,6 +9,7 @@ from keras import ops
 from keras_rbm import random
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
+from keras_rbm.units import quadrature
 from keras_rbm.units.domain import Columns
 from keras_rbm.units.precision import Quadratic
 
@@ -86,6 +87,12 @@ class Gaussian(Quadratic):
         """log_partition = z^2 / (2 precision) + log(2 pi / precision) / 2."""
         rest = 0.5 * (math.log(2 * math.pi) - ops.log(precision))
         return z, ops.broadcast_to(rest, ops.shape(z))
+
+    def integration_rule(
+        self, low: float, high: float, precision: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`quadrature.line`, which integrates over the support."""
+        return quadrature.line(low, high, precision)
 
     def mean(self, inputs: Array, params: Params) -> Tensor:
         """(bias + inputs) / precision."""

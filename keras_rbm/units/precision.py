@@ -19,8 +19,9 @@ _MIN_VARIANCE = 1e-3
 class Quadratic(Units):
     """Real units: energy(x) = <precision, x^2> / 2 - <bias, x>.
 
-    Subclasses implement `square_and_rest`, which returns s and r. The
-    log-partition of a unit is then s^2 / (2 precision) + r.
+    Subclasses implement `square_and_rest`, which returns s and r, and
+    `integration_rule`. The log-partition of a unit is then
+    s^2 / (2 precision) + r.
 
     Args:
         size: Number of units.
@@ -90,10 +91,26 @@ class Quadratic(Units):
         s, rest = self.square_and_rest(z, precision)
         return 0.5 * ops.square(s) / precision + rest
 
+    @abc.abstractmethod
+    def integration_rule(
+        self, low: float, high: float, precision: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes that integrate over a unit, for means between two bounds.
+
+        Args:
+            low: The least mean (bias + inputs) / precision.
+            high: The largest mean.
+            precision: The precision of the unit.
+
+        Returns:
+            Points and log weights, two `float64` arrays of shape `(nodes,)`;
+            empty if there is no rule for these means.
+        """
+
     def nodes(
         self, low: np.ndarray, high: np.ndarray, params: Params
     ) -> tuple[quadrature.Nodes, ...]:
-        """Nodes for normal laws, truncated to the `support`.
+        """Nodes for normal laws, or truncated ones, by `integration_rule`.
 
         A unit that would need more than 2**16 nodes, or whose parameters are
         not finite, has none.
@@ -102,12 +119,9 @@ class Quadratic(Units):
             np.asarray(ops.convert_to_numpy(params[name]), "float64")
             for name in ("bias", "precision")
         )
-        rule = quadrature.line
-        if self.support[0] == 0.0:
-            rule = quadrature.half_line
         means = (low + bias) / precision, (high + bias) / precision
         every = (
-            quadrature.Nodes(column, *rule(*arguments))
+            quadrature.Nodes(column, *self.integration_rule(*arguments))
             for column, arguments in enumerate(
                 zip(*means, precision, strict=True)
             )

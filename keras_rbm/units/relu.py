@@ -9,6 +9,7 @@ from keras import ops
 from keras_rbm import random, special
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
+from keras_rbm.units import quadrature
 from keras_rbm.units.precision import Quadratic
 
 #: The log of sqrt(2 pi).
@@ -64,6 +65,12 @@ class ReLU(Quadratic):
         negative = -ops.log(size + special.normal_excess(size))
         rest = ops.where(a < 0, negative, positive)
         return ops.relu(z), rest - 0.5 * ops.log(precision)
+
+    def integration_rule(
+        self, low: float, high: float, precision: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`quadrature.half_line`, which integrates over the support."""
+        return quadrature.half_line(low, high, precision)
 
     def mean(self, inputs: Array, params: Params) -> Tensor:
         """The mean of the truncated law.

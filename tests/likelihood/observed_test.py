@@ -219,6 +219,32 @@ def test_real_entries_are_integrated_out(monkeypatch, scale):
     np.testing.assert_allclose(found, h, atol=1e-8)
 
 
+def test_two_steep_entries_have_the_promised_error(monkeypatch):
+    """The errors of the entries of a row add up."""
+    rng = np.random.default_rng(3)
+    machine = machine_lib.Machine(
+        ReLU(3),
+        Bernoulli(2),
+        tf.constant(rng.normal(size=(3, 2))),
+        {
+            "bias": tf.constant([-3e3, -3e3, 0.0], "float64"),
+            "precision": tf.ones(3, "float64"),
+        },
+        {"bias": tf.constant(rng.normal(size=2))},
+    )
+    for slope in np.linspace(3e3, 9e3, 41):
+        bias = tf.constant([-slope, -slope, 0.0], "float64")
+        params = {**machine.visible_params, "bias": bias}
+        steep = machine._replace(visible_params=params)
+        row = np.array([[NOT, NOT, 0.5]])
+        expected = likelihood.exact_observed(steep, row)
+        with monkeypatch.context() as patch:
+            patch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
+            patch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
+            found = likelihood.exact_observed(steep, row)
+        np.testing.assert_allclose(found, expected, atol=2e-9, rtol=0)
+
+
 def test_without_bounds_of_the_hidden_side_there_are_no_nodes():
     rng = np.random.default_rng(0)
     machine = mixed_machine(rng)._replace(

@@ -6,10 +6,17 @@ from scipy import special
 
 from keras_rbm import Bernoulli, Composite, DReLU, Gaussian, ReLU
 from keras_rbm.units import quadrature
+from keras_rbm.units.precision import Quadratic
 
 RULES = (quadrature.line, quadrature.half_line)
 # Means in standard deviations. Steep laws near 0, and far ones.
-RANGES = ((0.0, 0.0), (-3.0, 4.0), (-40.0, -20.0), (-60.0, 80.0))
+RANGES = (
+    (0.0, 0.0),
+    (-3.0, 4.0),
+    (-40.0, -20.0),
+    (-60.0, 80.0),
+    (-999.0, -500.0),
+)
 
 
 def log_integral(rule, mean, precision):
@@ -30,9 +37,24 @@ def test_all_laws_between_the_ends_are_integrated(rule, ends, precision):
         logs = precision * (mean * points - 0.5 * points**2)
         found = special.logsumexp(log_weights + logs)
         expected = log_integral(rule, mean, precision)
-        assert found == pytest.approx(expected, abs=1e-8, rel=0)
+        # The rounding error grows with the sum.
+        error = 1e-9 + 1e-14 * abs(expected)
+        assert found == pytest.approx(expected, abs=error, rel=0)
     # A sum has few terms: some for each deviation between the ends.
     assert len(points) < 2.5 * (ends[1] - ends[0]) + 90
+
+
+@pytest.mark.parametrize("step", [0.4, 0.5])
+def test_the_error_of_steep_laws_is_that_of_an_exponential_law(
+    monkeypatch, step
+):
+    """The formula by which the distance of the nodes was chosen."""
+    monkeypatch.setattr(quadrature, "_HALF_LINE_STEP", step)
+    points, log_weights = quadrature.half_line(-1e6, -1e4, 1.0)
+    slopes = np.exp(np.linspace(np.log(1e4), np.log(1e6), 99))
+    sums = np.exp(log_weights) @ np.exp(-np.outer(points, slopes)) * slopes
+    expected = 2 * np.abs(special.gamma(1 + 2j * np.pi / step))
+    assert np.abs(sums - 1).max() == pytest.approx(expected, rel=0.1)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -65,7 +87,7 @@ def test_units_have_nodes_for_the_laws_of_their_inputs():
             found = special.logsumexp(own.log_weights + logs)
             rule = RULES[1 - is_line]
             expected = log_integral(rule, mean, precision)
-            assert found == pytest.approx(expected, abs=1e-8, rel=0)
+            assert found == pytest.approx(expected, abs=1e-9, rel=0)
 
 
 @pytest.mark.parametrize("units", [Gaussian(3), ReLU(3)])
@@ -75,3 +97,14 @@ def test_diverged_units_have_no_nodes(units):
     high = np.array([1.0, 1.0, 1e12])
     nodes = units.nodes(low, high, params)
     assert [own.column for own in nodes] == [0]
+
+
+def test_each_quadratic_type_names_its_rule():
+    """The rule of another support would give wrong likelihoods in silence."""
+
+    class Bounded(Quadratic):
+        support = (-1.0, 1.0)
+        square_and_rest = mean = sample = fitted_bias = None
+
+    with pytest.raises(TypeError, match="integration_rule"):
+        Bounded(3)
