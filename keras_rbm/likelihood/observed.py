@@ -1,10 +1,12 @@
 """The likelihood of the observed entries of rows with missing entries.
 
 The missing entries are summed out. The sum over the joint states of the hidden
-side, or of the missing entries, is exact. A missing real entry is integrated
-out by a sum over nodes, with a relative error below 1e-8 (`Units.nodes`). If
-there are too many joint states, annealed importance sampling, with the observed
-entries clamped, gives a lower and an upper estimate.
+side, or of the missing entries, is exact; if both sides are `Gaussian`, it is
+an integral in closed form. A missing entry of `Gaussian` or `ReLU` units is
+integrated out by a sum over nodes (`Units.nodes`) if all hidden units are
+bounded; the error of a row is below 1e-8 nats. In all other cases, annealed
+importance sampling, with the observed entries clamped, gives a lower and an
+upper estimate.
 """
 
 import math
@@ -20,11 +22,11 @@ from keras_rbm.compiled import compiled
 from keras_rbm.likelihood import gaussian
 from keras_rbm.likelihood.ais import anneal, betas
 from keras_rbm.likelihood.estimate import check_base
-from keras_rbm.likelihood.exact import MAX_STATES
 from keras_rbm.machine import Machine
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.random import Stream, Use
 from keras_rbm.typing import Array, Verbose
+from keras_rbm.units.sites import joint_index
 
 #: The largest number of joint states of the hidden side that is summed over for
 #: all rows.
@@ -33,10 +35,7 @@ MAX_HIDDEN_STATES = 2**16
 #: over: for one row, and for all rows together.
 MAX_MISSING_STATES = 2**18
 MAX_ALL_STATES = 2**22
-#: The largest number of terms of all sums over a hidden side of more joint
-#: states, to which the remaining rows are left.
-MAX_HIDDEN_TERMS = 2**26
-# Size of a block of the sums: some tens of MiB in float64.
+# Numbers in an array of a block of the sums: 16 MiB in float64.
 _BLOCK_NUMBERS = 2**21
 # The estimates are not trusted if the mean gap of the two estimates of a row is
 # larger than `_MOST_GAP` nats, or if the effective sample size is a smaller
@@ -116,7 +115,7 @@ def observed(
     lower, upper = np.empty(len(v)), np.empty(len(v))
     error, warnings = np.zeros(len(v)), ()
     if exact.any():
-        found = exact_observed(machine, v[exact])
+        found = exact_observed(machine, v[exact], verbose)
         lower[exact] = upper[exact] = found
     if not exact.all():
         rest = ~exact
@@ -137,14 +136,15 @@ def exact_rows(machine: Machine, v: Array) -> np.ndarray:
     """Whether `exact_observed` can sum out the missing entries of each row.
 
     This holds for all rows if the hidden side has at most 2**16 joint states,
-    or if both sides are `Gaussian`. Otherwise it holds
+    or if both sides are `Gaussian`. Otherwise it holds for rows whose missing
+    entries have at most 2**18 joint states, as long as these rows have at most
+    2**22 joint states in total; the rows with the fewest states come first.
+    Whether a row is among them can therefore depend on the other rows.
 
-    - for rows whose missing entries have at most 2**18 joint states, as long
-      as these rows have at most 2**22 joint states in total, where the rows
-      with the fewest states come first. The nodes of a missing real entry (see
-      `Units.nodes`) count as its states;
-    - for further rows, if the hidden side has at most 2**25 joint states, as
-      long as these rows times these states are at most 2**26.
+    The nodes of a missing entry of `Gaussian` or `ReLU` units (see
+    `Units.nodes`) count as its states. Entries of other real units have neither
+    states nor nodes, and no real entry has nodes if a hidden unit is unbounded:
+    the rows that miss such an entry are not exact.
 
     Args:
         machine: A `Machine`.
@@ -158,11 +158,15 @@ def exact_rows(machine: Machine, v: Array) -> np.ndarray:
         half = np.where(np.arange(16) < 8, x, np.nan)
         print(likelihood.exact_rows(rbm.machine(), half).all())  # True
     """
-    by_hidden, by_missing = _ways(machine, np.isnan(v))
-    return by_hidden | by_missing
+    is_missing = np.isnan(v)
+    if gaussian.is_gaussian(machine) or _sums_over_hidden(machine):
+        return np.ones(len(is_missing), bool)
+    return _are_few(_num_states(machine, is_missing))
 
 
-def exact_observed(machine: Machine, v: Array) -> np.ndarray:
+def exact_observed(
+    machine: Machine, v: Array, verbose: Verbose = "auto"
+) -> np.ndarray:
     """-F(v_observed) of each row, by a sum over states.
 
     If the hidden side has at most 2**16 joint states, this is
@@ -173,13 +177,13 @@ def exact_observed(machine: Machine, v: Array) -> np.ndarray:
     where A_i are the `log_partitions` of the visible units. If both sides are
     `Gaussian`, it is a normal integral in closed form. Otherwise it is
     log sum_missing exp(-F(v)), over all joint states of the missing entries
-    and over the nodes of missing real entries; or, for rows in which these are
-    too many, the sum over h above.
+    and over the nodes of missing real entries.
 
     Args:
         machine: A `Machine`.
         v: Array of shape `(rows, visible.width)`, where NaN marks a missing
             entry. `exact_rows` must be true for all rows.
+        verbose: See `ais`.
 
     Returns:
         `float64` array of shape `(rows,)`, in nats.
@@ -201,7 +205,7 @@ def exact_observed(machine: Machine, v: Array) -> np.ndarray:
         rows, sums = _log_sums(rows, logs)
         total[rows] = np.logaddexp(total[rows], sums)
 
-    _each_state(machine, v, add)
+    _each_state(machine, v, add, verbose)
     return total
 
 
@@ -225,14 +229,14 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
     v = np.asarray(v, "float64")
     if gaussian.is_gaussian(machine):
         return gaussian.observed(machine, v)[1]
-    log_z = exact_observed(machine, v)
+    log_z = exact_observed(machine, v, verbose=0)
     found = np.zeros((len(v), machine.hidden.width))
 
     def add(rows, logs, h):
-        p, first = np.exp(logs - log_z[rows]), _firsts(rows)
+        p, first = np.exp(logs - log_z[rows]), _first_terms(rows)
         found[rows[first]] += np.add.reduceat(p[:, None] * h(), first)
 
-    _each_state(machine, v, add)
+    _each_state(machine, v, add, verbose=0)
     return found
 
 
@@ -246,7 +250,7 @@ def _log_sums(rows, logs):
     Returns:
         The distinct rows, and an array of the same shape.
     """
-    first = _firsts(rows)
+    first = _first_terms(rows)
     top = np.maximum.reduceat(logs, first)
     counts = np.diff(np.append(first, len(rows)))
     # A row without any finite term must not become NaN.
@@ -256,41 +260,37 @@ def _log_sums(rows, logs):
         return rows[first], np.log(total) + shift
 
 
-def _firsts(rows):
+def _first_terms(rows):
     """The index of the first term of each row."""
     return np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
 
 
-def _ways(machine, is_missing):
-    """Which rows are summed over h, and which over their missing entries.
+def _sums_over_hidden(machine):
+    """Whether all rows are summed over the hidden states."""
+    states = machine.hidden.num_joint_states
+    return bool(states) and states <= MAX_HIDDEN_STATES
 
-    Rows of neither kind have too many states. The ways of a row stay the same
-    if rows of neither kind are left out.
+
+def _are_few(num_states):
+    """Which rows are summed over the states of their missing entries.
+
+    A row that is chosen is also chosen if other rows are left out, or if fewer
+    entries are missing.
 
     Args:
-        machine: A `Machine`.
-        is_missing: Boolean array of shape `(rows, visible.width)`.
+        num_states: See `_num_states`.
 
     Returns:
-        Two boolean arrays of shape `(rows,)`.
+        Boolean array of shape `(rows,)`.
     """
-    everywhere = np.ones(len(is_missing), bool)
-    states = machine.hidden.num_joint_states or math.inf
-    if states <= MAX_HIDDEN_STATES or gaussian.is_gaussian(machine):
-        return everywhere, ~everywhere
-    counts = _log_states(machine, is_missing)
-    few = counts <= math.log(MAX_MISSING_STATES) + 1e-9
-    sizes = np.where(few, np.exp(np.where(few, counts, 0.0)), np.inf)
-    order = np.argsort(sizes, kind="stable")
-    by_missing = np.zeros(len(sizes), bool)
-    by_missing[order] = np.cumsum(sizes[order]) <= MAX_ALL_STATES
-    rest = ~by_missing
-    if states > MAX_STATES:
-        return ~everywhere, by_missing
-    return rest & (np.cumsum(rest) * states <= MAX_HIDDEN_TERMS), by_missing
+    few = num_states <= MAX_MISSING_STATES * (1 + 1e-9)
+    order = np.argsort(num_states, kind="stable")
+    total = np.cumsum(num_states[order])
+    few[order] &= total <= MAX_ALL_STATES * (1 + 1e-9)
+    return few
 
 
-def _each_state(machine, v, add):
+def _each_state(machine, v, add, verbose):
     """Calls `add(rows, logs, h)` with all states of all rows, in blocks.
 
     A block has one entry for each pair of a row and a state. `rows` holds the
@@ -300,40 +300,41 @@ def _each_state(machine, v, add):
     needed.
     """
     is_missing = np.isnan(v)
-    ways = _ways(machine, is_missing)
-    left = ~np.logical_or(*ways)
-    if left.any():
-        raise ValueError(
-            "`v` must have few missing entries in all rows, or the hidden side "
-            "few joint states (see likelihood.exact_rows). Received: "
-            f"{left.sum()} of {len(v)} rows with too many states, with "
-            f"{machine.visible} and {machine.hidden}"
-        )
-    machine = machine_lib.cast(machine_lib.absorb_beta(machine), "float64")
-    known = np.where(is_missing, 0.0, v)
-    for own, each in zip(
-        ways, (_each_hidden_state, _each_missing_state), strict=True
-    ):
-        (rows,) = np.nonzero(own)
-        if len(rows):
-            each(
-                machine,
-                known[rows],
-                is_missing[rows],
-                lambda block, logs, h, rows=rows: add(rows[block], logs, h),
+    if _sums_over_hidden(machine):
+        each, total = _each_hidden_state, machine.hidden.num_joint_states
+        total *= len(v)
+    else:
+        num_states = _num_states(machine, is_missing)
+        each, total = _each_missing_state, num_states.sum()
+        few = _are_few(num_states)
+        if not few.all():
+            raise ValueError(
+                "`v` must have few missing entries in all rows, or the hidden "
+                "side few joint states (see likelihood.exact_rows). Received: "
+                f"{(~few).sum()} of {len(v)} rows with too many states, with "
+                f"{machine.visible} and {machine.hidden}"
             )
+    bar = ProgressBar(round(total), "Summing over states", verbose)
+
+    def add_and_show(rows, logs, h):
+        add(rows, logs, h)
+        bar.add(len(rows))
+
+    machine = machine_lib.cast(machine_lib.absorb_beta(machine), "float64")
+    each(machine, np.where(is_missing, 0.0, v), is_missing, add_and_show)
 
 
 def _each_hidden_state(machine, known, is_missing, add):
-    states = machine.hidden.num_joint_states
+    states, width = machine.hidden.num_joint_states, machine.hidden.width
     units = is_missing[:, machine.visible.first_columns].astype("float64")
-    size = min(states, max(1, _BLOCK_NUMBERS // machine.visible.width))
+    size = max(1, _BLOCK_NUMBERS // (machine.visible.width + width))
+    size = min(states, size)
     energy = np.asarray(
         machine.visible.energy(
             ops.convert_to_tensor(known), machine.visible_params
         )
     )
-    step = max(1, _BLOCK_NUMBERS // size)
+    step = max(1, _BLOCK_NUMBERS // (size * width))
     for first in range(0, states, size):
         index = np.minimum(np.arange(first, first + size), states - 1)
         h, inputs, terms, own = map(
@@ -361,36 +362,44 @@ def _of_hidden(machine, index):
 
 
 def _each_missing_state(machine, known, is_missing, add):
-    size = max(1, _BLOCK_NUMBERS // max(machine.visible.width, 64))
-    nodes = _nodes(machine)
-    pending = []
+    units, nodes = machine.visible, _nodes(machine)
+    width = max(units.width + machine.hidden.width, 64)
+    size = max(1, _BLOCK_NUMBERS // width)
+    # A block of completed rows, their numbers, and the logs of their weights.
+    # All blocks have one shape: XLA would compile another shape again.
+    v, rows = np.zeros((size, units.width)), np.zeros(size, int)
+    log_weights, filled = np.zeros(size), 0
 
     def flush():
-        whole, own, weights = map(np.concatenate, zip(*pending, strict=True))
-        for first in range(0, len(whole), size):
-            part = whole[first : first + size]
-            logs, h = _of_visible(
-                machine,
-                ops.convert_to_tensor(np.resize(part, (size, part.shape[1]))),
-            )
-            add(
-                own[first : first + size],
-                np.asarray(logs)[: len(part)] + weights[first : first + size],
-                lambda h=h, part=part: np.asarray(h)[: len(part)],
-            )
-        pending.clear()
+        logs, h = _of_visible(machine, ops.convert_to_tensor(v))
+        add(
+            rows[:filled],
+            np.asarray(logs)[:filled] + log_weights[:filled],
+            lambda: np.asarray(h)[:filled],
+        )
 
-    waiting = 0
     for row, (values, lost) in enumerate(zip(known, is_missing, strict=True)):
-        columns, states, weights = _joint(machine.visible, nodes, lost)
-        whole = np.tile(values, (len(states), 1))
-        whole[:, columns] = states
-        pending.append((whole, np.full(len(whole), row), weights))
-        waiting += len(whole)
-        if waiting >= size:
-            flush()
-            waiting = 0
-    if pending:
+        columns, states, weights = _missing_states(units, nodes, lost)
+        counts = [len(own) for own in states]
+        total, first = math.prod(counts), 0
+        while first < total:
+            end = min(total, first + size - filled)
+            part = slice(filled, filled + end - first)
+            v[part], rows[part], log_weights[part] = values, row, 0.0
+            for column, own, logs, index in zip(
+                columns,
+                states,
+                weights,
+                joint_index(counts, first, end),
+                strict=True,
+            ):
+                v[part, column] = own[index]
+                log_weights[part] += logs[index]
+            filled, first = part.stop, end
+            if filled == size:
+                flush()
+                filled = 0
+    if filled:
         flush()
 
 
@@ -422,8 +431,8 @@ def _nodes(machine):
     )
 
 
-def _joint(units, nodes, lost):
-    """The joint states of the missing entries of a row.
+def _missing_states(units, nodes, lost):
+    """The states of each missing unit of a row.
 
     Args:
         units: The visible units.
@@ -431,49 +440,50 @@ def _joint(units, nodes, lost):
         lost: Boolean array of shape `(width,)`, where entries are missing.
 
     Returns:
-        The missing columns, their joint states, and the logs of the weights
-        of these states.
+        Three lists with an item for each missing unit: the slice of its
+        columns, its states, and the logs of the weights of these states.
     """
-    columns, states, weights = [], [], []
+    columns, states, log_weights = [], [], []
     for sites in units.sites:
         for first in range(sites.first, sites.end, sites.columns):
             if lost[first]:
-                columns += range(first, first + sites.columns)
+                columns.append(slice(first, first + sites.columns))
                 states.append(sites.states)
-                weights.append(np.zeros(len(sites.states)))
+                log_weights.append(np.zeros(len(sites.states)))
     for own in nodes:
         if lost[own.column]:
-            columns.append(own.column)
+            columns.append(slice(own.column, own.column + 1))
             states.append(own.points[:, None])
-            weights.append(own.log_weights)
-    total = math.prod(map(len, states))
-    joint, logs, repeats = np.empty((total, 0)), np.zeros(total), total
-    for own, log_weights in zip(states, weights, strict=True):
-        repeats //= len(own)
-        index = np.arange(total) // repeats % len(own)
-        joint = np.concatenate([joint, own[index]], axis=1)
-        logs += log_weights[index]
-    return columns, joint, logs
+            log_weights.append(own.log_weights)
+    return columns, states, log_weights
 
 
-def _log_states(machine, is_missing):
-    """Log of the number of joint states of the missing entries of each row.
+def _num_states(machine, is_missing):
+    """The number of joint states of the missing entries of each row.
 
     It is infinite if a missing entry belongs to a unit that has neither a list
     of states nor nodes.
+
+    Args:
+        machine: A `Machine`.
+        is_missing: Boolean array of shape `(rows, visible.width)`.
+
+    Returns:
+        `float64` array of shape `(rows,)`.
     """
     units = machine.visible
-    total = np.zeros(len(is_missing))
+    logs = np.zeros(len(is_missing))
     covered = np.zeros(units.width, bool)
     for sites in units.sites:
         covered[sites.first : sites.end] = True
         first = is_missing[:, sites.first : sites.end : sites.columns]
-        total += first.sum(axis=1) * math.log(len(sites.states))
+        logs += first.sum(axis=1) * math.log(len(sites.states))
     for own in _nodes(machine):
         covered[own.column] = True
-        total += is_missing[:, own.column] * math.log(len(own.points))
-    total[is_missing[:, ~covered].any(axis=1)] = np.inf
-    return total
+        logs += is_missing[:, own.column] * math.log(len(own.points))
+    logs[is_missing[:, ~covered].any(axis=1)] = np.inf
+    with np.errstate(over="ignore"):
+        return np.exp(logs)
 
 
 def _annealed(

@@ -1177,7 +1177,9 @@ class MachineModel(Trainer):
         If entries are missing (NaN), returns -log sum_missing exp(-F(v)),
         summed out as in `log_likelihood`. If the sum has too many terms,
         annealed importance sampling with a fixed seed estimates the sum; the
-        resulting free energy is too high on average.
+        resulting free energy is too high on average. Whether a sum is exact can
+        depend on the other examples of the call (see `likelihood.exact_rows`),
+        and so do the draws of an estimate.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
@@ -1286,11 +1288,16 @@ class MachineModel(Trainer):
         If entries are missing (NaN), the result is the log-likelihood of the
         observed entries. Missing entries are summed out exactly if the hidden
         side, or the missing entries of an example, have few joint states (see
-        `likelihood.exact_rows`); a missing real entry is integrated out by a
-        sum over nodes, with an error below 1e-8 nats. For other examples,
-        annealed importance sampling in both directions estimates the sum from
-        below and from above, and `upper_scores` of the result is set. An
-        example without any observed entry has log p = 0.
+        `likelihood.exact_rows`), or if both sides are `Gaussian`. If all hidden
+        units are bounded, a missing entry of `Gaussian` or `ReLU` units is
+        integrated out by a sum over nodes, with an error below 1e-8 nats. For
+        other examples, annealed importance sampling in both directions
+        estimates the sum from below and from above, and `upper_scores` of the
+        result is set. An example without any observed entry has log p = 0.
+
+        The number of states is limited for all examples of a batch together.
+        The sum of an example with missing entries can therefore be exact in one
+        call, and an estimate in a call with other examples.
 
         Args:
             v: Array of states, of shape `(examples, example_units.width)`; or

@@ -606,9 +606,9 @@ def surprise(machine, v):
         new = known & ~is_known
         if new.any():
             # These sums are parts of those of `rest`, and therefore exact.
-            whole[new] = likelihood.exact_observed(machine, v[new])
+            whole[new] = likelihood.exact_observed(machine, v[new], verbose=0)
             is_known |= new
-        own = likelihood.exact_observed(machine, rest)
+        own = likelihood.exact_observed(machine, rest, verbose=0)
         found[known, unit] = own - whole[known]
     return found
 

@@ -32,6 +32,7 @@ from keras_rbm.random import Stream, Use
 from keras_rbm.samplers import Clamp, Gibbs, GibbsState, HiddenState
 from keras_rbm.typing import Config, Tensor
 from keras_rbm.units import Units
+from keras_rbm.units.sites import joint_index
 
 # Sweeps from visible units without inputs, for streams of data and for metrics.
 _FRESH_SWEEPS = 10
@@ -519,10 +520,17 @@ def joint_states(units, mask):
             "joint ones; `inpaint` and `predict_missing` know no such bound. "
             f"Received: mask of {mask.sum()} entries of {units}"
         )
-    rows = itertools.product(*(states for _, states in chosen))
-    return np.array(
-        [np.concatenate(row) if row else [] for row in rows], "float64"
-    ).reshape(count, columns)
+    index = joint_index([len(states) for _, states in chosen], 0, count)
+    return np.concatenate(
+        [
+            np.empty((count, 0)),
+            *(
+                states[own]
+                for (_, states), own in zip(chosen, index, strict=True)
+            ),
+        ],
+        axis=1,
+    )
 
 
 def _array(mask):

@@ -306,7 +306,7 @@ def _exact_law(machine, v, num_classes):
     for row in np.eye(num_classes):
         labelled = np.array(v, "float64")
         labelled[:, -num_classes:] = row
-        logs.append(likelihood.exact_observed(machine, labelled))
+        logs.append(likelihood.exact_observed(machine, labelled, verbose=0))
     logs = np.stack(logs, axis=1)
     p = np.exp(logs - logs.max(axis=1, keepdims=True))
     return p / p.sum(axis=1, keepdims=True)

@@ -6,6 +6,22 @@ import numpy as np
 from keras import ops
 
 
+def joint_index(counts, first, end):
+    """Indices of the states of units in some of their joint states.
+
+    Args:
+        counts: List of the number of states of each unit.
+        first: Index of the first joint state. The last unit changes fastest.
+        end: Index after the last joint state.
+
+    Returns:
+        A tuple with an integer array of shape `(end - first,)` for each unit.
+    """
+    if not counts:
+        return ()
+    return np.unravel_index(np.arange(first, end), counts)
+
+
 class Sites(NamedTuple):
     """Units with a list of states, in adjacent columns.
 

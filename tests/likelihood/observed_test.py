@@ -1,6 +1,7 @@
 """The likelihood of what is observed, against sums over all states."""
 
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from keras_rbm import (
     ReLU,
     Softmax,
     likelihood,
+    progress_bar,
     random,
 )
 from keras_rbm import machine as machine_lib
@@ -130,7 +132,6 @@ def test_estimates_that_are_poor_say_so(monkeypatch):
 
 def test_rows_with_too_many_states_are_not_exact(monkeypatch):
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
-    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
     monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 8)
     np.testing.assert_array_equal(
         likelihood.exact_rows(MACHINE, ROWS), [True, True, True, False]
@@ -143,7 +144,6 @@ def test_rows_with_too_many_states_are_not_exact(monkeypatch):
 
 def test_sums_of_too_many_states_are_refused(monkeypatch):
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
-    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
     monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 8)
     for sums in (likelihood.exact_observed, likelihood.exact_hidden_mean):
         with pytest.raises(ValueError, match="1 of 4 rows with too many"):
@@ -153,7 +153,6 @@ def test_sums_of_too_many_states_are_refused(monkeypatch):
 
 def test_the_cheapest_rows_come_first(monkeypatch):
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
-    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
     monkeypatch.setattr(observed_lib, "MAX_ALL_STATES", 11)
     rows = ROWS[::-1]
     np.testing.assert_array_equal(
@@ -161,21 +160,66 @@ def test_the_cheapest_rows_come_first(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("terms", [15, 16, 32])
-def test_rows_with_too_many_states_are_summed_over_the_hidden_side(
-    monkeypatch, terms
-):
-    # 16 hidden states, and 8 and 32 states of the missing entries.
+def test_only_small_hidden_sides_are_summed_over():
+    """A larger one would take minutes, and without need if rows are few."""
+    rng = np.random.default_rng(0)
+    rows = np.full((2, 20), NOT)
+    rows[1, 2:] = 1.0
+    for width, exact in ((16, [True, True]), (17, [False, True])):
+        machine = machine_lib.Machine(
+            Bernoulli(20),
+            Bernoulli(width),
+            tf.constant(rng.normal(size=(20, width))),
+            {"bias": tf.zeros(20, "float64")},
+            {"bias": tf.zeros(width, "float64")},
+        )
+        np.testing.assert_array_equal(
+            likelihood.exact_rows(machine, rows), exact
+        )
+
+
+@pytest.mark.parametrize("most", [2**16, 0])
+def test_long_sums_have_a_progress_bar(monkeypatch, capsys, most):
+    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", most)
+    monkeypatch.setattr(observed_lib, "_BLOCK_NUMBERS", 35)
+    monkeypatch.setattr(progress_bar, "_PATIENCE", 0.0)
+    likelihood.observed(MACHINE, BASE, ROWS, random.stream(0), verbose=1)
+    shown = capsys.readouterr().out
+    assert "Summing over states" in shown
+    # 16 hidden states, or 1 + 2 + 8 + 32 states of the missing entries.
+    assert (f"{4 * 16}/{4 * 16}" if most else "43/43") in shown
+    likelihood.exact_observed(MACHINE, ROWS, verbose=0)
+    assert not capsys.readouterr().out
+
+
+def test_a_row_with_many_states_needs_little_memory(monkeypatch):
+    """Its completions are made in slices of a block."""
+    machine = machine_lib.Machine(
+        Bernoulli(200),
+        Bernoulli(3),
+        tf.constant(0.1 * np.random.default_rng(0).normal(size=(200, 3))),
+        {"bias": tf.zeros(200, "float64")},
+        {"bias": tf.zeros(3, "float64")},
+    )
+    rows = np.ones((2, 200))
+    rows[0, :14], rows[1, 3] = NOT, NOT
+    logs = likelihood.exact_observed(machine, rows)
+    h = likelihood.exact_hidden_mean(machine, rows)
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
-    monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 2)
-    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", terms)
-    exact = likelihood.exact_rows(MACHINE, ROWS)
-    np.testing.assert_array_equal(exact, [True, True, terms > 15, terms > 16])
-    logs, h = expected_rows(ROWS)
-    found = likelihood.exact_observed(MACHINE, ROWS[exact])
-    np.testing.assert_allclose(found, logs[exact], rtol=1e-6)
-    found = likelihood.exact_hidden_mean(MACHINE, ROWS[exact])
-    np.testing.assert_allclose(found, h[exact], rtol=1e-5)
+    monkeypatch.setattr(observed_lib, "_BLOCK_NUMBERS", 2**17)
+    likelihood.exact_observed(machine, rows[1:])  # Compiles the program.
+    tracemalloc.start()
+    try:
+        found = likelihood.exact_observed(machine, rows)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A block has 1 MiB, and all completions of the first row have 25 MiB.
+    assert peak < 5 * 2**20
+    np.testing.assert_allclose(found, logs, rtol=1e-12)
+    np.testing.assert_allclose(
+        likelihood.exact_hidden_mean(machine, rows), h, rtol=1e-9
+    )
 
 
 def mixed_machine(rng, scale=1.0):
@@ -211,7 +255,6 @@ def test_real_entries_are_integrated_out(monkeypatch, scale):
     expected = likelihood.exact_observed(machine, rows)
     h = likelihood.exact_hidden_mean(machine, rows)
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
-    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
     assert likelihood.exact_rows(machine, rows).all()
     found = likelihood.exact_observed(machine, rows)
     np.testing.assert_allclose(found, expected, atol=1e-8, rtol=0)
@@ -240,7 +283,6 @@ def test_two_steep_entries_have_the_promised_error(monkeypatch):
         expected = likelihood.exact_observed(steep, row)
         with monkeypatch.context() as patch:
             patch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
-            patch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
             found = likelihood.exact_observed(steep, row)
         np.testing.assert_allclose(found, expected, atol=2e-9, rtol=0)
 

@@ -137,7 +137,6 @@ def test_the_surprise_of_each_entry(model, monkeypatch):
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
     np.testing.assert_allclose(model.surprise(ROWS), expected, rtol=1e-5)
     monkeypatch.setattr(observed_lib, "MAX_MISSING_STATES", 1)
-    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
     with pytest.raises(ValueError, match="surprise of an entry needs"):
         model.surprise(ROWS)
 
@@ -147,7 +146,6 @@ def test_the_surprise_of_rows_with_many_states_in_all(model, monkeypatch):
     rows = np.where(np.eye(5) == 1, [1.0, 0, 1, 1, 0], np.nan)
     expected = model.surprise(rows)
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
-    monkeypatch.setattr(observed_lib, "MAX_HIDDEN_TERMS", 0)
     monkeypatch.setattr(observed_lib, "MAX_ALL_STATES", 32)
     assert not likelihood.exact_rows(model.machine(), rows).all()
     np.testing.assert_allclose(model.surprise(rows), expected, rtol=1e-5)
