@@ -50,8 +50,10 @@ def evaluate(
     - `splits`: for each of `train`, `validation` and `test` that the data have,
         - `examples`: their number; the log-likelihood uses all of them;
         - `log_likelihood`: `lower`, `upper`, `standard_error`, in nats per
-          example; the standard error includes that of log Z; `exact`, whether
-          the only error is that of a finite number of examples; `trusted`,
+          example; the standard error includes that of log Z; `is_bound`,
+          whether these numbers are a variational lower bound, as for a
+          `DeepBoltzmannMachine`; `exact`, whether the only error is that of a
+          finite number of examples; `trusted`,
           whether log Z and the sums over missing entries can be trusted, and
           the `warnings` of these sums; `missing_entries`, a sentence if some of
           these sums are estimates, or `null`;
@@ -427,6 +429,7 @@ def _likelihood(ours):
     """A `LogLikelihood` as a dict."""
     return {
         **_attributes(ours),
+        "is_bound": ours.is_bound,
         "exact": ours.is_exact,
         "trusted": ours.trusted,
         "warnings": list(ours.scores_warnings),

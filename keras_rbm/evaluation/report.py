@@ -99,7 +99,8 @@ def table(results: dict[str, Any]) -> str:
     if results["log_partition"]:
         below += _missing_lines(results["splits"])
         below.append(
-            "log Z normalizes the probabilities; its errors are in those above:"
+            "log Z normalizes the probabilities. Its error is a part of each "
+            "+- above."
         )
         below.append(results["log_partition"]["summary"])
     below += _baseline_lines(results["splits"])
@@ -138,23 +139,10 @@ def _explanation(results, has_pseudo):
     if not any(row["log_likelihood"] for row in splits):
         lines = [f"Reconstruction: mean squared error of a value of {name}."]
     else:
-        exact = all(
-            row["log_likelihood"].get(
-                "exact", results["log_partition"].get("method") == "exact"
-            )
-            for row in splits
-            if row["log_likelihood"] and results["log_partition"]
-        )
         lines = [
             f"Log-likelihood: the mean log-probability of an example of {name}",
             "(log-density, with real columns), in nats (natural logarithm).",
-            "Higher is better. "
-            + (
-                "It is exact; +- is the error of a finite number of examples."
-                if exact
-                else 'It is estimated to lie between "from" and "to",'
-            ),
-            *([] if exact else ["with the standard error +-."]),
+            *_kind_of_number(results),
         ]
         if has_pseudo:
             lines.append(
@@ -165,6 +153,45 @@ def _explanation(results, has_pseudo):
         )
     binarized = _BINARIZED.get(results["binarize"])
     return lines + ([binarized.format(**results)] if binarized else [])
+
+
+def _kind_of_number(results):
+    """Whether the log-likelihoods are exact, estimates or bounds, in lines.
+
+    Args:
+        results: The results of an evaluation with log-likelihoods.
+
+    Returns:
+        List of strings.
+    """
+    log_partition = results["log_partition"]
+    found = [
+        row["log_likelihood"]
+        for row in results["splits"].values()
+        if row["log_likelihood"] and log_partition
+    ]
+    is_exact = (log_partition or {}).get("method") == "exact"
+    if any(row.get("is_bound") for row in found):
+        if is_exact:
+            return [
+                "Higher is better. The numbers are variational lower bounds, "
+                "with the",
+                "standard error +-.",
+            ]
+        return [
+            "Higher is better. The numbers are estimates of a variational "
+            "lower bound, which",
+            'is between "from" and "to", with the standard error +-.',
+        ]
+    if all(row.get("exact", is_exact) for row in found):
+        return [
+            "Higher is better. It is exact; +- is the error of a finite number "
+            "of examples."
+        ]
+    return [
+        'Higher is better. It is estimated to lie between "from" and "to",',
+        "with the standard error +-.",
+    ]
 
 
 def _missing_lines(splits):

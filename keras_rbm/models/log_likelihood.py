@@ -275,8 +275,9 @@ class LogLikelihood(NamedTuple):
         return (
             f"{self.estimated_examples} of {len(self.scores)} examples miss "
             "too many entries for an exact sum: their part is estimated by "
-            f"sampling, and the two estimates of the mean are {high - low:.4f} "
-            f"nats apart, +- {self.scores_error:.4f}"
+            f"sampling, the two estimates of the mean are {high - low:.4f} "
+            "nats apart, and the standard error of the mean is "
+            f"{self.scores_error:.4f}"
         )
 
     def _repr_html_(self):
@@ -559,9 +560,10 @@ def observed_scores(machine, base, v, stream, watch=None, verbose="auto"):
 def observed_error(observed):
     """The standard error of the mean of a `likelihood.Observed`.
 
-    The errors of the rows are independent of each other. The rows of equal
-    annealing have a bias of one sign, though, which shows in the distance of
-    the two estimates: the error is at least half of it.
+    The sampling errors of the rows are independent of each other. But each
+    estimate has the same bias in all rows: the lower one is too low on average,
+    and the upper one too high. The distance of the two means measures this
+    bias. The standard error is therefore at least half of the distance.
     """
     error = np.sqrt(np.square(observed.standard_error).sum())
     gap = abs((observed.upper - observed.lower).mean())

@@ -10,6 +10,7 @@ import pytest
 from keras_rbm import (
     RBM,
     ClassRBM,
+    DeepBoltzmannMachine,
     Gaussian,
     PersistentChain,
     likelihood,
@@ -132,6 +133,15 @@ def test_estimated_sums_over_missing_entries_are_not_called_exact(
     assert f"On train, {ours['missing_entries']}." in table(found)
 
 
+def test_a_variational_bound_is_called_a_bound(tmp_path):
+    model = DeepBoltzmannMachine(5, 3, 2, seed=0)
+    results = evaluate(model, data(["train"]), tmp_path, num_samples=0)
+    ours = results["splits"]["train"]["log_likelihood"]
+    assert (ours["is_bound"], ours["exact"]) == (True, False)
+    assert "The numbers are variational lower bounds" in table(results)
+    assert "The log-likelihood is a variational bound" in table(results)
+
+
 def test_real_values_have_a_likelihood_and_a_pseudo_likelihood(tmp_path):
     x = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
     model = RBM(Gaussian(3), 4, kernel_initializer="zeros", seed=0)
@@ -200,6 +210,7 @@ def test_annealing_is_done_once_and_reported_in_full(tmp_path, monkeypatch):
             "lower": ours.lower,
             "upper": ours.upper,
             "standard_error": ours.standard_error,
+            "is_bound": False,
             "exact": False,
             "trusted": bracket.trusted,
             "warnings": [],

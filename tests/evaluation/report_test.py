@@ -55,7 +55,8 @@ def test_the_table():
         "Reconstruction: mean squared error of a value; lower is better.",
         "Values are binarized by one draw of each (seed 7).",
         "Something is missing.",
-        "log Z normalizes the probabilities; its errors are in those above:",
+        "log Z normalizes the probabilities. Its error is a part of each +- "
+        "above.",
         "log Z is large",
         "  not to be trusted: it",
     ]
@@ -106,6 +107,19 @@ def test_only_an_exact_likelihood_is_called_exact():
     assert (
         f"On train, {text}.\n  not to be trusted: they differ\nlog Z" in table
     )
+
+
+@pytest.mark.parametrize("method", ["exact", "ais"])
+def test_a_bound_is_not_called_an_interval(method):
+    results = of_split(is_bound=True, exact=False)
+    results["log_partition"] = {"summary": "log Z", "method": method}
+    table = report.table(results)
+    assert max(map(len, table.splitlines())) <= 80
+    assert "variational lower bound" in table
+    assert "estimated to lie" not in table
+    # Only the bound is between two numbers, if log Z is an estimate.
+    assert ("lower bound, which\nis between" in table) == (method == "ais")
+    assert "variational" not in report.table(of_split(is_bound=False))
 
 
 def test_the_log_jacobian_is_explained():
