@@ -36,12 +36,19 @@ def log_partition(machine):
 
 
 def observed(machine, v):
-    """Log integral exp(-F(v)) d v_missing and E[h | v_observed], for each row.
+    """Log integral exp(-F(v)) d v_missing, for each row.
 
-    With x = (v_missing, h), the energy is <x, A x> / 2 - <m, x> + E_v(v_o),
-    where A and m are as in `log_partition`, but m has the inputs v_o W added
-    for h. The integral is that of `log_partition`, and the mean of x is
-    A^-1 m.
+    Given h, the missing entries are independent normal variables, and are
+    integrated out first. With their precisions p, biases b and rows W_m of
+    beta W, the energy of h that remains is
+
+        <h, S h> / 2 - <m, h> + E_v(v_o) - sum_missing a
+        S = diag(p_h) - W_m^T diag(1 / p) W_m
+        m = c + W_o^T v_o + W_m^T (b / p)
+        a = (log(2 pi / p) + b^2 / p) / 2
+
+    where c and p_h are the biases and precisions of h. The integral over h is
+    that of `log_partition`.
 
     Args:
         machine: A `Machine` of `Gaussian` units on both sides.
@@ -49,28 +56,60 @@ def observed(machine, v):
             missing entry.
 
     Returns:
-        Two `float64` arrays of shapes `(rows,)`, in nats, and
-        `(rows, hidden.width)`.
+        `float64` array of shape `(rows,)`, in nats.
 
     Raises:
         ValueError: See `log_partition`.
     """
-    precision, bias = _joint(machine)
-    hidden = machine.hidden.width
-    logs, means = np.empty(len(v)), np.empty((len(v), hidden))
+    logs = np.empty(len(v))
+    for rows, precision, bias, rest in _given_observed(machine, v):
+        logs[rows] = _log_integral(precision, bias) + rest
+    return logs
+
+
+def hidden_mean(machine, v):
+    """E[h | v_observed] = S^-1 m, with S and m as in `observed`.
+
+    Args:
+        machine: See `observed`.
+        v: See `observed`.
+
+    Returns:
+        `float64` array of shape `(rows, hidden.width)`.
+    """
+    means = np.empty((len(v), machine.hidden.width))
+    for rows, precision, bias, _ in _given_observed(machine, v):
+        means[rows] = np.linalg.solve(precision, bias.T).T
+    return means
+
+
+def _given_observed(machine, v):
+    """S, m and the remaining terms of `observed`.
+
+    Yields:
+        For each pattern of missing entries: a boolean array of its rows; S, of
+        shape `(hidden.width, hidden.width)`; m, with a row for each row of the
+        pattern; and the other terms of the log integral, one for each row.
+    """
+    kernel = _array(machine.beta) * _array(machine.kernel)
+    precision, b = (
+        _array(machine.visible_params[name]) for name in ("precision", "bias")
+    )
+    of_hidden = np.diag(_array(machine.hidden_params["precision"]))
+    c = _array(machine.hidden_params["bias"])
     patterns, which = np.unique(np.isnan(v), axis=0, return_inverse=True)
     for number, lost in enumerate(patterns):
         rows = which.reshape(-1) == number
         known = v[rows][:, ~lost]
-        kept = np.append(~lost, np.zeros(hidden, bool))
-        free = ~kept
-        energy = 0.5 * np.square(known) @ np.diag(precision)[kept]
-        energy = energy - known @ bias[kept]
-        own = precision[np.ix_(free, free)]
-        m = bias[free] - known @ precision[np.ix_(kept, free)]
-        logs[rows] = _log_integral(own, m) - energy
-        means[rows] = np.linalg.solve(own, m.T).T[:, -hidden:]
-    return logs, means
+        p, mean, part = precision[lost], b[lost] / precision[lost], kernel[lost]
+        rest = 0.5 * (np.log(2 * np.pi / p) + b[lost] * mean).sum()
+        rest = rest - 0.5 * np.square(known) @ precision[~lost]
+        yield (
+            rows,
+            of_hidden - part.T @ (part / p[:, None]),
+            c + known @ kernel[~lost] + mean @ part,
+            rest + known @ b[~lost],
+        )
 
 
 def _joint(machine):

@@ -198,7 +198,7 @@ def exact_observed(
     """
     v = np.asarray(v, "float64")
     if gaussian.is_gaussian(machine):
-        return gaussian.observed(machine, v)[0]
+        return gaussian.observed(machine, v)
     total = np.full(len(v), -np.inf)
 
     def add(rows, logs, _):
@@ -228,7 +228,7 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
     """
     v = np.asarray(v, "float64")
     if gaussian.is_gaussian(machine):
-        return gaussian.observed(machine, v)[1]
+        return gaussian.hidden_mean(machine, v)
     log_z = exact_observed(machine, v, verbose=0)
     found = np.zeros((len(v), machine.hidden.width))
 

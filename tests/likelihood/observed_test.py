@@ -340,6 +340,40 @@ def test_gaussian_machines_have_a_closed_form():
         np.testing.assert_allclose(average, expected, atol=1e-10)
 
 
+def test_gaussian_machines_integrate_over_the_hidden_side_alone(monkeypatch):
+    """The cost of a pattern grows with the cube of the hidden width."""
+    rng = np.random.default_rng(2)
+    width, shapes = 60, []
+    machine = machine_lib.Machine(
+        Gaussian(width),
+        Gaussian(2),
+        tf.constant(0.1 * rng.normal(size=(width, 2))),
+        {
+            "bias": tf.constant(rng.normal(size=width)),
+            "precision": tf.constant(rng.uniform(1, 3, size=width)),
+        },
+        {
+            "bias": tf.constant(rng.normal(size=2)),
+            "precision": tf.constant([2.0, 3.0], "float64"),
+        },
+    )
+    log_z = likelihood.exact(machine).log_z
+    cholesky = np.linalg.cholesky
+    monkeypatch.setattr(
+        np.linalg,
+        "cholesky",
+        lambda x: shapes.append(x.shape) or cholesky(x),
+    )
+    found = likelihood.exact_observed(machine, np.full((1, width), NOT))
+    assert shapes == [(2, 2)]
+    assert found[0] == pytest.approx(log_z, rel=1e-12)
+    # A machine that is not normalizable is refused for a row of holes alone.
+    wide = machine._replace(kernel=5 * machine.kernel)
+    assert np.isfinite(likelihood.exact_observed(wide, np.ones((1, width))))
+    with pytest.raises(ValueError, match="is not normalizable"):
+        likelihood.exact_observed(wide, np.full((1, width), NOT))
+
+
 @pytest.mark.parametrize(("inverted", "doubt"), [(0.0, False), (0.2, True)])
 def test_an_upper_estimate_below_the_lower_one_is_reported(
     monkeypatch, inverted, doubt
