@@ -1,4 +1,4 @@
-"""Missing entries: masks, draws of them in training, and exact conditionals.
+"""Missing entries: masks, exact conditionals, and draws of them in training.
 
 `fit` follows the gradient of the log-likelihood of the observed entries,
 
@@ -42,6 +42,9 @@ MOST_ROWS = 2**24
 MAX_STATES = 2**16
 # Numbers in a block of the enumeration: some tens of MiB in float64.
 _BLOCK_NUMBERS = 2**21
+
+
+# Masks.
 
 
 def check_mask(mask, shape, units, name):
@@ -135,6 +138,181 @@ def restored(x, v, mask):
         Tensor in a dtype that holds the values of both `x` and `v`.
     """
     return ops.convert_to_tensor(np.where(mask, v, x))
+
+
+def sites(units):
+    """The units that have a list of states, with their columns.
+
+    Args:
+        units: `Units`.
+
+    Returns:
+        List with a tuple for each such unit: the slice of its columns, and
+        its states, array of shape `(states, columns)`.
+    """
+    return [
+        (slice(first, first + group.columns), group.states)
+        for group in units.sites
+        for first in range(group.first, group.end, group.columns)
+    ]
+
+
+def observed_weight(v: Tensor, weight: Tensor | None) -> Tensor:
+    """Weights of rows; 0 for rows without any observed entry."""
+    seen = ops.cast(ops.any(~ops.isnan(v), axis=1), v.dtype)
+    return seen if weight is None else seen * ops.cast(weight, v.dtype)
+
+
+def _array(mask):
+    """Arrays, tensors and lists as an array; `None` for other objects."""
+    if not (hasattr(mask, "__array__") or isinstance(mask, list | tuple)):
+        return None
+    try:
+        return np.asarray(mask)
+    except ValueError:  # Lists of different lengths.
+        return None
+
+
+# Exact conditionals of the missing entries.
+
+
+class Conditional(NamedTuple):
+    """p(v_missing | v_known) of some examples.
+
+    Attributes:
+        states: Array of shape `(num_states, missing columns)`, all joint
+            states of the missing entries. The last unit changes fastest.
+        log_probabilities: `float64` array of shape `(examples, num_states)`,
+            in nats.
+
+    Example:
+        found = rbm.conditional(x, np.arange(16) >= 12)
+        likeliest = found.states[found.log_probabilities.argmax(axis=1)]
+    """
+
+    states: np.ndarray
+    log_probabilities: np.ndarray
+
+
+def conditional(machine, v, mask, verbose="auto"):
+    """Log p(v_missing | v_known) of all states of the missing entries.
+
+    Computes blocks of examples and states, so that memory stays bounded. The
+    hidden inputs are the sum of the inputs from the known entries of an
+    example and the inputs from a state of the missing entries.
+
+    Args:
+        machine: A `Machine`, in float64.
+        v: Array of shape `(examples, visible.width)`; values under the mask
+            are ignored.
+        mask: Boolean array of shape `(visible.width,)`, `True` where an entry
+            is missing in all examples; `None` for the entries that are NaN.
+        verbose: `"auto"`, 1 or 0.
+
+    Returns:
+        A `Conditional`.
+
+    Raises:
+        ValueError: If the examples cannot be states of the visible units, if
+            the mask does not have their shape, or if there are too many
+            states.
+    """
+    units = machine.visible
+    nothing = ops.zeros((1, units.width), machine_lib.dtype(machine))
+    mean = units.mean(nothing, machine.visible_params)
+    v, mask = filled(v, mask, units, lambda count: mean)
+    if mask.ndim == 2 and (mask == mask[0]).all():
+        mask = mask[0]
+    if mask.ndim != 1:
+        raise ValueError(
+            f"`mask` must have shape ({units.width},): the entries that are "
+            "missing must be the same in all examples. Received: mask of "
+            f"shape {mask.shape}"
+        )
+    states = joint_states(units, mask)
+    checks.in_memory("mask", (2, len(v), len(states)))
+    known = np.where(mask, 0.0, v)
+    place = np.eye(units.width)[mask]
+    numbers = max(units.width, machine.hidden.width)
+    rows = max(1, _BLOCK_NUMBERS // numbers)
+    size = min(rows, len(states))
+    count = min(max(1, rows // size), len(v))
+    scores = np.empty((len(v), len(states)))
+    bar = ProgressBar(scores.size, "Enumerating states", verbose)
+    for i, j in itertools.product(
+        range(0, len(v), count), range(0, len(states), size)
+    ):
+        # The last blocks are padded: XLA would compile other shapes again.
+        block = scores[i : i + count, j : j + size]
+        some, part = known[i : i + count], states[j : j + size]
+        found = _scores(
+            machine,
+            ops.convert_to_tensor(np.resize(some, (count, len(mask)))),
+            ops.convert_to_tensor(np.resize(part, (size, len(place)))),
+            ops.convert_to_tensor(place),
+        )
+        block[:] = found[: len(some), : len(part)]
+        bar.add(block.size)
+    top = scores.max(axis=1, keepdims=True)
+    total = np.log(np.exp(scores - top).sum(axis=1, keepdims=True)) + top
+    return Conditional(states, scores - total)
+
+
+def joint_states(units, mask):
+    """All joint states of the units under a mask.
+
+    Args:
+        units: `Units`.
+        mask: Boolean array of shape `(units.width,)`, equal in all columns of
+            a unit.
+
+    Returns:
+        `float64` array of shape `(num_states, columns under the mask)`.
+
+    Raises:
+        ValueError: If a unit has no list of states, or there are too many.
+    """
+    chosen = [(c, states) for c, states in sites(units) if mask[c].any()]
+    count = math.prod(len(states) for _, states in chosen)
+    columns = sum(states.shape[1] for _, states in chosen)
+    if columns != mask.sum() or count > MAX_STATES:
+        raise ValueError(
+            "`mask` must leave out units with few states, and at most 2**16 "
+            "joint ones; `inpaint` and `predict_missing` know no such bound. "
+            f"Received: mask of {mask.sum()} entries of {units}"
+        )
+    index = joint_index([len(states) for _, states in chosen], 0, count)
+    return np.concatenate(
+        [
+            np.empty((count, 0)),
+            *(
+                states[own]
+                for (_, states), own in zip(chosen, index, strict=True)
+            ),
+        ],
+        axis=1,
+    )
+
+
+@compiled
+def _scores(machine, known, states, place):
+    """-F(v) of each example with each state, `(examples, states)`."""
+    missing = ops.matmul(states, place)
+
+    def pairs(x, y):
+        both = x[:, None, :] + y[None, :, :]
+        return ops.reshape(both, (-1, both.shape[-1]))
+
+    inputs = pairs(
+        machine_lib.hidden_inputs(machine, known),
+        machine_lib.hidden_inputs(machine, missing),
+    )
+    v = pairs(known, missing)
+    scores = -machine_lib.free_energy(machine, v, inputs)
+    return ops.reshape(scores, (known.shape[0], states.shape[0]))
+
+
+# Draws of the missing entries in training.
 
 
 class Completion(abc.ABC):
@@ -390,175 +568,6 @@ def table_dtype(units: Units) -> str:
         for group in units.sites
     )
     return "int8" if small and covered == units.width else "float32"
-
-
-def observed_weight(v: Tensor, weight: Tensor | None) -> Tensor:
-    """Weights of rows; 0 for rows without any observed entry."""
-    seen = ops.cast(ops.any(~ops.isnan(v), axis=1), v.dtype)
-    return seen if weight is None else seen * ops.cast(weight, v.dtype)
-
-
-def sites(units):
-    """The units that have a list of states, with their columns.
-
-    Args:
-        units: `Units`.
-
-    Returns:
-        List with a tuple for each such unit: the slice of its columns, and
-        its states, array of shape `(states, columns)`.
-    """
-    return [
-        (slice(first, first + group.columns), group.states)
-        for group in units.sites
-        for first in range(group.first, group.end, group.columns)
-    ]
-
-
-class Conditional(NamedTuple):
-    """p(v_missing | v_known) of some examples.
-
-    Attributes:
-        states: Array of shape `(num_states, missing columns)`, all joint
-            states of the missing entries. The last unit changes fastest.
-        log_probabilities: `float64` array of shape `(examples, num_states)`,
-            in nats.
-
-    Example:
-        found = rbm.conditional(x, np.arange(16) >= 12)
-        likeliest = found.states[found.log_probabilities.argmax(axis=1)]
-    """
-
-    states: np.ndarray
-    log_probabilities: np.ndarray
-
-
-def conditional(machine, v, mask, verbose="auto"):
-    """Log p(v_missing | v_known) of all states of the missing entries.
-
-    Computes blocks of examples and states, so that memory stays bounded. The
-    hidden inputs are the sum of the inputs from the known entries of an
-    example and the inputs from a state of the missing entries.
-
-    Args:
-        machine: A `Machine`, in float64.
-        v: Array of shape `(examples, visible.width)`; values under the mask
-            are ignored.
-        mask: Boolean array of shape `(visible.width,)`, `True` where an entry
-            is missing in all examples; `None` for the entries that are NaN.
-        verbose: `"auto"`, 1 or 0.
-
-    Returns:
-        A `Conditional`.
-
-    Raises:
-        ValueError: If the examples cannot be states of the visible units, if
-            the mask does not have their shape, or if there are too many
-            states.
-    """
-    units = machine.visible
-    nothing = ops.zeros((1, units.width), machine_lib.dtype(machine))
-    mean = units.mean(nothing, machine.visible_params)
-    v, mask = filled(v, mask, units, lambda count: mean)
-    if mask.ndim == 2 and (mask == mask[0]).all():
-        mask = mask[0]
-    if mask.ndim != 1:
-        raise ValueError(
-            f"`mask` must have shape ({units.width},): the entries that are "
-            "missing must be the same in all examples. Received: mask of "
-            f"shape {mask.shape}"
-        )
-    states = joint_states(units, mask)
-    checks.in_memory("mask", (2, len(v), len(states)))
-    known = np.where(mask, 0.0, v)
-    place = np.eye(units.width)[mask]
-    numbers = max(units.width, machine.hidden.width)
-    rows = max(1, _BLOCK_NUMBERS // numbers)
-    size = min(rows, len(states))
-    examples = min(max(1, rows // size), len(v))
-    scores = np.empty((len(v), len(states)))
-    bar = ProgressBar(scores.size, "Enumerating states", verbose)
-    for i, j in itertools.product(
-        range(0, len(v), examples), range(0, len(states), size)
-    ):
-        # The last blocks are padded: XLA would compile other shapes again.
-        block = scores[i : i + examples, j : j + size]
-        some, part = known[i : i + examples], states[j : j + size]
-        found = _scores(
-            machine,
-            ops.convert_to_tensor(np.resize(some, (examples, len(mask)))),
-            ops.convert_to_tensor(np.resize(part, (size, len(place)))),
-            ops.convert_to_tensor(place),
-        )
-        block[:] = found[: len(some), : len(part)]
-        bar.add(block.size)
-    top = scores.max(axis=1, keepdims=True)
-    total = np.log(np.exp(scores - top).sum(axis=1, keepdims=True)) + top
-    return Conditional(states, scores - total)
-
-
-def joint_states(units, mask):
-    """All joint states of the units under a mask.
-
-    Args:
-        units: `Units`.
-        mask: Boolean array of shape `(units.width,)`, equal in all columns of
-            a unit.
-
-    Returns:
-        `float64` array of shape `(num_states, columns under the mask)`.
-
-    Raises:
-        ValueError: If a unit has no list of states, or there are too many.
-    """
-    chosen = [(c, states) for c, states in sites(units) if mask[c].any()]
-    count = math.prod(len(states) for _, states in chosen)
-    columns = sum(states.shape[1] for _, states in chosen)
-    if columns != mask.sum() or count > MAX_STATES:
-        raise ValueError(
-            "`mask` must leave out units with few states, and at most 2**16 "
-            "joint ones; `inpaint` and `predict_missing` know no such bound. "
-            f"Received: mask of {mask.sum()} entries of {units}"
-        )
-    index = joint_index([len(states) for _, states in chosen], 0, count)
-    return np.concatenate(
-        [
-            np.empty((count, 0)),
-            *(
-                states[own]
-                for (_, states), own in zip(chosen, index, strict=True)
-            ),
-        ],
-        axis=1,
-    )
-
-
-def _array(mask):
-    """Arrays, tensors and lists as an array; `None` for other objects."""
-    if not (hasattr(mask, "__array__") or isinstance(mask, list | tuple)):
-        return None
-    try:
-        return np.asarray(mask)
-    except ValueError:  # Lists of different lengths.
-        return None
-
-
-@compiled
-def _scores(machine, known, states, place):
-    """-F(v) of each example with each state, `(examples, states)`."""
-    missing = ops.matmul(states, place)
-
-    def pairs(x, y):
-        both = x[:, None, :] + y[None, :, :]
-        return ops.reshape(both, (-1, both.shape[-1]))
-
-    inputs = pairs(
-        machine_lib.hidden_inputs(machine, known),
-        machine_lib.hidden_inputs(machine, missing),
-    )
-    v = pairs(known, missing)
-    scores = -machine_lib.free_energy(machine, v, inputs)
-    return ops.reshape(scores, (known.shape[0], states.shape[0]))
 
 
 def _without_inputs(machine, v, stream):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import Binomial, Softmax, Spin
-from keras_rbm.units.sites import Sites
+from keras_rbm.units.sites import Sites, joint_index
 
 SITES = {
     "softmax": Softmax(3, 4).sites[0],
@@ -53,3 +53,14 @@ def test_memory_is_not_quadratic_in_a_unit(kind):
     # Unless of the constant states, of which there is one set for all rows.
     for columns in (8, 16):
         assert size_of(columns) <= max(sites.size * columns + 2, columns**2 / 7)
+
+
+def test_joint_states_have_indices_in_slices():
+    """The last unit changes fastest."""
+    counts = [2, 3, 1, 2]
+    expected = np.array(list(np.ndindex(*counts))).T
+    np.testing.assert_array_equal(joint_index(counts, 0, 12), expected)
+    for first, end in ((0, 5), (5, 6), (7, 12)):
+        found = joint_index(counts, first, end)
+        np.testing.assert_array_equal(found, expected[:, first:end])
+    assert joint_index([], 0, 1) == ()
