@@ -274,8 +274,8 @@ def _sums_over_hidden(machine):
 def _are_few(num_states):
     """Which rows are summed over the states of their missing entries.
 
-    A row that is chosen is also chosen if other rows are left out, or if fewer
-    entries are missing.
+    Rows that are chosen together are also chosen if the other rows are left
+    out, and then also if fewer of their entries are missing.
 
     Args:
         num_states: See `_num_states`.
