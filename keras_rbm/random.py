@@ -208,7 +208,7 @@ def keys(stream: Stream, data: np.ndarray) -> np.ndarray:
 
     Args:
         stream: A `Stream` whose key is known, outside of any graph.
-        data: Array of integers, which count modulo 2**64.
+        data: Array of integers, taken modulo 2**64.
 
     Returns:
         `uint32` array of shape `(*data.shape, 2)`.

@@ -159,9 +159,10 @@ def worst_pair(
     rho is Spearman's rank correlation; for two binary columns, it is the phi
     coefficient. Equal values share their mean rank. Each column is ranked
     among its observed entries, and each pair of columns compared in the rows
-    in which both are observed. If differences exceed their noise, the largest
-    of these is returned, and otherwise the largest of all. A column that is
-    constant in the samples has correlations of 0 there.
+    in which both are observed. If the differences of some pairs exceed their
+    noise, the largest of these differences is returned, and otherwise the
+    largest of all differences. If a column is constant in the samples, its
+    correlations in the samples count as 0.
 
     The standard error of each correlation comes from the influences of the
     rows, but is at least 1 / sqrt(rows - 1), the error of independent columns.

@@ -174,14 +174,14 @@ def _train_alone(config, output, log, resume):
             )
         if (output / "imputed_uncertainty.csv").is_file():
             print(
-                "Which values were filled in, and how sure the model is: "
+                "Which values were filled in, with their uncertainty: "
                 f"{output / 'imputed_uncertainty.csv'}."
             )
         command = f"{screen.command()} --mode evaluate --output {output}"
         if not evaluated:
-            print(f"Measure it: `{command}`.")
+            print(f"Measure the likelihood: `{command}`.")
         elif _is_estimated(output):
-            print(f"Measure it more exactly: `{command}`.")
+            print(f"Measure the likelihood more exactly: `{command}`.")
     print(
         f"The run is in {output}; look at it with {screen.tensorboard(output)}."
     )
@@ -195,7 +195,7 @@ def _evaluation(output):
 
 
 def _is_estimated(output):
-    """Whether log Z is an estimate, which longer annealing makes better."""
+    """Whether log Z is an estimate, which longer annealing would improve."""
     log_partition = _results(output)["log_partition"]
     return log_partition is not None and log_partition["method"] == "ais"
 

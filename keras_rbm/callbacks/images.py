@@ -20,8 +20,8 @@ _DESCRIPTIONS = {
     "filters": "The weights of each hidden unit: red above 0, blue below.",
     "sample_means": "Samples of the model, each shown as its mean after one "
     "more pass up and down.",
-    "reconstructions": "Examples, each above its mean after one more pass up "
-    "and down.",
+    "reconstructions": "Examples, each above its reconstruction: its mean "
+    "after one pass up and down.",
 }
 
 

@@ -38,7 +38,7 @@ class LogLikelihood(Measurement):
 
     - `val_log_likelihood`: the lower bound of the bracket, in nats;
     - `val_log_likelihood_upper`: the upper bound, equal to the lower bound if
-      log Z is exact, and so are the sums over missing entries, if any;
+      log Z and all sums over missing entries are exact;
     - `val_log_likelihood_epoch`: the epoch of the measurement, counted from 1;
     - `val_log_likelihood_baseline`: the log-likelihood of the same examples
       under independent units with the moments of the training data, which a
@@ -61,10 +61,10 @@ class LogLikelihood(Measurement):
     `effective_sample_size`, the smaller one of the two directions. *Custom
     Scalars* shows the bracket as a band, with the baseline.
 
-    In rows with missing entries, the entries are summed out exactly, or, if too
-    many are missing (see `likelihood.exact_rows`), by estimates from below and
-    from above. The bounds and `standard_error` include the errors of these
-    estimates, which do not depend on `num_betas` and `num_chains`.
+    Missing entries are summed out: exactly if few are missing (see
+    `likelihood.exact_rows`), and otherwise by estimates from below and from
+    above. The bounds and `standard_error` include the errors of these
+    estimates. `num_betas` and `num_chains` do not affect the estimates.
 
     The logger `keras_rbm` gets reasons not to trust a bracket, or these
     estimates, as warnings, each kind once for each `fit`. If the model is no

@@ -45,7 +45,7 @@ class Progress(keras.callbacks.Callback):
     Args:
         metric: Name of the metric to show; `None` for the likelihood.
         label: The label of the metric.
-        done: Number of updates of the run that were made before.
+        done: Number of updates that earlier parts of the run have made.
         chain_health: The `callbacks.ChainHealth` of the run, or `None`.
 
     Example:
@@ -157,10 +157,10 @@ def _time(seconds):
 class EpochLog(keras.callbacks.Callback):
     """Writes a line with all metrics of an epoch to the logger `keras_rbm`.
 
-    The first epoch waits for the compiler. Before it, a line says so, and two
+    The first epoch begins with a compilation. A line announces it, and two
     further lines say when the update is compiled and when the measurements
-    begin. A further `fit` of the model has no such lines, because nothing is
-    compiled. If an epoch takes long, a line such as
+    begin. A further `fit` of the model compiles nothing and has none of these
+    lines. If an epoch takes long, a line such as
 
         epoch 3/50 | 1,400 of 25,000 updates | 2,310/s | 0:10 left
 
@@ -169,7 +169,7 @@ class EpochLog(keras.callbacks.Callback):
     compilation or a measurement, during which Keras calls no callback.
 
     Args:
-        done: Number of updates of the run that were made before.
+        done: Number of updates that earlier parts of the run have made.
         every: The least number of seconds between these lines.
 
     Example:
@@ -204,15 +204,16 @@ class EpochLog(keras.callbacks.Callback):
         finally:
             ended.set()
             thread.join()
-            self._waits_for(None)  # After an error, `fit` has not said so.
+            # After an error, `fit` does not call `on_train_end`.
+            self._waits_for(None)
 
     def _waits_for(self, work):
-        """Notes what work begins now, of which no callback knows the end."""
+        """Notes the work that begins now, whose end no callback reports."""
         self._work = work
         self._work_begin = self._written = time.perf_counter()
 
     def _look(self):
-        """Writes a line if work has been going on without one."""
+        """Writes a line if the last line of the current work is long ago."""
         now, work = time.perf_counter(), self._work
         if work is not None and now - self._written > self.every:
             self._written = now
@@ -291,7 +292,7 @@ class EpochLog(keras.callbacks.Callback):
 
 
 def _wait(logs):
-    """Waits until the updates are made: a device may run behind its calls."""
+    """Waits until the device, which works asynchronously, has caught up."""
     for value in (logs or {}).values():
         float(value)
         return

@@ -42,8 +42,8 @@ DESCRIPTIONS = {
     "nats: it should lie between its bounds.",
     "log_likelihood_trajectory": "Mean log p(v) by the log Z of the path of "
     "the training, in nats, of each epoch.",
-    "standard_error": "Of the mean log p(v), over examples and chains, and "
-    "of estimated sums over missing entries.",
+    "standard_error": "The standard error of the mean log p(v), due to the "
+    "examples, the chains and estimated sums over missing entries.",
     "effective_sample_size": "How many annealed chains carry the weight, in "
     "the worse direction. Below 50 the bracket is not trusted.",
     "effective_sample_size_trajectory": "How many chains along the path of "

@@ -248,8 +248,8 @@ class Schema:
         - for a binary column or a category, max_k p(k | observed), the
           probability of the value that `decode(means)` chooses.
 
-        An observed entry is NaN, so that the result also tells which entries
-        were filled in.
+        Observed entries are NaN in the result, which thus also shows which
+        entries were filled in.
 
         Args:
             x: Array of shape `(rows, width)`, NaN where an entry is missing.
@@ -498,7 +498,7 @@ class Schema:
 
 
 def _short(value):
-    """A number in four digits, or without decimals."""
+    """A number with four significant digits, or a large one as an integer."""
     if 1000 <= abs(value) < 1e7:
         return f"{value:,.0f}"
     return f"{value:.4g}"

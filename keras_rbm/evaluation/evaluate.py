@@ -52,11 +52,11 @@ def evaluate(
         - `log_likelihood`: `lower`, `upper`, `standard_error`, in nats per
           example; the standard error includes that of log Z; `is_bound`,
           whether these numbers are a variational lower bound, as for a
-          `DeepBoltzmannMachine`; `exact`, whether the only error is that of a
-          finite number of examples; `trusted`,
-          whether log Z and the sums over missing entries can be trusted, and
-          the `warnings` of these sums; `missing_entries`, a sentence if some of
-          these sums are estimates, or `null`;
+          `DeepBoltzmannMachine`; `exact`, whether the finite number of
+          examples is the only source of error; `trusted`, whether log Z and
+          the sums over missing entries can be trusted; `warnings`, reasons not
+          to trust these sums; `missing_entries`, a sentence if some of these
+          sums are estimates, or `null`;
         - `baseline`: `log_likelihood` of the same examples under independent
           units with the moments of the training data; `gain`, the model's lower
           bound minus this number, and its `standard_error`, in nats per
@@ -92,8 +92,9 @@ def evaluate(
       model (see `worst_pair`). `columns` (such as `city=Rome`), `data`,
       `samples`, `standard_error`, `rows` (the number of examples in which both
       columns are observed), `pairs`, `differs`, and `examples` and `count`, the
-      numbers of examples and of samples. The training examples take the place
-      of the held-out ones if there are none. `null` for other data;
+      numbers of examples and of samples. Without held-out examples, the
+      training examples are compared. `null` for data without a schema, or if
+      no samples are drawn or no pair of columns can be compared;
     - `notes`: sentences about missing results and the meaning of numbers;
     - `seconds`: duration of the evaluation.
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 _BINARIZED = {
-    "stochastic": "Values are binarized by one draw of each (seed {seed}).",
+    "stochastic": "Each value is binarized by one random draw (seed {seed}).",
     "threshold": "Values are binarized at 0.5.",
 }
 # The two lines of a heading.
@@ -98,11 +98,11 @@ def table(results: dict[str, Any]) -> str:
     below = _explanation(results, has_pseudo) + results["notes"]
     if results["log_partition"]:
         below += _missing_lines(results["splits"])
-        below.append(
-            "log Z normalizes the probabilities. Its error is a part of each "
-            "+- above."
-        )
-        below.append(results["log_partition"]["summary"])
+        below += [
+            "Z is the constant that normalizes the probabilities. The +- of",
+            "each log-likelihood includes the error of log Z.",
+            results["log_partition"]["summary"],
+        ]
     below += _baseline_lines(results["splits"])
     below += _own_units_lines(results["splits"])
     below += _classification_lines(results["splits"])
@@ -137,7 +137,7 @@ def _explanation(results, has_pseudo):
     """
     name, splits = results["data"], results["splits"].values()
     if not any(row["log_likelihood"] for row in splits):
-        lines = [f"Reconstruction: mean squared error of a value of {name}."]
+        lines = [f"Reconstruction: mean squared error per value of {name}."]
     else:
         lines = [
             f"Log-likelihood: the mean log-probability of an example of {name}",
@@ -174,28 +174,30 @@ def _kind_of_number(results):
     if any(row.get("is_bound") for row in found):
         if is_exact:
             return [
-                "Higher is better. The numbers are variational lower bounds, "
-                "with the",
-                "standard error +-.",
+                "Higher is better. The numbers are variational lower bounds; "
+                "+- is their",
+                "standard error.",
             ]
         return [
-            "Higher is better. The numbers are estimates of a variational "
-            "lower bound, which",
-            'is between "from" and "to", with the standard error +-.',
+            "Higher is better. A variational lower bound is estimated to lie "
+            "between",
+            '"from" and "to"; +- is the standard error.',
         ]
     if all(row.get("exact", is_exact) for row in found):
         return [
-            "Higher is better. It is exact; +- is the error of a finite number "
-            "of examples."
+            "Higher is better. The log-likelihood is exact for these examples; "
+            "+- is the",
+            "error due to their finite number.",
         ]
     return [
-        'Higher is better. It is estimated to lie between "from" and "to",',
-        "with the standard error +-.",
+        "Higher is better. The log-likelihood is estimated to lie between "
+        '"from" and',
+        '"to"; +- is the standard error.',
     ]
 
 
 def _missing_lines(splits):
-    """What is to know of sums over missing entries, in lines.
+    """Notes on estimated sums over missing entries, in lines.
 
     Args:
         splits: `splits` of an evaluation.
@@ -252,7 +254,7 @@ def _own_units_lines(splits):
     lines = [
         f"In the table's own units, {split}: "
         f"{row['log_likelihood']['lower'] + row['log_jacobian']['mean']:.3f} "
-        f"nats, {row['log_jacobian']['mean']:+.3f} by the scaling."
+        f"nats, {row['log_jacobian']['mean']:+.3f} of them by scaling."
         for split, row in splits.items()
         if row.get("log_jacobian")
         and row["log_likelihood"]
@@ -260,8 +262,9 @@ def _own_units_lines(splits):
     ]
     if lines:
         lines.append(
-            "(The model sees scaled columns, and a density changes with the "
-            "scale: the\nlogarithm of the factor, the log Jacobian, is added.)"
+            "(The model sees scaled columns, and scaling changes a density. "
+            "The\nlog Jacobian, which is the logarithm of this change, is "
+            "included.)"
         )
     return lines
 
@@ -322,10 +325,10 @@ def _pair_lines(found):
     first, second = found["columns"]
     return [
         "Warning: the samples do not have the dependences of the data. The "
-        f"largest difference is between {first!r} and {second!r}, with a rank "
-        f"correlation of {found['data']:.2f} in {found['rows']:,} rows of "
-        f"the data and of {found['samples']:.2f} in {found['count']:,} samples "
-        f"(difference +- {found['standard_error']:.2f}). Train longer, or "
+        f"pair {first!r} and {second!r} differs most: its rank correlation "
+        f"is {found['data']:.2f} in {found['rows']:,} rows of the data, and "
+        f"{found['samples']:.2f} in {found['count']:,} samples (difference "
+        f"+- {found['standard_error']:.2f}). Train longer, or "
         'choose other kinds for these columns: see "Are the kinds right?" in '
         'the guide "Train on your own data".'
     ]

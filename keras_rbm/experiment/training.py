@@ -115,11 +115,12 @@ def run(
             pictures in TensorBoard, every `pictures_every` epochs.
         num_samples: Number of rows to draw from the final model into
             `samples.csv` (see `Data.write_csv`), or fewer if rows are very
-            wide; 0 for no such file. If entries of the data are missing,
-            `imputed.csv` is also written: the rows of the data, with missing
-            entries replaced by their means given the observed entries. For a
-            table, `imputed_uncertainty.csv` has the uncertainty of each of
-            these means, and is empty where an entry was observed (see
+            wide; 0 for no such file. For a table with missing entries, two
+            more files are written: `imputed.csv`, the rows of the table with
+            missing entries replaced by their means (or most probable
+            categories) given the observed entries; and
+            `imputed_uncertainty.csv`, the uncertainty of each replaced entry,
+            with an empty field for each observed entry (see
             `Schema.uncertainty`).
         evaluation: Function that measures the final model, called with
             `model`, `data`, `output` and `binarize`, such as
@@ -405,7 +406,9 @@ def _write_imputed(model, source, folder, num_samples):
     """
     if not num_samples or not source.misses or not model.can_sample:
         return
-    if source.schema is None:  # The states of an upper layer are complete.
+    # Neither an upper layer, whose states are complete, nor data without a
+    # schema have a table to complete.
+    if source.schema is None:
         return
     data = source.figure_data
     splits = [data.train, data.validation, data.test]
@@ -414,13 +417,14 @@ def _write_imputed(model, source, folder, num_samples):
         x = x[np.argsort(data.source_rows)]
     filled, uncertainty = x.copy(), {}
     incomplete = np.flatnonzero(np.isnan(x).any(axis=1))
-    # `inpaint` records draws in both halves of the sweeps.
+    # `inpaint` returns draws from all sweeps; only the second half is used.
     size = min(of_width(x.shape[1] * 2 * _DRAWS), len(incomplete))
     _LOG.info("filling in missing entries of %d rows", len(incomplete))
     for first in range(0, len(incomplete), size):
         rows = incomplete[first : first + size]
-        # The last part is padded: XLA would compile another shape again. The
-        # model numbers the rows of a call, so that each call has its own seed.
+        # The last part is padded, because XLA would compile again for another
+        # shape. In each call, the model numbers the rows from 0 on. A seed for
+        # each call keeps the random numbers of different parts different.
         padded = x[np.resize(rows, size)]
         options = {
             "num_sweeps": _SWEEPS,
@@ -430,7 +434,7 @@ def _write_imputed(model, source, folder, num_samples):
         means = np.asarray(model.predict_missing(padded, **options))
         filled[rows] = means[: len(rows)]
         draws = model.inpaint(padded, every=_SWEEPS // 2 // _DRAWS, **options)
-        # Like the means, from the second half of the sweeps.
+        # The means are also averages over the second half of the sweeps.
         draws = np.asarray(draws)[-_DRAWS:]
         found = source.schema.uncertainty(padded, means, draws)
         for name, values in found.items():

@@ -38,17 +38,18 @@ def log_partition(machine):
 def observed(machine, v):
     """Log integral exp(-F(v)) d v_missing, for each row.
 
-    Given h, the missing entries are independent normal variables, and are
-    integrated out first. With their precisions p, biases b and rows W_m of
-    beta W, the energy of h that remains is
+    Given h, the missing entries are independent normal variables, which are
+    integrated out first. Let p and b be their precisions and biases, and W_m
+    their rows of beta W. The remaining energy is a function of h,
 
         <h, S h> / 2 - <m, h> + E_v(v_o) - sum_missing a
         S = diag(p_h) - W_m^T diag(1 / p) W_m
         m = c + W_o^T v_o + W_m^T (b / p)
         a = (log(2 pi / p) + b^2 / p) / 2
 
-    where c and p_h are the biases and precisions of h. The integral over h is
-    that of `log_partition`.
+    where c and p_h are the biases and precisions of h. The normal integral
+    over h is then computed as in `log_partition`, with S and m in place of A
+    and its vector.
 
     Args:
         machine: A `Machine` of `Gaussian` units on both sides.

@@ -143,8 +143,8 @@ def exact_rows(machine: Machine, v: Array) -> np.ndarray:
 
     The nodes of a missing entry of `Gaussian` or `ReLU` units (see
     `Units.nodes`) count as its states. Entries of other real units have neither
-    states nor nodes, and no real entry has nodes if a hidden unit is unbounded:
-    the rows that miss such an entry are not exact.
+    states nor nodes, and no real entry has nodes if a hidden unit is unbounded.
+    The result is `False` for rows that miss such an entry.
 
     Args:
         machine: A `Machine`.
@@ -167,7 +167,7 @@ def exact_rows(machine: Machine, v: Array) -> np.ndarray:
 def exact_observed(
     machine: Machine, v: Array, verbose: Verbose = "auto"
 ) -> np.ndarray:
-    """-F(v_observed) of each row, by a sum over states.
+    """-F(v_observed) of each row, without sampling.
 
     If the hidden side has at most 2**16 joint states, this is
 
@@ -274,8 +274,8 @@ def _sums_over_hidden(machine):
 def _are_few(num_states):
     """Which rows are summed over the states of their missing entries.
 
-    Rows that are chosen together are also chosen if the other rows are left
-    out, and then also if fewer of their entries are missing.
+    Rows that are chosen remain chosen if other rows are left out, and also if
+    fewer of their own entries are then missing.
 
     Args:
         num_states: See `_num_states`.
@@ -295,9 +295,9 @@ def _each_state(machine, v, add, verbose):
 
     A block has one entry for each pair of a row and a state. `rows` holds the
     row numbers, which do not decrease, and `logs` the logs of the terms of the
-    sum. `h()` returns the hidden states (or the hidden means, in the sum over
-    missing entries); to make them would be most of the work where they are not
-    needed.
+    sum. `h` is a function that returns the hidden states (or the hidden means,
+    in the sum over missing entries). It is called only if they are needed,
+    because computing them takes most of the time.
     """
     is_missing = np.isnan(v)
     if _sums_over_hidden(machine):
@@ -413,7 +413,7 @@ def _of_visible(machine, v):
 def _nodes(machine):
     """The nodes of the visible units, for all inputs that h can give them.
 
-    Without bounds of h there are none.
+    If a hidden unit is unbounded, the result is empty.
     """
     low, high = (
         np.broadcast_to(np.asarray(end, "float64"), machine.hidden.width)

@@ -1177,9 +1177,9 @@ class MachineModel(Trainer):
         If entries are missing (NaN), returns -log sum_missing exp(-F(v)),
         summed out as in `log_likelihood`. If the sum has too many terms,
         annealed importance sampling with a fixed seed estimates the sum; the
-        resulting free energy is too high on average. Whether a sum is exact can
-        depend on the other examples of the call (see `likelihood.exact_rows`),
-        and so do the draws of an estimate.
+        resulting free energy is too high on average. The other examples of the
+        call can decide whether a sum is exact (see `likelihood.exact_rows`),
+        and they change the random numbers of an estimate.
 
         Args:
             v: Array of shape `(batch, example_units.width)`.
@@ -1416,9 +1416,9 @@ class MachineModel(Trainer):
 
         Raises:
             ValueError: If the examples are not states of the visible units, or
-                if the states of the hidden side are too many to sum over, and
-                so are the states of an entry and of the missing entries in its
-                row (see `likelihood.exact_rows`).
+                if a sum is too long: the hidden side has too many joint
+                states, and so have an entry and the missing entries of its row
+                together (see `likelihood.exact_rows`).
 
         Example:
             rbm = keras_rbm.RBM(6, 3, seed=0)

@@ -47,8 +47,8 @@ class LogLikelihood(NamedTuple):
             scores estimated from above, an array like `scores`; `scores` are
             then estimated from below. `None` if all scores are exact.
         scores_error: The standard error of the mean score due to this
-            sampling, in nats, and half the distance of the means of `scores`
-            and `upper_scores` if that is more.
+            sampling, in nats, or half the distance between the means of
+            `scores` and `upper_scores`, whichever is larger.
         scores_warnings: Reasons not to trust these estimates, as a tuple of
             sentences.
         log_jacobian: The numbers that `in_own_units` added to the scores,
@@ -130,9 +130,9 @@ class LogLikelihood(NamedTuple):
     def lower(self) -> float:
         """The lower estimate, which uses the larger estimate of log Z.
 
-        If missing entries were summed out by sampling, it uses the smaller one
-        of the two estimates of the mean score. Each estimate has a sampling
-        error, so that the estimate from below may be the larger one.
+        If missing entries were summed out by sampling, this property uses the
+        smaller of the two estimates of the mean score. Because of sampling
+        errors, this is not always the estimate from below.
         """
         return self._mean_scores()[0] - self.log_partition.upper
 
@@ -274,10 +274,10 @@ class LogLikelihood(NamedTuple):
         low, high = self._mean_scores()
         return (
             f"{self.estimated_examples} of {len(self.scores)} examples miss "
-            "too many entries for an exact sum: their part is estimated by "
-            f"sampling, the two estimates of the mean are {high - low:.4f} "
-            "nats apart, and the standard error of the mean is "
-            f"{self.scores_error:.4f}"
+            "too many entries for an exact sum, so the sum is estimated by "
+            "sampling, from below and from above. The two estimates of the "
+            f"mean are {high - low:.4f} nats apart, and the standard error "
+            f"due to sampling is {self.scores_error:.4f}"
         )
 
     def _repr_html_(self):

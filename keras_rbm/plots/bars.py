@@ -36,8 +36,8 @@ class Group(NamedTuple):
     """The bars of one column.
 
     Attributes:
-        name: Name of the column, as in the schema; or `None` if the labels say
-            all.
+        name: Name of the column, as in the schema; `None` if the labels alone
+            name the bars.
         places: Indices of the entries of an example.
         labels: A label for each bar, such as a category.
     """
@@ -56,7 +56,7 @@ def groups(
 
     Args:
         width: Number of entries of an example.
-        names: Names of the entries, or `None` for their numbers.
+        names: Names of the entries; `None` to use their indices as names.
         schema: `data.Schema` of the examples, whose columns are shown in the
             order of the table, in place of `names`; or `None`.
 
@@ -93,7 +93,7 @@ class _Names(NamedTuple):
 
     @classmethod
     def of(cls, names, pixels):
-        """Names, shortened, each of which has a number of pixels."""
+        """Shortened names, turned if one is wider than its room in `pixels`."""
         texts = [_short(name) for name in names]
         return cls(
             texts,

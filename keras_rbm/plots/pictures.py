@@ -116,8 +116,8 @@ def filters(
         names: Names of the columns, for bars; `None` for column numbers.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
         schema: `data.Schema` of the examples if they are rows of a table. The
-            bars then have the names, the order and the numbers of the table's
-            columns, in place of `names`. `None` for other examples.
+            bars then have the names and the order of the table's columns, and
+            `names` is ignored. `None` for other examples.
 
     Returns:
         The matplotlib `Axes`.
@@ -199,8 +199,9 @@ def samples(
         names: Names of the columns, for bars; `None` for column numbers.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
         schema: `data.Schema` of the examples if they are rows of a table. The
-            bars then have the names, the order and the numbers of the table's
-            columns, in place of `names`. `None` for other examples.
+            bars then have the names and the order of the table's columns, with
+            the numbers above them, and `names` is ignored. `None` for other
+            examples.
 
     Returns:
         The matplotlib `Axes`.
@@ -259,8 +260,9 @@ def reconstructions(
         names: Names of the columns, for bars; `None` for column numbers.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
         schema: `data.Schema` of the examples if they are rows of a table. The
-            bars then have the names, the order and the numbers of the table's
-            columns, in place of `names`. `None` for other examples.
+            bars then have the names and the order of the table's columns, with
+            the numbers above them, and `names` is ignored. `None` for other
+            examples.
 
     Returns:
         The matplotlib `Axes`.
@@ -345,8 +347,9 @@ def class_samples(
         names: Names of the columns, for bars; `None` for column numbers.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
         schema: `data.Schema` of the examples if they are rows of a table. The
-            bars then have the names, the order and the numbers of the table's
-            columns, in place of `names`. `None` for other examples.
+            bars then have the names and the order of the table's columns, with
+            the numbers above them, and `names` is ignored. `None` for other
+            examples.
 
     Returns:
         The matplotlib `Axes`.

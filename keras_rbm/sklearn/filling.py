@@ -63,7 +63,7 @@ def integer_bounds(x: np.ndarray) -> tuple[float, float] | None:
 def integer_bounds_of_columns(
     X: Any, lost: np.ndarray
 ) -> dict[Hashable, tuple[float, float]]:
-    """The bounds of each column of numbers that are all integers, by its name.
+    """The bounds of each column whose observed values are all integers.
 
     Args:
         X: As for `missing`.

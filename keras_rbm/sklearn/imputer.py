@@ -471,8 +471,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     def _filled(self, X, states, bounds=types.MappingProxyType({})):
         """Returns the rows, with missing entries filled in from the states.
 
-        Values of the columns of `bounds` are rounded, and clipped to the bounds
-        that it gives.
+        Values in the columns of `bounds` are rounded, and clipped to these
+        bounds.
         """
         if encoding.is_frame(X):
             return self._filled_frame(X, states, bounds)

@@ -209,8 +209,8 @@ class Units(Domain, abc.ABC):
 
         holds for f(x) = exp(-energy(x) + inputs x) up to a relative error
         below 1e-9, whatever the inputs within the bounds are, and therefore
-        for all mixtures of such functions. Rows with few missing entries of
-        real columns are summed out by these nodes.
+        for all mixtures of such functions. The likelihood of rows with few
+        missing real entries is computed with these nodes.
 
         Args:
             low: The least inputs, finite `float64` array of shape `(width,)`.

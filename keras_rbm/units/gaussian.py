@@ -91,7 +91,7 @@ class Gaussian(Quadratic):
     def integration_rule(
         self, low: float, high: float, precision: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`quadrature.line`, which integrates over the support."""
+        """Nodes on the whole line; see `quadrature.line`."""
         return quadrature.line(low, high, precision)
 
     def mean(self, inputs: Array, params: Params) -> Tensor:

@@ -110,10 +110,10 @@ class Quadratic(Units):
     def nodes(
         self, low: np.ndarray, high: np.ndarray, params: Params
     ) -> tuple[quadrature.Nodes, ...]:
-        """Nodes for normal laws, or truncated ones, by `integration_rule`.
+        """Nodes for normal or truncated normal laws, by `integration_rule`.
 
-        A unit that would need more than 2**16 nodes, or whose parameters are
-        not finite, has none.
+        Units that would need more than 2**16 nodes, or whose parameters are not
+        finite, are left out.
         """
         bias, precision = (
             np.asarray(ops.convert_to_numpy(params[name]), "float64")

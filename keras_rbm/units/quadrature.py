@@ -4,22 +4,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Distances between nodes. On the line they are in standard deviations, and the
-# relative error is 2 exp(-2 pi^2 / step^2), which is 5e-11. On the half-line,
-# the error of exponential laws is the largest: 2 |Gamma(1 + 2 pi i / step)|,
-# which is 4e-10.
+# Distances between nodes. On the line, the unit is a standard deviation, and
+# the relative error is 2 exp(-2 pi^2 / step^2), which is 5e-11. On the
+# half-line, the error of exponential laws is the largest: 2 |Gamma(1 + 2 pi i /
+# step)|, which is 4e-10.
 _STEP, _HALF_LINE_STEP = 0.9, 0.4
 # Standard deviations beyond the outermost means. The normal law has less than
 # 1e-10 of its mass there.
 _TAIL = 6.5
-# The nodes next to 0 leave out this share of the steepest law, as a logarithm.
+# The steepest law has a share of exp(-_NEAR_ZERO) below the first node.
 _NEAR_ZERO = 25.0
 #: The largest number of nodes of a unit. Only diverged machines need more.
 MAX_NODES = 2**16
 
 
 class Nodes(NamedTuple):
-    """The integral of f over a unit is sum_k exp(log_weights[k]) f(points[k]).
+    """Points and weights that turn an integral over a unit into a sum.
+
+    The integral of f(x) is sum_k exp(log_weights[k]) f(points[k]).
 
     Attributes:
         column: The column of the unit.
@@ -42,11 +44,12 @@ class Nodes(NamedTuple):
 
 
 def line(low: float, high: float, precision: float):
-    """Nodes for normal laws of a precision, with means from `low` to `high`.
+    """Nodes for normal laws with one precision, and means in an interval.
 
-    The trapezoidal rule. Its relative error for a normal law of standard
-    deviation s and nodes at a distance of d s is 2 exp(-2 pi^2 / d^2),
-    whatever the mean is; therefore it is no larger for a mixture of such laws.
+    The nodes are those of the trapezoidal rule. For a normal law of standard
+    deviation s and nodes at a distance of d s, the relative error of this rule
+    is 2 exp(-2 pi^2 / d^2), whatever the mean. A mixture of such laws
+    therefore has no larger error.
 
     Args:
         low: The least mean.
@@ -70,9 +73,10 @@ def line(low: float, high: float, precision: float):
 def half_line(low: float, high: float, precision: float):
     """Nodes for normal laws truncated to positive values.
 
-    The trapezoidal rule for t, with x = log(1 + exp(t)) / sqrt(precision).
-    The nodes approach 0 geometrically, for laws of negative means, which fall
-    steeply from 0 on. The relative error of the steepest laws, which are
+    The trapezoidal rule is applied to t, where
+    x = log(1 + exp(t)) / sqrt(precision). Laws with negative means fall
+    steeply from 0 on; for these laws, the nodes approach 0 geometrically. The
+    relative error of the steepest laws, which are
     exponential, is 2 |Gamma(1 + 2 pi i / d)| for nodes at a distance of d in
     t. Other laws have smaller errors.
 

@@ -69,7 +69,7 @@ class ReLU(Quadratic):
     def integration_rule(
         self, low: float, high: float, precision: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`quadrature.half_line`, which integrates over the support."""
+        """Nodes on the positive half-line; see `quadrature.half_line`."""
         return quadrature.half_line(low, high, precision)
 
     def mean(self, inputs: Array, params: Params) -> Tensor:

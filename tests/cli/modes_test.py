@@ -116,7 +116,7 @@ def test_a_table_of_bits_trains_and_is_evaluated(tmp_path, monkeypatch):
     quick = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert quick["num_betas"] == 1000
     # Log Z is exact already.
-    assert "Measure it" not in done.screen
+    assert "Measure the likelihood" not in done.screen
     # Most of the rows that it draws are pairs, as in the data.
     samples = data.arrays("run/samples.csv").train
     assert samples.shape == (50, 4)

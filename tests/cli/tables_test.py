@@ -64,7 +64,7 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
         "such as --set 'table.schema={\"smoker\": @Category()}'.",
         f"Rows that the model draws: {run / 'samples.csv'}.",
         f"The table with its missing values filled in: {run / 'imputed.csv'}.",
-        "Which values were filled in, and how sure the model is: "
+        "Which values were filled in, with their uncertainty: "
         f"{run / 'imputed_uncertainty.csv'}.",
     ):
         assert line in re.sub(" +", " ", done.screen)

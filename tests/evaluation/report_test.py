@@ -49,14 +49,15 @@ def test_the_table():
         "",
         "Log-likelihood: the mean log-probability of an example of mnist",
         "(log-density, with real columns), in nats (natural logarithm).",
-        'Higher is better. It is estimated to lie between "from" and "to",',
-        "with the standard error +-.",
+        "Higher is better. The log-likelihood is estimated to lie between "
+        '"from" and',
+        '"to"; +- is the standard error.',
         "Pseudo-log-likelihood: each value predicted from all others.",
         "Reconstruction: mean squared error of a value; lower is better.",
-        "Values are binarized by one draw of each (seed 7).",
+        "Each value is binarized by one random draw (seed 7).",
         "Something is missing.",
-        "log Z normalizes the probabilities. Its error is a part of each +- "
-        "above.",
+        "Z is the constant that normalizes the probabilities. The +- of",
+        "each log-likelihood includes the error of log Z.",
         "log Z is large",
         "  not to be trusted: it",
     ]
@@ -98,15 +99,14 @@ def test_a_pseudo_likelihood_that_no_split_has_takes_no_column():
 
 
 def test_only_an_exact_likelihood_is_called_exact():
-    assert "It is exact;" in report.table(of_split())
+    exact = "The log-likelihood is exact"
+    assert exact in report.table(of_split())
     text = "5 of 9 examples miss too many entries"
     table = report.table(
         of_split(exact=False, missing_entries=text, warnings=["they differ"])
     )
-    assert "exact;" not in table
-    assert (
-        f"On train, {text}.\n  not to be trusted: they differ\nlog Z" in table
-    )
+    assert exact not in table
+    assert f"On train, {text}.\n  not to be trusted: they differ\nZ is" in table
 
 
 @pytest.mark.parametrize("method", ["exact", "ais"])
@@ -116,17 +116,18 @@ def test_a_bound_is_not_called_an_interval(method):
     table = report.table(results)
     assert max(map(len, table.splitlines())) <= 80
     assert "variational lower bound" in table
-    assert "estimated to lie" not in table
+    assert "The log-likelihood is estimated" not in table
     # Only the bound is between two numbers, if log Z is an estimate.
-    assert ("lower bound, which\nis between" in table) == (method == "ais")
+    interval = 'lower bound is estimated to lie between\n"from"'
+    assert (interval in table) == (method == "ais")
     assert "variational" not in report.table(of_split(is_bound=False))
 
 
 def test_the_log_jacobian_is_explained():
     table = report.table(of_split())
     assert (
-        "In the table's own units, train: -4.000 nats, -1.500 by the scaling.\n"
-        "(The model sees scaled columns" in table
+        "In the table's own units, train: -4.000 nats, -1.500 of them by "
+        "scaling.\n(The model sees scaled columns" in table
     )
 
 
@@ -136,7 +137,7 @@ def test_without_likelihoods_nothing_is_said_of_them():
     table = report.table({**results, "log_partition": None})
     assert "ikelihood:" not in table
     assert "own units" not in table
-    assert "Reconstruction: mean squared error of a value of mnist." in table
+    assert "Reconstruction: mean squared error per value of mnist." in table
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):

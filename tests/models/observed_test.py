@@ -60,8 +60,8 @@ def test_estimates_that_cross_are_in_order(model):
     text = str(found)
     assert "1.490 to 1.500 nats" in text
     assert "1 of 3 examples" in text
-    assert "0.0100 nats apart, and the standard error of the mean is" in text
-    assert found.about_missing.endswith("of the mean is 0.0200")
+    assert "0.0100 nats apart, and the standard error due to" in text
+    assert found.about_missing.endswith("due to sampling is 0.0200")
     assert found.standard_error > scores.std() / np.sqrt(2)
     plain = found._replace(upper_scores=None, scores_error=0.0)
     assert plain.is_exact
