@@ -148,7 +148,7 @@ def test_a_run_is_evaluated_as_it_was_trained(finished, tmp_path):
         )
         assert line.split()[1:3] == [str(len(v)), f"{exact.lower:.3f}"]
     assert str(exact.log_partition) in done.screen
-    assert "binarized by one draw of each value (seed 0)" in done.screen
+    assert "binarized by one random draw (seed 0)" in done.screen
 
 
 def test_a_terminated_run_is_saved_and_resumed(tmp_path):

@@ -461,8 +461,8 @@ def test_the_worst_pair_of_a_table_with_missing_values(tmp_path):
     # Each column misses a tenth of its entries.
     assert 140 < pair["rows"] < 185
     line = (
-        f"correlation of {pair['data']:.2f} in {pair['rows']} rows of the data "
-        f"and of {pair['samples']:.2f} in 300 samples"
+        f"is {pair['data']:.2f} in {pair['rows']} rows of the data, and "
+        f"{pair['samples']:.2f} in 300 samples"
     )
     assert line in table(results)
     pair["differs"] = False
