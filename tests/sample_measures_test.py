@@ -363,8 +363,18 @@ def test_opposite_dependences_without_noise_differ():
     x = np.linspace(0, 1, 50)[:, None]
     pair = evaluation.worst_pair(x * [1, 1], x * [1, -1])
     assert (pair.data, pair.samples) == pytest.approx((1.0, -1.0))
-    assert pair.standard_error == pytest.approx(np.sqrt(2 / 49))
+    assert 0.0 < pair.standard_error < 0.001
     assert (pair.differs, pair.rows) == (True, 50)
+
+
+def test_a_weaker_dependence_of_the_samples_is_seen_in_few_rows():
+    """0.85 and 0.55 in 195 and 1,000 rows are far apart for Fisher's z."""
+    found = evaluation.worst_pair(
+        tied(195, 0.87, seed=0, holes=0), tied(1000, 0.57, seed=1, holes=0)
+    )
+    assert found.data - found.samples > 0.2
+    assert found.differs
+    assert found.standard_error < 0.05
 
 
 def test_pairs_that_few_rows_have_are_left_out():
@@ -372,10 +382,14 @@ def test_pairs_that_few_rows_have_are_left_out():
     x, samples = rng.normal(size=(100, 2)), rng.normal(size=(100, 2))
     x[:45, 0] = x[54:, 1] = np.nan  # 9 rows have both entries.
     assert evaluation.worst_pair(x, samples) is None
-    x[54:60, 1] = x[54:60, 0]
-    assert evaluation.worst_pair(x, samples).rows == 15
+    x[54:70, 1] = x[54:70, 0]
+    assert evaluation.worst_pair(x, samples).rows == 25
+    # Columns must vary in the samples, too, or be constant there.
+    few = samples.copy()
+    few[19:, 0] = 1.0
+    assert evaluation.worst_pair(x, few) is None
     # One column varies, but not in the rows that have both.
-    x[45:60, 0] = 1.0
+    x[45:70, 0] = 1.0
     assert evaluation.worst_pair(x, samples) is None
 
 
