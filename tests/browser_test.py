@@ -250,7 +250,7 @@ def look_at_time_series(page):
 def look_at_scalars(page):
     def look():
         words = page.words()
-        assert "4 Learning/loss" in words
+        assert "2 Likelihood/log_likelihood_lower" in words
         assert ordered(words, GROUPS) == SCALARS
 
     page.open("scalars")
