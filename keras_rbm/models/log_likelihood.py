@@ -607,7 +607,7 @@ def surprise(machine, v):
             )
         new = known & ~is_known
         if new.any():
-            # These sums are parts of those of `rest`, and therefore exact.
+            # `rest` misses one more unit, and its sums are exact: so are these.
             whole[new] = likelihood.exact_observed(machine, v[new], verbose=0)
             is_known |= new
         own = likelihood.exact_observed(machine, rest, verbose=0)

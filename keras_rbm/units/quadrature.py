@@ -46,10 +46,10 @@ class Nodes(NamedTuple):
 def line(low: float, high: float, precision: float):
     """Nodes for normal laws with one precision, and means in an interval.
 
-    The nodes are those of the trapezoidal rule. For a normal law of standard
-    deviation s and nodes at a distance of d s, the relative error of this rule
-    is 2 exp(-2 pi^2 / d^2), whatever the mean. A mixture of such laws
-    therefore has no larger error.
+    The trapezoidal rule gives the nodes. For a normal law of standard
+    deviation s and nodes at a distance of d s, its relative error is
+    2 exp(-2 pi^2 / d^2), whatever the mean. A mixture of such laws therefore
+    has no larger error.
 
     Args:
         low: The least mean.

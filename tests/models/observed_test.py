@@ -143,7 +143,7 @@ def test_the_surprise_of_each_entry(model, monkeypatch):
 
 
 def test_the_surprise_of_rows_with_many_states_in_all(model, monkeypatch):
-    """The sums of each unit have few states; those of all rows, too many."""
+    """One unit alone has few states to sum over; all rows have too many."""
     rows = np.where(np.eye(5) == 1, [1.0, 0, 1, 1, 0], np.nan)
     expected = model.surprise(rows)
     monkeypatch.setattr(observed_lib, "MAX_HIDDEN_STATES", 0)
