@@ -11,9 +11,11 @@ def files(directory):
 
 
 def read(directory):
-    """All values in a directory, as `{tag: {step: array}}`.
+    """All values in a directory, as `{tag: {step: array}}` in order of steps.
 
-    Text and images are arrays of bytes.
+    Text and images are arrays of bytes. The names of two files of the same
+    second do not tell which is the older one: their last number is a counter
+    without leading zeros.
     """
     values = {}
     for path in files(directory):
@@ -23,7 +25,7 @@ def read(directory):
                 steps = values.setdefault(value.tag, {})
                 assert event.step not in steps, "written twice"
                 steps[event.step] = array
-    return values
+    return {tag: dict(sorted(steps.items())) for tag, steps in values.items()}
 
 
 def pictures(directory, tag):
