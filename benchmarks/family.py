@@ -47,7 +47,13 @@ def arguments():
         default="Bernoulli",
         help="name of a class in keras_rbm.units",
     )
-    parser.add_argument("--updates", type=int, default=5000)
+    parser.add_argument(
+        "--updates",
+        type=int,
+        nargs="+",
+        default=[5000],
+        help="of each stage of training",
+    )
     parser.add_argument("--chains", type=int, default=500)
     parser.add_argument("--sweeps", type=int, default=5)
     parser.add_argument("--batch", type=int, default=500)
@@ -73,8 +79,9 @@ def arguments():
     parser.add_argument(
         "--identity",
         type=float,
-        default=0.8,
-        help="of neighbours, for the weights of sequences in training",
+        nargs="+",
+        default=[0.8],
+        help="of neighbours, for the weights of sequences in each stage",
     )
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--sample_sweeps", type=int, default=200)
@@ -84,9 +91,13 @@ def arguments():
     return parser.parse_args()
 
 
-def train(family, w, options):
-    """A model of the family, by persistent chains."""
-    start = keras.initializers.Constant(family.fields(w))
+def train(family, options):
+    """A model of the family, by persistent chains, in one or more stages."""
+    stages = [sequences.weights(family, share) for share in options.identity]
+    for w in stages:
+        say(f"training with {sequences.effective_number(w):.0f} sequences")
+    begin = time.perf_counter()
+    start = keras.initializers.Constant(family.fields(stages[0]))
     penalty = keras.regularizers.L2(options.l2)
     if options.couplings is not None:
         penalty = keras_rbm.SquaredCouplings(
@@ -110,16 +121,18 @@ def train(family, w, options):
         seed=options.seed,
     )
     rate = keras.optimizers.schedules.CosineDecay(
-        options.rate, options.updates, alpha=0.02
+        options.rate, sum(options.updates), alpha=0.02
     )
     rbm.compile(getattr(keras.optimizers, options.optimizer)(rate))
-    rbm.fit(
-        family.one_hot(),
-        sample_weight=w / w.mean(),
-        batch_size=options.batch,
-        updates=options.updates,
-        verbose=0,
-    )
+    for w, updates in zip(stages, options.updates, strict=True):
+        rbm.fit(
+            family.one_hot(),
+            sample_weight=w / w.mean(),
+            batch_size=options.batch,
+            updates=updates,
+            verbose=0,
+        )
+    say(f"training: {time.perf_counter() - begin:.0f} s")
     return rbm
 
 
@@ -208,12 +221,7 @@ def main():
             load = sequences.read_rbms
         rbm = load(options.model)
     else:
-        training = sequences.weights(family, options.identity)
-        count = sequences.effective_number(training)
-        say(f"training with {count:.0f} effective sequences")
-        begin = time.perf_counter()
-        rbm = train(family, training, options)
-        say(f"training: {time.perf_counter() - begin:.0f} s")
+        rbm = train(family, options)
         rbm.save(pathlib.Path(options.output) / "family.keras")
     if options.distances:
         contacts(rbm, options)
