@@ -1,6 +1,7 @@
 """The pages: their Python blocks run, their links and pictures are there."""
 
 import ast
+import functools
 import importlib
 import inspect
 import pathlib
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import keras_rbm
+from keras_rbm import budget, models
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -22,10 +24,11 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-# Pages whose models train in `make test`, as a reader's would: the first steps,
-# and some of the guides. What the others show has tests of its own, beside the
-# module that it is about; `make test-all` runs their blocks too. Names and
-# arguments are looked at on all pages.
+# Pages whose models train in `make test`: the first steps, and some of the
+# guides. There the defaults are smaller, which a reader's machine affords and
+# every run of the tests need not. What the other pages show has tests of its own,
+# beside the module that it is about; `make test-all` runs the blocks of all pages
+# as a reader would. Names and arguments are looked at on all pages.
 QUICK = [
     "README.md",
     "docs/tutorial.md",
@@ -248,22 +251,8 @@ def test_the_quick_pages_are_there():
     assert set(QUICK) <= {name(page) for page in PAGES if blocks(page)}
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(
-            page, marks=[] if name(page) in QUICK else [pytest.mark.slow]
-        )
-        for page in PAGES
-        if blocks(page)
-    ],
-    ids=name,
-)
-@pytest.mark.usefixtures("forgotten")
-def test_the_blocks_of_a_page_run_one_after_the_other(
-    page, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
+def run_blocks(page):
+    """Runs the blocks of a page, and looks at what its models have learned."""
     names = {}
     for number, block in enumerate(blocks(page)):
         exec(compile(block, f"{page.name}, block {number}", "exec"), names)
@@ -278,6 +267,33 @@ def test_the_blocks_of_a_page_run_one_after_the_other(
         assert names["samples"].shape == (16, 64)
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """A fifth of the updates that are the default, and of the annealing."""
+    monkeypatch.setattr(budget, "default_updates", lambda steps: 4000)
+    annealed = functools.partialmethod(
+        models.MachineModel.log_partition, num_betas=2000
+    )
+    monkeypatch.setattr(models.MachineModel, "log_partition", annealed)
+
+
+@pytest.mark.parametrize("page", [ROOT / page for page in QUICK], ids=name)
+@pytest.mark.usefixtures("forgotten", "brief")
+def test_the_blocks_of_a_page_run_briefly(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_blocks(page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [*filter(blocks, PAGES)], ids=name)
+@pytest.mark.usefixtures("forgotten")
+def test_the_blocks_of_a_page_run_one_after_the_other(
+    page, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    run_blocks(page)
+
+
 def test_each_page_that_trains_is_looked_at():
     trains = re.compile(r"\.fit\(|pretrain")
     found = {
@@ -286,6 +302,7 @@ def test_each_page_that_trains_is_looked_at():
     assert found == LEARNED.keys()
 
 
+@pytest.mark.usefixtures("brief")
 def test_the_example_of_a_docstring_learns():
     _, example = inspect.getdoc(keras_rbm.RBM).split("Example:\n")
     names = {"keras_rbm": keras_rbm, "data": keras_rbm.data}
