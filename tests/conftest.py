@@ -6,6 +6,9 @@ import sys
 import pytest
 from hypothesis import settings
 
+# What is imported stays: the collector would only look at all of it, again and
+# again, for two seconds of each process.
+gc.disable()
 # Before TensorFlow is imported: no notes on CPU features and the like.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # XLA takes a quarter less processor time for a program with these flags, which
@@ -43,6 +46,7 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
     if "tensorflow" in sys.modules and os.environ["XLA_FLAGS"] == QUICK:
         sys.modules["tensorflow"].config.optimizer.set_experimental_options(
             {"disable_meta_optimizer": True}
