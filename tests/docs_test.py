@@ -24,10 +24,9 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-# Pages whose models train in `make test`: the first steps, and some of the
-# guides. There the defaults are smaller, which a reader's machine affords and
-# every run of the tests need not. What the other pages show has tests of its own,
-# beside the module that it is about; `make test-all` runs the blocks of all pages
+# Pages whose models train in `make test`, by smaller defaults than a reader's:
+# the first steps, and some of the guides. What the other pages show has tests
+# of its own, beside the module that it is about. `make test-all` runs all pages
 # as a reader would. Names and arguments are looked at on all pages.
 QUICK = [
     "README.md",
