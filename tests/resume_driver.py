@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import checkpoints, data, experiment
@@ -62,7 +63,7 @@ def run(output):
             learning_rate, momentum=0.5, use_ema=True, ema_momentum=0.9
         ),
         learning_rate=experiment.linear_decay,
-        epochs=16,
+        epochs=11,
         batch_size=6,
         steps_per_epoch=75,  # Compiled calls of 50 and of 25.
         binarize="stochastic",
@@ -76,6 +77,10 @@ def run(output):
 
 
 if __name__ == "__main__":
+    # As tests/conftest.py does: Grappler takes longer than what it saves.
+    tf.config.optimizer.set_experimental_options(
+        {"disable_meta_optimizer": True}
+    )
     if len(sys.argv) > 2:
         kill_at(sys.argv[2], int(sys.argv[3]))
     run(sys.argv[1])
