@@ -251,6 +251,10 @@ def refusals(scope):
 
 
 def main(num_devices, path, parts):
+    # As tests/conftest.py does: Grappler takes longer than what it saves.
+    tf.config.optimizer.set_experimental_options(
+        {"disable_meta_optimizer": True}
+    )
     if num_devices > 1:
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0],
