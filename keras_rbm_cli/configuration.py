@@ -4,6 +4,7 @@ No other module imports gin.
 """
 
 import functools
+import gc
 import importlib
 import inspect
 import re
@@ -31,11 +32,16 @@ def libraries(log, strategy="none"):
     absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
     screen.log_to(log)
     with screen.quiet(log):
+        # The collector would look at all that is imported again and again,
+        # for about two seconds. What is imported stays: freeze() says so.
+        gc.disable()
         import gin
         import keras
 
         from keras_rbm import devices
 
+        gc.freeze()
+        gc.enable()
         try:  # Before any other use of TensorFlow.
             strategy = devices.strategy(strategy)
         except (ValueError, RuntimeError) as error:
