@@ -6,9 +6,13 @@ an .npz file; `LOAD` is a model to go on with.
 """
 
 import contextlib
+import gc
 import os
 import sys
 import warnings
+
+if __name__ == "__main__":
+    gc.disable()  # It would look at all that is imported, for a second.
 
 import keras
 import numpy as np

@@ -7,6 +7,7 @@ it kills itself when it is about to call the function of that name for the
 COUNT-th time within the writing of checkpoints.
 """
 
+import gc
 import os
 import pathlib
 import signal
@@ -14,6 +15,8 @@ import sys
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+if __name__ == "__main__":
+    gc.disable()  # It would look at all that is imported, for a second.
 
 import keras
 import numpy as np
