@@ -70,6 +70,11 @@ def arguments():
         type=float,
         help="of orthogonal initial weights, in place of normal draws",
     )
+    parser.add_argument(
+        "--standardized",
+        action="store_true",
+        help="follow the gradient of standardized letters",
+    )
     parser.add_argument("--l2", type=float, default=1e-4)
     parser.add_argument(
         "--couplings",
@@ -119,6 +124,7 @@ def train(family, options):
         kernel_initializer=weights,
         kernel_regularizer=penalty,
         seed=options.seed,
+        standardized=options.standardized,
     )
     rate = keras.optimizers.schedules.CosineDecay(
         options.rate, sum(options.updates), alpha=0.02

@@ -101,6 +101,7 @@ def center(
     hidden_bias: Array,
     visible_mean: Array,
     hidden_mean: Array,
+    visible_scale: Array | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Converts a gradient to the centred parametrization.
 
@@ -111,19 +112,26 @@ def center(
         db' = db - dW' lambda
         dc' = dc - dW'^T mu
 
+    With s a scale of each visible unit, dW' is divided by s_i in row i: this is
+    the gradient of the parametrization in which the visible states are (v - mu)
+    / sqrt(s). If s is their variance, they are standardized.
+
     Args:
         kernel: dW, of shape `(visible, hidden)`.
         visible_bias: db, of shape `(visible,)`.
         hidden_bias: dc, of shape `(hidden,)`.
         visible_mean: mu, of shape `(visible,)`.
         hidden_mean: lambda, of shape `(hidden,)`.
+        visible_scale: s, positive, of shape `(visible,)`; `None` for 1.
 
     Returns:
         The tuple dW', db', dc'.
 
     Reference: Montavon and Mueller (2012), "Deep Boltzmann machines and the
         centering trick"; Melchior, Fischer and Wiskott (2016), "How to center
-        deep Boltzmann machines", algorithm 1.
+        deep Boltzmann machines", algorithm 1. Grosse and Salakhutdinov (2015),
+        "Scaling up natural gradient by sparsely factorizing the inverse Fisher
+        matrix", for centring and variances as parts of a natural gradient.
 
     Example:
         offsets = np.full(16, 0.5, "float32"), np.full(8, 0.5, "float32")
@@ -138,7 +146,14 @@ def center(
     to_visible = (
         ops.matmul(kernel, lam) - db * ops.dot(lam, lam) - mu * ops.dot(dc, lam)
     )
+    scaled_mu = mu
+    if visible_scale is not None:
+        centred /= visible_scale[:, None]
+        to_visible /= visible_scale
+        scaled_mu = mu / visible_scale
     to_hidden = (
-        ops.matmul(mu, kernel) - lam * ops.dot(db, mu) - dc * ops.dot(mu, mu)
+        ops.matmul(scaled_mu, kernel)
+        - lam * ops.dot(db, scaled_mu)
+        - dc * ops.dot(mu, scaled_mu)
     )
     return centred, db - to_visible, dc - to_hidden

@@ -203,10 +203,18 @@ def slopes():
     return [tf.constant(rng.normal(size=shape)) for shape in shapes]
 
 
-def test_center_is_the_formula(slopes):
+SCALES = pytest.mark.parametrize(
+    "scale", [None, np.array([0.2, 1.0, 0.7, 0.09, 0.4])], ids=["", "scaled"]
+)
+
+
+@SCALES
+def test_center_is_the_formula(slopes, scale):
     kernel, b, c, mu, lam = (x.numpy() for x in slopes)
     expected = kernel - np.outer(b, lam) - np.outer(mu, c)
-    actual = gradients.center(*slopes)
+    if scale is not None:
+        expected = expected / scale[:, None]
+    actual = gradients.center(*slopes, scale)
     # Sums of some 10 products of three normal numbers.
     close = {"rtol": 0, "atol": rounding("float64", 30.0, 10)}
     np.testing.assert_allclose(actual[0], expected, **close)
@@ -214,17 +222,20 @@ def test_center_is_the_formula(slopes):
     np.testing.assert_allclose(actual[2], c - expected.T @ mu, **close)
 
 
-def test_center_is_a_step_in_the_centred_parameters(slopes):
-    """W, b' = b + W lambda, c' = c + W'mu: down there, and then back."""
+@SCALES
+def test_center_is_a_step_in_the_centred_parameters(slopes, scale):
+    """sqrt(s) W, b + W lambda, c + W'mu: down in these, and then back."""
     rng = np.random.default_rng(4)
     start = [ORACLE.kernel, ORACLE.visible_bias, ORACLE.hidden_bias]
     mu, lam = rng.random(5), rng.random(4)
     data = rng.dirichlet(np.ones(32))
+    root = np.sqrt(np.ones(5) if scale is None else scale)[:, None]
 
     def centred(kernel, b, c):
-        return kernel, b + kernel @ lam, c + mu @ kernel
+        return kernel * root, b + kernel @ lam, c + mu @ kernel
 
     def plain(kernel, b, c):
+        kernel = kernel / root
         column, row = tf.constant(lam)[:, None], tf.constant(mu)[None]
         return [
             kernel,
@@ -247,6 +258,7 @@ def test_center_is_a_step_in_the_centred_parameters(slopes):
         *slopes_of_exact_gap(parameters, data),
         tf.constant(mu),
         tf.constant(lam),
+        scale,
     )
     for x, y in zip(actual, expected, strict=True):
         np.testing.assert_allclose(x, y, rtol=0, atol=20 * CLOSE["atol"])

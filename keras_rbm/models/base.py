@@ -72,6 +72,10 @@ _SWEEPS_OF_START, _SWEEPS_OF_MEAN = 100, 400
 # this prefix.
 _TABLE = "completion_"
 
+# Least scale of a visible unit of a standardized model, beside the variances as
+# parts of the largest one.
+_LEAST_SCALE = 0.1
+
 
 class MachineModel(Trainer):
     """A Keras model whose parameters form a `Machine`.
@@ -97,6 +101,7 @@ class MachineModel(Trainer):
         hidden_activity_regularizer: Keras regularizer, or `None`.
         seed: Integer from 0 to 2**64 - 1, or `None`.
         missing: A `Completion`, or `None`.
+        standardized: Boolean.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
@@ -127,6 +132,7 @@ class MachineModel(Trainer):
         hidden_activity_regularizer: Regularizer | None = None,
         seed: int | None = None,
         missing: missing_lib.Completion | None = None,
+        standardized: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -141,7 +147,14 @@ class MachineModel(Trainer):
         self.chain: Chain = chain
         self.layout = layout
         self.missing = missing_lib.checked(missing)
+        if standardized and not centered:
+            raise ValueError(
+                "`standardized` needs a centred gradient. Received: "
+                f"standardized={standardized!r} and centered={centered!r}. "
+                "Leave `centered=True`"
+            )
         self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
+        self.standardized = bool(standardized)
         self.inverse_temperature = checks.positive_number(
             "inverse_temperature", inverse_temperature
         )
@@ -203,6 +216,7 @@ class MachineModel(Trainer):
             "seed": self.seed,
             "missing": serialize(self.missing),
             **self.parameters.get_arguments(),
+            **({"standardized": True} if self.standardized else {}),
             **({} if shape is None else {"image_shape": list(shape)}),
             **self.own_config(),
         }
@@ -616,6 +630,19 @@ class MachineModel(Trainer):
         penalties /= replicas.count()
         return self.optimizer.scale_loss(objective + penalty + penalties)
 
+    def visible_scale(self) -> Tensor | None:
+        """The scale s of `gradients.center`, or `None` if not `standardized`.
+
+        s_i = (r_i + 0.1) / 1.1, where r_i is the variance of visible unit i in
+        the data, divided by the largest variance. Without the constant, units
+        that hardly vary would get arbitrarily large steps.
+        """
+        if not self.standardized:
+            return None
+        variance = ops.cast(self.data_variance, self.variable_dtype)
+        ratio = variance / ops.maximum(ops.max(variance), 1e-12)
+        return (ratio + _LEAST_SCALE) / (1 + _LEAST_SCALE)
+
     def centered_gradient(
         self,
         slopes: list[Tensor | None],
@@ -643,7 +670,9 @@ class MachineModel(Trainer):
         slopes, means = replicas.all_sum((slopes, means))
         if means is not None:
             self.offsets.move(*means)
-            slopes = self.parameters.centered(slopes, self.offsets)
+            slopes = self.parameters.centered(
+                slopes, self.offsets, self.visible_scale()
+            )
         paths = [variable.path for variable in self.parameters.variables]
         by_path = dict(zip(paths, slopes, strict=True))
         return [by_path[v.path] for v in self.trainable_variables]

@@ -177,12 +177,13 @@ class Parameters(keras.layers.Layer):
         mean = replicas.with_value_of_all(ops.matmul(batch.shares(), h))
         return self.hidden_activity_regularizer(mean)
 
-    def centered(self, slopes, offsets):
+    def centered(self, slopes, offsets, visible_scale=None):
         """Converts the gradient to the centred parametrization.
 
         Args:
             slopes: List of the gradients of `variables`.
             offsets: `Offsets`.
+            visible_scale: See `gradients.center`.
 
         Returns:
             The list with centred gradients of W and of both biases.
@@ -200,6 +201,7 @@ class Parameters(keras.layers.Layer):
             *(slopes[place] for place in places),
             offsets.visible.value,
             offsets.hidden.value,
+            visible_scale,
         )
         slopes = list(slopes)
         for place, slope in zip(places, found, strict=True):

@@ -81,6 +81,11 @@ class RBM(MachineModel):
             `PersistentCompletion` if the data are an array, for
             `FreshCompletion` if several replicas train, and for data sets
             without missing entries.
+        standardized: Whether to follow the gradient of the parametrization
+            whose visible states are also divided by about their standard
+            deviations in the data (see `gradients.center`). Plain gradient
+            descent then learns the weights of units that vary little, such as
+            rare letters, up to 11 times faster. Needs `centered`.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
@@ -113,6 +118,7 @@ class RBM(MachineModel):
         hidden_activity_regularizer: Regularizer | None = None,
         seed: int | None = None,
         missing: Completion | None = None,
+        standardized: bool = False,
         **kwargs,
     ):
         visible = units.get("visible", visible)
@@ -133,6 +139,7 @@ class RBM(MachineModel):
             hidden_activity_regularizer,
             seed,
             missing,
+            standardized,
             **kwargs,
         )
 

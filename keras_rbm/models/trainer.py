@@ -573,7 +573,11 @@ class Trainer(keras.Model, abc.ABC):
         width = self.example_units.width
         count = of_width(width, _RATE_EXAMPLES, _RATE_NUMBERS)
         some = np.asarray(x[:count])
-        rate = learning_rate(some, self.example_units, self.hidden)
+        scaled, scale = some, self.visible_scale()
+        if scale is not None:
+            # The rate depends on the covariance of the standardized states.
+            scaled = some / np.sqrt(keras.ops.convert_to_numpy(scale)[:width])
+        rate = learning_rate(scaled, self.example_units, self.hidden)
         with devices.scope(self.distribute_strategy):
             self.optimizer.build(self.trainable_variables)
         self.optimizer.begin(done, updates, rate, rows, width, spread(some))

@@ -608,7 +608,13 @@ def bars_and_stripes(size=3):
 def test_persistent_chains_learn_bars_and_stripes():
     x = bars_and_stripes().astype("float32")
     assert len(x) == 14
-    model = RBM(9, 8, PersistentChain(200, 5), seed=1)
+    model = RBM(
+        9,
+        8,
+        PersistentChain(200, 5),
+        kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01, 1),
+        seed=1,
+    )
     model.compile(keras.optimizers.SGD(0.3), steps_per_execution=100)
     model.adapt(x)
     start = oracle_of(model).log_likelihood(x).mean()
@@ -619,3 +625,57 @@ def test_persistent_chains_learn_bars_and_stripes():
     end = oracle_of(model).log_likelihood(x).mean()
     # At best log(1 / 14) = -2.64: most of the way there.
     assert end > start + 0.8 * (-np.log(14) - start)
+
+
+def stepped(**kwargs):
+    """A model after one step of plain descent, from the oracle's parameters."""
+    rng = np.random.default_rng(8)
+    x = (rng.random((40, 5)) < [0.02, 0.1, 0.5, 0.9, 0.4]).astype("float32")
+    model = rbm(ORACLE, chain=ContrastiveDivergence(1), seed=3, **kwargs)
+    model.prepare(x)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    model.train_on_batch(x)
+    return model, x
+
+
+def test_a_standardized_step_of_rare_units_is_longer():
+    plain, x = stepped()
+    standardized, _ = stepped(standardized=True)
+    moved, further = (
+        model.kernel.numpy() - ORACLE.kernel for model in (plain, standardized)
+    )
+    share = x.var(axis=0) / x.var(axis=0).max()
+    scale = (share + 0.1) / 1.1
+    assert scale.min() < 0.5
+    np.testing.assert_allclose(
+        further, moved / scale[:, None], rtol=0, atol=1e-5
+    )
+    np.testing.assert_allclose(standardized.visible_scale(), scale, rtol=1e-5)
+
+
+def test_the_rate_of_a_standardized_model_is_that_of_standardized_states():
+    rng = np.random.default_rng(8)
+    x = (rng.random((500, 5)) < [0.02, 0.1, 0.5, 0.9, 0.4]).astype("float32")
+    x = np.repeat(x, 3, axis=1)
+    rates = []
+    for standardized in (False, True):
+        model = RBM(15, 4, standardized=standardized, seed=0)
+        model.compile(run_eagerly=True)
+        model.fit(x, updates=1, verbose=0)
+        rates.append(float(model.optimizer.learning_rate))
+    states = x / np.sqrt(model.visible_scale())
+    largest = np.linalg.eigvalsh(np.cov(states.T, bias=True))[-1]
+    assert rates[1] == pytest.approx(0.3 / largest, rel=1e-3)
+    assert rates[1] < rates[0]
+
+
+def test_a_standardized_model_stays_so_in_its_config():
+    model = RBM(5, 4, standardized=True)
+    assert RBM.from_config(model.get_config()).standardized
+    assert not RBM(5, 4).standardized
+    assert "standardized" not in RBM(5, 4).get_config()
+
+
+def test_standardized_without_centred_is_refused():
+    with pytest.raises(ValueError, match="Leave `centered=True`"):
+        RBM(5, 4, centered=False, standardized=True)
