@@ -231,23 +231,42 @@ def test_a_layer_is_not_put_on_one_that_it_has_not_learned_from(tmp_path):
         network().pretrain(X, **arguments)
 
 
-def test_compiled_with_a_rate_of_the_run_and_a_smaller_last_batch(monkeypatch):
-    """As a user calls it, and eagerly: batches of 16, 16 and 8."""
-    rates = []
+@pytest.fixture
+def rated():
+    """What pretrains a network with a rate of the run, and returns both.
 
-    def rate(updates):
-        rates.append(updates)
-        return keras.optimizers.schedules.PolynomialDecay(0.5, updates, 0.0)
-
-    model, same = network(), network()
+    The batches have 16, 16 and 8 examples.
+    """
     x = tf.data.Dataset.from_tensor_slices(X[:40]).batch(16)
-    arguments = {**ARGUMENTS, "epochs": [2, 1], "learning_rate": rate}
-    with monkeypatch.context() as patch:
-        patch.setattr(pretraining, "_compile", COMPILE)
-        model.pretrain(x, **arguments)
+
+    def pretrained():
+        rates = []
+
+        def rate(updates):
+            rates.append(updates)
+            return keras.optimizers.schedules.PolynomialDecay(0.5, updates, 0.0)
+
+        model = network()
+        model.pretrain(
+            x, **{**ARGUMENTS, "epochs": [2, 1], "learning_rate": rate}
+        )
+        return model, rates
+
+    return pretrained
+
+
+def test_a_rate_of_the_run_and_a_smaller_last_batch(rated):
+    model, rates = rated()
     assert rates == [6, 3]
     assert [int(rbm.updates) for rbm in model.rbms] == [6, 3]
-    same.pretrain(x, **arguments)
+
+
+@pytest.mark.slow
+def test_compiled_layers_learn_as_eager_ones(rated, monkeypatch):
+    same, _ = rated()
+    with monkeypatch.context() as patch:
+        patch.setattr(pretraining, "_compile", COMPILE)
+        model, _ = rated()
     for rbm, other in zip(model.rbms, same.rbms, strict=True):
         # Updates of size 0.5 and less, with sums of up to 16 terms.
         np.testing.assert_allclose(
