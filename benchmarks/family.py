@@ -52,7 +52,7 @@ def arguments():
         type=int,
         nargs="+",
         default=[5000],
-        help="of each stage of training",
+        help="number of updates in each stage of training",
     )
     parser.add_argument("--chains", type=int, default=500)
     parser.add_argument("--sweeps", type=int, default=5)
@@ -93,7 +93,10 @@ def arguments():
     parser.add_argument("--betas", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if len(options.updates) != len(options.identity):
+        parser.error("--updates and --identity need a value for each stage")
+    return options
 
 
 def train(family, options):

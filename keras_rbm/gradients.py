@@ -112,9 +112,13 @@ def center(
         db' = db - dW' lambda
         dc' = dc - dW'^T mu
 
-    With s a scale of each visible unit, dW' is divided by s_i in row i: this is
-    the gradient of the parametrization in which the visible states are (v - mu)
-    / sqrt(s). If s is their variance, they are standardized.
+    With a scale s_i > 0 for each visible unit,
+
+        dW'_ij = (dW - db lambda^T - mu dc^T)_ij / s_i
+
+    and db' and dc' follow from this dW' as above. This is the gradient of the
+    parametrization whose visible states are (v - mu) / sqrt(s). If s is the
+    variance of v, these states are standardized.
 
     Args:
         kernel: dW, of shape `(visible, hidden)`.
@@ -131,7 +135,7 @@ def center(
         centering trick"; Melchior, Fischer and Wiskott (2016), "How to center
         deep Boltzmann machines", algorithm 1. Grosse and Salakhutdinov (2015),
         "Scaling up natural gradient by sparsely factorizing the inverse Fisher
-        matrix", for centring and variances as parts of a natural gradient.
+        matrix", relate centring to the natural gradient.
 
     Example:
         offsets = np.full(16, 0.5, "float32"), np.full(8, 0.5, "float32")

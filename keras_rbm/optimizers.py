@@ -32,7 +32,8 @@ class AutoSGD(keras.optimizers.Optimizer):
     - the rate: 0.3 over the largest eigenvalue of the data's covariance (1.2
       for visible units that take all real values, 0.003 for unbounded hidden
       units), at most 0.5. Along the first principal component the data pull the
-      weights at a rate that is proportional to this eigenvalue;
+      weights at a rate that is proportional to this eigenvalue. If the model is
+      `standardized`, the data are divided by sqrt(s) (see `gradients.center`);
     - N, the number of examples, and the penalty of the kernel, from an
       elastic-net prior: sum_ij l1 |W_ij| + l2 / 2 W_ij^2, in nats. It grows
       with the number of columns D per example: l1 = 20 D / N, at most 2 s, and

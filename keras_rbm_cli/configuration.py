@@ -3,17 +3,37 @@
 No other module imports gin.
 """
 
+import contextlib
 import functools
 import gc
 import importlib
 import inspect
 import re
+import sys
 
 from absl import logging as absl_logging
 
 from keras_rbm_cli import folders, names, options, screen
 from keras_rbm_cli.errors import UserError
 from keras_rbm_cli.folders import CONFIGS
+
+
+@contextlib.contextmanager
+def _without_collector():
+    """Switches garbage collection off while the libraries are imported.
+
+    Otherwise the collector scans the imported objects again and again, which
+    takes about two seconds. They stay, so later collections skip them.
+    """
+    if not gc.isenabled() or "tensorflow" in sys.modules:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def libraries(log, strategy="none"):
@@ -32,16 +52,11 @@ def libraries(log, strategy="none"):
     absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
     screen.log_to(log)
     with screen.quiet(log):
-        # The collector would look at all that is imported again and again,
-        # for about two seconds. What is imported stays: freeze() says so.
-        gc.disable()
-        import gin
-        import keras
+        with _without_collector():
+            import gin
+            import keras
 
-        from keras_rbm import devices
-
-        gc.freeze()
-        gc.enable()
+            from keras_rbm import devices
         try:  # Before any other use of TensorFlow.
             strategy = devices.strategy(strategy)
         except (ValueError, RuntimeError) as error:

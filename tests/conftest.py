@@ -6,8 +6,8 @@ import sys
 import pytest
 from hypothesis import settings
 
-# What is imported stays: the collector would only look at all of it, again and
-# again, for two seconds of each process.
+# Imported objects stay alive. Scanning them during the imports would cost each
+# process two seconds.
 gc.disable()
 # Before TensorFlow is imported: no notes on CPU features and the like.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -24,7 +24,7 @@ PAGES = [
     ROOT / "benchmarks" / "README.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-# Pages whose models train in `make test`, by smaller defaults than a reader's:
+# Pages whose models train in `make test`, with smaller defaults than a user's:
 # the first steps, and some of the guides. What the other pages show has tests
 # of its own, beside the module that it is about. `make test-all` runs all pages
 # as a reader would. Names and arguments are looked at on all pages.
@@ -268,7 +268,7 @@ def run_blocks(page):
 
 @pytest.fixture
 def brief(monkeypatch):
-    """A fifth of the updates that are the default, and of the annealing."""
+    """`fit` makes a fifth of its default updates, annealing of its steps."""
     monkeypatch.setattr(budget, "default_updates", lambda steps: 4000)
     annealed = functools.partialmethod(
         models.MachineModel.log_partition, num_betas=2000
@@ -301,19 +301,43 @@ def test_each_page_that_trains_is_looked_at():
     assert found == LEARNED.keys()
 
 
-@pytest.mark.usefixtures("brief")
-def test_the_example_of_a_docstring_learns():
+def run_example_of_rbm():
     _, example = inspect.getdoc(keras_rbm.RBM).split("Example:\n")
     names = {"keras_rbm": keras_rbm, "data": keras_rbm.data}
     exec(inspect.cleandoc(example), names)
     assert names["rbm"].log_likelihood(names["x"]).gain > 4
 
 
+@pytest.mark.usefixtures("brief")
+def test_the_example_of_a_docstring_learns_briefly():
+    run_example_of_rbm()
+
+
+@pytest.mark.slow
+def test_the_example_of_a_docstring_learns():
+    run_example_of_rbm()
+
+
+def anchors(page):
+    """The anchors of a page's headings, as Markdown names them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in headings
+    }
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+    links = re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text())
+    for target, anchor in links:
         if not target.startswith("http"):
-            assert (page.parent / target).exists(), target
+            path = page.parent / target if target else page
+            assert path.exists(), target
+            # The names on pages of the API are anchors that MkDocs makes.
+            named = anchor.startswith("keras_rbm.")
+            if anchor and path.suffix == ".md" and not named:
+                assert anchor in anchors(path), anchor
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

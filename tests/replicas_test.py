@@ -72,7 +72,7 @@ def one(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def all_of_one(one, tmp_path_factory):
-    """And with the updates that the slow tests alone look at."""
+    """`one`, and the updates that only slow tests compare."""
     path = tmp_path_factory.mktemp("updates")
     return one | dict(distributed.updates(contextlib.nullcontext, path))
 

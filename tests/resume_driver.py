@@ -74,7 +74,7 @@ def run(output):
         pictures_every=5,
         log_likelihood_every="auto",
         checkpoint_updates=25,
-        describe=lambda: "run.epochs = 16\n",
+        describe=lambda: "run.epochs = 11\n",
         resume=True,
     )
 

@@ -72,9 +72,9 @@ _SWEEPS_OF_START, _SWEEPS_OF_MEAN = 100, 400
 # this prefix.
 _TABLE = "completion_"
 
-# Least scale of a visible unit of a standardized model, beside the variances as
-# parts of the largest one.
-_LEAST_SCALE = 0.1
+# Added to the relative variances of a standardized model: the step of a weight
+# is at most 1 + 1 / 0.1 = 11 times as large as without standardization.
+_SCALE_OFFSET = 0.1
 
 
 class MachineModel(Trainer):
@@ -149,9 +149,9 @@ class MachineModel(Trainer):
         self.missing = missing_lib.checked(missing)
         if standardized and not centered:
             raise ValueError(
-                "`standardized` needs a centred gradient. Received: "
-                f"standardized={standardized!r} and centered={centered!r}. "
-                "Leave `centered=True`"
+                "`standardized` needs a centred gradient: leave "
+                "`centered=True`. Received: "
+                f"standardized={standardized!r}, centered={centered!r}"
             )
         self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
         self.standardized = bool(standardized)
@@ -631,17 +631,26 @@ class MachineModel(Trainer):
         return self.optimizer.scale_loss(objective + penalty + penalties)
 
     def visible_scale(self) -> Tensor | None:
-        """The scale s of `gradients.center`, or `None` if not `standardized`.
+        """The scale s of the visible units, for `gradients.center`.
 
-        s_i = (r_i + 0.1) / 1.1, where r_i is the variance of visible unit i in
-        the data, divided by the largest variance. Without the constant, units
-        that hardly vary would get arbitrarily large steps.
+        s_i = (r_i + 0.1) / 1.1, where r_i is the variance of visible unit i,
+        divided by the largest variance. The constant bounds the steps of
+        units that hardly vary. The variances are those that `adapt` has
+        recorded; before, and for constant data, s_i = 1. In a
+        `DeepBoltzmannMachine`, the units of the top layer have variance 0.25.
+
+        Returns:
+            Tensor of shape `(visible.width,)`, or `None` if the model is not
+            `standardized`.
         """
         if not self.standardized:
             return None
         variance = ops.cast(self.data_variance, self.variable_dtype)
-        ratio = variance / ops.maximum(ops.max(variance), 1e-12)
-        return (ratio + _LEAST_SCALE) / (1 + _LEAST_SCALE)
+        largest = ops.max(variance)
+        ratio = ops.where(
+            largest > 0, variance / ops.maximum(largest, 1e-12), 1.0
+        )
+        return (ratio + _SCALE_OFFSET) / (1 + _SCALE_OFFSET)
 
     def centered_gradient(
         self,

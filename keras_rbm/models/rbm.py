@@ -82,10 +82,11 @@ class RBM(MachineModel):
             `FreshCompletion` if several replicas train, and for data sets
             without missing entries.
         standardized: Whether to follow the gradient of the parametrization
-            whose visible states are also divided by about their standard
-            deviations in the data (see `gradients.center`). Plain gradient
-            descent then learns the weights of units that vary little, such as
-            rare letters, up to 11 times faster. Needs `centered`.
+            whose visible states are also divided by roughly their standard
+            deviations in the data, which `adapt` records (see
+            `gradients.center`). The weights of units that vary little, such
+            as rare letters, then get steps that are up to 11 times larger.
+            Needs `centered=True`.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:

@@ -381,6 +381,10 @@ class Trainer(keras.Model, abc.ABC):
             self._completer = None
             self._look_at_missing(False)
 
+    def visible_scale(self) -> Tensor | None:
+        """The scale of each visible unit in the gradient, or `None` for 1."""
+        return None
+
     def may_miss(self, x: Examples) -> bool:
         """Whether entries of `x` may be missing, as NaN.
 

@@ -100,6 +100,7 @@ def split_dbm(model: DeepBoltzmannMachine) -> DeepBeliefNetwork:
             hidden,
             PersistentChain(num_chains),
             centered=model.offsets is not None,
+            standardized=model.standardized,
             inverse_temperature=model.inverse_temperature,
             kernel_regularizer=model.parameters.kernel_regularizer,
             kernel_constraint=model.parameters.kernel_constraint,

@@ -69,14 +69,14 @@ def start(
     """
     model.compile(optimizer)
     model.optimizer.build(model.trainable_variables)
-    model.adapt(_dataset(x, clipped))
+    model.adapt(_examples(x, clipped))
 
 
-def _dataset(x, clipped):
+def _examples(x, clipped):
     """The examples in so few batches that `adapt` reads all of them.
 
-    An array if they are a single batch: TensorFlow takes a tenth of a second
-    for a data set.
+    An array if they fit into one batch, otherwise a data set: TensorFlow takes
+    a tenth of a second to make one.
     """
     size = max(rows.in_part(x), -(-x.shape[0] // _PARTS))
 

@@ -9,7 +9,9 @@ from keras_rbm import (
     RBM,
     Bernoulli,
     Chain,
+    ClassRBM,
     ContrastiveDivergence,
+    DeepBoltzmannMachine,
     ExactChain,
     PersistentChain,
 )
@@ -612,6 +614,7 @@ def test_persistent_chains_learn_bars_and_stripes():
         9,
         8,
         PersistentChain(200, 5),
+        # So small that at the start all states have the same probability.
         kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01, 1),
         seed=1,
     )
@@ -669,13 +672,32 @@ def test_the_rate_of_a_standardized_model_is_that_of_standardized_states():
     assert rates[1] < rates[0]
 
 
-def test_a_standardized_model_stays_so_in_its_config():
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RBM(5, 4, standardized=True),
+        lambda: ClassRBM(3, 2, 4, standardized=True),
+        lambda: DeepBoltzmannMachine(5, 4, 3, standardized=True),
+    ],
+    ids=["RBM", "ClassRBM", "DeepBoltzmannMachine"],
+)
+def test_a_standardized_model_is_saved_as_such(make, tmp_path):
+    model = make()
+    model.data_variance.assign(np.linspace(0.01, 0.25, model.visible.width))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.standardized
+    np.testing.assert_array_equal(loaded.visible_scale(), model.visible_scale())
+    assert RBM(5, 4).visible_scale() is None
+
+
+def test_constant_data_have_no_scale():
     model = RBM(5, 4, standardized=True)
-    assert RBM.from_config(model.get_config()).standardized
-    assert not RBM(5, 4).standardized
-    assert "standardized" not in RBM(5, 4).get_config()
+    np.testing.assert_array_equal(model.visible_scale(), np.ones(5))
+    model.data_variance.assign(np.zeros(5))
+    np.testing.assert_allclose(model.visible_scale(), np.ones(5), rtol=1e-6)
 
 
 def test_standardized_without_centred_is_refused():
-    with pytest.raises(ValueError, match="Leave `centered=True`"):
+    with pytest.raises(ValueError, match="leave `centered=True`"):
         RBM(5, 4, centered=False, standardized=True)

@@ -233,9 +233,10 @@ def test_a_layer_is_not_put_on_one_that_it_has_not_learned_from(tmp_path):
 
 @pytest.fixture
 def rated():
-    """What pretrains a network with a rate of the run, and returns both.
+    """A function that pretrains a network with a scheduled rate.
 
-    The batches have 16, 16 and 8 examples.
+    It returns the network, and the numbers of updates for which a schedule was
+    made. The batches have 16, 16 and 8 examples.
     """
     x = tf.data.Dataset.from_tensor_slices(X[:40]).batch(16)
 
