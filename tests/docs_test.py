@@ -32,7 +32,6 @@ QUICK = [
     "README.md",
     "docs/tutorial.md",
     "docs/guides/missing_values.md",
-    "docs/guides/recommender.md",
     "docs/guides/sequences.md",
 ]
 # Packages whose names are public.

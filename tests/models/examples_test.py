@@ -603,6 +603,7 @@ def test_all_forms_of_the_same_examples_teach_the_same(on_disk, form):
         np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_blocks_of_sparse_rows_are_those_of_dense_ones():
     models = [RBM(5, 4, PersistentChain(7), seed=0) for _ in range(2)]
     for model, x in zip(

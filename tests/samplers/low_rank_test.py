@@ -141,7 +141,7 @@ def test_a_model_samples_by_it(model, sampler):
 
 
 def test_a_model_trains_with_it_and_is_saved_with_its_base(model, tmp_path):
-    model.compile()
+    model.compile(run_eagerly=True)
     before = model.chain.particles.numpy()
     model.fit(data(400), epochs=1, verbose=0)
     assert (model.chain.particles.numpy() != before).any()
