@@ -31,7 +31,6 @@ PAGES = [
 QUICK = [
     "README.md",
     "docs/tutorial.md",
-    "docs/guides/missing_values.md",
     "docs/guides/sequences.md",
 ]
 # Packages whose names are public.
