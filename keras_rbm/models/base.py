@@ -101,7 +101,7 @@ class MachineModel(Trainer):
         hidden_activity_regularizer: Keras regularizer, or `None`.
         seed: Integer from 0 to 2**64 - 1, or `None`.
         missing: A `Completion`, or `None`.
-        standardized: Boolean.
+        standardized: See `RBM`.
         **kwargs: `name`, `dtype`, `trainable` of a Keras layer.
 
     Raises:
