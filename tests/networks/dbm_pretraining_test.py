@@ -86,6 +86,12 @@ def test_offsets_and_chains_go_on(joined):
     np.testing.assert_array_equal(model.chain.particles, lower.chain.particles)
 
 
+def test_the_halves_are_standardized_as_the_whole():
+    for standardized in (True, False):
+        halves = networks.split_dbm(dbm(standardized=standardized)).rbms
+        assert [rbm.standardized for rbm in halves] == [standardized] * 2
+
+
 def test_without_offsets_and_particles():
     model = dbm(chain=ContrastiveDivergence(), centered=False)
     network = random_halves(model)
