@@ -28,7 +28,7 @@ from keras_rbm.experiment import linear_decay
 from keras_rbm.plots import sheet, tiles
 
 
-def stack(width, hidden):
+def stack(width, hidden, seed=0):
     """RBMs of binary units, and Gaussian ones of variance 1 on top."""
     *inner, code = hidden
     widths = [width, *inner]
@@ -39,7 +39,7 @@ def stack(width, hidden):
                 visible,
                 units,
                 kernel_regularizer=keras.regularizers.L2(1e-4),
-                seed=number,
+                seed=seed * len(hidden) + number,
             )
             for number, (visible, units) in enumerate(
                 zip(widths, above, strict=True)
@@ -48,9 +48,9 @@ def stack(width, hidden):
     )
 
 
-def train(x, hidden, epochs, finetune_epochs, directory=None):
+def train(x, hidden, epochs, finetune_epochs, directory=None, seed=0):
     """The autoencoder, pretrained and fine-tuned on images `x`."""
-    network = stack(x.shape[1], hidden)
+    network = stack(x.shape[1], hidden, seed)
     # Units without bounds need smaller steps.
     rates = [0.05] * (len(hidden) - 1) + [0.005]
     network.pretrain(
@@ -62,7 +62,7 @@ def train(x, hidden, epochs, finetune_epochs, directory=None):
         ],
         directory=directory,
     )
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     autoencoder = network.to_autoencoder()
     steps = len(x) // 100
     autoencoder.compile(
@@ -71,7 +71,7 @@ def train(x, hidden, epochs, finetune_epochs, directory=None):
         steps_per_execution=networks.steps_per_execution(steps),
     )
     autoencoder.fit(
-        data.batches(x, 100).map(lambda v: (v, v)),
+        data.batches(x, 100, seed=seed).map(lambda v: (v, v)),
         epochs=finetune_epochs,
         steps_per_epoch=steps,
         shuffle=False,
@@ -80,9 +80,13 @@ def train(x, hidden, epochs, finetune_epochs, directory=None):
     return autoencoder
 
 
-def compare(x_train, x_test, hidden, epochs, finetune_epochs, directory=None):
+def compare(
+    x_train, x_test, hidden, epochs, finetune_epochs, directory=None, seed=0
+):
     """Reconstructions of test images, `{name: array}`."""
-    autoencoder = train(x_train, hidden, epochs, finetune_epochs, directory)
+    autoencoder = train(
+        x_train, hidden, epochs, finetune_epochs, directory, seed
+    )
     x_train, x_test = data.to_float(x_train), data.to_float(x_test)
     pca = PCA(hidden[-1], svd_solver="full").fit(x_train)
     return {
@@ -112,6 +116,9 @@ def main():
     )
     parser.add_argument("--epochs", type=int, default=10, help="of a layer")
     parser.add_argument("--finetune_epochs", type=int, default=30)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of weights, draws and batches"
+    )
     parser.add_argument("--picture", default="autoencoder.png")
     parser.add_argument(
         "--directory", help="of pretrained layers, to keep them or go on"
@@ -126,6 +133,7 @@ def main():
         options.epochs,
         options.finetune_epochs,
         options.directory,
+        options.seed,
     )
     print("| code | squared error of a test image |\n|---|---:|")
     for name in ("autoencoder", "PCA"):

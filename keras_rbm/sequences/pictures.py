@@ -1,5 +1,6 @@
 """Pictures of families and machines: logos, contacts, axes, correlations."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -506,14 +507,13 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
 
 def _stack(axes, heights, alphabet):
     """Draws letters as paths, each stretched to its height."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.textpath import TextPath
-    from matplotlib.transforms import Affine2D
+    from matplotlib.collections import PathCollection
+    from matplotlib.path import Path as Outline
 
     nucleotides = set(alphabet.letters) <= set("-ACGTU")
     colours = {x: c for letters, c in _GROUPS.items() for x in letters}
     colours = _BASES if nucleotides else colours
-    paths = {}
+    outlines, facecolors = [], []
     largest = np.abs(heights).sum(axis=1).max() or 1.0
     for column, row in enumerate(heights):
         for sign in (1, -1):
@@ -523,27 +523,30 @@ def _stack(axes, heights, alphabet):
                 if sign * height < 2e-3 * largest:
                     continue
                 letter = alphabet.letters[number]
-                if letter not in paths:
-                    paths[letter] = TextPath((0, 0), letter, size=1)
-                box = paths[letter].get_extents()
-                low = end if sign > 0 else end + height
-                place = (
-                    Affine2D()
-                    .translate(-box.x0, -box.y0)
-                    .scale(
-                        0.9 / max(box.width, 0.3),
-                        abs(height) / max(box.height, 0.3),
-                    )
-                    .translate(column - 0.45, low)
-                )
-                axes.add_patch(
-                    PathPatch(
-                        place.transform_path(paths[letter]),
-                        facecolor=colours.get(letter, "0.4"),
-                        linewidth=0,
-                    )
-                )
+                unit = _outline(letter)
+                corner = [column - 0.45, end if sign > 0 else end + height]
+                vertices = np.add(unit.vertices * (0.9, abs(height)), corner)
+                outlines.append(Outline(vertices, unit.codes))
+                facecolors.append(colours.get(letter, "0.4"))
                 end += height
+    # One artist for all letters: a layout asks each artist for its extent.
+    axes.add_collection(
+        PathCollection(outlines, facecolors=facecolors, linewidths=0),
+        autolim=False,
+    )
+
+
+@functools.cache
+def _outline(letter):
+    """The outline of a letter; all but narrow or flat ones are 1 x 1."""
+    from matplotlib.path import Path as Outline
+    from matplotlib.textpath import TextPath
+
+    path = TextPath((0, 0), letter, size=1)
+    box = path.get_extents()
+    vertices = path.vertices - (box.x0, box.y0)
+    size = (max(box.width, 0.3), max(box.height, 0.3))
+    return Outline(vertices / size, path.codes)
 
 
 def _padded(low, high):
