@@ -257,23 +257,32 @@ def _log_conditional(machine, sites, v, own, inputs, base, site):
     states, count = ops.cast(sites.states, v.dtype), len(sites.states)
     state = ops.take_along_axis(own, site[:, None], axis=1)[:, 0]
     first = sites.first + site * sites.columns
-    columns = first[:, None] + ops.arange(sites.columns, dtype="int32")
-    rows = ops.cast(ops.take(machine.kernel, columns, axis=0), inputs.dtype)
+
+    def rows(index):
+        return ops.cast(ops.take(machine.kernel, index, axis=0), inputs.dtype)
+
+    if sites.is_one_hot:
+        # A change of the category exchanges one row of W for another.
+        row = rows(first + state)
+
+        def shift(other, change):
+            return rows(first + other) - row
+
+    else:
+        columns = ops.arange(sites.columns, dtype="int32")
+        block = rows(first[:, None] + columns)
+
+        def shift(other, change):
+            return ops.sum(change[:, :, None] * block, axis=1)
 
     def odds(step):
         """F(v) - F(v^k), where v^k is in the state `step` places later."""
-        other = ops.take(states, (state + step) % count, axis=0)
-        change = other - ops.take(states, state, axis=0)
-        moved = inputs + machine.beta * ops.sum(
-            change[:, :, None] * rows, axis=1
-        )
-        where = ops.arange(machine.visible.width, dtype="int32")
-        spread = ops.sum(
-            change[:, :, None]
-            * ops.cast(columns[:, :, None] == where, v.dtype),
-            axis=1,
-        )
-        return base - machine_lib.free_energy(machine, v + spread, moved)
+        other = (state + step) % count
+        change = ops.take(states, other, axis=0)
+        change = change - ops.take(states, state, axis=0)
+        moved = inputs + machine.beta * shift(other, change)
+        other_v = v + sites.spread(change, site, machine.visible.width)
+        return base - machine_lib.free_energy(machine, other_v, moved)
 
     if count == 2:
         return ops.log_sigmoid(-odds(1))

@@ -22,8 +22,9 @@ from keras_rbm.units import Bernoulli, Units
 # Examples in a batch for free energies; most examples that AIS uses, and most
 # numbers in them.
 _BATCH, _EXAMPLES, _NUMBERS = 1000, 10_000, 2**24
-# Sites of an example that `warn_of_short_run` predicts.
-_SITES = 10
+# Sites of an example that `warn_of_short_run` predicts, and the number of
+# examples at which it looks first.
+_SITES, _FIRST_EXAMPLES = 10, 100
 
 
 class LogLikelihood(NamedTuple):
@@ -375,26 +376,16 @@ def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
         rows = ops.cast(ops.cast(u, rows.dtype) < rows, rows.dtype)
     elif np.any(visible.nearest(rows) != rows):
         return
-    ours, theirs = (
-        np.asarray(
-            likelihood.stochastic_pseudo_log_likelihood(
-                each, rows, random.fold_in(stream, Use.SITES), _SITES
-            ),
-            "float64",
-        )
-        for each in (machine, base)
-    )
-    weight = np.asarray(sample_weight, "float64")[: len(ours)]
+    weight = np.asarray(sample_weight, "float64")[: len(rows)]
     if not weight.any():
         return
-    ours, theirs, gain, square = (
-        float(np.average(x, weights=weight))
-        for x in (ours, theirs, ours - theirs, (ours - theirs) ** 2)
-    )
-    count = weight.sum() ** 2 / (weight**2).sum()
-    error = math.sqrt(max(square - gain**2, 0.0) / max(count - 1, 1))
-    if gain > error:
-        return
+    # Most machines are better by far, as few of the examples show.
+    for count, margin in ((_FIRST_EXAMPLES, 3), (len(rows), 1)):
+        ours, theirs, gain, error = _compare_sites(
+            (machine, base), rows[:count], weight[:count], stream
+        )
+        if gain > margin * error:
+            return
     warnings.warn(
         f"After {updates:,} updates the model does not predict the data better "
         "than independent units: its pseudo-log-likelihood is "
@@ -406,6 +397,39 @@ def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
         UserWarning,
         stacklevel=4,
     )
+
+
+def _compare_sites(machines, rows, weight, stream):
+    """Pseudo-log-likelihoods of two machines, by the same sites.
+
+    Args:
+        machines: Two machines.
+        rows: Tensor of states, of shape `(examples, visible.width)`.
+        weight: Array of shape `(examples,)`.
+        stream: A `Stream`.
+
+    Returns:
+        The two means over examples, their difference, and the standard error of
+        the difference; NaN if no example has a weight.
+    """
+    if not weight.any():
+        return (math.nan,) * 4
+    first, second = (
+        np.asarray(
+            likelihood.stochastic_pseudo_log_likelihood(
+                machine, rows, random.fold_in(stream, Use.SITES), _SITES
+            ),
+            "float64",
+        )
+        for machine in machines
+    )
+    means = (first, second, first - second, (first - second) ** 2)
+    first, second, gain, square = (
+        float(np.average(x, weights=weight)) for x in means
+    )
+    count = weight.sum() ** 2 / (weight**2).sum()
+    error = math.sqrt(max(square - gain**2, 0.0) / max(count - 1, 1))
+    return first, second, gain, error
 
 
 class Baseline:

@@ -45,6 +45,11 @@ class Sites(NamedTuple):
         """Index of the column after the last unit."""
         return self.first + self.size * self.columns
 
+    @property
+    def is_one_hot(self):
+        """Whether the states are the rows of the identity matrix."""
+        return np.array_equal(self.states, np.eye(self.columns))
+
     def blocks(self, x):
         """The columns of each unit, of shape `(batch, size, columns)`."""
         return x[:, self.first : self.end].reshape(
@@ -77,7 +82,7 @@ class Sites(NamedTuple):
         """
         block = x[:, self.first : self.end]
         block = ops.reshape(block, (-1, self.size, self.columns))
-        if np.array_equal(self.states, np.eye(self.columns)):
+        if self.is_one_hot:
             return ops.argmax(block, axis=-1)
         states = ops.cast(self.states, x.dtype)
         if self.states.shape == (2, 1):  # As below, without another axis.
@@ -91,6 +96,21 @@ class Sites(NamedTuple):
             ),
             axis=-1,
         )
+
+    def spread(self, block, site, width):
+        """A row of the side with the columns of one unit, and 0 elsewhere.
+
+        Args:
+            block: Tensor of shape `(batch, columns)`.
+            site: Number of the unit of each row, of shape `(batch,)`.
+            width: Number of columns of the side.
+        """
+        where = np.arange(self.size * self.columns) // self.columns
+        chosen = ops.cast(
+            ops.cast(where, site.dtype) == site[:, None], block.dtype
+        )
+        chosen = chosen * ops.tile(block, (1, self.size))
+        return ops.pad(chosen, ((0, 0), (self.first, width - self.end)))
 
     def nearest(self, x):
         """The nearest states, of shape `(batch, size * columns)`."""

@@ -4,7 +4,7 @@ import tensorflow as tf
 from scipy import integrate, stats
 
 import keras_rbm
-from keras_rbm import Bernoulli, likelihood, random
+from keras_rbm import Bernoulli, Softmax, likelihood, random
 from keras_rbm.likelihood import (
     pseudo_log_likelihood,
     stochastic_pseudo_log_likelihood,
@@ -140,6 +140,30 @@ def test_over_all_sites_it_is_exact(dtype, sizes):
         oracle.pseudo_log_likelihood(v),
         rtol=0,
         atol=rounding(dtype, 5 * 20.0, 10),
+    )
+
+
+def test_states_may_be_rows_of_any_numbers():
+    class Pairs(Softmax):
+        states = np.array([[0.0, 1.0], [2.0, 0.5], [-1.0, -1.0]])
+
+    pairs = Pairs(2, 2)
+    v = np.array([[*a, *b] for a in pairs.states for b in pairs.states])
+    rng = np.random.default_rng(0)
+    oracle = Oracle(
+        rng.normal(size=(4, 3)),
+        rng.normal(size=4),
+        rng.normal(size=3),
+        visible=(v, np.zeros(len(v))),
+    )
+    value = pseudo_log_likelihood(
+        machine(oracle, "float64")._replace(visible=pairs), tf.constant(v)
+    )
+    np.testing.assert_allclose(
+        value,
+        oracle.pseudo_log_likelihood(v, [slice(0, 2), slice(2, 4)]),
+        rtol=0,
+        atol=rounding("float64", 5 * 20.0, 10),
     )
 
 

@@ -662,10 +662,13 @@ def test_grey_values_are_drawn_and_weights_count():
     weight = np.ones(len(x))
     with pytest.warns(UserWarning, match="After 1 updates"):
         brief(0.9 * x + 0.05)
-    # Examples without weight are as good as absent.
+    # Examples without weight are as good as absent, wherever they are.
     x[::2], weight[::2] = 1.0, 0.0
     with pytest.warns(UserWarning, match=r"theirs -[23]\."):
         brief(x, sample_weight=weight)
+    order = np.argsort(weight, kind="stable")
+    with pytest.warns(UserWarning, match=r"theirs -[23]\..* 400 examples"):
+        brief(x[order], sample_weight=weight[order])
 
 
 def test_hidden_units_that_say_nothing_are_warned_of():

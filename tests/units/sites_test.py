@@ -55,6 +55,20 @@ def test_memory_is_not_quadratic_in_a_unit(kind):
         assert size_of(columns) <= max(sites.size * columns + 2, columns**2 / 7)
 
 
+@pytest.mark.parametrize("kind", SITES)
+def test_the_columns_of_one_unit_are_spread_over_a_row(kind):
+    sites = SITES[kind]
+    rng = np.random.default_rng(0)
+    block = rng.normal(size=(20, sites.columns)).astype("float32")
+    site = rng.integers(0, 3, 20)
+    expected = np.zeros((20, sites.end + 2))
+    for row, number in enumerate(site):
+        first = sites.first + number * sites.columns
+        expected[row, first : first + sites.columns] = block[row]
+    found = sites.spread(tf.constant(block), tf.constant(site), sites.end + 2)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_joint_states_have_indices_in_slices():
     """The last unit changes fastest."""
     counts = [2, 3, 1, 2]
