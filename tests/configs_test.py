@@ -78,9 +78,9 @@ STACKS = {
     "mnist_dbm": ("train_jointly", "pretraining", 2),
 }
 OTHERS = [name for name in NAMES if name not in ("base", "movielens", *STACKS)]
-# These configs train in `make test`: binary images with and without labels, an
-# alignment and a table. `make test-all` trains all.
-QUICK = ["digits", "mnist_class_discriminative", "protein", "table"]
+# These configs train in `make test`, besides digits.gin and table.gin, which
+# train_test.py and cli/tables_test.py train. `make test-all` trains all.
+QUICK = ["mnist_class_discriminative", "protein"]
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -89,16 +89,9 @@ def test_what_a_stack_is_for(name):
     assert configuration.experiment_of(gin) == STACKS[name][0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trained")
-@pytest.mark.parametrize(
-    "name",
-    [
-        # By this config mnist_finetune.gin, which includes it, pretrains.
-        pytest.param("mnist_dbn", marks=pytest.mark.slow),
-        pytest.param("mnist_finetune", marks=pytest.mark.slow),
-        "mnist_dbm",
-    ],
-)
+@pytest.mark.parametrize("name", STACKS)
 def test_a_stack_trains(name, tmp_path):
     gin.parse_config_file(f"{name}.gin")
     experiment_name, folder, num_layers = STACKS[name]

@@ -61,6 +61,7 @@ def test_each_layer_leaves_a_run_behind(finished):
     assert_same_states(loaded, model)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore::ResourceWarning",  # Keras's CSVLogger is left open.
     "ignore::pytest.PytestUnraisableExceptionWarning",
