@@ -116,6 +116,28 @@ def fraction(name, value):
     return float(value)
 
 
+def boolean(name, value):
+    """Returns `value` as a `bool`.
+
+    Other values are refused: the text "False" would count as true.
+
+    Args:
+        name: Name of the argument, for error messages.
+        value: `True` or `False`, also of NumPy.
+
+    Returns:
+        A `bool`.
+
+    Raises:
+        ValueError: If `value` is anything else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(
+            f"`{name}` must be True or False. Received: {name}={value!r}"
+        )
+    return bool(value)
+
+
 def seed(value):
     """Returns `value` as an `int` from 0 to 2**64 - 1.
 

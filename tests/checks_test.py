@@ -17,6 +17,17 @@ def test_other_integers_are_refused(value):
         checks.positive_integer("count", value)
 
 
+@pytest.mark.parametrize("value", [True, False, np.True_])
+def test_booleans(value):
+    assert checks.boolean("centered", value) is bool(value)
+
+
+@pytest.mark.parametrize("value", ["False", 0, 1, 1.0, None, np.ones(1, bool)])
+def test_what_is_only_true_or_false_by_conversion_is_refused(value):
+    with pytest.raises(ValueError, match=r"`centered` must be .* Received: c"):
+        checks.boolean("centered", value)
+
+
 def test_what_fits_into_memory_is_all_there_is():
     numbers = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
     checks.in_memory("x", (numbers,))

@@ -147,6 +147,8 @@ class MachineModel(Trainer):
         self.chain: Chain = chain
         self.layout = layout
         self.missing = missing_lib.checked(missing)
+        centered = checks.boolean("centered", centered)
+        self.standardized = checks.boolean("standardized", standardized)
         if standardized and not centered:
             raise ValueError(
                 "`standardized` needs a centred gradient: leave "
@@ -154,7 +156,6 @@ class MachineModel(Trainer):
                 f"standardized={standardized!r}, centered={centered!r}"
             )
         self.offsets = Offsets(dtype=self.dtype_policy) if centered else None
-        self.standardized = bool(standardized)
         self.inverse_temperature = checks.positive_number(
             "inverse_temperature", inverse_temperature
         )

@@ -145,7 +145,7 @@ class RatingsRBM(Trainer):
         self.rows = rows
         self._num_units = _number_of_units(rows, self.num_items, self.num_users)
         self.values = _checked_values(values)
-        self.conditional = bool(conditional)
+        self.conditional = checks.boolean("conditional", conditional)
         self.seed = checks.seed(seed)
         devices.check(seed=seed)
         softmax = units.Softmax(self._num_units, len(self.values))

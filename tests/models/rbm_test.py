@@ -701,3 +701,9 @@ def test_constant_data_have_no_scale():
 def test_standardized_without_centred_is_refused():
     with pytest.raises(ValueError, match="leave `centered=True`"):
         RBM(5, 4, centered=False, standardized=True)
+
+
+@pytest.mark.parametrize("name", ["centered", "standardized"])
+def test_a_text_is_no_boolean(name):
+    with pytest.raises(ValueError, match=f"{name}='False'"):
+        RBM(5, 4, **{name: "False"})
