@@ -61,6 +61,7 @@ def train(x, hidden, epochs, finetune_epochs, directory=None, seed=0):
             for rate in rates
         ],
         directory=directory,
+        seed=seed,
     )
     keras.utils.set_random_seed(seed)
     autoencoder = network.to_autoencoder()

@@ -119,11 +119,11 @@ def fraction(name, value):
 def boolean(name, value):
     """Returns `value` as a `bool`.
 
-    Other values are refused: the text "False" would count as true.
+    Refuses other values, such as the text "False", which Python counts as true.
 
     Args:
         name: Name of the argument, for error messages.
-        value: `True` or `False`, also of NumPy.
+        value: `True` or `False`, or a NumPy boolean.
 
     Returns:
         A `bool`.

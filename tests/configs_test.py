@@ -89,12 +89,10 @@ def test_what_a_stack_is_for(name):
     assert configuration.experiment_of(gin) == STACKS[name][0]
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("trained")
-@pytest.mark.parametrize("name", STACKS)
-def test_a_stack_trains(name, tmp_path):
+def read_stack(name):
+    """Reads the config of a stack, with small layers and two updates."""
     gin.parse_config_file(f"{name}.gin")
-    experiment_name, folder, num_layers = STACKS[name]
+    experiment_name = STACKS[name][0]
     gin.parse_config(
         [
             f"{experiment_name}.data = @made_up()",
@@ -112,6 +110,14 @@ def test_a_stack_trains(name, tmp_path):
             "DeepBoltzmannMachine.top = 20",
         ]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("name", STACKS)
+def test_a_stack_trains(name, tmp_path):
+    read_stack(name)
+    experiment_name, folder, num_layers = STACKS[name]
     found = gin.get_configurable(experiment_name)(
         output=str(tmp_path), describe=gin.config_str
     )
@@ -200,6 +206,26 @@ def read(name, folder):
 
 class Begins(Exception):
     """Training would begin."""
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_settings_of_a_stack_are_taken(name, tmp_path, monkeypatch):
+    """Up to the first update of the first layer."""
+    read_stack(name)
+    taken = {}
+
+    def fit(self, *args, **kwargs):
+        taken.update(kwargs, model=self)
+        raise Begins
+
+    monkeypatch.setattr(MachineModel, "fit", fit)
+    with pytest.raises(Begins):
+        gin.get_configurable(STACKS[name][0])(
+            output=str(tmp_path), describe=gin.operative_config_str
+        )
+    assert (taken["epochs"], taken["steps_per_epoch"]) == (1, 2)
+    assert taken["model"].visible.width == 784
+    assert taken["model"].hidden.width == 20
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -258,30 +258,26 @@ def _log_conditional(machine, sites, v, own, inputs, base, site):
     state = ops.take_along_axis(own, site[:, None], axis=1)[:, 0]
     first = sites.first + site * sites.columns
 
-    def rows(index):
+    def rows_of(index):
         return ops.cast(ops.take(machine.kernel, index, axis=0), inputs.dtype)
 
-    if sites.is_one_hot:
-        # A change of the category exchanges one row of W for another.
-        row = rows(first + state)
-
-        def shift(other, change):
-            return rows(first + other) - row
-
-    else:
-        columns = ops.arange(sites.columns, dtype="int32")
-        block = rows(first[:, None] + columns)
-
-        def shift(other, change):
-            return ops.sum(change[:, :, None] * block, axis=1)
+    # Another category of a one-hot site replaces one row of W by another.
+    columns = ops.arange(sites.columns, dtype="int32")
+    rows = rows_of(
+        first + state if sites.is_one_hot else first[:, None] + columns
+    )
 
     def odds(step):
         """F(v) - F(v^k), where v^k is in the state `step` places later."""
         other = (state + step) % count
         change = ops.take(states, other, axis=0)
         change = change - ops.take(states, state, axis=0)
-        moved = inputs + machine.beta * shift(other, change)
-        other_v = v + sites.spread(change, site, machine.visible.width)
+        if sites.is_one_hot:
+            shift = rows_of(first + other) - rows
+        else:
+            shift = ops.sum(change[:, :, None] * rows, axis=1)
+        moved = inputs + machine.beta * shift
+        other_v = v + sites.scatter(change, site, machine.visible.width)
         return base - machine_lib.free_energy(machine, other_v, moved)
 
     if count == 2:

@@ -22,9 +22,9 @@ from keras_rbm.units import Bernoulli, Units
 # Examples in a batch for free energies; most examples that AIS uses, and most
 # numbers in them.
 _BATCH, _EXAMPLES, _NUMBERS = 1000, 10_000, 2**24
-# Sites of an example that `warn_of_short_run` predicts, and the number of
-# examples at which it looks first.
-_SITES, _FIRST_EXAMPLES = 10, 100
+# For `warn_of_short_run`: sites of an example; about how many examples are
+# compared first; the standard errors and the examples that then suffice.
+_SITES, _FIRST_EXAMPLES, _CLEAR, _FEW = 10, 100, 3, 30
 
 
 class LogLikelihood(NamedTuple):
@@ -357,8 +357,10 @@ def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
 
     The machine and the independent units predict the same random sites of the
     same examples, so that the difference of their pseudo-log-likelihoods has
-    little noise. For binary units, data between 0 and 1 are replaced by a
-    draw. For other data that are not states, there is no warning.
+    little noise. Most machines are clearly better: about 100 examples are
+    compared first, and the others only if the difference is below 3 standard
+    errors. For binary units, data between 0 and 1 are replaced by a draw. For
+    other data that are not states, there is no warning.
 
     Args:
         updates: Number of updates that were made.
@@ -377,15 +379,20 @@ def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
     elif np.any(visible.nearest(rows) != rows):
         return
     weight = np.asarray(sample_weight, "float64")[: len(rows)]
-    if not weight.any():
+    kept = np.flatnonzero(weight)
+    if not len(kept):
         return
-    # Most machines are better by far, as few of the examples show.
-    for count, margin in ((_FIRST_EXAMPLES, 3), (len(rows), 1)):
-        ours, theirs, gain, error = _compare_sites(
-            (machine, base), rows[:count], weight[:count], stream
+    # A clear difference shows in few examples, from all parts of the data.
+    some = kept[:: -(-len(kept) // _FIRST_EXAMPLES)]
+    if len(some) < len(kept) and _effective_number(weight[some]) >= _FEW:
+        *_, gain, error = _compare(
+            machine, base, ops.take(rows, some, axis=0), weight[some], stream
         )
-        if gain > margin * error:
+        if gain > _CLEAR * error:
             return
+    ours, theirs, gain, error = _compare(machine, base, rows, weight, stream)
+    if gain > error:
+        return
     warnings.warn(
         f"After {updates:,} updates the model does not predict the data better "
         "than independent units: its pseudo-log-likelihood is "
@@ -399,37 +406,39 @@ def warn_of_short_run(updates, machine, base, rows, sample_weight, stream):
     )
 
 
-def _compare_sites(machines, rows, weight, stream):
-    """Pseudo-log-likelihoods of two machines, by the same sites.
+def _compare(machine, base, rows, weight, stream):
+    """Pseudo-log-likelihoods of two machines, by the same sites of examples.
 
     Args:
-        machines: Two machines.
+        machine: A `Machine`.
+        base: Another one, of the same visible units.
         rows: Tensor of states, of shape `(examples, visible.width)`.
-        weight: Array of shape `(examples,)`.
+        weight: Array of shape `(examples,)`, not all 0.
         stream: A `Stream`.
 
     Returns:
-        The two means over examples, their difference, and the standard error of
-        the difference; NaN if no example has a weight.
+        The means of both machines, their difference, and its standard error.
     """
-    if not weight.any():
-        return (math.nan,) * 4
-    first, second = (
+    ours, theirs = (
         np.asarray(
             likelihood.stochastic_pseudo_log_likelihood(
-                machine, rows, random.fold_in(stream, Use.SITES), _SITES
+                each, rows, random.fold_in(stream, Use.SITES), _SITES
             ),
             "float64",
         )
-        for machine in machines
+        for each in (machine, base)
     )
-    means = (first, second, first - second, (first - second) ** 2)
-    first, second, gain, square = (
-        float(np.average(x, weights=weight)) for x in means
+    ours, theirs, gain, square = (
+        float(np.average(x, weights=weight))
+        for x in (ours, theirs, ours - theirs, (ours - theirs) ** 2)
     )
-    count = weight.sum() ** 2 / (weight**2).sum()
+    count = _effective_number(weight)
     error = math.sqrt(max(square - gain**2, 0.0) / max(count - 1, 1))
-    return first, second, gain, error
+    return ours, theirs, gain, error
+
+
+def _effective_number(weight):
+    return weight.sum() ** 2 / (weight**2).sum()
 
 
 class Baseline:

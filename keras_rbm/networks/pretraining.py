@@ -109,6 +109,7 @@ def pretrain(
         features = network.up(x)
     """
     rbms = network.rbms
+    cache, tied = checks.boolean("cache", cache), checks.boolean("tied", tied)
     rates = one_per_layer("learning_rate", learning_rate, len(rbms))
     if not callable(optimizer):
         raise ValueError(

@@ -1,6 +1,5 @@
 """Pictures of families and machines: logos, contacts, axes, correlations."""
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -507,13 +506,14 @@ def mutation_picture(path: Path, scan: MutationScan) -> None:
 
 def _stack(axes, heights, alphabet):
     """Draws letters as paths, each stretched to its height."""
-    from matplotlib.collections import PathCollection
-    from matplotlib.path import Path as Outline
+    from matplotlib import collections
+    from matplotlib import path as matplotlib_path
 
     nucleotides = set(alphabet.letters) <= set("-ACGTU")
     colours = {x: c for letters, c in _GROUPS.items() for x in letters}
     colours = _BASES if nucleotides else colours
-    outlines, facecolors = [], []
+    outlines = {}
+    paths, facecolors = [], []
     largest = np.abs(heights).sum(axis=1).max() or 1.0
     for column, row in enumerate(heights):
         for sign in (1, -1):
@@ -523,30 +523,32 @@ def _stack(axes, heights, alphabet):
                 if sign * height < 2e-3 * largest:
                     continue
                 letter = alphabet.letters[number]
-                unit = _outline(letter)
+                if letter not in outlines:
+                    outlines[letter] = _outline(letter)
+                vertices, codes = outlines[letter]
                 corner = [column - 0.45, end if sign > 0 else end + height]
-                vertices = np.add(unit.vertices * (0.9, abs(height)), corner)
-                outlines.append(Outline(vertices, unit.codes))
+                vertices = np.add(vertices * (0.9, abs(height)), corner)
+                paths.append(matplotlib_path.Path(vertices, codes))
                 facecolors.append(colours.get(letter, "0.4"))
                 end += height
     # One artist for all letters: a layout asks each artist for its extent.
     axes.add_collection(
-        PathCollection(outlines, facecolors=facecolors, linewidths=0),
+        collections.PathCollection(paths, facecolors=facecolors, linewidths=0),
         autolim=False,
     )
 
 
-@functools.cache
 def _outline(letter):
-    """The outline of a letter; all but narrow or flat ones are 1 x 1."""
-    from matplotlib.path import Path as Outline
+    """Vertices and codes of a letter, scaled to a width and a height of 1.
+
+    Letters that are narrow or flat, such as I and -, stay so.
+    """
     from matplotlib.textpath import TextPath
 
     path = TextPath((0, 0), letter, size=1)
     box = path.get_extents()
-    vertices = path.vertices - (box.x0, box.y0)
     size = (max(box.width, 0.3), max(box.height, 0.3))
-    return Outline(vertices / size, path.codes)
+    return (path.vertices - (box.x0, box.y0)) / size, path.codes
 
 
 def _padded(low, high):

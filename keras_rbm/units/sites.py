@@ -97,19 +97,22 @@ class Sites(NamedTuple):
             axis=-1,
         )
 
-    def spread(self, block, site, width):
-        """A row of the side with the columns of one unit, and 0 elsewhere.
+    def scatter(self, values, site, width):
+        """Places the columns of one unit in rows of the side, 0 elsewhere.
 
         Args:
-            block: Tensor of shape `(batch, columns)`.
+            values: Tensor of shape `(batch, columns)`.
             site: Number of the unit of each row, of shape `(batch,)`.
             width: Number of columns of the side.
+
+        Returns:
+            Tensor of shape `(batch, width)`.
         """
         where = np.arange(self.size * self.columns) // self.columns
         chosen = ops.cast(
-            ops.cast(where, site.dtype) == site[:, None], block.dtype
+            ops.cast(where, site.dtype) == site[:, None], values.dtype
         )
-        chosen = chosen * ops.tile(block, (1, self.size))
+        chosen = chosen * ops.tile(values, (1, self.size))
         return ops.pad(chosen, ((0, 0), (self.first, width - self.end)))
 
     def nearest(self, x):

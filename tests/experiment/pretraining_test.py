@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import shutil
 
 import keras
 import numpy as np
@@ -61,6 +62,19 @@ def test_each_layer_leaves_a_run_behind(finished):
     assert_same_states(loaded, model)
 
 
+def test_a_run_that_stopped_between_layers_goes_on(finished, tmp_path):
+    """To the last bit as if it had not been stopped."""
+    output, expected = finished
+    shutil.copytree(output / "layer-1", tmp_path / "layer-1")
+    with pytest.raises(ValueError, match="without a run"):
+        pretrain(network(), tmp_path)
+    model = network()
+    first, second = pretrain(model, tmp_path, resume=True)
+    assert first is None
+    assert len(second.epoch) == 2
+    assert_same_states(model, expected)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore::ResourceWarning",  # Keras's CSVLogger is left open.
@@ -88,8 +102,6 @@ def test_a_stopped_run_goes_on_within_its_layer(finished, tmp_path):
         pretrain(network(), tmp_path, train=[RUN, stopping])
     gc.collect()  # The file that is left open, while that is no error.
     assert not (tmp_path / "layer-2" / "model.keras").exists()
-    with pytest.raises(ValueError, match="without a run"):
-        pretrain(network(), tmp_path)
     model = network()
     first, second = pretrain(model, tmp_path, resume=True)
     assert first is None

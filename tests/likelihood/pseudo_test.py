@@ -4,7 +4,8 @@ import tensorflow as tf
 from scipy import integrate, stats
 
 import keras_rbm
-from keras_rbm import Bernoulli, Softmax, likelihood, random
+from keras_rbm import Bernoulli, Composite, Softmax, likelihood, random
+from keras_rbm.compiled import compiled
 from keras_rbm.likelihood import (
     pseudo_log_likelihood,
     stochastic_pseudo_log_likelihood,
@@ -165,6 +166,29 @@ def test_states_may_be_rows_of_any_numbers():
         rtol=0,
         atol=rounding("float64", 5 * 20.0, 10),
     )
+
+
+def test_sites_may_begin_after_other_units():
+    visible = Composite(Bernoulli(2), Softmax(2, 3))
+    bits = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    hot = [[*a, *b] for a in np.eye(3) for b in np.eye(3)]
+    v = np.array([[*a, *b] for a in bits for b in hot])
+    rng = np.random.default_rng(0)
+    oracle = Oracle(
+        rng.normal(size=(8, 3)),
+        rng.normal(size=8),
+        rng.normal(size=3),
+        visible=(v, np.zeros(len(v))),
+    )
+    sites = [slice(0, 1), slice(1, 2), slice(2, 5), slice(5, 8)]
+    machine_ = machine(oracle, "float64")._replace(visible=visible)
+    for function in (pseudo_log_likelihood, compiled(pseudo_log_likelihood)):
+        np.testing.assert_allclose(
+            function(machine_, tf.constant(v)),
+            oracle.pseudo_log_likelihood(v, sites),
+            rtol=0,
+            atol=rounding("float64", 5 * 20.0, 10),
+        )
 
 
 def test_over_all_sites_with_another_strength_of_the_coupling():

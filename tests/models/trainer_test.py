@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, AutoSGD, ContrastiveDivergence, PersistentChain
+from keras_rbm import (
+    RBM,
+    AutoSGD,
+    ContrastiveDivergence,
+    PersistentChain,
+    likelihood,
+)
 from keras_rbm import machine as machine_lib
 from tests.machines import (
     METRICS,
@@ -655,6 +661,30 @@ def brief_after(updates):
         warnings.simplefilter("error", UserWarning)
         model.fit(data(), epochs=1, steps_per_epoch=1, verbose=0)
     return model
+
+
+def test_few_examples_suffice_for_a_clear_difference(monkeypatch):
+    seen, estimate = [], likelihood.stochastic_pseudo_log_likelihood
+
+    def spy(machine, v, *args):
+        seen.append(len(v))
+        return estimate(machine, v, *args)
+
+    monkeypatch.setattr(likelihood, "stochastic_pseudo_log_likelihood", spy)
+    same = np.repeat(data(200)[:, :1], 5, axis=1)
+    knows = Oracle(np.full((5, 4), 2.0), np.full(5, -4.0), np.full(4, -5.0))
+    brief(same, knows)
+    assert seen == [100, 100]
+    # Of no more than a few examples, whose difference has a poor error.
+    seen.clear()
+    weight = np.full(200, 1e-3)
+    weight[:5] = 1.0
+    brief(same, knows, sample_weight=weight)
+    assert seen == [200, 200]
+    seen.clear()
+    with pytest.warns(UserWarning, match="After 1 updates"):
+        brief(data(200))
+    assert seen == [100, 100, 200, 200]
 
 
 def test_grey_values_are_drawn_and_weights_count():

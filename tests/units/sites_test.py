@@ -56,7 +56,7 @@ def test_memory_is_not_quadratic_in_a_unit(kind):
 
 
 @pytest.mark.parametrize("kind", SITES)
-def test_the_columns_of_one_unit_are_spread_over_a_row(kind):
+def test_the_columns_of_one_unit_are_placed_in_a_row(kind):
     sites = SITES[kind]
     rng = np.random.default_rng(0)
     block = rng.normal(size=(20, sites.columns)).astype("float32")
@@ -65,7 +65,7 @@ def test_the_columns_of_one_unit_are_spread_over_a_row(kind):
     for row, number in enumerate(site):
         first = sites.first + number * sites.columns
         expected[row, first : first + sites.columns] = block[row]
-    found = sites.spread(tf.constant(block), tf.constant(site), sites.end + 2)
+    found = sites.scatter(tf.constant(block), tf.constant(site), sites.end + 2)
     np.testing.assert_array_equal(found, expected)
 
 
