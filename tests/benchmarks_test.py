@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from keras_rbm import RBM, PersistentChain, data
+from keras_rbm import RBM, PersistentChain, data, sequences
 from tests import eager
 from tests.machines import rounding
 
@@ -228,6 +228,37 @@ def test_few_labels_compares_two_starts(tmp_path):
     row = benchmark.row(100, np.array([[0.8, 0.9], [0.7, 0.7]]))
     # The standard deviation of two values is their distance over sqrt(2).
     assert row == ("| 100 | 85.00 +- 7.07 | 70.00 +- 0.00 | 81.70 / 76.02 |")
+
+
+@pytest.mark.slow
+def test_families_of_few_sequences(capsys):
+    benchmark = load("family_sizes")
+    rng = np.random.default_rng(0)
+    family, test = (
+        sequences.Alignment(rng.integers(4, size=(50, 6)), alphabet="rna")
+        for _ in range(2)
+    )
+    words = "--train - --test - --sizes 20 80 --columns 5 --test_size 30"
+    words += " --hidden 3 --chains 10 --updates 5 --betas 20"
+    benchmark.compare(family, test, benchmark.arguments(words.split()))
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines[2:]]
+    # There are no more than 50.
+    names = [["20", "Adam"], ["20", "AutoSGD"], ["50", "Adam"]]
+    assert [row[:2] for row in rows] == [*names, ["50", "AutoSGD"]]
+    # The letters are independent, and five updates learn little.
+    for *_, gain, trusted, learned in rows:
+        assert -1 < float(gain) < 1
+        assert -1 < float(learned) < 1
+        assert trusted in ("yes", "no")
+
+
+def test_independent_sites_have_the_frequencies_of_the_family():
+    codes = np.array([[1, 2], [1, 3], [1, 3], [1, 2]] * 500)
+    family = sequences.Alignment(codes, alphabet="rna")
+    test = sequences.Alignment(codes[:1], alphabet="rna")
+    found = load("family_sizes").independent(family, np.ones(2000), test)
+    assert found == pytest.approx(np.log(0.5), abs=0.01)
 
 
 @pytest.mark.slow
