@@ -91,12 +91,12 @@ class Checkpoint(keras.callbacks.Callback):
         ValueError: If an argument is not as described.
 
     Example:
-        checkpoint = callbacks.Checkpoint("checkpoints", updates=500)
+        checkpoint = callbacks.Checkpoint("checkpoints", updates=100)
         done = checkpoint.resume(rbm)
         rbm.fit(
             data.batches(x, 10, first_step=done.updates),
             epochs=2,
-            steps_per_epoch=500,
+            steps_per_epoch=100,
             initial_epoch=done.epoch,
             initial_step=done.step,
             callbacks=[checkpoint],

@@ -335,7 +335,7 @@ class Trainer(keras.Model, abc.ABC):
                 batch of a data set is checked before it is used.
 
         Example:
-            history = rbm.fit(x, batch_size=10, epochs=20, verbose=0)
+            history = rbm.fit(x, batch_size=10, epochs=5, verbose=0)
             history.history["pseudo_log_likelihood"][-1]
         """
         is_read_once = isinstance(x, types.GeneratorType)
