@@ -19,7 +19,7 @@ from keras_rbm import (
     sequences,
 )
 from keras_rbm import machine as machine_lib
-from keras_rbm.sequences import Alignment
+from keras_rbm.sequences import Alignment, pictures
 from tests import eager
 
 SITES = 7
@@ -203,6 +203,21 @@ def test_correlations(family):
     assert all(np.isclose(own.correlation, 1) for own in same)
     with pytest.raises(ValueError, match="must have the columns"):
         sequences.compare_correlations(family, family.columns([0, 1, 2]))
+
+
+def test_letters_of_a_logo_are_as_high_as_their_values():
+    heights = np.array([[0.0, 1.0, 0.5, 0.0, -0.25], [0.0, 0.0, 0.0, 2.0, 0.0]])
+    (axes,) = pictures.draw_logo(heights, sequences.RNA).axes
+    (letters,) = axes.collections
+    boxes = [path.get_extents() for path in letters.get_paths()]
+    # A on C, and U below 0, in the first column; G in the second.
+    expected = [
+        *((0.0, 0.0, 0.5), (0.0, 0.5, 1.5), (0.0, -0.25, 0.0)),
+        (1.0, 0.0, 2.0),
+    ]
+    found = [(box.x0 + 0.45, box.y0, box.y1) for box in boxes]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose([box.width for box in boxes], 0.9)
 
 
 def test_pictures(rbm, family, tmp_path):
