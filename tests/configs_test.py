@@ -208,17 +208,23 @@ class Begins(Exception):
     """Training would begin."""
 
 
-@pytest.mark.parametrize("name", STACKS)
-def test_the_settings_of_a_stack_are_taken(name, tmp_path, monkeypatch):
-    """Up to the first update of the first layer."""
-    read_stack(name)
-    taken = {}
+@pytest.fixture
+def taken(monkeypatch):
+    """The arguments of the first `fit`, which raises `Begins`."""
+    found = {}
 
     def fit(self, *args, **kwargs):
-        taken.update(kwargs, model=self)
+        found.update(kwargs, model=self)
         raise Begins
 
     monkeypatch.setattr(MachineModel, "fit", fit)
+    return found
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_settings_of_a_stack_are_taken(name, tmp_path, taken):
+    """Up to the first update of the first layer."""
+    read_stack(name)
     with pytest.raises(Begins):
         gin.get_configurable(STACKS[name][0])(
             output=str(tmp_path), describe=gin.operative_config_str
@@ -229,16 +235,9 @@ def test_the_settings_of_a_stack_are_taken(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_the_settings_of_a_config_are_taken(name, tmp_path, monkeypatch):
+def test_the_settings_of_a_config_are_taken(name, tmp_path, taken):
     """All of them, up to the first update: at the sizes of the config."""
     visible, _, width = read(name, tmp_path)
-    taken = {}
-
-    def fit(self, *args, **kwargs):
-        taken.update(kwargs, model=self)
-        raise Begins
-
-    monkeypatch.setattr(MachineModel, "fit", fit)
     with pytest.raises(Begins):
         gin.get_configurable("run")(
             output=str(tmp_path / "run"), describe=gin.operative_config_str
