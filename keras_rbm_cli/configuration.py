@@ -3,6 +3,7 @@
 No other module imports gin.
 """
 
+import collections
 import contextlib
 import functools
 import gc
@@ -290,6 +291,7 @@ def parse(gin, config, function, shared, output):
     """
     schema = output / folders.SCHEMA
     read(gin, config, bindings(), options.DATA.value, schema)
+    check_used(gin, config, names_bound(options.SET.value))
     fit_to_data(gin)
     check_data_dir(gin, config, options.DATA_DIR.value)
     trained = gin.get_bindings("run", resolve_references=False)
@@ -340,6 +342,11 @@ def bindings():
     return found
 
 
+def names_bound(lines):
+    """The names in lines of a .gin file, such as `RBM.hidden=250`."""
+    return [line.partition("=")[0].strip() for line in lines]
+
+
 def experiment_of(gin):
     """Name of the function for which a config binds a model."""
     for name in ("finetune", "train_jointly", "train_ratings", "pretrain"):
@@ -359,6 +366,104 @@ def seed(gin):
     return seed
 
 
+def check_used(gin, config, bound):
+    """Refuses bindings that have no effect on a run.
+
+    A binding has an effect if the run calls its owner, which can be a reference
+    in the value of another binding, and if the value does not come from
+    elsewhere: from the caller, or from a binding in a narrower scope, such as
+    `layer_1/RBM.hidden` for `RBM.hidden`. If the config imports modules,
+    nothing is refused, because their code can call anything.
+
+    Args:
+        gin: The module, which has read the config.
+        config: Path of the config.
+        bound: Names of bindings, such as `half/linear_decay.decay_steps`.
+
+    Raises:
+        ValueError: If a binding has no effect. The message names the bindings
+            that count instead, or says what is missing.
+    """
+    if names.imports_modules(config):
+        return
+    effective = _effective(gin)
+    for name in bound:
+        scope, _, rest = name.rpartition("/")
+        owner, dot, argument = rest.rpartition(".")
+        if not dot:
+            continue  # A macro.
+        scopes = effective[gin.get_configurable(owner), argument]
+        if scope in scopes:
+            continue
+        if scopes:
+            others = sorted(f"{other}/{rest}".lstrip("/") for other in scopes)
+            raise ValueError(
+                f"{name} has no effect, since {config.name} binds "
+                f"{' and '.join(others)}. Set "
+                f"{'that' if len(others) == 1 else 'those'} instead"
+            )
+        raise ValueError(
+            f"{name} has no effect, since nothing in {config.name} uses it. "
+            "Leave it out, or bind the argument that is to be "
+            f"@{name.rpartition('.')[0]} as well"
+        )
+
+
+def _effective(gin):
+    """The scopes of all bindings that a run uses.
+
+    Returns:
+        Dictionary with a set of scopes for pairs of a configurable and the name
+        of an argument.
+    """
+    experiment = experiment_of(gin)
+    found, done = collections.defaultdict(set), set()
+    waiting = [(name, "") for name in (experiment, "evaluate", "draw")]
+    while waiting:
+        call = name, scope = waiting.pop()
+        if call in done:
+            continue
+        done.add(call)
+        for argument, value, outer in _bound(gin, name, scope):
+            inner = name in ("run", "pretrain") and name != experiment
+            if inner and argument in ("model", "data"):
+                continue  # The experiment passes its own.
+            found[gin.get_configurable(name), argument].add(outer)
+            waiting += [
+                (reference.selector, "/".join(reference.scopes) or scope)
+                for reference in _flat(value)
+                if isinstance(reference, gin.config.ConfigurableReference)
+            ]
+    return found
+
+
+def _bound(gin, name, scope):
+    """The argument, value and scope of each binding for a call in a scope."""
+    found, parts = {}, [part for part in scope.split("/") if part]
+    for end in range(len(parts) + 1):
+        outer = "/".join(parts[:end])
+        values = gin.get_bindings(
+            f"{outer}/{name}".lstrip("/"),
+            resolve_references=False,
+            inherit_scopes=False,
+        )
+        for argument, value in values.items():
+            found[argument] = value, outer
+    for argument, (value, outer) in found.items():
+        yield argument, value, outer
+
+
+def _flat(values):
+    """The values in dictionaries, lists and tuples, however deep."""
+    if isinstance(values, dict):
+        values = values.values()
+    elif not isinstance(values, list | tuple):
+        yield values
+        return
+    for value in values:
+        yield from _flat(value)
+
+
 def describe(gin):
     """All settings of training and of the evaluations."""
     own = _evaluation_of(gin)
@@ -373,7 +478,7 @@ def describe(gin):
 
 
 def check_name(gin, name):
-    """Refuses the name of a binding that has no effect.
+    """Refuses the name of an argument or of a macro that does not exist.
 
     gin itself accepts unknown macros, and any argument of a class or function
     with `**kwargs`, which would raise an error only when training begins.

@@ -266,8 +266,10 @@ class Sweep:
             read(shared)
             for name in self.axes:
                 configuration.check_name(gin, name)
+            bound = [*configuration.names_bound(shared), *self.axes]
             for point in self.points.values():
                 read([*shared, *bindings(point)])
+                configuration.check_used(gin, self.config, bound)
                 if configuration.experiment_of(gin) != "run":
                     raise ValueError(
                         "--sweep compares machines by their likelihood, which "

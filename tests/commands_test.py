@@ -34,8 +34,11 @@ PROGRAM = re.compile(
 )
 # Configs that a page has the reader write, and what they include.
 WRITTEN = {"mine.gin": "base.gin"}
-# Those of the two data sets of Brack's code.
-BRACK = ["bars_and_stripes.gin", "mnist_blog.gin"]
+# Those of the two data sets of Brack's code, and the settings of the other.
+BRACK = {
+    "bars_and_stripes.gin": "mnist.",
+    "mnist_blog.gin": "bars_and_stripes.",
+}
 
 
 def name(page):
@@ -78,14 +81,25 @@ def registered():
     configuration.register(gin, keras)
 
 
+@pytest.fixture(autouse=True)
+def forgotten():
+    yield
+    gin.clear_config()
+
+
 def read(arguments, config=None):
-    """Reads arguments as `train.py` does; anything unknown is an error."""
+    """Reads arguments as `train.py` does.
+
+    Anything unknown is an error, and so is a setting without an effect.
+    """
     gin.clear_config()
 
     # The files of --data are the reader's own.
     def own_data(name):
-        bits = name.endswith((".npz", ".npy", ".h5", ".mat"))
-        return pathlib.Path(name), "arrays" if bits else "table"
+        readers = {"": "images", ".fasta": "family"}
+        readers |= dict.fromkeys((".npz", ".npy", ".h5", ".mat"), "arrays")
+        path = pathlib.Path(name)
+        return path, readers.get(path.suffix, "table")
 
     table = mock.patch.object(folders, "own_data", own_data)
     with flagsaver.flagsaver(), table:
@@ -98,10 +112,8 @@ def read(arguments, config=None):
         path = folders.find(WRITTEN.get(wanted, wanted))
         bindings = configuration.bindings()
         axes = sweep.axes(options.SWEEP.value)
-        bound = [
-            *(binding.partition("=")[0].strip() for binding in bindings),
-            *axes,
-        ]
+        bound = [*configuration.names_bound(bindings), *axes]
+        given = configuration.names_bound(options.SET.value)
         for point in sweep.points(axes):
             gin.clear_config()
             configuration.read(
@@ -112,7 +124,7 @@ def read(arguments, config=None):
             )
         for parameter in bound:
             configuration.check_name(gin, parameter)
-    gin.clear_config()
+        configuration.check_used(gin, path, [*given, *axes])
 
 
 @pytest.mark.parametrize(("page", "arguments"), sorted(set(trainings())))
@@ -122,8 +134,10 @@ def test_a_training_is_one_that_the_program_knows(page, arguments):
 
 @pytest.mark.parametrize(("option", "arguments"), list(options_of_brack()))
 def test_an_option_of_brack_has_a_counterpart(option, arguments):
-    for config in BRACK:
-        read(arguments, config)
+    figures = "--set run.figures=[@Restoration(),@Dreams()]"
+    for config, other in BRACK.items():
+        if other not in arguments:
+            read(f"{figures} {arguments}", config)
 
 
 def test_what_is_not_there_is_found():
@@ -133,6 +147,8 @@ def test_what_is_not_there_is_found():
         read("--config none.gin")
     with pytest.raises(ValueError, match="gin_factory"):
         read("--set RBM.gin_factory=1")
+    with pytest.raises(ValueError, match=r"SGD\.momentum has no effect"):
+        read("--set SGD.momentum=0.5 --set run.optimizer=@Adam")
 
 
 def benchmarks():

@@ -19,6 +19,10 @@ from tests.cli import command
         ),
         (("--set", "RBM.hidden"), "--set wants a binding"),
         (("--set", "RBM.hidden = -3"), "`hidden` must be a positive integer"),
+        (
+            ("--set", "Adam.beta_1 = 0.5"),
+            "Adam.beta_1 has no effect, since nothing in",
+        ),
         (("surplus",), "unknown argument 'surplus'"),
         (
             ("--config", "mnist", "--data_dir", "/no/such/folder"),

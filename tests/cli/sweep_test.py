@@ -236,6 +236,11 @@ def test_tensorboard_shows_columns_and_runs(made_up, tmp_path):
         (("--sweep", "RBN.hidden=[3]"), "RBN"),
         (("--sweep", "seed=[3]", "--seed", "1"), "--sweep seed and --seed"),
         (("--sweep", "seed=[3]", "--mode", "evaluate"), "--mode evaluate"),
+        (("--sweep", "Adam.beta_1=[0.5]"), "Adam.beta_1 has no effect"),
+        (
+            ("--sweep", "seed=[3]", "--set", "Adam.beta_1=0.5"),
+            "Adam.beta_1 has no effect",
+        ),
         (("--sweep", "seed=[3]", "--resume", "."), "no sweep in ."),
         (
             ("--sweep", "seed=[3]", "--config", "mnist_dbn"),
