@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import callbacks, checkpoints, devices
+from keras_rbm import callbacks, checkpoints, checks, devices
 from keras_rbm.typing import Logs, Path
 from keras_rbm.version import __version__
 
@@ -39,7 +39,7 @@ class RunFolder:
 
     def __init__(self, output: Path, resume: bool):
         self.output = output
-        self.resume = resume
+        self.resume = checks.boolean("resume", resume)
         self.checkpoints = self.path("checkpoints")
         self.log_dir = self.path("tensorboard")
 

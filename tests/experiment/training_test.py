@@ -247,6 +247,7 @@ def test_without_the_log_likelihood(tmp_path):
         ({"num_sweeps": 5}, "`schedule` must be a dictionary"),
         ({"data": 3}, "`data` must be what a reader"),
         ({"figures": 3}, "`figures` must be a list of figures"),
+        ({"resume": "False"}, "`resume` must be True or False"),
         ({"num_samples": -1}, "`num_samples` must be an integer, 0 or more"),
         ({"evaluation": 3}, "`evaluation` must be a function"),
         ({"figures": [figures.Inpainting()]}, "needs test examples"),

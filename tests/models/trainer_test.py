@@ -685,6 +685,13 @@ def test_few_examples_suffice_for_a_clear_difference(monkeypatch):
     with pytest.warns(UserWarning, match="After 1 updates"):
         brief(data(200))
     assert seen == [100, 100, 200, 200]
+    # Somewhat better, by about two standard errors: all examples decide.
+    seen.clear()
+    guesses = Oracle(np.full((5, 4), 0.75), np.full(5, -1.5), np.full(4, -1.9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        brief(same, guesses)
+    assert seen == [100, 100, 200, 200]
 
 
 def test_grey_values_are_drawn_and_weights_count():
