@@ -31,7 +31,11 @@ def load(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["fit", "fit(array)", "products", "scikit-learn"]
+    "name",
+    [
+        *("fit", "products", "scikit-learn"),
+        pytest.param("fit(array)", marks=pytest.mark.slow),
+    ],
 )
 def test_all_contestants_run(name):
     benchmark = load("training_step")

@@ -132,7 +132,7 @@ class Stop(keras.callbacks.Callback):
     ("stop", "on_disk"),
     [
         (8, True),
-        (20, False),
+        pytest.param(20, False, marks=pytest.mark.slow),
         pytest.param(8, False, marks=pytest.mark.slow),
         pytest.param(20, True, marks=pytest.mark.slow),
     ],

@@ -88,7 +88,7 @@ class Stop(keras.callbacks.Callback):
             self.checkpoint.stop("a test")
 
 
-@pytest.mark.parametrize("stop", [1, 9])
+@pytest.mark.parametrize("stop", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_resumed_run_has_the_same_estimate(tmp_path, stop):
     def run(name, stop):
         model = compiled()

@@ -157,6 +157,7 @@ def test_the_learning_rate_falls_to_zero_over_the_run(finished):
 
 
 def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
+    """Also where only one of them measures its likelihood and draws."""
     model, _, _ = finished
     again = machine()
     with eager.compiled_updates():
@@ -168,6 +169,8 @@ def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
             epochs=3,
             batch_size=10,
             num_sweeps=SWEEPS,
+            pictures_every=4,
+            log_likelihood_every=0,
         )
     np.testing.assert_array_equal(model.kernel, again.kernel)
     np.testing.assert_array_equal(model.chain.particles, again.chain.particles)

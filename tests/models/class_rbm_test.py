@@ -470,14 +470,14 @@ def test_it_learns_to_classify_and_to_draw_a_class():
         model.sample_class(labels, 10)
     with pytest.raises(ValueError, match=r"`num_samples` must be a positive"):
         model.sample_class(1)
-    again = model.sample_class(2, 100, num_sweeps=50, seed=0)
+    again = model.sample_class(2, 300, num_sweeps=50, seed=0)
     assert np.abs(np.asarray(again) - patterns[2]).mean() < 0.15
-    # Hot enough, all pixels are coins, of 1,200 draws here.
+    # Hot enough, all pixels are coins, of 3,600 draws here.
     hot = model.sample_class(
-        2, 100, num_sweeps=50, seed=0, inverse_temperature=1e-6
+        2, 300, num_sweeps=50, seed=0, inverse_temperature=1e-6
     )
     wrong = np.abs(np.asarray(hot) - patterns[2]).mean()
-    assert abs(wrong - 0.5) < 4 * 0.5 / np.sqrt(1200)
+    assert abs(wrong - 0.5) < 4 * 0.5 / np.sqrt(3600)
 
 
 CLASS_WEIGHT = {0: 1.0, 1: 5.0}  # The third class has 1.
