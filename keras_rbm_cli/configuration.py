@@ -3,7 +3,6 @@
 No other module imports gin.
 """
 
-import collections
 import contextlib
 import functools
 import gc
@@ -14,7 +13,7 @@ import sys
 
 from absl import logging as absl_logging
 
-from keras_rbm_cli import folders, names, options, screen
+from keras_rbm_cli import effects, folders, names, options, screen
 from keras_rbm_cli.errors import UserError
 from keras_rbm_cli.folders import CONFIGS
 
@@ -291,7 +290,7 @@ def parse(gin, config, function, shared, output):
     """
     schema = output / folders.SCHEMA
     read(gin, config, bindings(), options.DATA.value, schema)
-    check_used(gin, config, names_bound(options.SET.value))
+    check_effects(gin, config, training=False)
     fit_to_data(gin)
     check_data_dir(gin, config, options.DATA_DIR.value)
     trained = gin.get_bindings("run", resolve_references=False)
@@ -347,6 +346,25 @@ def names_bound(lines):
     return [line.partition("=")[0].strip() for line in lines]
 
 
+def check_effects(gin, config, training=True):
+    """Refuses `--set` and `--epochs` where they have no effect.
+
+    Args:
+        gin: The module, which has read the config and the flags.
+        config: Path of the config.
+        training: Whether the command trains.
+
+    Raises:
+        ValueError: If one has none.
+    """
+    experiment, given = experiment_of(gin), names_bound(options.SET.value)
+    if options.EPOCHS.value is not None and training:
+        rated = experiment == "train_ratings"
+        given.append(f"{experiment if rated else 'run'}.epochs")
+    data = options.DATA.value
+    effects.check(gin, config, given, experiment, training, data)
+
+
 def experiment_of(gin):
     """Name of the function for which a config binds a model."""
     for name in ("finetune", "train_jointly", "train_ratings", "pretrain"):
@@ -364,104 +382,6 @@ def seed(gin):
             f"base.gin does. Received: seed={seed!r}"
         )
     return seed
-
-
-def check_used(gin, config, bound):
-    """Refuses bindings that have no effect on a run.
-
-    A binding has an effect if the run calls its owner, which can be a reference
-    in the value of another binding, and if the value does not come from
-    elsewhere: from the caller, or from a binding in a narrower scope, such as
-    `layer_1/RBM.hidden` for `RBM.hidden`. If the config imports modules,
-    nothing is refused, because their code can call anything.
-
-    Args:
-        gin: The module, which has read the config.
-        config: Path of the config.
-        bound: Names of bindings, such as `half/linear_decay.decay_steps`.
-
-    Raises:
-        ValueError: If a binding has no effect. The message names the bindings
-            that count instead, or says what is missing.
-    """
-    if names.imports_modules(config):
-        return
-    effective = _effective(gin)
-    for name in bound:
-        scope, _, rest = name.rpartition("/")
-        owner, dot, argument = rest.rpartition(".")
-        if not dot:
-            continue  # A macro.
-        scopes = effective[gin.get_configurable(owner), argument]
-        if scope in scopes:
-            continue
-        if scopes:
-            others = sorted(f"{other}/{rest}".lstrip("/") for other in scopes)
-            raise ValueError(
-                f"{name} has no effect, since {config.name} binds "
-                f"{' and '.join(others)}. Set "
-                f"{'that' if len(others) == 1 else 'those'} instead"
-            )
-        raise ValueError(
-            f"{name} has no effect, since nothing in {config.name} uses it. "
-            "Leave it out, or bind the argument that is to be "
-            f"@{name.rpartition('.')[0]} as well"
-        )
-
-
-def _effective(gin):
-    """The scopes of all bindings that a run uses.
-
-    Returns:
-        Dictionary with a set of scopes for pairs of a configurable and the name
-        of an argument.
-    """
-    experiment = experiment_of(gin)
-    found, done = collections.defaultdict(set), set()
-    waiting = [(name, "") for name in (experiment, "evaluate", "draw")]
-    while waiting:
-        call = name, scope = waiting.pop()
-        if call in done:
-            continue
-        done.add(call)
-        for argument, value, outer in _bound(gin, name, scope):
-            inner = name in ("run", "pretrain") and name != experiment
-            if inner and argument in ("model", "data"):
-                continue  # The experiment passes its own.
-            found[gin.get_configurable(name), argument].add(outer)
-            waiting += [
-                (reference.selector, "/".join(reference.scopes) or scope)
-                for reference in _flat(value)
-                if isinstance(reference, gin.config.ConfigurableReference)
-            ]
-    return found
-
-
-def _bound(gin, name, scope):
-    """The argument, value and scope of each binding for a call in a scope."""
-    found, parts = {}, [part for part in scope.split("/") if part]
-    for end in range(len(parts) + 1):
-        outer = "/".join(parts[:end])
-        values = gin.get_bindings(
-            f"{outer}/{name}".lstrip("/"),
-            resolve_references=False,
-            inherit_scopes=False,
-        )
-        for argument, value in values.items():
-            found[argument] = value, outer
-    for argument, (value, outer) in found.items():
-        yield argument, value, outer
-
-
-def _flat(values):
-    """The values in dictionaries, lists and tuples, however deep."""
-    if isinstance(values, dict):
-        values = values.values()
-    elif not isinstance(values, list | tuple):
-        yield values
-        return
-    for value in values:
-        yield from _flat(value)
 
 
 def describe(gin):

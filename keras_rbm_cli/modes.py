@@ -131,8 +131,7 @@ def _train_alone(config, output, log, resume):
         configuration.read(
             gin, config, configuration.bindings(), options.DATA.value, schema
         )
-        given = configuration.names_bound(options.SET.value)
-        configuration.check_used(gin, config, given)
+        configuration.check_effects(gin, config)
         data = configuration.fit_to_data(gin)
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         if data is not None:

@@ -12,6 +12,7 @@ import re
 
 from keras_rbm_cli import (
     configuration,
+    effects,
     folders,
     names,
     options,
@@ -269,12 +270,12 @@ class Sweep:
             bound = [*configuration.names_bound(shared), *self.axes]
             for point in self.points.values():
                 read([*shared, *bindings(point)])
-                configuration.check_used(gin, self.config, bound)
                 if configuration.experiment_of(gin) != "run":
                     raise ValueError(
                         "--sweep compares machines by their likelihood, which "
                         f"the stack of {self.config.name} has none of"
                     )
+                effects.check(gin, self.config, bound, "run", data=data)
         except Exception as error:
             fail(error, log)
 

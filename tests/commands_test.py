@@ -16,7 +16,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from keras_rbm_cli import configuration, folders, options, sweep
+from keras_rbm_cli import configuration, effects, folders, options, sweep
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [
@@ -122,9 +122,18 @@ def read(arguments, config=None):
                 [*bindings, *sweep.bindings(point)],
                 options.DATA.value,
             )
+            experiment = configuration.experiment_of(gin)
+            training = options.MODE.value == "train"
+            effects.check(
+                gin,
+                path,
+                [*given, *axes],
+                experiment,
+                training,
+                options.DATA.value,
+            )
         for parameter in bound:
             configuration.check_name(gin, parameter)
-        configuration.check_used(gin, path, [*given, *axes])
 
 
 @pytest.mark.parametrize(("page", "arguments"), sorted(set(trainings())))
@@ -134,10 +143,9 @@ def test_a_training_is_one_that_the_program_knows(page, arguments):
 
 @pytest.mark.parametrize(("option", "arguments"), list(options_of_brack()))
 def test_an_option_of_brack_has_a_counterpart(option, arguments):
-    figures = "--set run.figures=[@Restoration(),@Dreams()]"
     for config, other in BRACK.items():
         if other not in arguments:
-            read(f"{figures} {arguments}", config)
+            read(arguments, config)
 
 
 def test_what_is_not_there_is_found():

@@ -79,8 +79,8 @@ STACKS = {
 }
 OTHERS = [name for name in NAMES if name not in ("base", "movielens", *STACKS)]
 # This config trains in `make test`, besides digits.gin and table.gin, which
-# train_test.py and cli/tables_test.py train. sequences/model_test.py draws what
-# protein.gin does at its end. `make test-all` trains all.
+# train_test.py and cli/tables_test.py train. sequences/model_test.py draws the
+# figures of protein.gin. `make test-all` trains all.
 QUICK = ["mnist_class_discriminative"]
 
 

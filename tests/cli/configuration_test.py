@@ -1,8 +1,5 @@
 """Whatever a config says, the command trains, or reports an error in a line."""
 
-import contextlib
-import re
-
 import gin
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -83,67 +80,6 @@ def test_the_former_class_of_tempered_chains_is_a_name_still(reading):
 def test_what_is_for_subclassing_has_no_name(reading, name):
     with pytest.raises(ValueError, match=f"matching '{name}'"):
         reading(f"{name}.seed = 3")
-
-
-STACK = """
-include "mnist_dbm.gin"
-linear_decay.initial_learning_rate = 0.1
-RBM.hidden = 3
-run.model = @RBM()
-lower_half/run.epochs = 3
-run.updates = 5
-run.num_sweeps = {0: 1, 0.5: %later}
-later = 3
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "reason"),
-    [
-        ("run.epochs = 2", "run.epochs", None),
-        ("RBM.chain = @ExactChain()", "PersistentChain.num_chains", "uses it"),
-        ("run.optimizer = @Adam", "SGD.momentum", "bind .* @SGD as well"),
-        ("run.optimizer = @Adam", "Adam.beta_1", None),
-        (
-            "run.figures = [@Dreams(), @small/Restoration()]",
-            "Dreams.num_sweeps",
-            None,
-        ),
-        (
-            "run.figures = [@Dreams(), @small/Restoration()]",
-            "small/Restoration.num_sweeps",
-            None,
-        ),
-        (
-            "run.figures = [@Dreams(), @small/Restoration()]\n"
-            "small/Restoration.num_sweeps = 7",
-            "Restoration.num_sweeps",
-            r"binds small/Restoration\.num_sweeps\. Set that instead",
-        ),
-        ("", "large/run.epochs", r"binds run\.epochs\. Set that instead"),
-        ("", "evaluate.num_betas", None),  # For `--mode evaluate`.
-        ("", "seed", None),
-        (STACK, "linear_decay.initial_learning_rate", None),
-        (STACK, "half/linear_decay.initial_learning_rate", None),
-        (STACK, "RBM.hidden", "nothing in mine.gin uses it"),
-        (STACK, "run.model", "nothing in mine.gin uses it"),
-        (STACK, "run.updates", None),
-        ("kind = @ExactChain()\nRBM.chain = %kind", "ExactChain.seed", None),
-        ("import json", "SGD.nesterov", None),  # It could call anything.
-    ],
-)
-def test_a_binding_without_effect(reading, tmp_path, text, name, reason):
-    whole = text if text == STACK else f"{FAST}{text}\n"
-    config = tmp_path / "mine.gin"
-    config.write_text(whole)
-    reading(whole)
-    gin.parse_config(f"{name} = 1")
-    complaint = contextlib.nullcontext()
-    if reason is not None:
-        words = f"{re.escape(name)} has no effect.*{reason}"
-        complaint = pytest.raises(ValueError, match=words)
-    with complaint:
-        configuration.check_used(gin, config, [name])
 
 
 NAMES = st.from_regex(r"[A-Za-z_]{1,8}", fullmatch=True)

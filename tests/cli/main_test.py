@@ -21,7 +21,11 @@ from tests.cli import command
         (("--set", "RBM.hidden = -3"), "`hidden` must be a positive integer"),
         (
             ("--set", "Adam.beta_1 = 0.5"),
-            "Adam.beta_1 has no effect, since nothing in",
+            "Adam.beta_1 has no effect: nothing in",
+        ),
+        (
+            ("--config", "digits", "--set", "SGD.learning_rate = 0.5"),
+            "has no effect: its value comes from run.learning_rate instead",
         ),
         (("surplus",), "unknown argument 'surplus'"),
         (

@@ -1,0 +1,180 @@
+"""Which settings have an effect on a run, as far as its config tells."""
+
+import collections
+
+from keras_rbm_cli import names
+
+_MACRO = "gin.macro"
+# Arguments that the caller passes, and where their values come from.
+_OF_COMMAND = dict.fromkeys(("output", "describe", "resume"), "the flags")
+_OF_RESULTS = dict.fromkeys(("model", "output", "about"), "the run")
+
+
+def check(gin, config, bound, experiment, training=True, data=None):
+    """Refuses settings that have no effect.
+
+    A setting has an effect if the run calls what it belongs to, which can be a
+    reference in the value of another binding, and if the call takes its value.
+    A narrower scope comes first, such as `layer_1/RBM.hidden` before
+    `RBM.hidden`, and so does an argument that the caller passes, as `run` does
+    with the `learning_rate` of its `optimizer`. If the config imports modules,
+    nothing is refused, because their code can call anything.
+
+    Args:
+        gin: The module, which has read the config.
+        config: Path of the config.
+        bound: Names of settings, such as `RBM.hidden` or the macro `seed`.
+        experiment: Name of the function that trains.
+        training: Whether the command trains. If not, some arguments of `run`
+            count for `evaluate` and `draw`.
+        data: Value of --data, or `None`.
+
+    Raises:
+        ValueError: If a setting has no effect. The message says which one to
+            use instead, if there is one.
+    """
+    if names.imports_modules(config):
+        return
+    taken, passed = _values(gin, experiment, training)
+    for name in bound:
+        scope, _, rest = name.rpartition("/")
+        owner, dot, argument = rest.rpartition(".")
+        if not dot:
+            scope, owner, argument = name, _MACRO, "value"
+        elif owner == "Gaussian" and data is not None:
+            continue  # Real values of --data bring such units.
+        key = gin.get_configurable(owner), argument
+        if scope not in taken[key]:
+            used = [f"{other}/{rest}".lstrip("/") for other in taken[key]]
+            if not used and key in passed:
+                used = [passed[key]]
+            if not dot:  # Other macros are not meant.
+                used = []
+            reason = _reason(config, name, sorted(used))
+            raise ValueError(f"{name} has no effect: {reason}")
+
+
+def _reason(config, name, used):
+    """Why a setting has no effect, and what to do.
+
+    Args:
+        config: Path of the config.
+        name: Name of the setting.
+        used: Names of what the run uses in place of it.
+    """
+    if used:
+        *some, last = used
+        used = f"{', '.join(some)} and {last}" if some else last
+        return f"its value comes from {used} instead"
+    owner, dot, _ = name.rpartition(".")
+    reference = f"@{owner}" if dot else f"%{name}"
+    return (
+        f"nothing in {config.name} refers to {reference}. Remove the setting, "
+        f"or set another argument to {reference}"
+    )
+
+
+def _values(gin, experiment, training):
+    """Which bindings a run takes its values from.
+
+    Returns:
+        Tuple of two dictionaries, whose keys are pairs of a configurable and
+        the name of an argument: the set of all scopes of the bindings that
+        count, and where the value comes from if a caller passes it.
+    """
+    taken, passed = collections.defaultdict(set), {}
+    taken[gin.get_configurable(_MACRO), "value"].add("seed")
+    waiting = [
+        (experiment, "", _OF_COMMAND),
+        *((name, "", _OF_RESULTS) for name in ("evaluate", "draw")),
+    ]
+    if not training:
+        waiting.append(("run", "", {}))
+    done = set()
+    while waiting:
+        name, scope, own = waiting.pop(0)
+        thing = gin.get_configurable(name)
+        if (thing, scope, *own.items()) in done:
+            continue
+        done.add((thing, scope, *own.items()))
+        if name == _MACRO:
+            taken[thing, "value"].add(scope)
+            continue
+        bound = _bindings(gin, name, scope)
+        for argument, instead in own.items():
+            passed.setdefault((thing, argument), instead)
+        for argument, (value, outer) in bound.items():
+            if argument in own:
+                continue
+            taken[thing, argument].add(outer)
+            for called, inner in _calls(gin, value, scope):
+                given = _given(name, argument, bound, called)
+                waiting.append((called, inner, given if training else {}))
+    return taken, passed
+
+
+def _given(caller, argument, bound, called):
+    """The arguments that a caller passes to the value of its own argument.
+
+    Returns:
+        Dictionary with the names of the arguments, and where the value of each
+        comes from.
+    """
+    if called in ("run", "pretrain"):
+        model = {name: f"{caller}.{name}" for name in ("model", "data")}
+        return model | _OF_COMMAND
+    if argument == "evaluation":
+        data = {name: f"{caller}.{name}" for name in ("data", "binarize")}
+        return data | _OF_RESULTS
+    rate, _ = bound.get("learning_rate", ("the default", None))
+    if argument == "optimizer" and rate is not None:
+        return {"learning_rate": f"{caller}.learning_rate"}
+    return {}
+
+
+def _bindings(gin, name, scope):
+    """The bindings for a call in a scope: by argument, a value and a scope."""
+    found, parts = {}, [part for part in scope.split("/") if part]
+    for end in range(len(parts) + 1):
+        outer = "/".join(parts[:end])
+        values = gin.get_bindings(
+            f"{outer}/{name}".lstrip("/"),
+            resolve_references=False,
+            inherit_scopes=False,
+        )
+        found |= {
+            argument: (value, outer) for argument, value in values.items()
+        }
+    return found
+
+
+def _calls(gin, value, scope, inside=None):
+    """What a call in a scope calls by a value: names, each with its scope.
+
+    gin calls a reference with parentheses in a macro in the scope of the macro,
+    `inside`.
+    """
+    for reference in _leaves(value):
+        if not isinstance(reference, gin.config.ConfigurableReference):
+            continue
+        own = "/".join(reference.scopes)
+        if reference.selector == _MACRO:
+            yield _MACRO, own
+            macro = _bindings(gin, _MACRO, own)
+            for inner, _ in macro.values():
+                yield from _calls(gin, inner, scope, own)
+        elif reference.evaluate and inside is not None:
+            yield reference.selector, own or inside
+        else:
+            yield reference.selector, own or scope
+
+
+def _leaves(values):
+    """The values in dictionaries, lists and tuples, however deep."""
+    if isinstance(values, dict):
+        values = values.values()
+    elif not isinstance(values, list | tuple):
+        yield values
+        return
+    for value in values:
+        yield from _leaves(value)
