@@ -69,8 +69,8 @@ def _reason(config, name, used):
     owner, dot, _ = name.rpartition(".")
     reference = f"@{owner}" if dot else f"%{name}"
     return (
-        f"nothing in {config.name} refers to {reference}. Remove the setting, "
-        f"or set another argument to {reference}"
+        f"a run of {config.name} does not use {reference}. Remove the setting, "
+        f"or set an argument that it uses to {reference}"
     )
 
 

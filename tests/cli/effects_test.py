@@ -57,9 +57,13 @@ def check(tmp_path):
         (
             "RBM.chain = @ExactChain()",
             "PersistentChain.num_chains",
-            "refers to",
+            "does not use",
         ),
-        ("run.optimizer = @Adam", "SGD.momentum", "another argument to @SGD$"),
+        (
+            "run.optimizer = @Adam",
+            "SGD.momentum",
+            "an argument that it uses to @SGD$",
+        ),
         ("run.optimizer = @Adam", "Adam.beta_1", None),
         ("import json", "Adam.beta_1", None),  # It could call anything.
         # The rate is one of the run.
@@ -75,7 +79,7 @@ def check(tmp_path):
             r"comes from small/Restoration\.num_sweeps instead",
         ),
         (TABLE, "Positive.scale", None),
-        (TABLE, "Count.most", "nothing in mine.gin refers to @Count"),
+        (TABLE, "Count.most", "does not use @Count"),
         ("", "large/run.seed", r"comes from run\.seed instead"),
         # For `--mode evaluate` and `--mode figures`.
         ("", "evaluate.num_betas", None),
@@ -89,16 +93,16 @@ def check(tmp_path):
         # gin calls a function of a macro in the scope of its caller, and a
         # reference with parentheses in the scope of the macro.
         ("", "seed", None),
-        ("unused = 3", "unused", "refers to %unused. Remove the setting"),
+        ("unused = 3", "unused", "does not use %unused. Remove the setting"),
         (MACRO, "adam", None),
         (MACRO, "Adam.beta_1", None),
         (f"{MACRO}adam/Adam.beta_1 = 0.3", "Adam.beta_1", None),
-        (MACRO, "adam/Adam.beta_1", "comes from|refers to"),
+        (MACRO, "adam/Adam.beta_1", "comes from|does not use"),
         (MACRO, "chain/PersistentChain.num_chains", None),
         (STACK, "linear_decay.initial_learning_rate", None),
         (STACK, "half/linear_decay.initial_learning_rate", None),
         (STACK, "lower_half/run.epochs", None),
-        (STACK, "RBM.hidden", "nothing in mine.gin refers to @RBM"),
+        (STACK, "RBM.hidden", "run of mine.gin does not use @RBM"),
         (STACK, "run.model", r"comes from train_jointly\.model instead"),
         (STACK, "run.updates", None),
         (

@@ -21,7 +21,7 @@ from tests.cli import command
         (("--set", "RBM.hidden = -3"), "`hidden` must be a positive integer"),
         (
             ("--set", "Adam.beta_1 = 0.5"),
-            "Adam.beta_1 has no effect: nothing in",
+            "Adam.beta_1 has no effect: a run of",
         ),
         (
             ("--config", "digits", "--set", "SGD.learning_rate = 0.5"),
