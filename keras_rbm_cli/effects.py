@@ -5,9 +5,9 @@ import collections
 from keras_rbm_cli import names
 
 _MACRO = "gin.macro"
-# Arguments that the caller passes, and where their values come from.
-_OF_COMMAND = dict.fromkeys(("output", "describe", "resume"), "the flags")
-_OF_RESULTS = dict.fromkeys(("model", "output", "about"), "the run")
+# Arguments that the command passes, and where their values come from.
+_TO_EXPERIMENT = dict.fromkeys(("output", "describe", "resume"), "the flags")
+_TO_RESULTS = dict.fromkeys(("model", "output", "about"), "the run")
 
 
 def check(gin, config, bound, experiment, training=True, data=None):
@@ -45,11 +45,10 @@ def check(gin, config, bound, experiment, training=True, data=None):
             continue  # Real values of --data bring such units.
         key = gin.get_configurable(owner), argument
         if scope not in taken[key]:
-            used = [f"{other}/{rest}".lstrip("/") for other in taken[key]]
+            others = taken[key] if dot else ()  # No macro replaces another.
+            used = [f"{other}/{rest}".lstrip("/") for other in others]
             if not used and key in passed:
                 used = [passed[key]]
-            if not dot:  # Other macros are not meant.
-                used = []
             reason = _reason(config, name, sorted(used))
             raise ValueError(f"{name} has no effect: {reason}")
 
@@ -85,8 +84,8 @@ def _values(gin, experiment, training):
     taken, passed = collections.defaultdict(set), {}
     taken[gin.get_configurable(_MACRO), "value"].add("seed")
     waiting = [
-        (experiment, "", _OF_COMMAND),
-        *((name, "", _OF_RESULTS) for name in ("evaluate", "draw")),
+        (experiment, "", _TO_EXPERIMENT),
+        *((name, "", _TO_RESULTS) for name in ("evaluate", "draw")),
     ]
     if not training:
         waiting.append(("run", "", {}))
@@ -108,12 +107,12 @@ def _values(gin, experiment, training):
                 continue
             taken[thing, argument].add(outer)
             for called, inner in _calls(gin, value, scope):
-                given = _given(name, argument, bound, called)
+                given = _given(gin, name, argument, bound, called)
                 waiting.append((called, inner, given if training else {}))
     return taken, passed
 
 
-def _given(caller, argument, bound, called):
+def _given(gin, caller, argument, bound, called):
     """The arguments that a caller passes to the value of its own argument.
 
     Returns:
@@ -122,11 +121,13 @@ def _given(caller, argument, bound, called):
     """
     if called in ("run", "pretrain"):
         model = {name: f"{caller}.{name}" for name in ("model", "data")}
-        return model | _OF_COMMAND
+        return model | _TO_EXPERIMENT
     if argument == "evaluation":
         data = {name: f"{caller}.{name}" for name in ("data", "binarize")}
-        return data | _OF_RESULTS
+        return data | dict.fromkeys(("model", "output"), "the run")
     rate, _ = bound.get("learning_rate", ("the default", None))
+    if _is_macro(gin, rate):
+        rate = _value_of(gin, rate)
     if argument == "optimizer" and rate is not None:
         return {"learning_rate": f"{caller}.learning_rate"}
     return {}
@@ -158,15 +159,24 @@ def _calls(gin, value, scope, inside=None):
         if not isinstance(reference, gin.config.ConfigurableReference):
             continue
         own = "/".join(reference.scopes)
-        if reference.selector == _MACRO:
+        if _is_macro(gin, reference):
             yield _MACRO, own
-            macro = _bindings(gin, _MACRO, own)
-            for inner, _ in macro.values():
-                yield from _calls(gin, inner, scope, own)
+            yield from _calls(gin, _value_of(gin, reference), scope, own)
         elif reference.evaluate and inside is not None:
             yield reference.selector, own or inside
         else:
             yield reference.selector, own or scope
+
+
+def _is_macro(gin, value):
+    is_reference = isinstance(value, gin.config.ConfigurableReference)
+    return is_reference and value.selector == _MACRO
+
+
+def _value_of(gin, macro):
+    name = "/".join(macro.scopes)
+    found = gin.get_bindings(f"{name}/{_MACRO}", resolve_references=False)
+    return found.get("value")
 
 
 def _leaves(values):

@@ -78,10 +78,9 @@ STACKS = {
     "mnist_dbm": ("train_jointly", "pretraining", 2),
 }
 OTHERS = [name for name in NAMES if name not in ("base", "movielens", *STACKS)]
-# This config trains in `make test`, besides digits.gin and table.gin, which
-# train_test.py and cli/tables_test.py train. sequences/model_test.py draws the
-# figures of protein.gin. `make test-all` trains all.
-QUICK = ["mnist_class_discriminative"]
+# These configs train in `make test`, besides digits.gin and table.gin, which
+# train_test.py and cli/tables_test.py train. `make test-all` trains all.
+QUICK = ["mnist_class_discriminative", "protein"]
 
 
 @pytest.mark.parametrize("name", STACKS)

@@ -7,6 +7,7 @@ import gin
 import pytest
 
 from keras_rbm_cli import configuration, effects, folders
+from tests.cli import command
 
 ALONE = """
 include "base.gin"
@@ -69,6 +70,8 @@ def check(tmp_path):
         # The rate is one of the run.
         ("", "SGD.learning_rate", r"comes from run\.learning_rate instead"),
         ("run.learning_rate = None", "SGD.learning_rate", None),
+        ("off = None\nrun.learning_rate = %off", "SGD.learning_rate", None),
+        ("on = 0.1\nrun.learning_rate = %on", "SGD.learning_rate", "run"),
         ("", "run.learning_rate", None),
         ("", "run.resume", "comes from the flags"),
         (FIGURES, "Dreams.num_sweeps", None),
@@ -132,3 +135,27 @@ def test_the_units_follow_from_the_file_of_data(check):
     check(ALONE, "Gaussian.precision", data="mine.npy")
     with pytest.raises(ValueError, match="has no effect"):
         check(ALONE, "Gaussian.precision")
+
+
+def test_epochs_are_refused_where_each_layer_has_its_own(tmp_path):
+    config = tmp_path / "mine.gin"
+    own = [f"layer_{number}/run.epochs = 7" for number in (1, 2, 3)]
+    config.write_text("\n".join(['include "mnist_dbn.gin"', *own]))
+    line = command.refused(
+        *("--config", config, "--epochs", 3, "--output", tmp_path / "run")
+    )
+    assert (
+        "run.epochs has no effect: its value comes from layer_1/run.ep" in line
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_an_evaluation_does_not_use_is_refused(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "model.keras").write_bytes(b"")
+    (run / "operative_config.gin").write_text(ALONE.replace("base", "digits"))
+    line = command.refused(
+        *("--mode", "evaluate", "--output", run, "--set", "Adam.beta_1=0.5")
+    )
+    assert "Adam.beta_1 has no effect" in line

@@ -937,11 +937,7 @@ def gaussian():
 MISSING_OF_FOUR = np.array([True, False, False, True])
 
 
-@pytest.mark.parametrize(
-    # units/unbounded_test.py has real values at all temperatures.
-    "sampler",
-    [None, pytest.param(Tempered(3), marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("sampler", [None, Tempered(3)])
 def test_real_values_are_held_and_drawn(gaussian, sampler):
     count, v = 4000, np.array([np.nan, 0.3, -0.4, np.nan])
     rows = np.tile(v, (count, 1))
