@@ -1,6 +1,8 @@
 """Trains on a family of sequences and measures all that can be known of it.
 
-- the share of true contacts among the first k L pairs, k = 1 to 5;
+- the share of true contacts among the first k L pairs, k = 1 to 5, for two
+  corrections of the norms without the gap and with it, and for the means of
+  both corrected scores;
 - the log-likelihood of test sequences between two bounds, beside that of
   independent sites;
 - correlations between the connected correlations of pairs and triples in the
@@ -155,13 +157,22 @@ def contacts(rbm, options):
     counts = [k * length for k in range(1, 6)]
     most = len(np.triu_indices(length, 5)[0])
     counts = [min(count, most) for count in counts]
-    for name, exclude in (("without the gap", (0,)), ("with it", ())):
-        scores = sequences.average_product_correction(
-            sequences.frobenius_norms(pairs, exclude)
-        )
-        found = sequences.positive_predictive_value(scores, distances, counts)
-        shares = ", ".join(f"{share:.3f}" for share in found)
-        say(f"contacts, norms {name}: {shares}")
+    norms = [sequences.frobenius_norms(pairs, gap) for gap in ((0,), ())]
+    for label, correction in (
+        ("average product", sequences.average_product_correction),
+        ("median product", sequences.median_product_correction),
+    ):
+        without, with_gap = map(correction, norms)
+        for name, scores in (
+            ("norms without the gap", without),
+            ("with it", with_gap),
+            ("mean of both", (without + with_gap) / 2),
+        ):
+            found = sequences.positive_predictive_value(
+                scores, distances, counts
+            )
+            shares = ", ".join(f"{share:.3f}" for share in found)
+            say(f"contacts, {label}, {name}: {shares}")
 
 
 def nearest(x, others, own=False):

@@ -13,6 +13,9 @@ from keras_rbm.sequences.contacts import (
 from keras_rbm.sequences.contacts import contact_map as contact_map
 from keras_rbm.sequences.contacts import frobenius_norms as frobenius_norms
 from keras_rbm.sequences.contacts import (
+    median_product_correction as median_product_correction,
+)
+from keras_rbm.sequences.contacts import (
     positive_predictive_value as positive_predictive_value,
 )
 from keras_rbm.sequences.contacts import read_distances as read_distances

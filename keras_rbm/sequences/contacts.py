@@ -1,7 +1,7 @@
 """Contacts of a structure, predicted from couplings."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def frobenius_norms(pairs: Array, exclude: Sequence[int] = ()) -> np.ndarray:
 
 
 def average_product_correction(scores: Array) -> np.ndarray:
-    """S_ij - S_i S_j / S, the average product correction of scores.
+    """S_ij - S_i S_j / S, the average-product correction of scores.
 
     S_i is the mean of S_ij over j, and S the mean of S_i. The correction
     removes the part of a score that comes from the variability of the two
@@ -86,8 +86,78 @@ def average_product_correction(scores: Array) -> np.ndarray:
     return corrected
 
 
+def median_product_correction(scores: Array) -> np.ndarray:
+    """S_ij - v_i v_j, where v_i^2 is the median of S_ij S_ik / S_jk over j < k.
+
+    Like the average-product correction, this removes the part of a score that
+    comes from the variability of the two sites. For products S_ij = v_i v_j, it
+    finds v exactly, even if some scores are changed, by however much: with many
+    sites, up to a fifth of the scores of each site.
+
+    j and k are sites other than i. Quotients with S_jk = 0 are left out. Sites
+    most of whose quotients are 0 have v_i = 0, so that their scores are not
+    corrected. The time grows with the third power of the number of sites.
+
+    Args:
+        scores: Array of shape `(sites, sites)`, symmetric and not negative. The
+            diagonal is not used.
+
+    Returns:
+        Array of the same shape, with 0 for i = j.
+
+    Raises:
+        ValueError: If the array is not as described, or has fewer than 6
+            sites: one pair would decide most of the quotients of its sites.
+
+    Reference: Zhang, Gao, Deng, Wang, Zhu, Li, Zheng and Bu (2016), "Improving
+        residue-residue contact prediction via low-rank and sparse decomposition
+        of residue correlation matrix", for the idea that contacts remain after
+        a matrix of low rank is subtracted. The medians are this package's own.
+
+    Example:
+        pairs = couplings.effective(rbm.machine()).pairs
+        scores = sequences.median_product_correction(
+            sequences.frobenius_norms(pairs, exclude=[0])
+        )
+    """
+    scores = _square("scores", scores).copy()
+    np.fill_diagonal(scores, 0.0)
+    if len(scores) < 6 or not (np.isfinite(scores) & (scores >= 0)).all():
+        raise ValueError(
+            "`scores` must have 6 sites or more, and finite entries that are "
+            f"not negative. Received: scores.shape={scores.shape}, with "
+            f"entries from {scores.min()} to {scores.max()}"
+        )
+    largest = scores.max() or 1.0
+    x = scores / largest
+    if not np.allclose(x, x.T):
+        worst = np.abs(scores - scores.T).max()
+        raise ValueError(
+            "`scores` must be symmetric. Received entries (i, j) and (j, i) "
+            f"that differ by up to {worst}"
+        )
+    j, k = np.triu_indices(len(x), 1)
+    known = x[j, k] > 0
+    j, k = j[known], k[known]
+    squares = np.zeros(len(x))
+    with np.errstate(over="ignore"):  # Of single quotients.
+        for i, row in enumerate(x):
+            other = (j != i) & (k != i)
+            if other.any():
+                a, b = j[other], k[other]
+                squares[i] = np.median(row[a] * row[b] / x[a, b])
+    v = np.sqrt(squares)
+    corrected = (x - np.outer(v, v)) * largest
+    np.fill_diagonal(corrected, 0.0)
+    return corrected
+
+
 def contact_map(
-    machine: Machine, exclude: Sequence[int] = (0,), **kwargs
+    machine: Machine,
+    exclude: Sequence[int] = (0,),
+    *,
+    correction: Callable[[np.ndarray], np.ndarray] = average_product_correction,
+    **kwargs,
 ) -> np.ndarray:
     """Scores of contacts: norms of the effective couplings, corrected.
 
@@ -95,6 +165,8 @@ def contact_map(
         machine: A `Machine`, such as `rbm.machine()`.
         exclude: Categories that the norms leave out; `()` for none. The gap is
             category 0 in the alphabets of this package.
+        correction: Function that removes the contribution of single sites from
+            the norms, such as `median_product_correction`.
         **kwargs: Arguments of `couplings.effective`.
 
     Returns:
@@ -102,14 +174,15 @@ def contact_map(
         distances.
 
     Raises:
-        ValueError: If `couplings.effective` does not accept the machine.
+        ValueError: If `couplings.effective` does not accept the machine, or if
+            `correction` does not accept the norms.
 
     Example:
         scores = sequences.contact_map(rbm.machine())
         sequences.top_pairs(scores, 3)
     """
     pairs = effective(machine, **kwargs).pairs
-    return average_product_correction(frobenius_norms(pairs, exclude))
+    return correction(frobenius_norms(pairs, exclude))
 
 
 def top_pairs(scores: Array, count: int, min_separation: int = 5) -> np.ndarray:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,82 @@ def test_the_product_of_means_is_taken_away():
     np.testing.assert_array_equal(
         sequences.average_product_correction(np.zeros((3, 3))), 0
     )
+
+
+@pytest.mark.parametrize("num_sites", [6, 20])
+@pytest.mark.parametrize("spread", [2, 30])
+def test_scores_that_are_products_of_sites_are_removed(num_sites, spread):
+    size = np.geomspace(1, spread, num_sites)
+    size[2] = 0.0
+    scores = np.outer(size, size)
+    np.fill_diagonal(scores, np.nan)  # The diagonal is not used.
+    corrected = sequences.median_product_correction(scores)
+    np.testing.assert_allclose(corrected, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("num_sites", "pairs"),
+    [
+        (6, [(0, 1)]),
+        (7, [(5, 6)]),
+        (20, [(0, 19)]),
+        (20, [(18, 19), (3, 9), (0, 1), (9, 12)]),
+        (20, [(4, j) for j in range(5, 10)]),
+    ],
+)
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_what_pairs_add_to_products_is_left_whole(num_sites, pairs, scale):
+    size = np.geomspace(1, 10, num_sites)
+    products = np.outer(size, size)
+    for extra in (0.5, 1e6):
+        added = np.zeros_like(products)
+        for rank, (i, j) in enumerate(pairs, start=1):
+            added[i, j] = added[j, i] = extra / rank
+        scores = scale * (products + added)
+        corrected = sequences.median_product_correction(scores) / scale
+        np.testing.assert_allclose(corrected, added, rtol=1e-6, atol=1e-8)
+
+
+def test_the_medians_are_those_of_the_formula():
+    x = np.random.default_rng(3).gamma(2.0, size=(7, 7))
+    scores = x + x.T
+    scores[2, 5] = scores[5, 2] = 0.0  # Left out of the quotients.
+    v = []
+    for i in range(7):
+        others = [n for n in range(7) if n != i]
+        quotients = [
+            scores[i, j] * scores[i, k] / scores[j, k]
+            for j, k in itertools.combinations(others, 2)
+            if (j, k) != (2, 5)
+        ]
+        v.append(np.sqrt(np.median(quotients)))
+    expected = scores - np.outer(v, v)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(
+        sequences.median_product_correction(scores), expected
+    )
+
+
+def test_scores_of_few_pairs_stay():
+    scores = np.zeros((6, 6))
+    np.testing.assert_array_equal(
+        sequences.median_product_correction(scores), scores
+    )
+    scores[0, 1] = scores[1, 0] = scores[2, 3] = scores[3, 2] = 1.0
+    np.testing.assert_array_equal(
+        sequences.median_product_correction(scores), scores
+    )
+
+
+def test_scores_without_medians_of_products_are_refused():
+    correct = sequences.median_product_correction
+    ones = np.ones((6, 6))
+    for bad in (-ones, ones * np.inf, ones * np.nan, np.ones((5, 5))):
+        with pytest.raises(ValueError, match="must have 6 sites or more"):
+            correct(bad)
+    for scale in (1e-10, 1.0):
+        with pytest.raises(ValueError, match="must be symmetric"):
+            correct(scale * (ones + np.triu(ones, 1)))
 
 
 def test_top_pairs_and_their_predictive_value():

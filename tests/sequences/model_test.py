@@ -16,6 +16,7 @@ from keras_rbm import (
     Gaussian,
     PersistentChain,
     Softmax,
+    couplings,
     sequences,
 )
 from keras_rbm import machine as machine_lib
@@ -218,6 +219,15 @@ def test_letters_of_a_logo_are_as_high_as_their_values():
     found = [(box.x0 + 0.45, box.y0, box.y1) for box in boxes]
     np.testing.assert_allclose(found, expected, atol=1e-9)
     np.testing.assert_allclose([box.width for box in boxes], 0.9)
+
+
+def test_a_contact_map_takes_another_correction(rbm):
+    pairs = couplings.effective(rbm.machine()).pairs
+    norms = sequences.frobenius_norms(pairs, exclude=[0])
+    correction = sequences.median_product_correction
+    found = sequences.contact_map(rbm.machine(), correction=correction)
+    np.testing.assert_allclose(found, correction(norms), atol=1e-6)
+    assert not np.allclose(found, sequences.contact_map(rbm.machine()))
 
 
 def test_pictures(rbm, family, tmp_path):
