@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from keras import ops
@@ -236,16 +236,34 @@ def hold(machine: Machine, values: Mapping[int, float]) -> Machine:
     )
 
 
+def _particles(model, start, known):
+    """The fantasy particles as an `Alignment` like `known`."""
+    if not isinstance(start, str) or start != "chains":
+        raise ValueError(
+            '`start` must be an Alignment, "chains" or None. Received: '
+            f"start={start!r}"
+        )
+    particles = model.fantasy_particles
+    if particles is None:
+        raise ValueError(
+            '`start="chains"` needs a chain that keeps particles, such as '
+            f"PersistentChain. Received: chain={type(model.chain).__name__}"
+        )
+    codes = codes_of(ops.convert_to_numpy(particles), known.alphabet)
+    return Alignment(codes, alphabet=known.alphabet)
+
+
 def design(
     model: MachineModel,
     count: int,
-    start: Alignment | None = None,
+    start: Alignment | Literal["chains"] | None = None,
     keep: Sequence[int] = (),
     hold_hidden: Mapping[int, float] | None = None,
     inverse_temperature: float = 1.0,
     num_sweeps: int = 1000,
     seed: int | None = None,
     alphabet: AlphabetLike = PROTEIN,
+    sampler: samplers.Sampler | None = None,
 ) -> Alignment:
     """Draws sequences from p(v | v_kept, h_held) at any temperature.
 
@@ -253,14 +271,22 @@ def design(
         model: A `MachineModel` with `Softmax` visible units.
         count: Number of sequences.
         start: An `Alignment` from whose sequences the chains start, in turn;
-            `None` to start from draws of the visible units without inputs.
+            `"chains"` to start from the fantasy particles of the model, which
+            are the persistent chains of its training; `None` to start from
+            draws of the visible units without inputs.
         keep: Columns, from 0, that keep the letters of `start`.
         hold_hidden: Dict from numbers of hidden units to their clamped values.
         inverse_temperature: Factor of the model's inverse temperature. Above 1,
             sequences are more probable and less diverse.
-        num_sweeps: Number of sweeps of each chain.
+        num_sweeps: Number of sweeps of each chain. With `start="chains"` and
+            fewer particles than `count`, the chains go on, and give a sequence
+            each `num_sweeps` sweeps.
         seed: Integer from 0 to 2**64 - 1, or `None`.
-        alphabet: The alphabet of the sequences if `start` is `None`.
+        alphabet: The alphabet of the sequences if `start` is not an
+            `Alignment`.
+        sampler: A `samplers.Sampler`, such as `Tempered()` if Gibbs sampling
+            does not mix; `None` for `Gibbs()`. With `hold_hidden`, samplers
+            that know other machines with all hidden units do not fit.
 
     Returns:
         An `Alignment` of `count` sequences.
@@ -279,17 +305,21 @@ def design(
         )
     """
     checks.positive_integer("count", count)
+    checks.positive_integer("num_sweeps", num_sweeps)
     units = model.example_units
     if not isinstance(units, Softmax) or model.visible != units:
         raise ValueError(
             "`model` must have Softmax visible units alone. Received: "
             f"model.visible={model.visible}"
         )
-    if start is None:
-        known = Alignment(np.zeros((1, units.size), int), alphabet=alphabet)
-    else:
+    if isinstance(start, Alignment):
         known = start
+    else:
+        known = Alignment(np.zeros((1, units.size), int), alphabet=alphabet)
     check_units(model, known)
+    from_particles = start is not None and not isinstance(start, Alignment)
+    if from_particles:
+        known = start = _particles(model, start, known)
     machine = model.machine()
     if inverse_temperature != 1.0:
         machine = machine_lib.scale(
@@ -312,16 +342,25 @@ def design(
             random.fold_in(stream, Use.START),
         )
     else:
-        rows = np.resize(np.arange(len(start)), count)
+        chains = min(count, len(start)) if from_particles else count
+        rows = np.resize(np.arange(len(start)), chains)
         v = ops.convert_to_tensor(one_hot(start.codes[rows], units.categories))
         v = ops.cast(v, machine_lib.dtype(machine))
         if len(keep):
             clamp = samplers.Clamp(ops.convert_to_tensor(_kept(keep, units)), v)
-    found = samplers.sample(
-        samplers.Gibbs(), machine, v, stream, num_sweeps, clamp=clamp
+    frames = samplers.sample(
+        samplers.get(sampler),
+        machine,
+        v,
+        stream,
+        num_sweeps * -(-count // len(v)),
+        model.base_machine(machine),
+        clamp,
+        every=num_sweeps,
     )
+    found = ops.convert_to_numpy(frames).reshape(-1, units.width)[:count]
     return Alignment(
-        codes_of(ops.convert_to_numpy(found), known.alphabet),
+        codes_of(found, known.alphabet),
         alphabet=known.alphabet,
         positions=known.positions,
     )

@@ -6,7 +6,9 @@ import numpy as np
 from keras import ops
 
 from keras_rbm import checks
+from keras_rbm.chains import PersistentChain
 from keras_rbm.models import RBM
+from keras_rbm.sequences.mutations import one_hot
 from keras_rbm.typing import Path
 from keras_rbm.units import Bernoulli, Softmax
 
@@ -18,13 +20,17 @@ def read_rbms(path: Path, update: int | None = None, **kwargs) -> RBM:
     """Reads a model that the package `rbms` has trained.
 
     Visible units may be Potts (`PBRBM`) or binary (`BBRBM`); hidden units are
-    binary. The persistent chains and the optimizer are not read.
+    binary. The parallel chains of the last update become the fantasy particles;
+    the optimizer is not read.
 
     Args:
         path: Path of an HDF5 file of that package.
         update: The update whose parameters are read; `None` for the last one
             in the file.
-        **kwargs: Further arguments of `RBM`, such as `seed` and `chain`.
+        **kwargs: Further arguments of `RBM`, such as `seed` and `chain`. The
+            default is a `PersistentChain` with all particles of the file. A
+            chain with fewer particles starts from the first ones, and a chain
+            with more from draws of the visible units without inputs.
 
     Returns:
         An `RBM` with the same p(v).
@@ -65,6 +71,10 @@ def read_rbms(path: Path, update: int | None = None, **kwargs) -> RBM:
             np.asarray(params[name], "float32")
             for name in ("weight_matrix", "vbias", "hbias")
         )
+        particles = None
+        if update == updates[-1] and "parallel_chains" in file:
+            particles = np.asarray(file["parallel_chains"], "float32")
+            kwargs.setdefault("chain", PersistentChain(len(particles)))
     units = (
         Softmax(*kernel.shape[:2])
         if kind == _POTTS
@@ -80,6 +90,11 @@ def read_rbms(path: Path, update: int | None = None, **kwargs) -> RBM:
     rbm.kernel.assign(kernel.reshape(units.width, -1))
     rbm.visible_params["bias"].assign(visible.reshape(-1))
     rbm.hidden_params["bias"].assign(hidden)
+    count = rbm.chain.num_chains
+    if particles is not None and count is not None and count <= len(particles):
+        if kind == _POTTS:
+            particles = one_hot(particles.astype(int), units.categories)
+        rbm.start_chain(particles)
     return rbm
 
 

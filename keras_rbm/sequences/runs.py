@@ -126,7 +126,9 @@ class FamilyFigures(Figure):
 
     Args:
         alphabet: As for `family`.
-        num_samples: Number of sequences to draw.
+        num_samples: Number of sequences to draw. Their chains start from the
+            fantasy particles. If the model's chain keeps no particles, they
+            start from draws of the visible units without inputs.
         num_sweeps: Number of sweeps of each sequence's chain.
         num_units: Number of hidden units to draw, with the largest weights.
         distances: Path of a table of distances (see `read_distances`), or
@@ -196,6 +198,7 @@ class FamilyFigures(Figure):
         drawn = design(
             model,
             self.num_samples,
+            None if model.chain.num_chains is None else "chains",
             num_sweeps=self.num_sweeps,
             seed=seed,
             alphabet=alphabet,

@@ -13,14 +13,17 @@ from tensorboard.compat.proto import event_pb2
 from keras_rbm import (
     RBM,
     Bernoulli,
+    ContrastiveDivergence,
     Gaussian,
     PersistentChain,
     Softmax,
+    Tempered,
+    TrajectoryTempering,
     couplings,
     sequences,
 )
 from keras_rbm import machine as machine_lib
-from keras_rbm.sequences import Alignment, pictures
+from keras_rbm.sequences import Alignment, pictures, runs
 from tests import eager
 
 SITES = 7
@@ -147,6 +150,68 @@ def test_designed_sequences_keep_their_columns(rbm, family):
         given = {"alphabet": sequences.RNA} | arguments
         with pytest.raises(ValueError, match=message):
             sequences.design(rbm, 4, num_sweeps=3, **given)
+
+
+def test_sequences_start_from_the_fantasy_particles(rbm, family):
+    """The letters of kept columns are those of the particles, in turn."""
+    hot = np.asarray(rbm.fantasy_particles).reshape(10, SITES, 5)
+    drawn = sequences.design(
+        rbm,
+        25,
+        start="chains",
+        keep=range(SITES),
+        num_sweeps=1,
+        alphabet=sequences.RNA,
+    )
+    expected = np.resize(hot.argmax(axis=-1), (25, SITES))
+    np.testing.assert_array_equal(drawn.codes, expected)
+    given = {"num_sweeps": 2, "seed": 0, "alphabet": sequences.RNA}
+    once, thrice = (
+        sequences.design(rbm, count, start="chains", **given).codes
+        for count in (10, 25)
+    )
+    np.testing.assert_array_equal(once, thrice[:10])  # The chains go on.
+    assert (thrice[10:20] != once).any(axis=1).all()
+    few = sequences.design(rbm, 3, start="chains", **given)
+    assert few.shape == (3, SITES)
+    with pytest.raises(ValueError, match="visible units of the alignment"):
+        sequences.design(rbm, 4, start="chains")
+    with pytest.raises(ValueError, match=r"an Alignment, .* start='a\.fasta'"):
+        sequences.design(rbm, 4, start="a.fasta", alphabet=sequences.RNA)
+    without = RBM(family.units, 4, ContrastiveDivergence())
+    with pytest.raises(ValueError, match="chain=ContrastiveDivergence"):
+        sequences.design(without, 4, start="chains", alphabet=sequences.RNA)
+
+
+@pytest.mark.parametrize("name", ["Tempered", "TrajectoryTempering"])
+def test_any_sampler_draws_sequences(rbm, name):
+    """Other samplers have the distribution of Gibbs sampling."""
+
+    def frequencies(**given):
+        drawn = sequences.design(
+            rbm,
+            4000,
+            num_sweeps=20,
+            inverse_temperature=1.5,
+            seed=0,
+            alphabet=sequences.RNA,
+            **given,
+        )
+        return drawn.one_hot()[:].mean(axis=0)
+
+    if name == "Tempered":
+        given = {"sampler": Tempered(3), "hold_hidden": {0: 1.0}}
+        expected = frequencies(hold_hidden={0: 1.0})
+    else:
+        given = {"sampler": TrajectoryTempering([rbm.base_machine()])}
+        expected = frequencies()
+    error = 5 * np.sqrt(2 * 0.25 / 4000)
+    np.testing.assert_allclose(frequencies(**given), expected, atol=error)
+
+
+def test_a_wrong_sampler_of_sequences_is_refused(rbm):
+    with pytest.raises(ValueError, match="`sampler` must be a sampler"):
+        sequences.design(rbm, 4, sampler="Tempered", alphabet=sequences.RNA)
 
 
 def test_cold_sequences_are_more_probable(rbm):
@@ -286,6 +351,29 @@ def test_files_of_rbms_keep_the_scores(visible, tmp_path):
         sequences.read_rbms(path, update=8)
 
 
+@pytest.mark.parametrize("visible", [Softmax(3, 5), Bernoulli(6)], ids=str)
+def test_files_of_rbms_keep_the_particles(visible, tmp_path, monkeypatch):
+    path = tmp_path / "RBM.h5"
+    rbm = RBM(visible, 4, PersistentChain(6), seed=0)
+    sequences.write_rbms(path, rbm)
+    rows, start_chain = [], RBM.start_chain
+
+    def watched(model, v=None):
+        rows.append(v)
+        start_chain(model, v)
+
+    monkeypatch.setattr(RBM, "start_chain", watched)
+    assert sequences.read_rbms(path).chain.num_chains == 6
+    np.testing.assert_array_equal(rows[-1], rbm.fantasy_particles)
+    few = sequences.read_rbms(path, chain=PersistentChain(2))
+    np.testing.assert_array_equal(rows[-1], rbm.fantasy_particles)
+    assert len(few.fantasy_particles) == 2
+    many = sequences.read_rbms(path, chain=PersistentChain(7))
+    assert len(many.fantasy_particles) == 7
+    without = sequences.read_rbms(path, chain=ContrastiveDivergence())
+    assert without.fantasy_particles is None
+
+
 def test_other_files_and_units_are_refused(tmp_path):
     path = tmp_path / "other.h5"
     with h5py.File(path, "w") as file:
@@ -315,13 +403,27 @@ def test_a_family_for_a_run_is_drawn_by_its_weights(tmp_path):
         sequences.family(path, "amino")
 
 
-def test_figures_of_a_run(rbm, family, tmp_path):
+@pytest.fixture
+def starts(monkeypatch):
+    """The starts of all samples that figures draw."""
+    found = []
+
+    def watched(model, count, start, **given):
+        found.append(start)
+        return sequences.design(model, count, start, **given)
+
+    monkeypatch.setattr(runs, "design", watched)
+    return found
+
+
+def test_figures_of_a_run(rbm, family, tmp_path, starts):
     path = tmp_path / "a.fasta"
     sequences.write_fasta(path, family)
     data = sequences.family(path, "rna", identity=None)
     figure = sequences.FamilyFigures("rna", 20, num_sweeps=3, num_units=2)
     figure.check(rbm, data)
     figure(rbm, data, tmp_path)
+    assert starts == ["chains"]
     drawn = sequences.read(tmp_path / "samples.fasta", sequences.RNA)
     assert drawn.shape == (20, SITES)
     scores = dict(part.split("=") for part in drawn.names[0].split()[1:])
@@ -340,8 +442,9 @@ def test_figures_of_a_run(rbm, family, tmp_path):
         sequences.FamilyFigures("protein").check(rbm, data)
 
 
-def test_positions_of_a_reference_reach_the_files(rbm, family, tmp_path):
+def test_positions_of_a_reference_reach_the_files(family, tmp_path, starts):
     """Columns without a letter of the reference go, and numbers stay its."""
+    rbm = RBM(family.units, 4, ContrastiveDivergence(), seed=0)
     path = tmp_path / "a.fasta"
     codes = np.maximum(family.codes, 1)
     codes = np.insert(codes, 3, 2, axis=1)
@@ -356,6 +459,7 @@ def test_positions_of_a_reference_reach_the_files(rbm, family, tmp_path):
     assert data.width == SITES * 5
     figure = sequences.FamilyFigures("rna", 20, num_sweeps=3, num_units=0)
     figure(rbm, data, tmp_path)
+    assert starts == [None]
     for name, columns in (("contacts", "ij"), ("mutations", None)):
         with open(tmp_path / f"{name}.csv", newline="") as file:
             row = next(csv.DictReader(file))
