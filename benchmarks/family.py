@@ -6,8 +6,8 @@
 - the log-likelihood of test sequences between two bounds, beside that of
   independent sites;
 - correlations between the connected correlations of pairs and triples in the
-  samples and in the data, and the same for as many test sequences: no model of
-  the family can have more;
+  samples and in the data, and the same for the test sequences, which shows how
+  large these correlations are for samples of the true distribution;
 - nearest neighbours: the mean share of columns that differ between a sequence
   and the nearest training sequence, for samples and for test sequences, and the
   adversarial accuracy (0.5 is ideal);
@@ -33,8 +33,8 @@ from keras_rbm import couplings, evaluation, sequences
 SOME = 2000
 
 
-def arguments():
-    """The options, read from the command line."""
+def arguments(words=None):
+    """Parses `words`, or the command line if `words` is `None`."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -57,10 +57,24 @@ def arguments():
         help="number of updates in each stage of training",
     )
     parser.add_argument("--chains", type=int, default=500)
-    parser.add_argument("--sweeps", type=int, default=5)
+    parser.add_argument(
+        "--sweeps",
+        type=int,
+        nargs="+",
+        default=[5],
+        help="number of sweeps in each update: one value, or one for each "
+        "stage",
+    )
     parser.add_argument("--batch", type=int, default=500)
     parser.add_argument("--optimizer", choices=("Adam", "SGD"), default="Adam")
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument(
+        "--rate",
+        type=float,
+        nargs="+",
+        default=[2e-3],
+        help="initial learning rate: one value, which decays over all stages, "
+        "or one for each stage, in which the optimizer starts again",
+    )
     parser.add_argument(
         "--deviation",
         type=float,
@@ -88,59 +102,84 @@ def arguments():
         type=float,
         nargs="+",
         default=[0.8],
-        help="of neighbours, for the weights of sequences in each stage",
+        help="of neighbours, for the weights of sequences: one value, or one "
+        "for each stage",
     )
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--sample_sweeps", type=int, default=200)
+    parser.add_argument(
+        "--from_chains",
+        action="store_true",
+        help="draw the samples by the fantasy particles, each of which gives "
+        "one each --sample_sweeps sweeps",
+    )
     parser.add_argument("--betas", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    if len(options.updates) != len(options.identity):
-        parser.error("--updates and --identity need a value for each stage")
+    options = parser.parse_args(words)
+    stages = len(options.updates)
+    for name in ("sweeps", "identity", "rate"):
+        if len(getattr(options, name)) not in (1, stages):
+            parser.error(f"--{name} needs one value, or one for each stage")
     return options
+
+
+def of_stage(values, stage):
+    """The value of a stage, from one value for all stages or one for each."""
+    return values[stage if len(values) > 1 else 0]
 
 
 def train(family, options):
     """A model of the family, by persistent chains, in one or more stages."""
-    stages = [sequences.weights(family, share) for share in options.identity]
-    for w in stages:
+    updates = options.updates
+    weights = [sequences.weights(family, share) for share in options.identity]
+    for w in weights:
         say(f"training with {sequences.effective_number(w):.0f} sequences")
     begin = time.perf_counter()
-    start = keras.initializers.Constant(family.fields(stages[0]))
+    start = keras.initializers.Constant(family.fields(weights[0]))
     penalty = keras.regularizers.L2(options.l2)
     if options.couplings is not None:
         penalty = keras_rbm.SquaredCouplings(
             options.couplings, len(family.alphabet)
         )
-    weights = keras.initializers.RandomNormal(
+    kernel = keras.initializers.RandomNormal(
         0.0, options.deviation, options.seed
     )
     if options.gain is not None:
-        weights = keras.initializers.Orthogonal(options.gain, options.seed)
+        kernel = keras.initializers.Orthogonal(options.gain, options.seed)
     # The couplings are W W^T only if the precision stays 1.
     fixed = {"precision": 1.0} if options.hidden_units == "Gaussian" else {}
     hidden = getattr(keras_rbm.units, options.hidden_units)
     rbm = keras_rbm.RBM(
         family.units,
         hidden(options.hidden, **fixed),
-        keras_rbm.PersistentChain(options.chains, options.sweeps),
+        keras_rbm.PersistentChain(options.chains, options.sweeps[0]),
         visible_bias_initializer=start,
-        kernel_initializer=weights,
+        kernel_initializer=kernel,
         kernel_regularizer=penalty,
         seed=options.seed,
         standardized=options.standardized,
     )
-    rate = keras.optimizers.schedules.CosineDecay(
-        options.rate, sum(options.updates), alpha=0.02
-    )
-    rbm.compile(getattr(keras.optimizers, options.optimizer)(rate))
-    for w, updates in zip(stages, options.updates, strict=True):
+    spans = updates
+    if len(options.rate) == 1:
+        spans = [sum(updates)]
+    optimizer = getattr(keras.optimizers, options.optimizer)
+    optimizers = [
+        optimizer(
+            keras.optimizers.schedules.CosineDecay(rate, span, alpha=0.02)
+        )
+        for rate, span in zip(options.rate, spans, strict=True)
+    ]
+    for stage, count in enumerate(updates):
+        if stage < len(optimizers):
+            rbm.compile(optimizers[stage])
+        rbm.chain.num_sweeps.assign(of_stage(options.sweeps, stage))
+        w = of_stage(weights, stage)
         rbm.fit(
             family.one_hot(),
             sample_weight=w / w.mean(),
             batch_size=options.batch,
-            updates=updates,
+            updates=count,
             verbose=0,
         )
     say(f"training: {time.perf_counter() - begin:.0f} s")
@@ -192,6 +231,7 @@ def samples(rbm, family, test, w, options):
     drawn = sequences.design(
         rbm,
         options.samples,
+        start="chains" if options.from_chains else None,
         num_sweeps=options.sample_sweeps,
         seed=options.seed,
         alphabet=family.alphabet,

@@ -234,6 +234,25 @@ def test_few_labels_compares_two_starts(tmp_path):
     assert row == ("| 100 | 85.00 +- 7.07 | 70.00 +- 0.00 | 81.70 / 76.02 |")
 
 
+@pytest.mark.parametrize(("rates", "last"), [("0.2", 0.2), ("0.2 0.1", 0.1)])
+def test_a_family_is_learned_in_stages(rates, last):
+    """The step falls to 2 % once in all stages, or in each of them."""
+    benchmark = load("family")
+    codes = np.random.default_rng(0).integers(4, size=(50, 6))
+    family = sequences.Alignment(codes, alphabet="rna")
+    words = "--train - --hidden 3 --chains 4 --optimizer SGD --updates 2 3"
+    words = f"{words} --sweeps 1 2 --rate {rates}"
+    with eager.updates():
+        rbm = benchmark.train(family, benchmark.arguments(words.split()))
+    assert int(rbm.updates) == 5
+    assert int(rbm.chain.num_sweeps) == 2
+    step = float(rbm.optimizer.learning_rate)
+    assert step == pytest.approx(0.02 * last)
+    for name in ("--identity", "--sweeps", "--rate"):
+        with pytest.raises(SystemExit):
+            benchmark.arguments([*words.split(), name, "1", "1", "1"])
+
+
 @pytest.mark.slow
 def test_families_of_few_sequences(capsys):
     benchmark = load("family_sizes")
