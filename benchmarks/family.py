@@ -7,7 +7,7 @@
   independent sites;
 - correlations between the connected correlations of pairs and triples in the
   samples and in the data, and the same for the test sequences, which shows how
-  large these correlations are for samples of the true distribution;
+  large these correlations are for as many samples of the true distribution;
 - nearest neighbours: the mean share of columns that differ between a sequence
   and the nearest training sequence, for samples and for test sequences, and the
   adversarial accuracy (0.5 is ideal);
@@ -73,7 +73,7 @@ def arguments(words=None):
         nargs="+",
         default=[2e-3],
         help="initial learning rate: one value, which decays over all stages, "
-        "or one for each stage, in which the optimizer starts again",
+        "or one for each stage, which then has a new optimizer",
     )
     parser.add_argument(
         "--deviation",
@@ -110,8 +110,8 @@ def arguments(words=None):
     parser.add_argument(
         "--from_chains",
         action="store_true",
-        help="draw the samples by the fantasy particles, each of which gives "
-        "one each --sample_sweeps sweeps",
+        help="continue the fantasy particles; each gives a sample every "
+        "--sample_sweeps sweeps",
     )
     parser.add_argument("--betas", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, default=16)

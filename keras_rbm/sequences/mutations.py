@@ -236,13 +236,8 @@ def hold(machine: Machine, values: Mapping[int, float]) -> Machine:
     )
 
 
-def _particles(model, start, known):
+def _particles(model, known):
     """The fantasy particles as an `Alignment` like `known`."""
-    if not isinstance(start, str) or start != "chains":
-        raise ValueError(
-            '`start` must be an Alignment, "chains" or None. Received: '
-            f"start={start!r}"
-        )
     particles = model.fantasy_particles
     if particles is None:
         raise ValueError(
@@ -271,22 +266,23 @@ def design(
         model: A `MachineModel` with `Softmax` visible units.
         count: Number of sequences.
         start: An `Alignment` from whose sequences the chains start, in turn;
-            `"chains"` to start from the fantasy particles of the model, which
-            are the persistent chains of its training; `None` to start from
-            draws of the visible units without inputs.
+            `"chains"` to start from the fantasy particles of the model, the
+            persistent chains of its training, which stay the same; `None` to
+            start from draws of the visible units without inputs.
         keep: Columns, from 0, that keep the letters of `start`.
         hold_hidden: Dict from numbers of hidden units to their clamped values.
         inverse_temperature: Factor of the model's inverse temperature. Above 1,
             sequences are more probable and less diverse.
         num_sweeps: Number of sweeps of each chain. With `start="chains"` and
-            fewer particles than `count`, the chains go on, and give a sequence
-            each `num_sweeps` sweeps.
+            fewer particles than `count`, each chain continues, and gives one
+            sequence every `num_sweeps` sweeps.
         seed: Integer from 0 to 2**64 - 1, or `None`.
         alphabet: The alphabet of the sequences if `start` is not an
             `Alignment`.
         sampler: A `samplers.Sampler`, such as `Tempered()` if Gibbs sampling
-            does not mix; `None` for `Gibbs()`. With `hold_hidden`, samplers
-            that know other machines with all hidden units do not fit.
+            does not mix; `None` for `Gibbs()`. With `hold_hidden`, you
+            cannot use a sampler that has machines of its own, such as
+            `TrajectoryTempering`, because they have all hidden units.
 
     Returns:
         An `Alignment` of `count` sequences.
@@ -306,20 +302,26 @@ def design(
     """
     checks.positive_integer("count", count)
     checks.positive_integer("num_sweeps", num_sweeps)
+    checks.in_memory("count", (count, model.example_units.width))
     units = model.example_units
     if not isinstance(units, Softmax) or model.visible != units:
         raise ValueError(
             "`model` must have Softmax visible units alone. Received: "
             f"model.visible={model.visible}"
         )
+    from_particles = isinstance(start, str) and start == "chains"
     if isinstance(start, Alignment):
         known = start
-    else:
+    elif start is None or from_particles:
         known = Alignment(np.zeros((1, units.size), int), alphabet=alphabet)
+    else:
+        raise ValueError(
+            '`start` must be an Alignment, "chains" or None. Received: '
+            f"start={start!r}"
+        )
     check_units(model, known)
-    from_particles = start is not None and not isinstance(start, Alignment)
     if from_particles:
-        known = start = _particles(model, start, known)
+        known = start = _particles(model, known)
     machine = model.machine()
     if inverse_temperature != 1.0:
         machine = machine_lib.scale(

@@ -20,17 +20,18 @@ def read_rbms(path: Path, update: int | None = None, **kwargs) -> RBM:
     """Reads a model that the package `rbms` has trained.
 
     Visible units may be Potts (`PBRBM`) or binary (`BBRBM`); hidden units are
-    binary. The parallel chains of the last update become the fantasy particles;
-    the optimizer is not read.
+    binary. The parallel chains of the last update become the fantasy
+    particles, until the first `fit` starts new ones. The optimizer is not read.
 
     Args:
         path: Path of an HDF5 file of that package.
         update: The update whose parameters are read; `None` for the last one
             in the file.
         **kwargs: Further arguments of `RBM`, such as `seed` and `chain`. The
-            default is a `PersistentChain` with all particles of the file. A
-            chain with fewer particles starts from the first ones, and a chain
-            with more from draws of the visible units without inputs.
+            default is a `PersistentChain` with all particles of the file. If
+            the chain has fewer particles, it starts from the first ones of the
+            file. If it has more, it starts from draws of the visible units
+            without inputs.
 
     Returns:
         An `RBM` with the same p(v).
@@ -74,7 +75,8 @@ def read_rbms(path: Path, update: int | None = None, **kwargs) -> RBM:
         particles = None
         if update == updates[-1] and "parallel_chains" in file:
             particles = np.asarray(file["parallel_chains"], "float32")
-            kwargs.setdefault("chain", PersistentChain(len(particles)))
+            if len(particles):
+                kwargs.setdefault("chain", PersistentChain(len(particles)))
     units = (
         Softmax(*kernel.shape[:2])
         if kind == _POTTS
@@ -90,12 +92,26 @@ def read_rbms(path: Path, update: int | None = None, **kwargs) -> RBM:
     rbm.kernel.assign(kernel.reshape(units.width, -1))
     rbm.visible_params["bias"].assign(visible.reshape(-1))
     rbm.hidden_params["bias"].assign(hidden)
-    count = rbm.chain.num_chains
-    if particles is not None and count is not None and count <= len(particles):
-        if kind == _POTTS:
-            particles = one_hot(particles.astype(int), units.categories)
-        rbm.start_chain(particles)
+    enough = particles is not None and len(particles) >= (
+        rbm.chain.num_chains or 0
+    )
+    rbm.start_chain(_rows(particles, units, path) if enough else None)
     return rbm
+
+
+def _rows(particles, units, path):
+    """Rows of the visible units, from the particles of a file."""
+    potts = isinstance(units, Softmax)
+    largest = units.categories - 1 if potts else 1
+    known = np.isin(particles, np.arange(largest + 1)).all()
+    if particles.shape[1:] != (units.size,) or not known:
+        raise ValueError(
+            f"`path` must name a file whose parallel_chains have {units.size} "
+            f"columns of integers from 0 to {largest}. Received: "
+            f"path={str(path)!r}, with parallel_chains of shape "
+            f"{particles.shape}"
+        )
+    return one_hot(particles.astype(int), largest + 1) if potts else particles
 
 
 def write_rbms(path: Path, rbm: RBM, update: int = 1) -> None:

@@ -129,7 +129,8 @@ class FamilyFigures(Figure):
         num_samples: Number of sequences to draw. Their chains start from the
             fantasy particles. If the model's chain keeps no particles, they
             start from draws of the visible units without inputs.
-        num_sweeps: Number of sweeps of each sequence's chain.
+        num_sweeps: Number of sweeps of each chain, which gives several
+            sequences if there are fewer particles than `num_samples`.
         num_units: Number of hidden units to draw, with the largest weights.
         distances: Path of a table of distances (see `read_distances`), or
             `None`.
@@ -195,11 +196,14 @@ class FamilyFigures(Figure):
             path = folder / "hidden_units" / f"unit-{unit}.png"
             pictures.hidden_unit_logo(path, model, int(unit), known, 30)
         self._contacts(model, folder, known)
+        particles = model.chain.num_chains
+        # Each particle gives several samples if there are few.
+        each = -(-self.num_samples // (particles or self.num_samples))
         drawn = design(
             model,
             self.num_samples,
-            None if model.chain.num_chains is None else "chains",
-            num_sweeps=self.num_sweeps,
+            None if particles is None else "chains",
+            num_sweeps=-(-self.num_sweeps // each),
             seed=seed,
             alphabet=alphabet,
         )

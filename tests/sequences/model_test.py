@@ -372,6 +372,10 @@ def test_files_of_rbms_keep_the_particles(visible, tmp_path, monkeypatch):
     assert len(many.fantasy_particles) == 7
     without = sequences.read_rbms(path, chain=ContrastiveDivergence())
     assert without.fantasy_particles is None
+    with h5py.File(path, "r+") as file:
+        file["parallel_chains"][0, 0] = 5
+    with pytest.raises(ValueError, match="parallel_chains have"):
+        sequences.read_rbms(path)
 
 
 def test_other_files_and_units_are_refused(tmp_path):
