@@ -153,7 +153,7 @@ def test_designed_sequences_keep_their_columns(rbm, family):
 
 
 def test_sequences_start_from_the_fantasy_particles(rbm, family):
-    """The letters of kept columns are those of the particles, in turn."""
+    """Columns that are kept have the letters of the particles."""
     hot = np.asarray(rbm.fantasy_particles).reshape(10, SITES, 5)
     drawn = sequences.design(
         rbm,
@@ -165,14 +165,12 @@ def test_sequences_start_from_the_fantasy_particles(rbm, family):
     )
     expected = np.resize(hot.argmax(axis=-1), (25, SITES))
     np.testing.assert_array_equal(drawn.codes, expected)
-    given = {"num_sweeps": 2, "seed": 0, "alphabet": sequences.RNA}
-    once, thrice = (
-        sequences.design(rbm, count, start="chains", **given).codes
-        for count in (10, 25)
-    )
-    np.testing.assert_array_equal(once, thrice[:10])  # The chains go on.
-    assert (thrice[10:20] != once).any(axis=1).all()
-    few = sequences.design(rbm, 3, start="chains", **given)
+    given = {"start": "chains", "seed": 0, "alphabet": sequences.RNA}
+    drawn = sequences.design(rbm, 25, num_sweeps=2, **given).codes
+    for sweeps, rows in ((2, drawn[:10]), (4, drawn[10:20])):
+        expected = sequences.design(rbm, 10, num_sweeps=sweeps, **given).codes
+        np.testing.assert_array_equal(rows, expected)  # The chains continue.
+    few = sequences.design(rbm, 3, num_sweeps=2, **given)
     assert few.shape == (3, SITES)
     with pytest.raises(ValueError, match="visible units of the alignment"):
         sequences.design(rbm, 4, start="chains")
@@ -409,12 +407,14 @@ def test_a_family_for_a_run_is_drawn_by_its_weights(tmp_path):
 
 @pytest.fixture
 def starts(monkeypatch):
-    """The starts of all samples that figures draw."""
+    """The starts and numbers of sweeps of all samples that figures draw."""
     found = []
 
-    def watched(model, count, start, **given):
-        found.append(start)
-        return sequences.design(model, count, start, **given)
+    def watched(model, count, start, num_sweeps, **given):
+        found.append((start, num_sweeps))
+        return sequences.design(
+            model, count, start, num_sweeps=num_sweeps, **given
+        )
 
     monkeypatch.setattr(runs, "design", watched)
     return found
@@ -427,7 +427,8 @@ def test_figures_of_a_run(rbm, family, tmp_path, starts):
     figure = sequences.FamilyFigures("rna", 20, num_sweeps=3, num_units=2)
     figure.check(rbm, data)
     figure(rbm, data, tmp_path)
-    assert starts == ["chains"]
+    # Ten particles give two samples each, in three sweeps or one more.
+    assert starts == [("chains", 2)]
     drawn = sequences.read(tmp_path / "samples.fasta", sequences.RNA)
     assert drawn.shape == (20, SITES)
     scores = dict(part.split("=") for part in drawn.names[0].split()[1:])
@@ -463,7 +464,7 @@ def test_positions_of_a_reference_reach_the_files(family, tmp_path, starts):
     assert data.width == SITES * 5
     figure = sequences.FamilyFigures("rna", 20, num_sweeps=3, num_units=0)
     figure(rbm, data, tmp_path)
-    assert starts == [None]
+    assert starts == [(None, 3)]
     for name, columns in (("contacts", "ij"), ("mutations", None)):
         with open(tmp_path / f"{name}.csv", newline="") as file:
             row = next(csv.DictReader(file))
