@@ -1,5 +1,8 @@
 """The interface of a chain, which supplies samples of the model."""
 
+import reprlib
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -33,7 +36,8 @@ class Chain(keras.layers.Layer):
             (`rbm.chain.num_sweeps.assign(5)`) without recompilation.
 
     Raises:
-        ValueError: If `num_sweeps` is not a positive integer.
+        ValueError: If `num_sweeps` is not a positive integer, or if a plain
+            value is set in place of a variable (`rbm.chain.num_sweeps = 5`).
 
     Example:
         class OneSweep(keras_rbm.Chain):
@@ -57,6 +61,18 @@ class Chain(keras.layers.Layer):
         self._initial_num_sweeps = checks.positive_integer(
             "num_sweeps", num_sweeps
         )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = self.__dict__.get(name)
+        is_variable = name == "num_sweeps" or isinstance(known, keras.Variable)
+        if is_variable and not isinstance(value, keras.Variable):
+            raise ValueError(
+                f"`{name}` is a variable of the chain. Set its value by "
+                f"`chain.{name}.assign(value)`; before the chain is built, by "
+                "an argument of the chain. Received: "
+                f"{name}={reprlib.repr(value)}"
+            )
+        super().__setattr__(name, value)
 
     def build(self, visible_shape: Shape, hidden_shape: Shape) -> None:
         """Creates the variables. Both shapes are `(None, width)`."""

@@ -36,3 +36,16 @@ def test_a_chain_need_not_keep_anything():
     assert chain.persist(MACHINE, tf.zeros((3, 4)), random.stream(0)) is None
     assert [variable.name for variable in chain.variables] == ["num_sweeps"]
     assert int(chain.num_sweeps) == 2
+
+
+def test_a_plain_value_takes_the_place_of_no_variable():
+    chain = PersistentChain(num_chains=3, num_sweeps=2)
+    with pytest.raises(ValueError, match=r"before the chain is built, .*=5"):
+        chain.num_sweeps = 5
+    chain.build((None, 5), (None, 4))
+    for name, value in {"num_sweeps": 5, "particles": tf.zeros((3, 5))}.items():
+        with pytest.raises(ValueError, match=rf"`chain.{name}.assign\("):
+            setattr(chain, name, value)
+    chain.num_sweeps.assign(5)
+    assert int(chain.num_sweeps) == 5
+    assert tuple(chain.particles.shape) == (3, 4)
