@@ -17,14 +17,21 @@ learned and without it:
   Labels spread along a graph of the 15 nearest neighbours of each image. Both
   use the topmost layer's means; without, the pixels, and the network has a
   random start. Images with a given label are repeated until they are half of
-  all rows.
+  all rows;
+- `spread-once`, `spread-0.5`, `spread-0.9` and `spread-svm`, on request: the
+  same, except that no image is repeated, or that the network learns from all
+  images to which `LabelSpreading` gives a label with a probability above 0.5 or
+  0.9, or from all images, by the label of the support vector machine.
 
 Prints tables of the accuracy on the test images, in percent, with the standard
-deviation over the seeds.
+deviation over the seeds. With `--validation_size 10000`, the last 10,000
+training images take the place of the test images, and nothing learns from them:
+by these tables, a classifier can be chosen.
 """
 
 import argparse
 import functools
+import itertools
 import tempfile
 import time
 
@@ -50,6 +57,7 @@ CLASSIFIERS = {
     "network": "random start",
     "spread": "by pixels, random start",
 }
+ON_REQUEST = ("spread-once", "spread-0.5", "spread-0.9", "spread-svm")
 NEIGHBOURS, ALPHA = 15, 0.9
 
 
@@ -118,33 +126,61 @@ def svm_accuracy(features, train, test, num_classes):
     return SVC(C=10).fit(*split(train)).score(*split(test))
 
 
-def with_spread_labels(features, graph, rows, labelled, num_classes):
-    """The labelled rows, and rows on whose label two classifiers agree.
+def found_labels(features, graph, y, labelled):
+    """Labels of all rows by two classifiers that learn from some of them.
 
     Args:
         features: Features of each row.
         graph: Sparse matrix of the neighbours of each row.
-        rows: All rows (x, one-hot y). Of the others, y is not used.
+        y: Classes of the labelled rows.
         labelled: Numbers of the rows that have labels.
-        num_classes: Number of classes.
 
     Returns:
-        Rows (x, one-hot y). About half of them are labelled rows, repeated.
+        Tuple `(by_svm, by_graph, probability)`: the classes by a support vector
+        machine and by `LabelSpreading`, and the probability that the latter
+        gives to its class.
     """
-    y = rows[labelled, -num_classes:].argmax(axis=1)
-    known = np.full(len(rows), -1)
+    known = np.full(len(features), -1)
     known[labelled] = y
     spreading = LabelSpreading(
         kernel=lambda x, y=None: graph, alpha=ALPHA, max_iter=100
-    ).fit(np.arange(len(rows))[:, None], known)
-    found = SVC(C=10).fit(features[labelled], y).predict(features)
-    agree = found == spreading.transduction_
-    agree[labelled] = False
-    repeated = np.tile(labelled, max(1, round(agree.sum() / len(labelled))))
-    x = np.concatenate([rows[agree], rows[repeated]])
-    labels = np.concatenate([found[agree], known[repeated]])
-    one_hot = data.one_hot(labels[:, None], num_classes)
-    x = data.to_float(x[:, :-num_classes])
+    ).fit(np.arange(len(features))[:, None], known)
+    by_svm = SVC(C=10).fit(features[labelled], y).predict(features)
+    probability = spreading.label_distributions_.max(axis=1)
+    return by_svm, spreading.transduction_, probability
+
+
+def with_found_labels(rows, labelled, found, num_classes, rule="agreement"):
+    """The labelled rows, and others with the labels that were found for them.
+
+    Args:
+        rows: All rows (x, one-hot y). Of the others, y is not used.
+        labelled: Numbers of the rows that have labels.
+        found: What `found_labels` returns.
+        num_classes: Number of classes.
+        rule: `"agreement"` takes the rows on whose label both classifiers
+            agree, `"once"` too; `"svm"` all rows, by the support vector
+            machine; a number those whose label has a higher probability by
+            `LabelSpreading`.
+
+    Returns:
+        Rows (x, one-hot y). About half of them are labelled rows, repeated;
+        with `"once"`, none is repeated.
+    """
+    by_svm, by_graph, probability = found
+    label = by_svm.copy()
+    if rule in ("agreement", "once"):
+        taken = by_svm == by_graph
+    elif rule == "svm":
+        taken = np.ones(len(rows), bool)
+    else:
+        taken, label = probability > float(rule), by_graph.copy()
+    taken[labelled] = False
+    label[labelled] = rows[labelled, -num_classes:].argmax(axis=1)
+    times = 1 if rule == "once" else max(1, round(taken.sum() / len(labelled)))
+    chosen = np.concatenate([np.flatnonzero(taken), np.tile(labelled, times)])
+    one_hot = data.one_hot(label[chosen, None], num_classes)
+    x = data.to_float(rows[chosen, :-num_classes])
     return np.concatenate([x, one_hot.astype(x.dtype)], axis=1)
 
 
@@ -159,11 +195,13 @@ def compare(
     classifiers=CLASSIFIERS,
     pretrained_only=False,
 ):
-    """Accuracies `{classifier: {labels: (pretrained, without)}}`, by seed.
+    """Yields `(classifier, labels, (pretrained, without))`, by seed.
 
-    With `pretrained_only`, each number of labels has `(pretrained,)`.
+    With `pretrained_only`, the last is `(pretrained,)`. The accuracies are
+    those on the validation rows, where there are any.
     """
     num_classes = 10
+    held_out = rows.test if rows.validation is None else rows.validation
     network = pretrained(
         rows.train[:, :-num_classes], hidden, epochs, directory
     )
@@ -178,19 +216,33 @@ def compare(
         graph = kneighbors_graph(features, NEIGHBOURS, include_self=False)
         return features, graph
 
+    def drawn(count, seed):
+        order = np.random.default_rng(seed).permutation(len(rows.train))
+        return order[:count]
+
+    @functools.cache
+    def found(kind, count, seed):
+        chosen = drawn(count, seed)
+        y = rows.train[chosen, -num_classes:].argmax(axis=1)
+        return found_labels(*neighbours(kind), y, chosen)
+
     def both(classifier, count, seed):
-        chosen = np.random.default_rng(seed).permutation(len(rows.train))
-        chosen = chosen[:count]
+        chosen = drawn(count, seed)
         trains = [rows.train[chosen]] * len(kinds)
         if classifier == "svm":
             return [
-                svm_accuracy(features, train, rows.test, num_classes)
+                svm_accuracy(features, train, held_out, num_classes)
                 for features, train in zip(kinds, trains, strict=True)
             ]
-        if classifier == "spread":
+        if classifier.startswith("spread"):
+            rule = classifier.partition("-")[2] or "agreement"
             trains = [
-                with_spread_labels(
-                    *neighbours(kind), rows.train, chosen, num_classes
+                with_found_labels(
+                    rows.train,
+                    chosen,
+                    found(kind, count, seed),
+                    num_classes,
+                    rule,
                 )
                 for kind in range(len(kinds))
             ]
@@ -202,17 +254,13 @@ def compare(
         # 100 passes over the labelled images, if these are more.
         total = max(updates, 100 * count // min(100, count))
         return [
-            accuracy(start, train, rows.test, num_classes, total, seed)
+            accuracy(start, train, held_out, num_classes, total, seed)
             for start, train in zip(starts, trains, strict=True)
         ]
 
-    return {
-        classifier: {
-            count: np.transpose([both(classifier, count, s) for s in seeds])
-            for count in labels
-        }
-        for classifier in classifiers
-    }
+    for classifier, count in itertools.product(classifiers, labels):
+        by_seed = [both(classifier, count, seed) for seed in seeds]
+        yield classifier, count, np.transpose(by_seed)
 
 
 def header(classifier, without):
@@ -255,7 +303,7 @@ def main():
     parser.add_argument(
         "--classifiers",
         nargs="+",
-        choices=CLASSIFIERS,
+        choices=[*CLASSIFIERS, *ON_REQUEST],
         default=list(CLASSIFIERS),
     )
     parser.add_argument(
@@ -263,28 +311,39 @@ def main():
         action="store_true",
         help="leave out what is trained without the pretrained layers",
     )
+    parser.add_argument(
+        "--validation_size",
+        type=int,
+        default=0,
+        help="training images held out, to measure the accuracy on them "
+        "instead of test images",
+    )
     options = parser.parse_args()
     if options.directory is None:  # Pretrained once for both.
         options.directory = tempfile.mkdtemp()
-    rows = data.mnist(options.data_dir, validation_size=0, num_classes=10)
+    rows = data.mnist(options.data_dir, options.validation_size, num_classes=10)
     begin = time.perf_counter()
-    for classifier in options.classifiers:
-        found = compare(
-            rows,
-            options.labels,
-            options.seeds,
-            options.hidden,
-            options.epochs,
-            options.updates,
-            options.directory,
-            [classifier],
-            options.pretrained_only,
-        )
-        without = CLASSIFIERS[classifier]
-        print(header(classifier, None if options.pretrained_only else without))
-        for count, accuracies in found[classifier].items():
-            print(row(count, accuracies))
-        print(f"\n{time.perf_counter() - begin:.0f} s\n", flush=True)
+    found = compare(
+        rows,
+        options.labels,
+        options.seeds,
+        options.hidden,
+        options.epochs,
+        options.updates,
+        options.directory,
+        options.classifiers,
+        options.pretrained_only,
+    )
+    last = None
+    for classifier, count, accuracies in found:
+        if classifier != last:
+            without = CLASSIFIERS[classifier.partition("-")[0]]
+            if options.pretrained_only:
+                without = None
+            print(f"\n{header(classifier, without)}")
+            last = classifier
+        print(row(count, accuracies), flush=True)
+    print(f"\n{time.perf_counter() - begin:.0f} s")
 
 
 if __name__ == "__main__":

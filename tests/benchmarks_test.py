@@ -219,19 +219,42 @@ def test_few_labels_compares_two_starts(tmp_path):
     benchmark = load("few_labels")
     rows = data.digits(num_classes=10)
     with eager.updates():
-        found = benchmark.compare(
+        compared = benchmark.compare(
             rows, [60], [0, 1], [8], epochs=1, updates=2, directory=tmp_path
         )
+        found = {name: accuracies for name, _, accuracies in compared}
     assert set(found) == {"svm", "network", "spread"}
     for accuracies in found.values():
-        assert accuracies[60].shape == (2, 2)
-        assert ((accuracies[60] >= 0) & (accuracies[60] <= 1)).all()
+        assert accuracies.shape == (2, 2)
+        assert ((accuracies >= 0) & (accuracies <= 1)).all()
     # Of 180 digits, whose features say more than their classes' rates.
-    assert (found["svm"][60] > 0.2).all()
+    assert (found["svm"] > 0.2).all()
     assert (tmp_path / "layer-1.keras").exists()
     row = benchmark.row(100, np.array([[0.8, 0.9], [0.7, 0.7]]))
     # The standard deviation of two values is their distance over sqrt(2).
     assert row == ("| 100 | 85.00 +- 7.07 | 70.00 +- 0.00 | 81.70 / 76.02 |")
+
+
+def test_rows_with_found_labels():
+    benchmark = load("few_labels")
+    classes = np.array([0, 1, 0, 1, 0, 1])
+    y = data.one_hot(classes[:, None], 2)
+    rows = np.concatenate([np.arange(6.0)[:, None], y], axis=1)
+    # The labels of rows 4 and 5 are given; those that were found are wrong.
+    by_svm, by_graph = np.array([[0, 1, 1, 1, 1, 0], [0, 1, 0, 0, 1, 0]])
+    found = by_svm, by_graph, np.array([0.95, 0.6, 0.95, 0.4, 1.0, 1.0])
+
+    def learned(rule):
+        of = benchmark.with_found_labels(rows, np.array([4, 5]), found, 2, rule)
+        return [(int(row[0]), int(row[2])) for row in of]
+
+    given = [(4, 0), (5, 1)]
+    assert learned("agreement") == [(0, 0), (1, 1), *given]
+    assert learned("once") == [(0, 0), (1, 1), *given]
+    assert learned("svm") == [(0, 0), (1, 1), (2, 1), (3, 1), *given, *given]
+    # Three rows: round(3 / 2) is 2.
+    assert learned("0.5") == [(0, 0), (1, 1), (2, 0), *given, *given]
+    assert learned("0.9") == [(0, 0), (2, 0), *given]
 
 
 @pytest.mark.parametrize(("rates", "last"), [("0.2", 0.2), ("0.2 0.1", 0.1)])
