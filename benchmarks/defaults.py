@@ -91,7 +91,7 @@ def load(folder, name, hidden):
 
 
 def measure(visible, hidden, train, test, seed):
-    """Trains on a set, and returns its `LogLikelihood` and the seconds.
+    """Trains on a set, and returns its `MeanLogLikelihood` and the seconds.
 
     Args:
         visible: The visible `Units`.

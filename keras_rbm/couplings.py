@@ -163,7 +163,7 @@ class _Sums:
                 "`machine` must have visible units of the type Bernoulli, Spin "
                 f"or Softmax. Received: machine.visible={visible}"
             )
-        if hidden.width != hidden.size or hasattr(hidden, "parts"):
+        if hidden.width != hidden.size or hidden.is_composite:
             raise ValueError(
                 "`machine` must have hidden units of one type, with one column "
                 f"each. Received: machine.hidden={hidden}"

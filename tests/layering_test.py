@@ -6,6 +6,7 @@ from its own line or below.
 
 import ast
 import pathlib
+import re
 import runpy
 
 import pytest
@@ -158,6 +159,17 @@ def test_the_picture_of_the_layers_is_drawn_from_the_table():
     assert picture.read_text("utf-8") == drawn["svg"](), (
         "draw it anew: python docs/hooks/layers.py"
     )
+
+
+def test_contributing_has_the_table():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    lines = re.findall(r"^\d+\. (`.*?)$(?=\n\d|\n\n)", text, re.M | re.S)
+    assert [re.findall(r"`(\w+)`", line) for line in lines] == [
+        list(names) for names in LAYERS
+    ]
+    of_tensorflow = text.partition("`tensorflow` is imported in ")[2]
+    of_tensorflow = of_tensorflow.partition(";")[0]
+    assert set(re.findall(r"`(\w+)`", of_tensorflow)) == TENSORFLOW
 
 
 def test_a_class_of_models_is_abstract_or_final():

@@ -203,7 +203,7 @@ class LogLikelihood(Measurement):
             "log_partition_upper": log_partition.upper,
             "standard_error": found.standard_error,
         }
-        if hasattr(log_partition, "forward"):
+        if log_partition.forward is not None:
             values["effective_sample_size"] = min(
                 log_partition.forward.effective_sample_size,
                 log_partition.reverse.effective_sample_size,

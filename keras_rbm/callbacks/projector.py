@@ -10,7 +10,6 @@ import tensorflow as tf
 from tensorboard.plugins import projector as plugin
 
 from keras_rbm import devices
-from keras_rbm.models import ClassRBM
 from keras_rbm.plots import tiles
 from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, ImageShape, Logs, Path, PictureLike
@@ -95,9 +94,7 @@ class Projector(keras.callbacks.Callback):
 
     def _labels(self, points):
         """Rows of text; the first row has the names of the columns."""
-        classes = 0
-        if isinstance(self.model, ClassRBM):
-            classes = self.model.num_classes
+        classes = self.model.num_classes
         yield ["kind", "number", *(["class"] if classes else [])]
         for row, point in enumerate(points):
             number = row - len(self.v)

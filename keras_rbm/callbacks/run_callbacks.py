@@ -122,11 +122,9 @@ def affordable(
         )
     """
     chains = model.chain.num_chains or batch_size
-    sampler = getattr(model.chain, "sampler", None)
+    sampler = model.chain.sampler
     rows = chains * (1 if sampler is None else sampler.rows)
-    sweeps = int(
-        keras.ops.convert_to_numpy(getattr(model.chain, "num_sweeps", 1))
-    )
+    sweeps = int(keras.ops.convert_to_numpy(model.chain.num_sweeps))
     # Each product for the statistics, and two for each sweep.
     epoch = steps * (3 * batch_size + rows * (2 * sweeps + 1))
     budget = _SHARE * epoch * epochs / _POINTS

@@ -1,5 +1,6 @@
 """The interface of a chain, which supplies samples of the model."""
 
+import abc
 import reprlib
 from typing import Any
 
@@ -9,10 +10,11 @@ from keras import ops
 from keras_rbm import checks, replicas
 from keras_rbm.machine import Machine
 from keras_rbm.random import Stream
+from keras_rbm.samplers import Sampler
 from keras_rbm.typing import Config, Shape, Tensor
 
 
-class Chain(keras.layers.Layer):
+class Chain(keras.layers.Layer, abc.ABC):
     """Supplies samples of the model, and keeps states between updates.
 
     You pass a chain to an `RBM`. The model builds the chain, saves it, and
@@ -22,10 +24,11 @@ class Chain(keras.layers.Layer):
         negative = chain.negative(machine, v_model, batch)
         chain.persist(machine, hidden_inputs(machine, v_model), stream)
 
-    Subclasses implement `advance` and `samples`. A chain with persistent
-    states also sets `num_chains`, creates its variables in `build`, with
-    `autocast=False`, and implements `start` and `persist`. If several replicas
-    share an update, each replica draws its share of the samples
+    Subclasses implement `advance` and `samples`, and set `depends_on_batch` to
+    `False` if the samples do not depend on the examples. A chain with
+    persistent states also sets `num_chains`, creates its variables in `build`,
+    with `autocast=False`, and implements `start` and `persist`. If several
+    replicas share an update, each replica draws its share of the samples
     (`replicas.own_rows`), `num_samples` returns the total number of samples,
     and all replicas keep the same states (`replicas.all_rows`).
 
@@ -51,6 +54,13 @@ class Chain(keras.layers.Layer):
 
     #: Number of persistent chains, or `None` if nothing persists.
     num_chains: int | None = None
+    #: The sampler that moves persistent chains, or `None` without one.
+    sampler: Sampler | None = None
+    #: Fantasy particles, a variable of shape `(num_chains, visible.width)`, or
+    #: `None` without them.
+    particles: keras.Variable | None = None
+    #: Whether samples depend on the examples of the batch, as in CD.
+    depends_on_batch: bool = True
     #: Swap rates of neighbouring tempered replicas, or `None` without them.
     swap_rates: Tensor | None = None
     #: Round trips of tempered replicas, per chain and sweep, or `None`.
@@ -108,6 +118,7 @@ class Chain(keras.layers.Layer):
                 or `None` to draw them.
         """
 
+    @abc.abstractmethod
     def advance(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:
@@ -121,7 +132,6 @@ class Chain(keras.layers.Layer):
         Returns:
             Tensor of shape `(chains, visible.width)`, samples of the model.
         """
-        raise NotImplementedError
 
     def model_weight(self, machine: Machine, v_model: Tensor) -> Tensor | None:
         """Weights of the samples in means over the model.
@@ -175,6 +185,7 @@ class Chain(keras.layers.Layer):
             stream: The stream of `advance`.
         """
 
+    @abc.abstractmethod
     def samples(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:
@@ -182,7 +193,6 @@ class Chain(keras.layers.Layer):
 
         See `advance` for the arguments and the result.
         """
-        raise NotImplementedError
 
     def get_config(self) -> Config:
         return {

@@ -32,6 +32,8 @@ class ExactChain(Chain):
         rbm = keras_rbm.RBM(16, 8, chain=keras_rbm.ExactChain())
     """
 
+    depends_on_batch = False
+
     def start(
         self,
         machine: Machine,

@@ -44,6 +44,8 @@ class PersistentChain(Chain):
         rbm = keras_rbm.RBM(784, 500, keras_rbm.PersistentChain(100, 15))
     """
 
+    depends_on_batch = False
+
     def __init__(
         self,
         num_chains: int = 100,

@@ -326,7 +326,7 @@ class Schema:
             log p(row) = log p(x) + log_jacobian(x)
 
         The log-likelihood of a model is a density of the encoded row x, for
-        example of standardized columns. `LogLikelihood.in_own_units` adds
+        example of standardized columns. `MeanLogLikelihood.in_own_units` adds
         `log_jacobian` to get a density in the table's own units, such as
         1 / dollar. Only such densities can be
         compared between schemas, or with other models. Columns of discrete

@@ -13,7 +13,7 @@ from keras_rbm import checks, likelihood, sample_measures
 from keras_rbm.data import Data, binarized, check_data, some
 from keras_rbm.data.checks import has_missing, scaled
 from keras_rbm.evaluation import report
-from keras_rbm.models import ClassRBM, MachineModel
+from keras_rbm.models import MachineModel
 from keras_rbm.progress_bar import ProgressBar
 from keras_rbm.rows import Rows, of_width, parts
 from keras_rbm.typing import Binarize, Method, Path, Verbose
@@ -294,7 +294,7 @@ def _log_jacobian(schema, x):
 
 
 def classification(model, v):
-    """How well a `ClassRBM` classifies: its error and mean log p(y | x).
+    """How well a model classifies: its error and mean log p(y | x).
 
     Args:
         model: A model.
@@ -304,7 +304,7 @@ def classification(model, v):
         `{"classification": {"error": ..., "standard_error": ...,
         "conditional_log_likelihood": ...}}`; empty for a model without classes.
     """
-    if not isinstance(model, ClassRBM):
+    if not model.num_classes:
         return {}
     x, labels = np.split(v, [model.features.width], axis=1)
     p = model.class_probabilities(x).astype("float64")
@@ -352,9 +352,9 @@ def _log_partition(log_partition):
 
 def _fit(log_partition):
     """A `likelihood.Fit` as a dict, or `None`."""
-    fit = getattr(log_partition, "fit", None)
-    if fit is None:
+    if log_partition is None or log_partition.fit is None:
         return None
+    fit = log_partition.fit
     value, error = fit.free_energy_gap
     return {
         "free_energy_gap": {"value": value, "standard_error": error},
@@ -427,7 +427,7 @@ def _attributes(bounds):
 
 
 def _likelihood(ours):
-    """A `LogLikelihood` as a dict."""
+    """A `MeanLogLikelihood` as a dict."""
     return {
         **_attributes(ours),
         "is_bound": ours.is_bound,
@@ -439,7 +439,7 @@ def _likelihood(ours):
 
 
 def _baseline(ours):
-    """Comparison of a `LogLikelihood` with independent units, or `None`."""
+    """Comparison of a `MeanLogLikelihood` with independent units, or `None`."""
     if ours.baseline is None:
         return None
     no_better = not ours.beats_baseline and math.isfinite(ours.gain)

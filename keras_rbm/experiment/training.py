@@ -21,7 +21,7 @@ from keras_rbm.experiment.data_source import (
     without_missing,
 )
 from keras_rbm.experiment.run_folder import RunFolder
-from keras_rbm.models import ClassRBM, FreshCompletion, MachineModel
+from keras_rbm.models import FreshCompletion, MachineModel
 from keras_rbm.rows import of_width
 from keras_rbm.schedules import of_run
 from keras_rbm.typing import Binarize, LearningRate, MakeOptimizer, Path
@@ -477,5 +477,5 @@ def _write_pictures(model, source, folder):
     save("reconstructions", plots.reconstructions, source.drawn_examples)
     if model.can_sample:
         save("samples", plots.samples)
-    if model.can_sample and isinstance(model, ClassRBM):
+    if model.can_sample and model.num_classes:
         save("class_samples", plots.class_samples)

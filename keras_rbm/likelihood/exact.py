@@ -33,6 +33,10 @@ class Exact(NamedTuple):
 
     log_z: float
 
+    # What a `Bracket` has: its estimate by AIS, and how well the machine fits.
+    forward = None
+    fit = None
+
     @property
     def lower(self) -> float:
         """Equal to `log_z`."""

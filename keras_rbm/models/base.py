@@ -18,6 +18,7 @@ from keras import ops
 from keras_rbm import (
     checks,
     devices,
+    gradients,
     likelihood,
     presets,
     random,
@@ -271,8 +272,6 @@ class MachineModel(Trainer):
 
     # Parameters and machine.
 
-    #: `rbm.summary()` prints a row for each weight, see `keras.Model.summary`.
-
     @property
     def kernel(self) -> keras.Variable:
         """W, a variable of shape `(visible.width, hidden.width)`."""
@@ -381,6 +380,9 @@ class MachineModel(Trainer):
         return self.chain.samples(self.machine(), None, stream)
 
     # Abilities of the model.
+
+    #: Number of classes whose labels are the last columns of an example.
+    num_classes: int = 0
 
     @property
     def can_sample(self) -> bool:
@@ -678,13 +680,19 @@ class MachineModel(Trainer):
         if self.offsets is not None:
             means = self.offsets.batch_means(machine, v, inputs, batch)
         slopes, means = replicas.all_sum((slopes, means))
-        if means is not None:
-            self.offsets.move(*means)
-            slopes = self.parameters.centered(
-                slopes, self.offsets, self.visible_scale()
-            )
         paths = [variable.path for variable in self.parameters.variables]
         by_path = dict(zip(paths, slopes, strict=True))
+        if means is not None:
+            self.offsets.move(*means)
+            biases = self.visible_params["bias"], self.hidden_params["bias"]
+            paths = [variable.path for variable in (self.kernel, *biases)]
+            centred = gradients.center(
+                *(by_path[path] for path in paths),
+                self.offsets.visible.value,
+                self.offsets.hidden.value,
+                self.visible_scale(),
+            )
+            by_path.update(zip(paths, centred, strict=True))
         return [by_path[v.path] for v in self.trainable_variables]
 
     def apply_step(self, slopes: list[Tensor | None]) -> None:
@@ -1317,7 +1325,7 @@ class MachineModel(Trainer):
         method: Method = "auto",
         log_partition: likelihood.Exact | likelihood.Bracket | None = None,
         **kwargs,
-    ) -> log_likelihood_lib.LogLikelihood:
+    ) -> log_likelihood_lib.MeanLogLikelihood:
         """Mean log p(v) = -mean F(v) - log Z, with its uncertainty.
 
         A `DeepBoltzmannMachine` returns the variational bound
@@ -1352,7 +1360,7 @@ class MachineModel(Trainer):
                 sums over missing entries also use `seed` and `verbose`.
 
         Returns:
-            A `LogLikelihood`, here called `result`. `float(result)` and
+            A `MeanLogLikelihood`, here called `result`. `float(result)` and
             `result.lower` are the lower bound, and `result.upper` is the upper
             bound. `result.baseline` is the log-likelihood under independent
             units, and `result.gain` is the model's gain over this baseline.
@@ -1390,7 +1398,7 @@ class MachineModel(Trainer):
             scores = observed.lower
         if log_partition is None:
             log_partition = self.log_partition(method, v=v, **kwargs)
-        found = log_likelihood_lib.LogLikelihood(
+        found = log_likelihood_lib.MeanLogLikelihood(
             scores,
             log_partition,
             self.layout.is_bound,
@@ -1548,7 +1556,6 @@ class MachineModel(Trainer):
 
     # Serving.
 
-    @abc.abstractmethod
     def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
         """The endpoints of a SavedModel, by name.
 
@@ -1559,6 +1566,12 @@ class MachineModel(Trainer):
         Returns:
             Dict of pairs: a function, and the list of its arguments' specs.
         """
+        found = serving.endpoints(
+            self, v, lambda *args: serving.sample(self, *args)
+        )
+        if not self.can_sample:
+            del found["sample"]
+        return found
 
     def export(
         self,

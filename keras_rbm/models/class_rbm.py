@@ -30,7 +30,6 @@ from keras_rbm.models import (
     metrics,
     missing,
     sampling,
-    serving,
 )
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.layouts import Direct
@@ -569,11 +568,6 @@ class ClassRBM(MachineModel):
         return drawn[:, : self.features.width]
 
     def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
-        found = serving.endpoints(
-            self, v, lambda *args: serving.sample(self, *args)
-        )
-        if not self.can_sample:
-            del found["sample"]
         shape = (*v.shape[:-1], self.features.width)
         x = keras.InputSpec(shape=shape, dtype=v.dtype)
 
@@ -581,7 +575,8 @@ class ClassRBM(MachineModel):
             x = ops.cast(x, self.variable_dtype)
             return _law(self.machine(), x, self.num_classes)
 
-        return found | {"class_probabilities": (class_probabilities, [x])}
+        endpoint = class_probabilities, [x]
+        return {**super().endpoints(v), "class_probabilities": endpoint}
 
 
 class Unknown(NamedTuple):

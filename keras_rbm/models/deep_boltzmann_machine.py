@@ -24,7 +24,6 @@ from keras_rbm.models import (
     log_likelihood,
     metrics,
     sampling,
-    serving,
 )
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.layouts import Layout
@@ -158,11 +157,6 @@ class DeepBoltzmannMachine(MachineModel):
         """
         v = self._states(self._checked_states(v))
         return _compiled_posterior(self.machine(), v, self._steps)
-
-    def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
-        return serving.endpoints(
-            self, v, lambda *args: serving.sample(self, *args)
-        )
 
 
 class BesideTopLayer(Layout):

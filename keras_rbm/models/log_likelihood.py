@@ -27,7 +27,7 @@ _BATCH, _EXAMPLES, _NUMBERS = 1000, 10_000, 2**24
 _SITES, _FIRST_EXAMPLES, _CLEAR, _FEW = 10, 100, 3, 30
 
 
-class LogLikelihood(NamedTuple):
+class MeanLogLikelihood(NamedTuple):
     """Lower and upper estimates of mean log p(v) = -mean F(v) - log Z.
 
     The baseline is the log-likelihood of the same examples under independent
@@ -90,7 +90,7 @@ class LogLikelihood(NamedTuple):
                 yourself, it is `-np.log(deviation).sum()`.
 
         Returns:
-            A `LogLikelihood` in the data's own units. `print` names these
+            A `MeanLogLikelihood` in the data's own units. `print` names these
             units.
 
         Raises:
@@ -236,7 +236,7 @@ class LogLikelihood(NamedTuple):
         if self.baseline_scores is not None:
             beside = f", baseline={self.baseline:.3f}"
         return (
-            f"LogLikelihood({ends}{beside}, "
+            f"MeanLogLikelihood({ends}{beside}, "
             f"standard_error={self.standard_error:.3f}, "
             f"examples={len(self.scores)})"
         )

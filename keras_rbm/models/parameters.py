@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import checks, gradients, replicas
+from keras_rbm import checks, replicas
 from keras_rbm import machine as machine_lib
 from keras_rbm.constraints import SpectralBound
 from keras_rbm.machine import Machine
@@ -176,37 +176,6 @@ class Parameters(keras.layers.Layer):
         h = machine.hidden.mean(inputs, machine.hidden_params)
         mean = replicas.with_value_of_all(ops.matmul(batch.shares(), h))
         return self.hidden_activity_regularizer(mean)
-
-    def centered(self, slopes, offsets, visible_scale=None):
-        """Converts the gradient to the centred parametrization.
-
-        Args:
-            slopes: List of the gradients of `variables`.
-            offsets: `Offsets`.
-            visible_scale: See `gradients.center`.
-
-        Returns:
-            The list with centred gradients of W and of both biases.
-        """
-        paths = [variable.path for variable in self.variables]
-        places = [
-            paths.index(variable.path)
-            for variable in (
-                self.kernel,
-                self.visible_params["bias"],
-                self.hidden_params["bias"],
-            )
-        ]
-        found = gradients.center(
-            *(slopes[place] for place in places),
-            offsets.visible.value,
-            offsets.hidden.value,
-            visible_scale,
-        )
-        slopes = list(slopes)
-        for place, slope in zip(places, found, strict=True):
-            slopes[place] = slope
-        return slopes
 
     def get_arguments(self):
         """Returns the serialized arguments by name, without the units."""

@@ -237,8 +237,6 @@ class RatingsRBM(Trainer):
 
     # Parameters and machine.
 
-    #: `rbm.summary()` prints a row for each weight, see `keras.Model.summary`.
-
     @property
     def kernel(self) -> keras.Variable:
         """The w_i above D, variable of shape `(visible.width, hidden)`.

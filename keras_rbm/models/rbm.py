@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_rbm import gradients, replicas, units
 from keras_rbm.chains import Chain, PersistentChain
-from keras_rbm.models import metrics, serving
+from keras_rbm.models import metrics
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.layouts import Identity
 from keras_rbm.models.missing import Completion
@@ -178,11 +178,6 @@ class RBM(MachineModel):
         self.keep(positive, machine, inputs[:examples], stream)
         return self.centered_gradient(
             slopes, machine, self.known(positive), inputs[:examples], batch
-        )
-
-    def endpoints(self, v: Any) -> dict[str, tuple[Any, list[Any]]]:
-        return serving.endpoints(
-            self, v, lambda *args: serving.sample(self, *args)
         )
 
 

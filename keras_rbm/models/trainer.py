@@ -49,6 +49,7 @@ class Trainer(keras.Model, abc.ABC):
     """
 
     layout: Layout
+    #: Prints a row for each weight: see `keras.Model.summary`.
     summary = summary
     #: Number of updates so far, an integer variable.
     updates: keras.Variable

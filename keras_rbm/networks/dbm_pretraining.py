@@ -159,12 +159,12 @@ def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
         model.offsets.visible.assign(ops.concatenate(mean) / _COPIES)
         model.offsets.hidden.assign(lower.offsets.hidden)
     model.start_chain()
-    if isinstance(model.chain, PersistentChain):
-        particles = model.chain.particles
-        # If the shapes differ, as for samplers other than Gibbs, the chains
-        # keep their new start.
-        if particles.shape == lower.chain.particles.shape:
-            particles.assign(lower.chain.particles)
+    particles, learned = model.chain.particles, lower.chain.particles
+    # If the shapes differ, as for samplers other than Gibbs, the chains keep
+    # their new start.
+    both = particles is not None and learned is not None
+    if both and particles.shape == learned.shape:
+        particles.assign(learned)
 
 
 def _as_counts(x):

@@ -193,7 +193,7 @@ def hold(machine: Machine, values: Mapping[int, float]) -> Machine:
         print(machine.hidden.width)  # One unit less.
     """
     hidden = machine.hidden
-    if hidden.width != hidden.size or hasattr(hidden, "parts"):
+    if hidden.width != hidden.size or hidden.is_composite:
         raise ValueError(
             "`machine` must have hidden units of one type, with one column "
             f"each. Received: machine.hidden={hidden}"

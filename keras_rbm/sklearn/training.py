@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_rbm.chains import ExactChain, NoChain, PersistentChain
 from keras_rbm.compiled import compiled
 from keras_rbm.models import RBM, compiled_loop, missing
 from keras_rbm.random import Use
@@ -94,8 +93,8 @@ def update(model, x):
         x: As for `passes`.
     """
     v = rows.dense(x, slice(None)).astype("float32")
-    # Samples of these three chains do not depend on the rows of the batch.
-    if not isinstance(model.chain, PersistentChain | ExactChain | NoChain):
+    # Rows of padding must not become the start of samples.
+    if model.chain.depends_on_batch:
         _updates_of(model)(model, v[None], 1)
         return
     # Pad with rows of weight 0: other shapes would be compiled anew.

@@ -66,6 +66,8 @@ class Units(Domain, abc.ABC):
 
     #: The reason why samples do not follow `log_partition` exactly, or `None`.
     approximation: str | None = None
+    #: Whether the side has units of several types, as in `Composite`.
+    is_composite: bool = False
     #: Name of the Keras activation f with mean = f(bias + inputs), or `None`.
     activation: str | None = None
 

@@ -42,6 +42,8 @@ class Composite(Units):
         rbm = keras_rbm.RBM(visible, 8)
     """
 
+    is_composite = True
+
     def __init__(self, *units, parts: Sequence[Units] = ()):
         if len(units) == 1 and isinstance(units[0], list | tuple):
             (units,) = units

@@ -23,7 +23,7 @@ from keras_rbm import (
 )
 from keras_rbm.likelihood import Bracket, Estimate, Exact
 from keras_rbm.models import log_likelihood as module
-from keras_rbm.models.log_likelihood import LogLikelihood
+from keras_rbm.models.log_likelihood import MeanLogLikelihood
 from tests.machines import assert_law, batches, data, rbm, rounding
 from tests.oracle import Oracle
 
@@ -333,22 +333,22 @@ def test_a_diverged_model_is_not_trusted():
 def test_errors_add_in_quadrature():
     scores = np.array([1.0, 2.0, 6.0])
     spread = scores.std(ddof=1) / np.sqrt(3)
-    exact = LogLikelihood(scores, Exact(2.0))
+    exact = MeanLogLikelihood(scores, Exact(2.0))
     assert exact.standard_error == pytest.approx(spread)
-    result = LogLikelihood(scores, brackets(2.0, 2.5))
+    result = MeanLogLikelihood(scores, brackets(2.0, 2.5))
     assert result.standard_error == pytest.approx(np.hypot(spread, 0.3))
-    one = LogLikelihood(scores[:1], brackets(2.0, 2.5))
+    one = MeanLogLikelihood(scores[:1], brackets(2.0, 2.5))
     assert one.standard_error == pytest.approx(0.3)
 
 
 def test_it_prints_its_uncertainty():
     scores = np.array([1.0, 2.0, 6.0])
-    assert str(LogLikelihood(scores, Exact(2.0))) == (
+    assert str(MeanLogLikelihood(scores, Exact(2.0))) == (
         "log-likelihood 1.000 nats, +- 1.528 (3 examples)\n"
         "log Z = 2.0000 nats (exact)"
     )
     bracket = brackets(2.0, 3.5)
-    told = str(LogLikelihood(scores, bracket))
+    told = str(MeanLogLikelihood(scores, bracket))
     assert told == (
         "log-likelihood -0.500 to 1.000 nats, not trusted (3 examples)\n"
         f"{bracket}"
@@ -369,7 +369,7 @@ BASELINE = np.array([-1.0, -2.0, 1.0])
 
 
 def test_the_gain_is_over_the_baseline():
-    result = LogLikelihood(GAINED, Exact(1.0), False, BASELINE, 4)
+    result = MeanLogLikelihood(GAINED, Exact(1.0), False, BASELINE, 4)
     difference = GAINED - 1.0 - BASELINE
     assert result.baseline == pytest.approx(BASELINE.mean())
     assert result.gain == pytest.approx(difference.mean())
@@ -389,7 +389,7 @@ def test_the_gain_is_over_the_baseline():
 
 @pytest.mark.parametrize("added", [2.0, np.array([1.0, 2.0, 3.0])])
 def test_in_own_units_the_gain_is_the_same(added):
-    encoded = LogLikelihood(GAINED, Exact(1.0), False, BASELINE, 4)
+    encoded = MeanLogLikelihood(GAINED, Exact(1.0), False, BASELINE, 4)
     own = encoded.in_own_units(added)
     assert own.lower == pytest.approx(encoded.lower + 2)
     assert own.upper == pytest.approx(encoded.upper + 2)
@@ -403,7 +403,7 @@ def test_in_own_units_the_gain_is_the_same(added):
 
 
 def test_what_in_own_units_refuses():
-    encoded = LogLikelihood(GAINED, Exact(1.0))
+    encoded = MeanLogLikelihood(GAINED, Exact(1.0))
     for wrong in (np.zeros(2), np.zeros((3, 1)), np.nan):
         with pytest.raises(ValueError, match="`log_jacobian` must be a finite"):
             encoded.in_own_units(wrong)
@@ -412,7 +412,7 @@ def test_what_in_own_units_refuses():
 
 
 def test_a_model_that_does_not_beat_the_baseline_is_reported():
-    close = LogLikelihood(BASELINE + np.array([1.5, 0.5, 1.2]), Exact(1.0))
+    close = MeanLogLikelihood(BASELINE + np.array([1.5, 0.5, 1.2]), Exact(1.0))
     result = close._replace(baseline_scores=BASELINE, columns=4)
     assert 0 < result.gain < result.gain_standard_error
     assert not result.beats_baseline
@@ -427,9 +427,9 @@ def test_a_model_that_does_not_beat_the_baseline_is_reported():
 
 def test_it_is_short_in_a_notebook():
     scores = np.zeros(10_000)
-    result = LogLikelihood(scores, brackets(2.0, 2.5), False, scores - 4, 4)
+    result = MeanLogLikelihood(scores, brackets(2.0, 2.5), False, scores - 4, 4)
     assert repr(result) == (
-        "LogLikelihood(-2.500, -2.000, baseline=-4.000, "
+        "MeanLogLikelihood(-2.500, -2.000, baseline=-4.000, "
         "standard_error=0.300, examples=10000)"
     )
     page = result._repr_html_()

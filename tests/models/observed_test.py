@@ -7,7 +7,7 @@ import pytest
 
 from keras_rbm import ClassRBM, FreshCompletion, likelihood
 from keras_rbm.models import log_likelihood
-from keras_rbm.models.log_likelihood import LogLikelihood
+from keras_rbm.models.log_likelihood import MeanLogLikelihood
 from tests.likelihood.observed_test import ORACLE, ROWS, expected_rows
 from tests.machines import assert_means, batches, rbm
 from tests.oracle import all_states
@@ -48,7 +48,7 @@ def test_estimates_stand_on_both_sides(model, monkeypatch):
 def test_estimates_that_cross_are_in_order(model):
     """By chance, the estimate from below may be above the other one."""
     scores = np.array([1.0, 2.0, 3.0])
-    found = LogLikelihood(
+    found = MeanLogLikelihood(
         scores,
         likelihood.Exact(0.5),
         upper_scores=scores - [0.0, 0.03, 0.0],
@@ -81,7 +81,7 @@ def test_the_error_is_at_least_half_of_the_gap():
 
 
 def test_the_gain_has_the_error_of_the_sums():
-    found = LogLikelihood(
+    found = MeanLogLikelihood(
         np.ones(3),
         likelihood.Exact(0.0),
         baseline_scores=np.zeros(3),
