@@ -116,7 +116,7 @@ def main():
         "--hidden", type=int, nargs="+", default=[1000, 500, 250, 30]
     )
     parser.add_argument("--epochs", type=int, default=10, help="of a layer")
-    parser.add_argument("--finetune_epochs", type=int, default=30)
+    parser.add_argument("--finetune_epochs", type=int, default=150)
     parser.add_argument(
         "--seed", type=int, default=0, help="of weights, draws and batches"
     )

@@ -516,7 +516,7 @@ class MachineModel(Trainer):
             seed: Scalar tensor; `None` for the seed of the model.
         """
         seed = self.seed if seed is None else seed
-        stream = sampling.stream(seed, use)
+        stream = random.fold_in(random.stream(seed), use)
         return random.fold_in(stream, self.updates.value)
 
     def unpack(self, data: Any) -> tuple[Tensor, Tensor | None]:
