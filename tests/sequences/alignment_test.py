@@ -1,8 +1,10 @@
+import keras
 import numpy as np
 import pytest
 
-from keras_rbm import sequences
+from keras_rbm import RBM, PersistentChain, sequences
 from keras_rbm.sequences import Alignment, Alphabet
+from tests import eager
 
 FAMILY = Alignment.from_strings(
     ["ACD-F", "A-D-F", "ACDEF", "ACD-F", "-----"],
@@ -121,3 +123,19 @@ def test_bad_weights_are_refused(weights):
         FAMILY.frequencies(weights)
     with pytest.raises(ValueError, match='"gap" or "missing"'):
         sequences.Alignment.from_strings(["A"], unknown="x")
+
+
+def test_a_model_learns_from_sequences_with_missing_entries():
+    strings = ["ACGUX", "ACGUA", "AXGUA", "-CGUC"] * 8
+    family = Alignment.from_strings(
+        strings,
+        alphabet=sequences.Alphabet("-ACGU", "X"),
+        unknown="missing",
+    )
+    assert family.unknown == 16
+    rbm = RBM(family.units, 3, PersistentChain(8), seed=0)
+    with eager.updates():
+        rbm.compile(keras.optimizers.SGD(0.1))
+        rbm.fit(family.one_hot(), batch_size=8, updates=4, verbose=0)
+    assert np.isfinite(rbm.kernel).all()
+    assert np.isfinite(rbm.log_likelihood(family.one_hot()).lower)

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_rbm import sequences
+from keras_rbm import couplings, sequences
 
 
 def test_frobenius_norms_leave_letters_out():
@@ -152,3 +152,12 @@ def test_read_distances(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match="in line 2"):
             sequences.read_distances(path, 3)
+
+
+def test_a_contact_map_takes_another_correction(rbm):
+    pairs = couplings.effective(rbm.machine()).pairs
+    norms = sequences.frobenius_norms(pairs, exclude=[0])
+    correction = sequences.median_product_correction
+    found = sequences.contact_map(rbm.machine(), correction=correction)
+    np.testing.assert_allclose(found, correction(norms), atol=1e-6)
+    assert not np.allclose(found, sequences.contact_map(rbm.machine()))

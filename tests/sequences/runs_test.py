@@ -1,0 +1,99 @@
+"""A family as data, and what a run on it leaves."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from keras_rbm import RBM, ContrastiveDivergence, Softmax, sequences
+from keras_rbm.sequences import Alignment, runs
+from tests.made_up_family import SITES
+
+
+def test_a_family_for_a_run_is_drawn_by_its_weights(tmp_path):
+    path = tmp_path / "a.fasta"
+    rng = np.random.default_rng(0)
+    codes = rng.integers(1, 5, size=(100, 20))
+    codes[:50] = codes[0]  # Copies, which count as one.
+    sequences.write_fasta(path, Alignment(codes, alphabet=sequences.RNA))
+    data = sequences.family(path, "rna", test_size=0.2)
+    assert data.visible == Softmax(20, 5)
+    assert len(data.test) == 20
+    assert data.train.shape == (80, 100)
+    copies = (data.train[:].reshape(-1, 20, 5).argmax(2) == codes[0]).all(1)
+    assert copies.mean() < 0.06
+    plain = sequences.family(path, "rna", identity=None)
+    copies = (plain.train[:].reshape(-1, 20, 5).argmax(2) == codes[0]).all(1)
+    assert copies.sum() == 50
+    with pytest.raises(ValueError, match="`alphabet` must be one of"):
+        sequences.family(path, "amino")
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """The starts and numbers of sweeps of all samples that figures draw."""
+    found = []
+
+    def watched(model, count, start, num_sweeps, **given):
+        found.append((start, num_sweeps))
+        return sequences.design(
+            model, count, start, num_sweeps=num_sweeps, **given
+        )
+
+    monkeypatch.setattr(runs, "design", watched)
+    return found
+
+
+def test_figures_of_a_run(rbm, family, tmp_path, starts):
+    path = tmp_path / "a.fasta"
+    sequences.write_fasta(path, family)
+    data = sequences.family(path, "rna", identity=None)
+    figure = sequences.FamilyFigures("rna", 20, num_sweeps=3, num_units=2)
+    figure.check(rbm, data)
+    figure(rbm, data, tmp_path)
+    # Ten particles give two samples each, in three sweeps or one more.
+    assert starts == [("chains", 2)]
+    drawn = sequences.read(tmp_path / "samples.fasta", sequences.RNA)
+    assert drawn.shape == (20, SITES)
+    scores = dict(part.split("=") for part in drawn.names[0].split()[1:])
+    found = rbm.log_likelihood(drawn[:1].one_hot())
+    assert np.isclose(float(scores["log_p_lower"]), found.lower, atol=0.01)
+    assert np.isclose(float(scores["log_p_upper"]), found.upper, atol=0.01)
+    assert "minus_F" in scores
+    assert len(list(tmp_path.rglob("*.png"))) == 7
+    with open(tmp_path / "contacts.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == SITES * (SITES - 1) // 2
+    assert all(int(row["position_i"]) == int(row["i"]) for row in rows)
+    with open(tmp_path / "mutations.csv", newline="") as file:
+        assert "log_p_lower" in next(csv.DictReader(file))
+    with pytest.raises(ValueError, match="21 categories"):
+        sequences.FamilyFigures("protein").check(rbm, data)
+
+
+def test_positions_of_a_reference_reach_the_files(family, tmp_path, starts):
+    """Columns without a letter of the reference go, and numbers stay its."""
+    rbm = RBM(family.units, 4, ContrastiveDivergence(), seed=0)
+    path = tmp_path / "a.fasta"
+    codes = np.maximum(family.codes, 1)
+    codes = np.insert(codes, 3, 2, axis=1)
+    codes[7, 3] = 0  # A gap of the reference.
+    names = [f"s{number}" for number in range(60)]
+    whole = Alignment(codes, names, alphabet=sequences.RNA)
+    sequences.write_fasta(path, whole)
+    data = sequences.family(
+        path, "rna", identity=None, reference="s7", first_position=11
+    )
+    np.testing.assert_array_equal(data.positions, 11 + np.arange(SITES))
+    assert data.width == SITES * 5
+    figure = sequences.FamilyFigures("rna", 20, num_sweeps=3, num_units=0)
+    figure(rbm, data, tmp_path)
+    assert starts == [(None, 3)]
+    for name, columns in (("contacts", "ij"), ("mutations", None)):
+        with open(tmp_path / f"{name}.csv", newline="") as file:
+            row = next(csv.DictReader(file))
+        if columns:
+            for own in columns:
+                assert int(row[f"position_{own}"]) == int(row[own]) + 10
+        else:
+            assert int(row["position"]) == int(row["column"]) + 10
