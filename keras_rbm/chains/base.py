@@ -24,13 +24,13 @@ class Chain(keras.layers.Layer, abc.ABC):
         negative = chain.negative(machine, v_model, batch)
         chain.persist(machine, hidden_inputs(machine, v_model), stream)
 
-    Subclasses implement `advance` and `samples`, and set `depends_on_batch` to
-    `False` if the samples do not depend on the examples. A chain with
-    persistent states also sets `num_chains`, creates its variables in `build`,
-    with `autocast=False`, and implements `start` and `persist`. If several
-    replicas share an update, each replica draws its share of the samples
-    (`replicas.own_rows`), `num_samples` returns the total number of samples,
-    and all replicas keep the same states (`replicas.all_rows`).
+    Subclasses implement `advance` and `samples`. If the samples depend neither
+    on the examples nor on their number, they set `depends_on_batch` to `False`.
+    A chain with persistent states also sets `num_chains`, creates its variables
+    in `build`, with `autocast=False`, and implements `start` and `persist`. If
+    several replicas share an update, each replica draws its share of the
+    samples (`replicas.own_rows`), `num_samples` returns the total number of
+    samples, and all replicas keep the same states (`replicas.all_rows`).
 
     Args:
         num_sweeps: Number of block-Gibbs updates for each update of the
@@ -59,7 +59,8 @@ class Chain(keras.layers.Layer, abc.ABC):
     #: Fantasy particles, a variable of shape `(num_chains, visible.width)`, or
     #: `None` without them.
     particles: keras.Variable | None = None
-    #: Whether samples depend on the examples of the batch, as in CD.
+    #: Whether samples depend on the examples of a batch, or on their number,
+    #: as in CD.
     depends_on_batch: bool = True
     #: Swap rates of neighbouring tempered replicas, or `None` without them.
     swap_rates: Tensor | None = None
