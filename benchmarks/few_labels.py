@@ -18,20 +18,21 @@ learned and without it:
   use the topmost layer's means; without, the pixels, and the network has a
   random start. Images with a given label are repeated until they are half of
   all rows;
-- `spread-once`, `spread-0.5`, `spread-0.9` and `spread-svm`, on request: the
-  same, except that no image is repeated, or that the network learns from all
-  images to which `LabelSpreading` gives a label with a probability above 0.5 or
-  0.9, or from all images, by the label of the support vector machine.
+- on request, variants of `spread`: `spread-once` repeats no image; `spread-0.5`
+  and `spread-0.9` learn from all images whose label by `LabelSpreading` has a
+  probability above this number; `spread-svm` learns from all images, as the
+  support vector machine labels them.
 
 Prints tables of the accuracy on the test images, in percent, with the standard
 deviation over the seeds. With `--validation_size 10000`, the last 10,000
 training images take the place of the test images, and nothing learns from them:
-by these tables, a classifier can be chosen.
+use these tables to choose a classifier.
 """
 
 import argparse
 import functools
 import itertools
+import pathlib
 import tempfile
 import time
 
@@ -154,14 +155,14 @@ def with_found_labels(rows, labelled, found, num_classes, rule="agreement"):
     """The labelled rows, and others with the labels that were found for them.
 
     Args:
-        rows: All rows (x, one-hot y). Of the others, y is not used.
+        rows: All rows (x, one-hot y); y is used for `labelled` rows only.
         labelled: Numbers of the rows that have labels.
         found: What `found_labels` returns.
         num_classes: Number of classes.
         rule: `"agreement"` takes the rows on whose label both classifiers
-            agree, `"once"` too; `"svm"` all rows, by the support vector
-            machine; a number those whose label has a higher probability by
-            `LabelSpreading`.
+            agree; `"once"` takes the same rows; `"svm"` takes all rows,
+            labelled by the support vector machine; a number takes the rows
+            whose label by `LabelSpreading` has a probability above it.
 
     Returns:
         Rows (x, one-hot y). About half of them are labelled rows, repeated;
@@ -195,10 +196,11 @@ def compare(
     classifiers=CLASSIFIERS,
     pretrained_only=False,
 ):
-    """Yields `(classifier, labels, (pretrained, without))`, by seed.
+    """Yields `(classifier, count, (pretrained, without))`.
 
-    With `pretrained_only`, the last is `(pretrained,)`. The accuracies are
-    those on the validation rows, where there are any.
+    Each of the two has an accuracy for each seed, on the validation rows if
+    there are any, or else on the test rows. With `pretrained_only`, the last is
+    `(pretrained,)`.
     """
     num_classes = 10
     held_out = rows.test if rows.validation is None else rows.validation
@@ -298,7 +300,9 @@ def main():
         "--updates", type=int, default=3000, help="of a network, at least"
     )
     parser.add_argument(
-        "--directory", help="of pretrained layers, to keep them or go on"
+        "--directory",
+        help="of pretrained layers, to keep them or go on; layers that leave "
+        "out images have a subfolder",
     )
     parser.add_argument(
         "--classifiers",
@@ -321,6 +325,9 @@ def main():
     options = parser.parse_args()
     if options.directory is None:  # Pretrained once for both.
         options.directory = tempfile.mkdtemp()
+    if options.validation_size:
+        name = f"without-{options.validation_size}"
+        options.directory = str(pathlib.Path(options.directory) / name)
     rows = data.mnist(options.data_dir, options.validation_size, num_classes=10)
     begin = time.perf_counter()
     found = compare(

@@ -24,13 +24,14 @@ class Chain(keras.layers.Layer, abc.ABC):
         negative = chain.negative(machine, v_model, batch)
         chain.persist(machine, hidden_inputs(machine, v_model), stream)
 
-    Subclasses implement `advance` and `samples`. If the samples depend neither
-    on the examples nor on their number, they set `depends_on_batch` to `False`.
-    A chain with persistent states also sets `num_chains`, creates its variables
-    in `build`, with `autocast=False`, and implements `start` and `persist`. If
-    several replicas share an update, each replica draws its share of the
-    samples (`replicas.own_rows`), `num_samples` returns the total number of
-    samples, and all replicas keep the same states (`replicas.all_rows`).
+    Subclasses implement `advance` and `samples`. If what
+    `advance` returns depends neither on the examples nor on their number, set
+    `depends_on_batch = False`. A chain with persistent states also sets
+    `num_chains`, creates its variables in `build`, after `super().build`, with
+    `autocast=False`, and implements `start` and `persist`. If several replicas
+    share an update, each replica draws its share of the samples
+    (`replicas.own_rows`), `num_samples` returns the total number of samples,
+    and all replicas keep the same states (`replicas.all_rows`).
 
     Args:
         num_sweeps: Number of block-Gibbs updates for each update of the
@@ -56,11 +57,12 @@ class Chain(keras.layers.Layer, abc.ABC):
     num_chains: int | None = None
     #: The sampler that moves persistent chains, or `None` without one.
     sampler: Sampler | None = None
-    #: Fantasy particles, a variable of shape `(num_chains, visible.width)`, or
-    #: `None` without them.
+    #: The states that the sampler keeps of persistent chains (`Gibbs` keeps
+    #: hidden states), a variable, or `None`. For visible states, see
+    #: `MachineModel.fantasy_particles`.
     particles: keras.Variable | None = None
-    #: Whether samples depend on the examples of a batch, or on their number,
-    #: as in CD.
+    #: Whether what `advance` returns depends on the examples of a batch or on
+    #: their number, as in CD.
     depends_on_batch: bool = True
     #: Swap rates of neighbouring tempered replicas, or `None` without them.
     swap_rates: Tensor | None = None
@@ -77,11 +79,13 @@ class Chain(keras.layers.Layer, abc.ABC):
         known = self.__dict__.get(name)
         is_variable = name == "num_sweeps" or isinstance(known, keras.Variable)
         if is_variable and not isinstance(value, keras.Variable):
+            or_else = ""
+            if name == "num_sweeps":
+                or_else = ", or pass it to the constructor"
             raise ValueError(
                 f"`{name}` is a variable of the chain. Set its value by "
-                f"`chain.{name}.assign(value)`; before the chain is built, by "
-                "an argument of the chain. Received: "
-                f"{name}={reprlib.repr(value)}"
+                f"`chain.{name}.assign(value)`{or_else}. "
+                f"Received: {name}={reprlib.repr(value)}"
             )
         super().__setattr__(name, value)
 

@@ -33,7 +33,7 @@ class Exact(NamedTuple):
 
     log_z: float
 
-    # What a `Bracket` has: its estimate by AIS, and how well the machine fits.
+    # Attributes of a `Bracket` that an exact value lacks.
     forward = None
     fit = None
 

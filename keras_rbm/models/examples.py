@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_rbm import checks, devices, rows
 from keras_rbm.compiled import without_autograph
 from keras_rbm.rows import Rows
-from keras_rbm.units.domain import Columns, Domain
+from keras_rbm.units.domain import ColumnStatistics, Domain
 
 # `moments` reads at most this many batches of a data set.
 _MEAN_BATCHES = 100
@@ -617,7 +617,7 @@ def moments(x, units, name="x", sample_weight=None, may_miss=False):
             )
     mean = total / count
     variance = np.maximum(squares / count - np.square(mean), 0.0)
-    units.check_scale(Columns(mean, variance, are_bits), name)
+    units.check_scale(ColumnStatistics(mean, variance, are_bits), name)
     return mean, variance
 
 

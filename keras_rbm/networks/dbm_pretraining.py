@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_rbm import data, units
+from keras_rbm import data, samplers, units
 from keras_rbm.chains import PersistentChain
 from keras_rbm.models import RBM, DeepBoltzmannMachine
 from keras_rbm.networks.deep_belief_network import DeepBeliefNetwork
@@ -159,11 +159,12 @@ def join_dbm(network: DeepBeliefNetwork, model: DeepBoltzmannMachine) -> None:
         model.offsets.visible.assign(ops.concatenate(mean) / _COPIES)
         model.offsets.hidden.assign(lower.offsets.hidden)
     model.start_chain()
+    # Both samplers keep states of h1. Other chains keep their new start.
     particles, learned = model.chain.particles, lower.chain.particles
-    # If the shapes differ, as for samplers other than Gibbs, the chains keep
-    # their new start.
-    both = particles is not None and learned is not None
-    if both and particles.shape == learned.shape:
+    if (
+        model.chain.sampler == samplers.Gibbs() == lower.chain.sampler
+        and particles.shape == learned.shape
+    ):
         particles.assign(learned)
 
 

@@ -67,7 +67,7 @@ def fitted(
         return Table(table.schema), table.train
     x = _matrix(estimator, X, reset=True)
     found = (
-        StandardColumns(x)
+        Columns(x)
         if visible_units == "auto"
         else States(units_of("visible_units", visible_units, x.shape[1]))
     )
@@ -148,7 +148,7 @@ class States(Encoder):
         return np.asarray(states)
 
 
-class StandardColumns(Encoder):
+class Columns(Encoder):
     """Keeps columns of bits, and standardizes real columns.
 
     A column that holds only 0 and 1 becomes a `Bernoulli` unit. Any other

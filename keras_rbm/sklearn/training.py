@@ -93,7 +93,7 @@ def update(model, x):
         x: As for `passes`.
     """
     v = rows.dense(x, slice(None)).astype("float32")
-    # Rows of padding must not become the start of samples.
+    # Samples must not start from rows of padding.
     if model.chain.depends_on_batch:
         _updates_of(model)(model, v[None], 1)
         return

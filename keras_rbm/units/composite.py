@@ -12,7 +12,7 @@ from keras_rbm import random
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Config, Params, Tensor
 from keras_rbm.units.base import Parameter, Units
-from keras_rbm.units.domain import Columns
+from keras_rbm.units.domain import ColumnStatistics
 from keras_rbm.units.quadrature import Nodes
 from keras_rbm.units.sites import Sites
 
@@ -134,11 +134,11 @@ class Composite(Units):
         parts = zip(self.parts, self.columns, strict=True)
         return xp.concatenate([p.fits(x[:, c], xp) for p, c in parts], axis=1)
 
-    def check_scale(self, columns: Columns, name: str = "x") -> None:
+    def check_scale(self, columns: ColumnStatistics, name: str = "x") -> None:
         for part, own in zip(self.parts, self.columns, strict=True):
             arrays = (x[own] for x in columns[:3])
             first = columns.first + own.start
-            part.check_scale(Columns(*arrays, first), name)
+            part.check_scale(ColumnStatistics(*arrays, first), name)
 
     def parameters(self) -> dict[str, Parameter]:
         own = [part.parameters() for part in self.parts]

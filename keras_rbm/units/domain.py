@@ -11,7 +11,7 @@ from keras_rbm.units import data_checks
 from keras_rbm.units.sites import Sites
 
 
-class Columns(NamedTuple):
+class ColumnStatistics(NamedTuple):
     """Statistics of columns of data, to check their scale.
 
     Attributes:
@@ -177,7 +177,7 @@ class Domain:
         self.check(x, name)
         data_checks.check_states(self, x, name)
 
-    def check_scale(self, columns: Columns, name: str = "x") -> None:
+    def check_scale(self, columns: ColumnStatistics, name: str = "x") -> None:
         """Checks that data have a scale that these units can learn.
 
         Data can be valid states of these units although they are meant for
@@ -185,7 +185,7 @@ class Domain:
         data once.
 
         Args:
-            columns: `Columns` of the data.
+            columns: `ColumnStatistics` of the data.
             name: Name of the data in error messages.
 
         Raises:

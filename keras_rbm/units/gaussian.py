@@ -10,7 +10,7 @@ from keras_rbm import random
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units import quadrature
-from keras_rbm.units.domain import Columns
+from keras_rbm.units.domain import ColumnStatistics
 from keras_rbm.units.precision import Quadratic
 
 # Limits, in standard deviations, for data that are not quite standardized.
@@ -44,7 +44,7 @@ class Gaussian(Quadratic):
 
     activation = "linear"
 
-    def check_scale(self, columns: Columns, name: str = "x") -> None:
+    def check_scale(self, columns: ColumnStatistics, name: str = "x") -> None:
         """Refuses columns that are far from standardized.
 
         The standard deviation of a column must be from 0.01 to 10 times the

@@ -8,7 +8,7 @@ from keras_rbm import random
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.base import Parameter
-from keras_rbm.units.domain import Columns
+from keras_rbm.units.domain import ColumnStatistics
 from keras_rbm.units.termwise import Termwise
 
 
@@ -34,7 +34,7 @@ class Spin(Termwise):
     states = (-1.0, 1.0)
     activation = "tanh"
 
-    def check_scale(self, columns: Columns, name: str = "x") -> None:
+    def check_scale(self, columns: ColumnStatistics, name: str = "x") -> None:
         """Refuses bits: columns that hold only 0 and 1, with at least one 0."""
         if columns.are_bits.all() and (columns.mean < 1).any():
             column = columns.first + int(np.argmax(columns.mean < 1))

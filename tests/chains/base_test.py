@@ -46,7 +46,7 @@ def test_a_chain_need_not_keep_anything():
 
 def test_a_plain_value_takes_the_place_of_no_variable():
     chain = PersistentChain(num_chains=3, num_sweeps=2)
-    with pytest.raises(ValueError, match=r"before the chain is built, .*=5"):
+    with pytest.raises(ValueError, match=r"to the constructor\. .*=5"):
         chain.num_sweeps = 5
     chain.build((None, 5), (None, 4))
     for name, value in {"num_sweeps": 5, "particles": tf.zeros((3, 5))}.items():

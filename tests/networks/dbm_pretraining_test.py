@@ -8,6 +8,7 @@ from scipy import special
 
 from keras_rbm import (
     RBM,
+    Chain,
     ContrastiveDivergence,
     DeepBeliefNetwork,
     DeepBoltzmannMachine,
@@ -162,3 +163,30 @@ def test_other_stacks_are_not_joined():
     other = DeepBeliefNetwork([RBM(4, 3), RBM(3, 2)])
     with pytest.raises(ValueError, match="`network` must be what `split_dbm`"):
         networks.join_dbm(other, model)
+
+
+class OfRows(Chain):
+    """A chain whose particles are visible rows."""
+
+    num_chains = 5
+
+    def build(self, visible_shape, hidden_shape):
+        super().build(visible_shape, hidden_shape)
+        self.particles = self.add_weight(
+            shape=(5, visible_shape[-1]), trainable=False, autocast=False
+        )
+
+    def start(self, machine, stream, mean=None, variance=None, v=None):
+        self.particles.assign(tf.fill(self.particles.shape, 0.25))
+
+    def advance(self, machine, v_data, stream):
+        return self.particles.value
+
+    samples = advance
+
+
+def test_no_chain_of_visible_rows_gets_hidden_states():
+    """Both have as many columns: 6 and 4 around a middle layer of 10."""
+    model = DeepBoltzmannMachine(6, 10, 4, OfRows(), seed=0)
+    networks.join_dbm(networks.split_dbm(model), model)
+    assert (model.chain.particles.numpy() == 0.25).all()

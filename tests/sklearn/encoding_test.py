@@ -16,7 +16,7 @@ X = np.array(
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
 def test_columns_are_bits_or_standardized(kind, dtype):
     x = kind(X.astype(dtype))
-    encoder = encoding.StandardColumns(x)
+    encoder = encoding.Columns(x)
     assert encoder.units == units.Composite(
         units.Bernoulli(1), units.Gaussian(2)
     )
@@ -36,9 +36,9 @@ def test_columns_are_bits_or_standardized(kind, dtype):
 
 def test_moments_do_not_depend_on_the_parts(monkeypatch):
     x = 1e6 + np.random.default_rng(0).normal(size=(500, 2))
-    whole = encoding.StandardColumns(x)
+    whole = encoding.Columns(x)
     monkeypatch.setattr("keras_rbm.rows.in_part", lambda x: 7)
-    parts = encoding.StandardColumns(x)
+    parts = encoding.Columns(x)
     for encoder in (whole, parts):
         states = rows.dense(encoder.encode(x), slice(None))
         # Means of size 1e6 in float64.

@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
+from keras_rbm import ContrastiveDivergence, ExactChain
 from keras_rbm.sklearn import RBMTransformer, training
+from tests import eager
 
 
 def fit(**arguments):
@@ -62,3 +65,20 @@ def test_one_program_makes_updates_of_any_number_of_examples(monkeypatch):
     np.testing.assert_array_equal(
         one.model_.chain.particles, other.model_.chain.particles
     )
+
+
+@pytest.mark.parametrize(
+    "chain", [ContrastiveDivergence(), ExactChain()], ids=["cd", "exact"]
+)
+def test_no_sample_starts_from_rows_that_fill_a_batch_up(chain, monkeypatch):
+    x = (np.random.default_rng(0).random((7, 5)) < 0.5).astype(float)
+
+    def fitted():
+        training._updates.cache_clear()
+        estimator = RBMTransformer(3, random_state=0, chain=chain)
+        with eager.functions():
+            return estimator.partial_fit(x).components_
+
+    found = fitted()
+    monkeypatch.setattr(training, "_FILLED", 1)  # Nothing is filled up.
+    np.testing.assert_allclose(found, fitted(), rtol=0, atol=1e-6)
