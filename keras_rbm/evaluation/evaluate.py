@@ -297,7 +297,7 @@ def classification(model, v):
     """How well a model classifies: its error and mean log p(y | x).
 
     Args:
-        model: A model.
+        model: A `MachineModel`.
         v: Array of shape `(examples, visible.width)`, rows (x, one-hot y).
 
     Returns:

@@ -2,7 +2,6 @@ import dataclasses
 import json
 import sys
 
-import keras
 import numpy as np
 import pandas
 import pytest
@@ -409,7 +408,7 @@ def test_without_a_generative_part_there_are_no_likelihoods(tmp_path):
 
 
 def test_models_without_classes_have_none():
-    assert classification(keras.Model(), labelled()) == {}
+    assert classification(RBM(4, 2), labelled()) == {}
 
 
 def test_the_baseline_stands_beside_each_split(tmp_path):
