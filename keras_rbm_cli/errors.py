@@ -1,10 +1,10 @@
 """Errors that end the command with one line on the screen."""
 
 import logging
-import textwrap
 
 # The most characters of an error on the screen; the log has the whole error.
 LONGEST = 2000
+_CUT = " [...]"
 
 
 class UserError(Exception):
@@ -21,12 +21,22 @@ class Stopped(Exception):
         self.signal = signal
 
 
+def shortened(text, longest):
+    """The text on one line, with " [...]" for what is beyond `longest`."""
+    line = " ".join(text.split())
+    if len(line) <= longest:
+        return line
+    return f"{line[: longest - len(_CUT)]}{_CUT}"
+
+
 def fail(error, log):
     """Raises a `UserError` of one line; the trace goes to the log."""
     logging.getLogger("keras_rbm").exception("this failed")
     message = str(error).split("\n  In call to configurable")[0]
-    line = " ".join(message.split()) or type(error).__name__
-    if not isinstance(error, ValueError | OSError):
-        line = f"{type(error).__name__}: {line}"
-    line = textwrap.shorten(line, LONGEST)
+    kind = type(error).__name__
+    if not message.strip():
+        message = kind
+    elif not isinstance(error, ValueError | OSError):
+        message = f"{kind}: {message}"
+    line = shortened(message, LONGEST)
     raise UserError(f"{line} (trace in {log})") from None

@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import textwrap
 
 from absl import flags
 from absl import logging as absl_logging
@@ -16,7 +15,7 @@ from keras_rbm_cli import (
     self_test,
     sweep,
 )
-from keras_rbm_cli.errors import LONGEST, Stopped, UserError
+from keras_rbm_cli.errors import LONGEST, Stopped, UserError, shortened
 
 _HELP = """Trains a restricted Boltzmann machine as a .gin file says.
 
@@ -90,7 +89,7 @@ def main(argv):
             sys.exit(0 if self_test.run(options.OUTPUT.value) else 1)
         _do(options.MODE.value)
     except UserError as error:
-        line = textwrap.shorten(str(error), 2 * LONGEST)
+        line = shortened(str(error), 2 * LONGEST)
         print(f"{program}: error: {line}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -3,10 +3,9 @@
 import json
 import math
 import shlex
-import textwrap
 
 from keras_rbm_cli import configuration, folders, names, options, screen
-from keras_rbm_cli.errors import Stopped, UserError, fail
+from keras_rbm_cli.errors import Stopped, UserError, fail, shortened
 
 
 def run():
@@ -92,7 +91,7 @@ def _load(keras, path):
         # Keras prints the whole config of the model before the reason.
         reason = str(error).rpartition("Exception encountered: ")[2]
         raise ValueError(
-            f"cannot read {path}: {textwrap.shorten(reason, 400)}"
+            f"cannot read {path}: {shortened(reason, 400)}"
         ) from error
 
 

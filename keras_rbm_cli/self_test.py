@@ -11,11 +11,10 @@ import pathlib
 import platform
 import shutil
 import tempfile
-import textwrap
 import time
 import types
 
-from keras_rbm_cli import configuration
+from keras_rbm_cli import configuration, errors
 
 _SIZE = 3
 _HIDDEN = 8
@@ -267,10 +266,10 @@ def _report(verdict, name, text):
 
 
 def _line(error):
-    line = " ".join(str(error).split())
+    line = str(error)
     if not isinstance(error, Unsound | OSError):
         line = f"{type(error).__name__}: {line}"
-    return textwrap.shorten(line, _LONGEST)
+    return errors.shortened(line, _LONGEST)
 
 
 def _close(log):

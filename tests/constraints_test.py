@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from keras_rbm import SpectralBound, ZeroSum
-from keras_rbm.constraints import Within
+from keras_rbm.constraints import AtLeast, Within
+from tests.machines import rounding
 
 
 def norm(w):
@@ -73,3 +74,10 @@ def test_within():
     w = tf.constant([-3.0, -0.5, 0.0, 2.0])
     np.testing.assert_allclose(Within(1.0)(w), [-1.0, -0.5, 0.0, 1.0])
     assert Within.from_config(Within(2.0).get_config()).maximum == 2.0
+
+
+def test_at_least():
+    constraint = AtLeast.from_config(AtLeast(0.5).get_config())
+    w = constraint(tf.constant([-1.0, 0.5, 0.7], "float64"))
+    assert w.dtype == "float64"
+    np.testing.assert_allclose(w, [0.5, 0.5, 0.7], rtol=rounding("float64", 1))

@@ -8,8 +8,13 @@ import ast
 import pathlib
 import re
 import runpy
+import sys
 
+import numpy as np
 import pytest
+from keras import ops
+
+from keras_rbm import RBM, PersistentChain
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = "keras_rbm"
@@ -67,6 +72,30 @@ TENSORFLOW = {
     "networks",
     "experiment",
     "sklearn",
+}
+
+# Tests of no module alone: of the repository, or of a law that holds for many.
+TOPICS = {
+    "badges",
+    "benchmarks",
+    "benchmarks_gpu",
+    "browser",
+    "commands",
+    "configs",
+    "containers",
+    "data/hostile",
+    "docs",
+    "examples",
+    "layering",
+    "models/hostile",
+    "models/numerics",
+    "notebook",
+    "oracle",
+    "packaging",
+    "resume",
+    "train",
+    "units/pairs",
+    "units/unbounded",
 }
 
 LINE_OF = {name: line for line, names in enumerate(LAYERS) for name in names}
@@ -170,6 +199,55 @@ def test_contributing_has_the_table():
     of_tensorflow = text.partition("`tensorflow` is imported in ")[2]
     of_tensorflow = of_tensorflow.partition(";")[0]
     assert set(re.findall(r"`(\w+)`", of_tensorflow)) == TENSORFLOW
+
+
+def test_the_page_names_every_file_of_an_update():
+    """`docs/design.md` lists the files through which an update passes."""
+    rbm = RBM(3, 2, PersistentChain(4), seed=0)
+    rbm.compile(run_eagerly=True)
+    x = np.eye(3, dtype="float32")
+    rbm.fit(x, epochs=1, batch_size=3, verbose=0)
+    passed = set()
+
+    def note(frame, event, argument):
+        passed.add(frame.f_code.co_filename)
+
+    sys.setprofile(note)
+    try:
+        rbm.update_step(ops.convert_to_tensor(x))
+    finally:
+        sys.setprofile(None)
+    passed = {
+        pathlib.Path(name).relative_to(ROOT / PACKAGE).as_posix()
+        for name in passed
+        if name.startswith(str(ROOT / PACKAGE))
+    }
+    page = (ROOT / "docs" / "design.md").read_text("utf-8")
+    way = page.partition("A batch takes this way")[2]
+    way = way.partition("A fantasy particle takes this way")[0]
+    before, _, update = way.partition("\n2. ")
+    assert "models/examples.py" in before
+    named = set(re.findall(r"`([a-z_/]+\.py)`", update))
+    of_fit = {"models/trainer.py", "optimizers.py"}
+    assert passed == named | of_fit
+
+
+def test_tests_mirror_the_modules():
+    """`tests/units/spin_test.py` tests `keras_rbm/units/spin.py`, and so on.
+
+    Tests of the command stand in `tests/cli/`.
+    """
+    modules = {"keras_rbm", "presets/presets"}  # Both are an `__init__.py`.
+    for folder, place in ((PACKAGE, ""), (COMMAND, "cli/")):
+        for path in _files(f"{folder}/**/*.py"):
+            name = path.relative_to(ROOT / folder).with_suffix("").as_posix()
+            if not name.endswith("__init__"):
+                modules.add(place + name)
+    tests = {
+        path.relative_to(ROOT / "tests").as_posix().removesuffix("_test.py")
+        for path in _files("tests/**/*_test.py")
+    }
+    assert tests == (modules - {"version"}) | TOPICS
 
 
 def test_a_class_of_models_is_abstract_or_final():

@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_rbm import callbacks, checkpoints, checks, networks, schedules
 from keras_rbm.data import Data, batches, check_data, in_order
+from keras_rbm.data.checks import check_integer
 from keras_rbm.experiment import pretraining, run_folder
 from keras_rbm.experiment.data_source import digests
 from keras_rbm.experiment.run_folder import RunFolder
@@ -105,6 +106,7 @@ def finetune(
     epochs = checks.positive_integer("epochs", epochs)
     if checkpoint_minutes is not None:
         checks.positive_number("checkpoint_minutes", checkpoint_minutes)
+    seed = check_integer(seed, "seed", 0)
     folder = RunFolder(output, resume)
     folder.refuse_finished_run("classifier.keras")
     folder.refuse_begun_run()

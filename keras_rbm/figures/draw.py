@@ -4,8 +4,8 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from keras_rbm import checks
 from keras_rbm.data import Data, check_data
+from keras_rbm.data.checks import check_integer
 from keras_rbm.figures.figure import Figure
 from keras_rbm.figures.training import Curves, FiltersByEpoch
 from keras_rbm.models import MachineModel
@@ -88,7 +88,7 @@ def draw(
             f"type(model)={type(model).__name__}"
         )
     check_data(data, model.example_units.width)
-    checks.seed(seed)
+    check_integer(seed, "seed", 0)
     check(figures, model, data)
     folder = pathlib.Path(output)
     os.makedirs(folder, exist_ok=True)

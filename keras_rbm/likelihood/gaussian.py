@@ -77,10 +77,15 @@ def hidden_mean(machine, v):
 
     Returns:
         `float64` array of shape `(rows, hidden.width)`.
+
+    Raises:
+        ValueError: If S is not positive definite.
     """
     means = np.empty((len(v), machine.hidden.width))
     for rows, precision, bias, _ in _given_observed(machine, v):
-        means[rows] = np.linalg.solve(precision, bias.T).T
+        root = _root(precision)
+        solved = np.linalg.solve(root, bias.T)
+        means[rows] = np.linalg.solve(root.T, solved).T
     return means
 
 
@@ -130,8 +135,24 @@ def _joint(machine):
 
 def _log_integral(precision, bias):
     """Log integral exp(-<x, A x> / 2 + <m, x>) dx, for each row m of `bias`."""
+    root = _root(precision)
+    # <m, A^-1 m> is |y|^2, where y solves root y = m.
+    solved = np.linalg.solve(root, bias.T)
+    log_det = 2 * np.log(np.diag(root)).sum()
+    constant = bias.shape[1] * np.log(2 * np.pi)
+    return 0.5 * (constant - log_det + np.square(solved).sum(axis=0))
+
+
+def _root(precision):
+    """The Cholesky factor of a precision matrix.
+
+    Raises:
+        ValueError: If the matrix is finite, but not positive definite.
+    """
+    if not np.isfinite(precision).all():
+        return np.full_like(precision, np.nan)
     try:
-        root = np.linalg.cholesky(precision)
+        return np.linalg.cholesky(precision)
     except np.linalg.LinAlgError:
         least = np.linalg.eigvalsh(precision)[0]
         raise ValueError(
@@ -141,11 +162,6 @@ def _log_integral(precision, bias):
             "smaller, such as by SpectralBound. Received: a least eigenvalue "
             f"of {least:.3g}"
         ) from None
-    # <m, A^-1 m> is |y|^2, where y solves root y = m.
-    solved = np.linalg.solve(root, bias.T)
-    log_det = 2 * np.log(np.diag(root)).sum()
-    constant = bias.shape[1] * np.log(2 * np.pi)
-    return 0.5 * (constant - log_det + np.square(solved).sum(axis=0))
 
 
 def _array(x):

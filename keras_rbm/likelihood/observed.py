@@ -189,7 +189,8 @@ def exact_observed(
         `float64` array of shape `(rows,)`, in nats.
 
     Raises:
-        ValueError: If `exact_rows` is false for a row.
+        ValueError: If `exact_rows` is false for a row, or if a Gaussian machine
+            is not normalizable for it.
 
     Example:
         half = np.where(np.arange(16) < 8, x, np.nan)
@@ -220,7 +221,8 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
         `float64` array of shape `(rows, hidden.width)`.
 
     Raises:
-        ValueError: If `exact_rows` is false for a row.
+        ValueError: If `exact_rows` is false for a row, or if a Gaussian machine
+            is not normalizable for it.
 
     Example:
         half = np.where(np.arange(16) < 8, x, np.nan)

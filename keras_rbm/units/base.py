@@ -4,11 +4,11 @@ import abc
 from typing import NamedTuple
 
 import numpy as np
+from keras import ops
 
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units.domain import Domain
-from keras_rbm.units.products import dot
 from keras_rbm.units.quadrature import Nodes
 
 
@@ -361,3 +361,19 @@ class Units(Domain, abc.ABC):
         """sum_name <statistics(x)[name], params[name]>, of shape (batch,)."""
         statistics = self.statistics(x)
         return sum(dot(statistics[name], params[name]) for name in statistics)
+
+
+def dot(x, parameter):
+    """The dot product <x, parameter> of each row.
+
+    Args:
+        x: Tensor of shape `(batch, width)`.
+        parameter: Tensor of shape `(width,)`, shared by all rows, or
+            `(batch, width)`.
+
+    Returns:
+        Tensor of shape `(batch,)`.
+    """
+    if len(parameter.shape) == 1:  # `matmul` is faster than a sum.
+        return ops.matmul(x, parameter)
+    return ops.sum(x * parameter, axis=-1)

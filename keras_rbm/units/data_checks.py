@@ -83,6 +83,4 @@ def _listed(states):
     values = [f"{value:g}" for value in states[:, 0]]
     if len(values) > 3:
         values = [*values[:2], "...", values[-1]]
-    return ", ".join(values[:-1]).replace("..., ", "... ") + (
-        f" and {values[-1]}"
-    )
+    return f"{', '.join(values[:-1])} and {values[-1]}"

@@ -1,12 +1,19 @@
 """Whatever a config says, the command trains, or reports an error in a line."""
 
 import gin
+import numpy as np
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from scipy import sparse
 
 import keras_rbm
+from keras_rbm import Bernoulli, Softmax, Spin
 from keras_rbm_cli import configuration, folders
+from keras_rbm_cli.errors import UserError
 from tests import hostile
 from tests.cli import command
 
@@ -197,3 +204,94 @@ def test_a_data_dir_that_nothing_reads_is_refused(reading, text, used):
         return
     with pytest.raises(ValueError, match=r"--data_dir must be left out"):
         configuration.check_data_dir(gin, "mine.gin", "/data")
+
+
+# What --data binds: the reader, the visible units, and bits of grey values.
+
+
+@pytest.fixture
+def bound():
+    """Function that reads table.gin for some data; returns what is bound."""
+
+    def read(path, *bindings):
+        with flagsaver.flagsaver():
+            settings = [f"--set={binding}" for binding in bindings]
+            flags.FLAGS(["train.py", f"--data={path}", *settings])
+            gin.clear_config()
+            config = folders.config_to_train()
+            own = configuration.bindings()
+            configuration.read(gin, config, own, str(path))
+            found = configuration.fit_to_data(gin)
+            assert found.validation is not None
+            assert found.test is not None
+        model = gin.get_bindings("RBM")["visible"]
+        return model, gin.get_bindings("run", resolve_references=False)
+
+    with gin.unlock_config():
+        yield read
+    gin.clear_config()
+
+
+SPINS = np.where(np.random.default_rng(0).random((20, 6)) < 0.5, -1, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "bindings", "units", "binarize"),
+    [
+        (SPINS, [], Spin(6), None),
+        (SPINS > 0, [], 6, None),
+        (abs(SPINS) * 0.5, [], 6, "stochastic"),
+        (abs(SPINS) * 0.5, ['run.binarize="threshold"'], 6, "threshold"),
+        (SPINS + 1, ["arrays.categories=3"], Softmax(6, 3), None),
+        (SPINS, ["RBM.visible=7"], 7, None),
+    ],
+)
+def test_the_units_follow_from_the_values(
+    bound, tmp_path, x, bindings, units, binarize
+):
+    np.save(tmp_path / "x.npy", x)
+    visible, run = bound(tmp_path / "x.npy", *bindings)
+    assert visible == units
+    assert run.get("binarize") == binarize
+
+
+def test_sparse_files_and_pictures(bound, tmp_path):
+    sparse.save_npz(tmp_path / "x.npz", sparse.csr_array(SPINS > 0))
+    assert bound(tmp_path / "x.npz")[0] == 6
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(3):
+        grey = np.full((4 + number, 5), 100 + number, "uint8")
+        Image.fromarray(grey).save(folder / f"{number}.png")
+    visible, run = bound(
+        folder,
+        "images.image_shape=(3, 3)",
+        "images.validation_size=1",
+        "images.test_size=1",
+    )
+    assert visible == Bernoulli(9).size
+    assert run["binarize"] == "stochastic"
+    assert "images" in str(run["data"])
+
+
+def test_the_reader_of_a_file(tmp_path, parsed):
+    (tmp_path / "mine.csv").write_text("job,height\na,170.5\nb,160.0\n")
+    (tmp_path / "bits.csv").write_text("a,b\n0,1\n1,0\n")
+    config = folders.find("table.gin")
+    parsed(config, data=str(tmp_path / "bits.csv"))
+    assert not configuration.takes_table(gin)
+    assert gin.query_parameter("arrays.path") == str(tmp_path / "bits.csv")
+    parsed(config, data=str(tmp_path / "mine.csv"))
+    assert configuration.takes_table(gin)
+    assert gin.query_parameter("table.path") == str(tmp_path / "mine.csv")
+    assert gin.query_parameter("table.test_size") == 0.1
+    # A config that asks for it gets a table of bits, too.
+    parsed(config, "run.data = @table()", data=str(tmp_path / "bits.csv"))
+    assert configuration.takes_table(gin)
+    assert gin.query_parameter("table.path") == str(tmp_path / "bits.csv")
+    assert gin.get_configurable("RBM")().visible == Bernoulli(2)
+
+
+def test_networks_bind_their_own_data(tmp_path, parsed):
+    with pytest.raises(UserError, match=r"pretrain\.data=@arrays"):
+        parsed(folders.find("mnist_dbn.gin"), data=str(tmp_path))

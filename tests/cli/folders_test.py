@@ -68,3 +68,51 @@ def test_files_of_sequences_have_a_reader_of_their_own(tmp_path, name):
     path = tmp_path / name
     path.write_text(">1\nAC\n")
     assert folders.own_data(str(path)) == (path.resolve(), "family")
+
+
+@pytest.mark.parametrize(
+    ("text", "reader"),
+    [
+        ("0,1,1\n", "arrays"),
+        ("x,y\n0,1\n", "arrays"),
+        ("x,y\r\n0,1\r\n1,0", "arrays"),
+        ("0.000e+00,1.000000e+00\n 1.0, 0.\n", "arrays"),
+        ("x,y\n", "table"),
+        ("x,y\n0,2\n", "table"),
+        ("x,y\n0,10\n", "table"),
+        ("x,y\n0,a\n", "table"),
+        ("x,y\n0,\n", "table"),
+        ("x;y\n0;1\n", "table"),
+        ("0,1,2\n0,1,1\n", "arrays"),
+    ],
+)
+def test_which_text_is_one_of_bits(tmp_path, text, reader):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    assert folders.own_data(str(path)) == (path, reader)
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        *((f"a.{end}", "table") for end in ("tsv", "parquet", "FEATHER")),
+        *((f"a.{end}", "arrays") for end in ("npy", "h5", "mat", "npz")),
+        ("a", "arrays"),
+    ],
+)
+def test_files_have_a_reader_by_their_names(tmp_path, name, reader):
+    (tmp_path / name).write_bytes(b"")
+    assert folders.own_data(str(tmp_path / name))[1] == reader
+
+
+def test_a_folder_is_one_of_pictures(tmp_path):
+    assert folders.own_data(str(tmp_path)) == (tmp_path, "images")
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"junk")
+    line = command.refused(
+        "--data", tmp_path / "a.parquet", "--output", tmp_path / "run"
+    )
+    assert "must be a whole Parquet file" in line
+    assert not (tmp_path / "run").exists()

@@ -7,9 +7,8 @@ import numpy as np
 import pandas
 import pytest
 
-from keras_rbm import data, units
-from keras_rbm_cli import configuration, folders, tables
-from keras_rbm_cli.errors import UserError
+from keras_rbm import data
+from keras_rbm_cli import configuration, tables
 from tests import eager
 from tests.cli import command
 
@@ -28,19 +27,6 @@ def frame():
             "height": rng.normal(170, 8, ROWS),
         }
     )
-
-
-@pytest.fixture
-def parsed():
-    """Reads a config as the command does; then forgets it."""
-
-    def read(config, *bindings, **options):
-        gin.clear_config()
-        configuration.read(gin, config, list(bindings), **options)
-
-    with gin.unlock_config():
-        yield read
-        gin.clear_config()
 
 
 def test_a_table_trains_and_is_evaluated(tmp_path, frame):
@@ -136,77 +122,6 @@ def test_the_units_are_those_of_the_schema(tmp_path, frame, parsed):
     parsed(config, schema=whole)
     assert gin.get_configurable("RBM")().visible.width == 9
     assert gin.query_parameter("table.schema") == str(whole)
-
-
-def test_the_reader_of_a_file(tmp_path, frame, parsed):
-    frame.to_csv(tmp_path / "mine.csv", index=False)
-    (tmp_path / "bits.csv").write_text("a,b\n0,1\n1,0\n")
-    config = folders.find("table.gin")
-    parsed(config, data=str(tmp_path / "bits.csv"))
-    assert not configuration.takes_table(gin)
-    assert gin.query_parameter("arrays.path") == str(tmp_path / "bits.csv")
-    parsed(config, data=str(tmp_path / "mine.csv"))
-    assert configuration.takes_table(gin)
-    assert gin.query_parameter("table.path") == str(tmp_path / "mine.csv")
-    assert gin.query_parameter("table.test_size") == 0.1
-    # A config that asks for it gets a table of bits, too.
-    parsed(config, "run.data = @table()", data=str(tmp_path / "bits.csv"))
-    assert configuration.takes_table(gin)
-    assert gin.query_parameter("table.path") == str(tmp_path / "bits.csv")
-    assert gin.get_configurable("RBM")().visible == units.Bernoulli(2)
-
-
-@pytest.mark.parametrize(
-    ("text", "reader"),
-    [
-        ("0,1,1\n", "arrays"),
-        ("x,y\n0,1\n", "arrays"),
-        ("x,y\r\n0,1\r\n1,0", "arrays"),
-        ("0.000e+00,1.000000e+00\n 1.0, 0.\n", "arrays"),
-        ("x,y\n", "table"),
-        ("x,y\n0,2\n", "table"),
-        ("x,y\n0,10\n", "table"),
-        ("x,y\n0,a\n", "table"),
-        ("x,y\n0,\n", "table"),
-        ("x;y\n0;1\n", "table"),
-        ("0,1,2\n0,1,1\n", "arrays"),
-    ],
-)
-def test_which_text_is_one_of_bits(tmp_path, text, reader):
-    path = tmp_path / "a.csv"
-    path.write_bytes(text.encode())
-    assert folders.own_data(str(path)) == (path, reader)
-
-
-@pytest.mark.parametrize(
-    ("name", "reader"),
-    [
-        *((f"a.{end}", "table") for end in ("tsv", "parquet", "FEATHER")),
-        *((f"a.{end}", "arrays") for end in ("npy", "h5", "mat", "npz")),
-        ("a", "arrays"),
-    ],
-)
-def test_files_have_a_reader_by_their_names(tmp_path, name, reader):
-    (tmp_path / name).write_bytes(b"")
-    assert folders.own_data(str(tmp_path / name))[1] == reader
-
-
-def test_networks_bind_their_own_data(tmp_path, parsed):
-    with pytest.raises(UserError, match=r"pretrain\.data=@arrays"):
-        parsed(folders.find("mnist_dbn.gin"), data=str(tmp_path))
-
-
-def test_a_folder_is_one_of_pictures(tmp_path):
-    assert folders.own_data(str(tmp_path)) == (tmp_path, "images")
-
-
-def test_what_is_no_table_is_refused(tmp_path):
-    (tmp_path / "a.parquet").write_bytes(b"junk")
-    line = command.refused(
-        "--data", tmp_path / "a.parquet", "--output", tmp_path / "run"
-    )
-    assert "must be a whole Parquet file" in line
-    assert not (tmp_path / "run").exists()
 
 
 def test_the_arguments_are_those_of_the_library():

@@ -1,4 +1,5 @@
 import gzip
+import os
 import pickle
 import zipfile
 
@@ -11,6 +12,7 @@ from scipy import sparse
 from keras_rbm import Bernoulli, Softmax, Spin
 from keras_rbm.data import arrays
 from keras_rbm.rows import Rows
+from tests import hostile
 
 
 @pytest.fixture
@@ -438,3 +440,51 @@ def test_a_key_is_for_files_of_several(tmp_path, x):
         arrays(path, key="c")
     with pytest.raises(ValueError, match="`key` must be left out"):
         arrays(save(tmp_path / "a.npy", x), key="a")
+
+
+@pytest.mark.parametrize("shape", [3, (3, 3), "ab", (1.5, 8), np.nan])
+def test_images_of_another_shape_are_refused(tmp_path, shape):
+    path = save(tmp_path / "a.npy", np.zeros((7, 4, 3)))
+    hostile.told(lambda: arrays(path, image_shape=shape), "image_shape")
+
+
+@pytest.mark.parametrize("rows", [10**9, 10**12, 10**15])
+def test_a_header_makes_no_room_for_what_is_not_there(tmp_path, x, rows):
+    path = save(tmp_path / "a.npy", x)
+    content = path.read_bytes()
+    assert b"(20, 6), }" in content
+    content = content.replace(b"(20, 6), }", f"({rows}, 6), }}".encode())
+    path.write_bytes(content)
+    hostile.told(lambda: arrays(path))
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("train.npy", content)
+    hostile.told(lambda: arrays(tmp_path / "a.npz"))
+
+
+class Trap:
+    """What a pickle of it does when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "member", "raw"])
+def test_nothing_is_ever_unpickled(tmp_path, kind):
+    trap = np.array([[Trap(tmp_path / "sprung")]], dtype=object)
+    path = tmp_path / "data.npz"
+    if kind == "npy":
+        save(tmp_path / "data.npy", trap).rename(path)
+    elif kind == "npz":
+        save(path, train=trap)
+    elif kind == "member":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("train", pickle.dumps(trap))
+    else:
+        path.write_bytes(pickle.dumps(trap))
+    hostile.told(lambda: arrays(path))
+    assert not (tmp_path / "sprung").exists()
+    pickle.loads(pickle.dumps(trap))  # It would have been.
+    assert (tmp_path / "sprung").exists()

@@ -1,11 +1,12 @@
 import dataclasses
 
 import numpy as np
+import pandas
 import pytest
 from scipy import sparse
 
 from keras_rbm import Bernoulli, Gaussian, Softmax, Spin
-from keras_rbm.data import Data, Picture, some, split
+from keras_rbm.data import Data, Picture, some, split, table
 from keras_rbm.rows import Rows
 
 
@@ -143,36 +144,13 @@ def test_split_refuses(kwargs, message):
         split(np.arange(6), **kwargs)
 
 
-def test_a_picture_turns_examples_into_intensities():
+def test_intensities_are_units_of_255_or_those_of_the_picture():
     train = np.array([[255, 0, 51], [0, 0, 255]], np.uint8)
-    matrix = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 5.0]])
-    data = Data(
-        "mine", train, image_shape=(1, 2), picture=Picture(matrix, [0.0, -0.5])
-    )
-    shown = data.intensities(train)
-    np.testing.assert_allclose(shown, [[1.0, 0.5], [0.0, 4.5]], rtol=1e-6)
-    np.testing.assert_array_equal(
-        data.picture.directions(np.eye(3, dtype="float32")), matrix
-    )
     plain = Data("mine", train).intensities(train)
     np.testing.assert_allclose(plain, train / 255, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "picture",
-    [
-        Picture(np.ones((2, 2))),
-        Picture(np.ones(3)),
-        Picture(np.ones((3, 2)), np.ones(3)),
-        Picture(np.full((3, 2), np.nan)),
-        Picture("matrix"),
-        np.ones((2, 3)),
-        3,
-    ],
-)
-def test_a_picture_must_fit(picture):
-    with pytest.raises(ValueError, match="`picture` must be None or a Pict"):
-        Data("mine", np.ones((4, 3)), picture=picture)
+    picture = Picture(np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 5.0]]))
+    data = Data("mine", train, image_shape=(1, 2), picture=picture)
+    np.testing.assert_allclose(data.intensities(train), [[1, 1], [0, 5]])
 
 
 def test_the_image_shape_must_fit_the_picture():
@@ -227,3 +205,25 @@ def test_positions_are_integers_one_a_site():
     for wrong in ([4], [4.0, 9.0], np.ones((2, 1), int)):
         with pytest.raises(ValueError, match="`positions` must hold 2 integ"):
             Data("mine", train, categories=3, positions=wrong)
+
+
+def test_data_of_a_table_have_the_units_of_its_schema():
+    bits = Data("bits", np.eye(4, dtype="float32"))
+    assert bits.visible == Bernoulli(4)
+    frame = pandas.DataFrame({"a": [0, 1] * 9, "b": ["x", "y", "y"] * 6})
+    assert table(frame).visible == Bernoulli(2)
+    mixed = table(frame.assign(c=["x", "y", "z"] * 6))
+    assert mixed.visible == mixed.schema.units
+    assert mixed.visible.width == 5
+    with pytest.raises(ValueError, match="`schema` must be of the width"):
+        Data("wrong", bits.train, schema=mixed.schema)
+
+
+def test_names_with_line_breaks_stay_in_their_line():
+    found = table(
+        pandas.DataFrame({"a\nb": [0.5, None, 1.5, 2.5], "": [1, 0, 1, 0]}),
+        missing="nan",
+    )
+    lines = str(found).splitlines()
+    assert lines[-1] == r"missing entries: 'a\nb' 1"
+    assert any(line.startswith("'' ") for line in lines)

@@ -3,8 +3,6 @@
 import gzip
 import io
 import os
-import pickle
-import zipfile
 
 import h5py
 import numpy as np
@@ -14,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keras_rbm import data
-from keras_rbm.data import idx, tfds_images
+from keras_rbm.data import idx
 from tests import hostile
 
 EXAMPLES = settings(
@@ -133,58 +131,6 @@ def test_junk_is_refused(tmp_path, content, head):
     hostile.told(lambda: idx.read_images(path))
 
 
-@EXAMPLES
-@given(
-    shape=st.lists(st.integers(0, 2**32 - 1), min_size=3, max_size=3),
-    packed=st.booleans(),
-)
-def test_a_header_makes_no_room_for_what_is_not_there(tmp_path, shape, packed):
-    content = header(0x803, *shape) + b"images"
-    path = tmp_path / "idx"
-    path.write_bytes(gzip.compress(content) if packed else content)
-    if np.prod([int(side) for side in shape], dtype=object) != 6:
-        hostile.told(lambda: idx.read_images(path))
-
-
-@pytest.mark.parametrize("rows", [10**9, 10**12, 10**15])
-def test_a_header_of_numpy_makes_no_room_either(tmp_path, rows):
-    content = npy(X).replace(b"(7, 12), }", f"({rows}, 12), }}".encode())
-    (tmp_path / "a.npy").write_bytes(content)
-    hostile.told(lambda: data.arrays(tmp_path / "a.npy"))
-    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
-        archive.writestr("train.npy", content)
-    hostile.told(lambda: data.arrays(tmp_path / "a.npz"))
-
-
-class Trap:
-    """What a pickle of it does when it is loaded."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
-@pytest.mark.parametrize("kind", ["npy", "npz", "member", "raw"])
-def test_nothing_is_ever_unpickled(tmp_path, kind):
-    trap = np.array([[Trap(tmp_path / "sprung")]], dtype=object)
-    path = tmp_path / "data.npz"
-    if kind == "npy":
-        path.write_bytes(npy(trap))
-    elif kind == "npz":
-        path.write_bytes(npz(train=trap))
-    elif kind == "member":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("train", pickle.dumps(trap))
-    else:
-        path.write_bytes(pickle.dumps(trap))
-    hostile.told(lambda: data.arrays(path))
-    assert not (tmp_path / "sprung").exists()
-    pickle.loads(pickle.dumps(trap))  # It would have been.
-    assert (tmp_path / "sprung").exists()
-
-
 PATHS = st.one_of(
     st.text(min_size=1, max_size=20),
     st.just("a" * 5000),
@@ -246,15 +192,6 @@ def test_wrong_arrays_are_refused(taker, x):
     hostile.told(lambda: TAKERS[taker](x), "x|train|validation")
 
 
-@EXAMPLES
-@given(
-    x=hostile.wrong_values(), how=st.sampled_from(["stochastic", "threshold"])
-)
-def test_what_is_no_intensity_is_not_binarized(x, how):
-    hostile.told(lambda: data.batches(x, 4, how), "x")
-    hostile.told(lambda: data.in_order(x, 4, how), "x")
-
-
 NUMBERS = {
     "batch_size": lambda n: data.batches(X, n),
     "first_step": lambda n: data.batches(X, 4, first_step=n),
@@ -278,24 +215,3 @@ NUMBERS = {
 )
 def test_wrong_numbers_are_refused(name, n):
     hostile.told(lambda: NUMBERS[name](n), f"{name}|data_dir")
-
-
-@pytest.mark.parametrize("shape", [3, None, (3, 3), "ab", (1.5, 8), np.nan])
-def test_images_of_another_shape_are_refused(tmp_path, shape):
-    np.save(tmp_path / "a.npy", X.reshape(7, 4, 3))
-    if shape is not None:
-        hostile.told(
-            lambda: data.arrays(tmp_path / "a.npy", image_shape=shape),
-            "image_shape",
-        )
-
-
-NAMES = ["", "../../x", "a b", "mnist:9.9.9", "mnist/x", "nope", None, 3, "/"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("folder", [None, "there", 3, "a\0b"])
-def test_wrong_names_of_tfds_are_refused(tmp_path, monkeypatch, name, folder):
-    monkeypatch.setattr(tfds_images, "why_unreachable", lambda url: "offline")
-    where = tmp_path / folder if folder == "there" else folder
-    hostile.told(lambda: tfds_images.read_images(name, where), "name|data_dir")

@@ -3,8 +3,11 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from keras_rbm.data import idx
+from tests import hostile
 
 
 def encode(images):
@@ -113,3 +116,16 @@ def test_damaged_labels_are_refused(tmp_path, change, message):
     path.write_bytes(change(labels))
     with pytest.raises(ValueError, match=f"{path}.*{message}"):
         idx.read_labels(path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    shape=st.lists(st.integers(0, 2**32 - 1), min_size=3, max_size=3),
+    packed=st.booleans(),
+)
+def test_a_header_makes_no_room_for_what_is_not_there(tmp_path, shape, packed):
+    content = struct.pack(">4I", 0x803, *shape) + b"images"
+    path = tmp_path / "idx"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    if np.prod([int(side) for side in shape], dtype=object) != 6:
+        hostile.told(lambda: idx.read_images(path))

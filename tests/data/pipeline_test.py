@@ -3,9 +3,12 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 
 from keras_rbm.data import batches, binarized, in_order, one_hot, to_float
+from tests import hostile
 
 
 def take(dataset, count):
@@ -339,3 +342,11 @@ def test_integer_categories_become_one_hot(how, tmp_path):
         batches(x, 3, "stochastic", categories=3)
     with pytest.raises(ValueError, match=r"by `categories` of keras_rbm\.data"):
         batches(x, 3)
+
+
+@given(
+    x=hostile.wrong_values(), how=st.sampled_from(["stochastic", "threshold"])
+)
+def test_what_is_no_intensity_is_not_binarized(x, how):
+    hostile.told(lambda: batches(x, 4, how), "x")
+    hostile.told(lambda: in_order(x, 4, how), "x")

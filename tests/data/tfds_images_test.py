@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_rbm.data import mnist, tfds_images
+from tests import hostile
 
 
 def store(data_dir, name, shape, splits, feature=None, key="image"):
@@ -177,3 +178,14 @@ def test_the_extra_is_named_where_tfds_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(ImportError, match=r'keras_rbm\[tfds\]"'):
         tfds_images.read_images("fashion_mnist")
+
+
+NAMES = ["", "../../x", "a b", "mnist:9.9.9", "mnist/x", "nope", None, 3, "/"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("folder", [None, "there", 3, "a\0b"])
+def test_wrong_names_of_tfds_are_refused(tmp_path, monkeypatch, name, folder):
+    monkeypatch.setattr(tfds_images, "why_unreachable", lambda url: "offline")
+    where = tmp_path / folder if folder == "there" else folder
+    hostile.told(lambda: tfds_images.read_images(name, where), "name|data_dir")

@@ -305,6 +305,8 @@ def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):
         ({"num_classes": 15}, "`num_classes` must leave columns"),
         ({"pretrained": "nowhere"}, "`pretrained` must be True, False or"),
         ({"epochs": 0}, "`epochs` must be a positive integer"),
+        ({"seed": None}, "`seed` must be an integer"),
+        ({"seed": 2**63}, "`seed` must be an integer"),
         ({"batch_size": 101}, "`steps_per_epoch` must be a positive integer"),
         ({"dropout": 1.5}, "`dropout` must be"),
         ({"max_norm": 0}, "`max_norm` must be"),

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from matplotlib import image
@@ -48,3 +50,33 @@ def test_the_known_half_tells_the_other(tmp_path):
     np.testing.assert_array_equal(draw, original)
     # sigmoid(10) and sigmoid(-10) are white and black in 255 greys.
     np.testing.assert_array_equal(mean, original)
+
+
+def test_without_test_images_nothing_is_drawn(tmp_path):
+    x = np.eye(9, 12, dtype="float32")
+    untested = data.Data("untested", x, image_shape=(3, 4))
+    plain = data.Data("plain", x, test=x)
+    for tiny, message in (
+        (untested, "Inpainting needs test examples"),
+        (plain, "Inpainting needs images"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            figures.draw(
+                keras_rbm.RBM(12, 6),
+                tiny,
+                str(tmp_path / "run"),
+                [figures.Inpainting()],
+            )
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"half": "best"}, "`half` must be one of"),
+        ({"num_draws": 1.5}, "`num_draws` must be"),
+    ],
+)
+def test_options_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        figures.Inpainting(**options)

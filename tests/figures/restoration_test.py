@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -65,3 +66,39 @@ def test_so_many_different_sites_are_flipped(states):
     np.testing.assert_array_equal((once != v).sum(axis=1), 3)
     # Each site has its turn.
     assert (once != v).any(axis=0).all()
+
+
+def test_grey_values_cannot_be_restored(tmp_path):
+    rbm = model(1.0)
+    figure = figures.Restoration(2, num_sweeps=10, num_trials=200)
+    grey = data.Data("grey", np.full((9, 16), 0.5, "float32"))
+    with pytest.raises(ValueError, match=r"data\.train"):
+        figures.draw(rbm, grey, str(tmp_path), [figure])
+    figures.draw(rbm, grey, str(tmp_path), [figure], "stochastic")
+    found = json.loads((tmp_path / "restoration.json").read_text())
+    assert found["num_flips"] == 3
+
+
+def test_what_cannot_be_restored_is_refused_before_anything_is_drawn(tmp_path):
+    def refused(message, model, **options):
+        figure = figures.Restoration(**options)
+        with pytest.raises(ValueError, match=message):
+            figures.draw(model, DATA, str(tmp_path / "run"), [figure])
+
+    refused("`num_flips` must not exceed", model(1.0), num_flips=17)
+    gaussian = keras_rbm.RBM(keras_rbm.Gaussian(16), 6)
+    refused("units of two states", gaussian)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_flips": 0}, "`num_flips` must be"),
+        ({"num_sweeps": 5}, "`num_sweeps` must be even"),
+        ({"cold": 0}, "`cold` must be positive"),
+    ],
+)
+def test_options_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        figures.Restoration(**options)

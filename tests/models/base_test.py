@@ -1,5 +1,6 @@
-"""What every model can be asked, by itself and as a layer."""
+"""What every model can be asked, by itself, as a layer and from a file."""
 
+import json
 import re
 
 import keras
@@ -9,18 +10,32 @@ import tensorflow as tf
 
 from keras_rbm import (
     RBM,
+    Bernoulli,
     ClassRBM,
+    ContrastiveDivergence,
     DeepBeliefNetwork,
     DeepBoltzmannMachine,
+    FreshCompletion,
     Gaussian,
     NoisyReLU,
     PersistentChain,
     Softmax,
     Spin,
+    SquaredSparsity,
+    likelihood,
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.models.parameters import Parameters
-from tests.machines import assert_same_states, data, rbm, rounding
+from tests.likelihood import observed_test as observed
+from tests.machines import (
+    assert_means,
+    assert_same_states,
+    batches,
+    data,
+    rbm,
+    rounding,
+    states_of,
+)
 from tests.oracle import Oracle
 
 # Sums of some 30 numbers, up to 20 altogether.
@@ -489,3 +504,272 @@ def test_the_picture_of_other_models():
     deep.image_shape = (3, 4)
     for each in (model, deep):
         assert type(each).from_config(each.get_config()).image_shape == (3, 4)
+
+
+# Saved, loaded and trained further it is the same model, to the last bit.
+
+
+CHAINS = {
+    "cd": lambda: ContrastiveDivergence(2),
+    "pcd": lambda: PersistentChain(7, 2),
+}
+
+
+def learned(chain, centered=True, run_eagerly=True, **kwargs):
+    model = RBM(5, 4, chain, centered, seed=3, **kwargs)
+    schedule = keras.optimizers.schedules.InverseTimeDecay(0.1, 10, 0.5)
+    optimizer = keras.optimizers.SGD(schedule, momentum=0.5, use_ema=True)
+    # Eagerly where the compiler is not what is tested: it takes its time.
+    model.compile(optimizer, run_eagerly=run_eagerly)
+    return train(model)
+
+
+def train(model):
+    model.fit(data(), batch_size=16, epochs=2, verbose=0, shuffle=False)
+    return model
+
+
+def config(model):
+    """The configuration as a file holds it."""
+    return json.loads(json.dumps(model.get_config()))
+
+
+def reload(model, path):
+    model.save(path / "model.keras")
+    return keras.saving.load_model(path / "model.keras")
+
+
+@pytest.mark.parametrize(
+    ("chain", "centered", "run_eagerly"),
+    [
+        ("cd", True, True),
+        pytest.param("cd", False, True, marks=pytest.mark.slow),
+        pytest.param("pcd", True, True, marks=pytest.mark.slow),
+        ("pcd", False, True),
+        ("pcd", True, False),
+    ],
+)
+def test_saved_and_loaded_it_trains_on_alike(
+    tmp_path, chain, centered, run_eagerly
+):
+    model = learned(CHAINS[chain](), centered, run_eagerly)
+    copy = reload(model, tmp_path)
+    assert_same_states(model, copy)
+    assert config(copy) == config(model)
+    assert int(copy.updates) == int(model.updates) == 6
+    assert copy.optimizer.get_config() == model.optimizer.get_config()
+    assert copy.run_eagerly == run_eagerly
+    assert copy.jit_compile == model.jit_compile
+
+    before = states_of(model)
+    history = model.fit(
+        data(), batch_size=16, epochs=1, verbose=0, shuffle=False
+    )
+    again = copy.fit(data(), batch_size=16, epochs=1, verbose=0, shuffle=False)
+    assert history.history == again.history
+    assert_same_states(model, copy)
+    assert any(
+        (x != y).any() for x, y in zip(before, states_of(model), strict=True)
+    )
+
+
+def test_loaded_it_answers_alike(tmp_path):
+    model = learned(PersistentChain(7), inverse_temperature=0.7)
+    copy = reload(model, tmp_path)
+    for answer in (
+        lambda rbm: rbm(data()),
+        lambda rbm: rbm.free_energy(data()),
+        lambda rbm: rbm.predict_reconstruction(data()),
+        lambda rbm: rbm.fantasy_particles,
+        lambda rbm: rbm.sample(9, 3, seed=1),
+        lambda rbm: rbm.evaluate(data(), verbose=0),
+    ):
+        np.testing.assert_array_equal(answer(copy), answer(model))
+
+
+def test_a_changed_number_of_sweeps_is_kept(tmp_path):
+    model = learned(PersistentChain(7, 2))
+    model.chain.num_sweeps.assign(5)
+    copy = reload(model, tmp_path)
+    assert int(copy.chain.num_sweeps) == 5
+
+
+def test_a_model_without_a_compilation(tmp_path):
+    model = RBM(5, 4, PersistentChain(7), seed=1)
+    model.adapt(data())
+    copy = reload(model, tmp_path)
+    assert_same_states(model, copy)
+    assert getattr(copy, "optimizer", None) is None
+
+
+def test_a_loaded_model_does_not_start_afresh(tmp_path):
+    model = RBM(5, 4, PersistentChain(7), seed=1)
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    model.adapt(data())
+    copy = reload(model, tmp_path)
+    copy.fit(1.0 - data(), epochs=1, verbose=0)
+    np.testing.assert_array_equal(
+        copy.visible_params["bias"], model.visible_params["bias"].numpy()
+    )
+
+
+def test_weights_alone(tmp_path):
+    model = learned(PersistentChain(7))
+    model.save_weights(tmp_path / "model.weights.h5")
+    copy = RBM(5, 4, PersistentChain(7), seed=8)
+    copy.load_weights(tmp_path / "model.weights.h5")
+    other = RBM(5, 4, PersistentChain(7), seed=9)
+    other.set_weights(model.get_weights())
+    for x, y, z in zip(
+        model.variables, copy.variables, other.variables, strict=True
+    ):
+        np.testing.assert_array_equal(x.numpy(), y.numpy())
+        np.testing.assert_array_equal(x.numpy(), z.numpy())
+
+
+def full():
+    return RBM(
+        Bernoulli(5),
+        4,
+        PersistentChain(7, 3, name="fantasy"),
+        centered=False,
+        inverse_temperature=0.5,
+        kernel_initializer=keras.initializers.RandomUniform(seed=2),
+        visible_bias_initializer=keras.initializers.Constant(-0.5),
+        hidden_bias_initializer=keras.initializers.Constant(0.25),
+        kernel_regularizer=keras.regularizers.L1L2(1e-3, 1e-2),
+        kernel_constraint=keras.constraints.MaxNorm(1.5),
+        hidden_activity_regularizer=SquaredSparsity(0.2, 3.0),
+        seed=2**63 + 5,
+        missing=FreshCompletion(3),
+        name="machine",
+        dtype="mixed_bfloat16",
+    )
+
+
+def plain():
+    return RBM(5, 4, seed=1)
+
+
+@pytest.mark.parametrize("build", [full, plain])
+def test_config_round_trip(build):
+    model = build()
+    copy = RBM.from_config(config(model))
+    assert config(copy) == config(model)
+    assert copy.name == model.name
+    assert copy.dtype_policy.name == model.dtype_policy.name
+    assert type(copy.chain) is type(model.chain)
+    # The same seeds and initializers give the same start.
+    for x, y in zip(model.variables, copy.variables, strict=True):
+        np.testing.assert_array_equal(x.numpy(), y.numpy())
+    again = RBM.from_config(model.get_config())
+    assert config(again) == config(model)
+
+
+def test_everything_in_the_config_counts():
+    first, second = config(full()), config(RBM(3, 2, seed=1, name="other"))
+    assert first.keys() == second.keys()
+    for name in first.keys() - {"trainable"}:
+        assert first[name] != second[name], name
+
+
+def test_a_frozen_model_stays_frozen(tmp_path):
+    model = RBM(5, 4, seed=1, trainable=False)
+    assert model.trainable_variables == []
+    copy = reload(model, tmp_path)
+    assert copy.trainable_variables == []
+
+
+def test_a_frozen_model_keeps_its_optimizer(tmp_path):
+    model = learned(PersistentChain(7))
+    model.trainable = False
+    again = reload(model, tmp_path)  # Any warning is an error.
+    for one in (model, again):
+        one.trainable = True
+        train(one)
+    assert_same_states(model, again)
+
+
+def test_within_another_model(tmp_path):
+    model = keras.Sequential([RBM(5, 4, seed=1), keras.layers.Dense(2)])
+    model.layers[0].adapt(data())
+    model.compile("sgd", "mse")
+    model.build((None, 5))
+    copy = reload(model, tmp_path)
+    assert_same_states(model, copy)
+    np.testing.assert_array_equal(copy(data()), model(data()))
+
+
+def test_clone_within_another_model():
+    model = keras.Sequential([RBM(5, 4, seed=1), keras.layers.Dense(2)])
+    model.build((None, 5))
+    clone = keras.models.clone_model(model)
+    assert config(clone.layers[0]) == config(model.layers[0])
+    assert clone.layers[0].kernel is not model.layers[0].kernel
+
+
+# Rows with missing entries.
+
+
+def test_free_energies_and_hidden_means():
+    model = rbm(observed.ORACLE)
+    logs, h = observed.expected_rows(observed.ROWS)
+    np.testing.assert_allclose(
+        model.free_energy(observed.ROWS), -logs, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        model.predict_hidden(observed.ROWS), h, rtol=1e-4
+    )
+    np.testing.assert_allclose(model(observed.ROWS), h, rtol=1e-4)
+    np.testing.assert_allclose(
+        model.predict(observed.ROWS, verbose=0), h, rtol=1e-4
+    )
+    with pytest.raises(ValueError, match="`start` must hold"):
+        model.sample(start=observed.ROWS)
+    with pytest.raises(ValueError, match="must hold"):
+        model.predict(batches(observed.ROWS.astype("float32")), verbose=0)
+
+
+def test_means_by_sampling(monkeypatch):
+    model = rbm(observed.ORACLE)
+    monkeypatch.setattr(
+        likelihood, "exact_rows", lambda machine, v: np.zeros(len(v), bool)
+    )
+    rows = np.repeat(observed.ROWS[1:], 200, axis=0)
+    found = np.asarray(model.predict_hidden(rows)).reshape(3, 200, 4)
+    _, h = observed.expected_rows(observed.ROWS[1:])
+    assert_means(found, h, axis=1, errors=5.0)
+
+
+def test_the_surprise_of_each_entry(monkeypatch):
+    model = rbm(observed.ORACLE)
+    expected = np.full(observed.ROWS.shape, np.nan)
+    for (row, column), value in np.ndenumerate(observed.ROWS):
+        if not np.isnan(value):
+            rest = observed.ROWS[row : row + 1].copy()
+            rest[0, column] = np.nan
+            whole, _ = observed.expected_rows(observed.ROWS[row : row + 1])
+            other, _ = observed.expected_rows(rest)
+            expected[row, column] = other[0] - whole[0]
+    found = model.surprise(observed.ROWS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    pseudo = model.pseudo_log_likelihood(observed.ROWS[:1])
+    np.testing.assert_allclose(-found[:1].sum(axis=1), pseudo, rtol=1e-4)
+    monkeypatch.setattr(observed.observed_lib, "MAX_HIDDEN_STATES", 0)
+    np.testing.assert_allclose(
+        model.surprise(observed.ROWS), expected, rtol=1e-5
+    )
+    monkeypatch.setattr(observed.observed_lib, "MAX_MISSING_STATES", 1)
+    with pytest.raises(ValueError, match="surprise of an entry needs"):
+        model.surprise(observed.ROWS)
+
+
+def test_the_surprise_of_rows_with_many_states_in_all(monkeypatch):
+    """One unit alone has few states to sum over; all rows have too many."""
+    model = rbm(observed.ORACLE)
+    rows = np.where(np.eye(5) == 1, [1.0, 0, 1, 1, 0], np.nan)
+    expected = model.surprise(rows)
+    monkeypatch.setattr(observed.observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(observed.observed_lib, "MAX_ALL_STATES", 32)
+    assert not likelihood.exact_rows(model.machine(), rows).all()
+    np.testing.assert_allclose(model.surprise(rows), expected, rtol=1e-5)

@@ -5,9 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, Chain, ClassRBM, PersistentChain, units
+from keras_rbm import RBM, Chain, ClassRBM, PersistentChain, likelihood, units
 from keras_rbm.models import class_rbm
-from tests.machines import assert_same_states, batches, data, weights
+from tests.likelihood import observed_test as observed
+from tests.machines import (
+    assert_means,
+    assert_same_states,
+    batches,
+    data,
+    weights,
+)
 from tests.oracle import Oracle, all_states
 
 FEATURES, CLASSES, HIDDEN = 4, 3, 3
@@ -540,3 +547,40 @@ def test_prediction_of_features_says_how_to_classify_them():
     assert model.predict(ROWS, verbose=0).shape == (24, HIDDEN)
     with pytest.raises(ValueError, match=r"classify\(x\).*join\(x, y\)"):
         model.predict(X, verbose=0)
+
+
+def law_of_observed(model, x):
+    """p(y | x_observed) by sums over all v and h."""
+    kernel, b, c = (
+        np.asarray(p, "float64")
+        for p in (
+            model.kernel,
+            model.visible_params["bias"],
+            model.hidden_params["bias"],
+        )
+    )
+    states = all_states(4)
+    fits = ((x[:, None] == states) | np.isnan(x)[:, None]).all(axis=2)
+    logs = []
+    for label in np.eye(3):
+        v = np.concatenate([states, np.tile(label, (16, 1))], axis=1)
+        scores = v @ b + np.logaddexp(0, v @ kernel + c).sum(axis=1)
+        logs.append(np.log(fits @ np.exp(scores)))
+    p = np.exp(np.stack(logs, axis=1))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def test_classes_of_features_with_missing_entries(monkeypatch):
+    model = ClassRBM(4, 3, 4, seed=0)
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    x = observed.ROWS[:, 1:]
+    expected = law_of_observed(model, x)
+    found = model.class_probabilities(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    monkeypatch.setattr(
+        likelihood, "exact_rows", lambda machine, v: np.zeros(len(v), bool)
+    )
+    many = model.class_probabilities(np.repeat(x, 200, axis=0))
+    assert_means(many.reshape(4, 200, 3), expected, axis=1, errors=5.0)

@@ -16,14 +16,17 @@ from keras_rbm import (
     ClassRBM,
     Composite,
     DeepBoltzmannMachine,
+    FreshCompletion,
     Gaussian,
     PersistentChain,
     Softmax,
     Spin,
+    likelihood,
 )
 from keras_rbm.likelihood import Bracket, Estimate, Exact
 from keras_rbm.models import log_likelihood as module
 from keras_rbm.models.log_likelihood import MeanLogLikelihood
+from tests.likelihood import observed_test as observed
 from tests.machines import assert_law, batches, data, rbm, rounding
 from tests.oracle import Oracle
 
@@ -629,3 +632,95 @@ def test_a_model_that_does_not_fit_has_a_log_z_all_the_same():
     assert "the model does not fit the data" in str(found)
     assert abs(found.lower - exact) < 0.1
     assert abs(found.upper - exact) < 0.1
+
+
+# Rows with missing entries.
+
+
+def test_the_likelihood_is_that_of_the_observed_entries():
+    model = rbm(observed.ORACLE)
+    logs, _ = observed.expected_rows(observed.ROWS)
+    found = model.log_likelihood(observed.ROWS, verbose=0)
+    np.testing.assert_allclose(found.scores, logs, rtol=1e-5)
+    np.testing.assert_allclose(
+        float(found), logs.mean() - observed.ORACLE.log_z
+    )
+    assert found.upper_scores is None
+    # Without any observed entry it is 0.
+    np.testing.assert_allclose(
+        found.scores[3], observed.ORACLE.log_z, rtol=1e-6
+    )
+
+
+def test_estimates_stand_on_both_sides(monkeypatch):
+    model = rbm(observed.ORACLE)
+    monkeypatch.setattr(
+        observed.observed_lib,
+        "exact_rows",
+        lambda machine, v: np.zeros(len(v), bool),
+    )
+    found = model.log_likelihood(observed.ROWS, seed=0, verbose=0)
+    logs, _ = observed.expected_rows(observed.ROWS)
+    value = logs.mean() - observed.ORACLE.log_z
+    assert found.lower - 5 * found.scores_error < value
+    assert value < found.upper + 5 * found.scores_error + 1e-3
+    assert found.trusted
+    assert found.scores_error > 0
+    assert "nats" in str(found)
+
+
+def test_estimates_that_cross_are_in_order():
+    """By chance, the estimate from below may be above the other one."""
+    scores = np.array([1.0, 2.0, 3.0])
+    found = MeanLogLikelihood(
+        scores,
+        likelihood.Exact(0.5),
+        upper_scores=scores - [0.0, 0.03, 0.0],
+        scores_error=0.02,
+    )
+    assert (found.lower, found.upper) == pytest.approx((1.49, 1.5))
+    assert found.estimated_examples == 1
+    assert not found.is_exact
+    text = str(found)
+    assert "1.490 to 1.500 nats" in text
+    assert "1 of 3 examples" in text
+    assert "0.0100 nats apart, and the standard error due to" in text
+    assert found.about_missing.endswith("due to sampling is 0.0200")
+    assert found.standard_error > scores.std() / np.sqrt(2)
+    plain = found._replace(upper_scores=None, scores_error=0.0)
+    assert plain.is_exact
+    assert plain.about_missing is None
+    assert not plain._replace(is_bound=True).is_exact
+    assert "sampling" not in str(plain)
+    assert plain.in_own_units(1.0).is_exact
+    assert found.in_own_units(1.0).estimated_examples == 1
+
+
+def test_the_error_is_at_least_half_of_the_gap():
+    lower = np.zeros(100)
+    error = np.full(100, 0.1)
+    for gap, expected in ((0.0, 0.01), (0.5, 0.25), (-0.5, 0.25)):
+        found = likelihood.Observed(lower, lower + gap, error)
+        assert module.observed_error(found) == pytest.approx(expected)
+
+
+def test_the_gain_has_the_error_of_the_sums():
+    found = MeanLogLikelihood(
+        np.ones(3),
+        likelihood.Exact(0.0),
+        baseline_scores=np.zeros(3),
+        upper_scores=np.full(3, 1.1),
+        scores_error=0.3,
+    )
+    assert found.gain_standard_error == pytest.approx(0.3)
+
+
+def test_streams_with_missing_entries():
+    model = rbm(observed.ORACLE, missing=FreshCompletion())
+    logs, h = observed.expected_rows(observed.ROWS)
+    found = model.predict(batches(observed.ROWS, size=2), verbose=0)
+    np.testing.assert_allclose(found, h, rtol=1e-4)
+    scores = model.log_likelihood(
+        batches(observed.ROWS, size=2), verbose=0
+    ).scores
+    np.testing.assert_allclose(scores, logs, rtol=1e-5)

@@ -15,7 +15,6 @@ from keras_rbm import (
     Bernoulli,
     ContrastiveDivergence,
     Gaussian,
-    Gibbs,
     NoisyReLU,
     PersistentChain,
     Softmax,
@@ -24,10 +23,8 @@ from keras_rbm import (
     gibbs,
     random,
 )
-from keras_rbm import machine as machine_lib
 from keras_rbm.constraints import SpectralBound
-from keras_rbm.models import missing, sampling
-from keras_rbm.samplers import long_runs
+from keras_rbm.models import missing
 from keras_rbm.units import Composite
 from tests.machines import (
     assert_law,
@@ -176,51 +173,6 @@ def test_draws_are_those_of_gibbs_run(model):
         tf.constant(3),
     )
     np.testing.assert_array_equal(model.sample(9, 3, seed=1), expected)
-
-
-@pytest.mark.parametrize("sampler", [None, Tempered(3)])
-def test_neither_blocks_nor_frames_change_a_draw(model, monkeypatch, sampler):
-    whole = model.sample(4, 7, seed=1, sampler=sampler)
-    film = model.sample(4, 7, seed=1, sampler=sampler, every=1)
-    assert film.shape == (7, 4, 5)
-    np.testing.assert_array_equal(film[-1], whole)
-    for block in (1, 2, 3):
-        work = max(4 * 20 * (sampler.rows if sampler else 1), long_runs._LEAST)
-        monkeypatch.setattr(long_runs, "_WORK", block * work)
-        for every in (1, 2, 3, 5, 7):
-            part = model.sample(4, 7, seed=1, sampler=sampler, every=every)
-            np.testing.assert_array_equal(part, film[every - 1 :: every])
-        np.testing.assert_array_equal(
-            model.sample(4, 7, seed=1, sampler=sampler), whole
-        )
-
-
-def test_long_runs_show_their_progress(model, monkeypatch, capsys):
-    monkeypatch.setattr("keras_rbm.progress_bar._PATIENCE", 0.0)
-    monkeypatch.setattr(long_runs, "_WORK", long_runs._LEAST)
-    model.sample(4, 7, verbose=1)
-    told = capsys.readouterr().out
-    assert "Sampling" in told
-    assert "28/28" in told
-    model.sample(4, 7, verbose=0)
-    assert not capsys.readouterr().out
-
-
-def test_another_number_of_sweeps_is_not_compiled_anew(model):
-    count = long_runs._frames.experimental_get_tracing_count
-    model.sample(4, 7)
-    model.sample(4, 7, sampler=Tempered(3))
-    before = count()
-    without_inputs = sampling._without_inputs.experimental_get_tracing_count
-    starts_before = without_inputs()
-    model.sample(4, 9, seed=3, inverse_temperature=0.7)
-    model.sample(4, 9, start=data(4))
-    # Another object, which compares the same.
-    model.sample(4, 9, sampler=Tempered(3))
-    assert count() == before
-    assert without_inputs() == starts_before
-    model.sample(4, 9, sampler=Tempered(4))
-    assert count() == before + 1
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
@@ -724,67 +676,6 @@ def test_bad_numbers_of_sweeps(model, num_sweeps):
     ):
         with pytest.raises(ValueError, match="`num_sweeps` must be a positive"):
             action()
-
-
-# Means along chains.
-
-
-SAMPLERS = [Gibbs(), Tempered(3)]
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_blocks_change_no_mean(model, monkeypatch, sampler):
-    v = data(4)
-    whole = model.denoise(v, 7, seed=1, sampler=sampler)
-    count = long_runs._sums.experimental_get_tracing_count
-    before = count()
-    for block in (1, 2, 3, 5):
-        work = max(4 * 20 * sampler.rows, long_runs._LEAST)
-        monkeypatch.setattr(long_runs, "_WORK", block * work)
-        np.testing.assert_array_equal(
-            model.denoise(v, 7, seed=1, sampler=sampler), whole
-        )
-    # Nor is another number of sweeps compiled anew.
-    assert (model.denoise(v, 8, seed=1, sampler=sampler) != whole).numpy().any()
-    assert count() == before
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_means_are_of_the_hidden_states_of_the_later_half(model, sampler):
-    """The loop by hand: of 7 sweeps, the last 4 count."""
-    v, machine = data(9), model.machine()
-    stream = sampling.stream(1, random.Use.DENOISE)
-    base = machine_lib.decouple(machine, model.data_mean, model.data_variance)
-    state, total = sampler.init(machine, tf.constant(v), base), 0.0
-    state = sampler.tune(machine, state, stream)
-    for i in range(7):
-        here = random.fold_in(stream, i)
-        state, info = sampler.step(machine, state, here)
-        if i >= 3:
-            total += machine_lib.visible_mean(machine, info.h)
-    np.testing.assert_allclose(
-        model.denoise(v, 7, seed=1, sampler=sampler),
-        total / 4,
-        atol=rounding("float32", 1.0, 8),
-    )
-
-
-def test_progress(model, monkeypatch, capsys):
-    monkeypatch.setattr("keras_rbm.progress_bar._PATIENCE", 0.0)
-    monkeypatch.setattr(long_runs, "_WORK", long_runs._LEAST)
-    mask = np.arange(5) < 2
-    for predict in (
-        lambda verbose: model.denoise(data(4), 7, verbose=verbose),
-        lambda verbose: model.predict_missing(
-            data(4), mask, 7, verbose=verbose
-        ),
-    ):
-        predict(1)
-        told = capsys.readouterr().out
-        assert "Averaging" in told
-        assert "28/28" in told
-        predict(0)
-        assert not capsys.readouterr().out
 
 
 def test_bad_arguments_of_predictions(model):

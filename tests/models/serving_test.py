@@ -197,3 +197,14 @@ def test_a_process_without_this_package_serves_it(folder, model, tmp_path):
     assert_features(found, model, v)
     expected = model.sample(start=v, num_sweeps=5, seed=7)
     np.testing.assert_array_equal(moved, expected)
+
+
+def test_export_for_serving(tmp_path):
+    model, v = RBM(5, 4, seed=1), machines.data()
+    model.adapt(v)
+    model(v)
+    model.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(tmp_path / "served")
+    np.testing.assert_allclose(
+        served.serve(v), model(v), rtol=4 * np.finfo("float32").eps
+    )

@@ -11,7 +11,6 @@ from keras_rbm import (
     gibbs,
     random,
     samplers,
-    tempering,
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled
@@ -334,25 +333,6 @@ def test_samplers_compare_by_their_arguments():
     assert Tempered(3) == Tempered(3) != Tempered(4)
     assert hash(Tempered(3)) == hash(Tempered(3))
     assert repr(Tempered(3)) == "Tempered(num_betas=3, adaptation=0.01)"
-    assert samplers.get(None) == Gibbs()
-
-
-@pytest.mark.parametrize("value", [0, 1, -2, 2.5, "3", None, True])
-def test_bad_numbers_of_betas(value):
-    with pytest.raises(ValueError, match="`num_betas` must be"):
-        Tempered(value)
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan"), True, "0.1", None])
-def test_adaptation_is_a_number_from_0_to_1(value):
-    with pytest.raises(ValueError, match=r"`adaptation` .* adaptation="):
-        Tempered(adaptation=value)
-
-
-@pytest.mark.parametrize("value", [Gibbs, "gibbs", 3])
-def test_what_is_no_sampler(value):
-    with pytest.raises(ValueError, match="`sampler` must be a sampler"):
-        samplers.get(value)
 
 
 def test_states_are_counted_right():
@@ -360,64 +340,3 @@ def test_states_are_counted_right():
     law = law_given(ORACLE, HELD, np.array([1.0, 0.0]))
     places = index(ORACLE.visible_states[law > 0])
     np.testing.assert_array_equal(np.flatnonzero(law), places)
-
-
-def test_round_trips_are_those_of_the_replicas_followed_one_by_one():
-    sampler, chains = Tempered(4), 3
-    state = sampler.init(MACHINE, tf.zeros((chains, 5)), BASE)
-    # Each replica has a name, and the exchanges are made again by hand.
-    ends = np.zeros((4, chains), int)
-    trips = np.zeros(chains)
-    for sweep in range(60):
-        here = random.fold_in(random.stream(3), sweep)
-        *_, source = tempering.sweep(
-            BASE, MACHINE, state.betas, state.v, state.parity, here
-        )
-        state, _ = sampler.step(MACHINE, state, here)
-        ends = np.take_along_axis(ends, source.numpy(), axis=0)
-        trips += ends[0] == 2
-        ends[0], ends[-1] = 1, 2
-    ladder = sampler.ladder(state)
-    np.testing.assert_array_equal(ladder.round_trips, trips)
-    assert trips.sum() > 5
-    assert ladder.swap_rates.shape == (chains, 3)
-    assert Gibbs().ladder(Gibbs().init(MACHINE, state.v)) is None
-
-
-def test_without_coupling_replicas_travel_freely():
-    free = MACHINE._replace(kernel=tf.zeros((5, 4)))
-    base = machine_lib.decouple(free, np.full(5, 0.5))
-    sampler = Tempered(4, adaptation=0.0)
-    state = sampler.init(free, tf.zeros((2, 5)), base)
-    # The same machine at both ends: all exchanges are accepted.
-    state = state._replace(
-        base_params=(free.visible_params, free.hidden_params)
-    )
-    for sweep in range(100):
-        here = random.fold_in(random.stream(3), sweep)
-        state, _ = sampler.step(free, state, here)
-    # Half of a sweep each: the first arrives after three sweeps.
-    expected = 100 * tempering.free_trip_rate(np.ones(3), np)
-    np.testing.assert_allclose(state.round_trips, expected, atol=2)
-
-
-def test_betas_are_tuned_before_a_run_and_not_in_it():
-    target = machine(bimodal())
-    base = machine_lib.decouple(target, np.full(6, 0.5))
-    sampler = Tempered(5)
-    states = []
-    for chains in (2, 30):
-        state = sampler.init(target, tf.zeros((chains, 6)), base)
-        states.append(sampler.tune(target, state, random.stream(2)))
-    betas = states[0].betas.numpy()
-    # Whatever the number of chains.
-    np.testing.assert_array_equal(betas, states[1].betas)
-    assert betas[0] == 1.0
-    assert betas[-1] == 0.0
-    assert (np.diff(betas) < 0).all()
-    assert np.ptp(states[0].swap_rates) < 0.3
-    state, _ = sampler.step(target, states[0], random.stream(4))
-    np.testing.assert_array_equal(state.betas, betas)
-    state = sampler.init(target, tf.zeros((2, 6)), base)
-    for fixed in (Tempered(5, adaptation=0.0), Gibbs()):
-        assert fixed.tune(target, state, random.stream(2)) is state

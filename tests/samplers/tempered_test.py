@@ -227,3 +227,37 @@ def test_a_sampler_may_hold_another_one():
     outer = Outer(Tempered(3, 0.2))
     config = keras.saving.serialize_keras_object(outer)
     assert keras.saving.deserialize_keras_object(config) == outer
+
+
+@pytest.mark.parametrize("value", [0, 1, -2, 2.5, "3", None, True])
+def test_bad_numbers_of_betas(value):
+    with pytest.raises(ValueError, match="`num_betas` must be"):
+        Tempered(value)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan"), True, "0.1", None])
+def test_adaptation_is_a_number_from_0_to_1(value):
+    with pytest.raises(ValueError, match=r"`adaptation` .* adaptation="):
+        Tempered(adaptation=value)
+
+
+def test_betas_are_tuned_before_a_run_and_not_in_it():
+    target = machine(bimodal())
+    base = machine_lib.decouple(target, np.full(6, 0.5))
+    sampler = Tempered(5)
+    states = []
+    for chains in (2, 30):
+        state = sampler.init(target, tf.zeros((chains, 6)), base)
+        states.append(sampler.tune(target, state, random.stream(2)))
+    betas = states[0].betas.numpy()
+    # Whatever the number of chains.
+    np.testing.assert_array_equal(betas, states[1].betas)
+    assert betas[0] == 1.0
+    assert betas[-1] == 0.0
+    assert (np.diff(betas) < 0).all()
+    assert np.ptp(states[0].swap_rates) < 0.3
+    state, _ = sampler.step(target, states[0], random.stream(4))
+    np.testing.assert_array_equal(state.betas, betas)
+    state = sampler.init(target, tf.zeros((2, 6)), base)
+    for fixed in (Tempered(5, adaptation=0.0), Gibbs()):
+        assert fixed.tune(target, state, random.stream(2)) is state

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from keras_rbm import RBM, PersistentChain, sequences
-from keras_rbm.sequences import Alignment, Alphabet
+from keras_rbm.sequences import Alignment
 from tests import eager
 
 FAMILY = Alignment.from_strings(
@@ -105,14 +105,6 @@ def test_fields_give_the_frequencies():
 def test_bad_alignments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Alignment(**arguments)
-
-
-@pytest.mark.parametrize(
-    "arguments", [("A",), ("-AA",), ("-A", "A"), ("-A?",), ("AC",)]
-)
-def test_bad_alphabets_are_refused(arguments):
-    with pytest.raises(ValueError, match="Received"):
-        Alphabet(*arguments)
 
 
 @pytest.mark.parametrize(

@@ -172,19 +172,10 @@ def test_a_data_frame_goes_by_its_schema():
 @pytest.mark.parametrize(
     "argument",
     [
-        {"n_components": 0},
         {"contamination": 0.0},
         {"contamination": 0.6},
         {"contamination": True},
         {"contamination": "few"},
-        {"updates": -1},
-        {"updates": 2.5},
-        {"batch_size": 0},
-        {"learning_rate": 0.0},
-        {"visible_units": "bits"},
-        {"visible_units": lambda size: units.Bernoulli(size + 1)},
-        {"hidden_units": lambda size: size},
-        {"chain": "pcd"},
     ],
     ids=lambda argument: "".join(argument),
 )

@@ -1,13 +1,20 @@
+import itertools
+
 import numpy as np
+import pytest
 import tensorflow as tf
 from scipy import stats
 
-from keras_rbm import NoisyReLU, random
+from keras_rbm import Bernoulli, NoisyReLU, likelihood, random
+from keras_rbm import machine as machine_lib
+from keras_rbm.machine import Machine
 from tests.machines import assert_means, rounding
+from tests.oracle import Oracle
 
 Z = np.linspace(-12.0, 12.0, 97)
 PARAMS = {"bias": tf.zeros(len(Z), "float64")}
 UNIT = NoisyReLU(len(Z))
+STREAM = random.stream(5)
 
 
 def each(function):
@@ -108,3 +115,59 @@ def test_it_says_that_it_is_approximate():
 def test_fitted_parameters_of_no_activity_are_finite():
     bias = NoisyReLU(2).fit_parameters(np.array([0.0, 50.0]))["bias"]
     np.testing.assert_allclose(bias, [np.log(np.expm1(1e-3)), 50.0])
+
+
+def noisy():
+    rng = np.random.default_rng(3)
+    return Machine(
+        Bernoulli(4),
+        NoisyReLU(2),
+        tf.constant(rng.normal(size=(4, 2))),
+        {"bias": tf.constant(rng.normal(size=4))},
+        {"bias": tf.constant(rng.normal(size=2))},
+    )
+
+
+def test_values_without_a_law_of_their_own_have_no_likelihood():
+    visible = machine_lib.flip(noisy())
+    with pytest.raises(ValueError, match="visible units with a law of their"):
+        likelihood.exact(visible)
+    assert likelihood.exact(noisy()).trusted
+
+
+def test_approximate_draws_allow_no_estimate_that_rests_on_them():
+    machine = noisy()
+    base = machine_lib.decouple(machine, np.full(4, 0.5))
+    v = np.zeros((3, 4))
+    for call in (
+        lambda: likelihood.ais(machine, base, STREAM, 3, 3),
+        lambda: likelihood.reverse_ais(machine, base, v, STREAM, 3),
+        lambda: likelihood.bennett(machine, base, STREAM, 3, 3, 3, 3),
+        lambda: likelihood.bracket(machine, base, v, STREAM, None, 3, 3),
+        lambda: likelihood.ais(
+            machine_lib.flip(machine), machine_lib.flip(base), STREAM, 3, 3
+        ),
+    ):
+        with pytest.raises(
+            ValueError,
+            match=r"exact, .*drawn as max\(0, z \+ noise\).*Received",
+        ):
+            call()
+
+
+def test_log_z_of_approximate_units_by_the_other_side():
+    machine = noisy()
+    n = np.arange(60)
+    logs = np.concatenate([[0], np.cumsum(np.log1p(-np.exp(-n[1:])))])
+    weights = -(n**2) / 2 - logs
+    oracle = Oracle(
+        machine.kernel,
+        machine.visible_params["bias"],
+        machine.hidden_params["bias"],
+        hidden=(
+            np.array(list(itertools.product(n, n)), "float64"),
+            np.add.outer(weights, weights).ravel(),
+        ),
+    )
+    excess = likelihood.exact(machine).log_z - oracle.log_z
+    assert 0 < excess < 2 / 24

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import stats
 
 from keras_rbm import (
     RBM,
@@ -28,7 +27,7 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
-from tests.machines import assert_law, assert_means, assert_same_states, sweeps
+from tests.machines import assert_law, assert_same_states, sweeps
 from tests.oracle import Oracle
 from tests.units import laws
 
@@ -351,62 +350,6 @@ def test_pseudo_likelihood(pair):
     assert abs(values.mean() - value[0]) < error + ERROR
 
 
-def noisy():
-    rng = np.random.default_rng(3)
-    return Machine(
-        Bernoulli(4),
-        NoisyReLU(2),
-        tf.constant(rng.normal(size=(4, 2))),
-        {"bias": tf.constant(rng.normal(size=4))},
-        {"bias": tf.constant(rng.normal(size=2))},
-    )
-
-
-def test_values_without_a_law_of_their_own_have_no_likelihood():
-    visible = machine_lib.flip(noisy())
-    with pytest.raises(ValueError, match="visible units with a law of their"):
-        likelihood.exact(visible)
-    assert likelihood.exact(noisy()).trusted
-
-
-def test_approximate_draws_allow_no_estimate_that_rests_on_them():
-    machine = noisy()
-    base = machine_lib.decouple(machine, np.full(4, 0.5))
-    v = np.zeros((3, 4))
-    for call in (
-        lambda: likelihood.ais(machine, base, STREAM, 3, 3),
-        lambda: likelihood.reverse_ais(machine, base, v, STREAM, 3),
-        lambda: likelihood.bennett(machine, base, STREAM, 3, 3, 3, 3),
-        lambda: likelihood.bracket(machine, base, v, STREAM, None, 3, 3),
-        lambda: likelihood.ais(
-            machine_lib.flip(machine), machine_lib.flip(base), STREAM, 3, 3
-        ),
-    ):
-        with pytest.raises(
-            ValueError,
-            match=r"exact, .*drawn as max\(0, z \+ noise\).*Received",
-        ):
-            call()
-
-
-def test_log_z_of_approximate_units_by_the_other_side():
-    machine = noisy()
-    n = np.arange(60)
-    logs = np.concatenate([[0], np.cumsum(np.log1p(-np.exp(-n[1:])))])
-    weights = -(n**2) / 2 - logs
-    oracle = Oracle(
-        machine.kernel,
-        machine.visible_params["bias"],
-        machine.hidden_params["bias"],
-        hidden=(
-            np.array(list(itertools.product(n, n)), "float64"),
-            np.add.outer(weights, weights).ravel(),
-        ),
-    )
-    excess = likelihood.exact(machine).log_z - oracle.log_z
-    assert 0 < excess < 2 / 24
-
-
 DATA = np.random.default_rng(4)
 MODELS = {
     "spin": (Spin(5), Spin(4), DATA.choice([-1.0, 1.0], (40, 5))),
@@ -475,121 +418,3 @@ def test_models_learn_and_are_saved(name, compiled, tmp_path):
     assert (copy.visible, copy.hidden) == (model.visible, model.hidden)
     assert_same_states(copy, model)
     np.testing.assert_array_equal(copy.free_energy(x), model.free_energy(x))
-
-
-def test_a_learned_precision_stays_above_its_bound():
-    x = 6 * DATA.normal(size=(40, 2)).astype("float32")
-    visible, chain = Gaussian(2, minimum_precision=0.5), PersistentChain(100)
-    model = RBM(visible, 3, chain=chain, seed=0)
-    model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
-    model.fit(x, batch_size=20, epochs=1, verbose=0)
-    np.testing.assert_array_equal(model.visible_params["precision"], [0.5, 0.5])
-
-
-class Normal:
-    """A machine of Gaussian units, and the normal law that it is."""
-
-    def __init__(self, visible=3, hidden=2, scale=0.4):
-        rng = np.random.default_rng(6)
-        kernel = scale * rng.normal(size=(visible, hidden))
-        bias = rng.normal(size=visible + hidden)
-        precision = rng.uniform(1.0, 2.0, size=visible + hidden)
-        self.machine = Machine(
-            Gaussian(visible),
-            Gaussian(hidden),
-            tf.constant(kernel),
-            *(
-                {
-                    "bias": tf.constant(bias[s]),
-                    "precision": tf.constant(precision[s]),
-                }
-                for s in (slice(visible), slice(visible, None))
-            ),
-        )
-        matrix = np.diag(precision)
-        matrix[:visible, visible:] = -kernel
-        matrix[visible:, :visible] = -kernel.T
-        self.covariance = np.linalg.inv(matrix)
-        self.mean = self.covariance @ bias
-        self.log_z = 0.5 * (
-            bias @ self.mean + np.linalg.slogdet(2 * np.pi * self.covariance)[1]
-        )
-        self.visible = slice(visible)
-
-    def draws(self, count):
-        rng = np.random.default_rng(8)
-        x = rng.multivariate_normal(self.mean, self.covariance, count)
-        return tf.constant(x[:, self.visible], "float32")
-
-
-def test_a_gaussian_machine_has_its_closed_form():
-    normal = Normal()
-    assert likelihood.can_be_exact(normal.machine)
-    result = likelihood.exact(normal.machine)
-    assert result.log_z == pytest.approx(normal.log_z, abs=ERROR)
-    half = normal.machine._replace(beta=0.0)
-    assert likelihood.exact(half).log_z == pytest.approx(
-        float(machine_lib.log_partition_decoupled(half)), abs=ERROR
-    )
-    v = normal.draws(20).numpy().astype("float64")
-    log_p = stats.multivariate_normal(
-        normal.mean[normal.visible],
-        normal.covariance[normal.visible, normal.visible],
-    ).logpdf(v)
-    np.testing.assert_allclose(
-        -machine_lib.free_energy(normal.machine, tf.constant(v)) - result.log_z,
-        log_p,
-        rtol=0,
-        atol=ERROR,
-    )
-
-
-def test_a_gaussian_machine_by_quadrature():
-    normal = Normal(1, 1)
-    x = np.linspace(-20, 20, 801)
-    v, h = (g.ravel() for g in np.meshgrid(x, x))
-    energy = machine_lib.energy(
-        normal.machine, tf.constant(v[:, None]), tf.constant(h[:, None])
-    )
-    total = np.logaddexp.reduce(-energy.numpy()) + 2 * np.log(x[1] - x[0])
-    assert likelihood.exact(normal.machine).log_z == pytest.approx(
-        total, abs=ERROR
-    )
-
-
-def test_sweeps_of_a_gaussian_machine_keep_its_covariance():
-    normal, count = Normal(), 50_000
-    machine = machine_lib.cast(normal.machine, "float32")
-    run = tf.function(sweeps, jit_compile=True)
-    v = run(machine, normal.draws(count), STREAM, tf.constant(5)).numpy()
-    mean = normal.mean[normal.visible]
-    covariance = normal.covariance[normal.visible, normal.visible]
-    assert_means(v, mean)
-    assert_means(np.einsum("ni,nj->nij", v - mean, v - mean), covariance)
-
-
-def test_annealing_of_a_gaussian_machine():
-    normal = Normal()
-    machine = machine_lib.cast(normal.machine, "float32")
-    v = normal.draws(2000)
-    base = machine_lib.decouple(machine, np.mean(v, 0), np.var(v, 0))
-    for estimate in (
-        likelihood.ais(machine, base, STREAM, 50, 2000),
-        likelihood.reverse_ais(machine, base, v, STREAM, 50),
-        likelihood.bennett(machine, base, STREAM, 4, 100, 100, 50),
-    ):
-        error = estimate.standard_error
-        assert abs(estimate.log_z - normal.log_z) < 4 * error
-        assert error < 0.1
-
-
-def test_what_is_not_normalizable_is_told():
-    machine = Normal().machine
-    machine = machine._replace(kernel=10 * machine.kernel)
-    with pytest.raises(
-        ValueError,
-        match=r"not normalizable: .*Received: a least eigenvalue of -",
-    ):
-        likelihood.exact(machine)
-    machine = machine._replace(kernel=np.nan * machine.kernel)
-    assert not likelihood.exact(machine).trusted

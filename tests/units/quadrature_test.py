@@ -6,7 +6,6 @@ from scipy import special
 
 from keras_rbm import Bernoulli, Composite, DReLU, Gaussian, ReLU
 from keras_rbm.units import quadrature
-from keras_rbm.units.precision import Quadratic
 
 RULES = (quadrature.line, quadrature.half_line)
 # Means in standard deviations. Steep laws near 0, and far ones.
@@ -88,23 +87,3 @@ def test_units_have_nodes_for_the_laws_of_their_inputs():
             rule = RULES[1 - is_line]
             expected = log_integral(rule, mean, precision)
             assert found == pytest.approx(expected, abs=1e-9, rel=0)
-
-
-@pytest.mark.parametrize("units", [Gaussian(3), ReLU(3)])
-def test_diverged_units_have_no_nodes(units):
-    params = {"bias": np.array([0, np.nan, 0]), "precision": np.ones(3)}
-    low = np.array([0.0, 0.0, -1.0])
-    high = np.array([1.0, 1.0, 1e12])
-    nodes = units.nodes(low, high, params)
-    assert [own.column for own in nodes] == [0]
-
-
-def test_each_quadratic_type_names_its_rule():
-    """The rule of another support would give wrong likelihoods in silence."""
-
-    class Bounded(Quadratic):
-        support = (-1.0, 1.0)
-        square_and_rest = mean = sample = fitted_bias = None
-
-    with pytest.raises(TypeError, match="integration_rule"):
-        Bounded(3)

@@ -8,27 +8,13 @@ import pytest
 import tensorflow as tf
 
 import keras_rbm
-from keras_rbm import Bernoulli, Composite, Units, random, units
+from keras_rbm import Bernoulli, Units, random, units
+from keras_rbm.units.base import dot
 from tests.machines import assert_means, rounding
 from tests.units import laws
 from tests.units.laws import LARGE, SMALL
 
 COUNT = 40_000
-
-
-@pytest.fixture(params=laws.CASES, ids=str)
-def case(request):
-    return request.param
-
-
-@pytest.fixture(params=laws.DISCRETE, ids=str)
-def discrete(request):
-    return request.param
-
-
-@pytest.fixture
-def unit(case):
-    return case.unit
 
 
 def error_of(dtype, unit, *values):
@@ -201,43 +187,6 @@ def test_one_line_makes_a_type_public():
     assert not hasattr(keras_rbm, "get")
 
 
-def test_config_round_trip(unit):
-    config = keras.saving.serialize_keras_object(unit)
-    copy = keras.saving.deserialize_keras_object(config)
-    assert type(copy) is type(unit)
-    assert copy == unit
-    assert copy.parameters().keys() == unit.parameters().keys()
-    assert type(unit).from_config(unit.get_config()) == unit
-
-
-def larger(unit):
-    if isinstance(unit, Composite):
-        return Composite(*unit.parts, Bernoulli(1))
-    return type(unit).from_config({**unit.get_config(), "size": unit.size + 1})
-
-
-def test_equality_hash_and_repr(unit):
-    copy = type(unit).from_config(unit.get_config())
-    other = larger(unit)
-    assert unit == copy
-    assert hash(unit) == hash(copy)
-    assert unit != other
-    assert unit != unit.size
-    assert len({unit, copy, other}) == 2
-    names = {type(unit).__name__: type(unit)}  # That of the page has no other.
-    assert eval(repr(unit), names | vars(units)) == unit
-    assert repr(other) != repr(unit)
-
-
-def test_units_of_the_same_size_but_another_type_differ(unit):
-    class Other(type(unit)):
-        pass
-
-    other = Other.from_config(unit.get_config())
-    assert other != unit
-    assert unit != other
-
-
 def test_parameters_fit_the_width(unit):
     parameters = unit.parameters()
     assert parameters["bias"].shape == (unit.width,)
@@ -294,136 +243,9 @@ def test_a_start_at_another_temperature_has_the_mean_too(case, beta):
     )
 
 
-@pytest.mark.parametrize(
-    "dtype", ["float64", "float32", "int64", "uint8", bool]
-)
-def test_check_accepts_states(case, dtype):
-    states = laws.some_states(case)
-    converted = states.astype(dtype)
-    if dtype != "float32" and (converted != states).any():
-        return  # Another type cannot hold them.
-    case.unit.check(converted)
-    case.unit.check(tf.constant(converted))
-    case.unit.check_states(converted)
-    case.unit.check_states(tf.constant(converted))
-
-
-def test_check_accepts_means(case):
-    case.unit.check(np.stack([case.means, case.means]))
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [(), (0,), (3, -1), (3, 1), (3, 0, 1), (0, -1), (0, 0)],
-)
-def test_check_names_a_wrong_shape(unit, shape):
-    # Further columns than there should be.
-    shape = tuple(n + unit.width if i == 1 else n for i, n in enumerate(shape))
-    with pytest.raises(ValueError, match="`data` must have") as error:
-        unit.check(np.zeros(shape), "data")
-    assert str(error.value).endswith(f"Received: data.shape={shape}")
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_check_names_the_place_of_what_is_not_a_number(case, value):
-    x = laws.some_states(case, 4)
-    x[2, 2] = x[3, 0] = value
-    with pytest.raises(
-        ValueError,
-        match=rf"; 2 of {x.size} do not.* data\[2, 2\]={value}$",
-    ):
-        case.unit.check(x, "data")
-
-
-@pytest.mark.parametrize("kind", [str, object, complex])
-def test_check_names_a_type_that_is_not_real(unit, kind):
-    x = np.zeros((2, unit.width)).astype(kind)
-    with pytest.raises(ValueError, match=r"real numbers\. Received: data\."):
-        unit.check(x, "data")
-
-
-def test_fits_is_the_same_of_tensors(case):
-    x = np.tile(laws.some_states(case, 1), (6, 1)).astype("float32")
-    x[1, 0], x[2, 1], x[3, 2], x[4, :] = np.nan, np.inf, -7.5, 0.4
-    fits = case.unit.fits(x)
-    assert fits[0].all()
-    assert not fits[1:3].all(axis=1).any()
-    tensor = case.unit.fits(tf.constant(x), keras.ops)
-    np.testing.assert_array_equal(tensor, fits)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_check_refuses_infinity_where_any_number_will_do(value):
-    class Real(Bernoulli):
-        support = (-np.inf, np.inf)
-
-    Real(2).check(np.array([[-1e30, 1e30]]))
-    with pytest.raises(ValueError, match=rf"x\[0, 1\]={value}$"):
-        Real(2).check(np.array([[0.0, value]]))
-
-
-def test_bernoulli_energy_and_formulas():
-    unit, bias = Bernoulli(3), np.array([0.5, -1.0, 2.0])
-    params = {"bias": tf.constant(bias)}
-    x = np.array([[1.0, 0.0, 1.0], [0.2, 0.5, 1.0]])
-    np.testing.assert_allclose(unit.energy(tf.constant(x), params), -x @ bias)
-    inputs = np.array([[1.0, -2.0, 0.0]])
-    np.testing.assert_allclose(
-        unit.mean(tf.constant(inputs), params),
-        1 / (1 + np.exp(-inputs - bias)),
-    )
-    np.testing.assert_allclose(
-        unit.log_partition(tf.constant(inputs), params),
-        np.log1p(np.exp(inputs + bias)).sum(axis=1),
-    )
-    assert unit.states == (0.0, 1.0)
-    assert unit.width == unit.size == 3
-
-
-@pytest.mark.parametrize("value", [-1e-6, 1.0001, 255.0])
-def test_bernoulli_data_are_between_0_and_1(value):
-    x = np.full((4, 5), 0.5)
-    Bernoulli(5).check(x)
-    x[1, 2] = value
-    with pytest.raises(
-        ValueError,
-        match=rf"from 0 to 1, .* Bernoulli .* Received: x\[1, 2\]={value}$",
-    ):
-        Bernoulli(5).check(x)
-
-
-def test_bernoulli_fits_a_mean_of_0_or_1_with_a_finite_bias():
-    bias = Bernoulli(3).fit_parameters(np.array([0.0, 0.5, 1.0]))["bias"]
-    end = np.log(0.001 / 0.999)
-    np.testing.assert_allclose(bias, [end, 0.0, -end], atol=1e-12)
-
-
-@pytest.mark.parametrize("size", [0, -1, 2.0, "3", None, True, [3]])
-def test_sizes_are_positive_integers(unit, size):
-    if isinstance(unit, Composite):  # Its size is that of its parts.
-        return
-    with pytest.raises(ValueError, match="`size` must be a positive integer"):
-        type(unit).from_config({**unit.get_config(), "size": size})
-
-
-def test_numpy_sizes_are_integers():
-    assert repr(Bernoulli(np.int64(3))) == "Bernoulli(size=3)"
-
-
 def test_units_are_abstract():
     with pytest.raises(TypeError, match="abstract"):
         Units(3)
-
-
-def test_softplus_is_accurate_everywhere():
-    x = np.concatenate([np.linspace(-100, 100, 2001), [-1e30, 1e30]])
-    expected = np.logaddexp(0.0, x)
-    for dtype in ("float32", "float64"):
-        x_ = tf.constant(x, dtype)
-        expected = np.logaddexp(0.0, x_.numpy().astype("float64"))
-        actual = units.bernoulli.softplus(x_).numpy()
-        error = np.finfo(dtype).eps * np.maximum(1.0, expected)
-        assert (np.abs(actual - expected) <= error).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -456,99 +278,6 @@ def test_parameters_may_have_a_row_for_each_of_the_batch(case, dtype):
             if actual is results[-1]:
                 error = max(error, draw_error(case))
             np.testing.assert_allclose(actual[one], value, rtol=0, atol=error)
-
-
-def test_joint_states_are_all_states_once(discrete):
-    unit, all_states = discrete.unit, laws.all_states(discrete)
-    count = unit.num_joint_states
-    assert count == len(all_states)
-    states = unit.joint_states(tf.range(count))
-    assert states.dtype == tf.float32
-    np.testing.assert_array_equal(states, all_states)
-    for dtype in ("int32", "int64"):
-        some = unit.joint_states(tf.constant([3, count - 1], dtype))
-        np.testing.assert_array_equal(some, states.numpy()[[3, -1]])
-
-
-def test_units_with_a_real_part_are_not_counted():
-    case = next(c for c in laws.CASES if c.continuous)
-    assert case.unit.num_joint_states is None
-    with pytest.raises(ValueError, match=r"cannot be enumerated"):
-        case.unit.joint_states(tf.constant([0]))
-
-
-def test_nearest_are_states(discrete):
-    states = laws.all_states(discrete).astype("float32")
-    moved = states + np.random.default_rng(0).uniform(-0.2, 0.2, states.shape)
-    nearest = discrete.unit.nearest(tf.constant(moved, "float32"))
-    np.testing.assert_array_equal(nearest, states)
-
-
-def test_what_has_no_states_is_near_itself():
-    for case in laws.CASES:
-        if not case.continuous:
-            continue
-        x = tf.constant(laws.some_states(case), "float32")
-        np.testing.assert_array_equal(case.unit.nearest(x), x)
-
-
-def test_joint_states_are_binary_digits():
-    states = Bernoulli(3).joint_states(tf.constant([0, 1, 4, 6]))
-    np.testing.assert_array_equal(
-        states, [[0, 0, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0]]
-    )
-    # Of as many units as numbers have digits, and of any two values.
-    assert Bernoulli(500).num_joint_states == 2**500
-
-    class Spin(Bernoulli):
-        states = (-1.0, 1.0)
-
-    last = Spin(40).joint_states(tf.constant([2**40 - 1, 1]))
-    np.testing.assert_array_equal(last[0], np.ones(40))
-    np.testing.assert_array_equal(last[1], [*[-1.0] * 39, 1.0])
-
-
-def test_units_without_a_list_of_states_are_not_counted():
-    class Real(Bernoulli):
-        states = None
-
-    assert Real(3).num_joint_states is None
-    with pytest.raises(ValueError, match=r"Real\(size=3\) cannot be enum"):
-        Real(3).joint_states(tf.constant([0]))
-    # Any value that is allowed is a state.
-    Real(3).check_states(np.full((2, 3), 0.5))
-    with pytest.raises(ValueError, match="finite values"):
-        Real(3).check_states(np.full((2, 3), np.nan))
-
-
-@pytest.mark.parametrize("value", [0.5, 1e-6, 1 - 1e-6])
-def test_check_states_names_the_place_of_a_mean(value):
-    x = np.zeros((4, 5))
-    x[2, 3] = x[3, 0] = value
-    Bernoulli(5).check(x)
-    with pytest.raises(
-        ValueError,
-        match=r"`v` must hold 0 and 1 alone: .*Bernoulli.* \(2 of 20\)\. "
-        rf"Binarize the data first.* Received: v\[2, 3\]={value}$",
-    ):
-        Bernoulli(5).check_states(x, "v")
-
-
-@pytest.mark.parametrize("value", [np.nan, 2.0, -1.0])
-def test_check_states_refuses_what_check_refuses(value):
-    with pytest.raises(ValueError, match="finite values from 0 to 1"):
-        Bernoulli(5).check_states(np.full((2, 5), value))
-
-
-def test_dot_of_one_row_and_of_all():
-    x, p = np.random.default_rng(0).normal(size=(2, 3, 4))
-    for parameter, expected in (
-        (p[0], x @ p[0]),
-        (p, np.einsum("ij,ij->i", x, p)),
-    ):
-        np.testing.assert_allclose(
-            units.base.dot(tf.constant(x), tf.constant(parameter)), expected
-        )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -590,3 +319,109 @@ def test_a_small_change_of_log_partition_is_not_lost(unit):
     # The inputs and the bias are rounded as they are added.
     rounded = rounding("float32", 1e4, 2) * laws.slope(unit, old, wide)
     np.testing.assert_allclose(change, ends[1] - ends[0], rtol=0, atol=rounded)
+
+
+def test_log_partitions_are_the_terms_of_each_unit(case):
+    unit = case.unit
+    if not type(unit).__module__.startswith("keras_rbm."):
+        pytest.skip("other types need not implement `log_partitions`")
+    params = laws.parameters(unit, "float64")
+    inputs = laws.inputs(unit, SMALL, "float64")
+    expected = [
+        [log_z for *_, log_z in laws.site_laws(case, row, params)]
+        for row in inputs.numpy()
+    ]
+    np.testing.assert_allclose(
+        unit.log_partitions(inputs, params),
+        expected,
+        rtol=0,
+        atol=error_of("float64", unit, inputs, expected) + case.slack[0],
+    )
+
+
+def test_a_small_change_of_the_energy_is_not_lost(case):
+    """The difference of two energies would lose most of it."""
+    unit = case.unit
+    x = tf.constant(laws.some_states(case), "float32")
+    old = {name: 1e3 * p for name, p in laws.parameters(unit).items()}
+    new = {name: p * (1 + 2.0**-20) for name, p in old.items()}
+    ends = [laws.energy(case, x.numpy(), params) for params in (old, new)]
+    terms = [
+        tf.abs(statistic) @ tf.abs(new[name] - old[name])[:, None]
+        for name, statistic in unit.statistics(x).items()
+    ]
+    np.testing.assert_allclose(
+        unit.energy_change(x, old, new),
+        ends[1] - ends[0],
+        rtol=0,
+        atol=rounding("float32", np.max(sum(terms)), 4 * unit.width),
+    )
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in laws.CASES if case.unit.activation], ids=str
+)
+def test_a_dense_layer_of_the_affine_weights_has_the_mean(case):
+    unit, rng = case.unit, np.random.default_rng(3)
+    params = laws.parameters(unit, "float64")
+    x, kernel = rng.normal(size=(6, 4)), rng.normal(size=(4, unit.width))
+    weights, bias = unit.affine(tf.constant(kernel), params)
+    activation = keras.activations.get(unit.activation)
+    np.testing.assert_allclose(
+        activation(x @ weights + bias),
+        laws.mean(case, x @ kernel, params),
+        rtol=0,
+        atol=rounding("float64", 10.0, 20) + case.slack[1],
+    )
+
+
+class Least(Units):
+    """Binary units that implement no more than a type must."""
+
+    parameters = Bernoulli.parameters
+    log_partition = Bernoulli.log_partition
+    mean = Bernoulli.mean
+    sample = Bernoulli.sample
+    fit_parameters = Bernoulli.fit_parameters
+
+
+def test_a_type_needs_no_more_than_the_abstract_methods():
+    unit, bias = Least(3), np.array([0.5, -1.0, 2.0])
+    params, x = {"bias": tf.constant(bias)}, np.array([[1.0, 0.0, 1.0]])
+    np.testing.assert_allclose(unit.energy(x, params), -x @ bias)
+    mean = np.array([0.2, 0.5, 0.9])
+    odds = np.log(mean / (1 - mean))
+    np.testing.assert_allclose(
+        unit.base_parameters(mean, None, params)["bias"], odds, atol=1e-15
+    )
+    np.testing.assert_allclose(
+        unit.start_parameters(mean, None, 2.0)["bias"], odds / 2, atol=1e-15
+    )
+    assert unit.nodes(np.zeros(3), np.zeros(3), params) == ()
+
+
+def test_a_type_without_log_partitions_is_told():
+    with pytest.raises(
+        ValueError,
+        match=r"^Least units must implement `log_partitions`.*Least\(size=3\)$",
+    ):
+        Least(3).log_partitions(tf.zeros((1, 3)), {"bias": tf.zeros(3)})
+
+
+def test_the_least_curvature_is_0_or_infinite_where_none_is_given():
+    class Positive(Least):
+        support = (0.0, np.inf)
+
+    assert Bernoulli(3).least_curvature() == np.inf
+    assert Least(3).least_curvature() == Positive(3).least_curvature() == 0.0
+
+
+def test_dot_of_one_row_and_of_all():
+    x, p = np.random.default_rng(0).normal(size=(2, 3, 4))
+    for parameter, expected in (
+        (p[0], x @ p[0]),
+        (p, np.einsum("ij,ij->i", x, p)),
+    ):
+        np.testing.assert_allclose(
+            dot(tf.constant(x), tf.constant(parameter)), expected
+        )

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from keras_rbm import units
+from keras_rbm.sklearn import RBMOutlierDetector, RBMSampler, training
+from keras_rbm.sklearn.density import DensityEstimator
+from tests import eager
+
+
+class Learner(DensityEstimator):
+    """An estimator that does no more than learn."""
+
+    def fit(self, X, y=None):
+        self.states = self._learn(X)
+        return self
+
+    def partial_fit(self, X, y=None):
+        self.states = self._learn_batch(X)
+        return self
+
+
+# Bits with means of 1/2 and 1/4, and columns of size 100.
+X = np.column_stack(
+    [
+        np.tile([0.0, 1.0], 20),
+        np.tile([0.0, 0.0, 0.0, 1.0], 10),
+        np.random.default_rng(0).normal(100, 10, (40, 2)),
+    ]
+)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The numbers of updates of each call, none of which is made."""
+    counts = []
+
+    def updater(model, x, batch_size, rng, most):
+        assert batch_size == 8
+        return counts.append
+
+    monkeypatch.setattr(training, "updater", updater)
+    return counts
+
+
+@pytest.mark.parametrize("rate", [None, 0.01])
+def test_fit_is_one_schedule_over_all_updates(made, rate):
+    learner = Learner(3, updates=1200, batch_size=8, learning_rate=rate)
+    learner.fit(X)
+    assert made == [500, 500, 200]
+    z = (X[:, 2:] - X[:, 2:].mean(axis=0)) / X[:, 2:].std(axis=0)
+    x = np.column_stack([X[:, :2], z])
+    np.testing.assert_allclose(learner.states, x, atol=1e-12)
+    optimizer = learner.model_.optimizer
+    assert optimizer.span == 1200
+    # 0.3 over the largest eigenvalue of the covariance, see `AutoSGD`.
+    eigenvalue = np.linalg.eigvalsh(np.cov(x.T, bias=True))[-1]
+    expected = 0.3 / eigenvalue if rate is None else rate
+    assert float(optimizer.learning_rate) == pytest.approx(expected, rel=1e-3)
+    # 8 times a variance of 1/4 or 3/16, or 1 at most: all are 1.
+    weaker = (40 / 400) ** 2
+    assert float(optimizer.l1) == pytest.approx(weaker * 2 / 40)
+    assert float(optimizer.l2) == pytest.approx(weaker * 3 / 40)
+
+
+def test_without_an_update_the_model_is_its_start(made):
+    learner = Learner(3, updates=0, batch_size=8, random_state=0).fit(X)
+    assert not made
+    assert learner.model_.visible == units.Composite(
+        units.Bernoulli(2), units.Gaussian(2)
+    )
+    bias = learner.model_.visible_params["bias"].numpy()
+    np.testing.assert_allclose(bias, [0, np.log(1 / 3), 0, 0], atol=1e-6)
+
+
+def test_the_model_depends_on_random_state(made):
+    def kernel(random_state):
+        learner = Learner(3, updates=0, batch_size=8, random_state=random_state)
+        return learner.fit(X).model_.kernel.numpy()
+
+    np.testing.assert_array_equal(kernel(0), kernel(0))
+    generator = np.random.RandomState(0)
+    np.testing.assert_array_equal(kernel(generator), kernel(0))
+    # The generator goes on.
+    assert np.any(kernel(generator) != kernel(0))
+
+
+def test_what_diverges_is_reported(monkeypatch):
+    def updater(model, *arguments):
+        return lambda count: model.kernel.assign(np.inf * model.kernel)
+
+    monkeypatch.setattr(training, "updater", updater)
+    with pytest.raises(ValueError, match="diverged"):
+        Learner(3, updates=1, batch_size=8).fit(X)
+
+
+def test_rows_must_be_states_of_given_units(made):
+    learner = Learner(3, batch_size=8, visible_units=units.Bernoulli)
+    with pytest.raises(ValueError, match="`X` must hold"):
+        learner.fit(X)
+    with pytest.raises(ValueError, match="`X` must hold"):
+        learner.partial_fit(X)
+    assert not made
+
+
+def test_partial_fit_keeps_its_encoding_and_its_rate():
+    learner = Learner(3, random_state=0)
+    with eager.functions():
+        learner.partial_fit(X)
+        model, first = learner.model_, learner.states
+        learner.partial_fit(X[:10])
+        # The number of all updates is not known: the rate stays.
+        assert model.optimizer.span == 0
+        learner.set_params(learning_rate=1e-30).partial_fit(X[:10])
+        kernel = model.kernel.numpy()
+        learner.partial_fit(X[:10])
+    assert learner.model_ is model
+    assert int(model.updates) == 4
+    np.testing.assert_array_equal(learner.states, first[:10])
+    np.testing.assert_array_equal(model.kernel, kernel)
+
+
+@pytest.mark.parametrize("estimator", [RBMOutlierDetector, RBMSampler])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        {"n_components": 0},
+        {"updates": -1},
+        {"updates": 2.5},
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"visible_units": "bits"},
+        {"visible_units": lambda size: units.Bernoulli(size + 1)},
+        {"hidden_units": lambda size: size},
+        {"chain": "pcd"},
+    ],
+    ids=lambda argument: "".join(argument),
+)
+def test_bad_arguments(estimator, argument):
+    (name,) = argument
+    with pytest.raises(ValueError, match=f"`{name}`.*Received: {name}="):
+        estimator(**{"n_components": 4} | argument).fit(X)

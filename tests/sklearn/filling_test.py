@@ -1,0 +1,137 @@
+import math
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+
+from keras_rbm import data
+from keras_rbm.sklearn import filling
+
+LIBRARIES = {
+    "pandas": pandas.DataFrame,
+    "polars": polars.DataFrame,
+    "pyarrow": pyarrow.table,
+}
+COLUMNS = {
+    "word": ["a", None, "b", "a"],
+    "size": [0.5, math.nan, 2.5, 1.0],
+    "same": ["c", "c", None, "c"],
+    "whole": [None, 3.0, 5.0, 3.0],
+    "full": [True, False, True, True],
+}
+LOST = [
+    [0, 0, 0, 1, 0],
+    [1, 1, 0, 0, 0],
+    [0, 0, 1, 0, 0],
+    [0, 0, 0, 0, 0],
+]
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request):
+    return request.param
+
+
+def as_lists(frame):
+    if isinstance(frame, pyarrow.Table):
+        return frame.to_pydict()
+    return {name: frame[name].to_list() for name in frame.columns}
+
+
+def test_missing_entries_are_null_or_nan(library):
+    found = filling.missing(LIBRARIES[library](COLUMNS))
+    np.testing.assert_array_equal(found, np.array(LOST, bool))
+
+
+def test_constants_are_those_of_dropped_columns(library):
+    frame = LIBRARIES[library](COLUMNS)
+    kept = data.Category(("a", "b"), True)
+    schema = data.Schema(
+        {
+            "word": data.Dropped(),  # It has two values.
+            "size": data.Real(0.0, 1.0),
+            "same": data.Dropped(),
+            "whole": kept,
+            "full": kept,
+        }
+    )
+    lost = np.array(LOST, bool)
+    assert filling.constants(frame, lost, schema) == {"same": "c"}
+    lost[:, 2] = True  # Without any value there is none to repeat.
+    assert filling.constants(frame, lost, schema) == {}
+    schema = schema.replace({"same": kept})
+    assert filling.constants(frame, np.array(LOST, bool), schema) == {}
+
+
+def test_bounds_are_those_of_integers(library):
+    frame, lost = LIBRARIES[library](COLUMNS), np.array(LOST, bool)
+    found = filling.integer_bounds_of_columns(frame, lost)
+    assert found == {"whole": (3.0, 5.0)}
+    assert filling.integer_bounds(np.array([7, np.nan, -2.0])) == (-2.0, 7.0)
+    assert filling.integer_bounds(np.array([7, np.nan, -2.5])) is None
+    assert filling.integer_bounds(np.array([np.nan, np.nan])) is None
+
+
+def test_only_missing_entries_are_filled_in(library):
+    new = LIBRARIES[library]
+    frame = new(COLUMNS)
+    values = new(
+        {
+            "word": ["x", "y", "x", "x"],
+            "size": [9.0, 8.0, 9.0, 9.0],
+            "whole": [7.75, 1.0, 1.0, 1.0],
+        }
+    )
+    if library == "pandas":
+        frame.index = [3, 1, 4, 1]
+    found = filling.filled(
+        frame, values, {"same": "c"}, [3, 0, 1, 2, 4], [], {"whole": (3, 5)}
+    )
+    assert type(found) is type(frame)
+    assert as_lists(found) == {
+        "whole": [5, 3, 5, 3],
+        "word": ["a", "y", "b", "a"],
+        "size": [0.5, 8, 2.5, 1],
+        "same": ["c", "c", "c", "c"],
+        "full": [True, False, True, True],
+    }
+    if library == "pandas":
+        assert list(found.index) == [3, 1, 4, 1]
+        assert found.dtypes.to_dict() == frame.dtypes.to_dict()
+    elif library == "polars":
+        assert dict(found.schema) == dict(frame.schema)
+    # Rounded within the bounds, not only clipped.
+    found = filling.filled(frame, values, {}, [3], [], {"whole": (3, 9)})
+    assert as_lists(found) == {"whole": [8, 3, 5, 3]}
+
+
+def test_columns_without_values_stay_as_they_are(library):
+    frame = LIBRARIES[library](COLUMNS)
+    values = LIBRARIES[library]({"size": [9.0] * 4})
+    found = filling.filled(frame, values, {}, [2, 4], [], {})
+    np.testing.assert_array_equal(
+        filling.missing(found), np.array(LOST, bool)[:, [2, 4]]
+    )
+
+
+def test_indicators_mark_what_was_missing(library):
+    frame = LIBRARIES[library](COLUMNS)
+    values = LIBRARIES[library]({"size": [9.0] * 4})
+    found = filling.filled(frame, values, {}, [1], [1, 3], {})
+    assert as_lists(found) == {
+        "size": [0.5, 9, 2.5, 1],
+        "missingindicator_size": [False, True, False, False],
+        "missingindicator_whole": [True, False, False, False],
+    }
+
+
+def test_arrays_have_the_columns_of_the_schema(library):
+    real = data.Real(0.0, 1.0)
+    schema = data.Schema({"b": real, "a": real}, library=library)
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    frame = filling.of_array(x, schema)
+    assert isinstance(frame, type(LIBRARIES[library]({"a": [1]})))
+    assert as_lists(frame) == {"b": [1, 3, 5], "a": [2, 4, 6]}
+    np.testing.assert_array_equal(filling.to_array(frame), x)
