@@ -15,7 +15,6 @@ import pytest
 
 import keras_rbm
 from keras_rbm import budget, models
-from keras_rbm.random import Use
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -501,14 +500,6 @@ def test_formulas_of_docstrings_are_set():
         "of <code>log_partition</code>: <code>a_b</code> "
         r'<span class="arithmatex">\(&lt; c\)</span>'
     )
-
-
-def test_a_new_use_of_random_numbers_has_the_next_free_number():
-    text = (DOCS / "developer" / "new_sampler.md").read_text("utf-8")
-    ((name, scope, number),) = re.findall(r'(\w+) = "(\w+)", (\d+)', text)
-    taken = [use.value[1] for use in Use if use.value[0] == scope]
-    assert int(number) == max(taken) + 1
-    assert name not in Use.__members__
 
 
 @pytest.mark.slow

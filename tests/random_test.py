@@ -308,7 +308,8 @@ def test_no_two_uses_share_a_number():
             "evaluation",
             "bracket",
         )
-        assert 0 <= number < 2**64
+        # Numbers in between are free for code outside of the package.
+        assert 0 <= number < 1000 or 2**32 <= number < 2**64
 
 
 def test_a_use_is_folded_in_by_its_number():

@@ -166,7 +166,7 @@ def scalar(tag, value, step=None):
     name = tag.rpartition("/")[2]
     description = DESCRIPTIONS.get(name.removeprefix("val_"))
     if description is None:
-        description = f"The metric `{name}` of the logs of Keras."
+        description = f"The number `{name}` that this run has logged."
     elif name.startswith("val_"):
         description += " Of validation examples."
     tf.summary.scalar(tag, value, step=step, description=description)

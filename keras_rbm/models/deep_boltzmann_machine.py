@@ -2,8 +2,9 @@
 
 This file has its constructor and update, the layout that puts the top layer
 beside the examples, mean field and the variational bound, and its metrics.
-`base.py` has the methods of every model (`sample`, `log_likelihood`, ...), and
-`trainer.py` has `fit`.
+`base.py` has the methods of a trained model (`predict_hidden`, `sample`,
+`log_likelihood`, `export`, ...), and `trainer.py` has `compile`, `fit`,
+`evaluate` and `predict`.
 """
 
 from collections.abc import Callable

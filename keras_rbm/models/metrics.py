@@ -1,4 +1,7 @@
-"""Metrics of a model while it trains: running means over examples."""
+"""Metrics of a model while it trains: running means over examples.
+
+`MachineModel.test_step` (`base.py`) computes them.
+"""
 
 import abc
 

@@ -1,8 +1,8 @@
 """The restricted Boltzmann machine as a Keras model.
 
 This file has its constructor, its update and its metrics. `base.py` has the
-methods of a trained model (`sample`, `log_likelihood`, `export`, ...), and
-`trainer.py` has `fit`.
+methods of a trained model (`predict_hidden`, `sample`, `log_likelihood`,
+`export`, ...), and `trainer.py` has `compile`, `fit`, `evaluate` and `predict`.
 """
 
 from typing import Any

@@ -61,8 +61,8 @@ class Info(NamedTuple):
     """Information about a step, returned beside the new state.
 
     Attributes:
-        h: Hidden states from which v was drawn, of shape `(chains,
-            hidden.width)`.
+        h: Hidden states of shape `(chains, hidden.width)`, with the law p(h)
+            when v has p(v): usually those from which v was drawn.
         swaps: Swap probabilities of neighbouring replicas, 0 for pairs that
             were not considered in this step. `None` for a sampler without
             replicas.

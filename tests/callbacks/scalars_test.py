@@ -151,7 +151,7 @@ def test_each_scalar_has_a_description(tmp_path):
             for value in event.summary.value:
                 text = value.metadata.summary_description
                 found[value.tag.removeprefix("4 Learning/")] = text
-    assert found["mine"] == "The metric `mine` of the logs of Keras."
+    assert found["mine"] == "The number `mine` that this run has logged."
     assert found["val_loss"].endswith("Of validation examples.")
     assert found["memory"] == tensorboard.DESCRIPTIONS["memory"]
     assert all(text.endswith(".") for text in found.values())

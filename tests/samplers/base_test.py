@@ -66,6 +66,7 @@ SAMPLERS = [
     Tempered(3),
     TrajectoryTempering([machine(annealed(beta)) for beta in (0.0, 0.5)]),
 ]
+NAMES = [type(sampler).__name__ for sampler in SAMPLERS]
 
 
 def law_given(oracle, held, values):
@@ -92,7 +93,7 @@ def draw(expected, seed=0):
     return tf.constant(np.concatenate(rows))
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
 def test_sweeps_leave_the_laws_unchanged(sampler):
     expected = laws(sampler)
     start = draw(expected)
@@ -114,7 +115,7 @@ def test_sweeps_leave_the_laws_unchanged(sampler):
     np.testing.assert_array_equal(sampler.samples(state), moved[:CHAINS])
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
 def test_sweeps_leave_the_law_of_the_free_given_the_held_unchanged(sampler):
     values = np.array([1.0, 0.0])
     expected = laws(sampler, HELD, values)
@@ -174,7 +175,7 @@ def test_entries_of_each_chain_may_be_held_on_their_own():
     np.testing.assert_array_equal(part.values, chains[half:])
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
 def test_a_run_in_parts_is_the_same_run(sampler):
     state = sampler.init(MACHINE, draw(laws(Gibbs()))[:20], BASE)
     stream = random.stream(2)
@@ -189,7 +190,7 @@ def test_a_run_in_parts_is_the_same_run(sampler):
     tf.nest.map_structure(np.testing.assert_array_equal, rest, whole)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
 def test_chains_draw_for_themselves(sampler):
     """Alone, the last chains draw what they draw among all."""
     start = draw(laws(Gibbs()))[:20]
@@ -209,7 +210,7 @@ def test_chains_draw_for_themselves(sampler):
     np.testing.assert_array_equal(part, whole[13:])
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
 def test_run_makes_the_steps_and_shows_them(sampler):
     """A loop of `step` by hand, eagerly, is the same as `run`."""
     stream, v = random.stream(4), draw(laws(Gibbs()))[:9]
@@ -244,7 +245,7 @@ def test_run_makes_the_steps_and_shows_them(sampler):
     np.testing.assert_allclose(seen, means, rtol=1e-6)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
 def test_v_is_drawn_from_the_hidden_states_of_the_info(sampler):
     """E[v | h] of what `Info` shows has the mean of v: Rao-Blackwell."""
     start = draw(laws(sampler))
@@ -259,7 +260,7 @@ def test_v_is_drawn_from_the_hidden_states_of_the_info(sampler):
     assert (np.abs(error).mean(axis=0) < 0.5).all()
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
 def test_what_a_persistent_chain_keeps_gives_the_state_back(sampler):
     v = draw(laws(Gibbs()))[:6]
     state = sampler.init(MACHINE, v, BASE)
