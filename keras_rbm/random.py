@@ -33,9 +33,9 @@ class Use(enum.Enum):
     number in this scope. `fold_in(stream, Use.TRAIN)` folds the number in. No
     two uses share a pair: draws from one stream are independent as long as all
     its uses have the same scope. Counters (updates, sweeps, rows, layers) are
-    folded in as integers. Numbers from 1,000 to 2**32 - 1 are free for code
-    outside of this package, in streams that count nothing, such as that of a
-    sweep.
+    folded in as integers. Code outside of this package may fold in numbers from
+    1,000 to 2**32 - 1, in a stream into which no counter is folded, such as the
+    stream of one sweep.
 
     Example:
         stream = random.fold_in(random.stream(0), random.Use.SAMPLE)

@@ -22,7 +22,7 @@ class Stopped(Exception):
 
 
 def shortened(text, longest):
-    """The text on one line, with " [...]" for what is beyond `longest`."""
+    """The text on one line, cut to `longest` characters with " [...]"."""
     line = " ".join(text.split())
     if len(line) <= longest:
         return line

@@ -14,7 +14,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # XLA takes a quarter less processor time for a program with these flags, which
 # change no more than roundings. `make test-all` has flags of its own: it
 # compiles as `train.py` does, and leaves Grappler on.
-QUICK = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+QUICK = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_llvm_disable_expensive_passes=true"
+)
 os.environ.setdefault("XLA_FLAGS", QUICK)
 
 # The same examples at every run, however long one takes; none is kept.

@@ -502,6 +502,45 @@ def test_formulas_of_docstrings_are_set():
     )
 
 
+def test_the_page_names_every_file_of_an_update():
+    """`docs/design.md` lists the files through which an update passes."""
+    rbm = keras_rbm.RBM(3, 2, keras_rbm.PersistentChain(4), seed=0)
+    rbm.compile(run_eagerly=True)
+    x = np.eye(3, dtype="float32")
+    rbm.fit(x, epochs=1, batch_size=3, verbose=0)
+    passed = set()
+
+    def note(frame, event, argument):
+        passed.add(frame.f_code.co_filename)
+
+    sys.setprofile(note)
+    try:
+        rbm.update_step(keras.ops.convert_to_tensor(x))
+    finally:
+        sys.setprofile(None)
+    package = ROOT / "keras_rbm"
+    passed = {
+        pathlib.Path(name).relative_to(package).as_posix()
+        for name in passed
+        if pathlib.Path(name).is_relative_to(package)
+    }
+    assert len(passed) <= 18
+    page = (DOCS / "design.md").read_text("utf-8")
+    way = page.partition("A batch takes this way")[2]
+    way = way.partition("A fantasy particle takes this way")[0]
+    before, _, update = way.partition("\n2. ")
+    assert "models/examples.py" in before
+    named = set(re.findall(r"`([a-z_/]+\.py)`", update))
+    of_fit = {"models/trainer.py", "optimizers.py"}
+    assert passed == named | of_fit
+
+
+def test_the_sampler_of_the_page_keeps_clear_of_the_numbers_in_use():
+    text = (DOCS / "developer" / "new_sampler.md").read_text("utf-8")
+    (number,) = re.findall(r"^JUMP = (\d+)$", text, re.M)
+    assert 1000 <= int(number) < 2**32
+
+
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path):
     needed = ("mkdocs", "material", "mkdocstrings", "mkdocs_gen_files")

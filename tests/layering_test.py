@@ -1,20 +1,15 @@
 """Who may import whom: the layers of the package, read with `ast`.
 
 A module imports from the lines above its own and from its own package, never
-from its own line or below.
+from its own line or below. Also, each module has a test file of its name.
 """
 
 import ast
 import pathlib
 import re
 import runpy
-import sys
 
-import numpy as np
 import pytest
-from keras import ops
-
-from keras_rbm import RBM, PersistentChain
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = "keras_rbm"
@@ -199,37 +194,6 @@ def test_contributing_has_the_table():
     of_tensorflow = text.partition("`tensorflow` is imported in ")[2]
     of_tensorflow = of_tensorflow.partition(";")[0]
     assert set(re.findall(r"`(\w+)`", of_tensorflow)) == TENSORFLOW
-
-
-def test_the_page_names_every_file_of_an_update():
-    """`docs/design.md` lists the files through which an update passes."""
-    rbm = RBM(3, 2, PersistentChain(4), seed=0)
-    rbm.compile(run_eagerly=True)
-    x = np.eye(3, dtype="float32")
-    rbm.fit(x, epochs=1, batch_size=3, verbose=0)
-    passed = set()
-
-    def note(frame, event, argument):
-        passed.add(frame.f_code.co_filename)
-
-    sys.setprofile(note)
-    try:
-        rbm.update_step(ops.convert_to_tensor(x))
-    finally:
-        sys.setprofile(None)
-    passed = {
-        pathlib.Path(name).relative_to(ROOT / PACKAGE).as_posix()
-        for name in passed
-        if name.startswith(str(ROOT / PACKAGE))
-    }
-    page = (ROOT / "docs" / "design.md").read_text("utf-8")
-    way = page.partition("A batch takes this way")[2]
-    way = way.partition("A fantasy particle takes this way")[0]
-    before, _, update = way.partition("\n2. ")
-    assert "models/examples.py" in before
-    named = set(re.findall(r"`([a-z_/]+\.py)`", update))
-    of_fit = {"models/trainer.py", "optimizers.py"}
-    assert passed == named | of_fit
 
 
 def test_tests_mirror_the_modules():

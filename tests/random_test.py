@@ -308,8 +308,12 @@ def test_no_two_uses_share_a_number():
             "evaluation",
             "bracket",
         )
-        # Numbers in between are free for code outside of the package.
-        assert 0 <= number < 1000 or 2**32 <= number < 2**64
+        assert 0 <= number < 2**64
+
+
+def test_numbers_from_1000_to_2_to_the_32_are_free_for_users():
+    numbers = {use.value[1] for use in random.Use}
+    assert not [number for number in numbers if 1000 <= number < 2**32]
 
 
 def test_a_use_is_folded_in_by_its_number():

@@ -75,7 +75,8 @@ def draw(
         Sorted list of the names of the files that were written.
 
     Raises:
-        ValueError: If a figure does not fit the model or the data.
+        ValueError: If an argument is not as described, or if a figure does not
+            fit the model or the data.
 
     Example:
         bars = keras_rbm.data.bars_and_stripes(4)

@@ -57,7 +57,8 @@ def observed(machine, v):
             missing entry.
 
     Returns:
-        `float64` array of shape `(rows,)`, in nats.
+        `float64` array of shape `(rows,)`, in nats. NaN if the kernel or a
+        precision is not finite.
 
     Raises:
         ValueError: See `log_partition`.
@@ -76,7 +77,8 @@ def hidden_mean(machine, v):
         v: See `observed`.
 
     Returns:
-        `float64` array of shape `(rows, hidden.width)`.
+        `float64` array of shape `(rows, hidden.width)`. NaN if the kernel or a
+        precision is not finite.
 
     Raises:
         ValueError: If S is not positive definite.
@@ -144,7 +146,7 @@ def _log_integral(precision, bias):
 
 
 def _root(precision):
-    """The Cholesky factor of a precision matrix.
+    """The Cholesky factor of a precision matrix; NaN if it is not finite.
 
     Raises:
         ValueError: If the matrix is finite, but not positive definite.

@@ -1,6 +1,6 @@
 """`MachineModel`: the base class of all models except `RatingsRBM`.
 
-It has what a trained model can be asked for: `machine`, `predict_hidden`,
+It has the methods of a trained model: `machine`, `predict_hidden`,
 `free_energy`, `sample`, `inpaint`, `log_likelihood`, `log_partition`, `export`
 and so on. Its subclasses are in `rbm.py`, `class_rbm.py` and
 `deep_boltzmann_machine.py`; `compile`, `fit`, `evaluate` and `predict` are in

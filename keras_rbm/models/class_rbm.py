@@ -1,10 +1,10 @@
 """The class RBM: features and their label in one machine.
 
 This file has its constructor, its objective and update, the distribution of
-the label, its layout (labels beside features) and its metrics. Its `fit` and
-`predict` add labels and classes to those of `trainer.py`. `base.py` has the
+the label, its layout (labels beside features) and its metrics. Its `fit` also
+takes labels and class weights; `classify` predicts classes. `base.py` has the
 methods of a trained model (`predict_hidden`, `sample`, `log_likelihood`,
-`export`, ...).
+`export`, ...), and `trainer.py` has `compile` and the training.
 """
 
 from typing import Any, NamedTuple

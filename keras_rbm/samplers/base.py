@@ -62,7 +62,7 @@ class Info(NamedTuple):
 
     Attributes:
         h: Hidden states of shape `(chains, hidden.width)`, with the law p(h)
-            when v has p(v): usually those from which v was drawn.
+            when v has the law p(v), usually those from which v was drawn.
         swaps: Swap probabilities of neighbouring replicas, 0 for pairs that
             were not considered in this step. `None` for a sampler without
             replicas.

@@ -14,7 +14,7 @@ MACHINE = machine(ORACLE)
 
 
 @pytest.mark.parametrize("name", ["advance", "samples"])
-def test_there_are_no_samples_of_the_right_width(name):
+def test_samples_have_no_rows_and_the_width_of_the_data(name):
     for dtype in ("float32", "float64"):
         v = tf.constant(data(7), dtype)
         found = getattr(NoChain(), name)(MACHINE, v, random.stream(0))
@@ -37,7 +37,7 @@ def test_only_the_data_have_a_free_energy():
 def test_nothing_is_kept_but_the_number_of_sweeps():
     chain = NoChain()
     chain.build((None, 5), (None, 4))
-    assert chain.start(MACHINE, random.stream(0)) is None
+    chain.start(MACHINE, random.stream(0))
     assert [variable.name for variable in chain.variables] == ["num_sweeps"]
     assert chain.num_chains is None
     assert chain.particles is None

@@ -45,7 +45,7 @@ def test_a_message_of_several_lines_becomes_one(log):
         (RuntimeError(), "RuntimeError"),
     ],
 )
-def test_errors_that_no_user_makes_name_their_type(log, error, line):
+def test_only_unexpected_or_empty_errors_name_their_type(log, error, line):
     assert line_of(error, log) == f"{line} (trace in {log})"
 
 

@@ -134,7 +134,7 @@ def test_a_log_of_its_own_is_closed_and_the_other_is_back(tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
-def test_warnings_go_to_the_log_within(tmp_path):
+def test_warnings_logged_writes_warnings_to_the_log(tmp_path):
     with screen.own_log():
         screen.log_to(tmp_path / "train.log")
         with screen.warnings_logged():
@@ -145,7 +145,7 @@ def test_warnings_go_to_the_log_within(tmp_path):
     assert line.endswith("WARNING 50% of the units are dead")
 
 
-def test_what_is_printed_is_hidden_within(capsys):
+def test_hidden_hides_what_is_printed(capsys):
     with contextlib.suppress(KeyError), screen.hidden():
         print("unseen")
         raise KeyError

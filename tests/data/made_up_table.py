@@ -1,4 +1,4 @@
-"""A table with a column of each kind, and the way of rows to states."""
+"""A made-up table with a column of each kind, and a check of round trips."""
 
 import numpy as np
 import pandas
@@ -44,7 +44,7 @@ def as_lists(frame):
 
 
 def check_round_trip(schema, rows, dtypes):
-    """Holds decode(encode(rows)) to the rows; numbers to rounding."""
+    """Compares decode(encode(rows)) with the rows; numbers up to rounding."""
     states = schema.encode(rows)
     back = schema.decode(states)
     assert type(back) is type(rows)

@@ -138,7 +138,7 @@ def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 class Writer:
-    """What writes a text, and then may fail, in place of a model."""
+    """Stands in for a model: `save` writes a text, and then may fail."""
 
     def __init__(self, text, error=None):
         self.text, self.error = text, error

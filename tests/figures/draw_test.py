@@ -103,7 +103,7 @@ def test_nothing_is_drawn_of_what_the_run_has_not_left(model, tmp_path):
 
 @dataclasses.dataclass(frozen=True)
 class Written(figures.Figure):
-    """A figure that is a file of what it was called with."""
+    """Writes its arguments to a file, in place of a picture."""
 
     name: str
 

@@ -12,8 +12,7 @@ from keras_rbm import machine as machine_lib
 from tests import eager
 
 SHAPE = (3, 4)
-# Enlarged by 7 each tile, and strips of two tiles 15 times more: see the
-# tests of sheets.
+# Each tile is enlarged by 7, and a strip of two tiles by 15: see sheet_test.py.
 FACTOR = 7 * 15
 
 

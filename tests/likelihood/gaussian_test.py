@@ -14,7 +14,7 @@ from tests.units.normal import Normal
 
 # A closed form, or a sum of terms up to 20.
 ERROR = 1e-9
-NOT = np.nan
+MISSING = np.nan
 
 
 def test_only_two_gaussian_sides_have_the_closed_form():
@@ -26,7 +26,7 @@ def test_only_two_gaussian_sides_have_the_closed_form():
         assert not gaussian.is_gaussian(machine_lib.flip(other))
 
 
-def test_a_gaussian_machine_has_its_closed_form():
+def test_log_z_and_free_energy_are_those_of_the_normal_law():
     normal = Normal()
     assert likelihood.can_be_exact(normal.machine)
     result = likelihood.exact(normal.machine)
@@ -84,7 +84,7 @@ def test_the_coupling_counts_with_its_strength(beta):
     assert found == pytest.approx(expected, abs=ERROR)
 
 
-def test_gaussian_machines_have_a_closed_form():
+def test_rows_with_missing_entries_have_a_closed_form():
     """Against the joint normal law of all columns of v."""
     rng = np.random.default_rng(1)
     precision, own = np.array([1.5, 2.0, 4.0]), np.array([3.0, 2.0])
@@ -104,7 +104,13 @@ def test_gaussian_machines_have_a_closed_form():
     covariance = np.linalg.inv(joint)
     mean = covariance @ np.concatenate([b, c])
     rows = np.array(
-        [[0.3, -1, 2], [NOT, 1, 0], [0.5, NOT, NOT], [1, 1, NOT], [NOT] * 3]
+        [
+            [0.3, -1, 2],
+            [MISSING, 1, 0],
+            [0.5, MISSING, MISSING],
+            [1, 1, MISSING],
+            [MISSING] * 3,
+        ]
     )
     assert likelihood.exact_rows(machine, rows).all()
     log_z = likelihood.exact(machine).log_z
@@ -146,7 +152,7 @@ def test_gaussian_machines_integrate_over_the_hidden_side_alone(monkeypatch):
         "cholesky",
         lambda x: shapes.append(x.shape) or cholesky(x),
     )
-    found = likelihood.exact_observed(machine, np.full((1, width), NOT))
+    found = likelihood.exact_observed(machine, np.full((1, width), MISSING))
     assert shapes == [(2, 2)]
     assert found[0] == pytest.approx(log_z, rel=1e-12)
     # A machine that is not normalizable is refused for a row of holes alone.
@@ -157,7 +163,7 @@ def test_gaussian_machines_integrate_over_the_hidden_side_alone(monkeypatch):
     ).all()
     for function in likelihood.exact_observed, likelihood.exact_hidden_mean:
         with pytest.raises(ValueError, match="is not normalizable"):
-            function(wide, np.full((1, width), NOT))
+            function(wide, np.full((1, width), MISSING))
 
 
 def test_each_row_has_its_own_pattern_of_missing_entries():
@@ -165,7 +171,7 @@ def test_each_row_has_its_own_pattern_of_missing_entries():
     machine, rng = Normal().machine, np.random.default_rng(0)
     patterns = list(itertools.product([False, True], repeat=3)) * 2
     lost = rng.permutation(patterns)
-    rows = np.where(lost, NOT, rng.normal(size=lost.shape))
+    rows = np.where(lost, MISSING, rng.normal(size=lost.shape))
     logs = gaussian.observed(machine, rows)
     means = gaussian.hidden_mean(machine, rows)
     for row, log, mean in zip(rows, logs, means, strict=True):
@@ -175,7 +181,7 @@ def test_each_row_has_its_own_pattern_of_missing_entries():
         np.testing.assert_allclose(mean, alone[0], atol=ERROR)
 
 
-def test_what_is_not_normalizable_is_told():
+def test_a_machine_that_is_not_normalizable_is_refused():
     machine = Normal().machine
     machine = machine._replace(kernel=10 * machine.kernel)
     with pytest.raises(
@@ -189,7 +195,7 @@ def test_what_is_not_normalizable_is_told():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["bias", "precision", "kernel"])
-def test_there_is_no_number_of_parameters_that_are_not_finite(name, value):
+def test_log_z_is_nan_if_a_parameter_is_not_finite(name, value):
     machine = Normal().machine
     if name == "kernel":
         spoiled = machine._replace(kernel=value * machine.kernel)
@@ -201,7 +207,7 @@ def test_there_is_no_number_of_parameters_that_are_not_finite(name, value):
 
 
 @pytest.mark.parametrize("name", ["bias", "precision", "kernel"])
-def test_missing_entries_of_a_diverged_machine_have_no_number(name):
+def test_rows_of_a_diverged_machine_are_nan(name):
     machine = Normal().machine
     if name == "kernel":
         diverged = machine._replace(kernel=np.nan * machine.kernel)
@@ -209,6 +215,6 @@ def test_missing_entries_of_a_diverged_machine_have_no_number(name):
         params = {**machine.hidden_params}
         params[name] = tf.constant([1.0, np.nan], "float64")
         diverged = machine._replace(hidden_params=params)
-    rows = np.full((1, machine.visible.width), NOT)
+    rows = np.full((1, machine.visible.width), MISSING)
     assert np.isnan(likelihood.exact_observed(diverged, rows)).all()
     assert np.isnan(likelihood.exact_hidden_mean(diverged, rows)).any()

@@ -1,6 +1,5 @@
 """The likelihood of what is observed, against sums over all states."""
 
-import sys
 import tracemalloc
 
 import numpy as np
@@ -20,34 +19,18 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from tests import machines
-from tests.oracle import Oracle, all_states, log_sum_exp
+from tests.made_up_rows import (
+    NOT,
+    ORACLE,
+    ROWS,
+    expected_rows,
+    observed_lib,
+)
+from tests.oracle import all_states
 from tests.units import laws
 
-# The module: the package has a function of this name.
-observed_lib = sys.modules["keras_rbm.likelihood.observed"]
-ORACLE = Oracle.draw(5, 4, seed=1)
 MACHINE = machines.machine(ORACLE)
 BASE = machine_lib.decouple(MACHINE, np.full(5, 0.4, "float32"))
-NOT = np.nan
-ROWS = np.array(
-    [
-        [0, 1, 1, 0, 1],
-        [NOT, 1, 1, 0, 1],
-        [0, NOT, 1, NOT, NOT],
-        [NOT, NOT, NOT, NOT, NOT],
-    ]
-)
-
-
-def expected_rows(rows):
-    """log sum exp(-F(v)) over all v that agree with a row, and E[h]."""
-    v = ORACLE.visible_states
-    fits = ((rows[:, None] == v) | np.isnan(rows)[:, None]).all(axis=2)
-    scores = -ORACLE.free_energy(v)
-    logs = np.array([log_sum_exp(scores[fit]) for fit in fits])
-    law = fits * np.exp(scores)
-    law /= law.sum(axis=1, keepdims=True)
-    return logs, law @ ORACLE.p_hidden_given(v) @ ORACLE.hidden_states
 
 
 @pytest.mark.parametrize("most", [2**16, 0])

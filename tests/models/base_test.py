@@ -26,7 +26,7 @@ from keras_rbm import (
 )
 from keras_rbm import machine as machine_lib
 from keras_rbm.models.parameters import Parameters
-from tests.likelihood import observed_test as observed
+from tests import made_up_rows
 from tests.machines import (
     assert_means,
     assert_same_states,
@@ -515,7 +515,7 @@ CHAINS = {
 }
 
 
-def learned(chain, centered=True, run_eagerly=True, **kwargs):
+def trained_with(chain, centered=True, run_eagerly=True, **kwargs):
     model = RBM(5, 4, chain, centered, seed=3, **kwargs)
     schedule = keras.optimizers.schedules.InverseTimeDecay(0.1, 10, 0.5)
     optimizer = keras.optimizers.SGD(schedule, momentum=0.5, use_ema=True)
@@ -552,7 +552,7 @@ def reload(model, path):
 def test_saved_and_loaded_it_trains_on_alike(
     tmp_path, chain, centered, run_eagerly
 ):
-    model = learned(CHAINS[chain](), centered, run_eagerly)
+    model = trained_with(CHAINS[chain](), centered, run_eagerly)
     copy = reload(model, tmp_path)
     assert_same_states(model, copy)
     assert config(copy) == config(model)
@@ -574,7 +574,7 @@ def test_saved_and_loaded_it_trains_on_alike(
 
 
 def test_loaded_it_answers_alike(tmp_path):
-    model = learned(PersistentChain(7), inverse_temperature=0.7)
+    model = trained_with(PersistentChain(7), inverse_temperature=0.7)
     copy = reload(model, tmp_path)
     for answer in (
         lambda rbm: rbm(data()),
@@ -588,7 +588,7 @@ def test_loaded_it_answers_alike(tmp_path):
 
 
 def test_a_changed_number_of_sweeps_is_kept(tmp_path):
-    model = learned(PersistentChain(7, 2))
+    model = trained_with(PersistentChain(7, 2))
     model.chain.num_sweeps.assign(5)
     copy = reload(model, tmp_path)
     assert int(copy.chain.num_sweeps) == 5
@@ -614,7 +614,7 @@ def test_a_loaded_model_does_not_start_afresh(tmp_path):
 
 
 def test_weights_alone(tmp_path):
-    model = learned(PersistentChain(7))
+    model = trained_with(PersistentChain(7))
     model.save_weights(tmp_path / "model.weights.h5")
     copy = RBM(5, 4, PersistentChain(7), seed=8)
     copy.load_weights(tmp_path / "model.weights.h5")
@@ -681,7 +681,7 @@ def test_a_frozen_model_stays_frozen(tmp_path):
 
 
 def test_a_frozen_model_keeps_its_optimizer(tmp_path):
-    model = learned(PersistentChain(7))
+    model = trained_with(PersistentChain(7))
     model.trainable = False
     again = reload(model, tmp_path)  # Any warning is an error.
     for one in (model, again):
@@ -712,64 +712,66 @@ def test_clone_within_another_model():
 
 
 def test_free_energies_and_hidden_means():
-    model = rbm(observed.ORACLE)
-    logs, h = observed.expected_rows(observed.ROWS)
+    model = rbm(made_up_rows.ORACLE)
+    logs, h = made_up_rows.expected_rows(made_up_rows.ROWS)
     np.testing.assert_allclose(
-        model.free_energy(observed.ROWS), -logs, rtol=1e-5
+        model.free_energy(made_up_rows.ROWS), -logs, rtol=1e-5
     )
     np.testing.assert_allclose(
-        model.predict_hidden(observed.ROWS), h, rtol=1e-4
+        model.predict_hidden(made_up_rows.ROWS), h, rtol=1e-4
     )
-    np.testing.assert_allclose(model(observed.ROWS), h, rtol=1e-4)
+    np.testing.assert_allclose(model(made_up_rows.ROWS), h, rtol=1e-4)
     np.testing.assert_allclose(
-        model.predict(observed.ROWS, verbose=0), h, rtol=1e-4
+        model.predict(made_up_rows.ROWS, verbose=0), h, rtol=1e-4
     )
     with pytest.raises(ValueError, match="`start` must hold"):
-        model.sample(start=observed.ROWS)
+        model.sample(start=made_up_rows.ROWS)
     with pytest.raises(ValueError, match="must hold"):
-        model.predict(batches(observed.ROWS.astype("float32")), verbose=0)
+        model.predict(batches(made_up_rows.ROWS.astype("float32")), verbose=0)
 
 
 def test_means_by_sampling(monkeypatch):
-    model = rbm(observed.ORACLE)
+    model = rbm(made_up_rows.ORACLE)
     monkeypatch.setattr(
         likelihood, "exact_rows", lambda machine, v: np.zeros(len(v), bool)
     )
-    rows = np.repeat(observed.ROWS[1:], 200, axis=0)
+    rows = np.repeat(made_up_rows.ROWS[1:], 200, axis=0)
     found = np.asarray(model.predict_hidden(rows)).reshape(3, 200, 4)
-    _, h = observed.expected_rows(observed.ROWS[1:])
+    _, h = made_up_rows.expected_rows(made_up_rows.ROWS[1:])
     assert_means(found, h, axis=1, errors=5.0)
 
 
 def test_the_surprise_of_each_entry(monkeypatch):
-    model = rbm(observed.ORACLE)
-    expected = np.full(observed.ROWS.shape, np.nan)
-    for (row, column), value in np.ndenumerate(observed.ROWS):
+    model = rbm(made_up_rows.ORACLE)
+    expected = np.full(made_up_rows.ROWS.shape, np.nan)
+    for (row, column), value in np.ndenumerate(made_up_rows.ROWS):
         if not np.isnan(value):
-            rest = observed.ROWS[row : row + 1].copy()
+            rest = made_up_rows.ROWS[row : row + 1].copy()
             rest[0, column] = np.nan
-            whole, _ = observed.expected_rows(observed.ROWS[row : row + 1])
-            other, _ = observed.expected_rows(rest)
+            whole, _ = made_up_rows.expected_rows(
+                made_up_rows.ROWS[row : row + 1]
+            )
+            other, _ = made_up_rows.expected_rows(rest)
             expected[row, column] = other[0] - whole[0]
-    found = model.surprise(observed.ROWS)
+    found = model.surprise(made_up_rows.ROWS)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    pseudo = model.pseudo_log_likelihood(observed.ROWS[:1])
+    pseudo = model.pseudo_log_likelihood(made_up_rows.ROWS[:1])
     np.testing.assert_allclose(-found[:1].sum(axis=1), pseudo, rtol=1e-4)
-    monkeypatch.setattr(observed.observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(made_up_rows.observed_lib, "MAX_HIDDEN_STATES", 0)
     np.testing.assert_allclose(
-        model.surprise(observed.ROWS), expected, rtol=1e-5
+        model.surprise(made_up_rows.ROWS), expected, rtol=1e-5
     )
-    monkeypatch.setattr(observed.observed_lib, "MAX_MISSING_STATES", 1)
+    monkeypatch.setattr(made_up_rows.observed_lib, "MAX_MISSING_STATES", 1)
     with pytest.raises(ValueError, match="surprise of an entry needs"):
-        model.surprise(observed.ROWS)
+        model.surprise(made_up_rows.ROWS)
 
 
 def test_the_surprise_of_rows_with_many_states_in_all(monkeypatch):
     """One unit alone has few states to sum over; all rows have too many."""
-    model = rbm(observed.ORACLE)
+    model = rbm(made_up_rows.ORACLE)
     rows = np.where(np.eye(5) == 1, [1.0, 0, 1, 1, 0], np.nan)
     expected = model.surprise(rows)
-    monkeypatch.setattr(observed.observed_lib, "MAX_HIDDEN_STATES", 0)
-    monkeypatch.setattr(observed.observed_lib, "MAX_ALL_STATES", 32)
+    monkeypatch.setattr(made_up_rows.observed_lib, "MAX_HIDDEN_STATES", 0)
+    monkeypatch.setattr(made_up_rows.observed_lib, "MAX_ALL_STATES", 32)
     assert not likelihood.exact_rows(model.machine(), rows).all()
     np.testing.assert_allclose(model.surprise(rows), expected, rtol=1e-5)

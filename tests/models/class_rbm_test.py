@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_rbm import RBM, Chain, ClassRBM, PersistentChain, likelihood, units
 from keras_rbm.models import class_rbm
-from tests.likelihood import observed_test as observed
+from tests import made_up_rows
 from tests.machines import (
     assert_means,
     assert_same_states,
@@ -575,7 +575,7 @@ def test_classes_of_features_with_missing_entries(monkeypatch):
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
         variable.assign(rng.normal(size=variable.shape))
-    x = observed.ROWS[:, 1:]
+    x = made_up_rows.ROWS[:, 1:]
     expected = law_of_observed(model, x)
     found = model.class_probabilities(x)
     np.testing.assert_allclose(found, expected, rtol=1e-4)

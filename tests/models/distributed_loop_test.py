@@ -1,4 +1,4 @@
-"""The loops for several replicas, here with one and a model that only counts.
+"""The loops for several replicas, with one replica and a model that counts.
 
 `tests/replicas_test.py` compares what several replicas learn with one.
 """
@@ -93,13 +93,6 @@ def test_a_batch_alone_is_refused(strategy):
         with pytest.raises(ValueError, match="not `train_on_batch` and `test_"):
             make(model)(iter(batches(X)))
     assert model.learned.numpy() == 0.0
-
-
-def test_they_are_for_several_replicas(strategy):
-    for replicas, needed in ((1, False), (2, True)):
-        made_up = types.SimpleNamespace(num_replicas_in_sync=replicas)
-        model = types.SimpleNamespace(distribute_strategy=made_up)
-        assert distributed_loop.is_needed(model) is needed
 
 
 def compiled(strategy, optimizer, jit_compile=False):

@@ -1,6 +1,7 @@
 """Whatever comes into a model is taken or refused with a clear reason.
 
-And a damaged or malicious .keras file runs no code, and is no model.
+A damaged or malicious .keras file runs no code, and never loads as another
+model.
 """
 
 import contextlib

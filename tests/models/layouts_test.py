@@ -49,7 +49,7 @@ def test_a_row_holds_its_example(pair):
 
 
 @pytest.mark.parametrize("rows", [(), (7,)])
-def test_what_an_example_does_not_say_is_free_and_missing(pair, rows):
+def test_columns_beyond_the_example_are_free_and_missing(pair, rows):
     layout, machine = pair
     width, own = machine.visible.width, layout.units.width
     mask = np.random.default_rng(0).random((*rows, own)) < 0.5

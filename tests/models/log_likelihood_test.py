@@ -26,7 +26,7 @@ from keras_rbm import (
 from keras_rbm.likelihood import Bracket, Estimate, Exact
 from keras_rbm.models import log_likelihood as module
 from keras_rbm.models.log_likelihood import MeanLogLikelihood
-from tests.likelihood import observed_test as observed
+from tests import made_up_rows
 from tests.machines import assert_law, batches, data, rbm, rounding
 from tests.oracle import Oracle
 
@@ -638,30 +638,30 @@ def test_a_model_that_does_not_fit_has_a_log_z_all_the_same():
 
 
 def test_the_likelihood_is_that_of_the_observed_entries():
-    model = rbm(observed.ORACLE)
-    logs, _ = observed.expected_rows(observed.ROWS)
-    found = model.log_likelihood(observed.ROWS, verbose=0)
+    model = rbm(made_up_rows.ORACLE)
+    logs, _ = made_up_rows.expected_rows(made_up_rows.ROWS)
+    found = model.log_likelihood(made_up_rows.ROWS, verbose=0)
     np.testing.assert_allclose(found.scores, logs, rtol=1e-5)
     np.testing.assert_allclose(
-        float(found), logs.mean() - observed.ORACLE.log_z
+        float(found), logs.mean() - made_up_rows.ORACLE.log_z
     )
     assert found.upper_scores is None
     # Without any observed entry it is 0.
     np.testing.assert_allclose(
-        found.scores[3], observed.ORACLE.log_z, rtol=1e-6
+        found.scores[3], made_up_rows.ORACLE.log_z, rtol=1e-6
     )
 
 
 def test_estimates_stand_on_both_sides(monkeypatch):
-    model = rbm(observed.ORACLE)
+    model = rbm(made_up_rows.ORACLE)
     monkeypatch.setattr(
-        observed.observed_lib,
+        made_up_rows.observed_lib,
         "exact_rows",
         lambda machine, v: np.zeros(len(v), bool),
     )
-    found = model.log_likelihood(observed.ROWS, seed=0, verbose=0)
-    logs, _ = observed.expected_rows(observed.ROWS)
-    value = logs.mean() - observed.ORACLE.log_z
+    found = model.log_likelihood(made_up_rows.ROWS, seed=0, verbose=0)
+    logs, _ = made_up_rows.expected_rows(made_up_rows.ROWS)
+    value = logs.mean() - made_up_rows.ORACLE.log_z
     assert found.lower - 5 * found.scores_error < value
     assert value < found.upper + 5 * found.scores_error + 1e-3
     assert found.trusted
@@ -716,11 +716,11 @@ def test_the_gain_has_the_error_of_the_sums():
 
 
 def test_streams_with_missing_entries():
-    model = rbm(observed.ORACLE, missing=FreshCompletion())
-    logs, h = observed.expected_rows(observed.ROWS)
-    found = model.predict(batches(observed.ROWS, size=2), verbose=0)
+    model = rbm(made_up_rows.ORACLE, missing=FreshCompletion())
+    logs, h = made_up_rows.expected_rows(made_up_rows.ROWS)
+    found = model.predict(batches(made_up_rows.ROWS, size=2), verbose=0)
     np.testing.assert_allclose(found, h, rtol=1e-4)
     scores = model.log_likelihood(
-        batches(observed.ROWS, size=2), verbose=0
+        batches(made_up_rows.ROWS, size=2), verbose=0
     ).scores
     np.testing.assert_allclose(scores, logs, rtol=1e-5)

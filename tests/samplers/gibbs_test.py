@@ -43,21 +43,21 @@ def test_a_step_from_hidden_states_draws_the_visible_units_alone():
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_clamped_entries_are_held_in_a_step(hidden):
-    held = np.array([True, False, False, True, False])
+def test_clamped_entries_keep_their_values_in_a_step(hidden):
+    mask = np.array([True, False, False, True, False])
     values = np.tile([[0.0, 1, 1, 0, 1], [1, 0, 0, 0, 1]], (CHAINS // 2, 1))
-    clamp = samplers.Clamp(tf.constant(held), tf.constant(values))
+    clamp = samplers.Clamp(tf.constant(mask), tf.constant(values))
     start = (
         samplers.HiddenState(tiled(H))
         if hidden
         else Gibbs().init(None, tiled(V))
     )
-    held_state, info = Gibbs().step(MACHINE, start, STREAM, clamp)
+    clamped_state, info = Gibbs().step(MACHINE, start, STREAM, clamp)
     free_state, free_info = Gibbs().step(MACHINE, start, STREAM)
-    # The same draws, but for what is held.
+    # The same draws, but for what is clamped.
     np.testing.assert_array_equal(info.h, free_info.h)
     np.testing.assert_array_equal(
-        held_state.v, np.where(held, values, free_state.v)
+        clamped_state.v, np.where(mask, values, free_state.v)
     )
 
 

@@ -96,12 +96,17 @@ def test_round_trips_are_those_of_the_replicas_followed_one_by_one():
     # Each replica has a name, and the exchanges are made again by hand.
     ends = np.zeros((4, chains), int)
     trips = np.zeros(chains)
+
+    @tf.function(autograph=False)
+    def step(state, stream):
+        *_, source = tempering.sweep(
+            BASE, MACHINE, state.betas, state.v, state.parity, stream
+        )
+        return source, sampler.step(MACHINE, state, stream)[0]
+
     for sweep in range(60):
         here = random.fold_in(random.stream(3), sweep)
-        *_, source = tempering.sweep(
-            BASE, MACHINE, state.betas, state.v, state.parity, here
-        )
-        state, _ = sampler.step(MACHINE, state, here)
+        source, state = step(state, here)
         ends = np.take_along_axis(ends, source.numpy(), axis=0)
         trips += ends[0] == 2
         ends[0], ends[-1] = 1, 2
@@ -121,9 +126,10 @@ def test_without_coupling_replicas_travel_freely():
     state = state._replace(
         base_params=(free.visible_params, free.hidden_params)
     )
+    step = tf.function(sampler.step, autograph=False)
     for sweep in range(100):
         here = random.fold_in(random.stream(3), sweep)
-        state, _ = sampler.step(free, state, here)
+        state, _ = step(free, state, here)
     # Half of a sweep each: the first arrives after three sweeps.
     expected = 100 * tempering.free_trip_rate(np.ones(3), np)
     np.testing.assert_allclose(state.round_trips, expected, atol=2)

@@ -19,7 +19,7 @@ MACHINE = machine(PLAIN)
 BASE = machine_lib.decouple(MACHINE, np.linspace(0.2, 0.7, 5, dtype="float32"))
 STREAM = random.stream(3)
 V = tf.constant(data(6))
-HELD = np.array([False, True, False, True, False])
+MASK = np.array([False, True, False, True, False])
 SAMPLERS = [Gibbs(), Tempered(3)]
 # Not tuned, which would take hundreds of sweeps.
 FIXED = [Gibbs(), Tempered(3, adaptation=0.0)]
@@ -31,7 +31,7 @@ def model():
 
 
 def by_hand(sampler, num_sweeps, clamp=None):
-    """The state and what each step told, after each step."""
+    """A list of (state, info), one pair for each step."""
     state, found = sampler.init(MACHINE, V, BASE), []
     for i in range(num_sweeps):
         here = random.fold_in(STREAM, i)
@@ -42,7 +42,7 @@ def by_hand(sampler, num_sweeps, clamp=None):
 
 @pytest.mark.parametrize("sampler", FIXED)
 def test_samples_are_those_after_so_many_steps(sampler):
-    clamp = samplers.Clamp(tf.constant(HELD), 1 - V)
+    clamp = samplers.Clamp(tf.constant(MASK), 1 - V)
     steps = by_hand(sampler, 5, clamp)
     with eager.functions():
         last, film = (
@@ -85,7 +85,7 @@ def test_a_watched_run_is_seen_halfway_and_at_its_end(
 def test_means_of_clamped_chains_are_those_given_their_hidden_states(
     num_sweeps,
 ):
-    clamp = samplers.Clamp(tf.constant(HELD), 1 - V)
+    clamp = samplers.Clamp(tf.constant(MASK), 1 - V)
     steps = by_hand(Gibbs(), num_sweeps, clamp)[num_sweeps // 2 :]
     means = [PLAIN.visible_mean(info.h.numpy()) for _, info in steps]
     with eager.functions():
@@ -107,7 +107,8 @@ def test_parts_of_the_chains_draw_what_they_draw_among_all(
     stream = STREAM._replace(first_row=tf.constant(first, "int32"))
 
     def runs():
-        given = sampler, MACHINE, V, stream, 2, BASE
+        # A replica needs three sweeps to reach the other end and return.
+        given = sampler, MACHINE, V, stream, 6, BASE
         film = samplers.sample(*given, clamp, 1, verbose=0)
         means = samplers.average_visible(*given, clamp, verbose=0)
         seen = samplers.watched_sample(*given, verbose=0)
@@ -116,6 +117,7 @@ def test_parts_of_the_chains_draw_what_they_draw_among_all(
 
     with eager.functions():
         whole = runs()
+        assert np.asarray(whole[-1]).any()
         monkeypatch.setattr(
             devices,
             "by_rows",

@@ -67,9 +67,10 @@ def test_clamped_entries_keep_their_values_and_the_others_follow(sampler):
     v = tf.tile([[1.0, 0.0, 0.0, 0.0, 0.0]], (CHAINS, 1))
     clamp = samplers.Clamp(tf.constant([True, False, False, False, True]), v)
     state = sampler.init(machine(ORACLE), v)
+    step = tf.function(sampler.step, autograph=False)
     for sweep in range(30):
         stream = random.fold_in(random.stream(0), sweep)
-        state, _ = sampler.step(machine(ORACLE), state, stream, clamp)
+        state, _ = step(machine(ORACLE), state, stream, clamp)
     states = ORACLE.visible_states
     allowed = (states[:, 0] == 1) & (states[:, 4] == 0)
     p = np.where(allowed, ORACLE.p_visible, 0.0)

@@ -30,7 +30,7 @@ X = np.column_stack(
 
 
 @pytest.fixture
-def made(monkeypatch):
+def update_counts(monkeypatch):
     """The numbers of updates of each call, none of which is made."""
     counts = []
 
@@ -43,10 +43,10 @@ def made(monkeypatch):
 
 
 @pytest.mark.parametrize("rate", [None, 0.01])
-def test_fit_is_one_schedule_over_all_updates(made, rate):
+def test_fit_is_one_schedule_over_all_updates(update_counts, rate):
     learner = Learner(3, updates=1200, batch_size=8, learning_rate=rate)
     learner.fit(X)
-    assert made == [500, 500, 200]
+    assert update_counts == [500, 500, 200]
     z = (X[:, 2:] - X[:, 2:].mean(axis=0)) / X[:, 2:].std(axis=0)
     x = np.column_stack([X[:, :2], z])
     np.testing.assert_allclose(learner.states, x, atol=1e-12)
@@ -62,9 +62,9 @@ def test_fit_is_one_schedule_over_all_updates(made, rate):
     assert float(optimizer.l2) == pytest.approx(weaker * 3 / 40)
 
 
-def test_without_an_update_the_model_is_its_start(made):
+def test_without_an_update_the_model_is_its_start(update_counts):
     learner = Learner(3, updates=0, batch_size=8, random_state=0).fit(X)
-    assert not made
+    assert not update_counts
     assert learner.model_.visible == units.Composite(
         units.Bernoulli(2), units.Gaussian(2)
     )
@@ -72,7 +72,7 @@ def test_without_an_update_the_model_is_its_start(made):
     np.testing.assert_allclose(bias, [0, np.log(1 / 3), 0, 0], atol=1e-6)
 
 
-def test_the_model_depends_on_random_state(made):
+def test_the_model_depends_on_random_state(update_counts):
     def kernel(random_state):
         learner = Learner(3, updates=0, batch_size=8, random_state=random_state)
         return learner.fit(X).model_.kernel.numpy()
@@ -93,25 +93,25 @@ def test_what_diverges_is_reported(monkeypatch):
         Learner(3, updates=1, batch_size=8).fit(X)
 
 
-def test_rows_must_be_states_of_given_units(made):
+def test_rows_must_be_states_of_given_units(update_counts):
     learner = Learner(3, batch_size=8, visible_units=units.Bernoulli)
     with pytest.raises(ValueError, match="`X` must hold"):
         learner.fit(X)
     with pytest.raises(ValueError, match="`X` must hold"):
         learner.partial_fit(X)
-    assert not made
+    assert not update_counts
 
 
-def test_partial_fit_keeps_its_encoding_and_its_rate():
+def test_partial_fit_keeps_its_encoding_and_takes_the_new_rate():
     learner = Learner(3, random_state=0)
     with eager.functions():
         learner.partial_fit(X)
         model, first = learner.model_, learner.states
         learner.partial_fit(X[:10])
-        # The number of all updates is not known: the rate stays.
+        # No schedule: the number of all updates is unknown.
         assert model.optimizer.span == 0
-        learner.set_params(learning_rate=1e-30).partial_fit(X[:10])
         kernel = model.kernel.numpy()
+        learner.set_params(learning_rate=1e-30).partial_fit(X[:10])
         learner.partial_fit(X[:10])
     assert learner.model_ is model
     assert int(model.updates) == 4

@@ -400,7 +400,7 @@ def test_a_type_needs_no_more_than_the_abstract_methods():
     assert unit.nodes(np.zeros(3), np.zeros(3), params) == ()
 
 
-def test_a_type_without_log_partitions_is_told():
+def test_a_type_without_log_partitions_is_refused():
     with pytest.raises(
         ValueError,
         match=r"^Least units must implement `log_partitions`.*Least\(size=3\)$",

@@ -102,7 +102,7 @@ def test_wrong_values_are_counted_in_all_parts_of_the_data(are_rows):
         Bernoulli(2).check(data)
 
 
-def test_what_to_do_is_told():
+def test_the_error_says_what_to_do():
     for value, advice in (
         (np.nan, "NaN is a missing entry, .* by `inpaint`"),
         (2.0, "Rescale or clean the data"),
