@@ -103,7 +103,7 @@ def test_ais_runs_beside_its_products():
 def test_sampling_runs_beside_its_products():
     benchmark = load("sampling")
     times = benchmark.race(20, 8, chains=10, rounds=2, sweeps=30)
-    assert set(times) == {"sample", "products", "transposed"}
+    assert set(times) == {"sample", "start", "products", "transposed"}
     for values in times.values():
         assert len(values) == 2
         assert np.all(np.array(values) > 0)
