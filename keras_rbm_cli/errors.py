@@ -29,14 +29,26 @@ def shortened(text, longest):
     return f"{line[: longest - len(_CUT)]}{_CUT}"
 
 
-def fail(error, log):
-    """Raises a `UserError` of one line; the trace goes to the log."""
-    logging.getLogger("keras_rbm").exception("this failed")
+def described(error, plain, longest):
+    """The message of an error as one line.
+
+    Args:
+        error: An exception.
+        plain: Tuple of the types whose messages stand alone. The name of any
+            other type comes first, or in place of an empty message.
+        longest: See `shortened`.
+    """
     message = str(error).split("\n  In call to configurable")[0]
     kind = type(error).__name__
     if not message.strip():
         message = kind
-    elif not isinstance(error, ValueError | OSError):
+    elif not isinstance(error, plain):
         message = f"{kind}: {message}"
-    line = shortened(message, LONGEST)
+    return shortened(message, longest)
+
+
+def fail(error, log):
+    """Raises a `UserError` of one line; the trace goes to the log."""
+    logging.getLogger("keras_rbm").exception("this failed")
+    line = described(error, (ValueError, OSError), LONGEST)
     raise UserError(f"{line} (trace in {log})") from None

@@ -266,10 +266,7 @@ def _report(verdict, name, text):
 
 
 def _line(error):
-    line = str(error)
-    if not isinstance(error, Unsound | OSError):
-        line = f"{type(error).__name__}: {line}"
-    return errors.shortened(line, _LONGEST)
+    return errors.described(error, (Unsound, OSError), _LONGEST)
 
 
 def _close(log):

@@ -186,7 +186,8 @@ def exact_observed(
         verbose: See `ais`.
 
     Returns:
-        `float64` array of shape `(rows,)`, in nats.
+        `float64` array of shape `(rows,)`, in nats. NaN if both sides are
+        `Gaussian` and the kernel or a precision is not finite.
 
     Raises:
         ValueError: If `exact_rows` is false for a row, or if a Gaussian machine
@@ -218,7 +219,8 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
         v: See `exact_observed`.
 
     Returns:
-        `float64` array of shape `(rows, hidden.width)`.
+        `float64` array of shape `(rows, hidden.width)`. NaN if both sides
+        are `Gaussian` and the kernel or a precision is not finite.
 
     Raises:
         ValueError: If `exact_rows` is false for a row, or if a Gaussian machine

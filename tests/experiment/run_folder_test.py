@@ -58,7 +58,7 @@ def test_a_resumed_run_goes_on_with_its_history(tmp_path):
 
 
 def checkpoint(epoch, latest="update-0000000020.keras", step=0):
-    """A checkpoint after so many epochs of 10 updates."""
+    """Writes a checkpoint after `epochs` epochs of 10 updates each."""
     done = callbacks.Position(epoch, step, 10 * epoch + step)
     rows = [{"val_loss": index / 2} for index in range(epoch)]
     return types.SimpleNamespace(
@@ -114,7 +114,7 @@ def test_a_resumed_run_keeps_its_configuration(tmp_path):
     RunFolder(output, True).write_config(None)
     assert list(output.iterdir()) == []
     for resume, text, kept in (
-        (True, "one", "one"),  # There is none to keep.
+        (True, "one", "one"),  # No older file exists.
         (True, "two", "one"),
         (False, "three", "three"),
     ):

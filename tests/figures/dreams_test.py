@@ -23,7 +23,7 @@ def examples(count, seed=0):
 
 @pytest.fixture(scope="module")
 def model():
-    """Without coupling: all means are those of the biases alone."""
+    """The kernel is 0, so that the biases alone determine all means."""
     model = keras_rbm.RBM(12, 2, seed=0)
     model.kernel.assign(np.zeros((12, 2)))
     model.visible_params["bias"].assign(np.linspace(-2, 2, 12))
@@ -84,7 +84,7 @@ def test_samples_are_shown_as_means(model, tmp_path):
 
 @pytest.mark.parametrize("parts", ["test", "validation", "train"])
 def test_a_film_begins_with_examples_that_are_held_out(model, parts, tmp_path):
-    """Test examples, or what there is in their place; then come means."""
+    """Of the test split, or else of validation, or else of training."""
     held = {"train": examples(2), "validation": examples(2, 1)}
     held["test"] = examples(2, 2)
     if parts != "test":

@@ -13,6 +13,7 @@ from tests.machines import (
     assert_same_states,
     batches,
     data,
+    oracle_of,
     weights,
 )
 from tests.oracle import Oracle, all_states
@@ -551,21 +552,12 @@ def test_prediction_of_features_says_how_to_classify_them():
 
 def law_of_observed(model, x):
     """p(y | x_observed) by sums over all v and h."""
-    kernel, b, c = (
-        np.asarray(p, "float64")
-        for p in (
-            model.kernel,
-            model.visible_params["bias"],
-            model.hidden_params["bias"],
-        )
-    )
-    states = all_states(4)
+    oracle, states = oracle_of(model), all_states(4)
     fits = ((x[:, None] == states) | np.isnan(x)[:, None]).all(axis=2)
     logs = []
     for label in np.eye(3):
         v = np.concatenate([states, np.tile(label, (16, 1))], axis=1)
-        scores = v @ b + np.logaddexp(0, v @ kernel + c).sum(axis=1)
-        logs.append(np.log(fits @ np.exp(scores)))
+        logs.append(np.log(fits @ np.exp(-oracle.free_energy(v))))
     p = np.exp(np.stack(logs, axis=1))
     return p / p.sum(axis=1, keepdims=True)
 

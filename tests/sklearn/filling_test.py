@@ -59,7 +59,7 @@ def test_constants_are_those_of_dropped_columns(library):
     )
     lost = np.array(LOST, bool)
     assert filling.constants(frame, lost, schema) == {"same": "c"}
-    lost[:, 2] = True  # Without any value there is none to repeat.
+    lost[:, 2] = True  # This column has no value that could be repeated.
     assert filling.constants(frame, lost, schema) == {}
     schema = schema.replace({"same": kept})
     assert filling.constants(frame, np.array(LOST, bool), schema) == {}
