@@ -1,4 +1,4 @@
-"""The default number of updates of `fit`, and their division into epochs."""
+"""The number of updates of `fit`, of an epoch, and of a compiled call."""
 
 from keras_rbm import checks
 

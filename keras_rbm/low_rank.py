@@ -1,4 +1,4 @@
-"""A start with the modes of clustered data: a kernel of low rank.
+"""A low-rank kernel to start training from, with the modes of clustered data.
 
 `start` fits a machine with a kernel along the first principal axes of the data.
 The likelihood is exact, by enumeration of the states of a few hidden units.

@@ -1,4 +1,4 @@
-"""Cooperation of replicas in an update: sums, and shares of rows.
+"""Devices that make an update together: their sums, and their shares of rows.
 
 A replica is a device that makes every update together with other replicas, by a
 `tf.distribute` strategy. Each replica has its own rows of the batch and of the

@@ -1,4 +1,4 @@
-"""Rows of a matrix, converted to dense arrays part by part."""
+"""Rows of a matrix in dense parts, and sparse rows with missing entries."""
 
 import operator
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""`Projection`: data and fantasy particles in the plane of the data's axes."""
+"""`Projection`: data and fantasy particles on the data's principal axes."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""`TrajectoryAIS`: log Z that follows training, at little cost."""
+"""`TrajectoryAIS`: an estimate of log Z at each epoch, at little cost."""
 
 import logging
 import math

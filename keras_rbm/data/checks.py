@@ -1,4 +1,4 @@
-"""Checks of arrays, sizes and seeds."""
+"""Checks of arrays, sizes and seeds, and conversions of arrays to floats."""
 
 import operator
 import pathlib

@@ -1,4 +1,4 @@
-"""A data set in memory: arrays of examples, split for training and testing."""
+"""`Data`: examples in memory, split for training and tests, and checks."""
 
 import dataclasses
 import functools

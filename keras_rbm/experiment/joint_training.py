@@ -1,4 +1,4 @@
-"""`train_jointly`: trains a deep Boltzmann machine, first by halves."""
+"""`train_jointly`: trains a deep Boltzmann machine, starting from two RBMs."""
 
 import logging
 import pathlib

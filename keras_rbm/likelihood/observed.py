@@ -1,4 +1,4 @@
-"""The likelihood of the observed entries of rows with missing entries.
+"""p(v_observed) and E[h | v_observed] of rows with missing entries.
 
 The missing entries are summed out. The sum over the joint states of the hidden
 side, or of the missing entries, is exact; if both sides are `Gaussian`, it is

@@ -1,10 +1,9 @@
-"""`MachineModel`: the base class of all models except `RatingsRBM`.
+"""`MachineModel`: methods of a model (`sample`, `log_likelihood`, `export`...).
 
-It has the methods of a trained model: `machine`, `predict_hidden`,
-`free_energy`, `sample`, `inpaint`, `log_likelihood`, `log_partition`, `export`
-and so on. Its subclasses are in `rbm.py`, `class_rbm.py` and
-`deep_boltzmann_machine.py`; `compile`, `fit`, `evaluate` and `predict` are in
-`trainer.py`.
+Other methods are `machine`, `predict_hidden`, `free_energy`, `inpaint` and
+`log_partition`. `compile`, `fit`, `evaluate` and `predict` are in `trainer.py`.
+`MachineModel` is the base class of all models except `RatingsRBM`; its
+subclasses are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`.
 """
 
 import abc

@@ -1,4 +1,4 @@
-"""Examples for a model: which arrays and data sets it accepts, and checks."""
+"""Functions behind `fit(x)`: which examples a model accepts, and checks."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""Log-likelihood of data, with its uncertainty; log Z of a model."""
+"""Functions behind `MachineModel.log_likelihood` and `log_partition`."""
 
 import html
 import math

@@ -1,4 +1,4 @@
-"""Missing entries: masks, exact conditionals, and draws of them in training.
+"""Missing entries: masks, exact conditionals, and the draws that `fit` needs.
 
 `fit` follows the gradient of the log-likelihood of the observed entries,
 

@@ -1,4 +1,4 @@
-"""Draws from a model: streams, starts of chains, and single draws.
+"""Functions behind `MachineModel.sample` and its other methods that draw.
 
 Long runs are in `samplers.sample`.
 """

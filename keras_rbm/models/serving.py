@@ -1,4 +1,4 @@
-"""Exports of a model: as a SavedModel, or as a Dense layer of Keras."""
+"""Functions behind `MachineModel.export` and `to_dense`."""
 
 import keras
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Keras's `compile`, `fit`, `evaluate` and `predict` for models of examples.
+"""`Trainer`: Keras's `compile`, `fit`, `evaluate` and `predict` for all models.
 
 `fit` chooses its training loop in `make_train_function`: Keras's own loop,
 `compiled_loop` or `distributed_loop`.

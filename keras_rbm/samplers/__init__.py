@@ -13,7 +13,6 @@ from keras_rbm.samplers.base import run as run
 from keras_rbm.samplers.gibbs import Gibbs as Gibbs
 from keras_rbm.samplers.gibbs import GibbsState as GibbsState
 from keras_rbm.samplers.gibbs import HiddenState as HiddenState
-from keras_rbm.samplers.gibbs import get as get
 from keras_rbm.samplers.ladder import LadderSampler as LadderSampler
 from keras_rbm.samplers.long_runs import WatchedRun as WatchedRun
 from keras_rbm.samplers.long_runs import average_visible as average_visible
@@ -29,3 +28,22 @@ from keras_rbm.samplers.trajectory import TrajectoryState as TrajectoryState
 from keras_rbm.samplers.trajectory import (
     TrajectoryTempering as TrajectoryTempering,
 )
+
+
+def get(sampler: Sampler | None) -> Sampler:
+    """Returns the sampler, or `Gibbs()` if it is `None`.
+
+    Raises:
+        ValueError: If `sampler` is neither a `Sampler` nor `None`.
+
+    Example:
+        print(samplers.get(None))  # Gibbs()
+    """
+    sampler = Gibbs() if sampler is None else sampler
+    if not isinstance(sampler, Sampler):
+        raise ValueError(
+            "`sampler` must be a sampler, such as Gibbs() or Tempered(), or "
+            "None. "
+            f"Received: sampler={sampler!r}"
+        )
+    return sampler

@@ -110,22 +110,3 @@ class Gibbs(Sampler):
     ) -> dict[str, Tensor]:
         h = machine.hidden.sample(inputs, machine.hidden_params, stream)
         return {"particles": h}
-
-
-def get(sampler: Sampler | None) -> Sampler:
-    """Returns the sampler, or `Gibbs()` if it is `None`.
-
-    Raises:
-        ValueError: If `sampler` is neither a `Sampler` nor `None`.
-
-    Example:
-        print(samplers.get(None))  # Gibbs()
-    """
-    sampler = Gibbs() if sampler is None else sampler
-    if not isinstance(sampler, Sampler):
-        raise ValueError(
-            "`sampler` must be a sampler, such as Gibbs() or Tempered(), or "
-            "None. "
-            f"Received: sampler={sampler!r}"
-        )
-    return sampler

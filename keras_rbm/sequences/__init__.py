@@ -5,6 +5,7 @@ from keras_rbm.sequences.alphabet import DNA as DNA
 from keras_rbm.sequences.alphabet import PROTEIN as PROTEIN
 from keras_rbm.sequences.alphabet import RNA as RNA
 from keras_rbm.sequences.alphabet import Alphabet as Alphabet
+from keras_rbm.sequences.alphabet import decode as decode
 from keras_rbm.sequences.callback import FamilyMeasures as FamilyMeasures
 from keras_rbm.sequences.callback import FamilyPictures as FamilyPictures
 from keras_rbm.sequences.contacts import (
@@ -24,7 +25,6 @@ from keras_rbm.sequences.correlations import Comparison as Comparison
 from keras_rbm.sequences.correlations import (
     compare_correlations as compare_correlations,
 )
-from keras_rbm.sequences.files import decode as decode
 from keras_rbm.sequences.files import read as read
 from keras_rbm.sequences.files import write_fasta as write_fasta
 from keras_rbm.sequences.julia_files import read_rbms_jl as read_rbms_jl

@@ -1,4 +1,4 @@
-"""Compares a model with its family in TensorBoard: numbers and pictures."""
+"""`FamilyMeasures` and `FamilyPictures`: TensorBoard for aligned sequences."""
 
 import numpy as np
 from keras import ops
@@ -8,9 +8,9 @@ from keras_rbm.callbacks import tensorboard
 from keras_rbm.callbacks.periodic import Display, Measurement
 from keras_rbm.sequences import pictures
 from keras_rbm.sequences.alignment import Alignment
+from keras_rbm.sequences.alphabet import codes_of
 from keras_rbm.sequences.contacts import contact_map, positive_predictive_value
 from keras_rbm.sequences.correlations import compare_correlations
-from keras_rbm.sequences.files import codes_of
 from keras_rbm.sequences.mutations import check_units
 from keras_rbm.typing import Array, Path
 

@@ -12,7 +12,7 @@ import numpy as np
 from keras_rbm import checks
 from keras_rbm.data.libraries import of_extra
 from keras_rbm.sequences.alignment import Alignment
-from keras_rbm.sequences.alphabet import PROTEIN, AlphabetLike, named
+from keras_rbm.sequences.alphabet import PROTEIN, AlphabetLike, decode, named
 from keras_rbm.typing import Array, Path
 
 # Formats by the ending of the file's name, without .gz.
@@ -170,62 +170,6 @@ def write_fasta(
                 *(f"{key}={value[row]:.6g}" for key, value in scores.items()),
             ]
             file.write(f">{' '.join(header)}\n{string}\n")
-
-
-def decode(x: Array, alphabet: AlphabetLike = PROTEIN) -> list[str]:
-    """Converts one-hot rows, or numbers of letters, to strings.
-
-    Args:
-        x: Array of shape `(sequences, columns * letters)`, such as samples; the
-            largest entry of a site gives its letter. Or integers of shape
-            `(sequences, columns)`.
-        alphabet: The `Alphabet`.
-
-    Returns:
-        List of strings.
-
-    Raises:
-        ValueError: If the rows are not as described.
-
-    Example:
-        sequences.decode(rbm.sample(3, num_sweeps=20, seed=0))
-    """
-    return named(alphabet).decode(codes_of(x, alphabet))
-
-
-def codes_of(x: Array, alphabet: AlphabetLike) -> np.ndarray:
-    """Converts one-hot rows to numbers of letters.
-
-    Args:
-        x: As for `decode`.
-        alphabet: The `Alphabet`.
-
-    Returns:
-        Integer array of shape `(sequences, columns)`.
-
-    Raises:
-        ValueError: If the rows are not as described.
-    """
-    x = np.asarray(x)
-    alphabet = named(alphabet)
-    letters = len(alphabet)
-    if x.ndim == 2 and x.dtype.kind in "iu":
-        if x.size and (x.min() < -1 or x.max() >= letters):
-            raise ValueError(
-                f"`x` must hold numbers of letters, from 0 to {letters - 1}. "
-                f"Received: numbers from {x.min()} to {x.max()}"
-            )
-        return x
-    if x.ndim != 2 or x.dtype.kind != "f" or x.shape[1] % letters:
-        raise ValueError(
-            f"`x` must have {letters} columns for each position, the letters "
-            f"of {alphabet.letters!r}, or be integers. Received: x.shape="
-            f"{x.shape}, x.dtype={x.dtype}"
-        )
-    by_site = x.reshape(len(x), -1, letters)
-    codes = np.argmax(np.nan_to_num(by_site), axis=2)
-    codes[np.isnan(by_site).any(axis=2)] = -1
-    return codes
 
 
 def _format(path, given):

@@ -13,8 +13,12 @@ from keras_rbm.machine import Machine
 from keras_rbm.models import MachineModel
 from keras_rbm.random import Use
 from keras_rbm.sequences.alignment import Alignment
-from keras_rbm.sequences.alphabet import PROTEIN, Alphabet, AlphabetLike
-from keras_rbm.sequences.files import codes_of
+from keras_rbm.sequences.alphabet import (
+    PROTEIN,
+    Alphabet,
+    AlphabetLike,
+    codes_of,
+)
 from keras_rbm.typing import Array, Path
 from keras_rbm.units import Softmax
 

@@ -1,4 +1,4 @@
-"""Reader and figures of families, for runs from the shell."""
+"""Reader and figures of aligned sequences, for runs from the shell."""
 
 import csv
 import dataclasses
@@ -15,7 +15,7 @@ from keras_rbm.figures.figure import Figure, announce
 from keras_rbm.models import MachineModel
 from keras_rbm.sequences import pictures
 from keras_rbm.sequences.alignment import Alignment
-from keras_rbm.sequences.alphabet import AlphabetLike, named
+from keras_rbm.sequences.alphabet import AlphabetLike, codes_of, named
 from keras_rbm.sequences.callback import FamilyPictures
 from keras_rbm.sequences.contacts import (
     contact_map,
@@ -24,7 +24,7 @@ from keras_rbm.sequences.contacts import (
     top_pairs,
 )
 from keras_rbm.sequences.correlations import compare_correlations
-from keras_rbm.sequences.files import codes_of, read, write_fasta
+from keras_rbm.sequences.files import read, write_fasta
 from keras_rbm.sequences.mutations import design, mutation_scan, one_hot
 from keras_rbm.sequences.reweighting import effective_number, weights
 from keras_rbm.typing import Path

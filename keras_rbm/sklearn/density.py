@@ -1,4 +1,4 @@
-"""`DensityEstimator`: the shared base of detector and sampler."""
+"""`DensityEstimator`: the base of `RBMOutlierDetector` and `RBMSampler`."""
 
 import abc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rows of a dense or sparse matrix, read in parts."""
+"""Batches and checksums of dense or sparse rows, read in parts."""
 
 from typing import TypeAlias
 

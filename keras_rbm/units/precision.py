@@ -1,4 +1,4 @@
-"""Units whose energy has a quadratic part, precision x^2 / 2."""
+"""`Quadratic`: units whose energy has a quadratic part, precision x^2 / 2."""
 
 import abc
 

@@ -1,4 +1,4 @@
-"""Sites that are in one of several categories."""
+"""`Softmax`: categorical units, each a site of adjacent one-hot columns."""
 
 from typing import Any
 

@@ -341,3 +341,15 @@ def test_states_are_counted_right():
     law = law_given(ORACLE, HELD, np.array([1.0, 0.0]))
     places = index(ORACLE.visible_states[law > 0])
     np.testing.assert_array_equal(np.flatnonzero(law), places)
+
+
+def test_without_a_sampler_it_is_gibbs_sampling():
+    assert samplers.get(None) == Gibbs()
+    tempered = Tempered(3)
+    assert samplers.get(tempered) is tempered
+
+
+@pytest.mark.parametrize("value", [Gibbs, "gibbs", 3])
+def test_what_is_no_sampler(value):
+    with pytest.raises(ValueError, match="`sampler` must be a sampler"):
+        samplers.get(value)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import Gibbs, Tempered, random, samplers
+from keras_rbm import Gibbs, random, samplers
 from keras_rbm import machine as machine_lib
 from tests.machines import assert_law, machine
 from tests.oracle import Oracle, all_states
@@ -96,15 +96,3 @@ def test_chains_keep_the_dtype_of_their_start():
     ]
     assert [state.v.dtype for state in states] == ["float32"] * 2
     np.testing.assert_array_equal(states[0].v, states[1].v)
-
-
-def test_without_a_sampler_it_is_gibbs_sampling():
-    assert samplers.get(None) == Gibbs()
-    tempered = Tempered(3)
-    assert samplers.get(tempered) is tempered
-
-
-@pytest.mark.parametrize("value", [Gibbs, "gibbs", 3])
-def test_what_is_no_sampler(value):
-    with pytest.raises(ValueError, match="`sampler` must be a sampler"):
-        samplers.get(value)

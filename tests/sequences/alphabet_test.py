@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_rbm import sequences
 from keras_rbm.sequences import DNA, PROTEIN, RNA, Alphabet
 from keras_rbm.sequences.alphabet import named
 
@@ -86,3 +87,14 @@ def test_an_alphabet_has_a_name():
     for wrong in ("RNA", "", None, ["rna"]):
         with pytest.raises(ValueError, match="`alphabet` must be one of"):
             named(wrong)
+
+
+def test_decode():
+    family = sequences.Alignment.from_strings(["AC-W", "YYAA"])
+    assert sequences.decode(family.one_hot()[:]) == ["AC-W", "YYAA"]
+    assert sequences.decode(family.codes) == ["AC-W", "YYAA"]
+    assert sequences.decode([[1, 0, -1]], PROTEIN) == ["A-?"]
+    with pytest.raises(ValueError, match="21 columns for each position"):
+        sequences.decode(np.zeros((2, 20)))
+    with pytest.raises(ValueError, match="from 0 to 20"):
+        sequences.decode([[21]])

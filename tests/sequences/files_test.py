@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_rbm import sequences
-from keras_rbm.sequences import DNA, PROTEIN, RNA, Alphabet
+from keras_rbm.sequences import DNA, RNA, Alphabet
 
 FASTA = ">one first\nACD-\nEF\n>two\nAC.XEF\n>three\nACDDEW\n"
 PLAIN = ["ACD-EF", "AC--EF", "ACDDEW"]
@@ -146,14 +146,3 @@ def test_what_is_written_is_read_again(write, tmp_path, name):
     assert sequences.read(path).names == ("1", "2", "3")
     with pytest.raises(ValueError, match="`log_p` must have an entry"):
         sequences.write_fasta(path, family, scores={"log_p": [1.0]})
-
-
-def test_decode():
-    family = sequences.Alignment.from_strings(["AC-W", "YYAA"])
-    assert sequences.decode(family.one_hot()[:]) == ["AC-W", "YYAA"]
-    assert sequences.decode(family.codes) == ["AC-W", "YYAA"]
-    assert sequences.decode([[1, 0, -1]], PROTEIN) == ["A-?"]
-    with pytest.raises(ValueError, match="21 columns for each position"):
-        sequences.decode(np.zeros((2, 20)))
-    with pytest.raises(ValueError, match="from 0 to 20"):
-        sequences.decode([[21]])
