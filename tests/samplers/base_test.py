@@ -192,8 +192,12 @@ def test_a_run_in_parts_is_the_same_run(sampler):
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
 def test_chains_draw_for_themselves(sampler):
-    """Alone, the last chains draw what they draw among all."""
-    start = draw(laws(Gibbs()))[:20]
+    """Alone, the last chains draw what they draw among all.
+
+    They are many: a wrong draw of a move shows in few of them, and the sweeps
+    that follow bring most of these back.
+    """
+    start = draw(laws(Gibbs()))[:2000]
     whole, part = (
         sampler.samples(
             run(
@@ -205,9 +209,9 @@ def test_chains_draw_for_themselves(sampler):
                 tf.constant(0),
             )
         )
-        for first in (0, 13)
+        for first in (0, 1000)
     )
-    np.testing.assert_array_equal(part, whole[13:])
+    np.testing.assert_array_equal(part, whole[1000:])
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=NAMES)
