@@ -84,7 +84,7 @@ def test_the_betas_even_out_the_rates_of_exchange():
     target = machine(bimodal())
     spreads = []
     for adaptation in (0.0, 0.05):
-        chain = built(target, 6, 1, 500, 5, 2, adaptation)
+        chain = built(target, 6, 1, 200, 5, 2, adaptation)
         advance = compiled(chain, target)
         for step in range(400):
             advance(random.fold_in(random.stream(4), step))
