@@ -193,8 +193,8 @@ def from_frame(name, x):
 
     Args:
         name: Name of the argument, for error messages.
-        x: A pandas `DataFrame` or `Series`. Any other object is returned
-            unchanged.
+        x: A pandas `DataFrame` or `Series`, or a Polars `DataFrame`. Any other
+            object is returned unchanged.
 
     Returns:
         An array of shape `(rows, columns)` or `(rows,)`, of a type that holds
@@ -206,6 +206,8 @@ def from_frame(name, x):
     if not hasattr(x, "to_numpy"):
         return x
     if hasattr(x, "dtypes") and hasattr(x, "columns"):
+        if not hasattr(x, "items"):
+            return _from_polars(name, x)
         columns = [
             _from_series(f"{name}[{label!r}]", column)
             for label, column in x.items()
@@ -218,6 +220,28 @@ def from_frame(name, x):
     return x
 
 
+def _from_polars(name, x):
+    """Returns a data frame of Polars as an array."""
+    for label in x.columns:
+        dtype = x[label].dtype
+        if not dtype.is_numeric() and str(dtype) != "Boolean":
+            raise _not_numbers(f"{name}[{label!r}]", dtype)
+    values = x.to_numpy()
+    if values.dtype.kind in "fbui":
+        return values
+    # Booleans with missing values, and decimal numbers.
+    columns = [x[label].cast(float).to_numpy() for label in x.columns]
+    return np.stack(columns, axis=1)
+
+
+def _not_numbers(name, dtype):
+    return ValueError(
+        f"`{name}` must hold numbers. Encode the column, for example by "
+        "keras_rbm.data.one_hot of its category codes, or drop it. "
+        f"Received: {name}.dtype={dtype}"
+    )
+
+
 def _from_series(name, x):
     """Returns a column as an array; `name` is the column's name, for errors."""
     if isinstance(x.dtype, np.dtype) and x.dtype.kind in "fbui":
@@ -226,11 +250,7 @@ def _from_series(name, x):
     categories = getattr(x.dtype, "categories", None)
     kind = (x if categories is None else categories).dtype.kind
     if kind not in "fbui":
-        raise ValueError(
-            f"`{name}` must hold numbers. Encode the column, for example by "
-            "keras_rbm.data.one_hot of its category codes, or drop it. "
-            f"Received: {name}.dtype={x.dtype}"
-        )
+        raise _not_numbers(name, x.dtype)
     values = x.to_numpy(dtype="float64", na_value=np.nan)
     whole = kind != "f" and np.isfinite(values).all()
     return (

@@ -8,6 +8,7 @@ import functools
 import gc
 import importlib
 import inspect
+import os
 import re
 import sys
 
@@ -175,6 +176,7 @@ def read(gin, config, bindings, data=None, schema=None):
     gin.parse_config([*_data_bindings(gin, data), *bindings])
     if takes_table(gin):
         if schema is not None and schema.is_file():
+            _check_kinds_are_left(bindings, schema)
             gin.bind_parameter("table.schema", str(schema))
         if "visible" not in gin.get_bindings("RBM", resolve_references=False):
             gin.parse_config(
@@ -184,6 +186,17 @@ def read(gin, config, bindings, data=None, schema=None):
                 ]
             )
     gin.finalize()
+
+
+def _check_kinds_are_left(bindings, schema):
+    """Refuses settings of columns whose kinds an earlier run has chosen."""
+    for name in names_bound(bindings):
+        if re.search(r"\btable\.(schema|heavy_tails|missing)$", name):
+            raise UserError(
+                f"{name} has no effect on a run that has begun: the kinds of "
+                f"its columns are in {schema}. Remove the setting, or start "
+                "another run"
+            )
 
 
 def takes_table(gin):
@@ -324,7 +337,10 @@ def check_data_dir(gin, config, data_dir):
 
 def bindings():
     """The bindings of the flags, as lines of a .gin file."""
-    found = list(options.SET.value)
+    found, data_dir = list(options.SET.value), options.DATA_DIR.value
+    # A run can then be resumed from another folder. (`gs://` is a URL.)
+    if data_dir is not None and "://" not in data_dir:
+        data_dir = os.path.abspath(data_dir)
     # The seed of a run may be the seed of its data, which must not change.
     seed_of = {"train": "seed", "evaluate": "evaluate.seed"}.get(
         options.MODE.value, "draw.seed"
@@ -333,8 +349,8 @@ def bindings():
         ("run.epochs", options.EPOCHS.value),
         ("train_ratings.epochs", options.EPOCHS.value),
         (seed_of, options.SEED.value),
-        ("mnist.data_dir", options.DATA_DIR.value),
-        ("movielens.data_dir", options.DATA_DIR.value),
+        ("mnist.data_dir", data_dir),
+        ("movielens.data_dir", data_dir),
     ):
         if value is not None:
             found.append(f"{name} = {value!r}")

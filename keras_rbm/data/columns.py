@@ -918,10 +918,11 @@ def _piecewise(x, knots, values):
 def _typed(pa, values):
     """Converts values to an Arrow array of one of four types."""
     kinds = {type(value) for value in values}
+    is_large = kinds == {int} and max(values) > np.iinfo("int64").max
     for kind, of in (
         ({bool}, pa.bool_()),
         ({str}, pa.large_string()),
-        ({int}, pa.int64()),
+        ({int}, pa.uint64() if is_large else pa.int64()),
         ({int, float}, pa.float64()),
     ):
         if kinds <= kind:

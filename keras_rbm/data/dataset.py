@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import html
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +59,9 @@ class Data:
             of the source.
         positions: Integer position of each site in a reference, if the rows are
             aligned sequences; else `None`.
+        observed: The columns of a table with missing entries as they were read,
+            by name, as arrays of pyarrow in the order of the table; else
+            `None`. See `Schema.write_csv`.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor
@@ -79,6 +84,7 @@ class Data:
     categories: int | None = None
     source_rows: np.ndarray | None = None
     positions: np.ndarray | None = None
+    observed: Mapping[Hashable, Any] | None = None
 
     def __post_init__(self):
         """Checks every array and brings it to uint8 or float32."""
@@ -336,11 +342,11 @@ def mapped(data, function, name, picture, categories=None):
     Returns:
         A `Data`.
     """
-    splits = {
-        split_name: None if x is None else function(x)
-        for split_name in _SPLITS
-        for x in [getattr(data, split_name)]
-    }
+    splits = {name: None for name in _SPLITS}
+    for split_name, x in data._splits().items():
+        # Sparse and memory-mapped examples become dense.
+        checks.in_memory(split_name, x.shape)
+        splits[split_name] = function(x[:])
     return Data(
         name,
         **splits,

@@ -301,14 +301,24 @@ def _read_text(path, zipped, options):
 
 
 def _lines(path, zipped, options):
-    """Yields the lines of a text file, without comments."""
+    """Yields the lines of a text file, without comments.
+
+    A line within quotes, which belongs to a field, is no comment.
+    """
     opened = gzip.open if zipped else open
     encoding = codecs.lookup(options.encoding).name
     encoding = "utf-8-sig" if encoding == "utf-8" else encoding
+    start = rf'(^|{re.escape(options.separator)})"'
+    whole = re.compile(rf'{start}(?:[^"]|"")*"(?!")')
+    quoted = False
     with opened(path, "rt", encoding=encoding, newline="") as file:
+        if options.comment is None:
+            yield from file
         for line in file:
-            if options.comment is None or not line.startswith(options.comment):
+            if quoted or not line.startswith(options.comment):
                 yield line
+                rest = whole.sub(r"\1", '"' + line if quoted else line)
+                quoted = re.search(start, rest) is not None
 
 
 def _first_row(path, zipped, options):
@@ -389,11 +399,14 @@ def _of_numpy(x):
         )
     pa = library("pyarrow")
 
-    def column(name):
-        part = np.ascontiguousarray(x[name])
+    def converted(name):
+        part = _native(np.ascontiguousarray(x[name]))
         if part.dtype.kind == "S":
             part = np.char.decode(part, "utf-8")
-        return _chunked(pa, name, lambda: pa.array(part))
+        return pa.array(part)
+
+    def column(name):
+        return _chunked(pa, name, lambda: converted(name))
 
     for name in x.dtype.names:
         if x.dtype[name].kind not in "biufUSO":
@@ -429,13 +442,28 @@ def _of_frame(source):
     check_names(frame.columns)
     dtype = _pandas_dtype if name == "pandas" else str
 
-    series = list(frame.iter_columns())
+    def converted(series):
+        own = series.to_native()
+        if isinstance(own.dtype, np.dtype) and not own.dtype.isnative:
+            return pa.array(_native(own.to_numpy()))
+        return series.to_arrow()
+
+    # By the names of the frame: those of its series may be NumPy's integers.
+    series = dict(zip(frame.columns, frame.iter_columns(), strict=True))
     return Frame(
         name,
         len(frame),
-        {s.name: dtype(s.to_native().dtype) for s in series},
-        {s.name: lambda s=s: _chunked(pa, s.name, s.to_arrow) for s in series},
+        {key: dtype(s.to_native().dtype) for key, s in series.items()},
+        {
+            key: lambda key=key, s=s: _chunked(pa, key, lambda: converted(s))
+            for key, s in series.items()
+        },
     )
+
+
+def _native(x):
+    """An array in the byte order of this machine, the only one of pyarrow."""
+    return x.astype(x.dtype.newbyteorder("="), copy=False)
 
 
 def _chunked(pa, name, convert):

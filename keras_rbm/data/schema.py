@@ -64,7 +64,12 @@ class Schema:
 
     def __post_init__(self):
         for name in ("columns", "dtypes"):
-            object.__setattr__(self, name, dict(getattr(self, name)))
+            # Names from pandas may be NumPy's integers, which JSON lacks.
+            own = {
+                int(key) if isinstance(key, np.integer) else key: value
+                for key, value in getattr(self, name).items()
+            }
+            object.__setattr__(self, name, own)
         frames.check_names(self.columns)
         for name, column in self.columns.items():
             if not isinstance(column, Column):
@@ -305,12 +310,20 @@ class Schema:
             found[name][lost] = own
         return found
 
-    def write_csv(self, x: Array, path: Path) -> None:
+    def write_csv(
+        self,
+        x: Array,
+        path: Path,
+        observed: Mapping[Hashable, Any] | None = None,
+    ) -> None:
         """Writes states of `units` as rows of a CSV file.
 
         Args:
             x: Array of shape `(rows, width)`, as for `decode`.
             path: Path of the file.
+            observed: Columns of a table with these rows, such as
+                `table.observed`. Their values are written as they are, and
+                only missing ones are taken from `x`.
 
         Example:
             rbm = keras_rbm.RBM(table.schema.units, 8, seed=0)
@@ -318,6 +331,10 @@ class Schema:
             table.schema.write_csv(drawn, "synthetic.csv")
         """
         rows = self._built(x, "pyarrow")
+        if observed is not None:
+            kept = self.slices
+            names = [name for name in self.columns if name in kept]
+            rows = _with_observed(rows, [observed[name] for name in names])
         frames.library("pyarrow.csv").write_csv(rows, path)
 
     def log_jacobian(self, x: Array) -> np.ndarray:
@@ -495,6 +512,21 @@ class Schema:
             if isinstance(self.columns[name], Discrete)
         }
         return frames.build(columns, self.dtypes, library, levels)
+
+
+def _with_observed(rows, columns):
+    """A `pyarrow.Table` with the values of columns that are not missing."""
+    pa, compute = frames.library("pyarrow"), frames.library("pyarrow.compute")
+    found = []
+    for own, known in zip(rows.columns, columns, strict=True):
+        if pa.types.is_dictionary(known.type):
+            known = known.cast(known.type.value_type)
+        lost = compute.is_null(known, nan_is_null=True)
+        if pa.types.is_dictionary(own.type):
+            own = own.cast(own.type.value_type)
+        own = own.cast(known.type, safe=False)
+        found.append(compute.if_else(lost, own, known))
+    return pa.Table.from_arrays(found, rows.column_names)
 
 
 def _short(value):

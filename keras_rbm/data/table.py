@@ -39,6 +39,9 @@ _MOST_COUNTS, _FEW_COUNTS, _OVERDISPERSED = 100, 20, 3.0
 # A normal variable whose mean is this many deviations is hardly ever below 0.
 _FAR_FROM_0 = 3.0
 _NAME_OF_ID = re.compile(r"(?i:(?:^|[\W_])(?:id|uuid|index)$)|[a-z]I[dD]$")
+# How pandas calls the index of a frame in a Parquet file, in a CSV file, and
+# when it reads that file again.
+_NAME_OF_INDEX = re.compile(r"__index_level_\d+__||Unnamed: 0")
 _HEAVY_TAILS = ("quantiles", "logarithm", "standardize")
 
 
@@ -182,7 +185,19 @@ def table(
     order = None
     if rows[0] is not None:
         order = np.concatenate([part for part in rows if part is not None])
-    return Data(name, train, validation, test, schema=schema, source_rows=order)
+    observed = None
+    parts = [x for x in (train, validation, test) if x is not None]
+    if schema.keeps_missing and any(np.isnan(x).any() for x in parts):
+        observed = {key: frame.columns[key]() for key in schema.slices}
+    return Data(
+        name,
+        train,
+        validation,
+        test,
+        schema=schema,
+        source_rows=order,
+        observed=observed,
+    )
 
 
 def _name_of(source):
@@ -309,7 +324,8 @@ def _number(name, values, count, missing, training, heavy_tails, keeps_missing):
     if whole and count == len(v):
         if most - least == len(v) - 1:
             return Dropped("an identifier: consecutive numbers")
-        if _NAME_OF_ID.search(str(name)):
+        named = _NAME_OF_ID.search(str(name))
+        if named or _NAME_OF_INDEX.fullmatch(str(name)):
             return Dropped("an identifier: a different number in each row")
     # Beyond 2**53, float64 does not hold every integer.
     if whole and abs(most) < 2**53 and _are_counts(v - least, most - least):

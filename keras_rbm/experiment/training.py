@@ -442,7 +442,7 @@ def _write_imputed(model, source, folder, num_samples):
             every[rows] = values[: len(rows)]
     if not devices.is_chief():
         return
-    data.write_csv(filled, folder.path("imputed.csv"))
+    source.schema.write_csv(filled, folder.path("imputed.csv"), data.observed)
     _write_table(folder.path("imputed_uncertainty.csv"), uncertainty)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from keras_rbm import data
 from keras_rbm_cli import configuration, tables
+from keras_rbm_cli.errors import UserError
 from tests import eager
 from tests.cli import command
 
@@ -71,10 +72,12 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     assert uncertainty["smoker"].between(0.5, 1).sum() == (
         frame["smoker"].isna().sum()
     )
-    known = frame["job"].notna()
-    assert (filled["job"] == frame["job"])[known].all()
-    np.testing.assert_array_equal(filled["on"], frame["on"])
-    np.testing.assert_allclose(filled["height"], frame["height"], rtol=1e-5)
+    known = frame.notna()
+    assert (
+        (filled == frame[list(filled.columns)])[known]
+        .fillna(True)
+        .all(axis=None)
+    )
     # Rows of the table: they are data of the same schema.
     assert len(data.table(run / "samples.csv", schema).train) == 1000
     results = json.loads((run / "evaluation.json").read_text())
@@ -122,6 +125,14 @@ def test_the_units_are_those_of_the_schema(tmp_path, frame, parsed):
     parsed(config, schema=whole)
     assert gin.get_configurable("RBM")().visible.width == 9
     assert gin.query_parameter("table.schema") == str(whole)
+    parsed(config, "table.validation_size = 5", schema=whole)
+    for setting in (
+        "schema = {}",
+        "heavy_tails = 'standardize'",
+        "missing='nan'",
+    ):
+        with pytest.raises(UserError, match=r"table.* no effect .*whole.json"):
+            parsed(config, f"table.{setting}", schema=whole)
 
 
 def test_the_arguments_are_those_of_the_library():

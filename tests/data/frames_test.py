@@ -189,11 +189,65 @@ def test_a_text_in_another_form_is_explained(tmp_path, content, options, match):
         data.table(tmp_path / "a.csv", **options)
 
 
+@pytest.mark.parametrize("separator", [",", "|"])
+def test_a_line_within_quotes_is_no_comment(tmp_path, separator):
+    text = (
+        '# c\na,b\n1,"x\n# y"\n# "\n2,5"" f\n4,"say ""#"",\n#\n"\n# d\n6,z\n'
+    ).replace(",", separator)
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    frame = frames.read(path, frames.TextOptions(separator, comment="#"))
+    found = {key: get().to_pylist() for key, get in frame.columns.items()}
+    assert found == {
+        "a": [1, 2, 4, 6],
+        "b": ["x\n# y", '5"" f', f'say "#"{separator}\n#\n', "z"],
+    }
+
+
+@pytest.mark.parametrize("make", [pandas.DataFrame, np.rec.fromarrays])
+def test_numbers_in_the_other_byte_order(make):
+    x = np.arange(40.0)
+    columns = {"x": np.sin(x).astype(">f8"), "z": (x % 5).astype(">i2")}
+    if make is pandas.DataFrame:
+        source = make(columns)
+    else:
+        source = make(list(columns.values()), names=list(columns))
+    schema = data.table(source).schema
+    assert [schema[name].kind for name in "xz"] == ["real", "count"]
+    back = schema.decode(schema.encode(source))
+    for name, values in columns.items():
+        np.testing.assert_allclose(back[name], values, atol=1e-4)
+        assert back[name].dtype == values.dtype
+
+
+def test_a_field_in_another_encoding_is_dropped_by_name():
+    source = np.array([(b"\xe4", 1), (b"b", 2), (b"c", 1)], "S1, i8")
+    schema = data.table(source).schema
+    assert "several types" in schema["f0"].reason
+
+
 def test_numbers_with_commas_may_be_text(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("x;y\n1,5;2\n2;3\n1,5;4\n2;3\n")
     table = data.table(path, separator=";", decimal=".")
     assert table.schema["x"].values == ("1,5", "2")
+
+
+@pytest.mark.parametrize("names", [[2019, 2020, 2022], [0, 2, 3]])
+def test_names_that_are_integers(tmp_path, names):
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    frame = pandas.DataFrame(x, columns=names)
+    schema = data.table(frame).schema
+    assert list(schema.columns) == names
+    schema.save(tmp_path / "schema.json")
+    schema = data.Schema.load(tmp_path / "schema.json")
+    pandas.testing.assert_frame_equal(
+        schema.decode(schema.encode(frame[names[::-1]])), frame, rtol=1e-5
+    )
+    # Also with the names as pandas gives them.
+    own = dict.fromkeys(frame.columns.to_numpy(), data.Real(0.0, 1.0))
+    assert data.table(frame, own).schema.width == 3
+    data.Schema(own).save(tmp_path / "own.json")
 
 
 def test_names_that_are_positions(tmp_path):

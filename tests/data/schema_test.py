@@ -122,6 +122,45 @@ def test_states_are_written_in_the_columns_of_the_table(tmp_path):
     ]
 
 
+def test_values_that_are_not_missing_are_written_as_they_were_read(tmp_path):
+    """Also those that float32, or a quantile beside an outlier, cannot hold."""
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame(
+        {
+            "spend": rng.permutation([*range(119), 10**9]),
+            "large": 500_000_000 + rng.integers(0, 999, 120),
+            "job": rng.choice(["a", "b", None], 120),
+            "note": rng.permutation(120) % 119,
+            "height": np.where(rng.random(120) < 0.3, np.nan, rng.random(120)),
+            "on": rng.random(120) < 0.5,
+        }
+    )
+    frame["job"] = frame["job"].astype("category")
+    schema = {"note": data.Dropped(), "large": data.Real()}
+    for name, source in (("frame", frame), ("file", tmp_path / "a.parquet")):
+        frame.to_parquet(tmp_path / "a.parquet")
+        table = data.table(
+            source, schema, validation_size=0.2, test_size=9, missing="nan"
+        )
+        parts = [table.train, table.validation, table.test]
+        x = np.concatenate(parts)[np.argsort(table.source_rows)]
+        x = np.where(np.isnan(x), 0, x)
+        path = tmp_path / f"{name}.csv"
+        table.schema.write_csv(x, path, table.observed)
+        found = pandas.read_csv(path)
+        kept = frame.drop(columns="note").astype({"job": object})
+        assert list(found.columns) == list(kept.columns)
+        assert found.notna().all(axis=None)
+        known = kept.notna()
+        pandas.testing.assert_frame_equal(
+            found[known], kept[known], check_dtype=False
+        )
+        # Without them, rows are what the model sees.
+        table.schema.write_csv(x, path)
+        assert (pandas.read_csv(path)["spend"] != frame["spend"]).any()
+    assert data.table(frame[["spend", "on"]], missing="nan").observed is None
+
+
 def test_splits_are_rows_of_the_table():
     frame = frames.read(pyarrow.table({"x": [3.0, 5.0, 9.0]}))
     schema = data.Schema({"x": data.Real(mean=1.0, deviation=2.0)})

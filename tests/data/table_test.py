@@ -241,3 +241,16 @@ def test_memory_holds_the_rows_once():
     # A column at work takes some arrays of float64; the check for finite
     # values takes a quarter of what is held.
     assert peak < 1.25 * held + 8 * 8 * rows
+
+
+@pytest.mark.parametrize("write", ["to_parquet", "to_csv", "to_csv twice"])
+def test_the_index_that_pandas_writes_is_dropped(tmp_path, write):
+    path = tmp_path / ("a.csv" if "csv" in write else "a.parquet")
+    frame = pandas.DataFrame({"x": np.random.default_rng(0).normal(size=90)})
+    frame = frame[frame["x"] > 0]
+    getattr(frame, write.split()[0])(path)
+    if "twice" in write:
+        pandas.read_csv(path).to_csv(path, index=False)
+    schema = data.table(path).schema
+    (index,) = set(schema.columns) - {"x"}
+    assert schema[index].reason.startswith("an identifier")
