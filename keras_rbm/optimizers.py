@@ -42,7 +42,7 @@ class AutoSGD(keras.optimizers.Optimizer):
       information on its weights, which a strong prior would hold at 0. The same
       would happen with few examples: below N = 400, both factors are multiplied
       by (N / 400)^2. If the number of examples is not known (an endless data
-      set), there is no penalty.
+      set), there is no penalty, and a given `l1` or `l2` is an error.
 
     Each call of `fit` restarts the schedule, unless it resumes a run
     (`initial_epoch`, `initial_step`).
@@ -121,9 +121,20 @@ class AutoSGD(keras.optimizers.Optimizer):
             width: Number of columns of the examples.
             spread: Factor of the largest penalties, from 0 to 1: the function
                 `spread` of the examples.
+
+        Raises:
+            ValueError: If `l1` or `l2` was given, but `examples` is 0.
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
         self.span.assign(updates)
+        if not examples and any(self._given_penalties):
+            l1, l2 = self._given_penalties
+            raise ValueError(
+                "`l1` and `l2` of AutoSGD are divided by the number of "
+                "examples, which is unknown. Train on an array or a finite "
+                "data set, or give the model a `kernel_regularizer`. Received: "
+                f"l1={l1}, l2={l2}"
+            )
         # A resumed run keeps its first settings: its examples may be others.
         if 0 < done <= int(self.iterations):
             return

@@ -70,12 +70,18 @@ def all_sum(x):
     return tf.nest.pack_sequence_as(x, flat)
 
 
-def mean(x):
+def mean(x, weight=None):
     """Mean over all rows of all replicas, a scalar.
 
     Args:
         x: Tensor of shape `(rows,)`.
+        weight: The weights of the rows, `(rows,)`, or `None` if all are equal.
+            The mean is 0 if all weights are 0.
     """
+    if weight is not None:
+        weight = tf.cast(weight, x.dtype)
+        total = all_sum([tf.reduce_sum(weight * x), tf.reduce_sum(weight)])
+        return tf.math.divide_no_nan(*total)
     if count() == 1:
         return tf.reduce_mean(x)
     total, rows = all_sum([tf.reduce_sum(x), tf.cast(tf.shape(x)[0], x.dtype)])

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_rbm import RBM, AutoSGD, optimizers, units
 from keras_rbm import data as data_lib
@@ -68,8 +69,10 @@ def test_the_penalty_may_be_given():
     found = float(optimizer.penalty_of(kernel.value))
     assert found == pytest.approx(3.0 * 7.0 / 800, rel=1e-5)
     # Nobody knows how many examples an endless data set has.
-    optimizer = AutoSGD(l1=3.0)
+    optimizer = AutoSGD()
     assert float(optimizer.penalty_of(started(optimizer, examples=0))) == 0
+    with pytest.raises(ValueError, match=r"`l1` and `l2`.* unknown.*l1=3"):
+        started(AutoSGD(l1=3.0), examples=0)
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "l1", "l2"])
@@ -168,3 +171,26 @@ def test_a_run_that_is_stopped_and_resumed_ends_alike(is_stream):
     assert float(whole.optimizer.learning_rate) == float(
         stopped.optimizer.learning_rate
     )
+
+
+def test_the_penalties_of_a_data_set_are_those_of_its_array():
+    x = data(60)
+    batches = tf.data.Dataset.from_tensor_slices(x)
+    for optimizer in (lambda: AutoSGD(l1=6.0, l2=3.0), AutoSGD):
+        found = []
+        for source in (x, batches.batch(10), batches.batch(10, True)):
+            model = RBM(5, 4, seed=0)
+            model.compile(optimizer(), run_eagerly=True)
+            model.fit(
+                source,
+                batch_size=None if source is not x else 10,
+                epochs=1,
+                verbose=0,
+            )
+            own = model.optimizer
+            found.append((float(own.l1), float(own.l2)))
+        assert found[0] == found[1] == found[2]
+        assert min(found[0]) > 0
+    model.compile(AutoSGD(l1=6.0), run_eagerly=True)
+    with pytest.raises(ValueError, match=r"`l1` and `l2`.* unknown.*l1=6"):
+        model.fit(batches.repeat().batch(10), steps_per_epoch=2, verbose=0)

@@ -64,6 +64,9 @@ class Chain(keras.layers.Layer, abc.ABC):
     #: Whether what `advance` returns depends on the examples of a batch or on
     #: their number, as in CD.
     depends_on_batch: bool = True
+    #: Whether sample i starts from example i of the batch, as in CD. A sample
+    #: then has the weight of its example.
+    follows_examples: bool = False
     #: Swap rates of neighbouring tempered replicas, or `None` without them.
     swap_rates: Tensor | None = None
     #: Round trips of tempered replicas, per chain and sweep, or `None`.
@@ -171,6 +174,8 @@ class Chain(keras.layers.Layer, abc.ABC):
             v_model: The samples that `advance` returned.
             batch: The `replicas.Batch` of the examples.
         """
+        if self.follows_examples:
+            return batch.shares() * batch.mean_weight
         weight = self.model_weight(machine, v_model)
         if weight is None:
             weight = ops.ones_like(v_model[:, 0])

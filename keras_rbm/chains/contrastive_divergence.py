@@ -25,6 +25,8 @@ class ContrastiveDivergence(Chain):
         rbm = keras_rbm.RBM(16, 8, chain=keras_rbm.ContrastiveDivergence(1))
     """
 
+    follows_examples = True
+
     def advance(
         self, machine: Machine, v_data: Tensor, stream: Stream
     ) -> Tensor:

@@ -47,7 +47,6 @@ from keras_rbm.models.parameters import (
     check_normalizable,
 )
 from keras_rbm.models.trainer import Trainer
-from keras_rbm.optimizers import AutoSGD
 from keras_rbm.random import Use
 from keras_rbm.typing import (
     Array,
@@ -182,6 +181,8 @@ class MachineModel(Trainer):
         check_normalizable(self.parameters, self.inverse_temperature)
         self._running = metrics
         self._image_shape: PictureShape | None = None
+        # The rows from which `start_chain` has started the chains.
+        self._start: np.ndarray | None = None
         self.build((None, layout.units.width))
 
     def build(self, input_shape: Shape) -> None:
@@ -442,14 +443,18 @@ class MachineModel(Trainer):
         """Calls `adapt` on a model that has made no update.
 
         If you have assigned the visible bias, keeps all parameters, and only
-        records the moments of the data.
+        records the moments of the data. Chains that you have started from rows
+        start from these rows again.
         """
         self.check_to_sample()
         if ops.convert_to_numpy(self.updates):
             return
         untouched = not np.any(self.visible_params["bias"])
         if untouched or self.parameters.visible_bias_initializer is not None:
+            start = self._start
             self.adapt(x, sample_weight)
+            if start is not None:
+                self.start_chain(start)
         else:
             self._keep_moments(x, sample_weight)
 
@@ -487,7 +492,8 @@ class MachineModel(Trainer):
                 used. `None` for draws of the visible units without inputs.
 
         Raises:
-            ValueError: If `v` has fewer rows than there are chains.
+            ValueError: If `v` has fewer rows than there are chains, or cannot
+                be states of the visible units of the machine.
 
         Example:
             rbm = keras_rbm.RBM(16, 8, keras_rbm.PersistentChain(20), seed=0)
@@ -495,13 +501,17 @@ class MachineModel(Trainer):
             print(rbm.fantasy_particles.shape)
         """
         count = self.chain.num_chains or 0
+        self._start = None
         if v is not None:
             if np.ndim(v) != 2 or np.shape(v)[0] < count:
                 raise ValueError(
                     f"`v` must have a row for each of the {count} chains. "
                     f"Received: v of shape {np.shape(v)}"
                 )
-            v = ops.cast(v[:count], self.variable_dtype)
+            v = examples.resolved(v[:count], self.visible, "v")
+            examples.check(v, self.visible, "v")
+            self._start = v
+            v = ops.cast(v, self.variable_dtype)
         self.chain.start(
             self.machine(),
             self.stream(Use.START_CHAINS),
@@ -630,8 +640,10 @@ class MachineModel(Trainer):
         penalty = self.parameters.activity_penalty(machine, inputs, batch)
         # Penalties of the weights count once, for any number of replicas.
         penalties = sum(self.losses)
-        if isinstance(self.optimizer, AutoSGD):
-            penalties += self.optimizer.penalty_of(self.kernel.value)
+        if self.auto_optimizer is not None:
+            if not self.optimizer.built:  # Outside of `fit`.
+                self.optimizer.build(self.trainable_variables)
+            penalties += self.auto_optimizer.penalty_of(self.kernel.value)
         penalties /= replicas.count()
         return self.optimizer.scale_loss(objective + penalty + penalties)
 
@@ -667,6 +679,11 @@ class MachineModel(Trainer):
     ) -> list[Tensor | None]:
         """Sums the gradient over replicas, and centres it if `centered`.
 
+        Parameters that are frozen take no part in it: a frozen bias is left
+        out of the centring, and with a frozen kernel, there is none. Otherwise
+        their gradients, which need not vanish, would move the other parameters
+        away from the optimum.
+
         Args:
             slopes: This replica's gradients, in the order of
                 `parameters.variables`.
@@ -684,12 +701,19 @@ class MachineModel(Trainer):
         slopes, means = replicas.all_sum((slopes, means))
         paths = [variable.path for variable in self.parameters.variables]
         by_path = dict(zip(paths, slopes, strict=True))
+        learned = {variable.path for variable in self.trainable_variables}
         if means is not None:
             self.offsets.move(*means)
+        if means is not None and self.kernel.path in learned:
             biases = self.visible_params["bias"], self.hidden_params["bias"]
             paths = [variable.path for variable in (self.kernel, *biases)]
             centred = gradients.center(
-                *(by_path[path] for path in paths),
+                *(
+                    by_path[path]
+                    if path in learned
+                    else ops.zeros_like(by_path[path])
+                    for path in paths
+                ),
                 self.offsets.visible.value,
                 self.offsets.hidden.value,
                 self.visible_scale(),
@@ -724,8 +748,46 @@ class MachineModel(Trainer):
             machine, v, random.fold_in(stream, Use.MODEL_SAMPLES)
         )
         sites = random.fold_in(stream, Use.SITES)
-        self._running.update(machine, v, v_model, weight, sites, given)
+        follows = self.chain.follows_examples
+        self._running.update(machine, v, v_model, weight, sites, given, follows)
         return self._running.results()
+
+    def train_on_batch(self, x: Array, y: Any = None, *args, **kwargs) -> Any:
+        """`keras.Model.train_on_batch`, after a check of the examples.
+
+        No entry may be missing. With `AutoSGD`, the rate is constant, because
+        the number of updates is unknown, and there is no penalty.
+
+        Raises:
+            ValueError: If the examples cannot be states of the visible units,
+                or labels are not as described in `fit`.
+
+        Example:
+            rbm.compile(keras.optimizers.SGD(0.1))
+            logs = rbm.train_on_batch(x[:10], return_dict=True)
+        """
+        x, y = self._whole_batch(x, y)
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x: Array, y: Any = None, *args, **kwargs) -> Any:
+        """`keras.Model.test_on_batch`, after a check of the examples.
+
+        Raises:
+            ValueError: As `train_on_batch` does.
+
+        Example:
+            logs = rbm.test_on_batch(x[:10], return_dict=True)
+        """
+        x, y = self._whole_batch(x, y)
+        return super().test_on_batch(x, y, *args, **kwargs)
+
+    def _whole_batch(self, x, y):
+        """Examples without missing entries as a dense array, and their `y`."""
+        if self.num_classes:  # Other models do not look at `y`.
+            x, y = self.layout.joined(x, y)
+        x = examples.resolved(x, self.example_units, "x")
+        examples.check(x, self.example_units, "x")
+        return x[:], y
 
     def check_to_sample(self) -> None:
         """Raises an error if the machine is not normalizable.
@@ -1551,7 +1613,7 @@ class MachineModel(Trainer):
         given = {name: x for name, x in given.items() if x is not None}
         if not given:
             return model
-        other = cls.from_config({**model.get_config(), **given})
+        other = type(model).from_config({**model.get_config(), **given})
         for variable, trained in zip(other.weights, model.weights, strict=True):
             variable.assign(trained.value)
         return other

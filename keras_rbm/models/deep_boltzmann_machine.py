@@ -281,10 +281,12 @@ class DBMMetrics(metrics.Metrics):
         super().__init__(("loss", "reconstruction_error", "hidden_activity"))
         self.width = width
 
-    def values(self, machine, v, inputs, v_model, stream, given):
+    def values(self, machine, v, inputs, v_model, weight, stream, given):
         h1 = machine.hidden.mean(inputs, machine.hidden_params)
         error = (v - machine_lib.visible_mean(machine, h1))[:, : self.width]
-        chains = replicas.mean(machine_lib.free_energy(machine, v_model))
+        chains = replicas.mean(
+            machine_lib.free_energy(machine, v_model), weight
+        )
         return {
             "loss": -bound(machine, v) - chains,
             "reconstruction_error": ops.mean(ops.square(error), axis=1),

@@ -30,7 +30,7 @@ class Metrics(abc.ABC):
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
 
     @abc.abstractmethod
-    def values(self, machine, v, inputs, v_model, stream, given):
+    def values(self, machine, v, inputs, v_model, weight, stream, given):
         """Returns `{name: tensor of shape (batch,)}`, a value per example.
 
         Args:
@@ -39,6 +39,8 @@ class Metrics(abc.ABC):
             inputs: Hidden inputs of `v`.
             v_model: Tensor of shape `(chains, visible.width)`, samples of the
                 model.
+            weight: The weights of the samples, `(chains,)`, or `None` if all
+                are equal.
             stream: A `Stream`.
             given: The rows of the data, with NaN for missing entries, which
                 `v` has draws of; `None` if no entry is missing.
@@ -59,7 +61,9 @@ class Metrics(abc.ABC):
         """The total weight of the examples since the last reset."""
         return self.means["loss"].count.value
 
-    def update(self, machine, v, v_model, weight, stream, given=None):
+    def update(
+        self, machine, v, v_model, weight, stream, given=None, follows=False
+    ):
         """Adds the metrics of some examples.
 
         Args:
@@ -69,9 +73,13 @@ class Metrics(abc.ABC):
             weight: Tensor of shape `(batch,)`, or `None` for ones.
             stream: A `Stream`.
             given: See `values`.
+            follows: See `Chain.follows_examples`.
         """
         inputs = machine_lib.hidden_inputs(machine, v)
-        values = self.values(machine, v, inputs, v_model, stream, given)
+        of_samples = weight if follows else None
+        values = self.values(
+            machine, v, inputs, v_model, of_samples, stream, given
+        )
         for name, value in values.items():
             own = self.weight(name, given, weight)
             self.means[name].update_state(value, own)
@@ -95,7 +103,7 @@ def names_of_rbm(visible):
     return names
 
 
-def values_of_rbm(machine, v, inputs, v_model, stream):
+def values_of_rbm(machine, v, inputs, v_model, weight, stream):
     """The metrics of an `RBM` for each example; see `RBM`.
 
     Arguments and result are the same as for `Metrics.values`, without `given`.
@@ -106,7 +114,7 @@ def values_of_rbm(machine, v, inputs, v_model, stream):
     error = v - visible.mean(visible_inputs, params)
     values = {
         "loss": machine_lib.free_energy(machine, v, inputs)
-        - replicas.mean(machine_lib.free_energy(machine, v_model)),
+        - replicas.mean(machine_lib.free_energy(machine, v_model), weight),
         "reconstruction_error": ops.mean(ops.square(error), axis=1),
         "cross_entropy": visible.energy(v, params)
         - ops.sum(v * visible_inputs, axis=-1)

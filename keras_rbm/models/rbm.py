@@ -191,5 +191,7 @@ class RBMMetrics(metrics.Metrics):
     def __init__(self, visible):
         super().__init__(metrics.names_of_rbm(visible))
 
-    def values(self, machine, v, inputs, v_model, stream, given):
-        return metrics.values_of_rbm(machine, v, inputs, v_model, stream)
+    def values(self, machine, v, inputs, v_model, weight, stream, given):
+        return metrics.values_of_rbm(
+            machine, v, inputs, v_model, weight, stream
+        )

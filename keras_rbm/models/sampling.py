@@ -112,7 +112,7 @@ def _far_out(units, params):
         parts = [_far_out(*part) for part in units.with_params(params)]
         curvatures, positive = zip(*parts, strict=True)
         return np.concatenate(curvatures), np.concatenate(positive)
-    curvature = params.get("precision", units.least_curvature())
+    curvature = units.curvature(params)
     low, high = np.asarray(units.support, "float64")
     if np.isfinite([low, high]).all():
         curvature = np.inf

@@ -71,6 +71,20 @@ class Trainer(keras.Model, abc.ABC):
     _looks_at_missing = False
     _validation_misses = False
 
+    # Keras's functions for evaluation and prediction that have been traced, by
+    # their number of steps.
+    _traced: Any = None
+
+    @property
+    def auto_optimizer(self) -> AutoSGD | None:
+        """The `AutoSGD` that trains the model, or `None`.
+
+        Keras wraps the optimizer of a model in half precision.
+        """
+        optimizer = getattr(self, "optimizer", None)
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        return optimizer if isinstance(optimizer, AutoSGD) else None
+
     @property
     def example_units(self) -> units.Units:
         """The `Units` of the examples: each example is a state of them."""
@@ -161,6 +175,8 @@ class Trainer(keras.Model, abc.ABC):
             # Keras would track and save a dict that is an attribute.
             self._loops = types.SimpleNamespace(made={})
         key = make, self._completer, self._looks_at_missing
+        if make is not compiled_loop.train_function:
+            key += (self.steps_per_execution,)
         # Loops of other completers would keep their tables in memory.
         for other in [*self._loops.made]:
             if other[1] not in (None, self._completer):
@@ -185,6 +201,25 @@ class Trainer(keras.Model, abc.ABC):
             super().make_test_function(force)
         elif self.test_function is None or force:
             self.test_function = distributed_loop.test_function(self)
+
+    def _set_steps(self, steps):
+        """Sets the number of steps in one compiled call.
+
+        Functions for evaluation and prediction keep the number with which they
+        were traced.
+        """
+        if steps == self.steps_per_execution:
+            return
+        names = "test_function", "predict_function"
+        if self._traced is None:
+            self._traced = types.SimpleNamespace(made={})
+        made = self._traced.made
+        made[self.steps_per_execution] = [getattr(self, x) for x in names]
+        self.steps_per_execution = steps
+        for name, function in zip(
+            names, made.pop(steps, (None, None)), strict=True
+        ):
+            setattr(self, name, function)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras would read a batch, and average it over replicas that may have
@@ -241,7 +276,7 @@ class Trainer(keras.Model, abc.ABC):
         if jit_compile == "auto" and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
         # The loops compiled so far use the previous optimizer.
-        self._loops = None
+        self._loops = self._traced = None
         with devices.scope(self.distribute_strategy):
             super().compile(
                 optimizer,
@@ -375,7 +410,7 @@ class Trainer(keras.Model, abc.ABC):
             return history
         finally:
             # The next call chooses again.
-            self.steps_per_execution = steps
+            self._set_steps(steps)
             self._compiles_blocks, self._calls_done = False, 0
             self._keep_metrics = False
             self.train_function = None
@@ -438,7 +473,7 @@ class Trainer(keras.Model, abc.ABC):
         """Sets whether the metrics receive rows with missing entries."""
         if value != self._looks_at_missing:
             self._looks_at_missing = value
-            self.test_function = None
+            self.test_function = self._traced = None
 
     def _check_data(self, given):
         """Checks the data of `fit`; may replace the `validation_data`."""
@@ -527,18 +562,17 @@ class Trainer(keras.Model, abc.ABC):
             # number of updates in an epoch.
             steps = next(n for n in range(steps, 0, -1) if updates % n == 0)
         given["shuffle"] = False  # Keras would warn.
-        self.steps_per_execution, self._compiles_blocks = steps, is_compiled
+        self._set_steps(steps)
+        self._compiles_blocks = is_compiled
         planned = updates
         if is_dataset and planned is None:
             count = int(x.cardinality())
             planned = given.get("steps_per_epoch") or max(count, 0)
         self._check_initial_step(initial_step, planned)
         epochs = given.get("initial_epoch", 0), given.get("epochs", 1)
-        if isinstance(self.optimizer, AutoSGD):
+        if self.auto_optimizer is not None:
             done = epochs[0] * planned + initial_step
-            rows = getattr(x, "num_examples", 0)
-            if not is_dataset:
-                rows = passes.num_examples
+            rows = 0 if is_dataset else passes.num_examples
             self._begin_auto(x, rows, epochs[1] * planned, done)
         if not is_dataset:
             given["x"] = blocks.of_arrays(
@@ -565,7 +599,8 @@ class Trainer(keras.Model, abc.ABC):
 
         Args:
             x: Array or data set.
-            rows: Number of examples, or 0 if it is unknown.
+            rows: Number of examples of an array; 0 for a data set, which may
+                know it.
             updates: Number of updates of the run, or 0 if it is unknown.
             done: Number of these updates that earlier calls have made.
         """
@@ -574,7 +609,11 @@ class Trainer(keras.Model, abc.ABC):
             some = examples.batches_of(
                 some, self.example_units, "x", self.may_miss(x)
             )
-            x = np.concatenate([v for v, _ in some])
+            batches = [v for v, _ in some]
+            rows = getattr(x, "num_examples", 0)
+            # All batches are as large as the first one, but for the last.
+            rows = rows or max(int(x.cardinality()), 0) * len(batches[0])
+            x = np.concatenate(batches)
         width = self.example_units.width
         count = of_width(width, _RATE_EXAMPLES, _RATE_NUMBERS)
         some = np.asarray(x[:count])
@@ -585,7 +624,9 @@ class Trainer(keras.Model, abc.ABC):
         rate = learning_rate(scaled, self.example_units, self.hidden)
         with devices.scope(self.distribute_strategy):
             self.optimizer.build(self.trainable_variables)
-        self.optimizer.begin(done, updates, rate, rows, width, spread(some))
+        self.auto_optimizer.begin(
+            done, updates, rate, rows, width, spread(some)
+        )
 
     def _array_batches(self, given, initial_step):
         """The training arrays, and the `blocks.Passes` over these arrays.

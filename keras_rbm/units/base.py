@@ -84,6 +84,20 @@ class Units(Domain, abc.ABC):
         """
         return np.inf if np.isfinite(self.support).all() else 0.0
 
+    def curvature(self, params: Params) -> Array | float:
+        """Second derivative of the energy for large values of each unit.
+
+        If it differs between large positive and large negative values: the
+        smaller one.
+
+        Args:
+            params: Dictionary of tensors with the keys of `parameters`.
+
+        Returns:
+            Tensor of shape `(width,)`, or a number for all units.
+        """
+        return self.least_curvature()
+
     @abc.abstractmethod
     def parameters(self) -> dict[str, Parameter]:
         """Returns `{name: Parameter}`, one of which is the `bias`.

@@ -52,6 +52,9 @@ class Quadratic(Units):
         """`inverse_temperature` times the fixed or the minimum precision."""
         return inverse_temperature * (self.precision or self.minimum_precision)
 
+    def curvature(self, params: Params) -> Array | float:
+        return params["precision"]
+
     def parameters(self) -> dict[str, Parameter]:
         fixed = self.precision is not None
         precision = Parameter(

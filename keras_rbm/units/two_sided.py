@@ -31,6 +31,9 @@ class TwoSided(Termwise):
             `(batch, width)`.
         """
 
+    def curvature(self, params: Params) -> Array | float:
+        return ops.minimum(*self.precisions(params))
+
     def log_partitions(self, inputs: Array, params: Params) -> Tensor:
         """The log of the sum of the integrals of both sides, for each unit.
 

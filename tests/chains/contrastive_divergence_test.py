@@ -3,8 +3,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import ContrastiveDivergence, random
-from tests.machines import assert_law, exact_draws, machine, sweeps
+from keras_rbm import ContrastiveDivergence, random, replicas
+from tests.machines import (
+    assert_law,
+    data,
+    exact_draws,
+    machine,
+    rbm,
+    rounding,
+    sweeps,
+)
 from tests.oracle import Oracle
 
 ORACLE = Oracle.draw(5, 4, seed=1)
@@ -95,3 +103,30 @@ def test_config_round_trip():
 
 def test_one_sweep_is_the_default():
     assert ContrastiveDivergence().get_config()["num_sweeps"] == 1
+
+
+def test_a_sample_has_the_weight_of_its_example():
+    """Weights act like copies, also in what is reported."""
+    v, weight = np.tile(data(6), (2, 1)), np.repeat([3.0, 0.0], 6)
+    steps = []
+    for x, own in ((v[:6], None), (v, weight / 1.5), (v, np.zeros(12))):
+        model = rbm(ORACLE, chain=ContrastiveDivergence(), centered=False)
+        model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
+        rows = tf.constant(x, tf.float32)
+        machine = model.machine()
+        weighted = None if own is None else tf.constant(own, tf.float32)
+        batch = replicas.batch(rows, weighted)
+        # The first six chains draw alike, whatever follows.
+        stream = batch.stream(model.stream(random.Use.TRAIN))
+        samples = model.chain.advance(machine, rows, stream)
+        if own is not None:
+            np.testing.assert_array_equal(samples[:6], steps[0][1])
+        slopes = model.gradient_step((rows, None, weighted))
+        model.reset_metrics()
+        logs = model.test_step((rows, None, weighted))
+        steps.append((slopes, samples, float(logs["loss"])))
+    (first, _, loss), (second, _, weighted_loss), (last, *_) = steps
+    for a, b, c in zip(first, second, last, strict=True):
+        np.testing.assert_allclose(b, a, atol=rounding("float32", 3.0, 50))
+        np.testing.assert_array_equal(c, np.zeros_like(c))
+    assert weighted_loss == pytest.approx(loss, abs=1e-4)

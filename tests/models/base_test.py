@@ -775,3 +775,52 @@ def test_the_surprise_of_rows_with_many_states_in_all(monkeypatch):
     monkeypatch.setattr(made_up_rows.observed_lib, "MAX_ALL_STATES", 32)
     assert not likelihood.exact_rows(model.machine(), rows).all()
     np.testing.assert_allclose(model.surprise(rows), expected, rtol=1e-5)
+
+
+def test_batches_may_be_trained_on_one_by_one():
+    x = data(12)
+    model = RBM(5, 4, seed=0)
+    model.compile(run_eagerly=True)  # With `AutoSGD`, which `fit` starts.
+    before = model.kernel.numpy()
+    logs = model.train_on_batch(x, return_dict=True)
+    assert np.isfinite(logs["loss"])
+    assert (model.kernel.numpy() != before).any()
+    assert int(model.updates.numpy()) == 1
+    missing = np.where(np.arange(5) == 1, np.nan, x)
+    for method in (model.train_on_batch, model.test_on_batch):
+        for wrong, match in (
+            (missing, "NaN"),
+            (x[:, :4], "5"),
+            (x + 2, "0 to"),
+        ):
+            with pytest.raises(ValueError, match=match):
+                method(wrong)
+    assert int(model.updates.numpy()) == 1
+    assert np.isfinite(model.test_on_batch(x, return_dict=True)["loss"])
+
+
+def test_chains_that_were_started_from_rows_are_kept_by_the_first_fit():
+    rows = np.tile([1.0, 1, 0, 0, 1], (6, 1))
+
+    class First(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            found.append(self.model.chain.particles.numpy())
+
+    found = []
+    for begin in (lambda m: m.start_chain(rows), lambda m: None):
+        model = RBM(5, 4, PersistentChain(6), seed=0)
+        model.kernel.assign(100 * np.eye(5, 4))
+        model.hidden_params["bias"].assign([-50.0] * 4)
+        begin(model)
+        model.compile("sgd", run_eagerly=True)
+        model.fit(data(), epochs=1, verbose=0, callbacks=[First()])
+    # Hidden states are kept, here copies of visible ones.
+    np.testing.assert_array_equal(found[0], rows[:, :4])
+    assert (found[1] != rows[:, :4]).any()
+    for wrong, match in (
+        (rows[:, :4], "5"),
+        (np.full((6, 5), np.nan), "NaN"),
+        (rows[:5], "a row for each of the 6 chains"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            model.start_chain(wrong)

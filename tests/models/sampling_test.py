@@ -1,5 +1,6 @@
 """Samples, predictions and completions of a model, against enumeration."""
 
+import contextlib
 import itertools
 import math
 import warnings
@@ -954,6 +955,38 @@ def test_which_kernels_are_normalizable(visible, kernel, fits):
         rbm.check_to_sample()
         return
     with pytest.raises(ValueError, match=r"must be normalizable"):
+        rbm.check_to_sample()
+
+
+@pytest.mark.parametrize(
+    ("hidden", "values", "kernel", "fits"),
+    [
+        # The smaller of two precisions counts, here 0.1.
+        (keras_rbm.XReLU(2), {"asymmetry": 0.9}, 0.31, True),
+        (keras_rbm.XReLU(2), {"asymmetry": 0.9}, 0.32, False),
+        (keras_rbm.XReLU(2), {"asymmetry": -0.9}, 0.32, False),
+        (keras_rbm.DReLU(2), {}, 0.99, True),
+        (keras_rbm.DReLU(2), {}, 1.01, False),
+        (keras_rbm.DReLU(2), {"precision_below": 0.25}, 0.51, False),
+        (keras_rbm.DReLU(2), {"precision_above": 0.25}, 0.49, True),
+        (keras_rbm.NoisyReLU(2), {}, 0.99, True),
+    ],
+)
+def test_the_curvature_is_that_of_the_present_parameters(
+    hidden, values, kernel, fits
+):
+    rbm = keras_rbm.RBM(
+        keras_rbm.Gaussian(2, precision=1.0),
+        hidden,
+        kernel_constraint=keras_rbm.SpectralBound(0.09),
+        seed=0,
+    )
+    for name, value in values.items():
+        rbm.hidden_params[name].assign([value, value])
+    rbm.kernel.assign(kernel * np.eye(2))
+    with contextlib.ExitStack() as stack:
+        if not fits:
+            stack.enter_context(pytest.raises(ValueError, match="normalizable"))
         rbm.check_to_sample()
 
 

@@ -713,3 +713,56 @@ def test_hidden_units_that_say_nothing_are_warned_of():
     with pytest.warns(UserWarning, match="hardly vary") as found:
         brief(data(), nothing)
     assert len(found) == 1
+
+
+def endless(x, size=8):
+    return tf.data.Dataset.from_tensor_slices(x).repeat().batch(size, True)
+
+
+class Seen(keras.callbacks.Callback):
+    """What is measured and predicted after each epoch."""
+
+    def __init__(self, x):
+        super().__init__()
+        self.x, self.counts, self.shapes = x, [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.counts.append(float(self.model.metrics[0].count))
+        found = self.model.predict(self.x, batch_size=8, verbose=0)
+        self.shapes.append(found.shape)
+
+
+def test_all_is_measured_whatever_the_steps_of_earlier_calls():
+    """Keras's functions keep the number of steps that they were traced with."""
+    x = data(64)
+    model = built(jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model.evaluate(x, batch_size=8, verbose=0)
+    model.predict(x, batch_size=8, verbose=0)
+    seen = Seen(x)
+    options = {"verbose": 0, "callbacks": [seen], "validation_data": x}
+    model.fit(x, batch_size=8, epochs=1, **options)
+    model.fit(endless(x), steps_per_epoch=2, epochs=1, **options)
+    model.fit(endless(x), steps_per_epoch=8, epochs=1, **options)
+    # Each data set is measured in its own batches.
+    assert seen.counts == [64.0] * 3
+    assert seen.shapes == [(64, 4)] * 3
+    assert model.predict(x, batch_size=8, verbose=0).shape == (64, 4)
+    model.evaluate(endless(x), steps=3, verbose=0)
+    assert float(model.metrics[0].count) == 24
+    assert int(model.updates.numpy()) == 8 + 2 + 8
+
+
+def test_half_precision_has_the_rate_and_the_penalties_of_single():
+    """Keras wraps the optimizer that `fit` starts."""
+    found = []
+    for dtype in ("float32", "mixed_float16"):
+        model = RBM(5, 4, PersistentChain(10), seed=0, dtype=dtype)
+        model.compile(run_eagerly=True)
+        fit(model, data(32))
+        own = model.auto_optimizer
+        found.append([float(x) for x in (own.learning_rate, own.span, own.l2)])
+    assert found[0] == found[1]
+    assert min(found[0]) > 0
+    model.compile("sgd", run_eagerly=True)
+    assert model.auto_optimizer is None
