@@ -144,3 +144,17 @@ def test_integers_of_0_or_more(value):
     assert checks.non_negative_integer("n", np.int64(0)) == 0
     with pytest.raises(ValueError, match="`n` must be an integer, 0 or more"):
         checks.non_negative_integer("n", value)
+
+
+def test_polars():
+    polars = pytest.importorskip("polars")
+    columns = {"a": [1, 0, None], "b": [True, None, False], "c": [0.5, 1, 2]}
+    expected = np.array([[1, 1, 0.5], [0, np.nan, 1], [np.nan, 0, 2]])
+    frame = polars.DataFrame(columns)
+    found = checks.from_frame("x", frame)
+    np.testing.assert_array_equal(found.astype("float64"), expected)
+    whole = checks.from_frame("x", frame[["c"]].cast(polars.Int64))
+    assert whole.dtype == "int64"
+    text = frame.with_columns(polars.Series("d", ["x", "y", "z"]))
+    with pytest.raises(ValueError, match=r"`x\['d'\]` must hold numbers"):
+        checks.from_frame("x", text)

@@ -48,6 +48,13 @@ _ENDINGS = {
     ".csv": "text",
     ".csv.gz": "text",
 }
+# The classes of MATLAB whose values are numbers.
+_MATLAB_NUMBERS = {
+    *("double", "single", "logical"),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
+# In files of MATLAB 7.3, the contents of cells and objects, without names.
+_MATLAB_HIDDEN = ("/#refs#/", "/#subsystem#/")
 _KINDS = ".npy, .npz, .h5, .hdf5, .mat, .csv or .csv.gz"
 # An array with more bytes, as float32, stays on the disk.
 _LARGE = 2**30
@@ -357,16 +364,25 @@ def _load_hdf5(path, key, head):
 
 def _describe_hdf5(item):
     """Shape and dtype of an item that can hold examples, or `None`."""
+    if item.name.startswith(_MATLAB_HIDDEN):
+        return None
     if isinstance(item, h5py.Group):
         if "MATLAB_sparse" in item.attrs and "data" in item:
             width = len(item["jc"]) - 1
             return (int(item.attrs["MATLAB_sparse"]), width), item["data"].dtype
         return None
+    if not isinstance(item, h5py.Dataset):  # A type with a name.
+        return None
     # The parts of a sparse matrix are not examples themselves.
     if "MATLAB_sparse" in item.parent.attrs or "MATLAB_empty" in item.attrs:
         return None
     shape = item.shape or ()
-    return shape[::-1] if "MATLAB_class" in item.attrs else shape, item.dtype
+    kind = item.attrs.get("MATLAB_class")
+    if kind is None:
+        return shape, item.dtype
+    # MATLAB stores text and objects as integers, too.
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    return (shape[::-1], item.dtype) if kind in _MATLAB_NUMBERS else None
 
 
 def _read_hdf5(item):

@@ -97,6 +97,26 @@ class TextOptions(NamedTuple):
 _PLAIN = TextOptions()
 
 
+def text_options(
+    separator: str | None,
+    decimal: str | None,
+    encoding: str,
+    comment: str | None,
+) -> TextOptions:
+    """Returns `TextOptions` after a check of the arguments.
+
+    Raises:
+        ValueError: If `separator` or `decimal` is not a character.
+    """
+    for key, mark in (("separator", separator), ("decimal", decimal)):
+        if mark is not None and (not isinstance(mark, str) or len(mark) != 1):
+            raise ValueError(
+                f"`{key}` must be one character, or None. Received: "
+                f"{key}={mark!r}"
+            )
+    return TextOptions(separator, decimal, encoding, comment)
+
+
 def read(source: Any, text: TextOptions = _PLAIN) -> Frame:
     """Returns the table in a file, a data frame or a structured array.
 

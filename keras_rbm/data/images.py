@@ -1,7 +1,6 @@
 """Reads folders of pictures as grey values."""
 
 import os
-import pathlib
 
 import numpy as np
 from PIL import Image
@@ -24,14 +23,19 @@ def images(
     test_size: int | float = 0,
     seed: int = 0,
     name: str | None = None,
+    background: int = 255,
 ) -> Data:
     """Returns the pictures in a folder and its subfolders, in grey.
 
     All files must be pictures that Pillow reads, such as PNG and JPEG. Files
-    and folders whose names begin with a dot are skipped. Colours become
-    luminance, (299 red + 587 green + 114 blue) / 1000. The pictures come in
-    the order of their paths. If there is a subfolder `train`, the subfolders
-    `train`, `validation` and `test` are the splits.
+    and folders whose names begin with a dot are skipped; links to folders are
+    followed. Colours become luminance, (299 red + 587 green + 114 blue) / 1000.
+    Transparent pixels show the `background`. Integers of 16 or 32 bits are
+    intensities in units of 1/65535, and floating values are intensities from 0
+    to 1. Of a file with several pictures, such as a TIFF stack, only the first
+    one is read. The pictures come in the order of their paths. If there is a
+    subfolder `train`, the subfolders `train`, `validation` and `test` are the
+    splits.
 
     Args:
         folder: Path of the folder.
@@ -46,6 +50,8 @@ def images(
         test_size: As `validation_size`, for the test data.
         seed: Integer; decides which examples are cut.
         name: Name of the data; by default, the folder's name.
+        background: The grey value behind transparent pixels, from 0 (black)
+            to 255 (white).
 
     Returns:
         A `Data` of uint8 arrays of shape `(examples, rows * columns)`, of
@@ -54,9 +60,10 @@ def images(
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If there are no files, a file is not a picture, sizes
-            differ and no `image_shape` is given, or `num_classes` is not the
-            number of subfolders.
+        ValueError: If there are no files, a file is not a picture, its values
+            are outside the ranges above, a picture cannot be told from the
+            `background`, sizes differ and no `image_shape` is given, or
+            `num_classes` is not the number of subfolders.
 
     Example:
         # A folder of PNG files, in subfolders or not.
@@ -72,13 +79,14 @@ def images(
     if image_shape is not None:
         image_shape = _check_shape(image_shape)
     num_classes = check_integer(num_classes, "num_classes", 0)
+    background = check_integer(background, "background", 0, 255)
     roots = {k: folder / k for k in _SPLITS if (folder / k).is_dir()}
     if "train" not in roots:
         roots = {"train": folder}
     paths = {k: _files(root) for k, root in roots.items()}
     splits, shape = {}, image_shape
     for split, files in paths.items():
-        splits[split], shape = _read(files, image_shape, shape)
+        splits[split], shape = _read(files, image_shape, shape, background)
     if all(np.isin(x, (0, 255)).all() for x in splits.values()):
         splits = {k: (x > 0).astype("float32") for k, x in splits.items()}
     if num_classes:
@@ -111,16 +119,7 @@ def _check_shape(image_shape):
 
 def _files(root):
     """Paths of the pictures in a folder, in order."""
-    found = [
-        pathlib.Path(place) / file
-        for place, _, files in os.walk(root)
-        for file in files
-        if not file.startswith(".")
-        and not any(
-            part.startswith(".")
-            for part in pathlib.Path(place).relative_to(root).parts
-        )
-    ]
+    found = list(_walk(root, frozenset()))
     if not found:
         raise ValueError(
             f"The folder {root} must hold pictures, such as PNG or JPEG files, "
@@ -129,7 +128,27 @@ def _files(root):
     return sorted(found, key=lambda path: path.relative_to(root).parts)
 
 
-def _read(files, image_shape, shape):
+def _walk(folder, above):
+    """Yields the paths of the files in a folder and its subfolders.
+
+    Args:
+        folder: Path of the folder.
+        above: The real paths of the folders that hold it. A link to one of
+            them is left out, since it would lead into a circle.
+    """
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _walk(path, above | {real})
+        else:
+            yield path
+
+
+def _read(files, image_shape, shape, background):
     """Reads pictures as rows; returns the rows and their shape.
 
     Args:
@@ -138,10 +157,11 @@ def _read(files, image_shape, shape):
             `None`.
         shape: The shape that all pictures must have; `None` for the shape of
             the first picture.
+        background: The grey value behind transparent pixels.
     """
     x = None
     for number, path in enumerate(files):
-        grey = _grey(path, image_shape)
+        grey = _grey(path, image_shape, background)
         shape = shape or grey.shape
         if grey.shape != shape:
             raise ValueError(
@@ -157,14 +177,16 @@ def _read(files, image_shape, shape):
     return x, shape
 
 
-def _grey(path, image_shape):
+def _grey(path, image_shape, background):
     """Reads a picture as a uint8 array of shape (rows, columns)."""
     try:
         with Image.open(path) as image:
-            grey = _eight_bits(image).convert("L")
+            grey = _opaque(_eight_bits(image, path), path, background)
             if image_shape is not None and grey.size != image_shape[::-1]:
                 grey = grey.resize(image_shape[::-1], Image.Resampling.BOX)
             return np.asarray(grey)
+    except _PictureError:
+        raise
     except (
         OSError,  # Includes Pillow's own errors.
         ValueError,
@@ -179,12 +201,47 @@ def _grey(path, image_shape):
         ) from error
 
 
-def _eight_bits(image):
-    """16-bit grey values scaled to 8 bits; Pillow would clip them."""
-    if not image.mode.startswith("I"):
+class _PictureError(ValueError):
+    """The file is a picture, but its grey values are unclear."""
+
+
+def _eight_bits(image, path):
+    """Other grey values scaled to 8 bits; Pillow would clip them."""
+    if not image.mode.startswith(("I", "F")):
         return image
-    values = np.asarray(image).astype("float64") / 257.0
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype("uint8"))
+    most, kind = (65535, "integers") if image.mode[0] == "I" else (1, "floats")
+    values = np.asarray(image).astype("float64")
+    low, high = values.min(), values.max()
+    if not (0 <= low and high <= most):  # NaN is refused, too.
+        raise _PictureError(
+            f"The file {path} must have grey values from 0 to {most}, since "
+            f"they are {kind}. Scale them, or convert the pictures to 8 bits. "
+            f"Received: values from {low:.9g} to {high:.9g}"
+        )
+    return Image.fromarray(np.rint(values * (255 / most)).astype("uint8"))
+
+
+def _opaque(image, path, background):
+    """A picture in grey, on a background of one grey value."""
+    if not image.has_transparency_data:
+        return image.convert("L")
+    image = image.convert("RGBA")
+    grey, alpha = image.convert("L"), image.getchannel("A")
+    behind = Image.new("L", image.size, background)
+    found = Image.composite(grey, behind, alpha)
+    if _is_plain(found) and not (_is_plain(grey) and _is_plain(alpha)):
+        raise _PictureError(
+            "`background` must differ from the visible pixels of a picture "
+            "with transparent ones: pass background=0 for white shapes. "
+            f"Received: background={background}, with {path}, which becomes "
+            "a plain picture"
+        )
+    return found
+
+
+def _is_plain(channel):
+    low, high = channel.getextrema()
+    return low == high
 
 
 def _labels(paths, roots, num_classes):

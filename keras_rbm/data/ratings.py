@@ -102,6 +102,9 @@ def ratings(
     seed: int = 0,
     name: str | None = None,
     separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str = "utf-8",
+    comment: str | None = None,
 ) -> RatingsData:
     """Reads a table with a row for each rating as sparse `Ratings`.
 
@@ -133,7 +136,14 @@ def ratings(
         by: `"time"` or `"random"`.
         seed: Integer from 0 to 2**64 - 1, which decides the splits.
         name: Name of the data; `None` for the name of the file.
-        separator: The character between the fields of a text file with names.
+        separator: The character between the fields of a CSV or TSV file;
+            `None` for a comma, or the tab of a `.tsv`.
+        decimal: The decimal separator of a CSV or TSV file, such as `","`;
+            `None` for a point, with an error if all values of a column are
+            numbers with a comma.
+        encoding: The encoding of a CSV or TSV file, such as `"latin-1"`.
+        comment: The characters at the start of lines to skip in a CSV or TSV
+            file, such as `"#"`; `None` if there are no such lines.
 
     Returns:
         A `RatingsData`. Users and items are sorted by their names.
@@ -142,7 +152,8 @@ def ratings(
         FileNotFoundError: If there is no such file.
         ImportError: If a library is not installed; the error names the command
             that installs it.
-        ValueError: If the table is damaged or has no such columns, if there
+        ValueError: If the table is damaged or has no such columns, if a user,
+            an item, a time or all ratings of `source` are missing, if there
             are more than 20 values and `values` is not given, or if another
             argument is not as described.
 
@@ -155,9 +166,10 @@ def ratings(
             "`test_size` must be 0 where `test` is given. Received: "
             f"test_size={test_size}"
         )
-    tables = [_columns(source, columns, separator, "source")]
+    text = frames.text_options(separator, decimal, encoding, comment)
+    tables = [_columns(source, columns, text, "source")]
     if test is not None:
-        tables.append(_columns(test, columns, separator, "test"))
+        tables.append(_columns(test, columns, text, "test"))
     held = [np.full(len(t[0]), i == 1) for i, t in enumerate(tables)]
     held = np.concatenate(held)
     users, items, scores, times = (
@@ -167,6 +179,11 @@ def ratings(
     if not len(users):
         raise ValueError(
             "`source` must have at least one rating. Received: none"
+        )
+    if np.isnan(scores[~held]).all():
+        raise ValueError(
+            "`source` must have at least one rating with a value. Received: "
+            f"{np.sum(~held)} ratings, all of them missing"
         )
     user_names, users = _coded("user", users)
     item_names, items = _coded("item", items)
@@ -185,6 +202,7 @@ def ratings(
     )
     # `Ratings` sorts by user and item; no two ratings share both now.
     held = held[kept][np.lexsort((items[kept], users[kept]))]
+    held = held & (both.levels >= 0)
     train, held_out = both.select(~held), both.select(held)
     train, unknown = train.select(train.levels >= 0), train
     unknown = unknown.select(unknown.levels < 0)
@@ -309,15 +327,15 @@ def _name_of(source):
     return pathlib.Path(source).name
 
 
-def _columns(source, names, separator, argument):
+def _columns(source, names, text, argument):
     """Users, items, ratings, and times or `None`, of a table."""
     if isinstance(source, tuple | list):
         return _of_arrays(source, argument)
     if isinstance(source, str | pathlib.PurePath):
         path = check_path(source, argument)
         if path.suffix in _SEPARATORS:
-            return _of_text(path, _SEPARATORS[path.suffix], argument)
-    text = frames.TextOptions(separator)
+            found = _of_text(path, _SEPARATORS[path.suffix], argument)
+            return _of_arrays(found, argument)
     columns = frames.read(source, text).columns
     found = _chosen(list(columns), names, argument)
     users, items, scores, *times = (
@@ -331,6 +349,11 @@ def _of_arrays(arrays, argument):
         raise ValueError(
             f"`{argument}` must be arrays of users, items, ratings and perhaps "
             f"times. Received: {len(arrays)} arrays"
+        )
+    if any(np.ma.is_masked(x) for x in arrays):
+        raise ValueError(
+            f"`{argument}` must be arrays without masked entries. Remove the "
+            "rows, or pass NaN for a missing rating. Received: masked entries"
         )
     users, items, scores, *times = map(np.asarray, arrays)
     shapes = {x.shape for x in (users, items, scores, *times)}
@@ -351,17 +374,22 @@ def _of_arrays(arrays, argument):
 
 def _times(times, argument):
     """Times as numbers: dates become nanoseconds."""
-    if times.dtype.kind == "M":
-        times = times.astype("datetime64[ns]").astype("int64")
-    is_number = times.dtype.kind in "iu" or (
-        times.dtype.kind == "f" and np.isfinite(times).all()
-    )
-    if not is_number:
+    kind = times.dtype.kind
+    if kind == "M":
+        # Other years overflow; the number of a missing date is the lowest.
+        years = 1970 + times.astype("datetime64[Y]").astype("int64")
+        fit = (years >= 1678) & (years <= 2261)
+    else:
+        fit = np.isfinite(times) if kind == "f" else kind in "iu"
+    fit = np.broadcast_to(fit, times.shape)
+    if kind not in "Mfiu" or not fit.all():
         raise ValueError(
             f"`{argument}` must have numbers or dates as times, none of them "
-            f"missing. Received: times of type {times.dtype}, such as "
-            f"{times[:1].tolist()}"
+            "missing or outside the years 1678 to 2261. Received: times of "
+            f"type {times.dtype}, such as {times[~fit][:1]}"
         )
+    if kind == "M":
+        return times.astype("datetime64[ns]").astype("int64")
     return times
 
 
@@ -387,12 +415,7 @@ def _of_text(path, separator, argument):
             f"`{argument}` must have three or four columns. Received: {path} "
             f"with {x.shape[1]}"
         )
-    whole = x[:, :2].astype("int64")
-    return whole[:, 0], whole[:, 1], x[:, 2], *(_last(x))
-
-
-def _last(x):
-    return (x[:, 3],) if x.shape[1] == 4 else (None,)
+    return tuple(x.T)
 
 
 def _with_tabs(file, separator):

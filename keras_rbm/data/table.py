@@ -159,13 +159,7 @@ def table(
             '`missing` must be "category" or "nan". Received: '
             f"missing={missing!r}"
         )
-    for key, mark in (("separator", separator), ("decimal", decimal)):
-        if mark is not None and (not isinstance(mark, str) or len(mark) != 1):
-            raise ValueError(
-                f"`{key}` must be one character, or None. Received: "
-                f"{key}={mark!r}"
-            )
-    text = frames.TextOptions(separator, decimal, encoding, comment)
+    text = frames.text_options(separator, decimal, encoding, comment)
     frame = frames.read(source, text)
     name = name or _name_of(source)
     if not frame.num_rows or not frame.columns:

@@ -4,6 +4,7 @@ import numbers
 
 import numpy as np
 
+from keras_rbm import checks
 from keras_rbm.data.checks import to_float
 from keras_rbm.data.dataset import Data, check_is_data, check_no_picture, mapped
 from keras_rbm.data.picture import Picture
@@ -56,7 +57,8 @@ def whitened(data: Data, num_components: int | float = 0.99) -> Data:
             f"{num_components!r}"
         )
     pca = PCA(num_components, svd_solver="full")
-    pca.fit(to_float(data.train).astype("float64"))
+    checks.in_memory("train", data.train.shape)
+    pca.fit(to_float(data.train[:]).astype("float64"))
     scale = np.sqrt(pca.explained_variance_)
     # Directions without variance only have rounding errors.
     kept = int(np.sum(scale > 1e-6 * scale[0]))

@@ -69,7 +69,8 @@ def finetune(
         learning_rate: Number, Keras schedule, or function of the number of
             updates of the run that returns one, such as `linear_decay`.
         epochs: Number of epochs of fine-tuning.
-        batch_size: Number of examples in a batch.
+        batch_size: Number of examples in a batch, at most all training
+            examples.
         dropout: See `DeepBeliefNetwork.to_classifier`.
         input_dropout: Dropout rate of the inputs.
         max_norm: The largest norm of the weights into a hidden unit.
@@ -104,6 +105,7 @@ def finetune(
         print(results["test_error"])
     """
     epochs = checks.positive_integer("epochs", epochs)
+    batch_size = checks.positive_integer("batch_size", batch_size)
     if checkpoint_minutes is not None:
         checks.positive_number("checkpoint_minutes", checkpoint_minutes)
     seed = check_integer(seed, "seed", 0)
@@ -112,9 +114,12 @@ def finetune(
     folder.refuse_begun_run()
     features, num_classes = without_labels(data, num_classes)
     check_data(features, model.visible.width)
-    steps = checks.positive_integer(
-        "steps_per_epoch", len(data.train) // batch_size
-    )
+    if batch_size > len(data.train):
+        raise ValueError(
+            "`batch_size` must be at most the number of training examples, "
+            f"{len(data.train)}. Received: batch_size={batch_size}"
+        )
+    steps = len(data.train) // batch_size
     learning_rate = schedules.of_run(learning_rate, steps * epochs)
 
     def compiled_classifier():

@@ -5,6 +5,7 @@ import dataclasses
 import gzip
 import io
 import os
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,7 +47,7 @@ def read(
 ) -> Alignment:
     """Reads aligned sequences.
 
-    Formats, plain or gzipped (`.gz`):
+    Formats, plain or gzipped (`.gz`), of text in UTF-8:
 
     - `"fasta"`: all sequences have the same length. `.` stands for a gap.
     - `"a2m"`, also A3M: lower-case letters and periods are insertions, and are
@@ -69,9 +70,10 @@ def read(
         An `Alignment`.
 
     Raises:
-        ValueError: If the format is not known, if there are no sequences or
-            fewer than `min_sequences`, if they have different lengths, or if
-            a letter is not of the alphabet.
+        ValueError: If the format is not known, if the file is damaged or in
+            another encoding, if there are no sequences or fewer than
+            `min_sequences`, if they have different lengths, or if a letter is
+            not of the alphabet.
         FileNotFoundError: If there is no such file.
         ImportError: If the format needs a library that is not installed.
 
@@ -83,8 +85,7 @@ def read(
     alphabet = named(alphabet)
     path = os.fspath(path)
     kind = _format(path, format)
-    with _open(path) as file:
-        text = file.read()
+    text = _text(path)
     if not text.strip():
         raise ValueError(
             f"`path` must name a file with sequences. Received: path={path!r}, "
@@ -165,8 +166,9 @@ def write_fasta(
             )
     with _open(os.fspath(path), "wt") as file:
         for row, string in enumerate(strings):
+            # A header is one line; a name from a CSV file may have several.
             header = [
-                str(names[row]),
+                str(names[row]).replace("\r", " ").replace("\n", " "),
                 *(f"{key}={value[row]:.6g}" for key, value in scores.items()),
             ]
             file.write(f">{' '.join(header)}\n{string}\n")
@@ -191,14 +193,35 @@ def _format(path, given):
     return _FORMATS[ending]
 
 
-def _open(path, mode="rt"):
+def _open(path, mode="rt", encoding="utf-8"):
     opener = gzip.open if path.lower().endswith(".gz") else open
-    return opener(path, mode, encoding="utf-8")
+    return opener(path, mode, encoding=encoding)
+
+
+def _text(path):
+    """The text of a file, with lines that end with a newline character."""
+    try:
+        # Excel begins files in UTF-8 with a byte-order mark.
+        with _open(path, encoding="utf-8-sig") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            "`path` must name a file of text in UTF-8. Convert the file, for "
+            "example by `iconv -f latin1 -t utf-8`. Received: "
+            f"path={path!r}, with {error.object[error.start :][:1]!r} "
+            f"({error.reason})"
+        ) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(
+            "`path` must name a whole gzip file if it ends with .gz. "
+            f"Received: path={path!r}: {error}"
+        ) from error
 
 
 def _fasta(text, path):
     names, lines = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # A header may have other characters at which `splitlines` would split.
+    for number, line in enumerate(text.split("\n"), start=1):
         line = line.strip()
         if line.startswith(">"):
             names.append(line[1:].strip())
@@ -235,7 +258,15 @@ def _without_insertions(strings):
 
 
 def _csv(text, path):
-    rows = csv.DictReader(io.StringIO(text))
+    # By default, Python's reader refuses fields of more than 131,072 letters.
+    limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    try:
+        return _of_columns(csv.DictReader(io.StringIO(text)), path)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _of_columns(rows, path):
     columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
     sequence = next((columns[n] for n in _SEQUENCE if n in columns), None)
     if sequence is None:

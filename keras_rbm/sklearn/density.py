@@ -1,6 +1,7 @@
 """`DensityEstimator`: the base of `RBMOutlierDetector` and `RBMSampler`."""
 
 import abc
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -79,19 +80,19 @@ class DensityEstimator(BaseEstimator, abc.ABC):
     def _train(self, x):
         """Makes the updates of `fit`, with the encoded rows."""
         examples, width = x.shape
-        model = self.model_
+        model, given = self.model_, self._numbers()
         some = rows.dense(x, slice(0, _RATE_EXAMPLES))
         model.optimizer.begin(
-            0, self.updates, self._rate(x), examples, width, spread(some)
+            0, given.updates, self._rate(x), examples, width, spread(some)
         )
         advance = training.updater(
-            model, x, self.batch_size, self.random_state_, self.updates
+            model, x, given.batch_size, self.random_state_, given.updates
         )
         bar = ProgressBar(
-            self.updates, f"{type(self).__name__} (updates)", self.verbose
+            given.updates, f"{type(self).__name__} (updates)", self.verbose
         )
-        for done in range(0, self.updates, _UPDATES):
-            count = min(_UPDATES, self.updates - done)
+        for done in range(0, given.updates, _UPDATES):
+            count = min(_UPDATES, given.updates - done)
             advance(count)
             bar.add(count)
         check_finite(model)
@@ -110,26 +111,38 @@ class DensityEstimator(BaseEstimator, abc.ABC):
 
     def _start(self, X):
         """Creates the model, starts it from the mean, and encodes the rows."""
-        self._check_arguments()
+        given = self._numbers()
         self.encoder_, x = encoding.fitted(self, X, self.visible_units)
         for _, part in rows.parts(x):
             self.encoder_.units.check(part, "X")
         self.random_state_ = check_random_state(self.random_state)
         seed = self.random_state_.randint(2**31 - 1)
         self.model_ = model_lib.new(self, _CHAINS, seed)
-        model_lib.start(self.model_, AutoSGD(self.learning_rate), x)
+        model_lib.start(self.model_, AutoSGD(given.learning_rate), x)
         return x
 
-    def _check_arguments(self):
-        checks.positive_integer("n_components", self.n_components)
-        checks.positive_integer("batch_size", self.batch_size)
-        if self.learning_rate is not None:
-            checks.positive_number("learning_rate", self.learning_rate)
-        checks.non_negative_integer("updates", self.updates)
+    def _numbers(self):
+        """The arguments that are numbers, checked, as numbers of Python.
+
+        A search over an array passes numbers of NumPy, which Keras does not
+        take everywhere.
+        """
+        rate = self.learning_rate
+        return types.SimpleNamespace(
+            n_components=checks.positive_integer(
+                "n_components", self.n_components
+            ),
+            batch_size=checks.positive_integer("batch_size", self.batch_size),
+            learning_rate=None
+            if rate is None
+            else checks.positive_number("learning_rate", rate),
+            updates=checks.non_negative_integer("updates", self.updates),
+        )
 
     def _rate(self, x):
         """The given learning rate, or the one that suits the rows."""
-        if self.learning_rate is not None:
-            return self.learning_rate
+        rate = self._numbers().learning_rate
+        if rate is not None:
+            return rate
         some = rows.dense(x, slice(0, _RATE_EXAMPLES))
         return learning_rate(some, self.model_.visible, self.model_.hidden)

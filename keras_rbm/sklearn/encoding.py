@@ -62,8 +62,8 @@ def fitted(
         or visible_units == "auto"
         or (visible_units is None and not _holds_numbers(X))
     ):
-        validate_data(estimator, X, skip_check_array=True)
-        table = data.table(X, visible_units if given else None)
+        validated(estimator, X, reset=True, skip_check_array=True)
+        table = data.table(dense_frame(X), visible_units if given else None)
         return Table(table.schema), table.train
     x = _matrix(estimator, X, reset=True)
     found = (
@@ -96,11 +96,39 @@ def encoded(estimator: Any, X: Any) -> Any:
         ValueError: If the rows do not suit the encoder.
     """
     check_is_fitted(estimator)
-    if is_frame(X):
-        if isinstance(estimator.encoder_, Table):
-            return estimator.encoder_.encode(X)
-        X = in_order(X, getattr(estimator, "feature_names_in_", ()))
-    return estimator.encoder_.encode(_matrix(estimator, X, reset=False))
+    if not is_frame(X) or not isinstance(estimator.encoder_, Table):
+        X = _matrix(estimator, X, reset=False)
+    return estimator.encoder_.encode(X)
+
+
+def validated(estimator: Any, X: Any, reset: bool, **options: Any) -> Any:
+    """Checks rows as scikit-learn does, and orders their columns as in `fit`.
+
+    Names of the columns of a data frame are text or integers. (For
+    scikit-learn, only text is a name: it would take columns that are named by
+    integers in the order in which they come.)
+
+    Args:
+        estimator: The estimator, which stores the number and the names of the
+            features.
+        X: Array, sparse matrix or data frame.
+        reset: Whether to store the number and the names, instead of comparing
+            them with those of `fit`.
+        **options: Further arguments of `sklearn.utils.validation.
+            validate_data`.
+
+    Returns:
+        The result of `validate_data`.
+
+    Raises:
+        ValueError: If the rows have other columns than those of `fit`, or do
+            not satisfy `validate_data`.
+    """
+    if reset:
+        estimator._column_names = _wrapped(X).columns if is_frame(X) else []
+    elif is_frame(X):
+        X = _in_order(X, estimator._column_names)
+    return validate_data(estimator, X, reset=reset, **options)
 
 
 class Encoder(abc.ABC):
@@ -343,7 +371,7 @@ class Table(Encoder):
             # An array has no names: its columns are in the schema's order.
             x = X.toarray() if sparse.issparse(X) else X
             X = self._named(x)
-        return self.schema.encode(X)
+        return self.schema.encode(dense_frame(X))
 
     def decode(self, states: np.ndarray) -> Any:
         return self.schema.decode(states)
@@ -385,13 +413,21 @@ def units_of(
 
 def _matrix(estimator, X, reset):
     """Rows as an array or a CSR matrix of finite floating numbers."""
-    return validate_data(
+    kinds = _sparse_kinds(X)
+    if kinds and (
+        len(kinds) < X.shape[1]
+        or any(k.fill_value != 0 for k in kinds.values())
+    ):
+        X = dense_frame(X)  # scipy's matrices store all entries but zeros.
+    x = validated(
         estimator,
         X,
+        reset,
         accept_sparse="csr",
-        reset=reset,
         dtype=(np.float64, np.float32),
     )
+    # scikit-learn leaves booleans of pandas' Sparse columns as they are.
+    return x if x.dtype.kind == "f" else x.astype("float64")
 
 
 def is_frame(X: Any) -> bool:
@@ -405,26 +441,72 @@ def is_frame(X: Any) -> bool:
     )
 
 
-def in_order(frame: Any, names: Any) -> Any:
-    """Returns a data frame with its columns in the order of `names`.
+def dense_frame(X: Any) -> Any:
+    """Returns a data frame whose columns store all entries.
 
-    If the names differ, scikit-learn reports which names are missing or new.
+    Arrow, by which tables are read, has no type for pandas' Sparse columns.
 
     Args:
-        frame: Data frame of pandas or Polars, or a pyarrow table.
-        names: Names of the columns in their order.
+        X: Data frame of pandas, of which Sparse columns are converted; or of
+            Polars, or a pyarrow table, which is returned unchanged.
     """
-    frame = frames.library("narwhals").from_native(frame, eager_only=True)
-    if set(frame.columns) == set(names):
-        frame = frame.select(list(names))
-    return frame.to_native()
+    kinds = _sparse_kinds(X)
+    if not kinds:
+        return X
+    return X.astype({name: kind.subtype for name, kind in kinds.items()})
 
 
-def _holds_numbers(frame):
+def _sparse_kinds(X):
+    """The types of pandas' Sparse columns, by name."""
+    if not is_frame(X) or not _wrapped(X).implementation.is_pandas():
+        return {}
+    import pandas
+
+    kinds = dict(X.dtypes)
+    return {n: k for n, k in kinds.items() if isinstance(k, pandas.SparseDtype)}
+
+
+def _in_order(X, names):
+    """Returns a data frame with its columns in the order of `names`.
+
+    If names that are text differ, scikit-learn reports it. An array has no
+    names, nor has a data frame whose columns are named 0, 1, 2, ...: it may
+    stand for an array.
+    """
+    frame = _wrapped(X)
+    own = {name: number for number, name in enumerate(frame.columns)}
+    if list(own) == names:
+        return X
+    if own.keys() == set(names):
+        return frame[:, [own[name] for name in names]].to_native()
+    default = list(own) == list(range(len(own)))
+    if names and not default and _are_integers([*names, *own]):
+        absent = [name for name in names if name not in own]
+        strange = [name for name in own if name not in names]
+        raise ValueError(
+            "`X` must have the columns of `fit`, in any order. Rename, add or "
+            "remove columns, or pass an array. Received: "
+            f"{len(absent)} absent columns {absent[:5]}, and {len(strange)} "
+            f"unknown ones {strange[:5]}"
+        )
+    return X
+
+
+def _are_integers(names):
+    return all(isinstance(name, int) for name in names)
+
+
+def _holds_numbers(X):
     """Whether all columns of a data frame hold numbers or booleans."""
     nw = frames.library("narwhals")
-    types = nw.from_native(frame, eager_only=True).schema.values()
+    # The types of Sparse columns are known when they are dense.
+    empty = _wrapped(X).head(0).to_native()
+    types = _wrapped(dense_frame(empty)).schema.values()
     return all(kind.is_numeric() or kind == nw.Boolean for kind in types)
+
+
+def _wrapped(X):
+    return frames.library("narwhals").from_native(X, eager_only=True)
 
 
 def _not_as_described(visible_units):

@@ -1,5 +1,6 @@
 """Missing entries of data frames: where they are, and how to fill them in."""
 
+import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ def missing(X: Any) -> np.ndarray:
     frame = _wrapped(X)
     found = np.empty((len(frame), len(frame.columns)), bool)
     for number, name in enumerate(frame.columns):
-        column = frame[name]
+        column = frame.get_column(name)
         found[:, number] = column.is_null().to_numpy()
         if column.dtype.is_float():
             # Polars and pyarrow distinguish NaN from null.
@@ -41,11 +42,23 @@ def constants(X: Any, lost: np.ndarray, schema: Schema) -> dict[Hashable, Any]:
     for name, mask in zip(frame.columns, lost.T, strict=True):
         if not isinstance(schema[name], Dropped) or mask.all():
             continue
-        values = frame[name].to_list()
+        values = frame.get_column(name).to_list()
         known = [v for v, gone in zip(values, mask, strict=True) if not gone]
-        if all(value == known[0] for value in known):
+        if _are_equal(known):
             found[name] = known[0]
     return found
+
+
+def _are_equal(values):
+    """Whether all values are equal, whatever Python objects they are."""
+    try:
+        return len(set(values)) == 1
+    except TypeError:  # Arrays, lists and dicts cannot be in a set.
+        pass
+    try:
+        return all(np.array_equal(value, values[0]) for value in values)
+    except ValueError:  # Dicts of arrays cannot be compared.
+        return False
 
 
 def integer_bounds(x: np.ndarray) -> tuple[float, float] | None:
@@ -71,12 +84,34 @@ def integer_bounds_of_columns(
     """
     frame, found = _wrapped(X), {}
     for name, mask in zip(frame.columns, lost.T, strict=True):
-        if not frame[name].dtype.is_numeric():
+        column = frame.get_column(name)
+        if not column.dtype.is_numeric():
             continue
-        known = frame[name].filter((~mask).tolist()).to_numpy()
+        known = column.filter((~mask).tolist()).to_numpy()
         if bounds := integer_bounds(known.astype("float64")):
             found[name] = bounds
     return found
+
+
+def decoded(states: np.ndarray, schema: Schema, X: Any) -> Any:
+    """Decodes states to a data frame of the library and the types of `X`.
+
+    Args:
+        states: Array of shape `(rows, schema.width)`.
+        schema: The `Schema`, of a data frame of any library.
+        X: As for `missing`.
+    """
+    frame = frames.read(X)
+    # Without any entry, also a column of text may have one of these types.
+    untyped = ("null", "float")
+    dtypes = {
+        name: dtype
+        for name, dtype in frame.dtypes.items()
+        if not dtype.lower().startswith(untyped)
+    }
+    return dataclasses.replace(
+        schema, library=frame.library, dtypes=dtypes
+    ).decode(states)
 
 
 def filled(
@@ -94,7 +129,7 @@ def filled(
     Args:
         X: As for `missing`.
         values: Data frame of the same library with some of the columns, from
-            `Schema.decode`.
+            `decoded`.
         constants: Values of columns by their names.
         kept: Indices of the columns to keep.
         indicated: Indices of the columns for which a further boolean column
@@ -107,7 +142,7 @@ def filled(
         pandas.
     """
     nw, lost = frames.library("narwhals"), missing(X)
-    frame, decoded = _wrapped(X), _wrapped(values)
+    frame, given = _wrapped(X), _wrapped(values)
     is_pandas = frame.implementation.is_pandas()
     if is_pandas:
         frame = _wrapped(X.reset_index(drop=True))
@@ -118,18 +153,16 @@ def filled(
     new = []
     for number in kept:
         name, mask = frame.columns[number], lost[:, number]
-        column = frame[name]
-        if mask.any() and (name in decoded.columns or name in constants):
-            if name in decoded.columns:
-                other = decoded[name]
+        column = frame.get_column(name)
+        if mask.any() and (name in given.columns or name in constants):
+            if name in given.columns:
+                other = given.get_column(name)
                 if name in bounds:
                     other = other.round().clip(*bounds[name])
-                other = other.cast(column.dtype)
             else:
-                content = [constants[name]] * len(frame)
-                other = series(name, content, column.dtype)
+                other = series(name, [constants[name]] * len(frame))
             is_known = series("known", (~mask).tolist(), nw.Boolean)
-            column = column.zip_with(is_known, other)
+            column = _completed(column, is_known, other)
         new.append(column.alias(name))
     for number in indicated:
         name = f"missingindicator_{frame.columns[number]}"
@@ -138,6 +171,45 @@ def filled(
     if is_pandas:
         found.index = X.index
     return found
+
+
+def _completed(column, is_known, other):
+    """A column, with the values of another one where it has none."""
+    nw = frames.library("narwhals")
+    kind = column.dtype
+    is_number = kind.is_numeric() and not other.dtype.is_numeric()
+    if not is_known.any() and (is_number or kind == nw.Unknown):
+        return other  # No entry shows that the column holds no numbers.
+    if kind == nw.Unknown:
+        return column.zip_with(is_known, other)
+    if kind not in (nw.Categorical, nw.Enum):
+        return column.zip_with(is_known, other.cast(kind))
+    column, other = _of_one_type(column, other)
+    found = column.zip_with(is_known, other)
+    if column.implementation.is_pyarrow():  # Here, categories became text.
+        found = _series(found.to_native().cast(column.to_native().type))
+    return found
+
+
+def _of_one_type(column, other):
+    """Columns of categories: those of the first one, and further ones.
+
+    Rows to be completed may have a type that lists only some of the categories
+    of `fit`.
+    """
+    nw = frames.library("narwhals")
+    if column.implementation.is_pandas():
+        column, other = column.to_native(), other.to_native().astype(object)
+        new = set(other.dropna()).difference(column.cat.categories)
+        column = column.cat.add_categories(sorted(new))
+        return tuple(map(_series, (column, other.astype(column.dtype))))
+    if column.dtype == nw.Enum:
+        known = column.dtype.categories
+        other = other.cast(nw.String)
+        new = set(other.drop_nulls().to_list()).difference(known)
+        kind = nw.Enum([*known, *sorted(new)])
+        return column.cast(nw.String).cast(kind), other.cast(kind)
+    return column, other.cast(column.dtype)
 
 
 def of_array(x: np.ndarray, schema: Schema) -> Any:
@@ -149,6 +221,10 @@ def of_array(x: np.ndarray, schema: Schema) -> Any:
     """
     nw = frames.library("narwhals")
     names = list(schema.columns)
+    if schema.library == "pandas":
+        import pandas
+
+        return pandas.DataFrame(x, columns=names)
     return nw.from_numpy(x, names, backend=schema.library).to_native()
 
 
@@ -163,3 +239,7 @@ def to_array(X: Any) -> np.ndarray:
 
 def _wrapped(X):
     return frames.library("narwhals").from_native(X, eager_only=True)
+
+
+def _series(x):
+    return frames.library("narwhals").from_native(x, series_only=True)

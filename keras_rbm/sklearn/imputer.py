@@ -10,7 +10,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from keras_rbm import checks, data, random, samplers
 from keras_rbm.chains import Chain
@@ -60,14 +60,15 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
     For an array, the result is an array. For a pandas or Polars data frame or a
     pyarrow table, it is a table of the same library, with the same columns and
-    types. Observed entries stay as they are. With `visible_units="auto"`,
-    `keras_rbm.data.table` infers the schema of a data frame, with
-    `missing="nan"`, except that integers in a range of up to 10 are categories,
-    and other integers are real numbers. (`Binomial` units of many trials have a
-    large variance, and slow down the learning of all columns.) Columns of an
-    array are `Bernoulli` (two values), `Softmax` (3 to 10 integers) or
-    `Gaussian` (other numbers, standardized, or by quantiles if the tails are
-    heavy).
+    types. (pandas' Sparse columns become dense. A type that lists its
+    categories gets further ones if they are filled in.) Observed entries stay
+    as they are. With `visible_units="auto"`, `keras_rbm.data.table` infers the
+    schema of a data frame, with `missing="nan"`, except that integers in a
+    range of up to 10 are categories, and other integers are real numbers.
+    (`Binomial` units of many trials have a large variance, and slow down the
+    learning of all columns.) Columns of an array are `Bernoulli` (two values),
+    `Softmax` (3 to 10 integers) or `Gaussian` (other numbers, standardized, or
+    by quantiles if the tails are heavy).
 
     These columns are not part of the model:
 
@@ -179,8 +180,10 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             imputer = RBMImputer(4, updates=5, num_sweeps=20, random_state=0)
             completed = imputer.fit(x).transform(x)
         """
-        self._check_arguments()
+        self._numbers()
         checks.positive_integer("num_sweeps", self.num_sweeps)
+        checks.boolean("add_indicator", self.add_indicator)
+        checks.boolean("keep_empty_features", self.keep_empty_features)
         if encoding.is_frame(X):
             states, lost = self._fit_frame(X)
         else:
@@ -221,7 +224,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
                 in.
 
         Returns:
-            An array, or a data frame of the same library, of shape
+            An array, or a data frame of the library of `X`, of shape
             `(examples, features)`; see `get_feature_names_out`.
 
         Raises:
@@ -264,7 +267,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         Returns:
             For an array, an array of shape `(n_imputations, examples,
             features)`. For a data frame, a list of `n_imputations` data
-            frames of the same library.
+            frames of the library of `X`.
 
         Raises:
             ValueError: See `transform`.
@@ -277,7 +280,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             spread = np.std(tables, axis=0)  # 0 where an entry is known.
         """
         check_is_fitted(self)
-        checks.positive_integer("n_imputations", n_imputations)
+        n_imputations = checks.positive_integer("n_imputations", n_imputations)
         rng = (
             self.random_state_
             if random_state is None
@@ -335,7 +338,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
     def _fit_frame(self, X):
         """Infers the schema; returns the states and the missing entries."""
-        validate_data(self, X, skip_check_array=True)
+        encoding.validated(self, X, reset=True, skip_check_array=True)
+        X = encoding.dense_frame(X)
         given = self.visible_units
         if isinstance(given, str) and given == "auto":
             given = None
@@ -357,9 +361,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
     def _warn_of_dropped(self, lost, schema):
         """Warns of columns whose missing entries stay missing."""
-        for (name, column), mask in zip(
-            schema.columns.items(), lost.T, strict=True
-        ):
+        for name, mask in zip(self._column_names, lost.T, strict=True):
+            column = schema[name]
             if (
                 isinstance(column, Dropped)
                 and name not in self._constants
@@ -377,17 +380,17 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     def _fit_model(self, states):
         seed = self.random_state_.randint(2**31 - 1)
         self.model_ = model_lib.new(self, _CHAINS, seed)
-        self.model_.compile(AutoSGD(self.learning_rate))
+        self.model_.compile(AutoSGD(self._numbers().learning_rate))
         self.model_.optimizer.build(self.model_.trainable_variables)
         self.model_.adapt(states)
         self._train(states)
 
     def _array(self, X, reset):
         """Rows as an array of floating numbers with NaN."""
-        return validate_data(
+        return encoding.validated(
             self,
             X,
-            reset=reset,
+            reset,
             dtype=(np.float64, np.float32),
             ensure_all_finite="allow-nan",
         )
@@ -396,10 +399,10 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         """Returns rows, as an array or a data frame, and their states."""
         is_table = isinstance(self.encoder_, encoding.Table)
         if encoding.is_frame(X):
-            names = getattr(self, "feature_names_in_", ())
-            X = encoding.in_order(X, names)
-            validate_data(self, X, reset=False, skip_check_array=True)
-        if not is_table or not encoding.is_frame(X):
+            X = encoding.dense_frame(X)
+        if is_table and encoding.is_frame(X):
+            X = encoding.validated(self, X, reset=False, skip_check_array=True)
+        else:
             X = self._array(X, reset=False)
         return X, self.encoder_.encode(X)
 
@@ -427,6 +430,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             own: Integers of shape `(chains,)`, the addresses of the draws.
         """
         found = states.copy()
+        num_sweeps = checks.positive_integer("num_sweeps", self.num_sweeps)
         lost = np.flatnonzero(np.isnan(states).any(axis=1))
         if not len(lost):
             return found
@@ -434,7 +438,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         start = self.model_.fantasy_particles
         if start is None:
             start = self.model_.sample(
-                _CHAINS, num_sweeps=self.num_sweeps, seed=self._seed, verbose=0
+                _CHAINS, num_sweeps=num_sweeps, seed=self._seed, verbose=0
             )
         start = np.asarray(start)
         for first in range(0, len(lost), _ROWS):
@@ -451,7 +455,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
                 machine,
                 begin.astype("float32"),
                 stream._replace(first_row=ops.convert_to_tensor(address)),
-                self.num_sweeps,
+                num_sweeps,
                 None,
                 Clamp(is_known, np.where(is_known, v, 0).astype("float32")),
                 verbose=0,
@@ -494,7 +498,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     def _filled_frame(self, X, states, bounds):
         return filling.filled(
             X,
-            self.encoder_.decode(states),
+            filling.decoded(states, self.encoder_.schema, X),
             self._constants,
             self._kept(),
             self.indicator_features_ if self.add_indicator else (),

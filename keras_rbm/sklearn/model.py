@@ -47,7 +47,7 @@ def new(estimator: Any, num_chains: int, seed: int, **options: Any) -> RBM:
     return RBM(
         estimator.encoder_.units,
         encoding.units_of(
-            "hidden_units", estimator.hidden_units, estimator.n_components
+            "hidden_units", estimator.hidden_units, int(estimator.n_components)
         ),
         chain=chain_of(estimator.chain, num_chains),
         seed=seed,

@@ -24,7 +24,8 @@ class RBMSampler(DensityEstimator):
     A scikit-learn estimator that can replace `KernelDensity` to draw rows, also
     for mixed columns. If you fit it to a data frame, `sample` returns a data
     frame of the same library, with the same names, types and categories, but
-    without the columns that the schema drops. If you fit it to an array or a
+    without the columns that the schema drops. (pandas' Sparse columns become
+    dense.) If you fit it to an array or a
     sparse matrix, `sample` returns an array.
 
     A chain that starts from noise may stay in the first mode that it reaches,

@@ -1,6 +1,6 @@
 """`RBMTransformer`: a restricted Boltzmann machine for scikit-learn."""
 
-import numbers
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any, Self
@@ -72,7 +72,8 @@ class RBMTransformer(
 
     Examples have values from 0 to 1. As in `BernoulliRBM`, other values are
     accepted, but fitting to them gives a warning, because binary units cannot
-    represent them. Sparse matrices are converted to dense rows part by part.
+    represent them. Sparse matrices, and pandas data frames of which all columns
+    are Sparse and leave out zeros, are converted to dense rows part by part.
     The estimator passes scikit-learn's `check_estimator` without exceptions.
 
     Args:
@@ -177,13 +178,14 @@ class RBMTransformer(
             transformer = RBMTransformer(4, n_iter=2, random_state=0)
             features = transformer.fit(x).transform(x)
         """
+        given = self._numbers()
         self.encoder_, X = encoding.fitted(self, X, self.visible_units)
         self._check_examples(X)
         self._start(X, X.shape[0])
         passes = training.passes(
-            self.model_, X, self.batch_size, self.random_state_
+            self.model_, X, given.batch_size, self.random_state_
         )
-        for iteration in range(1, self.n_iter + 1):
+        for iteration in range(1, given.n_iter + 1):
             seconds = next(passes)
             if self.verbose:
                 score = self._mean_score(X, iteration)
@@ -192,7 +194,7 @@ class RBMTransformer(
                     f"pseudo-likelihood = {score:.2f}, time = {seconds:.2f}s"
                 )
         check_finite(self.model_)
-        if self.n_iter:
+        if given.n_iter:
             _, some = next(rows.parts(X))
             means = machine_lib.hidden_mean(self._machine(X), some)
             warn_of_dead_units(means, type(self).__name__)
@@ -223,6 +225,7 @@ class RBMTransformer(
             for part in np.array_split(x, 3):
                 transformer.partial_fit(part)
         """
+        given = self._numbers()
         first = not hasattr(self, "model_")
         if first:
             self.encoder_, X = encoding.fitted(self, X, self.visible_units)
@@ -231,7 +234,7 @@ class RBMTransformer(
         self._check_examples(X)
         if first:
             self._start(X)
-        self.model_.optimizer.learning_rate = self.learning_rate
+        self.model_.optimizer.learning_rate = given.learning_rate
         training.update(self.model_, X)
         check_finite(self.model_)
         return self
@@ -342,44 +345,53 @@ class RBMTransformer(
         """
         self.random_state_ = check_random_state(self.random_state)
         seed = self.random_state_.randint(2**31 - 1)
-        self._check_arguments()
+        given = self._numbers()
         rbm = model_lib.new(
             self,
-            min(self.batch_size, most_chains),
+            min(given.batch_size, most_chains),
             seed,
-            centered=self.centered,
+            centered=given.centered,
             kernel_initializer=keras.initializers.LecunNormal(seed),
-            kernel_regularizer=keras.regularizers.L2(self.weight_decay / 2)
-            if self.weight_decay
+            kernel_regularizer=keras.regularizers.L2(given.weight_decay / 2)
+            if given.weight_decay
             else None,
         )
         model_lib.start(
             rbm,
-            keras.optimizers.SGD(float(self.learning_rate), self.momentum),
+            keras.optimizers.SGD(given.learning_rate, given.momentum),
             X,
             clipped=self.visible_units is None,
         )
         self.model_ = rbm
         self._n_features_out = rbm.hidden.width
 
-    def _check_arguments(self):
-        checks.positive_integer("n_components", self.n_components)
-        checks.positive_integer("batch_size", self.batch_size)
-        checks.positive_number("learning_rate", self.learning_rate)
-        checks.non_negative_integer("n_iter", self.n_iter)
-        for name, below, what in (
-            ("weight_decay", np.inf, "0 or more"),
-            ("momentum", 1, "from 0 up to 1"),
-        ):
-            value = getattr(self, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, numbers.Real)
-                or not 0 <= value < below
-            ):
-                raise ValueError(
-                    f"`{name}` must be {what}. Received: {name}={value!r}"
-                )
+    def _numbers(self):
+        """The arguments that are numbers, checked, as numbers of Python.
+
+        A search over an array passes numbers of NumPy, which Keras does not
+        take everywhere.
+        """
+        momentum = checks.number_from_0("momentum", self.momentum)
+        if momentum >= 1:
+            raise ValueError(
+                "`momentum` must be 0 or more, and less than 1. Received: "
+                f"momentum={self.momentum!r}"
+            )
+        return types.SimpleNamespace(
+            n_components=checks.positive_integer(
+                "n_components", self.n_components
+            ),
+            batch_size=checks.positive_integer("batch_size", self.batch_size),
+            learning_rate=checks.positive_number(
+                "learning_rate", self.learning_rate
+            ),
+            n_iter=checks.non_negative_integer("n_iter", self.n_iter),
+            momentum=momentum,
+            weight_decay=checks.number_from_0(
+                "weight_decay", self.weight_decay
+            ),
+            centered=checks.boolean("centered", self.centered),
+        )
 
     def _machine(self, X):
         """The machine in the dtype of the examples."""

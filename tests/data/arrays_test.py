@@ -371,6 +371,56 @@ def test_matlab_files_of_version_7_3(tmp_path, x):
     np.testing.assert_array_equal(data.train, np.eye(20, 6))
 
 
+def put(file, name, value, kind):
+    file[name] = value
+    file[name].attrs["MATLAB_class"] = kind
+
+
+@pytest.mark.parametrize("as_attribute", [np.bytes_, str])
+def test_text_cells_and_objects_of_matlab_7_3_are_ignored(
+    tmp_path, x, as_attribute
+):
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        for name, value, kind in (
+            ("x", x.T, "single"),
+            ("names", np.full((8, 20), 65, "uint16"), "char"),
+            ("when", np.full((6, 2), 7, "uint32"), "datetime"),
+            ("#refs#/b", x.T, "double"),
+            ("#refs#/c", np.full((8, 20), 65, "uint16"), "char"),
+            ("#subsystem#/d", x.T, "double"),
+        ):
+            put(file, name, value, as_attribute(kind))
+        cells = np.array([[file["#refs#/b"].ref] * 2] * 2, h5py.ref_dtype)
+        put(file, "cells", cells, as_attribute("cell"))
+        file["#refs#/e"] = np.zeros((3, 4), "uint8")
+        group = file.create_group("#refs#/f")
+        group.attrs["MATLAB_sparse"] = 20
+        group["data"], group["jc"] = np.ones(3), np.arange(4)
+    np.testing.assert_array_equal(arrays(path).train, x)
+    for key in ("names", "when", "cells", "#refs#/b"):
+        with pytest.raises(
+            ValueError, match=r"It holds: x \(20x6, float32\)\. R"
+        ):
+            arrays(path, key=key)
+
+
+def test_logical_matrices_of_matlab_7_3_are_bits(tmp_path):
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        put(file, "x", np.eye(3, 4, dtype="uint8"), np.bytes_("logical"))
+    found = arrays(path).train
+    assert found.dtype == "float32"
+    np.testing.assert_array_equal(found, np.eye(4, 3))
+
+
+def test_named_types_of_hdf5_are_ignored(tmp_path, x):
+    path = hdf5(tmp_path / "a.h5", x=x)
+    with h5py.File(path, "a") as file:
+        file["kind"] = np.dtype("float32")
+    np.testing.assert_array_equal(arrays(path).train, x)
+
+
 @pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_matrix])
 def test_sparse_archives(tmp_path, kind):
     x = np.random.default_rng(0).random((20, 8)) < 0.2

@@ -242,3 +242,13 @@ def test_quantiles_are_normal():
     tied = np.where(np.arange(2000) % 10, 0.0, values)
     table = data.table(pandas.DataFrame({"x": tied}), {"x": data.Quantiles()})
     assert np.isfinite(table.schema.log_jacobian(table.train)).all()
+
+
+def test_integers_beyond_those_with_a_sign():
+    large = 2**63 + 5
+    frame = pandas.DataFrame({"h": np.array([1, large, 1, large], "uint64")})
+    schema = data.table(frame).schema
+    assert schema["h"].values == (1, large)
+    pandas.testing.assert_frame_equal(
+        schema.decode(schema.encode(frame)), frame
+    )

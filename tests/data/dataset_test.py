@@ -5,7 +5,7 @@ import pandas
 import pytest
 from scipy import sparse
 
-from keras_rbm import Bernoulli, Gaussian, Softmax, Spin
+from keras_rbm import Bernoulli, Gaussian, Softmax, Spin, data
 from keras_rbm.data import Data, Picture, some, split, table
 from keras_rbm.rows import Rows
 
@@ -227,3 +227,14 @@ def test_names_with_line_breaks_stay_in_their_line():
     lines = str(found).splitlines()
     assert lines[-1] == r"missing entries: 'a\nb' 1"
     assert any(line.startswith("'' ") for line in lines)
+
+
+@pytest.mark.parametrize("make", [data.whitened, data.counts, data.categorical])
+def test_sparse_data_are_converted_as_dense_ones_are(make):
+    x = (np.random.default_rng(0).random((30, 4)) < 0.4).astype("float32")
+    dense, thin = (
+        make(Data("x", kind(x[:20]), test=kind(x[20:])), 2)
+        for kind in (np.asarray, sparse.csr_array)
+    )
+    for one, other in ((dense.train, thin.train), (dense.test, thin.test)):
+        np.testing.assert_array_equal(one, other)

@@ -107,3 +107,92 @@ def test_empty_and_missing_folders(tmp_path):
     for path in (tmp_path / "none", __file__):
         with pytest.raises(FileNotFoundError, match="`folder` must"):
             images(path)
+
+
+def test_floating_values_are_scaled(tmp_path):
+    x = GREY.astype("float32") / 255
+    data = images(write(tmp_path, x, "tif"))
+    np.testing.assert_array_equal(data.train, GREY.reshape(6, 12))
+    assert data.train.dtype == "uint8"
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (
+            np.float32([[0, 255]]),
+            "0 to 1, since they are floats.*from 0 to 255",
+        ),
+        (np.float32([[-0.5, 1]]), "from -0.5 to 1"),
+        (np.float32([[0.5, np.nan]]), "from nan to nan"),
+        (np.int32([[0, 65536]]), "0 to 65535, since they are integers"),
+        (np.int32([[-1, 5]]), "from -1 to 5"),
+    ],
+)
+def test_values_outside_the_range_of_their_type_are_refused(
+    tmp_path, x, message
+):
+    with pytest.raises(ValueError, match=rf"0\.tif must have .*{message}"):
+        images(write(tmp_path, x[None], "tif"))
+
+
+def link(folder, target):
+    try:
+        folder.symlink_to(target, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system makes no links")
+
+
+def test_linked_folders_are_read(tmp_path):
+    write(tmp_path / "elsewhere" / "deep", GREY[2:])
+    folder = tmp_path / "mine"
+    write(folder / "cat", GREY[:2])
+    link(folder / "dog", tmp_path / "elsewhere")
+    # These would lead into circles.
+    link(folder / "cat" / "up", folder)
+    link(folder / "cat" / "itself", folder / "cat")
+    data = images(folder, num_classes=2)
+    np.testing.assert_array_equal(data.train[:, 12] // 255, [1, 1, 0, 0, 0, 0])
+    # Both names of a folder count, since either can be a class.
+    link(folder / "wolf", folder / "dog")
+    assert images(folder, num_classes=3).train.shape == (10, 15)
+
+
+def shape_in_alpha(mode, colour):
+    """A square of one colour on transparent pixels."""
+    if mode == "P":
+        picture = Image.new("P", (4, 3), 0)
+        picture.putpalette([9, 9, 9, colour, colour, colour])
+        picture.paste(1, (1, 1, 3, 3))
+        picture.info["transparency"] = 0
+        return picture
+    picture = Image.new("LA", (4, 3), (0, 0))
+    picture.paste((colour, 255), (1, 1, 3, 3))
+    return picture.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_pixels_show_the_background(tmp_path, mode):
+    shape_in_alpha(mode, 0).save(tmp_path / "0.png")
+    found = np.ones((3, 4))
+    found[1:, 1:3] = 0
+    np.testing.assert_array_equal(images(tmp_path).train, found.reshape(1, 12))
+    with pytest.raises(ValueError, match=r"background=0, with .*0\.png"):
+        images(tmp_path, background=0)
+    shape_in_alpha(mode, 255).save(tmp_path / "0.png")
+    with pytest.raises(ValueError, match="pass background=0 for white"):
+        images(tmp_path)
+    np.testing.assert_array_equal(
+        images(tmp_path, background=0).train, 1 - found.reshape(1, 12)
+    )
+
+
+def test_the_background_mixes_with_pixels_in_proportion(tmp_path):
+    pixels = np.uint8([[[100, 255], [100, 51], [100, 0]]])
+    Image.fromarray(pixels).save(tmp_path / "0.png")
+    assert images(tmp_path, background=200).train.tolist() == [[100, 180, 200]]
+    # A picture without a shape is as good as any.
+    Image.new("RGBA", (3, 1)).save(tmp_path / "1.png")
+    assert images(tmp_path).train[1].tolist() == [255, 255, 255]
+    with pytest.raises(ValueError, match="`background` must be an integer"):
+        images(tmp_path, background=256)

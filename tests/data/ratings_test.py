@@ -1,10 +1,12 @@
 """Tables of ratings, from files, frames, arrays, MovieLens and TFDS."""
 
+import datetime
 import sys
 import types
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 
 from keras_rbm import data
@@ -216,3 +218,87 @@ def test_splits_that_do_not_belong_together_are_refused():
     other = data.ratings(frame[:3]).train
     with pytest.raises(ValueError, match="`test` must be Ratings of the same"):
         data.RatingsData("x", train, test=other)
+
+
+@pytest.mark.parametrize("lost", ["NaT", "9999-12-31", "1500-01-01"])
+@pytest.mark.parametrize("unit", ["D", "s"])
+def test_a_date_that_is_missing_or_out_of_range_is_refused(lost, unit):
+    times = np.array(["2020-01-01", lost], f"datetime64[{unit}]")
+    message = rf"numbers or dates as times.*such as \['{lost}"
+    with pytest.raises(ValueError, match=message):
+        data.ratings(([1, 2], [1, 1], [3, 4], times))
+
+
+def test_missing_times_of_frames_and_files_are_refused(tmp_path):
+    frame = pd.DataFrame(ROWS, columns=NAMES)
+    frame["timestamp"] = pd.to_datetime(frame["timestamp"], unit="s")
+    frame.loc[2, "timestamp"] = pd.NaT
+    (tmp_path / "u.data").write_text("1\t2\t3\t4\n1\t3\t4\tnan\n")
+    late = polars.DataFrame(
+        {
+            "user": [1, 2],
+            "item": [1, 1],
+            "rating": [3, 4],
+            "time": [None, datetime.date(2020, 1, 1)],
+        }
+    )
+    numbers = late.with_columns(time=polars.Series([None, 5]))
+    for source in (frame, late, numbers, tmp_path / "u.data"):
+        with pytest.raises(ValueError, match="times, none of them missing"):
+            data.ratings(source)
+    with pytest.raises(ValueError, match="`test` must have numbers or dates"):
+        data.ratings(late[1:], test=late[:1])
+
+
+def test_a_missing_user_of_a_file_without_names_is_refused(tmp_path):
+    (tmp_path / "u.data").write_text("1\t2\t3\t4\nnan\t3\t4\t5\n")
+    with pytest.raises(ValueError, match="must name the user"):
+        data.ratings(tmp_path / "u.data")
+
+
+def test_masked_entries_are_refused():
+    scores = np.ma.array([3, 4], mask=[True, False])
+    with pytest.raises(ValueError, match="without masked entries"):
+        data.ratings(([1, 2], [1, 1], scores))
+    assert len(data.ratings(([1, 2], [1, 1], scores.data)).train) == 2
+
+
+def test_a_table_of_missing_ratings_alone_is_refused():
+    missing = ([1, 1, 2], [1, 2, 1], [np.nan] * 3)
+    known = ([3, 3], [1, 2], [4, 5])
+    for kwargs in ({}, {"values": [1, 2, 3]}, {"test": known}):
+        with pytest.raises(ValueError, match="3 ratings, all of them"):
+            data.ratings(missing, **kwargs)
+
+
+def test_a_missing_rating_of_the_test_table_is_a_training_rating():
+    found = data.ratings(
+        ([1, 1], [1, 2], [4, 5]), test=([2, 2], [1, 2], [np.nan, 4])
+    )
+    assert found.test.ratings.tolist() == [4]
+    np.testing.assert_array_equal(found.train.ratings, [4, 5, np.nan])
+
+
+def test_options_of_text_files(tmp_path):
+    path = tmp_path / "mine.csv"
+    text = "# all\nuser;film;note\nJosé;Brazil;4,5\nAnn;Brazil;3,0\n"
+    path.write_text(text, encoding="latin-1")
+    options = {
+        "separator": ";",
+        "decimal": ",",
+        "encoding": "latin-1",
+        "comment": "#",
+    }
+    found = data.ratings(path, **options).train
+    assert found.user_names.tolist() == ["Ann", "José"]
+    assert found.ratings.tolist() == [3, 4.5]
+    other = tmp_path / "other.csv"
+    other.write_text("#\nuser;film;note\nJosé;Alien;4,5\n", "latin-1")
+    assert len(data.ratings(path, test=other, **options).test) == 1
+    for name in options:
+        rest = {key: x for key, x in options.items() if key != name}
+        with pytest.raises(ValueError, match=f"`{name}` must be the"):
+            data.ratings(path, **rest)
+    for name in ("separator", "decimal"):
+        with pytest.raises(ValueError, match=f"`{name}` must be one char"):
+            data.ratings(path, **{name: "::"})

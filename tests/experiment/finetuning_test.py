@@ -307,7 +307,9 @@ def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):
         ({"epochs": 0}, "`epochs` must be a positive integer"),
         ({"seed": None}, "`seed` must be an integer"),
         ({"seed": 2**63}, "`seed` must be an integer"),
-        ({"batch_size": 101}, "`steps_per_epoch` must be a positive integer"),
+        ({"batch_size": 0}, "`batch_size` must be a positive integer"),
+        ({"batch_size": 2.5}, "`batch_size` must be a positive integer"),
+        ({"batch_size": 101}, "`batch_size` must be at most .* examples, 100"),
         ({"dropout": 1.5}, "`dropout` must be"),
         ({"max_norm": 0}, "`max_norm` must be"),
         ({"checkpoint_minutes": 0}, "`checkpoint_minutes` must be positive"),
@@ -324,6 +326,7 @@ def test_bad_arguments_are_refused(kwargs, message, tmp_path):
     }
     with pytest.raises(ValueError, match=message):
         finetune(**arguments)
+    assert not any(tmp_path.iterdir())
 
 
 def test_features_are_what_is_left_of_the_labels():

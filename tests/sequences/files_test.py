@@ -1,3 +1,4 @@
+import csv
 import gzip
 
 import numpy as np
@@ -146,3 +147,76 @@ def test_what_is_written_is_read_again(write, tmp_path, name):
     assert sequences.read(path).names == ("1", "2", "3")
     with pytest.raises(ValueError, match="`log_p` must have an entry"):
         sequences.write_fasta(path, family, scores={"log_p": [1.0]})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "names"),
+    [
+        ("a.csv", "name,sequence\none,ACD\ntwo,ACE\n", ("one", "two")),
+        ("a.csv", "sequence,name\nACD,one\nACE,two\n", ("one", "two")),
+        ("a.fasta.gz", ">one\nACD\n>two\nACE\n", ("one", "two")),
+        ("a.a2m", ">one\nACD\n>two\nACE\n", ("one", "two")),
+        ("a.sto", "# STOCKHOLM 1.0\none ACD\ntwo ACE\n//\n", ("one", "two")),
+    ],
+)
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path, name, text, names):
+    path = tmp_path / name
+    opened = gzip.open if name.endswith(".gz") else open
+    with opened(path, "wt", encoding="utf-8-sig") as file:
+        file.write(text)
+    found = sequences.read(path)
+    assert found.names == names
+    assert found.strings() == ["ACD", "ACE"]
+
+
+def test_no_byte_order_mark_is_written(tmp_path):
+    family = sequences.Alignment.from_strings(["AC", "AD"])
+    sequences.write_fasta(tmp_path / "a.fasta", family)
+    assert (tmp_path / "a.fasta").read_bytes().startswith(b">1")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+@pytest.mark.parametrize("name", ["a.fasta", "a.csv"])
+def test_another_encoding_is_refused(tmp_path, encoding, name):
+    text = ">Bärtierchen\nACD\n>two\nACE\n"
+    (tmp_path / name).write_text(text, encoding=encoding)
+    with pytest.raises(ValueError, match=rf"text in UTF-8.*{name}', with b'"):
+        sequences.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("kept", [5, -12, None])
+def test_damaged_gzip_files_are_named(tmp_path, write, kept):
+    path = write("a.fasta.gz", FASTA)
+    content = path.read_bytes()
+    path.write_bytes(content[:kept] if kept else FASTA.encode())
+    with pytest.raises(ValueError, match=r"whole gzip file.*a\.fasta\.gz"):
+        sequences.read(path)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("mark", ["\u0085", "\u2028", "\x0c", "\x1e"])
+def test_lines_of_fasta_end_at_newlines_alone(tmp_path, end, mark):
+    text = f">one{mark}first\nAC\nD-\n>two\nACDE\n"
+    path = tmp_path / "a.fasta"
+    path.write_bytes(text.encode().replace(b"\n", end))
+    found = sequences.read(path)
+    assert found.names == (f"one{mark}first", "two")
+    assert found.strings() == ["ACD-", "ACDE"]
+    sequences.write_fasta(path, found)
+    assert sequences.read(path).names == found.names
+
+
+def test_long_sequences_of_csv(write):
+    limit = csv.field_size_limit()
+    long = "ACDE" * 40_000
+    path = write("a.csv", f"name,sequence\none,{long}\ntwo,{long}\n")
+    assert sequences.read(path).shape == (2, len(long))
+    assert csv.field_size_limit() == limit
+
+
+def test_a_name_of_several_lines_is_written_as_one_header(write, tmp_path):
+    text = 'name,sequence\n"one\nfirst",ACD\ntwo,ACE\n'
+    family = sequences.read(write("a.csv", text))
+    sequences.write_fasta(tmp_path / "a.fasta", family)
+    found = sequences.read(tmp_path / "a.fasta")
+    assert found.names == ("one first", "two")

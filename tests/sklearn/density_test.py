@@ -119,6 +119,34 @@ def test_partial_fit_keeps_its_encoding_and_takes_the_new_rate():
     np.testing.assert_array_equal(model.kernel, kernel)
 
 
+def test_numbers_of_numpy_are_those_of_python():
+    def fitted(integer, number):
+        learner = Learner(
+            integer(3),
+            updates=integer(2),
+            batch_size=integer(8),
+            learning_rate=number(0.03125),
+            random_state=integer(0),
+        )
+        with eager.updates(), eager.functions():
+            return learner.fit(X).partial_fit(X)
+
+    learner, other = fitted(int, float), fitted(np.int64, np.float32)
+    np.testing.assert_array_equal(other.model_.kernel, learner.model_.kernel)
+    config = learner.model_.get_config() | {"name": other.model_.name}
+    assert other.model_.get_config() == config
+    # The arguments stay as they are, as `clone` demands.
+    assert isinstance(other.updates, np.int64)
+
+
+def test_new_arguments_of_partial_fit_are_checked():
+    learner = Learner(3, random_state=0)
+    with eager.functions():
+        learner.partial_fit(X)
+        with pytest.raises(ValueError, match="`learning_rate` must be"):
+            learner.set_params(learning_rate=-1).partial_fit(X)
+
+
 @pytest.mark.parametrize("estimator", [RBMOutlierDetector, RBMSampler])
 @pytest.mark.parametrize(
     "argument",

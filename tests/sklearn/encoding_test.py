@@ -94,3 +94,79 @@ def test_columns_without_names_are_in_the_order_of_the_schema():
     found, x = encoding.fitted(BaseEstimator(), frame, "auto")
     for same in (numbers, sparse.csr_array(numbers)):
         np.testing.assert_array_equal(found.encode(same), x)
+
+
+@pytest.mark.parametrize("names", [range(3), [2019, 2021, 2020]], ids=str)
+@pytest.mark.parametrize("visible_units", [None, units.Gaussian, "auto"])
+def test_columns_are_found_by_integers(names, visible_units):
+    pandas = pytest.importorskip("pandas")
+    columns = np.random.default_rng(0).random((9, 3))
+    frame = pandas.DataFrame(columns, columns=np.array(names))
+    estimator = RBMTransformer(visible_units=visible_units)
+    estimator.encoder_, x = encoding.fitted(estimator, frame, visible_units)
+    assert not hasattr(estimator, "feature_names_in_")
+    turned = frame[list(names)[::-1]]
+    np.testing.assert_array_equal(encoding.encoded(estimator, turned), x)
+    np.testing.assert_array_equal(encoding.encoded(estimator, columns), x)
+    words = "absent columns" if visible_units != "auto" else "no 20|no 0"
+    with pytest.raises(ValueError, match=words):
+        encoding.encoded(estimator, frame.rename(columns=lambda i: i + 1))
+    if visible_units != "auto":
+        # The names of an array that was made a data frame say nothing.
+        plain = pandas.DataFrame(columns)
+        np.testing.assert_array_equal(encoding.encoded(estimator, plain), x)
+        with pytest.raises(ValueError, match="features"):
+            encoding.encoded(estimator, plain[[0, 1]])
+        # The names of a former data frame are forgotten.
+        encoding.fitted(estimator, columns, visible_units)
+        found = encoding.encoded(estimator, turned)
+        np.testing.assert_array_equal(found, columns[:, ::-1])
+
+
+def sparse_frames():
+    pandas = pytest.importorskip("pandas")
+    x = np.array([[1.0, 0, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1]])
+    plain = pandas.DataFrame(x, columns=list("abc"))
+
+    def filled_by(value, dtype="float64"):
+        return plain.astype(dtype).astype(pandas.SparseDtype(dtype, value))
+
+    return x, {
+        "zeros": filled_by(0.0),
+        "ones": filled_by(1.0),
+        "nan": filled_by(np.nan),
+        "bool": filled_by(False, "bool"),
+        "integers": filled_by(0, "uint8"),
+        "mixed": plain.assign(b=filled_by(0.0)["b"]),
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["zeros", "ones", "nan", "bool", "integers", "mixed"]
+)
+@pytest.mark.parametrize("visible_units", [None, units.Bernoulli, "auto"])
+def test_sparse_columns_of_pandas_hold_numbers(kind, visible_units):
+    x, examples = sparse_frames()
+    frame = examples[kind]
+    estimator = RBMTransformer(visible_units=visible_units)
+    found, states = encoding.fitted(estimator, frame, visible_units)
+    assert isinstance(found, encoding.Table) == (visible_units == "auto")
+    assert found.units == units.Bernoulli(3)
+    # Where zeros are left out, the whole matrix never becomes dense.
+    assert sparse.issparse(states) == (
+        visible_units != "auto" and kind in ("zeros", "bool", "integers")
+    )
+    assert states.dtype.kind == "f"
+    np.testing.assert_array_equal(rows.dense(states, slice(None)), x)
+    estimator.encoder_ = found
+    for same in (frame[list("cab")], encoding.dense_frame(frame)):
+        again = encoding.encoded(estimator, same)
+        np.testing.assert_array_equal(rows.dense(again, slice(None)), x)
+
+
+def test_frames_without_sparse_columns_stay_as_they_are():
+    polars = pytest.importorskip("polars")
+    pandas = pytest.importorskip("pandas")
+    for frame in (polars.DataFrame({"a": [1]}), pandas.DataFrame({"a": [1]})):
+        assert encoding.dense_frame(frame) is frame
+    assert encoding.dense_frame(X) is X

@@ -135,3 +135,125 @@ def test_arrays_have_the_columns_of_the_schema(library):
     assert isinstance(frame, type(LIBRARIES[library]({"a": [1]})))
     assert as_lists(frame) == {"b": [1, 3, 5], "a": [2, 4, 6]}
     np.testing.assert_array_equal(filling.to_array(frame), x)
+
+
+@pytest.mark.parametrize("names", [[0, 1], [2020, 2019]], ids=str)
+def test_columns_may_be_named_by_integers(names):
+    x = np.array([[1.0, 2.0], [np.nan, 3.0], [5.0, 7.0]])
+    frame = pandas.DataFrame(x, columns=names)
+    lost = filling.missing(frame)
+    np.testing.assert_array_equal(lost, np.isnan(x))
+    schema = data.Schema(
+        {name: data.Dropped() for name in names}, library="pandas"
+    )
+    # Here, a constant but for the two rows whose second entry is ignored.
+    lost[1:, 1] = True
+    assert filling.constants(frame, lost, schema) == {names[1]: 2.0}
+    found = filling.integer_bounds_of_columns(frame, np.isnan(x))
+    assert found == {names[0]: (1, 5), names[1]: (2, 7)}
+    values = pandas.DataFrame({names[0]: [8.5, 9.5, 8.5]})
+    found = filling.filled(frame, values, {}, [1, 0], [0], {names[0]: (1, 5)})
+    assert list(found.columns) == [
+        names[1],
+        names[0],
+        f"missingindicator_{names[0]}",
+    ]
+    assert found[names[0]].to_list() == [1, 5, 5]
+    assert list(filling.of_array(x, schema).columns) == names
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [np.arange(3.0)] * 4,
+        [[1, 2]] * 4,
+        [[np.arange(2), np.arange(2)]] * 4,
+        [{"a": 1}] * 4,
+    ],
+    ids=["arrays", "lists", "lists of arrays", "dicts"],
+)
+def test_constants_can_be_objects_of_any_kind(values):
+    schema = data.Schema({"v": data.Dropped()})
+    frame = pandas.DataFrame({"v": values})
+    lost = np.zeros((4, 1), bool)
+    assert filling.constants(frame, lost, schema)["v"] is frame["v"][0]
+    for other in (np.arange(4.0), np.arange(3.0) + 1, [2], {"a": 2}, "text"):
+        frame = pandas.DataFrame({"v": [*values[:3], other]})
+        assert filling.constants(frame, lost, schema) == {}
+    # Values that cannot be compared.
+    frame = pandas.DataFrame({"v": [{"a": np.arange(2)} for _ in range(4)]})
+    assert filling.constants(frame, lost, schema) == {}
+
+
+@pytest.mark.parametrize("other", LIBRARIES)
+def test_states_are_decoded_to_the_library_and_types_of_the_rows(
+    library, other
+):
+    columns = {"kind": ["a", "b", "a"], "size": [1, 2, 9]}
+    schema = data.Schema(
+        {"kind": data.Binary(("a", "b")), "size": data.Real(0.0, 1.0)},
+        {"size": "int32"},
+        library,
+    )
+    frame = LIBRARIES[other](columns)
+    found = filling.decoded(np.array([[1.0, 2.75], [0, 4]]), schema, frame)
+    assert type(found) is type(frame)
+    assert as_lists(found) == {"kind": ["b", "a"], "size": [3, 4]}
+    if other == "pandas":
+        assert list(found.dtypes) == list(frame.dtypes)
+    else:
+        assert found.schema == frame.schema
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pandas.Series(pandas.Categorical(["a", None], ["q", "a"])),
+        pandas.Series(pandas.Categorical(["a", None], ["q", "a"], True)),
+        polars.Series(["a", None], dtype=polars.Enum(["q", "a"])),
+        polars.Series(["a", None], dtype=polars.Categorical),
+        pyarrow.chunked_array([["a", None]]).dictionary_encode(),
+    ],
+    ids=["pandas", "ordered", "enum", "polars", "pyarrow"],
+)
+def test_categories_that_a_type_does_not_list_are_added_to_it(column):
+    new = LIBRARIES[type(column).__module__.split(".")[0]]
+    frame = new({"kind": column})
+    # From the model, or as the constant of the column.
+    values = new({"kind": ["a", "b"]})
+    none = new({"other": ["a", "b"]})
+    for value, given, constants in (
+        ("b", values, {}),
+        ("b", none, {"kind": "b"}),
+        ("a", none, {"kind": "a"}),
+    ):
+        found = filling.filled(frame, given, constants, [0], [], {})
+        assert as_lists(found) == {"kind": ["a", value]}
+        if isinstance(found, pyarrow.Table):
+            assert found.schema == frame.schema
+            continue
+        dtype = found["kind"].dtype
+        if hasattr(dtype, "categories") and dtype != polars.Categorical:
+            more = ["b"] if value == "b" else []
+            assert list(dtype.categories) == ["q", "a", *more]
+            assert getattr(dtype, "ordered", 0) == getattr(
+                column.dtype, "ordered", 0
+            )
+        else:
+            assert dtype == column.dtype
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pandas.DataFrame({"kind": [np.nan, np.nan]}),
+        polars.DataFrame({"kind": [None, None]}),
+        pyarrow.table({"kind": [None, None]}),
+    ],
+    ids=["pandas", "polars", "pyarrow"],
+)
+def test_a_column_without_any_entry_may_be_of_any_type(frame):
+    schema = data.Schema({"kind": data.Binary(("a", "b"))}, library="polars")
+    values = filling.decoded(np.array([[1.0], [0.0]]), schema, frame)
+    found = filling.filled(frame, values, {}, [0], [], {})
+    assert as_lists(found) == {"kind": ["b", "a"]}

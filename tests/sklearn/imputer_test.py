@@ -1,3 +1,4 @@
+import operator
 import pickle
 import warnings
 
@@ -11,6 +12,7 @@ from keras_rbm import data, units
 from keras_rbm.chains import ContrastiveDivergence
 from keras_rbm.sklearn import RBMImputer
 from keras_rbm.sklearn.encoding import Holed
+from tests import eager
 
 SMALL = {"n_components": 4, "updates": 1500, "random_state": 0}
 
@@ -325,3 +327,117 @@ def test_draws_of_integers_are_possible_values(library):
         assert (real != np.rint(real)).all()
     means = numbers(imputer.transform(table))[lost, 0]
     assert (means == np.rint(means)).all() == (library == "Int64")
+
+
+# For tests of what a table becomes, not of what is learned.
+QUICK = {"n_components": 2, "updates": 0, "num_sweeps": 2, "random_state": 0}
+
+
+@pytest.fixture
+def eagerly():
+    with eager.updates(), eager.functions():
+        yield
+
+
+@pytest.mark.parametrize("names", [range(4), [2019, 2021, 2020, 3]], ids=str)
+def test_columns_may_be_named_by_integers(names, eagerly):
+    pandas = pytest.importorskip("pandas")
+    x = holed(complete(40))
+    x[:, 2] = np.nan  # Left out, wherever it is.
+    frame = pandas.DataFrame(x, columns=np.array(names))
+    imputer = RBMImputer(**QUICK, add_indicator=True).fit(frame)
+    found = imputer.transform(frame)
+    kept = [names[i] for i in (0, 1, 3)]
+    marks = [f"missingindicator_{name}" for name in names]
+    assert list(found.columns) == kept + marks
+    seen = frame[kept].notna()
+    assert (found[kept] == frame[kept])[seen].sum().sum() == seen.sum().sum()
+    assert not found.isna().any(axis=None)
+    turned = imputer.transform(frame[list(names)[::-1]])
+    pandas.testing.assert_frame_equal(turned, found)
+    (drawn,) = imputer.sample(frame, 1)
+    assert list(drawn.columns) == kept + marks
+    np.testing.assert_array_equal(imputer.transform(x), found.to_numpy("float"))
+
+
+@pytest.mark.parametrize("learned", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_the_result_has_the_library_of_the_rows(learned, library, eagerly):
+    def new(name):
+        frames = pytest.importorskip(name)
+        make = frames.table if name == "pyarrow" else frames.DataFrame
+        return make(
+            {
+                "kind": ["a", None, "b", "b"] * 5,
+                "size": [0.5, 1.0, None, 4.0] * 5,
+                "same": [None, "c", "c", "c"] * 5,
+            }
+        )
+
+    imputer = RBMImputer(**QUICK, add_indicator=library != "pyarrow")
+    imputer.fit(new(learned))
+    frame = new(library)
+    for found in (imputer.transform(frame), *imputer.sample(frame, 2)):
+        assert type(found) is type(frame)
+        column = np.asarray(found["kind"])
+        assert set(column[1::4]) <= {"a", "b"}
+        assert list(column[[0, 2, 3]]) == ["a", "b", "b"]
+        size = np.asarray(found["size"])
+        assert np.isfinite(size).all()
+        assert list(size[[0, 1, 3]]) == [0.5, 1, 4]
+        assert set(np.asarray(found["same"])) == {"c"}
+
+
+def test_columns_of_arrays_pass_through(eagerly):
+    pandas = pytest.importorskip("pandas")
+    x = holed(complete(40))
+    same, other = [np.arange(3.0)] * 40, list(complete(40))
+    frame = pandas.DataFrame({"a": x[:, 0], "same": same, "other": other})
+    found = RBMImputer(**QUICK).fit_transform(frame)
+    assert not found["a"].isna().any()
+    for name in ("same", "other"):
+        assert all(map(operator.is_, found[name], frame[name]))
+    frame.loc[3, "same"] = None
+    found = RBMImputer(**QUICK).fit_transform(frame)
+    np.testing.assert_array_equal(found["same"][3], np.arange(3.0))
+
+
+def test_sparse_columns_become_dense(eagerly):
+    pandas = pytest.importorskip("pandas")
+    x = holed(complete(40))
+    frame = pandas.DataFrame(x, columns=list("abcd"))
+    imputer = RBMImputer(**QUICK)
+    expected = imputer.fit_transform(frame)
+    for same in (
+        frame.astype(pandas.SparseDtype("float64", np.nan)),
+        frame.astype({"b": pandas.SparseDtype("float64", 0.0)}),
+    ):
+        pandas.testing.assert_frame_equal(imputer.transform(same), expected)
+        found = RBMImputer(**QUICK).fit_transform(same)
+        pandas.testing.assert_frame_equal(found, expected)
+
+
+def test_the_columns_of_a_schema_have_any_order(eagerly):
+    pandas = pytest.importorskip("pandas")
+    x = holed(complete(40))
+    frame = pandas.DataFrame({"a": x[:, 0], "b": x[:, 3], "t": ["c"] * 40})
+    schema = data.Schema(
+        {"t": data.Dropped("text"), "gone": data.Dropped()}
+        | {name: data.Real() for name in "ba"},
+        keeps_missing=True,
+    )
+    # Here a warning, such as one of entries of "t", is an error.
+    found = RBMImputer(**QUICK, visible_units=schema).fit_transform(frame)
+    assert list(found.columns) == ["a", "b", "t"]
+    assert not found.isna().any(axis=None)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [{"add_indicator": "no"}, {"keep_empty_features": None}, {"updates": -1}],
+    ids=lambda argument: "".join(argument),
+)
+def test_bad_arguments(argument):
+    (name,) = argument
+    with pytest.raises(ValueError, match=f"`{name}`.*Received: {name}="):
+        RBMImputer(**QUICK | argument).fit(complete(20))

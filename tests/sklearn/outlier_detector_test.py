@@ -188,3 +188,13 @@ def test_bad_arguments(argument):
 def test_rows_that_are_alike_are_refused():
     with pytest.raises(ValueError, match="`X` must have rows that differ"):
         RBMOutlierDetector(**SMALL).fit(np.full((9, 2), 3.0))
+
+
+def test_no_sparse_column_of_a_data_frame_is_lost():
+    pandas = pytest.importorskip("pandas")
+    kind = list("abcabbca") * 5
+    frame = pandas.get_dummies(kind, sparse=True)
+    detector = RBMOutlierDetector(2, updates=0, random_state=0).fit(frame)
+    assert detector.encoder_.units == units.Bernoulli(3)
+    expected = detector.score_samples(pandas.get_dummies(kind))
+    np.testing.assert_array_equal(detector.score_samples(frame), expected)

@@ -115,3 +115,13 @@ def test_another_sampler(fitted):
         sampler=samplers.Tempered(2), updates=2, num_sweeps=2
     )
     assert tempered.fit(clusters(20)).sample(4).shape == (4, 3)
+
+
+def test_no_sparse_column_of_a_data_frame_is_lost():
+    pandas = pytest.importorskip("pandas")
+    kind = list("abcabbca") * 5
+    frame = pandas.get_dummies(kind, sparse=True)
+    sampler = RBMSampler(2, updates=0, num_sweeps=2, random_state=0)
+    found = sampler.fit(frame).sample(4)
+    assert list(found.columns) == ["a", "b", "c"]
+    assert list(found.dtypes) == ["bool"] * 3

@@ -331,6 +331,9 @@ def test_values_out_of_range_warn():
         {"batch_size": 2.5},
         {"n_iter": -1},
         {"n_iter": True},
+        {"n_iter": np.bool_(True)},
+        {"momentum": np.bool_(False)},
+        {"centered": "no"},
         {"momentum": 1.0},
         {"weight_decay": -0.1},
         {"weight_decay": float("nan")},
@@ -345,6 +348,34 @@ def test_bad_arguments(argument):
     (name,) = argument
     with pytest.raises(ValueError, match=f"`{name}`.*Received: {name}="):
         RBMTransformer(**SMALL | argument).fit(examples())
+
+
+def test_numbers_of_numpy_are_those_of_python():
+    x = examples()
+
+    def fitted(integer, number, boolean):
+        estimator = RBMTransformer(
+            integer(HIDDEN),
+            learning_rate=number(0.125),
+            batch_size=integer(20),
+            n_iter=integer(1),
+            random_state=integer(0),
+            momentum=number(0.5),
+            weight_decay=number(0.25),
+            centered=boolean(True),
+        )
+        with eager.updates(), eager.functions():
+            return estimator.fit(x).partial_fit(x)
+
+    estimator = fitted(int, float, bool)
+    other = fitted(np.int64, np.float32, np.bool_)
+    np.testing.assert_array_equal(other.components_, estimator.components_)
+    config = estimator.model_.get_config() | {"name": other.model_.name}
+    assert other.model_.get_config() == config
+    # As arrays of a grid give them, and as `clone` demands.
+    assert isinstance(other.batch_size, np.int64)
+    with pytest.raises(ValueError, match="`learning_rate` must be"):
+        other.set_params(learning_rate=-1.0).partial_fit(x)
 
 
 @pytest.mark.filterwarnings("ignore:`X` should hold values:UserWarning")
@@ -393,3 +424,13 @@ def test_a_data_frame_of_mixed_columns():
     h = auto.fit(frame[["size"]].to_numpy()).transform([[100.0], [120.0]])
     assert auto.encoder_.units == units.Gaussian(1)
     assert h.shape == (2, HIDDEN)
+
+
+def test_a_data_frame_of_sparse_columns(fitted):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame.sparse.from_spmatrix(sparse.csr_array(examples()))
+    found = RBMTransformer(**SMALL).fit(frame)
+    np.testing.assert_array_equal(found.components_, fitted.components_)
+    np.testing.assert_array_equal(
+        found.transform(frame[[5, 4, 3, 2, 1, 0]]), fitted.transform(examples())
+    )
