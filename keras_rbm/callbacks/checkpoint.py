@@ -67,7 +67,9 @@ class Checkpoint(keras.callbacks.Callback):
     `EarlyStopping`, start again when a run is resumed; a run that such a
     callback has ended is not resumed. Models of Keras's own, such as a
     classifier, are saved and stopped only at the end of an epoch, and their
-    `fit` takes no `initial_step`. If several processes train
+    `fit` takes no `initial_step`. Runs on a data set of unknown length without
+    `steps_per_epoch`, such as `dataset.filter(...)`, are also saved and stopped
+    only at the end of an epoch. If several processes train
     (`MultiWorkerMirroredStrategy`), only the chief writes, and all processes
     read its files; `minutes` and `stop` then take effect only at the end of an
     epoch.
@@ -238,18 +240,22 @@ class Checkpoint(keras.callbacks.Callback):
         self._done, self._resumed = self._resumed, Position()
         workers = devices.num_workers(self.model.distribute_strategy)
         self._several = workers > 1
-        self._within = isinstance(
-            self.model, Trainer
-        )  # Its `fit` can begin within an epoch.
+        # Only `fit` of a `Trainer` can begin within an epoch, and it needs to
+        # know how many updates the epoch has.
+        self._within = (
+            isinstance(self.model, Trainer) and self.params["steps"] is not None
+        )
         self._begin()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if not self._within:
+            return
         step = budget.done(batch, self.params["steps"])
         # The first calls of a resumed epoch do nothing.
-        if not self._within or (self._epoch, step) <= self._done[:2]:
+        if (self._epoch, step) <= self._done[:2]:
             return
         # Several processes check for a stop, and their clocks, between epochs.
         stop = None if self._several else self._stop

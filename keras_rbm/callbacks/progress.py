@@ -40,7 +40,8 @@ class Progress(keras.callbacks.Callback):
     measure is the latest validation log-likelihood of
     `callbacks.LogLikelihood` or, before its first measurement, the
     pseudo-log-likelihood of training examples. Put this callback after the
-    callbacks that measure.
+    callbacks that measure. For a data set of unknown length, the line has
+    neither the number of all updates nor the remaining time.
 
     Args:
         metric: Name of the metric to show; `None` for the likelihood.
@@ -70,11 +71,12 @@ class Progress(keras.callbacks.Callback):
         self._compiled = False
         self._written, self._width = -math.inf, 0
         self._measure, self._health = "", None
-        self._epoch, self._updates = self.done // self.params["steps"], 0
+        self._epoch, self._updates = 0, self.done
         self._write("waiting for the compiler")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
+        self._before = _updates_before(epoch, self.params, self._updates)
         self._done = 0  # Completed updates of the epoch.
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
@@ -82,7 +84,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         done = budget.done(batch, self.params["steps"])
-        self._updates = self._epoch * self.params["steps"] + done
+        self._updates = self._before + done
         steps, self._done = done - self._done, done
         if self._updates <= self.done:  # An earlier run made these updates.
             return
@@ -159,8 +161,9 @@ class EpochLog(keras.callbacks.Callback):
 
     The first epoch begins with a compilation. A line announces it, and two
     further lines say when the update is compiled and when the measurements
-    begin. A further `fit` of the model compiles nothing and has none of these
-    lines. If an epoch takes long, a line such as
+    begin (unless the number of updates in an epoch is unknown). A further `fit`
+    of the model compiles nothing and has none of these lines. If an epoch takes
+    long, a line such as
 
         epoch 3/50 | 1,400 of 25,000 updates | 2,310/s | 0:10 left
 
@@ -224,6 +227,7 @@ class EpochLog(keras.callbacks.Callback):
         self._is_compiled = self.model.train_function in _COMPILED
         self._has_measured = self._is_compiled
         self._epoch, self._since, self._first = 0, None, None
+        self._updates = self.done
         if self._is_compiled:
             self._waits_for(None)
         else:
@@ -232,8 +236,9 @@ class EpochLog(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch, self._since = epoch, None
+        self._before = _updates_before(epoch, self.params, self._updates)
         if self._first is None:
-            self._first = max(self.done, epoch * (self.params["steps"] or 0))
+            self._first = max(self.done, self._before)
         if self._is_compiled:
             self._waits_for(None)
 
@@ -243,7 +248,7 @@ class EpochLog(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         steps = self.params["steps"]
         count = budget.done(batch, steps)
-        updates = self._epoch * (steps or 0) + count
+        self._updates = updates = self._before + count
         if updates <= self.done:  # An earlier run made these updates.
             return
         now = time.perf_counter()
@@ -261,7 +266,7 @@ class EpochLog(keras.callbacks.Callback):
         elif now - self._written > self.every:
             _wait(logs)
             self._written = now = time.perf_counter()
-            if self._since is not None and steps:
+            if self._since is not None:
                 self._write(updates, now)
         if self._since is None:
             self._since = now, updates
@@ -298,15 +303,29 @@ def _wait(logs):
         return
 
 
+def _updates_before(epoch, params, updates):
+    """Number of updates of the run before an epoch.
+
+    Args:
+        epoch: Number of completed epochs.
+        params: The `params` of a Keras callback.
+        updates: Number of updates counted so far. It is the result if the
+            number of updates in an epoch is unknown; `fit` then begins with a
+            whole epoch.
+    """
+    steps = params["steps"]
+    return updates if steps is None else epoch * steps
+
+
 def _position(epoch, updates, params, speed):
     """The position in a run, and the time left at a speed, if this is known."""
-    total = params["epochs"] * params["steps"]
-    parts = [
-        f"epoch {epoch + 1}/{params['epochs']}",
-        f"{updates:,} of {total:,} updates",
-    ]
+    epochs, steps = params["epochs"], params["steps"]
+    total = None if steps is None else epochs * steps
+    of_total = "" if total is None else f" of {total:,}"
+    parts = [f"epoch {epoch + 1}/{epochs}", f"{updates:,}{of_total} updates"]
     if speed is not None:
         rate = f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
-        left = max(total - updates, 0) / speed
-        parts += [f"{rate}/s", f"{_time(left)} left"]
+        parts.append(f"{rate}/s")
+        if total is not None:
+            parts.append(f"{_time(max(total - updates, 0) / speed)} left")
     return parts

@@ -30,6 +30,9 @@ class Snapshots(keras.callbacks.Callback):
     machines as a ladder in place of temperatures. The ladder does not contain
     the trained model itself.
 
+    A further `fit` of the same model adds snapshots. Another model begins anew,
+    and so does the same model if it has gone back to fewer updates.
+
     A run that `Checkpoint` resumes has the same snapshots, bit for bit.
     Without a `path`, each checkpoint contains the snapshots.
 
@@ -76,6 +79,7 @@ class Snapshots(keras.callbacks.Callback):
                 f"`growth` must be above 1. Received: growth={growth}"
             )
         self._growth, self._kept = self.growth, {}
+        self._model_of_kept = None
 
     @property
     def updates(self) -> list[int]:
@@ -89,8 +93,9 @@ class Snapshots(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         # A resumed run gets its snapshots afterwards, by `set_state`.
-        if self._count() == 0:
+        if not self._goes_on():
             self._growth, self._kept = self.growth, {}
+        self._model_of_kept = self.model
         self._take_if_due()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
@@ -127,6 +132,15 @@ class Snapshots(keras.callbacks.Callback):
             else machine_lib.from_config(config)
             for updates, config in state["kept"].items()
         }
+
+    def _goes_on(self):
+        """Whether the model has come from the machine of the last snapshot."""
+        updates = self._count()
+        return (
+            self.model is self._model_of_kept
+            and updates > 0
+            and updates >= max(self._kept, default=0)
+        )
 
     def _take_if_due(self):
         updates = self._count()

@@ -106,13 +106,18 @@ class TrajectoryAIS(Measurement):
         self.seed = checks.seed(seed)
         #: The latest `likelihood.Estimate`, or `None`.
         self.estimate = None
+        self._model_of_chains = None
         self._begin()
 
     def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
         check_samples(self.model.machine())
-        if self._count() == 0:
+        # The chains belong to a model. A resumed run gets its chains
+        # afterwards, by `set_state`.
+        same = self.model is self._model_of_chains
+        if not same or not self._count() or self._count() < self._updates:
             self._begin()
+        self._model_of_chains = self.model
         self._warned_of = set()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:

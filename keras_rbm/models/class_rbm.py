@@ -7,6 +7,8 @@ methods of a trained model (`predict_hidden`, `sample`, `log_likelihood`,
 `export`, ...), and `trainer.py` has `compile` and the training.
 """
 
+import inspect
+import types
 from typing import Any, NamedTuple
 
 import keras
@@ -174,7 +176,8 @@ class ClassRBM(MachineModel):
 
         Args:
             x: Array of features if you pass `y`; otherwise rows
-                (x, one-hot y), or a `tf.data.Dataset`.
+                (x, one-hot y), or batches: a `tf.data.Dataset`, a
+                `keras.utils.PyDataset` or a generator.
             y: Labels of the examples in `x`, or `None`.
             *args: Further arguments of `keras.Model.fit`.
             class_weight: Dict from classes to factors, or `None`. The sample
@@ -193,14 +196,20 @@ class ClassRBM(MachineModel):
             found = model.fit(x, y, epochs=3, class_weight={1: 2.0}, verbose=0)
             print(found.history["error"][-1])  # Share of wrong labels.
         """
+        if class_weight is not None:
+            kwargs["class_weight"] = class_weight
+        kwargs = dict(**_named(args), **kwargs)
+        class_weight = kwargs.pop("class_weight", None)
         if class_weight is None:
-            return super().fit(x, y, *args, **kwargs)
+            return super().fit(x, y, **kwargs)
         factors = _class_factors(class_weight, self.num_classes)
-        x = examples.masked(x, kwargs.pop("mask", None))
+        is_read_once = isinstance(x, types.GeneratorType)
+        x = examples.masked(examples.from_batches(x), kwargs.pop("mask", None))
         x, y = self.layout.joined(x, y)
         if examples.is_dataset(x):
             x = _weighted_dataset(x, factors, self.visible.width)
-            return super().fit(x, y, *args, **kwargs)
+            x.is_read_once = is_read_once  # See `examples.some`.
+            return super().fit(x, y, **kwargs)
         x = examples.resolved(x, self.visible, "x")
         examples.check(x, self.visible, "x", self.may_miss(x))
         weight = examples.check_weight(
@@ -212,6 +221,12 @@ class ClassRBM(MachineModel):
             count = int(
                 len(x) * (1.0 - checks.fraction("validation_split", split))
             )
+            if not 0 < count < len(x):
+                raise ValueError(
+                    "`validation_split` must leave examples for training and "
+                    f"for validation. Received: validation_split={split}, with "
+                    f"{len(x)} examples"
+                )
             held_out = None if weight is None else weight[count:]
             held_out_rows = examples.subset(x, slice(count, None))
             kwargs["validation_data"] = (held_out_rows, None, held_out)
@@ -224,7 +239,7 @@ class ClassRBM(MachineModel):
             ]
         )
         weight = own if weight is None else own * weight
-        return super().fit(x, None, *args, sample_weight=weight, **kwargs)
+        return super().fit(x, None, sample_weight=weight, **kwargs)
 
     def gradient_step(
         self, data: Any, seed: Tensor | None = None
@@ -685,8 +700,10 @@ class ClassMetrics(metrics.Metrics):
         has_label = ops.cast(~ops.isnan(given[:, -1]), given.dtype)
         return has_label if weight is None else has_label * weight
 
-    def values(self, machine, v, inputs, v_model, stream, given):
-        values = metrics.values_of_rbm(machine, v, inputs, v_model, stream)
+    def values(self, machine, v, inputs, v_model, weight, stream, given):
+        values = metrics.values_of_rbm(
+            machine, v, inputs, v_model, weight, stream
+        )
         # Computed anew: `inputs` contain the label's share, and subtracting
         # it would leave rounding errors.
         labels, log_p = _predictions(machine, v, self.num_classes)
@@ -705,6 +722,14 @@ class ClassMetrics(metrics.Metrics):
             "error": ops.cast(wrong, v.dtype),
             "conditional_log_likelihood": own,
         }
+
+
+def _named(args):
+    """The positional arguments of `keras.Model.fit` after x and y, by name."""
+    given = inspect.signature(keras.Model.fit).bind_partial(
+        "self", "x", "y", *args
+    )
+    return dict([*given.arguments.items()][3:])
 
 
 def _factors_of(labels, factors):

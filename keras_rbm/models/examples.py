@@ -37,8 +37,13 @@ def from_batches(x):
     """A `tf.data.Dataset` from a `PyDataset` or a generator of batches.
 
     Args:
-        x: A `keras.utils.PyDataset` or a generator of batches. All other data
-            are returned unchanged.
+        x: A `keras.utils.PyDataset` or a generator of batches x, (x, y) or
+            (x, y, sample_weight), where y and the weights may be `None`. All
+            other data are returned unchanged.
+
+    Raises:
+        ValueError: If a generator gives no batch, or the first batch is not as
+            described.
     """
     if isinstance(x, keras.utils.PyDataset):
         count = x.num_batches
@@ -75,11 +80,25 @@ def from_batches(x):
 
 
 def _as_batch(batch):
-    """The arrays of a batch, without entries that are `None`."""
-    if not isinstance(batch, tuple | list):
-        return np.asarray(batch)
-    parts = [np.asarray(part) for part in batch if part is not None]
-    return parts[0] if len(parts) == 1 else tuple(parts)
+    """The arrays of a batch, as a data set has them.
+
+    A data set has no `None`: zeros, which nothing uses, take the place of
+    missing targets that precede weights. They are floating, so that a
+    `ClassRBM` does not take them for labels.
+    """
+    parts = list(batch) if isinstance(batch, tuple | list) else [batch]
+    while parts and parts[-1] is None:
+        parts.pop()
+    if not parts or parts[0] is None:
+        raise ValueError(
+            "`x` must give batches x, (x, y) or (x, y, sample_weight). "
+            "Received a batch without x."
+        )
+    parts[0] = np.asarray(parts[0])
+    if len(parts) == 3 and parts[1] is None:
+        parts[1] = np.zeros(parts[0].shape[:1], "float32")
+    parts = tuple(map(np.asarray, parts))
+    return parts[0] if len(parts) == 1 else parts
 
 
 def has_missing(x):
@@ -379,15 +398,17 @@ def some(x, sample_weight, units, count, may_miss=False):
     Returns:
         Tuple of the examples, array of shape `(up to count, units.width)`,
         and of the weights, array of shape `(up to count,)`. Both are empty if
-        a data set cannot be read a second time.
+        a data set cannot be read a second time: it fails, or has an attribute
+        `is_read_once` that is `True`.
     """
+    found = []
     if not is_dataset(x):
         step = -(-len(x) // count)
         v = np.asarray(x[::step])
         weight = None if sample_weight is None else sample_weight[::step]
         found = [(v, weight)]
-    else:
-        found, rows = [], 0
+    elif not getattr(x, "is_read_once", False):
+        rows = 0
         batches = batches_of(x.take(_BATCHES_OF_SOME), units, "x", may_miss)
         # Training has read the data set, which may fail when read again.
         with contextlib.suppress(ValueError, tf.errors.OpError):

@@ -572,6 +572,8 @@ class Trainer(keras.Model, abc.ABC):
         epochs = given.get("initial_epoch", 0), given.get("epochs", 1)
         if self.auto_optimizer is not None:
             done = epochs[0] * planned + initial_step
+            if not planned and epochs[0]:  # The length is unknown.
+                done = int(self.updates.numpy())
             rows = 0 if is_dataset else passes.num_examples
             self._begin_auto(x, rows, epochs[1] * planned, done)
         if not is_dataset:

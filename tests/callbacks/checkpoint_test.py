@@ -3,6 +3,7 @@ import functools
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import callbacks, checkpoints, data
@@ -189,6 +190,39 @@ def test_they_come_every_so_many_minutes(tmp_path, monkeypatch):
     assert [int(path.stem[-4:]) for path in sorted(tmp_path.iterdir())] == [
         *(15, 20)
     ]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # By Keras.
+def test_an_epoch_of_unknown_length_is_saved_only_at_its_end(tmp_path):
+    unknown = tf.data.Dataset.from_tensor_slices(EXAMPLES[:36])
+    unknown = unknown.filter(lambda v: True).batch(6)
+    assert unknown.cardinality() == tf.data.UNKNOWN_CARDINALITY
+
+    def run(directory, stop=None):
+        model = keras_rbm.RBM(12, 6, chain=keras_rbm.PersistentChain(8), seed=0)
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.5), run_eagerly=True)
+        checkpoint = callbacks.Checkpoint(directory, updates=4, keep=10)
+        done = checkpoint.resume(model)
+        model.fit(
+            unknown,
+            epochs=3,
+            initial_epoch=done.epoch,
+            callbacks=[StopAt(checkpoint, stop), checkpoint],
+            verbose=0,
+        )
+        return values_of(model), checkpoint.history().history
+
+    expected, history = run(tmp_path / "whole")
+    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert names == [f"update-{6 * n:010d}.keras" for n in (1, 2, 3)]
+    with pytest.raises(callbacks.Interrupted):
+        run(tmp_path / "parts", stop=8)
+    found = checkpoints.newest(tmp_path / "parts").state["position"]
+    assert found == [2, 0, 12]
+    values, again = run(tmp_path / "parts")
+    assert again == history
+    for ours, theirs in zip(values, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_other_settings_are_named_and_refused(whole, tmp_path):

@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_rbm
 from keras_rbm.callbacks import EpochLog, Progress
@@ -24,9 +25,9 @@ def clock(monkeypatch):
     return seconds
 
 
-def begun(**kwargs):
+def begun(steps=STEPS, **kwargs):
     progress = Progress(**kwargs)
-    progress.set_params({"epochs": EPOCHS, "steps": STEPS})
+    progress.set_params({"epochs": EPOCHS, "steps": steps})
     progress.on_train_begin()
     return progress
 
@@ -116,6 +117,22 @@ def test_another_metric(clock, capsys):
     assert last_line(capsys).endswith("| error 0.125")
 
 
+@pytest.mark.parametrize("done", [0, 2000])
+def test_epochs_of_unknown_length_have_no_total(clock, capsys, done):
+    progress = begun(steps=None, done=done)
+    progress.on_epoch_begin(1)
+    call(progress, clock, 49, 30.0)
+    assert last_line(capsys) == f"epoch 2/4 | {done + 50:,} updates"
+    call(progress, clock, 99, 0.5)
+    progress.on_epoch_end(1)
+    line = f"epoch 2/4 | {done + 100:,} updates | 100/s"
+    assert last_line(capsys) == line
+    progress.on_epoch_begin(2)
+    call(progress, clock, 49, 0.5)
+    line = f"epoch 3/4 | {done + 150:,} updates | 100/s"
+    assert last_line(capsys) == line
+
+
 def lines_of(caplog):
     found = list(caplog.messages)
     caplog.clear()
@@ -130,9 +147,9 @@ def logged(caplog, monkeypatch):
     return lambda: lines_of(caplog)
 
 
-def begun_log(callback=None, **kwargs):
+def begun_log(callback=None, steps=STEPS, **kwargs):
     callback = EpochLog(**kwargs) if callback is None else callback
-    callback.set_params({"epochs": EPOCHS, "steps": STEPS})
+    callback.set_params({"epochs": EPOCHS, "steps": steps})
     callback.set_model(types.SimpleNamespace(train_function=lambda: None))
     callback.on_train_begin()
     return callback
@@ -179,6 +196,30 @@ def test_the_log_of_a_resumed_run_counts_its_own_updates(clock, logged):
     call(callback, clock, 49, 0.0, {"loss": 1.0})
     call(callback, clock, 99, 9.0, {"loss": 1.0})
     assert logged()[1] == "compiled, and made the first 50 updates, in 0:09"
+
+
+@pytest.mark.parametrize("done", [0, 2000])
+def test_the_log_of_epochs_of_unknown_length(clock, logged, done):
+    callback = begun_log(steps=None, done=done)
+    callback.on_epoch_begin(1)
+    call(callback, clock, 49, 9.0, {"loss": 1.0})
+    assert logged()[1] == "compiled, and made the first 50 updates, in 0:09"
+    call(callback, clock, 99, 50.0, {"loss": 1.0})
+    assert logged() == [f"epoch 2/4 | {done + 100:,} updates | 1/s"]
+    callback.on_epoch_begin(2)
+    call(callback, clock, 49, 20.0, {"loss": 1.0})
+    call(callback, clock, 99, 50.0, {"loss": 1.0})
+    assert logged() == [f"epoch 3/4 | {done + 200:,} updates | 1/s"]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # By Keras.
+def test_a_run_on_data_of_unknown_length_is_shown(capsys):
+    x = np.eye(4, dtype="float32")
+    unknown = tf.data.Dataset.from_tensor_slices(x).filter(lambda v: True)
+    model = keras_rbm.RBM(4, 2, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    model.fit(unknown.batch(2), epochs=2, callbacks=[Progress()], verbose=0)
+    assert last_line(capsys).startswith("epoch 2/2 | 4 updates | ")
 
 
 def test_a_later_first_epoch_counts_its_own_updates(clock, logged):

@@ -178,6 +178,37 @@ def test_a_second_fit_goes_on_and_another_model_begins_anew():
     assert snapshots.updates == [0, 1, 2, 4]
 
 
+def test_another_model_with_updates_begins_anew():
+    model, other = compiled(), compiled()
+    snapshots = callbacks.Snapshots(growth=2.0)
+    for each, updates in ((model, 0), (other, 3), (model, 8), (model, 8)):
+        each.updates.assign(updates)
+        snapshots.set_model(each)
+        snapshots.on_train_begin()
+        each.updates.assign(updates + 10)
+        snapshots.on_train_batch_end(0)
+        if each is other:
+            assert snapshots.updates == [3, 13]
+            machine = other.machine()
+            for x, y in zip(
+                numbers(snapshots.machines[0]), numbers(machine), strict=True
+            ):
+                np.testing.assert_array_equal(x, y)
+    # The last call has gone back from 18 updates to 8.
+    assert snapshots.updates == [8, 18]
+
+
+def test_a_further_fit_at_the_last_snapshot_goes_on():
+    model, snapshots = compiled(), callbacks.Snapshots(growth=2.0)
+    snapshots.set_model(model)
+    for updates in (0, 4, 8):
+        model.updates.assign(updates)
+        snapshots.on_train_begin()
+    assert snapshots.updates == [0, 4, 8]
+    snapshots.on_train_begin()
+    assert snapshots.updates == [0, 4, 8]
+
+
 def test_a_missing_file_is_named(tmp_path):
     snapshots = after([0, 1, 2], path=tmp_path)
     state = json.loads(json.dumps(snapshots.get_state()))

@@ -115,6 +115,23 @@ def test_a_resumed_run_has_the_same_estimate(tmp_path, stop):
     assert parts.log_z == whole.log_z
 
 
+def test_another_model_has_chains_of_its_own(tmp_path):
+    """Also if it has made updates before, and has other hidden units."""
+    first, second = compiled(), keras_rbm.RBM(5, 3, seed=1)
+    second.compile("sgd", run_eagerly=True)
+    fit(second, epochs=1)
+    reused, fresh = (
+        callbacks.TrajectoryAIS(tmp_path / name, num_chains=200)
+        for name in ("reused", "fresh")
+    )
+    fit(first, reused, epochs=1)
+    for callback in (reused, fresh):
+        callback.set_model(second)
+        callback.on_train_begin()
+        callback.on_epoch_end(0, {})
+    assert reused.estimate.log_z == fresh.estimate.log_z
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(monkeypatch, tmp_path):
     """Folders that a callback makes are no part of the checkout."""

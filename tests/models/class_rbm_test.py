@@ -521,6 +521,82 @@ def test_class_weights_of_data_sets():
             np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+class Sequence(keras.utils.PyDataset):
+    """Batches of 8, of some columns."""
+
+    def __init__(self, *columns):
+        super().__init__()
+        self.columns = columns
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        return tuple(x[8 * number : 8 * (number + 1)] for x in self.columns)
+
+
+def test_class_weights_of_sequences_and_generators(monkeypatch):
+    weight = np.linspace(0, 2, 24)
+    columns = Sequence(X, Y, weight)
+
+    def generated():
+        while True:
+            yield columns[1]
+
+    for x, part in ((columns, slice(None)), (generated(), slice(8, 16))):
+        expected, _ = _fitted(
+            ROWS[part], sample_weight=(FACTORS * weight)[part]
+        )
+        seen = []
+        model = model_of()
+        monkeypatch.setattr(
+            model, "finish", lambda v, weight, seen=seen: seen.extend(v)
+        )
+        model.fit(
+            x,
+            class_weight=CLASS_WEIGHT,
+            steps_per_epoch=len(ROWS[part]) // 8,
+            epochs=1,
+            verbose=0,
+        )
+        for a, b in zip(model.trainable_variables, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+        # A generator is not read again for the checks after training.
+        assert len(seen) == (24 if x is columns else 0)
+
+
+def test_arguments_by_position_are_those_by_name():
+    weight = np.linspace(0, 2, 24)
+    named = {
+        "batch_size": 8,
+        "epochs": 1,
+        "verbose": 0,
+        "callbacks": None,
+        "validation_split": 0.25,
+        "validation_data": None,
+        "shuffle": False,
+        "class_weight": CLASS_WEIGHT,
+        "sample_weight": weight,
+    }
+    model = model_of()
+    wanted = model.fit(X, Y, **named).history
+    for count in (5, 9):
+        some = dict([*named.items()][count:])
+        other = model_of()
+        found = other.fit(X, Y, *[*named.values()][:count], **some).history
+        assert found == wanted
+        for a, b in zip(weights(other), weights(model), strict=True):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(TypeError, match="multiple values"):
+        model.fit(X, Y, 8, batch_size=8)
+
+
+def test_a_split_that_leaves_no_examples_is_refused():
+    for weight in (None, CLASS_WEIGHT):
+        with pytest.raises(ValueError, match="must leave examples"):
+            model_of().fit(X, Y, validation_split=0.99, class_weight=weight)
+
+
 def test_validation_data_have_no_class_weights():
     expected, wanted = _fitted(
         ROWS[:18], sample_weight=FACTORS[:18], validation_data=(X[18:], Y[18:])

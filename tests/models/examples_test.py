@@ -508,6 +508,76 @@ def test_sequences_are_evaluated_and_validated():
     assert "val_loss" in history.history
 
 
+class Parts(keras.utils.PyDataset):
+    """Three batches of some parts, each of which may be `None`."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = parts
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        rows = slice(16 * number, 16 * (number + 1))
+        return tuple(None if x is None else x[rows] for x in self.parts)
+
+
+def generated(sequence):
+    while True:
+        yield from (sequence[number] for number in range(len(sequence)))
+
+
+def test_a_sequence_has_weights_without_targets():
+    weight = np.repeat([1.0, 0.0, 2.0], 16)
+    model = RBM(5, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    model.fit(Parts(data(), None, weight), epochs=1, verbose=0)
+    mean, _ = moments(data(), UNITS, sample_weight=weight)
+    np.testing.assert_allclose(model.data_mean, mean, rtol=1e-6)
+    options = {"verbose": 0, "return_dict": True}
+    assert model.evaluate(
+        Parts(data(), None, weight), **options
+    ) == model.evaluate(batches(data(), np.zeros(48), weight), **options)
+    nothing = Parts(data(), None, np.zeros(48))
+    with pytest.raises(ValueError, match="must be positive for some"):
+        model.fit(data(), epochs=1, verbose=0, validation_data=nothing)
+
+
+def test_a_generator_has_weights_without_targets():
+    weight = np.linspace(0.0, 1.0, 48)
+    dataset = examples.from_batches(generated(Parts(data(), None, weight)))
+    for number, (x, _, found) in enumerate(dataset.take(3)):
+        rows = slice(16 * number, 16 * (number + 1))
+        np.testing.assert_array_equal(x, data()[rows])
+        np.testing.assert_array_equal(found, weight[rows])
+
+
+@pytest.mark.parametrize("ending", [(), (None,), (None, None)])
+def test_trailing_parts_that_are_none_are_left_out(ending):
+    dataset = examples.from_batches(Parts(data(), *ending))
+    assert isinstance(dataset.element_spec, tf.TensorSpec)
+
+
+@pytest.mark.parametrize("parts", [(), (None,), (None, data())])
+def test_batches_without_examples_are_refused(parts):
+    with pytest.raises(ValueError, match="Received a batch without x"):
+        examples.from_batches(Parts(*parts))
+
+
+def test_a_class_rbm_is_refused_weights_without_labels():
+    model = ClassRBM(3, 2, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    weight = np.linspace(0.0, 1.0, 48)
+    with pytest.raises(ValueError, match=r"\(x, y\) whose labels are integers"):
+        model.fit(Parts(data()[:, :3], None, weight), epochs=1, verbose=0)
+    # Rows of features and labels need no targets.
+    rows = np.concatenate([data()[:, :3], np.eye(2)[[0, 1] * 24]], axis=1)
+    model.fit(Parts(rows, None, weight), epochs=1, verbose=0)
+    mean = np.average(rows, axis=0, weights=weight)
+    np.testing.assert_allclose(model.data_mean, mean, rtol=1e-6)
+
+
 def test_a_generator_that_gives_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one batch"):
         examples.from_batches(x for x in ())
