@@ -30,8 +30,8 @@ class Snapshots(keras.callbacks.Callback):
     machines as a ladder in place of temperatures. The ladder does not contain
     the trained model itself.
 
-    A further `fit` of the same model adds snapshots. Another model begins anew,
-    and so does the same model if it has gone back to fewer updates.
+    A further `fit` of the same model adds snapshots. For another model, or if
+    the model has gone back to fewer updates, the callback starts over.
 
     A run that `Checkpoint` resumes has the same snapshots, bit for bit.
     Without a `path`, each checkpoint contains the snapshots.
@@ -134,7 +134,7 @@ class Snapshots(keras.callbacks.Callback):
         }
 
     def _goes_on(self):
-        """Whether the model has come from the machine of the last snapshot."""
+        """Whether training continues from the last snapshot of this model."""
         updates = self._count()
         return (
             self.model is self._model_of_kept

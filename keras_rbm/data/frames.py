@@ -323,7 +323,7 @@ def _read_text(path, zipped, options):
 def _lines(path, zipped, options):
     """Yields the lines of a text file, without comments.
 
-    A line within quotes, which belongs to a field, is no comment.
+    A line inside a quoted field is not a comment.
     """
     opened = gzip.open if zipped else open
     encoding = codecs.lookup(options.encoding).name

@@ -61,7 +61,7 @@ def images(
     Raises:
         FileNotFoundError: If there is no such folder.
         ValueError: If there are no files, a file is not a picture, its values
-            are outside the ranges above, a picture cannot be told from the
+            are outside the ranges above, a picture becomes invisible on the
             `background`, sizes differ and no `image_shape` is given, or
             `num_classes` is not the number of subfolders.
 
@@ -206,7 +206,7 @@ class _PictureError(ValueError):
 
 
 def _eight_bits(image, path):
-    """Other grey values scaled to 8 bits; Pillow would clip them."""
+    """Scales 16-bit, 32-bit and float greys to 8 bits; Pillow clips them."""
     if not image.mode.startswith(("I", "F")):
         return image
     most, kind = (65535, "integers") if image.mode[0] == "I" else (1, "floats")
@@ -231,10 +231,10 @@ def _opaque(image, path, background):
     found = Image.composite(grey, behind, alpha)
     if _is_plain(found) and not (_is_plain(grey) and _is_plain(alpha)):
         raise _PictureError(
-            "`background` must differ from the visible pixels of a picture "
-            "with transparent ones: pass background=0 for white shapes. "
-            f"Received: background={background}, with {path}, which becomes "
-            "a plain picture"
+            "`background` must differ from the grey value of the visible "
+            "pixels of a partly transparent picture. For white shapes, pass "
+            f"background=0. Received: background={background}, on which {path} "
+            "becomes one plain colour"
         )
     return found
 

@@ -384,8 +384,8 @@ def _times(times, argument):
     fit = np.broadcast_to(fit, times.shape)
     if kind not in "Mfiu" or not fit.all():
         raise ValueError(
-            f"`{argument}` must have numbers or dates as times, none of them "
-            "missing or outside the years 1678 to 2261. Received: times of "
+            f"`{argument}` must have times that are numbers, or dates in the "
+            "years 1678 to 2261, and none may be missing. Received: times of "
             f"type {times.dtype}, such as {times[~fit][:1]}"
         )
     if kind == "M":

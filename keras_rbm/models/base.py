@@ -679,10 +679,10 @@ class MachineModel(Trainer):
     ) -> list[Tensor | None]:
         """Sums the gradient over replicas, and centres it if `centered`.
 
-        Parameters that are frozen take no part in it: a frozen bias is left
-        out of the centring, and with a frozen kernel, there is none. Otherwise
-        their gradients, which need not vanish, would move the other parameters
-        away from the optimum.
+        Frozen parameters take no part in the centring: a frozen bias is left
+        out, and with a frozen kernel, no gradient is centred. Otherwise, the
+        gradients of frozen parameters, which need not vanish, would move the
+        other parameters away from the optimum.
 
         Args:
             slopes: This replica's gradients, in the order of

@@ -79,7 +79,7 @@ class Trainer(keras.Model, abc.ABC):
     def auto_optimizer(self) -> AutoSGD | None:
         """The `AutoSGD` that trains the model, or `None`.
 
-        Keras wraps the optimizer of a model in half precision.
+        If a model has half precision, Keras wraps its optimizer.
         """
         optimizer = getattr(self, "optimizer", None)
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)

@@ -122,10 +122,10 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         return x
 
     def _numbers(self):
-        """The arguments that are numbers, checked, as numbers of Python.
+        """Checks the numeric arguments, and converts them to Python numbers.
 
-        A search over an array passes numbers of NumPy, which Keras does not
-        take everywhere.
+        A search over an array passes NumPy numbers, which Keras does not
+        accept everywhere.
         """
         rate = self.learning_rate
         return types.SimpleNamespace(

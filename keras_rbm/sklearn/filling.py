@@ -174,7 +174,7 @@ def filled(
 
 
 def _completed(column, is_known, other):
-    """A column, with the values of another one where it has none."""
+    """Fills the missing entries of a column with the entries of another."""
     nw = frames.library("narwhals")
     kind = column.dtype
     is_number = kind.is_numeric() and not other.dtype.is_numeric()
@@ -192,7 +192,7 @@ def _completed(column, is_known, other):
 
 
 def _of_one_type(column, other):
-    """Columns of categories: those of the first one, and further ones.
+    """Gives both columns one type, with the categories of both.
 
     Rows to be completed may have a type that lists only some of the categories
     of `fit`.

@@ -25,8 +25,8 @@ class RBMSampler(DensityEstimator):
     for mixed columns. If you fit it to a data frame, `sample` returns a data
     frame of the same library, with the same names, types and categories, but
     without the columns that the schema drops. (pandas' Sparse columns become
-    dense.) If you fit it to an array or a
-    sparse matrix, `sample` returns an array.
+    dense.) If you fit it to an array or a sparse matrix, `sample` returns an
+    array.
 
     A chain that starts from noise may stay in the first mode that it reaches,
     and the draws then contain rare kinds of rows too often. `fit` therefore

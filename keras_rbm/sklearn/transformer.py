@@ -72,8 +72,8 @@ class RBMTransformer(
 
     Examples have values from 0 to 1. As in `BernoulliRBM`, other values are
     accepted, but fitting to them gives a warning, because binary units cannot
-    represent them. Sparse matrices, and pandas data frames of which all columns
-    are Sparse and leave out zeros, are converted to dense rows part by part.
+    represent them. Sparse matrices, and pandas data frames whose columns are
+    all Sparse with fill value 0, are converted to dense rows part by part.
     The estimator passes scikit-learn's `check_estimator` without exceptions.
 
     Args:
@@ -366,10 +366,10 @@ class RBMTransformer(
         self._n_features_out = rbm.hidden.width
 
     def _numbers(self):
-        """The arguments that are numbers, checked, as numbers of Python.
+        """Checks arguments, and converts numbers to Python numbers.
 
-        A search over an array passes numbers of NumPy, which Keras does not
-        take everywhere.
+        A search over an array passes NumPy numbers, which Keras does not
+        accept everywhere.
         """
         momentum = checks.number_from_0("momentum", self.momentum)
         if momentum >= 1:

@@ -87,8 +87,8 @@ class Units(Domain, abc.ABC):
     def curvature(self, params: Params) -> Array | float:
         """Second derivative of the energy for large values of each unit.
 
-        If it differs between large positive and large negative values: the
-        smaller one.
+        If the derivative differs between large positive and large negative
+        values, the result is the smaller of the two.
 
         Args:
             params: Dictionary of tensors with the keys of `parameters`.
