@@ -177,10 +177,10 @@ def test_transparent_pixels_show_the_background(tmp_path, mode):
     found = np.ones((3, 4))
     found[1:, 1:3] = 0
     np.testing.assert_array_equal(images(tmp_path).train, found.reshape(1, 12))
-    with pytest.raises(ValueError, match=r"background=0, with .*0\.png"):
+    with pytest.raises(ValueError, match=r"background=0, on which .*0\.png"):
         images(tmp_path, background=0)
     shape_in_alpha(mode, 255).save(tmp_path / "0.png")
-    with pytest.raises(ValueError, match="pass background=0 for white"):
+    with pytest.raises(ValueError, match="For white shapes, pass background=0"):
         images(tmp_path)
     np.testing.assert_array_equal(
         images(tmp_path, background=0).train, 1 - found.reshape(1, 12)

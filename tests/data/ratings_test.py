@@ -131,7 +131,7 @@ def test_values():
         (([1], [2], ["good"]), "must have numbers as ratings"),
         (([], [], []), "at least one rating"),
         (([np.nan], [1], [2]), "must name the user of each rating"),
-        (([1], [2], [3], [np.nan]), "numbers or dates as times"),
+        (([1], [2], [3], [np.nan]), "times that are numbers, or dates"),
         (pd.DataFrame({c: [1] for c in "abcde"}), "pass their names"),
     ],
 )
@@ -224,7 +224,7 @@ def test_splits_that_do_not_belong_together_are_refused():
 @pytest.mark.parametrize("unit", ["D", "s"])
 def test_a_date_that_is_missing_or_out_of_range_is_refused(lost, unit):
     times = np.array(["2020-01-01", lost], f"datetime64[{unit}]")
-    message = rf"numbers or dates as times.*such as \['{lost}"
+    message = rf"times that are numbers, or dates.*such as \['{lost}"
     with pytest.raises(ValueError, match=message):
         data.ratings(([1, 2], [1, 1], [3, 4], times))
 
@@ -246,7 +246,7 @@ def test_missing_times_of_frames_and_files_are_refused(tmp_path):
     for source in (frame, late, numbers, tmp_path / "u.data"):
         with pytest.raises(ValueError, match="and none may be missing"):
             data.ratings(source)
-    with pytest.raises(ValueError, match="`test` must have numbers or dates"):
+    with pytest.raises(ValueError, match="`test` must have times that are"):
         data.ratings(late[1:], test=late[:1])
 
 
