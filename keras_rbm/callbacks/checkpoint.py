@@ -10,7 +10,11 @@ import tensorflow as tf
 
 from keras_rbm import budget, checkpoints, checks, devices
 from keras_rbm.models.trainer import Trainer
-from keras_rbm.models.weights import check_finite, is_finite
+from keras_rbm.models.weights import (
+    build_optimizer,
+    check_finite,
+    is_finite,
+)
 from keras_rbm.typing import Logs, Path
 
 _LOG = logging.getLogger("keras_rbm")
@@ -339,7 +343,7 @@ def _restore(model, path, metrics, seeds):
         metrics: The result of `_metric_values`, or a part of it.
         seeds: The result of `_seeds`.
     """
-    model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     model.load_weights(path)
     for variable, value in zip(_seed_variables(model), seeds, strict=True):
         variable.assign(value)

@@ -26,7 +26,9 @@ class Chain(keras.layers.Layer, abc.ABC):
 
     Subclasses implement `advance` and `samples`. If what
     `advance` returns depends neither on the examples nor on their number, set
-    `depends_on_batch = False`. A chain with persistent states also sets
+    `depends_on_batch = False`. If sample i starts from example i, as in CD, set
+    `follows_examples = True`: the sample then has the weight of its example. A
+    chain with persistent states also sets
     `num_chains`, creates its variables in `build`, after `super().build`, with
     `autocast=False`, and implements `start` and `persist`. If several replicas
     share an update, each replica draws its share of the samples
@@ -45,6 +47,8 @@ class Chain(keras.layers.Layer, abc.ABC):
 
     Example:
         class OneSweep(keras_rbm.Chain):
+            follows_examples = True
+
             def advance(self, machine, v_data, stream):
                 return keras_rbm.gibbs.sweep(machine, v_data, stream)
 

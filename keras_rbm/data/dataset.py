@@ -61,7 +61,8 @@ class Data:
             aligned sequences; else `None`.
         observed: The columns of a table with missing entries as they were read,
             by name, as arrays of pyarrow in the order of the table; else
-            `None`. See `Schema.write_csv`.
+            `None`. They take as much memory as the table. See
+            `Schema.write_csv`.
 
     Raises:
         ValueError: If an array is not 2-D, is empty, is neither bits, nor

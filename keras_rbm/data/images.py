@@ -229,7 +229,9 @@ def _opaque(image, path, background):
     grey, alpha = image.convert("L"), image.getchannel("A")
     behind = Image.new("L", image.size, background)
     found = Image.composite(grey, behind, alpha)
-    if _is_plain(found) and not (_is_plain(grey) and _is_plain(alpha)):
+    was_plain = _is_plain(grey) and _is_plain(alpha)
+    shows = alpha.getextrema()[1] > 0  # Or else no `background` would help.
+    if shows and _is_plain(found) and not was_plain:
         raise _PictureError(
             "`background` must differ from the grey value of the visible "
             "pixels of a partly transparent picture. For white shapes, pass "

@@ -9,6 +9,7 @@ subclasses are in `rbm.py`, `class_rbm.py` and `deep_boltzmann_machine.py`.
 import abc
 import math
 import operator
+import reprlib
 import warnings
 from typing import Any, Self
 
@@ -448,6 +449,7 @@ class MachineModel(Trainer):
         """
         self.check_to_sample()
         if ops.convert_to_numpy(self.updates):
+            self._start = None
             return
         untouched = not np.any(self.visible_params["bias"])
         if untouched or self.parameters.visible_bias_initializer is not None:
@@ -508,8 +510,11 @@ class MachineModel(Trainer):
                     f"`v` must have a row for each of the {count} chains. "
                     f"Received: v of shape {np.shape(v)}"
                 )
-            v = examples.resolved(v[:count], self.visible, "v")
+            # A copy: the user's array may change, and may be large.
+            v = examples.resolved(v[: max(count, 1)], self.visible, "v")
+            v = np.array(examples.dense(v, "v"))
             examples.check(v, self.visible, "v")
+            v = v[:count]
             self._start = v
             v = ops.cast(v, self.variable_dtype)
         self.chain.start(
@@ -641,8 +646,7 @@ class MachineModel(Trainer):
         # Penalties of the weights count once, for any number of replicas.
         penalties = sum(self.losses)
         if self.auto_optimizer is not None:
-            if not self.optimizer.built:  # Outside of `fit`.
-                self.optimizer.build(self.trainable_variables)
+            weights.build_optimizer(self)  # Outside of `fit`.
             penalties += self.auto_optimizer.penalty_of(self.kernel.value)
         penalties /= replicas.count()
         return self.optimizer.scale_loss(objective + penalty + penalties)
@@ -725,8 +729,7 @@ class MachineModel(Trainer):
         """Updates the parameters whose gradient is not `None`."""
         if slopes:
             variables = self.trainable_variables
-            if not self.optimizer.built:  # Also for those without a gradient.
-                self.optimizer.build(variables)
+            weights.build_optimizer(self)  # Also for those without a gradient.
             moving = [i for i, x in enumerate(slopes) if x is not None]
             self.optimizer.apply(
                 [slopes[i] for i in moving], [variables[i] for i in moving]
@@ -760,13 +763,25 @@ class MachineModel(Trainer):
 
         Raises:
             ValueError: If the examples cannot be states of the visible units,
-                or labels are not as described in `fit`.
+                labels are not as described in `fit`, or you pass
+                `class_weight`.
 
         Example:
             rbm.compile(keras.optimizers.SGD(0.1))
             logs = rbm.train_on_batch(x[:10], return_dict=True)
         """
+        if kwargs.get("class_weight") is not None:
+            raise ValueError(
+                "`class_weight` must be left out: pass `sample_weight`, or "
+                "call `fit`. Received: class_weight="
+                f"{reprlib.repr(kwargs['class_weight'])}"
+            )
         x, y = self._whole_batch(x, y)
+        if self.auto_optimizer is not None and self.optimizer.built:
+            # An earlier `fit` may have set them.
+            own = self.auto_optimizer
+            for variable in (own.span, own.l1, own.l2):
+                variable.assign(0)
         return super().train_on_batch(x, y, *args, **kwargs)
 
     def test_on_batch(self, x: Array, y: Any = None, *args, **kwargs) -> Any:

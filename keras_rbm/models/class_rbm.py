@@ -207,8 +207,10 @@ class ClassRBM(MachineModel):
         x = examples.masked(examples.from_batches(x), kwargs.pop("mask", None))
         x, y = self.layout.joined(x, y)
         if examples.is_dataset(x):
+            num_examples = getattr(x, "num_examples", 0)
             x = _weighted_dataset(x, factors, self.visible.width)
             x.is_read_once = is_read_once  # See `examples.some`.
+            x.num_examples = num_examples
             return super().fit(x, y, **kwargs)
         x = examples.resolved(x, self.visible, "x")
         examples.check(x, self.visible, "x", self.may_miss(x))
@@ -669,7 +671,9 @@ class BesideLabels(Direct):
             )
         if shape.rank != 2 or shape[-1] != width:
             return x
-        return _joined_dataset(x, self.num_classes, name)
+        joined = _joined_dataset(x, self.num_classes, name)
+        joined.num_examples = getattr(x, "num_examples", 0)
+        return joined
 
 
 class ClassMetrics(metrics.Metrics):

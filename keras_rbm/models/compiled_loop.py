@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from keras_rbm.models.weights import build_optimizer
+
 # Number of examples of a block for the metrics, rounded up to whole batches.
 _METRIC_EXAMPLES = 100
 
@@ -59,7 +61,7 @@ def updates_function(model):
         A `tf.function` with the arguments `block`, `first` and `end` of
         `update_all`. It computes no metrics.
     """
-    model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
 
     @tf.function(jit_compile=True, autograph=False)
     def updates(batches, first, end):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_rbm import devices
 from keras_rbm.models import examples
+from keras_rbm.models.weights import build_optimizer
 
 
 def is_needed(model):
@@ -70,7 +71,7 @@ def prepare(model, given):
             "the model and the optimizer."
         )
     with strategy.scope():
-        model.optimizer.build(model.trainable_variables)
+        build_optimizer(model)
     if devices.num_workers(strategy) == 1:
         return
     for name in ("x", "validation_data"):

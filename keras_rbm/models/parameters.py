@@ -156,7 +156,7 @@ class Parameters(keras.layers.Layer):
     def tape(self):
         """A gradient tape that watches all variables.
 
-        Centring mixes their gradients, even if some variables are frozen.
+        `centered_gradient` needs the gradient of each, also of frozen ones.
         """
         with tf.GradientTape() as tape:
             tape.watch([variable.value for variable in self.variables])

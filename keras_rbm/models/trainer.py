@@ -22,6 +22,7 @@ from keras_rbm.models.layouts import Layout
 from keras_rbm.models.missing import Completion
 from keras_rbm.models.weights import (
     averaged_weights,
+    build_optimizer,
     check_finite,
     check_path_to_save,
     constrain,
@@ -303,7 +304,7 @@ class Trainer(keras.Model, abc.ABC):
         # when you unfreeze it.
         is_trainable = self.trainable
         self.trainable = True
-        self.optimizer.build(self.trainable_variables)
+        build_optimizer(self)
         self.trainable = is_trainable
 
     def fit(
@@ -625,7 +626,7 @@ class Trainer(keras.Model, abc.ABC):
             scaled = some / np.sqrt(keras.ops.convert_to_numpy(scale)[:width])
         rate = learning_rate(scaled, self.example_units, self.hidden)
         with devices.scope(self.distribute_strategy):
-            self.optimizer.build(self.trainable_variables)
+            build_optimizer(self)
         self.auto_optimizer.begin(
             done, updates, rate, rows, width, spread(some)
         )

@@ -120,6 +120,23 @@ def constrain(variables):
             variable.assign(variable.constraint(variable.value))
 
 
+def build_optimizer(model: keras.Model) -> None:
+    """Creates the variables of a model's optimizer, unless they exist.
+
+    Keras's `LossScaleOptimizer` would create its own variables once more.
+
+    Args:
+        model: A compiled Keras model.
+
+    Example:
+        rbm = keras_rbm.RBM(16, 8, seed=0)
+        rbm.compile("adam")
+        models.weights.build_optimizer(rbm)
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Within this context, the model has its optimizer's averaged weights.

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_rbm import budget, checks, data, schedules
 from keras_rbm import callbacks as callbacks_lib
 from keras_rbm.models import RBM
+from keras_rbm.models.weights import build_optimizer
 from keras_rbm.networks.lower_layers import LowerLayers
 from keras_rbm.typing import (
     Binarize,
@@ -144,7 +145,7 @@ def pretrain(
         _compile(rbm, optimizer, rates[number], steps, epochs[number])
         path = paths[number]
         if path and path.exists():
-            rbm.optimizer.build(rbm.trainable_variables)
+            build_optimizer(rbm)
             rbm.load_weights(path)
             bar.skip(number)
             histories.append(None)

@@ -187,6 +187,13 @@ def test_transparent_pixels_show_the_background(tmp_path, mode):
     )
 
 
+def test_a_picture_that_is_wholly_transparent_is_plain(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 4), "uint8")
+    pixels[..., 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "0.png")
+    np.testing.assert_array_equal(images(tmp_path).train, np.ones((1, 12)))
+
+
 def test_the_background_mixes_with_pixels_in_proportion(tmp_path):
     pixels = np.uint8([[[100, 255], [100, 51], [100, 0]]])
     Image.fromarray(pixels).save(tmp_path / "0.png")

@@ -797,6 +797,14 @@ def test_batches_may_be_trained_on_one_by_one():
                 method(wrong)
     assert int(model.updates.numpy()) == 1
     assert np.isfinite(model.test_on_batch(x, return_dict=True)["loss"])
+    # After a `fit`, whose rate has fallen to 0.
+    model.fit(x, batch_size=6, epochs=1, verbose=0)
+    before = model.kernel.numpy()
+    model.train_on_batch(x)
+    assert np.abs(model.kernel.numpy() - before).max() > 1e-3
+    assert float(model.optimizer.l2) == 0
+    with pytest.raises(ValueError, match="`class_weight` must be left out"):
+        model.train_on_batch(x, class_weight={0: 1.0})
 
 
 def test_chains_that_were_started_from_rows_are_kept_by_the_first_fit():
@@ -824,3 +832,9 @@ def test_chains_that_were_started_from_rows_are_kept_by_the_first_fit():
     ):
         with pytest.raises(ValueError, match=match):
             model.start_chain(wrong)
+    # The user's array may change; without persistent chains, nothing starts.
+    model = RBM(5, 4, PersistentChain(6), seed=0)
+    model.start_chain(rows)
+    rows[:] = 0
+    assert (model._start != rows).any()
+    RBM(5, 4, ContrastiveDivergence(), seed=0).start_chain(rows)

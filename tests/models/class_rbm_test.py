@@ -652,3 +652,24 @@ def test_classes_of_features_with_missing_entries(monkeypatch):
     )
     many = model.class_probabilities(np.repeat(x, 200, axis=0))
     assert_means(many.reshape(4, 200, 3), expected, axis=1, errors=5.0)
+
+
+def test_a_data_set_keeps_its_number_of_examples():
+    """`AutoSGD` divides its penalties by it."""
+    found = []
+    for weight in (None, CLASS_WEIGHT):
+        for columns in ((ROWS,), (X, Y)):
+            dataset = batches(*columns, size=8).repeat()
+            dataset.num_examples = 24
+            model = model_of()
+            model.compile(run_eagerly=True)
+            model.fit(
+                dataset,
+                steps_per_epoch=3,
+                epochs=1,
+                verbose=0,
+                class_weight=weight,
+            )
+            found.append(float(model.optimizer.l2))
+    assert found == [found[0]] * 4
+    assert found[0] > 0

@@ -766,3 +766,23 @@ def test_half_precision_has_the_rate_and_the_penalties_of_single():
     assert min(found[0]) > 0
     model.compile("sgd", run_eagerly=True)
     assert model.auto_optimizer is None
+
+
+def test_an_optimizer_that_scales_the_loss_is_built_once(tmp_path):
+    """Keras's wrapper would make its own variables once more."""
+    model = RBM(5, 4, PersistentChain(10), seed=0, dtype="mixed_float16")
+    model.compile(run_eagerly=True)
+    counts = []
+    for _ in range(3):
+        fit(model, data(32))
+        counts.append(len(model.optimizer.variables))
+    assert len(set(counts)) == 1
+    model.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Keras warns of lost variables.
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert float(loaded.auto_optimizer.span) == 2
+    for ours, theirs in zip(
+        loaded.optimizer.variables, model.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
