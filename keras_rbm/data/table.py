@@ -82,7 +82,8 @@ def table(
 
     - columns of one value;
     - identifiers: text that differs in each row; integers that differ in each
-      row and are consecutive, or have a name such as `id` or `user_id`;
+      row and are consecutive, or have a name such as `id` or `user_id`, or the
+      name of an index that pandas has written;
     - free text: more than 100 values, or more than 10 values in less than
       twice as many rows;
     - dates, and columns with values of several types.
