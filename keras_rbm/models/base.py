@@ -491,7 +491,8 @@ class MachineModel(Trainer):
         Args:
             v: Rows of the machine from which the chains start, of shape
                 `(rows, visible.width)`. Only the first `num_chains` rows are
-                used. `None` for draws of the visible units without inputs.
+                used, and none if no chains persist. `None` for draws of the
+                visible units without inputs.
 
         Raises:
             ValueError: If `v` has fewer rows than there are chains, or cannot
@@ -504,6 +505,8 @@ class MachineModel(Trainer):
         """
         count = self.chain.num_chains or 0
         self._start = None
+        if not count:
+            v = None
         if v is not None:
             if np.ndim(v) != 2 or np.shape(v)[0] < count:
                 raise ValueError(
@@ -511,10 +514,9 @@ class MachineModel(Trainer):
                     f"Received: v of shape {np.shape(v)}"
                 )
             # A copy: the user's array may change, and may be large.
-            v = examples.resolved(v[: max(count, 1)], self.visible, "v")
+            v = examples.resolved(v[:count], self.visible, "v")
             v = np.array(examples.dense(v, "v"))
             examples.check(v, self.visible, "v")
-            v = v[:count]
             self._start = v
             v = ops.cast(v, self.variable_dtype)
         self.chain.start(
@@ -646,7 +648,8 @@ class MachineModel(Trainer):
         # Penalties of the weights count once, for any number of replicas.
         penalties = sum(self.losses)
         if self.auto_optimizer is not None:
-            weights.build_optimizer(self)  # Outside of `fit`.
+            if not self.optimizer.built:  # Outside of `fit`.
+                self.optimizer.build(self.trainable_variables)
             penalties += self.auto_optimizer.penalty_of(self.kernel.value)
         penalties /= replicas.count()
         return self.optimizer.scale_loss(objective + penalty + penalties)
@@ -729,7 +732,8 @@ class MachineModel(Trainer):
         """Updates the parameters whose gradient is not `None`."""
         if slopes:
             variables = self.trainable_variables
-            weights.build_optimizer(self)  # Also for those without a gradient.
+            if not self.optimizer.built:  # Also for those without a gradient.
+                self.optimizer.build(variables)
             moving = [i for i, x in enumerate(slopes) if x is not None]
             self.optimizer.apply(
                 [slopes[i] for i in moving], [variables[i] for i in moving]
