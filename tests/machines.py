@@ -155,6 +155,23 @@ def batches(*columns, size=16):
     return tf.data.Dataset.from_tensor_slices(columns).batch(size)
 
 
+class Parts(keras.utils.PyDataset):
+    """Three batches of some parts, each of which may be `None`."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = parts
+        rows = next((len(x) for x in parts if x is not None), 0)
+        self.size = rows // 3
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        rows = slice(self.size * number, self.size * (number + 1))
+        return tuple(None if x is None else x[rows] for x in self.parts)
+
+
 def weights(model):
     """The trainable variables, as arrays."""
     return [variable.numpy() for variable in model.trainable_variables]

@@ -468,7 +468,7 @@ def _of_frame(source):
             return pa.array(_native(own.to_numpy()))
         return series.to_arrow()
 
-    # By the names of the frame: those of its series may be NumPy's integers.
+    # The frame has Python's integers as names, its series have NumPy's.
     series = dict(zip(frame.columns, frame.iter_columns(), strict=True))
     return Frame(
         name,

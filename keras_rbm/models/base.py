@@ -495,8 +495,9 @@ class MachineModel(Trainer):
                 visible units without inputs.
 
         Raises:
-            ValueError: If `v` has fewer rows than there are chains, or cannot
-                be states of the visible units of the machine.
+            ValueError: If `v` has fewer rows than there are chains, or holds
+                values that are neither states of the visible units nor their
+                means.
 
         Example:
             rbm = keras_rbm.RBM(16, 8, keras_rbm.PersistentChain(20), seed=0)

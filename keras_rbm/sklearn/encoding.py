@@ -112,8 +112,8 @@ def validated(estimator: Any, X: Any, reset: bool, **options: Any) -> Any:
         estimator: The estimator, which stores the number and the names of the
             features.
         X: Array, sparse matrix or data frame.
-        reset: Whether to store the number and the names, instead of comparing
-            them with those of `fit`.
+        reset: `True` stores the number and the names, as `fit` does. `False`
+            compares them with the stored ones.
         **options: Further arguments of `sklearn.utils.validation.
             validate_data`.
 
@@ -121,8 +121,8 @@ def validated(estimator: Any, X: Any, reset: bool, **options: Any) -> Any:
         The result of `validate_data`.
 
     Raises:
-        ValueError: If the rows have other columns than those of `fit`, or do
-            not satisfy `validate_data`.
+        ValueError: If columns differ from the stored ones, or `validate_data`
+            refuses the rows.
     """
     if reset:
         estimator._column_names = _wrapped(X).columns if is_frame(X) else []

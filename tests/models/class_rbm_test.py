@@ -9,6 +9,7 @@ from keras_rbm import RBM, Chain, ClassRBM, PersistentChain, likelihood, units
 from keras_rbm.models import class_rbm
 from tests import made_up_rows
 from tests.machines import (
+    Parts,
     assert_means,
     assert_same_states,
     batches,
@@ -521,23 +522,9 @@ def test_class_weights_of_data_sets():
             np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
-class Sequence(keras.utils.PyDataset):
-    """Batches of 8, of some columns."""
-
-    def __init__(self, *columns):
-        super().__init__()
-        self.columns = columns
-
-    def __len__(self):
-        return 3
-
-    def __getitem__(self, number):
-        return tuple(x[8 * number : 8 * (number + 1)] for x in self.columns)
-
-
 def test_class_weights_of_sequences_and_generators(monkeypatch):
     weight = np.linspace(0, 2, 24)
-    columns = Sequence(X, Y, weight)
+    columns = Parts(X, Y, weight)
 
     def generated():
         while True:

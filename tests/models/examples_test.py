@@ -23,7 +23,7 @@ from keras_rbm.models import examples
 from keras_rbm.models.examples import moments
 from keras_rbm.rows import Rows
 from tests import hostile
-from tests.machines import batches, data, states_of
+from tests.machines import Parts, batches, data, states_of
 
 UNITS = Bernoulli(5)
 
@@ -506,21 +506,6 @@ def test_sequences_are_evaluated_and_validated():
     assert model.predict(Batches(), verbose=0).shape == (48, 4)
     history = model.fit(data(), epochs=1, verbose=0, validation_data=Batches())
     assert "val_loss" in history.history
-
-
-class Parts(keras.utils.PyDataset):
-    """Three batches of some parts, each of which may be `None`."""
-
-    def __init__(self, *parts):
-        super().__init__()
-        self.parts = parts
-
-    def __len__(self):
-        return 3
-
-    def __getitem__(self, number):
-        rows = slice(16 * number, 16 * (number + 1))
-        return tuple(None if x is None else x[rows] for x in self.parts)
 
 
 def generated(sequence):
