@@ -4,9 +4,10 @@ A draw is a pure function of its address: key, row and column.
 
 The generator is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror and Shaw
 2011, "Parallel random numbers: as easy as 1, 2, 3"), in integer arithmetic
-alone. The numbers are therefore the same eagerly, in a graph, under XLA and on
-every device, and a replica that owns rows 50 to 99 of a batch draws only those
-rows.
+alone. Its words, and the uniform and Bernoulli draws, are therefore the same
+eagerly, in a graph, under XLA and on every device. Other draws, which need
+logarithms and the like, are the same up to rounding. A replica that owns rows
+50 to 99 of a batch draws only those rows.
 """
 
 import enum

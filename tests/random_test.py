@@ -7,6 +7,10 @@ from scipy import stats
 from keras_rbm import random
 
 SEED = 2026
+# Logarithms and the like differ in the last places, up to 4 of them. They may
+# differ within one mode too: a processor takes most numbers of an array several
+# at once, and the rest singly.
+ROUNDING = 4 * np.finfo("float32").eps
 MODES = {
     "eager": lambda f: f,
     "graph": tf.function,
@@ -69,10 +73,8 @@ def test_draws_are_those_of_eager_execution(mode):
     compiled_exact, compiled_rounded = MODES[mode](draws)(*arguments)
     for x, y in zip(exact, compiled_exact, strict=True):
         np.testing.assert_array_equal(x, y)
-    # Logarithms differ in the last places, up to 4 of them.
-    error = 4 * np.finfo("float32").eps
     for x, y in zip(rounded, compiled_rounded, strict=True):
-        np.testing.assert_allclose(x, y, rtol=error, atol=error)
+        np.testing.assert_allclose(x, y, rtol=ROUNDING, atol=ROUNDING)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +87,17 @@ def test_rows_have_addresses(first_row):
     for whole, part in [
         (random.bits(stream, (100, 9)), random.bits(shifted, (50, 9))),
         (random.uniform(stream, (100, 9)), random.uniform(shifted, (50, 9))),
-        (random.normal(stream, (100, 9)), random.normal(shifted, (50, 9))),
-        (random.gumbel(stream, (100, 9)), random.gumbel(shifted, (50, 9))),
         (
             random.bernoulli(stream, probabilities),
             random.bernoulli(shifted, probabilities[50:]),
         ),
     ]:
         np.testing.assert_array_equal(whole[50:], part)
+    for draw in random.normal, random.gumbel:
+        whole, part = draw(stream, (100, 9)), draw(shifted, (50, 9))
+        np.testing.assert_allclose(
+            whole[50:], part, rtol=ROUNDING, atol=ROUNDING
+        )
     # Nor do the columns depend on how many there are.
     np.testing.assert_array_equal(
         random.bits(stream, (5, 9)), random.bits(stream, (5, 20))[:, :9]
