@@ -35,7 +35,7 @@ def images(
     to 1. Of a file with several pictures, such as a TIFF stack, only the first
     one is read. The pictures come in the order of their paths. If there is a
     subfolder `train`, the subfolders `train`, `validation` and `test` are the
-    splits.
+    splits, and there must be no others.
 
     Args:
         folder: Path of the folder.
@@ -62,8 +62,9 @@ def images(
         FileNotFoundError: If there is no such folder.
         ValueError: If there are no files, a file is not a picture, its values
             are outside the ranges above, a picture becomes invisible on the
-            `background`, sizes differ and no `image_shape` is given, or
-            `num_classes` is not the number of subfolders.
+            `background`, sizes differ and no `image_shape` is given,
+            `num_classes` is not the number of subfolders, or there are other
+            subfolders beside the splits.
 
     Example:
         # A folder of PNG files, in subfolders or not.
@@ -80,9 +81,7 @@ def images(
         image_shape = _check_shape(image_shape)
     num_classes = check_integer(num_classes, "num_classes", 0)
     background = check_integer(background, "background", 0, 255)
-    roots = {k: folder / k for k in _SPLITS if (folder / k).is_dir()}
-    if "train" not in roots:
-        roots = {"train": folder}
+    roots = _roots(folder)
     paths = {k: _files(root) for k, root in roots.items()}
     splits, shape = {}, image_shape
     for split, files in paths.items():
@@ -115,6 +114,25 @@ def _check_shape(image_shape):
     return tuple(
         check_integer(side, "image_shape", 1, 2**15) for side in (rows, columns)
     )
+
+
+def _roots(folder):
+    """The folder of each split: `folder` itself, or its subfolders."""
+    roots = {k: folder / k for k in _SPLITS if (folder / k).is_dir()}
+    if "train" not in roots:
+        return {"train": folder}
+    others = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_dir() and path.name not in _SPLITS and path.name[0] != "."
+    )
+    if others:
+        raise ValueError(
+            f"The folder {folder} has a subfolder `train`, so its subfolders "
+            f"must be the splits {', '.join(_SPLITS)}. Rename or move the "
+            f"others. If `train` is a class, rename it. Received: {others}"
+        )
+    return roots
 
 
 def _files(root):

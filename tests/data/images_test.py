@@ -89,6 +89,17 @@ def test_folders_of_splits(tmp_path):
     assert len(images(tmp_path, validation_size=0.25).validation) == 1
 
 
+@pytest.mark.parametrize("other", ["val", "Test", "bus"])
+def test_folders_beside_the_splits_are_refused(tmp_path, other):
+    write(tmp_path / "train", GREY[:4])
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "about.txt").write_text("Grey squares")
+    assert len(images(tmp_path).train) == 4
+    write(tmp_path / other, GREY[4:])
+    with pytest.raises(ValueError, match=rf"must be the splits .*'{other}'"):
+        images(tmp_path)
+
+
 @pytest.mark.parametrize("kept", [0, 20, 45])
 def test_what_is_no_picture_is_named(tmp_path, kept):
     write(tmp_path, GREY)
