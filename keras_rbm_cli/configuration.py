@@ -401,16 +401,20 @@ def seed(gin):
 
 
 def describe(gin):
-    """All settings of training and of the evaluations."""
-    own = _evaluation_of(gin)
+    """All settings of training, and of evaluations and figures later on.
+
+    gin counts a binding as operative once it is used, so that those of later
+    calls are added here.
+    """
+    training = gin.operative_config_str()
+    functions = dict.fromkeys(("evaluate", "draw", _evaluation_of(gin)))
+    later = effects.bindings(gin, filter(None, functions))
     lines = (
-        f"\n{function}.{name} = {value!r}"
-        for function in dict.fromkeys(("evaluate", own or "evaluate"))
-        for name, value in gin.get_bindings(
-            function, resolve_references=False
-        ).items()
+        f"\n{name} = {value!r}"
+        for name, value in later.items()
+        if f"\n{name} = " not in f"\n{training}"
     )
-    return gin.operative_config_str() + "".join(lines)
+    return training + "".join(lines)
 
 
 def check_name(gin, name):

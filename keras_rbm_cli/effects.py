@@ -53,6 +53,27 @@ def check(gin, config, bound, experiment, training=True, data=None):
             raise ValueError(f"{name} has no effect: {reason}")
 
 
+def bindings(gin, functions):
+    """All bindings that calls of some functions use, also by references.
+
+    Args:
+        gin: The module, which has read the config.
+        functions: Names of the functions, each with its scope if it has one.
+
+    Returns:
+        Dictionary of the values by name, such as `layer_1/RBM.hidden`, or
+        `seed` for a macro.
+    """
+    waiting = []
+    for function in functions:
+        scope, _, name = function.rpartition("/")
+        waiting.append((name, scope, {}))
+    return {
+        f"{scope}/{name}.{argument}".lstrip("/") if name != _MACRO else scope: x
+        for name, scope, argument, x in _used(gin, waiting)
+    }
+
+
 def _reason(config, name, used):
     """Why a setting has no effect, and what to do.
 
@@ -89,6 +110,28 @@ def _values(gin, experiment, training):
     ]
     if not training:
         waiting.append(("run", "", {}))
+    for name, scope, argument, _ in _used(gin, waiting, training, passed):
+        taken[gin.get_configurable(name), argument].add(scope)
+    return taken, passed
+
+
+def _used(gin, waiting, training=False, passed=None):
+    """Yields the bindings that calls use, and what these call in turn.
+
+    Args:
+        gin: The module, which has read the config.
+        waiting: List of the calls, which is emptied: tuples of a name, its
+            scope, and the arguments that the caller passes, a dictionary that
+            says where the value of each comes from.
+        training: Whether callers pass arguments to what they call.
+        passed: Dictionary that receives those arguments, by pairs of a
+            configurable and a name; `None` for nowhere.
+
+    Yields:
+        Tuples of the name, the scope of the binding, the argument and its
+        value.
+    """
+    passed = {} if passed is None else passed
     done = set()
     while waiting:
         name, scope, own = waiting.pop(0)
@@ -97,7 +140,7 @@ def _values(gin, experiment, training):
             continue
         done.add((thing, scope, *own.items()))
         if name == _MACRO:
-            taken[thing, "value"].add(scope)
+            yield name, scope, "value", _value_of(gin, scope)
             continue
         bound = _bindings(gin, name, scope)
         for argument, instead in own.items():
@@ -105,11 +148,10 @@ def _values(gin, experiment, training):
         for argument, (value, outer) in bound.items():
             if argument in own:
                 continue
-            taken[thing, argument].add(outer)
+            yield name, outer, argument, value
             for called, inner in _calls(gin, value, scope):
                 given = _given(gin, name, argument, bound, called)
                 waiting.append((called, inner, given if training else {}))
-    return taken, passed
 
 
 def _given(gin, caller, argument, bound, called):
@@ -127,7 +169,7 @@ def _given(gin, caller, argument, bound, called):
         return data | dict.fromkeys(("model", "output"), "the run")
     rate, _ = bound.get("learning_rate", ("the default", None))
     if _is_macro(gin, rate):
-        rate = _value_of(gin, rate)
+        rate = _value_of(gin, "/".join(rate.scopes))
     if argument == "optimizer" and rate is not None:
         return {"learning_rate": f"{caller}.learning_rate"}
     return {}
@@ -161,7 +203,7 @@ def _calls(gin, value, scope, inside=None):
         own = "/".join(reference.scopes)
         if _is_macro(gin, reference):
             yield _MACRO, own
-            yield from _calls(gin, _value_of(gin, reference), scope, own)
+            yield from _calls(gin, _value_of(gin, own), scope, own)
         elif reference.evaluate and inside is not None:
             yield reference.selector, own or inside
         else:
@@ -174,8 +216,8 @@ def _is_macro(gin, value):
 
 
 def _value_of(gin, macro):
-    name = "/".join(macro.scopes)
-    found = gin.get_bindings(f"{name}/{_MACRO}", resolve_references=False)
+    """The value of a macro, by its name."""
+    found = gin.get_bindings(f"{macro}/{_MACRO}", resolve_references=False)
     return found.get("value")
 
 

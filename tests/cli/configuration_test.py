@@ -206,6 +206,32 @@ def test_a_data_dir_that_nothing_reads_is_refused(reading, text, used):
         configuration.check_data_dir(gin, "mine.gin", "/data")
 
 
+def test_a_description_has_what_later_calls_use(reading):
+    reading("""
+        betas = 500
+        evaluate.num_betas = %betas
+        evaluate.data = @some/bars_and_stripes()
+        bars_and_stripes.size = 3
+        some/bars_and_stripes.patterns = "first"
+        some/bars_and_stripes.num_patterns = 4
+        run.evaluation = @quick/evaluate
+        quick/evaluate.num_samples = 3
+        draw.data = @distinct/bars_and_stripes()
+        distinct/bars_and_stripes.patterns = "distinct"
+        run.epochs = 3
+    """)
+    data = gin.get_bindings("evaluate")["data"]  # Now used, unlike the others.
+    assert len(data.train) == 4
+    found = configuration.describe(gin)
+    assert found.count("\nbars_and_stripes.size = 3") == 1
+    assert "epochs" not in found  # No later call uses it.
+    reading(found)
+    assert gin.get_bindings("evaluate")["num_betas"] == 500
+    assert len(gin.get_bindings("evaluate")["data"].train) == len(data.train)
+    assert gin.get_bindings("quick/evaluate")["num_samples"] == 3
+    assert len(gin.get_bindings("draw")["data"].train) == 2 * 2**3 - 2
+
+
 # What --data binds: the reader, the visible units, and bits of grey values.
 
 
