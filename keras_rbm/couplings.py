@@ -14,6 +14,7 @@ computed as a sum over states. For other hidden units, the input from the other
 sites is a sum of many independent terms, and is approximated as normal.
 """
 
+import collections
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -219,7 +220,9 @@ class _Sums:
         one = type(self.hidden).from_config(
             {**self.hidden.get_config(), "size": 1}
         )
-        places = {frozenset(own): n for n, own in enumerate(sets)}
+        places = collections.defaultdict(list)  # A set may come repeatedly.
+        for place, own in enumerate(sets):
+            places[frozenset(own)].append(place)
         order = len(sets[0]) if sets else 0
         for unit in np.flatnonzero(self._few):
             own = np.flatnonzero(self._connected[:, unit])
@@ -239,14 +242,14 @@ class _Sums:
             table = ops.convert_to_numpy(table).reshape((self.states,) * count)
             for axes in itertools.combinations(range(count), order):
                 chosen = own[list(axes)].tolist()
-                place = places.get(frozenset(chosen))
-                if place is None:
+                if frozenset(chosen) not in places:
                     continue
                 others = tuple(set(range(count)) - set(axes))
                 mean = table.mean(axis=others)
-                # The set may list its sites in another order.
-                turned = [chosen.index(site) for site in sets[place]]
-                found[place] += centred(np.transpose(mean, turned))
+                for place in places[frozenset(chosen)]:
+                    # The set may list its sites in another order.
+                    turned = [chosen.index(site) for site in sets[place]]
+                    found[place] += centred(np.transpose(mean, turned))
 
     def _add_normal(self, sets, found, many):
         """Adds the contributions of other hidden units, in blocks of sets."""

@@ -553,7 +553,10 @@ def _softmax_sites(units):
     parts = units.parts if isinstance(units, Composite) else [units]
     first = 0
     for part in parts:
-        if isinstance(part, Softmax):
+        if isinstance(part, Composite):
+            for start, size, categories in _softmax_sites(part):
+                yield first + start, size, categories
+        elif isinstance(part, Softmax):
             yield first, part.size, part.categories
         first += part.width
 

@@ -126,6 +126,7 @@ class AutoSGD(keras.optimizers.Optimizer):
             ValueError: If `l1` or `l2` was given, but `examples` is 0.
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
+        was_single = float(self.span) < 0
         self.span.assign(updates)
         if not examples and any(self._given_penalties):
             l1, l2 = self._given_penalties
@@ -136,7 +137,7 @@ class AutoSGD(keras.optimizers.Optimizer):
                 f"l1={l1}, l2={l2}"
             )
         # A resumed run keeps its first settings: its examples may be others.
-        if 0 < done <= int(self.iterations):
+        if 0 < done <= int(self.iterations) and not was_single:
             return
         if self._given_rate is None:
             self.learning_rate = rate
@@ -155,6 +156,12 @@ class AutoSGD(keras.optimizers.Optimizer):
                 else given
             )
             variable.assign(chosen / n if examples else 0.0)
+
+    def begin_single(self) -> None:
+        """Keeps the rate constant, without a penalty, until `begin`."""
+        self.span.assign(-1)
+        self.l1.assign(0)
+        self.l2.assign(0)
 
     def penalty_of(self, kernel: Tensor) -> Tensor:
         """The penalty per example, a scalar in nats.

@@ -175,6 +175,18 @@ def test_beta_scales_gaussian_couplings():
     )
 
 
+@pytest.mark.parametrize("max_states", [0, 2**20])
+def test_a_triple_may_come_repeatedly(max_states):
+    machine = draw(Spin(4), Bernoulli(3))
+    own, other = couplings.three_body(
+        machine, [(0, 1, 2), (3, 1, 2)], max_states=max_states
+    )
+    triples = [(0, 1, 2), (2, 1, 0), (3, 1, 2), (0, 1, 2)]
+    found = couplings.three_body(machine, triples, max_states=max_states)
+    np.testing.assert_allclose(found, [own, own, other, own], rtol=1e-3)
+    assert abs(own) > 1e-4
+
+
 def test_bad_arguments_are_refused():
     machine = draw(Spin(4), Bernoulli(2))
     for triples in ([], [(0, 1)], [(0, 1, 1)], [(0, 1, 4)], [(0.5, 1, 2)]):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import Bernoulli, Composite, Gaussian, Softmax
+from keras_rbm import Bernoulli, Composite, Gaussian, Softmax, Spin
 from keras_rbm import machine as machine_lib
 from keras_rbm.machine import Machine
 from tests.machines import machine, rounding
@@ -399,6 +399,10 @@ def test_a_machine_comes_back_from_its_config():
     [
         (Softmax(2, 3), Bernoulli(2)),
         (Composite(Bernoulli(1), Softmax(2, 3)), Softmax(1, 3)),
+        (
+            Composite(Bernoulli(1), Composite(Spin(1), Softmax(2, 3))),
+            Bernoulli(2),
+        ),
         (Bernoulli(3), Bernoulli(2)),
     ],
     ids=str,

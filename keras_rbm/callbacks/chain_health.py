@@ -252,10 +252,10 @@ class ChainHealth(Measurement):
             rates = keras.ops.convert_to_numpy(rates)
             values["swap_rate_min"] = rates.min()
             values["swap_rate_mean"] = rates.mean()
-            trips = float(
-                keras.ops.convert_to_numpy(self.model.chain.trip_rate)
-            )
-            values["round_trip_rate"] = trips
+            trips = self.model.chain.trip_rate
+            if trips is not None:
+                trips = keras.ops.convert_to_numpy(trips)
+                values["round_trip_rate"] = float(trips)
         return values
 
     def _warn_of_top(self, step, constant):
@@ -289,14 +289,12 @@ class ChainHealth(Measurement):
         chain = self.model.chain
         if chain.swap_rates is None:
             return None
-        rates, trips, updates, sweeps = (
+        rates = keras.ops.convert_to_numpy(chain.swap_rates)
+        if chain.trip_rate is None:  # No replica goes round.
+            return rates, 0.0, 0.0
+        trips, updates, sweeps = (
             keras.ops.convert_to_numpy(x)
-            for x in (
-                chain.swap_rates,
-                chain.trip_rate,
-                self.model.updates,
-                chain.num_sweeps,
-            )
+            for x in (chain.trip_rate, self.model.updates, chain.num_sweeps)
         )
         # The running mean begins at 0, and a replica needs time to travel.
         least = _TRIP_SWEEPS + _TRIP_SWEEPS_OF_BETA * len(rates)

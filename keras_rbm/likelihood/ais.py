@@ -145,7 +145,7 @@ def reverse_ais(
 
     Raises:
         ValueError: If a number is not a positive integer, `base` is coupled
-            or has other units than `machine`, or `v_model` are not valid data
+            or has other units than `machine`, or `v_model` are not states
             of the visible side.
 
     Reference: Burda, Grosse and Salakhutdinov (2015), "Accurate and
@@ -321,10 +321,10 @@ def from_samples(
 
     Raises:
         ValueError: If `repeats` is not a positive integer, or `v_model` are
-            not valid data of the visible side.
+            not states of the visible side.
     """
     repeats = checks.positive_integer("repeats", repeats)
-    machine.visible.check(v_model, "v_model")
+    machine.visible.check_states(v_model, "v_model")
     num_samples = len(v_model)
     v = ops.cast(v_model, machine_lib.dtype(machine))
     v = ops.repeat(v, repeats, axis=0)

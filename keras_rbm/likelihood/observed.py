@@ -522,7 +522,10 @@ def _annealed(
         p = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
         sizes = p.sum(axis=1) ** 2 / np.square(p).sum(axis=1)
         spread = np.maximum(num_chains / sizes - 1.0, 0.0)
-        return mean, np.sqrt(spread / max(num_chains - 1, 1)), sizes
+        if num_chains == 1:  # One weight says nothing of its error.
+            misses = np.isnan(v).any(axis=1)
+            return mean, np.where(misses, np.inf, 0.0), sizes
+        return mean, np.sqrt(spread / (num_chains - 1)), sizes
 
     def first(first, count):
         own = random.fold_in(stream, Use.START)._replace(first_row=first)

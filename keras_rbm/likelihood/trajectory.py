@@ -118,7 +118,7 @@ def reverse_trajectory_ais(
         An `Estimate` with one log-weight for each sample.
 
     Raises:
-        ValueError: See `trajectory_ais`. Also if `v_model` are not valid data
+        ValueError: See `trajectory_ais`. Also if `v_model` are not states
             of the visible side.
 
     Reference: See `trajectory_ais` and `reverse_ais`.

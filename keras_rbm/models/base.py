@@ -745,7 +745,7 @@ class MachineModel(Trainer):
         """Updates the metrics with a batch. Changes no other state."""
         v, weight = self.unpack(data)
         machine = self.machine()
-        seen = replicas.all_sum(self._running.seen)
+        seen = _number(replicas.all_sum(self._running.seen))
         stream = random.fold_in(self.stream(Use.EVALUATE), seen)
         stream = replicas.batch(v, weight).stream(stream)
         given = v if self._looks_at_missing else None
@@ -783,10 +783,7 @@ class MachineModel(Trainer):
             )
         x, y = self._whole_batch(x, y)
         if self.auto_optimizer is not None and self.optimizer.built:
-            # An earlier `fit` may have set them.
-            own = self.auto_optimizer
-            for variable in (own.span, own.l1, own.l2):
-                variable.assign(0)
+            self.auto_optimizer.begin_single()  # An earlier `fit` has others.
         return super().train_on_batch(x, y, *args, **kwargs)
 
     def test_on_batch(self, x: Array, y: Any = None, *args, **kwargs) -> Any:
@@ -1967,3 +1964,10 @@ def _check_image_shape(image_shape, num_pixels):
             f"Received: image_shape={image_shape!r}"
         )
     return shape
+
+
+def _number(weight):
+    """An integer that tells weights apart: the fraction is its high word."""
+    whole = ops.floor(weight)
+    fraction = ops.cast((weight - whole) * 2.0**24, "int64")
+    return ops.cast(whole, "int64") + fraction * 2**32

@@ -244,7 +244,9 @@ class Trainer(keras.Model, abc.ABC):
                 then chooses the step size and the weight decay. If the
                 optimizer keeps an exponential moving average of the weights
                 (`use_ema=True`), validation uses the averaged weights, and the
-                model has these weights after `fit`.
+                model has these weights after `fit`, also if `EarlyStopping`
+                restores the best ones. (The file of a `ModelCheckpoint` has
+                the current weights: after loading, use `averaged_weights`.)
             loss: Must be `None`.
             steps_per_execution: Number of updates in one compiled call.
                 Callbacks are called after each such call. `"auto"` for up to
@@ -382,6 +384,7 @@ class Trainer(keras.Model, abc.ABC):
         given = _arguments(super().fit, x, y, *args, **kwargs)
         _set_budget(given, updates)
         self._settle_monitors(given.get("callbacks"))
+        _keep_averages(given)
         if given.get("validation_data") is not None:
             given["validation_data"] = self.layout.joined_validation(
                 _sequence(given["validation_data"])
@@ -415,6 +418,8 @@ class Trainer(keras.Model, abc.ABC):
             self._compiles_blocks, self._calls_done = False, 0
             self._keep_metrics = False
             self.train_function = None
+            # Keras's BackupAndRestore would leave no epoch to the next call.
+            self._initial_epoch = None
             self._completer = None
             self._look_at_missing(False)
 
@@ -930,6 +935,43 @@ def _needs_each_batch(callbacks):
 def _each(callbacks):
     """The single callbacks in a list, in a `CallbackList`, or in a callback."""
     return tf.nest.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+
+
+def _keep_averages(given):
+    """Adds callbacks, so that `EarlyStopping` restores averaged weights."""
+    callbacks = given.get("callbacks")
+    new = [
+        _AveragedBest(callback)
+        for callback in _each(callbacks)
+        if isinstance(callback, keras.callbacks.EarlyStopping)
+        and callback.restore_best_weights
+    ]
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        for callback in new:
+            callbacks.append(callback)
+    elif new:
+        given["callbacks"] = [*_each(callbacks), *new]
+
+
+class _AveragedBest(keras.callbacks.Callback):
+    """Makes the best weights of an `EarlyStopping` the averaged weights.
+
+    Validation measures the averaged weights, and Keras would restore the
+    others.
+
+    Args:
+        stop: The `EarlyStopping`, which precedes this callback.
+    """
+
+    def __init__(self, stop):
+        super().__init__()
+        self._stop = stop
+
+    def on_epoch_end(self, epoch, logs=None):
+        stop = self._stop
+        if stop.best_weights is not None and stop.best_epoch == epoch:
+            with averaged_weights(self.model):
+                stop.best_weights = self.model.get_weights()
 
 
 def _module_that_defines(kind, name):

@@ -202,6 +202,18 @@ class Sampler(abc.ABC):
         """The `Ladder` statistics, or `None` for a sampler without replicas."""
         return None
 
+    def ladder_of_run(
+        self, before: Any, after: Any, num_sweeps: int
+    ) -> Ladder | None:
+        """The `Ladder` of a run, without what its start knew of swap rates.
+
+        Args:
+            before: The state at the start.
+            after: The state at the end.
+            num_sweeps: Number of steps between both, at least 2.
+        """
+        return self.ladder(after)
+
     @abc.abstractmethod
     def step(
         self,

@@ -86,6 +86,13 @@ class LadderSampler(Sampler):
         shape = (trips.shape[0], rates.shape[1])
         return Ladder(ops.broadcast_to(rates, shape), trips)
 
+    def ladder_of_run(self, before: Any, after: Any, num_sweeps: int) -> Ladder:
+        pair = ops.arange(self.rows - 1, dtype="int32")
+        tries = (num_sweeps + 1 - (pair + before.parity) % 2) // 2
+        past = _MOMENTUM ** ops.cast(tries, "float32")
+        rates = (after.swap_rates - past * before.swap_rates) / (1 - past)
+        return self.ladder(after._replace(swap_rates=ops.clip(rates, 0, 1)))
+
     def samples(self, state: Any) -> Tensor:
         return state.v[: self.chains_of(state.v)]
 

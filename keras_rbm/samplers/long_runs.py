@@ -173,7 +173,7 @@ def watched_sample(
     """
 
     def watched(state, block, here, clamp, bar):
-        seen, done = [], 0
+        start, seen, done = state, [], 0
         for stop in (num_sweeps // 2, num_sweeps):
             while done < stop:
                 sweeps = min(stop - done, block)
@@ -192,7 +192,7 @@ def watched_sample(
                 bar.add(sweeps * drawn.shape[0])
             seen.append(drawn[:, 0])
         halfway, end = seen
-        ladder = sampler.ladder(state)
+        ladder = sampler.ladder_of_run(start, state, num_sweeps)
         return (end, halfway) if ladder is None else (end, halfway, *ladder)
 
     end, halfway, *ladder = _by_device(

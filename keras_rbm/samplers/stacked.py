@@ -155,9 +155,10 @@ class StackedTempering(Sampler):
                 if clamp is not None and number == 0:
                     accepted = ops.zeros_like(accepted)
                     swap = ops.zeros_like(swap)
+                above = all_v[number + 1]
                 h, all_v[number + 1] = (
-                    ops.where(accepted, all_v[number + 1], h),
-                    ops.where(accepted, h, all_v[number + 1]),
+                    ops.where(accepted, ops.cast(above, h.dtype), h),
+                    ops.where(accepted, ops.cast(h, above.dtype), above),
                 )
                 swaps.append(swap)
             all_v[number] = gibbs.sample_visible(own, h, here)
@@ -254,11 +255,13 @@ def _exchange(below, above, h, v, stream):
         Boolean tensor of shape `(chains, 1)`, and the mean swap probability.
     """
     hidden_side = machine_lib.flip(below)
-    gain = (
-        machine_lib.free_energy(hidden_side, h)
-        - machine_lib.free_energy(hidden_side, ops.cast(v, h.dtype))
-        + machine_lib.free_energy(above, v)
-        - machine_lib.free_energy(above, ops.cast(h, v.dtype))
+    gain = machine_lib.free_energy(hidden_side, h) - machine_lib.free_energy(
+        hidden_side, ops.cast(v, h.dtype)
+    )
+    gain += ops.cast(
+        machine_lib.free_energy(above, v)
+        - machine_lib.free_energy(above, ops.cast(h, v.dtype)),
+        gain.dtype,
     )
     u = random.uniform(
         random.fold_in(stream, Use.EXCHANGE), (ops.shape(gain)[0], 1)

@@ -152,7 +152,7 @@ class Tempered(LadderSampler):
             self.base(machine, state),
             machine,
             state.betas,
-            state.v,
+            ops.cast(state.v, machine_lib.dtype(machine)),
             state.parity,
             stream,
         )

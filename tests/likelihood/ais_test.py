@@ -453,3 +453,6 @@ def test_a_base_must_be_one(exact_v):
         ais(MACHINE, machine_lib.flip(BASE), STREAM, FEW)
     with pytest.raises(ValueError, match="`v_model` must have shape"):
         reverse_ais(MACHINE, BASE, exact_v[:, :3], STREAM, FEW)
+    # Means are no samples.
+    with pytest.raises(ValueError, match="`v_model`"):
+        reverse_ais(MACHINE, BASE, 0.5 * exact_v, STREAM, FEW)

@@ -102,6 +102,19 @@ def test_two_estimates_are_on_both_sides(monkeypatch):
     np.testing.assert_allclose(found.lower[0], logs[0], rtol=1e-4)
 
 
+def test_one_chain_has_no_standard_error(monkeypatch):
+    monkeypatch.setattr(
+        observed_lib, "exact_rows", lambda machine, v: np.zeros(len(v), bool)
+    )
+    found = likelihood.observed(
+        MACHINE, BASE, ROWS, random.stream(0), 5, 1, 1, verbose=0
+    )
+    misses = np.isnan(ROWS).any(axis=1)
+    np.testing.assert_array_equal(
+        found.standard_error, np.where(misses, np.inf, 0.0)
+    )
+
+
 def test_estimates_that_are_poor_say_so(monkeypatch):
     monkeypatch.setattr(
         observed_lib, "exact_rows", lambda machine, v: np.zeros(len(v), bool)

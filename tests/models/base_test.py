@@ -803,8 +803,29 @@ def test_batches_may_be_trained_on_one_by_one():
     model.train_on_batch(x)
     assert np.abs(model.kernel.numpy() - before).max() > 1e-3
     assert float(model.optimizer.l2) == 0
+    # A run that goes on has its penalty again.
+    model.fit(x, batch_size=6, epochs=2, initial_epoch=1, verbose=0)
+    assert float(model.optimizer.l2) > 0
     with pytest.raises(ValueError, match="`class_weight` must be left out"):
         model.train_on_batch(x, class_weight={0: 1.0})
+
+
+def test_batches_of_small_weights_are_evaluated_with_their_own_draws(
+    monkeypatch,
+):
+    model = RBM(5, 4, seed=0)
+    model.compile(run_eagerly=True)
+    keys, samples = [], model.chain.samples
+
+    def watched(machine, v, stream):
+        keys.append(tuple(stream.key.numpy()))
+        return samples(machine, v, stream)
+
+    monkeypatch.setattr(model.chain, "samples", watched)
+    x = data(12)
+    weight = np.full(12, 1 / 12)
+    model.evaluate(x, batch_size=4, sample_weight=weight, verbose=0)
+    assert len(set(keys)) == 3
 
 
 def test_chains_that_were_started_from_rows_are_kept_by_the_first_fit():

@@ -370,6 +370,41 @@ def test_early_stopping():
     assert int(model.updates) == 3
 
 
+def test_early_stopping_restores_what_was_validated():
+    optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9)
+    model = given(ORACLE, optimizer=optimizer)
+    stop = keras.callbacks.EarlyStopping(
+        "val_reconstruction_error", patience=9, restore_best_weights=True
+    )
+    history = model.fit(
+        data(),
+        batch_size=48,
+        epochs=3,
+        verbose=0,
+        validation_data=data(),
+        callbacks=[stop],
+    ).history["val_reconstruction_error"]
+    found = model.evaluate(data(), verbose=0, return_dict=True)
+    assert found["reconstruction_error"] == pytest.approx(min(history))
+
+
+def test_all_epochs_are_left_after_a_run_that_was_restored(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch:
+                raise KeyboardInterrupt
+
+    def fit(model, *callbacks):
+        given = {"batch_size": 48, "epochs": 3, "verbose": 0}
+        return model.fit(data(), callbacks=list(callbacks), **given).epoch
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(given(ORACLE), keras.callbacks.BackupAndRestore(tmp_path), Stop())
+    model = given(ORACLE)
+    assert len(fit(model, keras.callbacks.BackupAndRestore(tmp_path))) < 3
+    assert len(fit(model)) == 3
+
+
 def test_a_log_and_checkpoints(tmp_path):
     model = given(ORACLE)
     model.fit(

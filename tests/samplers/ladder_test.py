@@ -59,6 +59,18 @@ def test_rates_are_running_means_of_the_pairs_that_had_their_turn():
     assert (int(first.parity), int(second.parity)) == (1, 0)
 
 
+@pytest.mark.parametrize("num_sweeps", [2, 3, 4])
+@pytest.mark.parametrize("first", [0, 1])
+def test_rates_of_a_run_forget_those_before_it(first, num_sweeps):
+    before = started(2)._replace(parity=tf.constant(first))
+    after = before
+    for _ in range(num_sweeps):
+        after = moved(after, [0.0, 0.25, 1.0], STAYING)
+    rates, trips = Tempered(4).ladder_of_run(before, after, num_sweeps)
+    np.testing.assert_allclose(rates, [[0.0, 0.25, 1.0]] * 2, atol=1e-5)
+    np.testing.assert_array_equal(trips, after.round_trips)
+
+
 def test_a_round_trip_is_made_where_a_replica_is_back_from_the_other_end():
     """Two replicas by hand; the second chain never changes places."""
     swapped, staying = np.array([[1, 0], [0, 1]]), np.array([[0, 0], [1, 1]])

@@ -11,10 +11,12 @@ from keras_rbm import (
     Spin,
     StackedTempering,
     TrajectoryTempering,
+    callbacks,
     random,
     samplers,
 )
 from keras_rbm import machine as machine_lib
+from tests.callbacks import events
 from tests.machines import (
     assert_law,
     assert_means,
@@ -210,6 +212,25 @@ def test_particles_go_on_after_saving(model, tmp_path):
     for twin in (model, loaded):
         twin.fit(data(), epochs=1, batch_size=16, verbose=0, shuffle=False)
     assert_same_states(model, loaded)
+
+
+def test_chains_of_a_stack_have_a_health(model, tmp_path):
+    callback = callbacks.ChainHealth(tmp_path, data(40))
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_end(0)
+    callback.on_train_end()
+    values = events.read(tmp_path / "train")
+    assert "3 Chains/swap_rate_min" in values
+    assert "3 Chains/round_trip_rate" not in values
+
+
+def test_machines_of_two_precisions_are_stacked():
+    lowest = machine_lib.cast(LOWEST, "float64")
+    v = np.zeros((6, LOWEST.visible.width))
+    state = SAMPLER.init(lowest, tf.constant(v))
+    state, _ = SAMPLER.step(lowest, state, random.stream(0))
+    assert [v.dtype for v in (state.v, *state.upper)] == ["float64"] * 3
 
 
 def test_samplers_of_the_same_machines_are_equal():

@@ -119,6 +119,13 @@ def test_swap_rates_count_the_turns_of_each_pair(num_sweeps):
     assert chain.parity.numpy() == 4 * num_sweeps % 2
 
 
+def test_chains_may_start_from_rows_of_another_precision():
+    v = np.zeros((4, 5))
+    state = Tempered(3).init(MACHINE, tf.constant(v))
+    state, _ = Tempered(3).step(MACHINE, state, random.stream(0))
+    assert state.v.dtype == "float64"
+
+
 def test_draws_go_on_after_saving(tmp_path):
     model = RBM(5, 4, chain=tempered(6, 3), seed=3)
     # Eagerly: faster than two compilations, for a few steps.
