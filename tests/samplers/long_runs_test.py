@@ -74,7 +74,8 @@ def test_a_watched_run_is_seen_halfway_and_at_its_end(
     end, halfway = steps[6][0], steps[2][0]
     np.testing.assert_array_equal(found.v, sampler.samples(end))
     np.testing.assert_array_equal(found.halfway, sampler.samples(halfway))
-    ladder = sampler.ladder(end)
+    start = sampler.init(MACHINE, tf.constant(V), BASE)
+    ladder = sampler.ladder_of_run(start, end, 7)
     if ladder is None:
         assert found.ladder is None
     else:
