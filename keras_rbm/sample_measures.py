@@ -110,7 +110,7 @@ def _triples(width, generator):
         return np.stack([i, j, k], axis=-1)[(i < j) & (j < k)]
     drawn = np.sort(generator.integers(width, size=(2 * _TRIPLES, 3)), axis=1)
     different = (np.diff(drawn, axis=1) > 0).all(axis=1)
-    return np.unique(drawn[different], axis=0)[:_TRIPLES]
+    return _some(np.unique(drawn[different], axis=0), _TRIPLES, generator)
 
 
 def _third(rows, triples):

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from keras_rbm import evaluation
-from keras_rbm.sample_measures import _rank_correlations
+from keras_rbm.sample_measures import _rank_correlations, _triples
 
 COUNT, WIDTH = 400, 20
 
@@ -57,6 +57,11 @@ def test_moments_of_wide_and_of_narrow_data():
     _, second, third = evaluation.moments(x, draw(50, seed=1, width=600))
     assert second.count == 500 * 499 // 2
     assert third.count == 5000
+    triples = _triples(500, np.random.default_rng(0))
+    assert (np.diff(triples, axis=1) > 0).all()
+    assert len(np.unique(triples, axis=0)) == 5000
+    # The smallest of three uniform columns: 125 on average, deviation 97.
+    assert abs(triples[:, 0].mean() - 125) < 5 * 97 / np.sqrt(5000)
     assert len(evaluation.moments(x[:, :1], x[:, :1])) == 1
     (first,) = evaluation.moments(np.ones((3, 1)), np.ones((4, 1)))
     assert np.isnan(first.correlation)

@@ -40,7 +40,9 @@ class HeldOutRatings(keras.callbacks.Callback):
     def __init__(self, train: Ratings, held_out: Ratings, every: int = 1):
         super().__init__()
         self.held_out = known(held_out, "held_out")
-        self.train = known(train, "train")
+        known(train, "train")
+        # With its unknown values: a conditional model learns from such pairs.
+        self.train = train
         train.check_same(held_out, "held_out")
         self.every = checks.positive_integer("every", every)
         self._last = None

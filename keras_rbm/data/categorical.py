@@ -96,7 +96,8 @@ def categorical(data: Data, levels: int = 4) -> Data:
                 "`data` must hold intensities from 0 to 1. Scale them. "
                 f"Received: {data.name} from {x.min():g} to {x.max():g}"
             )
-        level = np.minimum((x * levels).astype("uint8"), levels - 1)
+        # Before the cast, in which 256 would become 0.
+        level = np.minimum(x * levels, levels - 1).astype("uint8")
         hot = level[:, :, None] == np.arange(levels)
         return np.where(hot, 255, 0).astype("uint8").reshape(len(x), -1)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_rbm.data import frames
 from keras_rbm.data.checks import check_path
+from keras_rbm.data.columns import plain
 from keras_rbm.data.libraries import of_extra
 from keras_rbm.data.tfds_images import why_unreachable
 from keras_rbm.ratings import Ratings
@@ -338,10 +339,7 @@ def _columns(source, names, text, argument):
             return _of_arrays(found, argument)
     columns = frames.read(source, text).columns
     found = _chosen(list(columns), names, argument)
-    users, items, scores, *times = (
-        np.asarray(columns[x]().to_numpy()) for x in found
-    )
-    return _of_arrays((users, items, scores, *times), argument)
+    return _of_arrays([columns[x]() for x in found], argument)
 
 
 def _of_arrays(arrays, argument):
@@ -355,7 +353,7 @@ def _of_arrays(arrays, argument):
             f"`{argument}` must be arrays without masked entries. Remove the "
             "rows, or pass NaN for a missing rating. Received: masked entries"
         )
-    users, items, scores, *times = map(np.asarray, arrays)
+    users, items, scores, *times = map(_array, arrays)
     shapes = {x.shape for x in (users, items, scores, *times)}
     if len(shapes) != 1 or users.ndim != 1:
         raise ValueError(
@@ -370,6 +368,14 @@ def _of_arrays(arrays, argument):
             f"type {scores.dtype}, such as {scores[0]!r}"
         ) from error
     return users, items, scores, _times(times[0], argument) if times else None
+
+
+def _array(x):
+    """A column as an array of NumPy."""
+    if type(x).__module__.startswith("pyarrow"):
+        # NumPy would get the last category in place of a missing one.
+        x = plain(x)
+    return np.asarray(x)
 
 
 def _times(times, argument):

@@ -45,6 +45,11 @@ class Alignment:
     alphabet: Alphabet = PROTEIN
     positions: np.ndarray | None = None
     unknown: int = 0
+    # For each entry, the number of letters that its sequence has up to there,
+    # with the letters that `codes` lacks. `None` if `codes` has all of them.
+    _numbers: np.ndarray | None = dataclasses.field(
+        default=None, init=False, repr=False
+    )
 
     def __post_init__(self):
         codes = np.asarray(self.codes)
@@ -133,8 +138,14 @@ class Alignment:
                     f"first. Received: {names[0]!r} of length {width}, and "
                     f"{name!r} of length {len(string)}"
                 )
-        codes, count = alphabet.encode(strings, names, unknown == "missing")
-        return cls(codes, names, alphabet, unknown=count)
+        codes, count = alphabet.encode(strings, names, missing=True)
+        numbers = None
+        if unknown == "gap" and count:
+            # An unknown letter becomes a gap, but it is a residue.
+            numbers = letter_numbers(codes != alphabet.gap)
+            codes[codes == MISSING] = alphabet.gap
+        found = cls(codes, names, alphabet, unknown=count)
+        return numbered(found, numbers)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -152,10 +163,14 @@ class Alignment:
     def __getitem__(self, rows):
         """Selects sequences by a slice, indices or booleans."""
         index = np.atleast_1d(np.arange(len(self))[rows])
-        return dataclasses.replace(
-            self,
-            codes=self.codes[index],
-            names=[self.names[i] for i in index],
+        numbers = self._numbers
+        return numbered(
+            dataclasses.replace(
+                self,
+                codes=self.codes[index],
+                names=[self.names[i] for i in index],
+            ),
+            None if numbers is None else numbers[index],
         )
 
     def __repr__(self):
@@ -182,10 +197,13 @@ class Alignment:
             raise ValueError(
                 f"`keep` must leave a column. Received: none of {self.shape[1]}"
             )
-        return dataclasses.replace(
-            self,
-            codes=self.codes[:, index],
-            positions=self.positions[index],
+        return numbered(
+            dataclasses.replace(
+                self,
+                codes=self.codes[:, index],
+                positions=self.positions[index],
+            ),
+            self._letter_numbers()[:, index],
         )
 
     def gap_shares(self, axis: int = 1) -> np.ndarray:
@@ -204,7 +222,8 @@ class Alignment:
     def index(self, name: str) -> int:
         """Returns the row, from 0, of the sequence with this name.
 
-        The first word of the name in the file is enough.
+        The first word of the name in the file is enough, if no sequence has
+        exactly this name.
 
         Args:
             name: Name of a sequence.
@@ -216,8 +235,10 @@ class Alignment:
             family = sequences.Alignment.from_strings(["AC-D", "ACED", "GCED"])
             print(family.index("2"))  # 1: names count from 1, and rows from 0.
         """
+        if name in self.names:
+            return self.names.index(name)
         for row, own in enumerate(self.names):
-            if own == name or own.split(maxsplit=1)[:1] == [name]:
+            if own.split(maxsplit=1)[:1] == [name]:
                 return row
         raise ValueError(
             "`name` must be that of a sequence, such as "
@@ -317,7 +338,9 @@ class Alignment:
 
         The positions of the new alignment count the reference's letters: column
         j is residue `positions[j]` of the reference, also after columns have
-        been left out.
+        been left out. Letters of the reference without a column count too:
+        insertions that `sequences.read` left out, unknown letters that became
+        gaps, and letters in columns that `columns` or `filter` left out.
 
         Args:
             query: Name of the reference.
@@ -331,11 +354,12 @@ class Alignment:
             own = family.columns_of("1", first=10)
             print(own.positions)  # [10, 11, 12], of A, C and D.
         """
-        own = self.codes[self.index(query)]
-        there = own != self.alphabet.gap
-        found = self.columns(there)
-        return dataclasses.replace(
-            found, positions=first + np.arange(found.shape[1])
+        row = self.index(query)
+        found = self.columns(self.codes[row] != self.alphabet.gap)
+        numbers = found._numbers
+        positions = first - 1 + numbers[row].astype("int64")
+        return numbered(
+            dataclasses.replace(found, positions=positions), numbers
         )
 
     def one_hot(self) -> Rows:
@@ -459,3 +483,39 @@ class Alignment:
                 f"weights of shape {w.shape}"
             )
         return w
+
+    def _letter_numbers(self):
+        if self._numbers is not None:
+            return self._numbers
+        return letter_numbers(self.codes != self.alphabet.gap)
+
+
+def letter_numbers(is_letter: np.ndarray) -> np.ndarray:
+    """For each entry, the number of letters in its row up to there.
+
+    Args:
+        is_letter: Boolean array of shape `(sequences, columns)`.
+
+    Returns:
+        Array of the same shape, of the smallest type of integers.
+    """
+    dtype = np.min_scalar_type(is_letter.shape[1])
+    return np.cumsum(is_letter, axis=1, dtype=dtype)
+
+
+def numbered(alignment: Alignment, numbers: np.ndarray | None) -> Alignment:
+    """Sets the numbers from which `columns_of` takes positions.
+
+    `dataclasses.replace` does not keep these numbers.
+
+    Args:
+        alignment: An `Alignment`, which is changed.
+        numbers: Integer array of the shape of `codes`: for each entry, the
+            number of letters that the whole sequence has up to there. `None` if
+            `codes` has all letters of each sequence.
+
+    Returns:
+        The same alignment.
+    """
+    object.__setattr__(alignment, "_numbers", numbers)
+    return alignment

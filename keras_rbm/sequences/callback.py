@@ -9,7 +9,11 @@ from keras_rbm.callbacks.periodic import Display, Measurement
 from keras_rbm.sequences import pictures
 from keras_rbm.sequences.alignment import Alignment
 from keras_rbm.sequences.alphabet import codes_of
-from keras_rbm.sequences.contacts import contact_map, positive_predictive_value
+from keras_rbm.sequences.contacts import (
+    contact_map,
+    num_known_pairs,
+    positive_predictive_value,
+)
 from keras_rbm.sequences.correlations import compare_correlations
 from keras_rbm.sequences.mutations import check_units
 from keras_rbm.typing import Array, Path
@@ -37,8 +41,10 @@ class FamilyMeasures(Measurement):
     The tags are `3 Chains/correlation_of_frequencies`, `..._of_pairs` and
     `..._of_triples` (see `compare_correlations`), and, with distances, `2
     Likelihood/contacts_L` and `contacts_2L`: the share of contacts among the
-    first L and 2 L pairs, where L is the number of columns. A map of contacts
-    takes seconds to minutes for a large family: choose `every` accordingly.
+    first L and 2 L pairs, where L is the number of columns. Only pairs of known
+    distance that are at least 5 columns apart count; a tag is absent if there
+    are fewer such pairs. A map of contacts takes seconds to minutes for a large
+    family: choose `every` accordingly.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
@@ -82,11 +88,13 @@ class FamilyMeasures(Measurement):
                 values[tag + _NAMES[found.order]] = found.correlation
         if self.distances is not None:
             scores = contact_map(self.model.machine())
-            width = len(scores)
-            shares = positive_predictive_value(
-                scores, np.asarray(self.distances), [width, 2 * width]
-            )
-            for name, share in zip(("L", "2L"), shares, strict=True):
+            distances = np.asarray(self.distances, "float64")
+            most = num_known_pairs(scores, distances)
+            for name, factor in (("L", 1), ("2L", 2)):
+                count = factor * len(scores)
+                if count > most:
+                    break
+                (share,) = positive_predictive_value(scores, distances, [count])
                 tag = f"{tensorboard.LIKELIHOOD}/contacts_{name}"
                 values[tag] = float(share)
         return values

@@ -255,23 +255,42 @@ def positive_predictive_value(
     scores = _square("scores", scores)
     distances = _square("distances", distances)
     checks.positive_number("threshold", threshold)
-    if scores.shape != distances.shape:
-        raise ValueError(
-            "`distances` must have the shape of `scores`. Received: "
-            f"distances.shape={distances.shape}, scores.shape={scores.shape}"
-        )
-    known = np.where(np.isnan(distances), -np.inf, scores)
-    i, j = np.triu_indices(len(scores), min_separation)
-    pairs = int(np.isfinite(known[i, j]).sum())
+    pairs = num_known_pairs(scores, distances, min_separation)
     counts = [checks.positive_integer("counts", count) for count in counts]
     if not counts or max(counts) > pairs:
         raise ValueError(
             f"`counts` must be numbers of pairs, of which {pairs} have a "
             f"distance. Received: counts={counts}"
         )
+    known = np.where(np.isnan(distances), -np.inf, scores)
     best = top_pairs(known, max(counts), min_separation)
     hits = np.cumsum(distances[best[:, 0], best[:, 1]] < threshold)
     return np.array([hits[count - 1] / count for count in counts])
+
+
+def num_known_pairs(
+    scores: Array, distances: Array, min_separation: int = 5
+) -> int:
+    """The number of pairs that `positive_predictive_value` can rank.
+
+    Args:
+        scores: Array of shape `(sites, sites)`.
+        distances: Array of the same shape, NaN where a distance is not known.
+        min_separation: Least j - i of a pair.
+
+    Raises:
+        ValueError: If the arrays are not square, or differ in shape.
+    """
+    scores = _square("scores", scores)
+    distances = _square("distances", distances)
+    if scores.shape != distances.shape:
+        raise ValueError(
+            "`distances` must have the shape of `scores`. Received: "
+            f"distances.shape={distances.shape}, scores.shape={scores.shape}"
+        )
+    i, j = np.triu_indices(len(scores), min_separation)
+    known = np.isfinite(scores[i, j]) & ~np.isnan(distances[i, j])
+    return int(known.sum())
 
 
 def read_distances(path: Path, num_sites: int) -> np.ndarray:

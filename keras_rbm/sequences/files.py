@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_rbm import checks
 from keras_rbm.data.libraries import of_extra
-from keras_rbm.sequences.alignment import Alignment
+from keras_rbm.sequences.alignment import Alignment, numbered
 from keras_rbm.sequences.alphabet import PROTEIN, AlphabetLike, decode, named
 from keras_rbm.typing import Array, Path
 
@@ -98,13 +98,13 @@ def read(
         "csv": _csv,
     }[kind]
     names, strings = reader(text, path)
-    positions = None
+    whole, kept = strings, None
     if kind == "a2m":
         # str.translate is the fastest way to remove letters.
         away = dict.fromkeys(map(ord, "abcdefghijklmnopqrstuvwxyz."))
         strings = [string.translate(away) for string in strings]
     elif kind == "stockholm":
-        strings, positions = _without_insertions(strings)
+        strings, kept = _without_insertions(strings)
     if kind != "a2m":
         strings = [s.replace(".", alphabet.gap_letter) for s in strings]
     if len(strings) < min_sequences:
@@ -115,9 +115,12 @@ def read(
         )
     _check_letters(strings, alphabet, path)
     found = Alignment.from_strings(strings, names, alphabet, unknown)
-    if positions is None:
+    if kind not in ("a2m", "stockholm"):
         return found
-    return dataclasses.replace(found, positions=positions)
+    if kept is not None:
+        found = dataclasses.replace(found, positions=kept + 1)
+    width, gap_letter = found.shape[1], alphabet.gap_letter
+    return numbered(found, _numbers(whole, width, gap_letter, kept))
 
 
 def write_fasta(
@@ -254,7 +257,25 @@ def _without_insertions(strings):
     lower = ((letters >= ord("a")) & (letters <= ord("z"))).any(axis=0)
     keep = np.flatnonzero(~lower)
     kept = letters[:, keep].astype("uint8")
-    return [bytes(row).decode("latin-1") for row in kept], keep + 1
+    return [bytes(row).decode("latin-1") for row in kept], keep
+
+
+def _numbers(strings, width, gap_letter, kept):
+    """For each kept entry, the number of letters in its string up to there.
+
+    `kept` holds the indices of the columns; `None` if each string has columns
+    of its own, its characters except lower-case letters and periods.
+    """
+    is_letter, is_kept = np.ones((2, 256), bool)
+    is_letter[[ord("."), ord(gap_letter)]] = False
+    is_kept[[ord("."), *range(ord("a"), ord("z") + 1)]] = False
+    dtype = np.min_scalar_type(max(map(len, strings)))
+    numbers = np.empty((len(strings), width), dtype)
+    for row, string in enumerate(strings):
+        own = np.frombuffer(string.encode("latin-1", "replace"), "uint8")
+        columns = is_kept[own] if kept is None else kept
+        numbers[row] = np.cumsum(is_letter[own])[columns]
+    return numbers
 
 
 def _csv(text, path):

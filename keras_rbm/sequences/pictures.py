@@ -265,7 +265,8 @@ def contact_picture(
         path: Path of the PNG file.
         scores: Array of shape `(sites, sites)`, such as a `contact_map`.
         distances: Distances, an array of the same shape, or `None`.
-        num_pairs: Number of pairs; `None` for twice the number of sites.
+        num_pairs: Number of pairs; `None` for twice the number of sites, or
+            all pairs if there are fewer.
         threshold: A pair is a contact if its distance is below this.
         min_separation: Least j - i of a pair.
 
@@ -297,9 +298,13 @@ def draw_contacts(
     """
     scores = np.asarray(scores)
     size = len(scores)
-    most = (size - min_separation) * (size - min_separation + 1) // 2
-    num_pairs = min(2 * size, most) if num_pairs is None else num_pairs
-    pairs = top_pairs(scores, num_pairs, min_separation)
+    far = max(size - min_separation, 0)
+    most = far * (far + 1) // 2
+    if num_pairs is None and not most:
+        num_pairs, pairs = 0, np.zeros((0, 2), int)
+    else:
+        num_pairs = min(2 * size, most) if num_pairs is None else num_pairs
+        pairs = top_pairs(scores, num_pairs, min_separation)
     figure = canvas.plot((canvas.WIDTH, canvas.WIDTH))
     axes = figure.add_subplot()
     colours = "black"

@@ -19,6 +19,7 @@ from keras_rbm.sequences.alphabet import AlphabetLike, codes_of, named
 from keras_rbm.sequences.callback import FamilyPictures
 from keras_rbm.sequences.contacts import (
     contact_map,
+    num_known_pairs,
     positive_predictive_value,
     read_distances,
     top_pairs,
@@ -133,7 +134,9 @@ class FamilyFigures(Figure):
             sequences if there are fewer particles than `num_samples`.
         num_units: Number of hidden units to draw, with the largest weights.
         distances: Path of a table of distances (see `read_distances`), or
-            `None`.
+            `None`. With distances, the log gives the share of contacts among
+            the first L, 2 L, ..., 5 L pairs, where L is the number of columns,
+            as far as enough pairs at least 5 columns apart have a distance.
         num_betas: Number of steps of the annealing that bounds log Z.
 
     Example:
@@ -161,6 +164,11 @@ class FamilyFigures(Figure):
             raise ValueError(
                 "FamilyFigures needs a model with Softmax visible units of "
                 f"{len(alphabet)} categories. Received: {units}"
+            )
+        if units.size < 3:
+            raise ValueError(
+                "FamilyFigures needs sequences of 3 columns or more. Received: "
+                f"{units}"
             )
         if self.distances is not None:
             read_distances(self.distances, units.size)
@@ -253,10 +261,13 @@ class FamilyFigures(Figure):
         known = None
         if self.distances is not None:
             known = read_distances(self.distances, width)
-            counts = [k * width for k in range(1, 6)]
-            shares = positive_predictive_value(scores, known, counts)
-            shares = ", ".join(f"{share:.3f}" for share in shares)
-            announce(f"contacts among the first 1 to 5 L pairs: {shares}")
+            most = num_known_pairs(scores, known)
+            counts = [k * width for k in range(1, 6) if k * width <= most]
+            if counts:
+                shares = positive_predictive_value(scores, known, counts)
+                shares = ", ".join(f"{share:.3f}" for share in shares)
+                span = f"1 to {len(counts)} L" if len(counts) > 1 else "L"
+                announce(f"contacts among the first {span} pairs: {shares}")
         pictures.contact_picture(folder / "contacts.png", scores, known)
         pairs = top_pairs(scores, width * (width - 1) // 2, 1)
         with open(folder / "contacts.csv", "w", newline="") as file:

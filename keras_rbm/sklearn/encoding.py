@@ -6,7 +6,7 @@
 import abc
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -64,7 +64,7 @@ def fitted(
     ):
         validated(estimator, X, reset=True, skip_check_array=True)
         table = data.table(dense_frame(X), visible_units if given else None)
-        return Table(table.schema), table.train
+        return Table(table.schema, estimator._column_names), table.train
     x = _matrix(estimator, X, reset=True)
     found = (
         Columns(x)
@@ -360,29 +360,37 @@ class Table(Encoder):
 
     Args:
         schema: A `keras_rbm.data.Schema`.
+        names: The names of the data frame's columns, in the order of the
+            columns of an array. The schema may have another order, and further
+            columns that it drops.
     """
 
-    def __init__(self, schema: Schema):
+    def __init__(self, schema: Schema, names: Sequence[Hashable]):
         self.schema = schema
+        self.names = list(names)
         self.units = schema.units
 
     def encode(self, X: Any) -> np.ndarray:
         if not is_frame(X):
-            # An array has no names: its columns are in the schema's order.
-            x = X.toarray() if sparse.issparse(X) else X
-            X = self._named(x)
+            X = self.named(X.toarray() if sparse.issparse(X) else X)
         return self.schema.encode(dense_frame(X))
 
     def decode(self, states: np.ndarray) -> Any:
         return self.schema.decode(states)
 
-    def _named(self, x):
-        names = list(self.schema.columns)
+    def named(self, x: np.ndarray) -> Any:
+        """Converts an array to a data frame like that of `fit`.
+
+        Args:
+            x: Array of shape `(examples, features)`, whose columns are in the
+                order of `fit`.
+        """
         if self.schema.library == "pandas":
             import pandas
 
-            return pandas.DataFrame(x, columns=names)
-        return np.rec.fromarrays(x.T, names=names)
+            return pandas.DataFrame(x, columns=self.names)
+        nw, library = frames.library("narwhals"), self.schema.library
+        return nw.from_numpy(x, self.names, backend=library).to_native()
 
 
 def units_of(

@@ -212,22 +212,6 @@ def _of_one_type(column, other):
     return column, other.cast(column.dtype)
 
 
-def of_array(x: np.ndarray, schema: Schema) -> Any:
-    """Converts an array to a data frame with the columns of a schema.
-
-    Args:
-        x: Array of shape `(rows, columns)`.
-        schema: The `Schema`.
-    """
-    nw = frames.library("narwhals")
-    names = list(schema.columns)
-    if schema.library == "pandas":
-        import pandas
-
-        return pandas.DataFrame(x, columns=names)
-    return nw.from_numpy(x, names, backend=schema.library).to_native()
-
-
 def to_array(X: Any) -> np.ndarray:
     """Converts a data frame to an array.
 

@@ -352,7 +352,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
                 if isinstance(column, Count) and name not in named
             }
             table = data.table(X, table.schema.replace(others))
-        self.encoder_ = encoding.Table(table.schema)
+        self.encoder_ = encoding.Table(table.schema, self._column_names)
         lost = filling.missing(X)
         self._constants = filling.constants(X, lost, table.schema)
         self._integer_bounds = filling.integer_bounds_of_columns(X, lost)
@@ -481,7 +481,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         if encoding.is_frame(X):
             return self._filled_frame(X, states, bounds)
         if isinstance(self.encoder_, encoding.Table):
-            frame = filling.of_array(X, self.encoder_.schema)
+            frame = self.encoder_.named(X)
             return filling.to_array(self._filled_frame(frame, states, bounds))
         lost, values = np.isnan(X), self.encoder_.decode(states)
         for column, limits in bounds.items():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_rbm import RatingsRBM, callbacks
+from keras_rbm import RatingsRBM, callbacks, evaluation
 from tests.made_up_ratings import two_tastes
 
 TRAIN, HELD_OUT = two_tastes().split(0.25)
@@ -25,6 +25,20 @@ def test_the_error_joins_the_logs():
     other = callbacks.HeldOutRatings(TRAIN, HELD_OUT, every=2)
     other.set_state(measure.get_state())
     assert other.get_state() == {"last": found[3]}
+
+
+def test_a_conditional_model_sees_pairs_of_unknown_value():
+    train = TRAIN.with_unknown(HELD_OUT)
+    model = RatingsRBM.of(train, 4, conditional=True, seed=0)
+    kernel = model.parameters.kernel
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
+    measure = callbacks.HeldOutRatings(train, HELD_OUT)
+    measure.set_model(model)
+    measure.set_params({"epochs": 1})
+    logs = {}
+    measure.on_epoch_end(0, logs)
+    found = evaluation.rating_errors(model, train, HELD_OUT)
+    assert logs["val_rmse"] == pytest.approx(found["rmse"], rel=1e-6)
 
 
 def test_wrong_arguments_are_refused():

@@ -15,6 +15,14 @@ def test_levels_divide_the_intensities_evenly():
     assert levels.visible == Softmax(6, 4)
 
 
+def test_as_many_levels_as_a_byte_has():
+    x = np.array([[0.0, 0.5, 255 / 256, 1.0]], "float32")
+    for given in (x, np.array([[0, 128, 255, 255]], "uint8")):
+        levels = data.categorical(Data("x", given), 256)
+        hot = levels.train.reshape(4, 256)
+        np.testing.assert_array_equal(hot.argmax(axis=1), [0, 128, 255, 255])
+
+
 def test_pictures_are_the_levels():
     digits = data.digits()
     levels = data.categorical(digits, 17)  # As many as there are.

@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pandas as pd
 import polars
+import pyarrow
 import pytest
 
 from keras_rbm import data
@@ -101,6 +102,44 @@ def test_a_missing_value_is_a_rating_of_unknown_value():
     unknown = found.train.levels < 0
     assert found.train.users[unknown].tolist() == [1]
     assert (found.test.levels >= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow", "tuple"])
+@pytest.mark.parametrize("column", ["user", "item", "rating", None])
+def test_missing_values_of_categorical_columns(kind, column):
+    columns = {
+        "user": ["a", "a", "b"],
+        "item": ["x", "y", "x"],
+        "rating": [3.0, None, 5.0],
+    }
+    if column in ("user", "item"):
+        columns[column][1] = None
+    elif column is None:
+        columns["rating"][1] = 4.0
+    frame = pd.DataFrame(columns).astype("category")
+    source = pyarrow.table(
+        {
+            name: pyarrow.chunked_array([values]).dictionary_encode()
+            for name, values in columns.items()
+        }
+    )
+    if kind == "pandas":
+        source = frame
+    elif kind == "polars":
+        source = polars.DataFrame(columns).with_columns(
+            polars.col(polars.String).cast(polars.Categorical)
+        )
+    elif kind == "tuple":
+        source = tuple(source.columns)
+    if column in ("user", "item"):
+        message = f"must name the {column} of each rating. Received: 1 rows"
+        with pytest.raises(ValueError, match=message):
+            data.ratings(source)
+        return
+    found = data.ratings(source).train
+    assert found.user_names.tolist() == ["a", "b"]
+    score = 4 if column is None else np.nan
+    np.testing.assert_array_equal(found.ratings, [3, score, 5])
 
 
 def test_the_latest_rating_of_a_pair_counts():

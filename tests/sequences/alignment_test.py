@@ -42,6 +42,37 @@ def test_columns_of_a_reference():
     np.testing.assert_array_equal(later.positions, [10, 12, 13])
 
 
+@pytest.mark.parametrize("unknown", ["gap", "missing"])
+def test_all_letters_of_a_reference_have_numbers(unknown):
+    """Also unknown letters, and letters in columns that are left out."""
+    strings = ["AXC-D", "AACCD", "--CXX"]
+    family = Alignment.from_strings(strings, "abc", unknown=unknown)
+    found = family.columns_of("a")
+    is_gap = unknown == "gap"
+    numbers = [1, 3, 4] if is_gap else [1, 2, 3, 4]
+    np.testing.assert_array_equal(found.positions, numbers)
+    part = family[[2, 0, 1]].columns([4, 2]).filter(max_gaps=0.5)
+    np.testing.assert_array_equal(part.columns_of("a", 11).positions, [14, 13])
+    np.testing.assert_array_equal(part.columns_of("b").positions, [5, 3])
+    # The numbers of one reference are not those of another.
+    again = found.columns_of("b").unique().columns_of("c", first=5)
+    numbers = [5] if is_gap else [5, 7]
+    np.testing.assert_array_equal(again.positions, numbers)
+
+
+def test_numbers_of_long_sequences():
+    codes = np.ones((2, 300), int)
+    found = Alignment(codes).columns([0, 299]).columns_of("1", first=2)
+    np.testing.assert_array_equal(found.positions, [2, 301])
+
+
+def test_a_whole_name_comes_before_a_first_word():
+    family = Alignment.from_strings(["AC", "AD"], ["one x", "one"])
+    assert family.index("one") == 1
+    assert family.index("one x") == 0
+    assert family[:1].index("one") == 0
+
+
 def test_filters():
     np.testing.assert_allclose(FAMILY.gap_shares(), [0.2, 0.4, 0, 0.2, 1])
     np.testing.assert_allclose(FAMILY.gap_shares(0), [0.2, 0.4, 0.2, 0.8, 0.2])

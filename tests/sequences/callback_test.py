@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 
-from keras_rbm import RBM, Bernoulli, PersistentChain, sequences
+from keras_rbm import (
+    RBM,
+    Bernoulli,
+    ContrastiveDivergence,
+    PersistentChain,
+    sequences,
+)
 from tests.made_up_family import SITES
 
 
@@ -34,15 +40,30 @@ def test_pictures_of_a_family_in_tensorboard(rbm, family, tmp_path):
 
 def test_measures_of_a_family_in_tensorboard(family, tmp_path):
     rbm = RBM(family.units, Bernoulli(2), PersistentChain(10), seed=0)
+    # Only 3 pairs of 7 columns are far enough apart to count contacts.
     distances = np.full((SITES, SITES), 9.0)
-    distances[0, 6] = 1.0
     measures = sequences.FamilyMeasures(tmp_path, family, None, distances)
     measures.set_model(rbm)
-    with pytest.raises(ValueError, match="of which 3 have"):
-        measures.measure(1)  # 7 columns have 3 pairs far enough apart.
-    measures.distances = None
     found = measures.measure(1)
     assert found.keys() == {
         f"3 Chains/correlation_of_{name}"
         for name in ("frequencies", "pairs", "triples")
     }
+    measures.distances = distances[:3, :3]
+    with pytest.raises(ValueError, match="must have the shape of"):
+        measures.measure(1)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "names"), [(0, ["L"]), (10, [])], ids=["some", "too few"]
+)
+def test_contacts_are_counted_as_far_as_distances_go(tmp_path, unknown, names):
+    """21 pairs of 11 columns are far enough apart: L pairs, but not 2 L."""
+    family = sequences.Alignment(np.ones((2, 11), int), alphabet="rna")
+    rbm = RBM(family.units, Bernoulli(2), ContrastiveDivergence(), seed=0)
+    distances = np.full((11, 11), 5.0)
+    distances[:unknown, :unknown] = np.nan  # But for 6 pairs.
+    measures = sequences.FamilyMeasures(tmp_path, family, None, distances)
+    measures.set_model(rbm)
+    found = measures.measure(1)
+    assert found == {f"2 Likelihood/contacts_{name}": 1.0 for name in names}

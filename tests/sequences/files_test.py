@@ -63,6 +63,28 @@ def test_stockholm_keeps_the_numbers_of_its_columns(write):
     assert found.names[0].startswith("one")
 
 
+def test_insertions_of_a_reference_have_numbers(write):
+    path = write("a.a2m", ">ref\nACdeFG-H\n>two\n.AC..FXGH\n")
+    family = sequences.read(path)
+    own = family.columns_of("ref")
+    np.testing.assert_array_equal(own.positions, [1, 2, 5, 6, 7])
+    assert own.strings() == ["ACFGH", "ACF-H"]
+    other = family[[1]].columns_of("two", first=0)
+    np.testing.assert_array_equal(other.positions, [0, 1, 2, 4, 5])
+    data = sequences.family(path, reference="ref", first_position=11)
+    np.testing.assert_array_equal(data.positions, [11, 12, 15, 16, 17])
+
+
+def test_removed_columns_of_stockholm_have_numbers(write):
+    text = "# STOCKHOLM 1.0\nref ACD.F-GX\ntwo A.kDFEG-\n//\n"
+    family = sequences.read(write("a.sto", text))
+    np.testing.assert_array_equal(family.positions, [1, 2, 4, 5, 6, 7, 8])
+    own = family.columns_of("ref")
+    np.testing.assert_array_equal(own.positions, [1, 2, 4, 5])
+    other = family.columns_of("two")
+    np.testing.assert_array_equal(other.positions, [1, 3, 4, 5, 6])
+
+
 def test_csv(write):
     text = "Name,Sequence\none,ACD-EF\ntwo,ACDDEF\n"
     found = sequences.read(write("a.csv", text))

@@ -1,6 +1,7 @@
 """A family as data, and what a run on it leaves."""
 
 import csv
+import itertools
 
 import numpy as np
 import pytest
@@ -69,6 +70,36 @@ def test_figures_of_a_run(rbm, family, tmp_path, starts):
         assert "log_p_lower" in next(csv.DictReader(file))
     with pytest.raises(ValueError, match="21 categories"):
         sequences.FamilyFigures("protein").check(rbm, data)
+
+
+@pytest.mark.parametrize(
+    ("width", "found"),
+    [
+        (4, ""),  # No pair is far enough apart.
+        (8, ""),  # 6 pairs are.
+        (11, "contacts among the first L pairs: 1.000\n"),
+        (14, "contacts among the first 1 to 3 L pairs: 1.000, 1.000, 1.000\n"),
+    ],
+)
+def test_contacts_are_counted_as_far_as_distances_go(
+    tmp_path, capsys, width, found
+):
+    path = tmp_path / "distances.csv"
+    pairs = itertools.combinations(range(1, width + 1), 2)
+    path.write_text("".join(f"{i},{j},5.0\n" for i, j in pairs))
+    rbm = RBM(Softmax(width, 5), 2, ContrastiveDivergence(), seed=0)
+    family = Alignment(np.ones((2, width), int), alphabet=sequences.RNA)
+    figure = sequences.FamilyFigures("rna", distances=str(path))
+    figure.check(rbm, None)
+    figure._contacts(rbm, tmp_path, family)
+    assert capsys.readouterr().out == found
+    assert (tmp_path / "contacts.png").exists()
+
+
+def test_a_family_of_two_columns_is_refused():
+    rbm = RBM(Softmax(2, 5), 2, ContrastiveDivergence(), seed=0)
+    with pytest.raises(ValueError, match="3 columns or more"):
+        sequences.FamilyFigures("rna").check(rbm, None)
 
 
 def test_positions_of_a_reference_reach_the_files(family, tmp_path, starts):

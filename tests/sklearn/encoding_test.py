@@ -3,8 +3,8 @@ import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from keras_rbm import units
-from keras_rbm.sklearn import RBMTransformer, encoding, rows
+from keras_rbm import data, units
+from keras_rbm.sklearn import RBMTransformer, encoding, filling, rows
 
 # A bit, real columns of size 100, and a constant.
 X = np.array(
@@ -87,13 +87,36 @@ def test_columns_are_found_by_their_names(library, visible_units):
         encoding.encoded(estimator, wrong)
 
 
-def test_columns_without_names_are_in_the_order_of_the_schema():
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_columns_without_names_are_in_the_order_of_fit(library):
+    """A schema may have another order, and further columns that it drops."""
+    module = pytest.importorskip(library)
+    new = getattr(module, "DataFrame", None) or module.table
+    numbers = np.random.default_rng(0).normal(size=(20, 3))
+    frame = new(dict(zip("bac", numbers.T, strict=True)))
+    kinds = {
+        "gone": data.Dropped(),
+        "c": data.Dropped(),
+        "a": data.Real(),
+        "b": data.Real(),
+    }
+    for given in ("auto", data.Schema(kinds)):
+        found, x = encoding.fitted(BaseEstimator(), frame, given)
+        for same in (numbers, sparse.csr_array(numbers)):
+            np.testing.assert_array_equal(found.encode(same), x)
+        own = found.named(numbers)
+        assert type(own) is type(frame)
+        np.testing.assert_array_equal(filling.to_array(own), numbers)
+
+
+@pytest.mark.parametrize("names", [[0, 1, 2], [2020, 2019, 2021]], ids=str)
+def test_columns_named_by_integers_are_in_the_order_of_fit(names):
     pandas = pytest.importorskip("pandas")
-    numbers = np.random.default_rng(0).normal(size=(20, 2))
-    frame = pandas.DataFrame(numbers)  # Named 0 and 1.
+    numbers = np.random.default_rng(0).normal(size=(20, 3))
+    frame = pandas.DataFrame(numbers, columns=names)
     found, x = encoding.fitted(BaseEstimator(), frame, "auto")
-    for same in (numbers, sparse.csr_array(numbers)):
-        np.testing.assert_array_equal(found.encode(same), x)
+    np.testing.assert_array_equal(found.encode(numbers), x)
+    assert list(found.named(numbers).columns) == names
 
 
 @pytest.mark.parametrize("names", [range(3), [2019, 2021, 2020]], ids=str)

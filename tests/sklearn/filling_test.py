@@ -127,16 +127,6 @@ def test_indicators_mark_what_was_missing(library):
     }
 
 
-def test_arrays_have_the_columns_of_the_schema(library):
-    real = data.Real(0.0, 1.0)
-    schema = data.Schema({"b": real, "a": real}, library=library)
-    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-    frame = filling.of_array(x, schema)
-    assert isinstance(frame, type(LIBRARIES[library]({"a": [1]})))
-    assert as_lists(frame) == {"b": [1, 3, 5], "a": [2, 4, 6]}
-    np.testing.assert_array_equal(filling.to_array(frame), x)
-
-
 @pytest.mark.parametrize("names", [[0, 1], [2020, 2019]], ids=str)
 def test_columns_may_be_named_by_integers(names):
     x = np.array([[1.0, 2.0], [np.nan, 3.0], [5.0, 7.0]])
@@ -159,7 +149,6 @@ def test_columns_may_be_named_by_integers(names):
         f"missingindicator_{names[0]}",
     ]
     assert found[names[0]].to_list() == [1, 5, 5]
-    assert list(filling.of_array(x, schema).columns) == names
 
 
 @pytest.mark.parametrize(

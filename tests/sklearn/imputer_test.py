@@ -420,16 +420,21 @@ def test_sparse_columns_become_dense(eagerly):
 def test_the_columns_of_a_schema_have_any_order(eagerly):
     pandas = pytest.importorskip("pandas")
     x = holed(complete(40))
-    frame = pandas.DataFrame({"a": x[:, 0], "b": x[:, 3], "t": ["c"] * 40})
+    frame = pandas.DataFrame({"a": x[:, 0], "b": x[:, 3], "t": [7.0] * 40})
     schema = data.Schema(
-        {"t": data.Dropped("text"), "gone": data.Dropped()}
+        {"t": data.Dropped(), "gone": data.Dropped()}
         | {name: data.Real() for name in "ba"},
         keeps_missing=True,
     )
     # Here a warning, such as one of entries of "t", is an error.
-    found = RBMImputer(**QUICK, visible_units=schema).fit_transform(frame)
+    imputer = RBMImputer(**QUICK, visible_units=schema)
+    found = imputer.fit_transform(frame)
     assert list(found.columns) == ["a", "b", "t"]
     assert not found.isna().any(axis=None)
+    # An array has the columns of `fit`, not those of the schema.
+    with pytest.warns(UserWarning, match="valid feature names"):
+        array = imputer.transform(frame.to_numpy())
+    np.testing.assert_array_equal(array, found)
 
 
 @pytest.mark.parametrize(
