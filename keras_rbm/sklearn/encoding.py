@@ -370,6 +370,10 @@ class Table(Encoder):
         self.names = list(names)
         self.units = schema.units
 
+    def __setstate__(self, state):
+        # Pickles of earlier versions have no names.
+        self.__dict__.update({"names": list(state["schema"].columns)} | state)
+
     def encode(self, X: Any) -> np.ndarray:
         if not is_frame(X):
             X = self.named(X.toarray() if sparse.issparse(X) else X)

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -117,6 +119,15 @@ def test_columns_named_by_integers_are_in_the_order_of_fit(names):
     found, x = encoding.fitted(BaseEstimator(), frame, "auto")
     np.testing.assert_array_equal(found.encode(numbers), x)
     assert list(found.named(numbers).columns) == names
+
+
+def test_encoders_of_earlier_versions_are_unpickled():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.arange(8.0).reshape(4, 2), columns=["b", "a"])
+    found, x = encoding.fitted(BaseEstimator(), frame, "auto")
+    del found.names
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(again.encode(frame.to_numpy()), x)
 
 
 @pytest.mark.parametrize("names", [range(3), [2019, 2021, 2020]], ids=str)
