@@ -169,7 +169,10 @@ class Checkpoint(keras.callbacks.Callback):
         if found is None:
             return Position()
         self.latest, state = found
-        differences = _changes(state["settings"], self.settings)
+        settings = dict(self.settings)
+        if "epochs" not in state["settings"]:
+            settings.pop("epochs", None)  # It was no setting of older runs.
+        differences = _changes(state["settings"], settings)
         if differences:
             raise ValueError(
                 "the run cannot be resumed with other settings: "

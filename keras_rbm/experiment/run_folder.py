@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import callbacks, checkpoints, checks, devices
+from keras_rbm.models.trainer import Trainer
 from keras_rbm.typing import Logs, Path
 from keras_rbm.version import __version__
 
@@ -194,7 +195,7 @@ def settings(
     If one of them changes, it is a different run. Paths, pictures and the
     frequency of measures do not count. The number of epochs does not count
     either if nothing depends on it: a run at a constant learning rate can be
-    prolonged.
+    prolonged. The rate of `AutoSGD` depends on it.
 
     Args:
         model: A compiled Keras model.
@@ -213,7 +214,8 @@ def settings(
         "num_sweeps": num_sweeps,
         **others,
     }
-    if _has_fractions(num_sweeps):
+    auto = isinstance(model, Trainer) and model.auto_optimizer is not None
+    if auto or _has_fractions(num_sweeps):
         found["epochs"] = epochs
     found["optimizer"] = _settings_of(found["optimizer"])
     # By way of JSON, in which keys are text and tuples are lists.

@@ -10,7 +10,7 @@ import types
 import keras
 import pytest
 
-from keras_rbm import RBM, callbacks
+from keras_rbm import RBM, AutoSGD, callbacks
 from keras_rbm.experiment import run_folder
 from keras_rbm.experiment.run_folder import RunFolder
 
@@ -201,6 +201,17 @@ def test_epochs_count_where_the_sweeps_depend_on_them():
     assert found(3, {0: 1, 2: 5})["num_sweeps"] == {"0": 1, "2": 5}
     assert found(3, {0: 1, 2: 5}) == found(4, {0: 1, 2: 5})
     assert found(3, {0: 1, 0.5: 5}) != found(4, {0: 1, 0.5: 5})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_epochs_count_where_the_rate_depends_on_them(dtype):
+    """Keras wraps the optimizer of a model in half precision."""
+    made = RBM(4, 2, seed=0, dtype=dtype)
+    made.compile(AutoSGD())
+    found = functools.partial(run_folder.settings, made, 10)
+    assert found(3) != found(4)
+    made.compile(keras.optimizers.SGD(0.1))
+    assert found(3) == found(4)
 
 
 def test_versions_are_those_that_are_installed():
