@@ -21,6 +21,8 @@ from keras_rbm.typing import Logs, Path
 from keras_rbm.version import __version__
 
 _LOG = logging.getLogger("keras_rbm")
+# The final model of a run, and the measures of it.
+_RESULTS = ("model.keras", "evaluation.json", "ratings.json")
 
 
 class HistoryLogger(keras.callbacks.CSVLogger):
@@ -78,7 +80,7 @@ class RunFolder:
         epochs: int,
         updates: int,
     ) -> callbacks.Position:
-        """Restores the newest checkpoint of a run, and removes later logs.
+        """Restores the newest checkpoint of a run, and removes later results.
 
         Args:
             checkpoint: The `callbacks.Checkpoint` of the run.
@@ -123,7 +125,8 @@ class RunFolder:
                 done.step,
             )
         if devices.is_chief():
-            final.unlink(missing_ok=True)
+            for name in _RESULTS:
+                pathlib.Path(self.path(name)).unlink(missing_ok=True)
             self._rewind(checkpoint.rows)
         return done
 
@@ -242,13 +245,20 @@ def stop_on_signals(checkpoint: callbacks.Checkpoint) -> Iterator[None]:
 
     Args:
         checkpoint: The `callbacks.Checkpoint` of the run.
+
+    Raises:
+        callbacks.Interrupted: If a signal comes after the last checkpoint, but
+            before the end of the context, and no other process trains.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    asked = []
+
     def stop(number, frame):
-        checkpoint.stop(signal.Signals(number).name)
+        asked.append(signal.Signals(number).name)
+        checkpoint.stop(asked[-1])
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = {
@@ -260,6 +270,9 @@ def stop_on_signals(checkpoint: callbacks.Checkpoint) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    # Reached only if nothing has reacted to a signal.
+    if asked and devices.num_workers(checkpoint.model.distribute_strategy) == 1:
+        raise callbacks.Interrupted(asked[-1])
 
 
 def _settings_of(config):

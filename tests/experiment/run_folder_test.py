@@ -9,8 +9,9 @@ import types
 
 import keras
 import pytest
+import tensorflow as tf
 
-from keras_rbm import RBM, AutoSGD, callbacks
+from keras_rbm import RBM, AutoSGD, callbacks, devices
 from keras_rbm.experiment import run_folder
 from keras_rbm.experiment.run_folder import RunFolder
 
@@ -67,14 +68,16 @@ def checkpoint(epoch, latest="update-0000000020.keras", step=0):
 
 
 def test_what_came_after_the_checkpoint_is_removed(tmp_path):
-    (tmp_path / "model.keras").touch()
+    results = ("model.keras", "evaluation.json", "ratings.json")
+    for name in results:
+        (tmp_path / name).touch()
     log(RunFolder(tmp_path, False), 0, 1, 2)
     folder = RunFolder(tmp_path, True)
     done = folder.restore(checkpoint(2, step=5), None, epochs=3, updates=30)
     assert done == (2, 5, 25)
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert lines == ["epoch,val_loss", "1,0.0", "2,0.5"]
-    assert not folder.exists("model.keras")
+    assert not any(map(folder.exists, results))
 
 
 def test_a_new_run_begins_at_the_beginning(tmp_path):
@@ -225,12 +228,22 @@ def test_versions_are_those_that_are_installed():
 HANDLED = (signal.SIGTERM, signal.SIGINT)
 
 
+def stand_in(asked):
+    """Stands in for a `callbacks.Checkpoint`, and collects the reasons."""
+    strategy = tf.distribute.get_strategy()
+    model = types.SimpleNamespace(distribute_strategy=strategy)
+    return types.SimpleNamespace(stop=asked.append, model=model)
+
+
 @pytest.mark.parametrize("number", HANDLED)
 def test_a_signal_asks_for_a_stop(number):
     asked = []
     before = [signal.getsignal(each) for each in HANDLED]
-    stopped = types.SimpleNamespace(stop=asked.append)
-    with run_folder.stop_on_signals(stopped):
+    # The training may have ended before it looks for a request.
+    with (
+        pytest.raises(callbacks.Interrupted, match=number.name),
+        run_folder.stop_on_signals(stand_in(asked)),
+    ):
         assert signal.getsignal(number) not in before
         signal.raise_signal(number)
         assert asked == [number.name]
@@ -239,6 +252,22 @@ def test_a_signal_asks_for_a_stop(number):
             signal.raise_signal(signal.SIGINT)
     assert [signal.getsignal(each) for each in HANDLED] == before
     assert asked == [number.name]
+
+
+def test_only_a_signal_ends_what_has_ended(monkeypatch):
+    with run_folder.stop_on_signals(stand_in([])):
+        pass
+    # The training may raise an error of its own.
+    with (
+        pytest.raises(ValueError, match="diverged"),
+        run_folder.stop_on_signals(stand_in([])),
+    ):
+        signal.raise_signal(signal.SIGTERM)
+        raise ValueError("diverged")
+    # Other processes may have received no signal, and go on.
+    monkeypatch.setattr(devices, "num_workers", lambda strategy: 2)
+    with run_folder.stop_on_signals(stand_in([])):
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_signals_are_left_alone_outside_the_main_thread():
