@@ -239,32 +239,29 @@ def stand_in(asked):
 def test_a_signal_asks_for_a_stop(number):
     asked = []
     before = [signal.getsignal(each) for each in HANDLED]
-    # The training may have ended before it looks for a request.
-    with (
-        pytest.raises(callbacks.Interrupted, match=number.name),
-        run_folder.stop_on_signals(stand_in(asked)),
-    ):
-        assert signal.getsignal(number) not in before
-        signal.raise_signal(number)
-        assert asked == [number.name]
-        # Whoever does not want to wait for it need not.
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+
+    def train(error=None):
+        with run_folder.stop_on_signals(stand_in(asked)):
+            assert signal.getsignal(number) not in before
+            signal.raise_signal(number)
+            assert asked == [number.name]
+            # Whoever does not want to wait for it need not.
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            if error is not None:
+                raise error
+
+    # The training may end before it looks for a request.
+    with pytest.raises(callbacks.Interrupted, match=number.name):
+        train()
     assert [signal.getsignal(each) for each in HANDLED] == before
     assert asked == [number.name]
+    asked.clear()
+    with pytest.raises(ValueError, match="diverged"):
+        train(ValueError("diverged"))
 
 
-def test_only_a_signal_ends_what_has_ended(monkeypatch):
-    with run_folder.stop_on_signals(stand_in([])):
-        pass
-    # The training may raise an error of its own.
-    with (
-        pytest.raises(ValueError, match="diverged"),
-        run_folder.stop_on_signals(stand_in([])),
-    ):
-        signal.raise_signal(signal.SIGTERM)
-        raise ValueError("diverged")
-    # Other processes may have received no signal, and go on.
+def test_one_process_of_several_does_not_stop_alone(monkeypatch):
     monkeypatch.setattr(devices, "num_workers", lambda strategy: 2)
     with run_folder.stop_on_signals(stand_in([])):
         signal.raise_signal(signal.SIGTERM)
