@@ -118,6 +118,19 @@ def test_values_that_fit(name, text):
     names.check_value("--set", name, text, names.check_name("--set", name))
 
 
+def test_a_digest_is_of_all_texts(tmp_path, monkeypatch):
+    config, base = tmp_path / "mine.gin", folders.CONFIGS / "base.gin"
+    config.write_text('include "base.gin"\nRBM.hidden = 3\n')
+    first = names.digest(config)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.gin").write_bytes(base.read_bytes())
+    assert names.digest(config) == first
+    (tmp_path / "base.gin").write_text("seed = 1\n")
+    second = names.digest(config)
+    config.write_text('include "base.gin"\nRBM.hidden = 4\n')
+    assert len({first, second, names.digest(config)}) == 3
+
+
 def test_a_wrong_start_leaves_no_folder(tmp_path):
     output = tmp_path / "run"
     for arguments in (
