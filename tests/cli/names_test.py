@@ -147,6 +147,28 @@ def test_a_wrong_start_leaves_no_folder(tmp_path):
     assert "Did you mean digits.gin?" in line
 
 
+def test_a_wrong_start_of_a_network_can_be_repeated(tmp_path):
+    """Its config has been written when a layer refuses its arguments."""
+    config, empty = tmp_path / "mine.gin", tmp_path / "empty"
+    config.write_text("""
+        include "base.gin"
+        pretrain.model = @DeepBeliefNetwork()
+        pretrain.data = @bars_and_stripes()
+        pretrain.train = @run
+        DeepBeliefNetwork.rbms = [@RBM()]
+        RBM.visible = 16
+        RBM.hidden = 3
+        run.batch_size = 0
+    """)
+    empty.mkdir()
+    for output in (tmp_path / "new", empty):
+        for _ in range(2):
+            line = command.refused("--config", config, "--output", output)
+            assert "`batch_size` must be" in line
+    assert not (tmp_path / "new").exists()
+    assert [path.name for path in empty.iterdir()] == ["train.log"]
+
+
 def test_a_folder_of_the_user_stays(tmp_path):
     (tmp_path / "notes.log").write_text("mine")
     command.refused("--output", tmp_path, "--set", "RBM.hidden=-1")
