@@ -81,7 +81,8 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         directory: Folder of the checkpoints, see `checkpoints.write`.
         settings: Dict, in values of JSON, of the settings that the run depends
-            on. A run with other settings is not resumed.
+            on. A run with other settings is not resumed. A setting `epochs`
+            is ignored if the checkpoint has none, as of earlier versions.
         minutes: Number of minutes between two checkpoints; `None` to ignore
             the time.
         updates: Number of updates between two checkpoints; `None` to ignore
