@@ -316,16 +316,22 @@ def parse(gin, config, function, shared, output):
 def check_data_dir(gin, config, data_dir):
     """Refuses `--data_dir` if the config has no data that would use it.
 
+    If the config imports modules, nothing is refused, because their code can
+    read any files.
+
     Args:
         gin: The module, which has read the config.
-        config: Path of the config, for error messages.
+        config: Path of the config.
         data_dir: Value of the flag, or `None`.
 
     Raises:
-        ValueError: If it is given, but the config does not refer to `mnist`.
+        ValueError: If it is given, but the config does not refer to `mnist` or
+            `movielens`.
     """
+    if data_dir is None or names.imports_modules(config):
+        return
     used = re.search(r"@(?:[\w.]+[./])*(?:mnist|movielens)\b", gin.config_str())
-    if data_dir is not None and not used:
+    if not used:
         raise ValueError(
             "--data_dir must be left out: it says where `mnist` and "
             f"`movielens` find their files, and {config} takes other data. "
@@ -337,10 +343,7 @@ def check_data_dir(gin, config, data_dir):
 
 def bindings():
     """The bindings of the flags, as lines of a .gin file."""
-    found, data_dir = list(options.SET.value), options.DATA_DIR.value
-    # A run can then be resumed from another folder. (`gs://` is a URL.)
-    if data_dir is not None and "://" not in data_dir:
-        data_dir = os.path.abspath(data_dir)
+    found, folder = list(options.SET.value), data_dir()
     # The seed of a run may be the seed of its data, which must not change.
     seed_of = {"train": "seed", "evaluate": "evaluate.seed"}.get(
         options.MODE.value, "draw.seed"
@@ -349,12 +352,22 @@ def bindings():
         ("run.epochs", options.EPOCHS.value),
         ("train_ratings.epochs", options.EPOCHS.value),
         (seed_of, options.SEED.value),
-        ("mnist.data_dir", data_dir),
-        ("movielens.data_dir", data_dir),
+        ("mnist.data_dir", folder),
+        ("movielens.data_dir", folder),
     ):
         if value is not None:
             found.append(f"{name} = {value!r}")
     return found
+
+
+def data_dir():
+    """The value of --data_dir, valid in any folder, or `None`.
+
+    A run can then be resumed from another folder.
+    """
+    found = options.DATA_DIR.value
+    is_path = found is not None and "://" not in found  # `gs://` is a URL.
+    return os.path.abspath(found) if is_path else found
 
 
 def names_bound(lines):

@@ -24,6 +24,8 @@ if not CONFIGS.is_dir():
     CONFIGS = _HERE.parent / "configs"
 #: File name of a table's schema in the folder of a run.
 SCHEMA = "schema.json"
+# File name of the config of a run in its folder.
+_CONFIG = "operative_config.gin"
 # Endings of files that only `data.table` reads, and lines of zeros and ones.
 _COLUMNS = (".tsv", ".tsv.gz", ".parquet", ".pq", ".feather", ".arrow")
 # Files of aligned sequences.
@@ -183,10 +185,11 @@ def new(config):
 def begin(config):
     """Creates the folder of a run; removes it again if the start fails.
 
-    If a `UserError` leaves this context while the folder holds only logs and
-    empty folders, the folder is removed if it was created here. The log, with
-    the trace, moves to a temporary file, which the error then names. Of several
-    processes, only the chief does so.
+    If a `UserError` leaves this context while the folder holds only logs,
+    configs of runs and empty folders, the configs are removed, and so is the
+    folder if it was created here. The log, with the trace, then moves to a
+    temporary file, which the error names. Of several processes, only the chief
+    does so.
 
     Args:
         config: Path of the config.
@@ -199,7 +202,12 @@ def begin(config):
     try:
         yield output
     except UserError as error:
-        if existed or process("train") != "train" or _has_begun(output):
+        if process("train") != "train" or _has_begun(output):
+            raise
+        # A network writes its config before its layers check their arguments.
+        for written in output.rglob(_CONFIG):
+            written.unlink()
+        if existed:
             raise
         text = str(error)
         for log in sorted(output.glob("*.log")):
@@ -215,9 +223,11 @@ def begin(config):
 
 
 def _has_begun(output):
-    """Whether a folder holds more than logs and empty folders."""
+    """Whether a folder holds more than logs, configs and empty folders."""
     return any(
-        path.suffix != ".log" for path in output.rglob("*") if not path.is_dir()
+        path.suffix != ".log" and path.name != _CONFIG
+        for path in output.rglob("*")
+        if not path.is_dir()
     )
 
 
@@ -275,7 +285,7 @@ def _config_of(output):
     """The config with which a run was trained, or the config of --config."""
     if options.CONFIG.present:
         return find(options.CONFIG.value)
-    config = output / "operative_config.gin"
+    config = output / _CONFIG
     if not config.is_file():
         raise UserError(f"{output} holds no {config.name}; give a --config")
     return config

@@ -131,6 +131,7 @@ def _train_alone(config, output, log, resume):
             gin, config, configuration.bindings(), options.DATA.value, schema
         )
         configuration.check_effects(gin, config)
+        configuration.check_data_dir(gin, config, options.DATA_DIR.value)
         data = configuration.fit_to_data(gin)
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         if data is not None:

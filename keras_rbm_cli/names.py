@@ -8,6 +8,7 @@ is no list of names that could become outdated.
 import ast
 import difflib
 import functools
+import hashlib
 import importlib.util
 import pathlib
 import re
@@ -216,6 +217,20 @@ def imports_modules(config):
     return _macros(pathlib.Path(config))[1]
 
 
+def digest(config):
+    """The SHA-256 sum of a config and of all configs that it includes.
+
+    Args:
+        config: Path of the config.
+    """
+    # A copy of an included config, in the current folder, changes nothing.
+    sums = {
+        hashlib.sha256(text.encode()).hexdigest()
+        for text in _texts(pathlib.Path(config))
+    }
+    return hashlib.sha256("".join(sorted(sums)).encode()).hexdigest()
+
+
 @functools.cache
 def known():
     """The `Arguments` of everything that has a name for .gin files."""
@@ -236,9 +251,9 @@ def _nearest(name, names, prefix=""):
     return f"; did you mean {prefix}{matches[0]}?" if matches else ""
 
 
-def _macros(config):
-    """The macros of a config and its includes, and whether it imports."""
-    macros, imports, left, seen = set(), False, [config], set()
+def _texts(config):
+    """Yields the text of a config, and of all configs that it includes."""
+    left, seen = [config], set()
     while left:
         path = left.pop()
         if path in seen:
@@ -248,12 +263,19 @@ def _macros(config):
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):
             continue  # Reading the config later reports the error.
+        yield text
+        for name in re.findall(r"^include\s+['\"](.+?)['\"]", text, re.M):
+            left += [pathlib.Path(name), CONFIGS / name]
+
+
+def _macros(config):
+    """The macros of a config and its includes, and whether it imports."""
+    macros, imports = set(), False
+    for text in _texts(config):
         macros |= set(re.findall(r"^([A-Za-z_]\w*)\s*=", text, re.MULTILINE))
         # In an operative config, macros are bound by their long name.
         macros |= set(re.findall(r"^([A-Za-z_]\w*)/macro\.value", text, re.M))
         imports |= bool(re.search(r"^(import|from)\s", text, re.MULTILINE))
-        for name in re.findall(r"^include\s+['\"](.+?)['\"]", text, re.M):
-            left += [pathlib.Path(name), CONFIGS / name]
     return macros, imports
 
 

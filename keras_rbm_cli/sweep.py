@@ -128,18 +128,21 @@ def begin(config):
     """
     if os.environ.get("TF_CONFIG"):
         raise UserError("--sweep is for one process; unset TF_CONFIG")
-    names = axes(options.SWEEP.value)
+    swept = axes(options.SWEEP.value)
     for name, flag in _BOUND.items():
-        if name in names and flag.value is not None:
+        if name in swept and flag.value is not None:
             raise UserError(
                 f"--sweep {name} and --{flag.name} exclude each other"
             )
-    runs = folder_names(points(names))
+    runs = folder_names(points(swept))
+    shared = {flag.name: flag.value for flag in _SHARED}
+    shared[options.DATA_DIR.name] = configuration.data_dir()
     state = {
         "config": str(config.resolve()),
+        "digest": names.digest(config.resolve()),
         "flags": [
             *(f"--set={binding}" for binding in options.SET.value),
-            *(f"--{f.name}={f.value}" for f in _SHARED if f.value is not None),
+            *(f"--{f}={x}" for f, x in shared.items() if x is not None),
             *_data_flag(),
         ],
         "sweep": options.SWEEP.value,
@@ -210,8 +213,8 @@ class Sweep:
 
     Args:
         output: Path of the folder.
-        state: Contents of `sweep.json`: the config, the flags and the lists of
-            all runs, and the status of each run.
+        state: Contents of `sweep.json`: the config with its digest, the flags
+            and the lists of all runs, and the status of each run.
     """
 
     def __init__(self, output, state):
@@ -225,6 +228,7 @@ class Sweep:
 
     def run(self):
         """Trains the unfinished runs; returns whether all have finished."""
+        self._check_config()
         self._check_bindings()
         with self._runner() as runner:
             sweep_table.write_columns(self.output, self.axes)
@@ -247,6 +251,17 @@ class Sweep:
         )
         return not failed
 
+    def _check_config(self):
+        """Refuses a config that is not the same as that of earlier runs."""
+        # Older sweeps have no digest.
+        if self.state.get("digest") not in (None, names.digest(self.config)):
+            raise UserError(
+                f"{self.config}, or a config that it includes, has changed "
+                "since the sweep began, and its runs would not be comparable. "
+                "Undo the change, or begin another sweep. (A relative path of "
+                "an included config starts from the current folder.)"
+            )
+
     def _check_bindings(self):
         """Refuses bindings that gin does not know, before any training."""
         log = self.output / "train.log"
@@ -258,6 +273,7 @@ class Sweep:
         ]
 
         data = self._flag(options.DATA)
+        data_dir = self._flag(options.DATA_DIR)
 
         def read(lines):
             gin.clear_config()
@@ -276,6 +292,7 @@ class Sweep:
                         f"the stack of {self.config.name} has none of"
                     )
                 effects.check(gin, self.config, bound, "run", data=data)
+                configuration.check_data_dir(gin, self.config, data_dir)
         except Exception as error:
             fail(error, log)
 
@@ -313,6 +330,7 @@ class Sweep:
 
     def _train(self, runner, name):
         """Trains and evaluates a run, unless this has already been done."""
+        self._check_config()
         entry, folder = self.runs[name], self.output / name
         entry.update(status="running", error="")
         self._write()

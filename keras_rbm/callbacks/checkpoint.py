@@ -81,7 +81,8 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         directory: Folder of the checkpoints, see `checkpoints.write`.
         settings: Dict, in values of JSON, of the settings that the run depends
-            on. A run with other settings is not resumed.
+            on. A run with other settings is not resumed. A setting `epochs`
+            is ignored if the checkpoint has none, as of earlier versions.
         minutes: Number of minutes between two checkpoints; `None` to ignore
             the time.
         updates: Number of updates between two checkpoints; `None` to ignore
@@ -169,7 +170,10 @@ class Checkpoint(keras.callbacks.Callback):
         if found is None:
             return Position()
         self.latest, state = found
-        differences = _changes(state["settings"], self.settings)
+        settings = dict(self.settings)
+        if "epochs" not in state["settings"]:
+            settings.pop("epochs", None)  # It was no setting of older runs.
+        differences = _changes(state["settings"], settings)
         if differences:
             raise ValueError(
                 "the run cannot be resumed with other settings: "

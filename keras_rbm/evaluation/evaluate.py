@@ -68,9 +68,10 @@ def evaluate(
         - `pseudo_log_likelihood`: `mean`, `standard_error`, `examples`, in nats
           per example, over all sites; `null` if entries are missing;
         - `reconstruction_error`: mean squared error of an observed value;
-        - `classification`, for a `ClassRBM`: `error`, the share of all examples
-          whose most probable class is wrong, its `standard_error`, and
-          `conditional_log_likelihood`, the mean of log p(y | x) in nats;
+        - `classification`, for a `ClassRBM` and a split with labels: `error`,
+          the share of all labelled examples whose most probable class is wrong,
+          its `standard_error`, and `conditional_log_likelihood`, the mean of
+          log p(y | x) in nats;
     - `log_partition`: `method` (`"exact"` or `"ais"`), `lower`, `upper`,
       `standard_error`, `trusted`, `warnings`, `summary` (the same in words).
       For AIS also `forward`, `reverse`, `half_betas` (`forward` with half the
@@ -299,14 +300,20 @@ def classification(model, v):
     Args:
         model: A `MachineModel`.
         v: Array of shape `(examples, visible.width)`, rows (x, one-hot y).
+            Rows with NaN in place of y, which have no label, do not count.
 
     Returns:
         `{"classification": {"error": ..., "standard_error": ...,
-        "conditional_log_likelihood": ...}}`; empty for a model without classes.
+        "conditional_log_likelihood": ...}}`; empty for a model without classes,
+        or without labels.
     """
     if not model.num_classes:
         return {}
     x, labels = np.split(v, [model.features.width], axis=1)
+    has_label = ~np.isnan(labels[:, -1])
+    if not has_label.any():
+        return {}
+    x, labels = x[has_label], labels[has_label]
     p = model.class_probabilities(x).astype("float64")
     own = labels.argmax(axis=1)
     error = np.mean(p.argmax(axis=1) != own)

@@ -226,6 +226,31 @@ class DataSource:
             return Data(self.data.name, self.drawn_examples)
         return self.data
 
+    @property
+    def evaluation_data(self) -> Data:
+        """The `Data` for an evaluation.
+
+        For an upper layer, it has all examples as the model sees them.
+        """
+        if not self._lower_layers.machines:
+            return self.data
+        splits = {split: getattr(self.data, split) for split in _SPLITS}
+        return Data(
+            self.data.name,
+            **{
+                split: None if x is None else self._examples(x)
+                for split, x in splits.items()
+            },
+        )
+
+    @property
+    def evaluation_binarize(self) -> Binarize:
+        """How the examples of `evaluation_data` are yet to be binarized.
+
+        An upper layer sees functions of binarized examples.
+        """
+        return "none" if self._lower_layers.machines else self.binarize
+
     def settings(self) -> dict[str, Any]:
         """Settings that determine the examples and their order, for JSON."""
         return {

@@ -16,10 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_rbm import callbacks, checkpoints, checks, devices
+from keras_rbm.models.trainer import Trainer
 from keras_rbm.typing import Logs, Path
 from keras_rbm.version import __version__
 
 _LOG = logging.getLogger("keras_rbm")
+# The final model of a run, and the measures of it.
+_RESULTS = ("model.keras", "evaluation.json", "ratings.json")
 
 
 class HistoryLogger(keras.callbacks.CSVLogger):
@@ -77,7 +80,7 @@ class RunFolder:
         epochs: int,
         updates: int,
     ) -> callbacks.Position:
-        """Restores the newest checkpoint of a run, and removes later logs.
+        """Restores the newest checkpoint of a run, and removes later results.
 
         Args:
             checkpoint: The `callbacks.Checkpoint` of the run.
@@ -122,7 +125,8 @@ class RunFolder:
                 done.step,
             )
         if devices.is_chief():
-            final.unlink(missing_ok=True)
+            for name in _RESULTS:
+                pathlib.Path(self.path(name)).unlink(missing_ok=True)
             self._rewind(checkpoint.rows)
         return done
 
@@ -194,7 +198,7 @@ def settings(
     If one of them changes, it is a different run. Paths, pictures and the
     frequency of measures do not count. The number of epochs does not count
     either if nothing depends on it: a run at a constant learning rate can be
-    prolonged.
+    prolonged. The rate of `AutoSGD` depends on it.
 
     Args:
         model: A compiled Keras model.
@@ -213,7 +217,8 @@ def settings(
         "num_sweeps": num_sweeps,
         **others,
     }
-    if _has_fractions(num_sweeps):
+    auto = isinstance(model, Trainer) and model.auto_optimizer is not None
+    if auto or _has_fractions(num_sweeps):
         found["epochs"] = epochs
     found["optimizer"] = _settings_of(found["optimizer"])
     # By way of JSON, in which keys are text and tuples are lists.
@@ -240,13 +245,20 @@ def stop_on_signals(checkpoint: callbacks.Checkpoint) -> Iterator[None]:
 
     Args:
         checkpoint: The `callbacks.Checkpoint` of the run.
+
+    Raises:
+        callbacks.Interrupted: If a signal comes after the last checkpoint, but
+            before the end of the context, and no other process trains.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    asked = []
+
     def stop(number, frame):
-        checkpoint.stop(signal.Signals(number).name)
+        asked.append(signal.Signals(number).name)
+        checkpoint.stop(asked[-1])
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = {
@@ -258,6 +270,9 @@ def stop_on_signals(checkpoint: callbacks.Checkpoint) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    # Reached only if nothing has reacted to a signal.
+    if asked and devices.num_workers(checkpoint.model.distribute_strategy) == 1:
+        raise callbacks.Interrupted(asked[-1])
 
 
 def _settings_of(config):

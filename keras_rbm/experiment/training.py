@@ -124,7 +124,9 @@ def run(
             `Schema.uncertainty`).
         evaluation: Function that measures the final model, called with
             `model`, `data`, `output` and `binarize`, such as
-            `evaluation.evaluate`; `None` for no evaluation.
+            `evaluation.evaluate`; `None` for no evaluation. The `data` of an
+            upper layer are the output of the layers below for all examples,
+            and `binarize` is then `"none"`.
 
     Returns:
         The Keras `History`.
@@ -370,9 +372,9 @@ def _finish(model, source, folder, figures, num_samples, evaluation):
         _LOG.info("evaluating the model")
         evaluation(
             model=model,
-            data=source.figure_data,
+            data=source.evaluation_data,
             output=folder.output,
-            binarize=source.binarize,
+            binarize=source.evaluation_binarize,
         )
     if figures:  # They may take long, and can be drawn again.
         figures_lib.draw(

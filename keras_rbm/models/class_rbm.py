@@ -207,10 +207,8 @@ class ClassRBM(MachineModel):
         x = examples.masked(examples.from_batches(x), kwargs.pop("mask", None))
         x, y = self.layout.joined(x, y)
         if examples.is_dataset(x):
-            num_examples = getattr(x, "num_examples", 0)
             x = _weighted_dataset(x, factors, self.visible.width)
             x.is_read_once = is_read_once  # See `examples.some`.
-            x.num_examples = num_examples
             return super().fit(x, y, **kwargs)
         x = examples.resolved(x, self.visible, "x")
         examples.check(x, self.visible, "x", self.may_miss(x))
@@ -671,9 +669,7 @@ class BesideLabels(Direct):
             )
         if shape.rank != 2 or shape[-1] != width:
             return x
-        joined = _joined_dataset(x, self.num_classes, name)
-        joined.num_examples = getattr(x, "num_examples", 0)
-        return joined
+        return _joined_dataset(x, self.num_classes, name)
 
 
 class ClassMetrics(metrics.Metrics):
@@ -789,7 +785,7 @@ def _weighted_dataset(dataset, factors, width):
             weight = weight * tf.cast(batch[2], tf.float32)
         return v, tf.zeros_like(weight), weight
 
-    return dataset.map(multiplied)
+    return examples.counted_as(dataset.map(multiplied), dataset)
 
 
 def _weights(generative_weight, discriminative_weight):
@@ -942,7 +938,7 @@ def _joined_dataset(dataset, num_classes, name="x"):
         v = tf.concat([tf.cast(x, kind), tf.cast(y, kind)], axis=1)
         return (v, tf.zeros_like(weight[0]), *weight) if weight else v
 
-    return dataset.map(join)
+    return examples.counted_as(dataset.map(join), dataset)
 
 
 def _labels_of_samples(label, num_samples, num_classes):

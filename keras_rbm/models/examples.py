@@ -714,6 +714,35 @@ def is_known(dataset, units):
     )
 
 
+def counted_as(dataset, source):
+    """Notes the number of examples of a data set that has been derived.
+
+    Args:
+        dataset: A `tf.data.Dataset` with the batches of `source`, or with
+            results of a function of each, once or again and again.
+        source: A `tf.data.Dataset`.
+
+    Returns:
+        `dataset`, of which `count` is then the same as of `source`.
+    """
+    dataset.num_examples = getattr(source, "num_examples", 0)
+    dataset.num_batches = _num_batches(source)
+    return dataset
+
+
+def count(dataset, batch_size):
+    """Number of examples in a pass over a data set; 0 if it is unknown.
+
+    Args:
+        dataset: A `tf.data.Dataset`. A data set from `data.batches`, which is
+            endless, has an attribute `num_examples`. `counted_as` notes the
+            number for a data set that is derived from another.
+        batch_size: Number of examples in a batch, except for the last one.
+    """
+    known = getattr(dataset, "num_examples", 0)
+    return known or _num_batches(dataset) * batch_size
+
+
 def guarded(dataset, units, may_miss=False):
     """Adds to a data set a check of each batch.
 
@@ -815,6 +844,12 @@ def _joined(dataset, units, count, name, may_miss):
             parts, rows = [whole[rows - rows % count :]], rows % count
     if rows:
         yield np.concatenate(parts)
+
+
+def _num_batches(dataset):
+    """Number of batches in a pass; 0 if it is unknown."""
+    known = getattr(dataset, "num_batches", None)
+    return max(int(dataset.cardinality()), 0) if known is None else known
 
 
 def _examples(batch):

@@ -618,9 +618,7 @@ class Trainer(keras.Model, abc.ABC):
                 some, self.example_units, "x", self.may_miss(x)
             )
             batches = [v for v, _ in some]
-            rows = getattr(x, "num_examples", 0)
-            # All batches are as large as the first one, but for the last.
-            rows = rows or max(int(x.cardinality()), 0) * len(batches[0])
+            rows = examples.count(x, len(batches[0]))
             x = np.concatenate(batches)
         width = self.example_units.width
         count = of_width(width, _RATE_EXAMPLES, _RATE_NUMBERS)

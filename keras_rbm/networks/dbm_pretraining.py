@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_rbm import data, samplers, units
 from keras_rbm.chains import PersistentChain
-from keras_rbm.models import RBM, DeepBoltzmannMachine
+from keras_rbm.models import RBM, DeepBoltzmannMachine, examples
 from keras_rbm.networks.deep_belief_network import DeepBeliefNetwork
 from keras_rbm.typing import Examples
 
@@ -173,7 +173,8 @@ def _as_counts(x):
     if x is None:
         return None
     if isinstance(x, tf.data.Dataset):
-        return x.map(lambda v: _COPIES * v).with_options(x.options())
+        found = x.map(lambda v: _COPIES * v).with_options(x.options())
+        return examples.counted_as(found, x)
     return _COPIES * data.to_float(x)
 
 

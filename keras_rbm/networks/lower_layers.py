@@ -13,7 +13,7 @@ from keras_rbm import machine as machine_lib
 from keras_rbm.compiled import compiled, without_autograph
 from keras_rbm.data.checks import check_examples, scaled
 from keras_rbm.machine import Machine
-from keras_rbm.models import RBM
+from keras_rbm.models import RBM, examples
 from keras_rbm.random import Use
 from keras_rbm.typing import Array, PictureLike, States
 
@@ -98,8 +98,8 @@ class LowerLayers:
             return (h, *others) if isinstance(batch, tuple) else h
 
         found = dataset.enumerate(first_step).map(up).prefetch(2)
-        options = dataset.options()
-        found = found.with_options(options)
+        found = found.with_options(dataset.options())
+        found = examples.counted_as(found, dataset)
         low, high = self.machines[-1].hidden.support
         found.bounds = float(np.min(low)), float(np.max(high))
         return found

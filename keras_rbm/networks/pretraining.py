@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_rbm import budget, checks, data, schedules
 from keras_rbm import callbacks as callbacks_lib
-from keras_rbm.models import RBM
+from keras_rbm.models import RBM, examples
 from keras_rbm.models.weights import build_optimizer
 from keras_rbm.networks.lower_layers import LowerLayers
 from keras_rbm.typing import (
@@ -273,7 +273,7 @@ def _batches_of(x, batch_size, binarize, seed, cache):
                 f"binarize={binarize!r}"
             )
         ends = x.cardinality() != tf.data.INFINITE_CARDINALITY
-        endless = x.repeat() if ends else x
+        endless = examples.counted_as(x.repeat(), x) if ends else x
         return lambda lower_layers: lower_layers.batches(endless)
     batches = data.batches(x, batch_size, binarize, seed)
     if not cache:

@@ -244,6 +244,17 @@ def test_other_settings_are_named_and_refused(whole, tmp_path):
         other.resume(machine())
 
 
+def test_older_ones_without_a_number_of_epochs_are_resumed(whole):
+    """The number has become a setting of some runs."""
+    directory = checkpoints.newest(whole[1].directory).path.parent
+    states = {"callbacks": [Stateful()]}
+    checkpoint = callbacks.Checkpoint(directory, {"epochs": 9}, **states)
+    assert checkpoint.resume(machine()).updates == EPOCHS * STEPS
+    checkpoint = callbacks.Checkpoint(directory, {"seed": 9}, **states)
+    with pytest.raises(ValueError, match="seed was not set and is 9"):
+        checkpoint.resume(machine())
+
+
 def test_other_versions_are_told(whole, tmp_path, caplog):
     directory = checkpoints.newest(whole[1].directory).path.parent
     checkpoint = callbacks.Checkpoint(

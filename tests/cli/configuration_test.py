@@ -206,6 +206,20 @@ def test_a_data_dir_that_nothing_reads_is_refused(reading, text, used):
         configuration.check_data_dir(gin, "mine.gin", "/data")
 
 
+def test_the_code_of_a_config_may_read_a_data_dir(reading, tmp_path):
+    reading("run.data = @digits()")
+    config = tmp_path / "mine.gin"
+    config.write_text("import math\nrun.data = @digits()\n")
+    configuration.check_data_dir(gin, config, "/data")
+
+
+def test_training_refuses_a_data_dir_that_nothing_reads(tmp_path):
+    output = tmp_path / "run"
+    line = command.refused("--data_dir", tmp_path, "--output", output)
+    assert "--data_dir must be left out" in line
+    assert not output.exists()
+
+
 def test_a_description_has_what_later_calls_use(reading):
     reading("""
         betas = 500

@@ -118,6 +118,19 @@ def test_values_that_fit(name, text):
     names.check_value("--set", name, text, names.check_name("--set", name))
 
 
+def test_a_digest_is_of_all_texts(tmp_path, monkeypatch):
+    config, base = tmp_path / "mine.gin", folders.CONFIGS / "base.gin"
+    config.write_text('include "base.gin"\nRBM.hidden = 3\n')
+    first = names.digest(config)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.gin").write_bytes(base.read_bytes())
+    assert names.digest(config) == first
+    (tmp_path / "base.gin").write_text("seed = 1\n")
+    second = names.digest(config)
+    config.write_text('include "base.gin"\nRBM.hidden = 4\n')
+    assert len({first, second, names.digest(config)}) == 3
+
+
 def test_a_wrong_start_leaves_no_folder(tmp_path):
     output = tmp_path / "run"
     for arguments in (
@@ -132,6 +145,28 @@ def test_a_wrong_start_leaves_no_folder(tmp_path):
         assert not output.exists(), line
     line = command.refused("--output", output, "--config", "digit.gin")
     assert "Did you mean digits.gin?" in line
+
+
+def test_a_wrong_start_of_a_network_can_be_repeated(tmp_path):
+    """Its config has been written when a layer refuses its arguments."""
+    config, empty = tmp_path / "mine.gin", tmp_path / "empty"
+    config.write_text("""
+        include "base.gin"
+        pretrain.model = @DeepBeliefNetwork()
+        pretrain.data = @bars_and_stripes()
+        pretrain.train = @run
+        DeepBeliefNetwork.rbms = [@RBM()]
+        RBM.visible = 16
+        RBM.hidden = 3
+        run.batch_size = 0
+    """)
+    empty.mkdir()
+    for output in (tmp_path / "new", empty):
+        for _ in range(2):
+            line = command.refused("--config", config, "--output", output)
+            assert "`batch_size` must be" in line
+    assert not (tmp_path / "new").exists()
+    assert [path.name for path in empty.iterdir()] == ["train.log"]
 
 
 def test_a_folder_of_the_user_stays(tmp_path):

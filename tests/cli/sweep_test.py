@@ -180,6 +180,72 @@ def test_a_sweep_over_ones_own_table(made_up, tmp_path):
     assert f"--data={table}" in made_up.calls[0]
 
 
+def test_a_folder_of_data_has_an_absolute_path(made_up, tmp_path, monkeypatch):
+    """A sweep may be resumed from another folder."""
+    made_up.broken = False
+    monkeypatch.chdir(tmp_path)
+    mnist = ("--config", "mnist", "--sweep", "RBM.hidden=[8]")
+    for given, kept in (
+        ("mine", str(tmp_path / "mine")),
+        ("gs://yours", "gs://yours"),
+    ):
+        output = tmp_path / f"sweep-of-{given[-4:]}"
+        command.call(*mnist, "--data_dir", given, "--output", output)
+        assert f"--data_dir={kept}" in made_up.calls[-2]
+
+
+@pytest.fixture
+def edited(made_up, tmp_path):
+    """A function that changes a config that the config of the sweep includes.
+
+    The sweep is in the folder `sweep`, and its last run has yet to begin.
+    """
+    config, included = tmp_path / "mine.gin", tmp_path / "included.gin"
+    included.write_text('include "digits.gin"\n')
+    config.write_text(f'include "{included}"\n')
+    made_up.early = True
+    done = command.call(
+        *("--config", config, "--sweep", "RBM.hidden=[8,16]"),
+        *("--output", tmp_path / "sweep"),
+    )
+    assert "1 of 2 failed" in done.screen
+    made_up.broken, made_up.calls = False, ()
+
+    def edit(text):
+        included.write_text(f'include "digits.gin"\n{text}')
+
+    return edit
+
+
+def test_all_runs_have_the_same_config(edited, made_up, tmp_path):
+    edited("RBM.seed = 3\n")
+    line = command.refused("--resume", tmp_path / "sweep")
+    assert "mine.gin, or a config that it includes, has changed" in line
+    assert made_up.calls == ()
+    edited("")
+    assert command.call("--resume", tmp_path / "sweep").code == 0
+
+
+def test_a_config_that_changes_meanwhile_ends_the_sweep(
+    edited, made_up, tmp_path, monkeypatch
+):
+    class Edited(made_up):
+        def run(self, words, silent=False):
+            edited("RBM.seed = 3\n")
+            return super().run(words, silent)
+
+    monkeypatch.setattr(runs, "ThisProcess", Edited)
+    line = command.refused(
+        *("--config", tmp_path / "mine.gin", "--sweep", "RBM.hidden=[8,32]"),
+        *("--output", tmp_path / "other"),
+    )
+    assert "has changed since the sweep began" in line
+    state = json.loads((tmp_path / "other" / "sweep.json").read_text())
+    assert [run["status"] for run in state["runs"].values()] == [
+        *("finished", "waiting")
+    ]
+
+
 def test_a_run_that_failed_early_is_begun_again(made_up, tmp_path):
     made_up.early = True
     code, _, _ = command.call(*BEGIN, "--output", tmp_path)
@@ -242,6 +308,10 @@ def test_tensorboard_shows_columns_and_runs(made_up, tmp_path):
             "Adam.beta_1 has no effect",
         ),
         (("--sweep", "seed=[3]", "--resume", "."), "no sweep in ."),
+        (
+            ("--sweep", "seed=[3]", "--data_dir", "."),
+            "--data_dir must be left out",
+        ),
         (
             ("--sweep", "seed=[3]", "--config", "mnist_dbn"),
             "the stack of mnist_dbn.gin",

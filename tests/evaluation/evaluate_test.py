@@ -380,6 +380,13 @@ def test_the_classification_is_that_of_the_probabilities():
     )
 
 
+def test_examples_without_a_label_are_not_classified():
+    model, v = class_rbm(), labelled()
+    v[::2, 4:] = np.nan
+    assert classification(model, v) == classification(model, v[1::2])
+    assert classification(model, v[::2]) == {}
+
+
 def test_a_probability_of_zero_is_no_minus_infinity():
     model = class_rbm()
     model.visible_params["bias"].assign([0, 0, 0, 0, 1000, 0, 0])

@@ -19,6 +19,7 @@ def test_data_are_as_they_were():
     np.testing.assert_array_equal(source.validation_examples, X[20:])
     np.testing.assert_array_equal(source.drawn_examples, X[20:])
     assert source.figure_data is DATA
+    assert source.evaluation_data is DATA
     assert source.image_shape == (3, 4)
     assert source.picture is None
     assert source.settings().keys() == {
@@ -46,6 +47,22 @@ def test_data_of_an_upper_layer_have_gone_up():
     # Those of the layer below decide it too.
     assert source.settings()["lower"] == LOWER_LAYERS.settings()["lower"]
     source.check(RBM(5, 3, seed=0))
+
+
+def test_all_examples_of_an_upper_layer_are_evaluated():
+    """They are binarized once, below the lower layers."""
+    grey = data.Data("grey", X[:20] / 2, X[20:25] / 2, X[25:] / 2)
+    above = UpperLayerData(grey, LOWER_LAYERS)
+    source = DataSource(above, 10, "threshold", 3)
+    found = source.evaluation_data
+    h = LOWER_LAYERS.array(np.zeros((20, 12), "float32"))
+    np.testing.assert_array_equal(found.train, h)
+    np.testing.assert_array_equal(found.validation, h[:5])
+    np.testing.assert_array_equal(found.test, h[:5])
+    assert source.evaluation_binarize == "none"
+    assert DataSource(grey, 10, "threshold", 3).evaluation_binarize == (
+        "threshold"
+    )
 
 
 def test_without_validation_examples():

@@ -41,13 +41,35 @@ def pretrain(model, output, **kwargs):
     )
 
 
+# Shapes of the splits, and how to binarize them, of each evaluated layer.
+evaluated = []
+
+
+def evaluation(model, data, output, binarize):
+    """Stands in for `evaluation.evaluate`."""
+    splits = ("train", "validation", "test")
+    found = {split: getattr(data, split) for split in splits}
+    shapes = [None if x is None else x.shape for x in found.values()]
+    evaluated.append((shapes, binarize))
+
+
 @pytest.fixture(scope="module")
 def finished(how_updates_are_made, tmp_path_factory):
     output = tmp_path_factory.mktemp("pretraining")
     model = network()
-    histories = pretrain(model, output, describe=lambda: "seed = 0\n")
+    train = functools.partial(RUN, binarize="threshold", evaluation=evaluation)
+    histories = pretrain(
+        model, output, train=train, describe=lambda: "seed = 0\n"
+    )
     assert [len(history.epoch) for history in histories] == [2, 2]
     return output, model
+
+
+def test_each_layer_is_evaluated_on_all_examples(finished):
+    assert evaluated[-2:] == [
+        ([(50, 12), (20, 12), None], "threshold"),
+        ([(50, 6), (20, 6), None], "none"),
+    ]
 
 
 @pytest.mark.slow

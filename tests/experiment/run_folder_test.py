@@ -9,8 +9,9 @@ import types
 
 import keras
 import pytest
+import tensorflow as tf
 
-from keras_rbm import RBM, callbacks
+from keras_rbm import RBM, AutoSGD, callbacks, devices
 from keras_rbm.experiment import run_folder
 from keras_rbm.experiment.run_folder import RunFolder
 
@@ -67,14 +68,16 @@ def checkpoint(epoch, latest="update-0000000020.keras", step=0):
 
 
 def test_what_came_after_the_checkpoint_is_removed(tmp_path):
-    (tmp_path / "model.keras").touch()
+    results = ("model.keras", "evaluation.json", "ratings.json")
+    for name in results:
+        (tmp_path / name).touch()
     log(RunFolder(tmp_path, False), 0, 1, 2)
     folder = RunFolder(tmp_path, True)
     done = folder.restore(checkpoint(2, step=5), None, epochs=3, updates=30)
     assert done == (2, 5, 25)
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert lines == ["epoch,val_loss", "1,0.0", "2,0.5"]
-    assert not folder.exists("model.keras")
+    assert not any(map(folder.exists, results))
 
 
 def test_a_new_run_begins_at_the_beginning(tmp_path):
@@ -203,6 +206,17 @@ def test_epochs_count_where_the_sweeps_depend_on_them():
     assert found(3, {0: 1, 0.5: 5}) != found(4, {0: 1, 0.5: 5})
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_epochs_count_where_the_rate_depends_on_them(dtype):
+    """Keras wraps the optimizer of a model in half precision."""
+    made = RBM(4, 2, seed=0, dtype=dtype)
+    made.compile(AutoSGD())
+    found = functools.partial(run_folder.settings, made, 10)
+    assert found(3) != found(4)
+    made.compile(keras.optimizers.SGD(0.1))
+    assert found(3) == found(4)
+
+
 def test_versions_are_those_that_are_installed():
     found = run_folder.versions()
     assert found.keys() == {"keras_rbm", "tensorflow", "keras", "numpy"}
@@ -214,20 +228,43 @@ def test_versions_are_those_that_are_installed():
 HANDLED = (signal.SIGTERM, signal.SIGINT)
 
 
+def stand_in(asked):
+    """Stands in for a `callbacks.Checkpoint`, and collects the reasons."""
+    strategy = tf.distribute.get_strategy()
+    model = types.SimpleNamespace(distribute_strategy=strategy)
+    return types.SimpleNamespace(stop=asked.append, model=model)
+
+
 @pytest.mark.parametrize("number", HANDLED)
 def test_a_signal_asks_for_a_stop(number):
     asked = []
     before = [signal.getsignal(each) for each in HANDLED]
-    stopped = types.SimpleNamespace(stop=asked.append)
-    with run_folder.stop_on_signals(stopped):
-        assert signal.getsignal(number) not in before
-        signal.raise_signal(number)
-        assert asked == [number.name]
-        # Whoever does not want to wait for it need not.
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+
+    def train(error=None):
+        with run_folder.stop_on_signals(stand_in(asked)):
+            assert signal.getsignal(number) not in before
+            signal.raise_signal(number)
+            assert asked == [number.name]
+            # Whoever does not want to wait for it need not.
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            if error is not None:
+                raise error
+
+    # The training may end before it looks for a request.
+    with pytest.raises(callbacks.Interrupted, match=number.name):
+        train()
     assert [signal.getsignal(each) for each in HANDLED] == before
     assert asked == [number.name]
+    asked.clear()
+    with pytest.raises(ValueError, match="diverged"):
+        train(ValueError("diverged"))
+
+
+def test_one_process_of_several_does_not_stop_alone(monkeypatch):
+    monkeypatch.setattr(devices, "num_workers", lambda strategy: 2)
+    with run_folder.stop_on_signals(stand_in([])):
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_signals_are_left_alone_outside_the_main_thread():

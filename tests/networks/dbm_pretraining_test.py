@@ -18,6 +18,7 @@ from keras_rbm import (
     networks,
 )
 from keras_rbm import machine as machine_lib
+from keras_rbm.models import examples
 from keras_rbm.networks import dbm_pretraining
 from tests.machines import rounding
 from tests.oracle import all_states
@@ -155,6 +156,8 @@ def test_grey_bytes_and_batches_are_doubled():
     batches = tf.data.Dataset.from_tensor_slices(x / np.float32(255)).batch(4)
     for batch in dbm_pretraining._as_counts(batches):
         np.testing.assert_allclose(batch, [array] * len(batch), rtol=1e-6)
+    endless = data.batches(x, 4)
+    assert examples.count(dbm_pretraining._as_counts(endless), 4) == 6
     assert dbm_pretraining._as_counts(None) is None
 
 

@@ -108,6 +108,13 @@ def test_fit_need_not_look_at_the_batches():
     assert dataset.element_spec.shape == (16, 4)
 
 
+def test_the_number_of_examples_goes_up_too():
+    """`AutoSGD` divides its penalties by it."""
+    layers = LowerLayers(RBMS)
+    assert examples.count(layers.batches(data.batches(X, 16)), 16) == 48
+    assert examples.count(layers.batches(batches(X, size=16)), 16) == 48
+
+
 def test_a_layer_is_drawn_by_means_all_the_way_down():
     network = DeepBeliefNetwork(stack())
     picture = LowerLayers(RBMS).picture(None)

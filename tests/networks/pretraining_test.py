@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, DeepBeliefNetwork, PersistentChain, data
+from keras_rbm import (
+    RBM,
+    AutoSGD,
+    DeepBeliefNetwork,
+    PersistentChain,
+    data,
+)
 from keras_rbm import machine as machine_lib
 from keras_rbm.networks import (
     LowerLayers,
@@ -84,6 +90,22 @@ def test_a_data_set_with_an_end_is_begun_anew_at_each_epoch():
     first.pretrain(batches(X), **order)
     second.pretrain(batches(X).repeat(), steps_per_epoch=3, **order)
     assert_same_states(first, second)
+
+
+@pytest.mark.parametrize(
+    "x", [data.batches(X, 24), batches(X, size=24)], ids=["endless", "finite"]
+)
+def test_penalties_of_upper_layers(x, monkeypatch):
+    """`AutoSGD` divides a penalty by the number of examples."""
+    monkeypatch.setattr(
+        pretraining,
+        "_compile",
+        lambda rbm, *_: rbm.compile(AutoSGD(l2=4.8), run_eagerly=True),
+    )
+    model = network()
+    model.pretrain(x, epochs=1, steps_per_epoch=2, verbose=0)
+    found = [float(rbm.optimizer.l2) for rbm in model.rbms]
+    np.testing.assert_allclose(found, [0.1, 0.1], rtol=1e-6)
 
 
 def test_finished_layers_are_loaded_and_the_others_trained(tmp_path):
