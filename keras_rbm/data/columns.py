@@ -20,9 +20,10 @@ from keras_rbm.units import (
 
 # Tails are heavy above this kurtosis. An exponential distribution has 9.
 _HEAVY_KURTOSIS = 10.0
-# The most knots of a map to normal quantiles, and the least distance between
-# two knots as a share of the range of the column.
-_MOST_KNOTS, _LEAST_GAP = 65, 1e-9
+# The most knots of a map to normal quantiles. Two knots are farther apart than
+# the lesser of two shares: of the range of the column, and of their own size.
+# (Beside one huge value, all others may be close together.)
+_MOST_KNOTS, _LEAST_GAP, _LEAST_RELATIVE_GAP = 65, 1e-9, 1e-12
 
 
 class Column(abc.ABC):
@@ -130,9 +131,8 @@ class Column(abc.ABC):
     def get_config(self) -> Config:
         """Returns the constructor's arguments as a JSON-serializable dict."""
         return {
-            field.name: list(value) if isinstance(value, tuple) else value
+            field.name: _plain_value(getattr(self, field.name))
             for field in dataclasses.fields(self)
-            for value in [getattr(self, field.name)]
         }
 
     @classmethod
@@ -210,6 +210,14 @@ class Discrete(Column):
         compute = frames.library("pyarrow.compute")
         values = plain(values)
         known = _typed(pa, self.values)
+        if family(known) == "bool" and family(values) in ("integer", "float"):
+            # A cast would make true what is neither 0 nor 1.
+            known, values = (
+                x.cast(pa.int8()).cast(pa.float64())
+                if family(x) == "bool"
+                else x.cast(pa.float64(), safe=False)
+                for x in (known, values)
+            )
         missing = compute.is_null(values, nan_is_null=True)
         try:
             alike = values.cast(known.type)
@@ -892,7 +900,10 @@ def _knots(v):
     values = np.quantile(v, special.ndtr(normal))
     values[0], values[-1] = v.min(), v.max()
     # Equal and almost equal values become one knot.
-    gap = _LEAST_GAP * (values[-1] - values[0])
+    gap = np.minimum(
+        _LEAST_GAP * (values[-1] - values[0]),
+        _LEAST_RELATIVE_GAP * np.abs(values),
+    )
     groups = np.cumsum(np.diff(values, prepend=values[0]) > gap)
     counts = np.bincount(groups)
     normal = np.bincount(groups, normal) / counts
@@ -900,6 +911,13 @@ def _knots(v):
     if len(values) < 2:
         values, normal = values[0] + np.array([0.0, 1.0]), np.array([0.0, 1.0])
     return tuple(values.tolist()), tuple(normal.tolist())
+
+
+def _plain_value(value):
+    """A value for JSON: tuples become lists, NumPy's numbers Python's."""
+    if isinstance(value, tuple):
+        return [_plain_value(x) for x in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _piece(x, knots):

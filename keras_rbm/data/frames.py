@@ -279,7 +279,8 @@ def _read_text(path, zipped, options):
     if "\0" in "".join(first):
         raise ValueError("the file holds zero bytes, so it is not text")
     _check_first(path, options, first)
-    named = are_names(first)
+    point = options.decimal or "."
+    named = are_names([field.replace(point, ".") for field in first])
     # Lines of comments are skipped here: pyarrow cannot do so.
     encoding = options.encoding if options.comment is None else "utf-8"
     try:
@@ -420,10 +421,12 @@ def _of_numpy(x):
     pa = library("pyarrow")
 
     def converted(name):
-        part = _native(np.ascontiguousarray(x[name]))
+        part = _native(np.ascontiguousarray(np.ma.getdata(x[name])))
         if part.dtype.kind == "S":
             part = np.char.decode(part, "utf-8")
-        return pa.array(part)
+        is_masked = isinstance(x, np.ma.MaskedArray)
+        mask = np.ma.getmaskarray(x[name]) if is_masked else None
+        return pa.array(part, mask=mask)
 
     def column(name):
         return _chunked(pa, name, lambda: converted(name))

@@ -3,7 +3,7 @@
 import os
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from keras_rbm import checks
 from keras_rbm.data.arrays import cut
@@ -32,10 +32,11 @@ def images(
     followed. Colours become luminance, (299 red + 587 green + 114 blue) / 1000.
     Transparent pixels show the `background`. Integers of 16 or 32 bits are
     intensities in units of 1/65535, and floating values are intensities from 0
-    to 1. Of a file with several pictures, such as a TIFF stack, only the first
-    one is read. The pictures come in the order of their paths. If there is a
-    subfolder `train`, the subfolders `train`, `validation` and `test` are the
-    splits, and there must be no others.
+    to 1. Photos are turned as their EXIF data say. Of a file with several
+    pictures, such as a TIFF stack, only the first one is read. The pictures
+    come in the order of their paths. If there is a subfolder `train`, the
+    subfolders `train`, `validation` and `test` are the splits, and there must
+    be no others.
 
     Args:
         folder: Path of the folder.
@@ -199,7 +200,8 @@ def _grey(path, image_shape, background):
     """Reads a picture as a uint8 array of shape (rows, columns)."""
     try:
         with Image.open(path) as image:
-            grey = _opaque(_eight_bits(image, path), path, background)
+            upright = ImageOps.exif_transpose(image)
+            grey = _opaque(_eight_bits(upright, path), path, background)
             if image_shape is not None and grey.size != image_shape[::-1]:
                 grey = grey.resize(image_shape[::-1], Image.Resampling.BOX)
             return np.asarray(grey)

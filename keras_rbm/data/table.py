@@ -329,7 +329,7 @@ def _number(name, values, count, missing, training, heavy_tails, keeps_missing):
         v = v_all[training]
         v = v[~np.isnan(v)]
     if not len(v):
-        return Real()
+        return Dropped("no values in the training rows")
     with np.errstate(over="ignore", invalid="ignore"):
         mean, deviation = v.mean(), v.std()
     if not deviation > 0 or not np.isfinite(deviation):

@@ -144,11 +144,11 @@ def ranking_measures(
 ) -> dict[str, float]:
     """How high the held-out items that a user liked are ranked.
 
-    All items that the user did not rate in `train` are ranked twice, as by
-    `RatingsRBM.recommend`: by their expected rating, and with `interest`. Items
-    without a known rating count as not liked. Numbers are therefore low, and
-    comparable only for the same data and split. A user without a liked held-out
-    item is left out.
+    All items whose rating by the user is not known in `train` are ranked twice,
+    as by `RatingsRBM.recommend`: by their expected rating, and with `interest`.
+    Items without a known rating count as not liked. Numbers are therefore low,
+    and comparable only for the same data and split. A user without a liked
+    held-out item is left out.
 
     Args:
         model: A `RatingsRBM`.
@@ -177,8 +177,8 @@ def ranking_measures(
         - `count`: number of users.
 
     Raises:
-        ValueError: If an argument is not as described, or no user has liked a
-            held-out item.
+        ValueError: If an argument is not as described, no user has liked a
+            held-out item, or `train` knows the rating of a held-out pair.
 
     Example:
         train, test = ratings.split(0.2, seed=0)
@@ -190,6 +190,17 @@ def ranking_measures(
     k = checks.positive_integer("k", k)
     least = held_out.values[-2] if relevant is None else relevant
     liked = held_out.select(held_out.ratings >= least)
+    rated = known(train, "train")
+    pairs, own = (
+        np.int64(train.num_items) * x.users + x.items for x in (rated, held_out)
+    )
+    if (both := np.intersect1d(pairs, own)).size:
+        user, item = divmod(int(both[0]), train.num_items)
+        raise ValueError(
+            "`held_out` must have no pair whose rating `train` knows. "
+            f"Received: {both.size} such pairs, of which the first is user "
+            f"{train.user_names[user]!r} and item {train.item_names[item]!r}"
+        )
     users = np.unique(liked.users)
     if max_users is not None:
         users = users[: checks.positive_integer("max_users", max_users)]
@@ -213,7 +224,7 @@ def ranking_measures(
         ).reshape(len(some), train.num_items)
         for user, stars in zip(some, expected, strict=True):
             wanted = popularity if interest is None else interest[user]
-            own = train.items[train.starts[user] : train.starts[user + 1]]
+            own = rated.items[rated.starts[user] : rated.starts[user + 1]]
             items = np.setdiff1d(np.arange(train.num_items), own)
             good = liked.items[liked.starts[user] : liked.starts[user + 1]]
             hits = np.isin(items, good)

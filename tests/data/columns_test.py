@@ -244,6 +244,39 @@ def test_quantiles_are_normal():
     assert np.isfinite(table.schema.log_jacobian(table.train)).all()
 
 
+def test_quantiles_beside_one_huge_value_are_normal():
+    values = np.append(np.random.default_rng(0).normal(size=999), 1e12)
+    table = data.table(pandas.DataFrame({"x": values}))
+    assert isinstance(table.schema["x"], data.Quantiles)
+    x = table.train[:, 0]
+    assert abs(x.std() - 1) < 0.02
+    found = table.schema.decode(table.train)["x"]
+    usual = values < 2.5  # Beyond, the map is linear up to the huge value.
+    np.testing.assert_allclose(found[usual], values[usual], atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64"])
+def test_numbers_are_booleans_only_if_they_are_0_and_1(dtype):
+    schema = data.Schema({"on": data.Binary((False, True))})
+    values = np.array([1, 0, 1], dtype)
+    found = schema.encode(pandas.DataFrame({"on": values}))
+    np.testing.assert_array_equal(found[:, 0], values)
+    for wrong in (9, -1):
+        frame = pandas.DataFrame({"on": np.array([0, wrong], dtype)})
+        with pytest.raises(ValueError, match=rf"values of its .*{wrong}"):
+            schema.encode(frame)
+
+
+def test_arguments_may_be_numbers_of_numpy(tmp_path):
+    columns = {
+        "a": data.Count(most=np.int64(9), least=np.int32(0)),
+        "b": data.Real(mean=np.float64(0.5), deviation=np.float32(2)),
+    }
+    data.Schema(columns).save(tmp_path / "schema.json")
+    found = data.Schema.load(tmp_path / "schema.json")
+    assert dict(found.columns) == columns
+
+
 def test_integers_beyond_those_with_a_sign():
     large = 2**63 + 5
     frame = pandas.DataFrame({"h": np.array([1, large, 1, large], "uint64")})

@@ -61,6 +61,22 @@ def test_types_of_polars_survive():
     check_round_trip(schema, frame, lambda x: x.schema)
 
 
+def test_masked_entries_of_a_structured_array_are_missing():
+    rows = np.zeros(40, [("a", "f8"), ("b", "i8")])
+    rows["a"] = np.sin(np.arange(40))
+    rows["b"] = np.arange(40) % 3
+    mask = np.zeros(40, [("a", "?"), ("b", "?")])
+    mask["a"][3] = mask["b"][5] = True
+    rows["a"][3], rows["b"][5] = 999, -1
+    masked = np.ma.array(rows, mask=mask)
+    table = data.table(masked, missing="nan")
+    lost = np.isnan(table.train)
+    assert lost[3, table.schema.slices["a"]].all()
+    assert lost[5, table.schema.slices["b"]].all()
+    assert lost[[3, 5]].sum() == lost.sum()
+    assert np.nanmax(table.train) < 10
+
+
 def test_a_structured_array():
     rng = np.random.default_rng(0)
     rows = np.zeros(40, [("a", "i4"), ("b", "S3"), ("c", "U4"), ("d", "?")])
@@ -148,6 +164,10 @@ def test_a_text_file_may_be_of_many_forms(tmp_path):
     assert len(table.train) == 30
     with pytest.raises(ValueError, match="`separator` must be the character"):
         data.table(path)
+    path.write_text("".join(f"{i % 7},5;{i % 2},25\n" for i in range(30)))
+    table = data.table(path, separator=";", decimal=",")
+    assert list(table.schema.columns) == ["column_0", "column_1"]
+    assert len(table.train) == 30
 
 
 GERMAN = "# From a shop.\npreis;köln\n1,5;ä\n-2;b\n# Later.\n3,5e1;ä\n4;b\n"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from keras_rbm import Bernoulli
 from keras_rbm.data import images
@@ -41,6 +41,18 @@ def test_colours_become_luminance(tmp_path):
     red = np.zeros((1, 4, 3, 3), "uint8")
     red[..., 0] = 200
     assert (images(write(tmp_path / "red", red)).train == 60).all()
+
+
+def test_photos_stand_upright(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # Turned to the left.
+    photo = Image.fromarray(GREY[0])
+    photo.save(tmp_path / "a.png", exif=exif)
+    data = images(tmp_path)
+    assert data.image_shape == GREY[0].shape[::-1]
+    np.testing.assert_array_equal(
+        data.train[0].reshape(data.image_shape), np.rot90(GREY[0], -1)
+    )
 
 
 def test_sixteen_bits_become_eight(tmp_path):

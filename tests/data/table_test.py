@@ -178,6 +178,16 @@ def test_a_missing_number_is_refused():
     assert "height" not in table.schema.slices
 
 
+def test_a_column_without_values_in_the_training_rows_is_dropped():
+    values = np.where(np.arange(40) < 3, [0.1, 0.25, 0.4, *[0] * 37], np.nan)
+    frame = pandas.DataFrame({"x": values, "y": np.arange(40) % 2})
+    for seed in range(30):
+        table = data.table(frame, test_size=0.8, seed=seed, missing="nan")
+        in_training = set(table.source_rows[: len(table.train)]) & {0, 1, 2}
+        dropped = isinstance(table.schema["x"], data.Dropped)
+        assert dropped == (not in_training)
+
+
 def test_missing_values_may_become_nan(tmp_path):
     frame = people(200)
     rng = np.random.default_rng(1)

@@ -23,11 +23,12 @@ class Given:
     """A model that expects what a table of probabilities says."""
 
     def __init__(self):
+        self.train = TRAIN
         rng = np.random.default_rng(0)
         self.p = rng.dirichlet(np.ones(3), (3, 6)).astype("float32")
 
     def predict_levels(self, train, users, items):
-        assert train is TRAIN
+        assert train is self.train
         return self.p[users, items]
 
     def predict_ratings(self, train, users, items):
@@ -98,6 +99,11 @@ def test_rankings_leave_out_what_is_known():
     )
     assert of_interest["interest_ndcg"] == of_interest["interest_recall"] == 1
     assert of_interest["ndcg"] == found["ndcg"]
+    # Pairs of unknown value are ranked, too.
+    model.train = TRAIN.with_unknown(HELD_OUT)
+    again = evaluation.ranking_measures(model, model.train, HELD_OUT, k=3)
+    assert again["ndcg"] == found["ndcg"]
+    assert again["recall"] == found["recall"]
 
 
 def test_wrong_arguments_are_refused():
@@ -112,5 +118,7 @@ def test_wrong_arguments_are_refused():
         evaluation.ranking_measures(model, TRAIN, HELD_OUT, relevant=7)
     with pytest.raises(ValueError, match="`interest` must be a number"):
         evaluation.ranking_measures(model, TRAIN, HELD_OUT, interest=[1.0])
+    with pytest.raises(ValueError, match="no pair whose rating `train` knows"):
+        evaluation.ranking_measures(model, HELD_OUT, HELD_OUT)
     with pytest.raises(ValueError, match="`k` must be"):
         evaluation.ranking_measures(model, TRAIN, HELD_OUT, k=0)
