@@ -127,13 +127,14 @@ class Display(Periodic):
 
     Epoch 1 counts as the first one; a `fit` that begins at a later epoch has
     no first epoch. The last display shows the model as `fit` leaves it: with
-    averaged weights after the last epoch, or, if `fit` ends earlier, once more
-    at its end.
+    averaged weights after the last epoch, or, if `fit` ends earlier or
+    `EarlyStopping` restores other weights, once more at its end.
     """
 
     def __init__(self, log_dir: Path, every: int):
         super().__init__(log_dir, every)
-        self._not_shown = None  # The latest epoch, if it is not shown.
+        self._latest = None  # The latest epoch.
+        self._shown = None  # The weights shown in this epoch, if any.
 
     @abc.abstractmethod
     def show(self, step: int) -> None:
@@ -151,21 +152,28 @@ class Display(Periodic):
             averaged_weights(self.model) if last else contextlib.nullcontext()
         )
         with weights, self.writing(step):
+            self._shown = self._weights()
             self.show(step)
-        self._not_shown = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
-        self._not_shown = None
+        self._latest = self._shown = None
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self._not_shown = epoch + 1
+        self._latest, self._shown = epoch + 1, None
         super().on_epoch_end(epoch, logs)
 
     def on_train_end(self, logs: Logs = None) -> None:
-        if self._not_shown is not None:
-            self.act(self._not_shown, last=False)
+        if self._latest is not None and self._shown != self._weights():
+            self.act(self._latest, last=False)
+        self._shown = None
         super().on_train_end(logs)
+
+    def _weights(self):
+        return [
+            keras.ops.convert_to_numpy(variable).tobytes()
+            for variable in self.model.trainable_variables
+        ]
 
 
 def completed(model: MachineModel, v: Array) -> np.ndarray:

@@ -11,7 +11,11 @@ from tensorboard.plugins import projector as plugin
 
 from keras_rbm import devices
 from keras_rbm.plots import tiles
-from keras_rbm.plots.pictures import current_samples
+from keras_rbm.plots.pictures import (
+    current_samples,
+    intensities,
+    shape_and_picture,
+)
 from keras_rbm.typing import Array, ImageShape, Logs, Path, PictureLike
 
 # Most particles that are shown.
@@ -104,9 +108,10 @@ class Projector(keras.callbacks.Callback):
 
     def _sprite(self, points):
         """All points as images without lines between them, and their shape."""
-        if self.picture is not None:
-            points = self.picture.intensities(points)
-        rows, columns = self.image_shape
+        (rows, columns), picture = shape_and_picture(
+            self.model, self.image_shape, self.picture
+        )
+        points = intensities(self.model, points, picture)
         images = tiles.grey(points).reshape(-1, rows, columns)
         factor = -(-_SIDE // max(rows, columns))
         images = images.repeat(factor, axis=1).repeat(factor, axis=2)

@@ -3,6 +3,7 @@
 import logging
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from keras_rbm import checks, gibbs, json_arrays, likelihood, random
@@ -56,11 +57,11 @@ class TrajectoryAIS(Measurement):
 
     With a `log_likelihood`, which must precede this callback, the logs also
     get `log_likelihood_trajectory`, the mean log p(v) of its examples with
-    this log Z, after each epoch. In epochs with both measurements, the
-    estimate is compared with log Z by AIS or by enumeration. If they differ by
-    more than their errors, the logger `keras_rbm` gets a warning, once for
-    each `fit`: annealing in temperature and the trajectory find different
-    modes.
+    this log Z, after each epoch, unless entries of the examples are missing. In
+    epochs with both measurements, the estimate is compared with log Z by AIS or
+    by enumeration. If they differ by more than their errors, the logger
+    `keras_rbm` gets a warning, once for each `fit`: annealing in temperature
+    and the trajectory find different modes.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
@@ -217,14 +218,19 @@ class TrajectoryAIS(Measurement):
         self._updates = self._count()
 
     def _mean_score(self):
-        """Mean log p(v) + log Z of the examples; NaN without examples."""
+        """Mean log p(v) + log Z of the examples.
+
+        NaN without examples, or if entries of them are missing.
+        """
         if self.log_likelihood is None:
+            return math.nan
+        v = self.log_likelihood.v
+        if np.isnan(v).any():
             return math.nan
         with averaged_weights(self.model):
             machine = machine_lib.cast(
                 self.model.machine(), self.model.variable_dtype
             )
-            v = self.log_likelihood.v
             return float(self.model.layout.scores(machine, v).mean())
 
     def _stream(self):

@@ -257,6 +257,8 @@ class Data:
     def intensities(self, x: Array) -> np.ndarray:
         """Converts examples to intensities of pixels, 0 for black, 1 for white.
 
+        Spins are black at -1 and white at 1.
+
         Args:
             x: Array of shape `(examples, width)`, uint8 (in units of 1/255)
                 or floating.
@@ -270,8 +272,10 @@ class Data:
         """
         if self.picture is None:
             # Some rows of intensities may hold nothing above 1.
-            part = getattr(x, "dtype", None) == self.train.dtype == np.uint8
-            return scaled(x) if part else to_float(x)
+            if getattr(x, "dtype", None) == self.train.dtype == np.uint8:
+                return scaled(x)
+            x = to_float(x)
+            return (1 + x) / 2 if isinstance(self.visible, units.Spin) else x
         return self.picture.intensities(x)
 
 

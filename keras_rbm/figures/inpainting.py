@@ -71,6 +71,10 @@ class Inpainting(Figure):
 
     def __call__(self, model, data, output, binarize="none", seed=0):
         self.check(model, data)
+
+        def greys(x):
+            return tiles.grey(data.intensities(x))
+
         images = binarized(some(data.test, self.num_images), binarize, seed)
         missing = half_mask(data.image_shape, self.half)
         options = {"mask": missing, "num_sweeps": self.num_sweeps}
@@ -84,13 +88,14 @@ class Inpainting(Figure):
             )
         )
         means = np.asarray(model.predict_missing(images, seed=seed, **options))
-        given = np.where(missing, np.uint8(_MISSING), tiles.grey(images))
-        rows = [("original", tiles.grey(images)), ("given", given)]
+        original = greys(images)
+        given = np.where(missing, np.uint8(_MISSING), original)
+        rows = [("original", original), ("given", given)]
         rows += [
-            ("draws" if number == 0 else "", tiles.grey(draw))
+            ("draws" if number == 0 else "", greys(draw))
             for number, draw in enumerate(np.split(draws, self.num_draws))
         ]
-        rows.append(("mean", tiles.grey(means)))
+        rows.append(("mean", greys(means)))
         sheet.rows(
             os.path.join(output, "inpainting.png"), rows, data.image_shape
         )

@@ -402,6 +402,8 @@ class Trainer(keras.Model, abc.ABC):
             self.train_function = None
             with examples.reported("x"):
                 history = super().fit(**given)
+            # Keras's history does not say which epochs were validated.
+            history.params["validation_freq"] = given.get("validation_freq", 1)
             constrain(self.trainable_variables)  # They may be averages.
             check_finite(self)
             if not is_read_once:

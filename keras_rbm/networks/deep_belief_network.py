@@ -234,10 +234,11 @@ class DeepBeliefNetwork(keras.Model):
             seed: Integer from 0 to 2**64 - 1. The same seed gives the same
                 samples. If `None`, each call gives other samples.
             **kwargs: Further arguments of `RBM.sample` in the topmost RBM,
-                such as `start="chains"`, `sampler` or `verbose`.
+                such as `start="chains"`, `sampler`, `every` or `verbose`.
 
         Returns:
-            Tensor of shape `(num_samples, visible.width)`, of states.
+            Tensor of shape `(num_samples, visible.width)`, of states. With
+            `every`, see `RBM.sample` for the shape.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -266,7 +267,8 @@ class DeepBeliefNetwork(keras.Model):
             **kwargs: See `sample`.
 
         Returns:
-            Tensor of shape `(num_samples, visible.width)`, of means.
+            Tensor of shape `(num_samples, visible.width)`, of means. With
+            `every`, see `RBM.sample` for the shape.
 
         Raises:
             ValueError: If an argument is not as described.
@@ -278,15 +280,17 @@ class DeepBeliefNetwork(keras.Model):
         seed = checks.seed(seed)
         top, lowest = self.rbms[-1], self.rbms[0]
         h = top.sample(num_samples, num_sweeps, seed=seed, **kwargs)
+        h, frames = _flat(h)
         if top is lowest:
             h = lowest.sample_hidden(h, seed)
         h = self._sample_down_through(self.rbms[1:-1], h, seed)
-        return lowest.predict_visible(h)
+        return _unflat(lowest.predict_visible(h), frames)
 
     def _sample_down_through(self, rbms, h, seed):
+        h, frames = _flat(h)
         for rbm in reversed(rbms):
             h = rbm.sample_visible(h, layer_seed(seed, self.rbms.index(rbm)))
-        return h
+        return _unflat(h, frames)
 
     # Conversion to dense layers.
 
@@ -549,6 +553,15 @@ def _check_rbms(rbms):
                 f"rbms[{number}].visible={visible}"
             )
     return list(rbms)
+
+
+def _flat(h):
+    """Merges the axes of frames and of chains; returns the shape of both."""
+    return ops.reshape(h, (-1, h.shape[-1])), h.shape[:-1]
+
+
+def _unflat(v, shape):
+    return ops.reshape(v, (*shape, v.shape[-1]))
 
 
 def _dropout_rate(name, value):

@@ -203,7 +203,8 @@ class Bars:
             x: Array of shape `(rows, width)`.
             name: Name of the numbers, for the legend.
         """
-        largest = np.abs(x).max(initial=0.0, where=np.isfinite(x))
+        drawn = np.asarray(x)[:, self._order]
+        largest = np.abs(drawn).max(initial=0.0, where=np.isfinite(drawn))
         x = np.asarray(x, "float64") / (largest or 1.0)
         x = np.where(np.isfinite(x), x, 0.0)
         self._tracks(self._rows, 0.45, 0.9)

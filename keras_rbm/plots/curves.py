@@ -21,6 +21,10 @@ _SPLITS = (("", "training", "C0"), ("val_", "validation", "C1"))
 def read_history(run: Run) -> dict[str, np.ndarray]:
     """Returns the metrics of a run, as arrays with an entry per epoch.
 
+    With `validation_freq`, Keras's history has values of validation metrics for
+    some epochs alone. They are put in their places, with NaN between them. If
+    these are unknown, as in a dictionary, an array may stay shorter.
+
     Args:
         run: The folder of a run, its `history.csv`, the `History` that `fit`
             returns, or its dictionary `history`.
@@ -35,10 +39,16 @@ def read_history(run: Run) -> dict[str, np.ndarray]:
         history = rbm.fit(x, epochs=3, verbose=0)
         errors = plots.read_history(history)["reconstruction_error"]
     """
+    return _read(run)[1]
+
+
+def _read(run):
+    """The numbers of the epochs of a run, from 1, and its metrics."""
     if isinstance(run, keras.callbacks.History):
-        run = run.history
+        frequency = (run.params or {}).get("validation_freq")
+        return _by_epochs(getattr(run, "epoch", []), run.history, frequency)
     if isinstance(run, Mapping):
-        return {k: np.asarray(x, "float64") for k, x in run.items()}
+        return _by_epochs([], run)
     if not isinstance(run, str | os.PathLike):
         raise ValueError(
             "`run` must be the folder of a run, the History that `fit` "
@@ -54,11 +64,42 @@ def read_history(run: Run) -> dict[str, np.ndarray]:
         )
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
-    return {
+    found = {
         name: np.array([_number(row[name]) for row in rows])
         for name in (rows[0] if rows else ())
-        if name != "epoch"
     }
+    return found.pop("epoch", np.arange(1, len(rows) + 1)), found
+
+
+def _by_epochs(epoch, metrics, validation_freq=None):
+    """The numbers of the epochs, from 1, and arrays with an entry for each.
+
+    Args:
+        epoch: List of the epochs, counted from 0; empty for the first ones.
+        metrics: Dict of lists. Lists of validation may be shorter than others.
+        validation_freq: The argument of `fit`, or `None` if it is not known.
+    """
+    metrics = {k: np.asarray(x, "float64") for k, x in metrics.items()}
+    count = max(map(len, metrics.values()), default=0)
+    epochs = 1 + np.asarray(epoch if len(epoch) == count else range(count), int)
+    choices = range(1, epochs.max(initial=0) + 1)
+    if validation_freq is not None:
+        choices = [validation_freq]
+    for name, values in metrics.items():
+        if len(values) < count:
+            chosen = {tuple(np.flatnonzero(_is_in(epochs, f))) for f in choices}
+            fitting = [list(x) for x in chosen if len(x) == len(values)]
+            if len(fitting) == 1:
+                metrics[name] = np.full(count, np.nan)
+                metrics[name][fitting[0]] = values
+    return epochs, metrics
+
+
+def _is_in(epochs, validation_freq):
+    """Whether an epoch is one of validation, as in Keras."""
+    if isinstance(validation_freq, int):
+        return epochs % validation_freq == 0
+    return np.isin(epochs, list(validation_freq))
 
 
 def history(
@@ -77,13 +118,14 @@ def history(
         The matplotlib `Axes`.
 
     Raises:
-        ValueError: If the run has no such metric, or is not as described.
+        ValueError: If the run has no such metric or is not as described, or if
+            the epochs of validation are unknown.
 
     Example:
         history = rbm.fit(x, epochs=10, verbose=0)
         plots.history(history, "pseudo_log_likelihood")
     """
-    found = read_history(run)
+    epochs, found = _read(run)
     curves = [
         (found[prefix + metric], split, colour)
         for prefix, split, colour in _SPLITS
@@ -94,10 +136,22 @@ def history(
         raise ValueError(
             f"`metric` must be one of {known}. Received: metric={metric!r}"
         )
+    if any(len(values) < len(epochs) for values, _, _ in curves):
+        raise ValueError(
+            "`run` must say in which epochs it was validated: pass the History "
+            "that `fit` returns. Received: a dictionary with values of "
+            f"validation for some of {len(epochs)} epochs"
+        )
     ax = canvas.axes(ax, _SIZE)
     for values, split, colour in curves:
-        epochs = np.arange(1, len(values) + 1)
-        ax.plot(epochs, values, color=colour, label=f"{split} data", marker=".")
+        known = np.isfinite(values)
+        ax.plot(
+            epochs[known],
+            values[known],
+            color=colour,
+            label=f"{split} data",
+            marker=".",
+        )
     ax.set(xlabel="epoch", ylabel=metric.replace("_", " "))
     ax.legend(frameon=False)
     _tidy(ax)

@@ -130,7 +130,7 @@ def filters(
         ax = plots.filters(rbm)
         plots.save(ax, "filters.png")
     """
-    image_shape, picture = _shape_and_picture(model, image_shape, picture)
+    image_shape, picture = shape_and_picture(model, image_shape, picture)
     width = model.example_units.width
     weights = _array(model.kernel)[:width, :num_filters].T
     if picture is not None:
@@ -214,13 +214,14 @@ def samples(
         ax = plots.samples(rbm)
         plots.save(ax, "samples.png")
     """
-    image_shape, picture = _shape_and_picture(model, image_shape, picture)
+    image_shape, picture = shape_and_picture(model, image_shape, picture)
     if image_shape is None:
         num_samples = min(num_samples, _ROWS)
     drawn = current_samples(model, num_samples, num_sweeps, seed)
     means = _array(model.predict_reconstruction(drawn))
     if image_shape is not None:
-        grid = tiles.tile(tiles.grey(_intensities(means, picture)), image_shape)
+        greys = tiles.grey(intensities(model, means, picture))
+        grid = tiles.tile(greys, image_shape)
         return _show_greys(grid, ax)
     x = _shares(model, means, picture)
     rows = [f"sample {i}" for i in range(len(x))]
@@ -276,7 +277,7 @@ def reconstructions(
         ax = plots.reconstructions(rbm, examples)
         plots.save(ax, "reconstructions.png")
     """
-    image_shape, picture = _shape_and_picture(model, image_shape, picture)
+    image_shape, picture = shape_and_picture(model, image_shape, picture)
     if image_shape is None:
         num_examples = min(num_examples, _PAIRS)
     examples = np.asarray(examples[:num_examples])
@@ -287,7 +288,8 @@ def reconstructions(
         lost = lost @ (np.abs(picture.directions(np.eye(lost.shape[1]))) > 0)
     if image_shape is not None:
         above, below = (
-            tiles.grey(_intensities(x, picture)) for x in (examples, means)
+            tiles.grey(intensities(model, x, picture))
+            for x in (examples, means)
         )
         grid = tiles.tile_pairs(above, below, image_shape)
         if lost.any():
@@ -362,7 +364,7 @@ def class_samples(
         ax = plots.class_samples(model, image_shape=(8, 8))
         plots.save(ax, "class_samples.png")
     """
-    image_shape, picture = _shape_and_picture(model, image_shape, picture)
+    image_shape, picture = shape_and_picture(model, image_shape, picture)
     if image_shape is None:
         num_samples = min(num_samples, _CLASS_ROWS)
     labels = np.repeat(np.arange(model.num_classes), num_samples)
@@ -376,7 +378,7 @@ def class_samples(
         chart.shares(x, "mean of a sample", states=means)
         chart.explain(_scale(model, schema))
         return chart.ax
-    greys = tiles.grey(_intensities(means, picture))
+    greys = tiles.grey(intensities(model, means, picture))
     grid = tiles.tile(greys, image_shape, columns=num_samples)
     ax = _show_greys(grid, ax, _LABELS)
     height = (grid.shape[0] - 1) / model.num_classes
@@ -403,8 +405,15 @@ class _FirstColumns(NamedTuple):
         return x[:, : self.count]
 
 
-def _shape_and_picture(model, image_shape, picture):
-    """The shape and the `Picture` to draw examples of a model with."""
+def shape_and_picture(
+    model: MachineModel,
+    image_shape: PictureShape | None,
+    picture: PictureLike | None,
+) -> tuple[PictureShape | None, PictureLike | None]:
+    """The shape and the `Picture` to draw examples of a model with.
+
+    Without a `picture`, a label beside the pixels is left out.
+    """
     if picture is not None:
         return image_shape, picture
     if image_shape is None:
@@ -463,8 +472,21 @@ def _scale(model, schema):
     return scale
 
 
-def _intensities(x, picture):
-    """Examples as intensities of pixels."""
+def intensities(
+    model: MachineModel, x: Array, picture: PictureLike | None
+) -> Array:
+    """Examples as intensities of pixels. Spins are black at -1, white at 1.
+
+    Args:
+        model: A `MachineModel`.
+        x: Array of shape `(examples, example_units.width)`.
+        picture: As `shape_and_picture` returns it.
+    """
+    if picture is None or isinstance(picture, _FirstColumns):
+        units = model.example_units
+        is_spin = np.broadcast_to(units.support[0], units.width) == -1
+        if is_spin.any():
+            x = np.where(is_spin, (1 + _array(x)) / 2, x)
     return x if picture is None else picture.intensities(x)
 
 

@@ -1,9 +1,11 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_rbm
 from keras_rbm.callbacks.periodic import Display, Measurement
+from tests import machines
 from tests.callbacks import events
 
 
@@ -19,6 +21,7 @@ class Pulse(Measurement):
 
 def steps(tmp_path, every, epochs):
     callback = Beat(tmp_path, every)
+    callback.set_model(keras.Sequential())
     callback.on_train_begin()
     for epoch in epochs:
         callback.on_epoch_end(epoch)
@@ -43,12 +46,39 @@ def test_writes_first_every_and_last(tmp_path, every, epochs, expected):
 
 def test_can_be_used_for_a_second_fit(tmp_path):
     callback = Beat(tmp_path, 2)
+    callback.set_model(keras.Sequential())
     for epochs in (range(3), range(3, 5)):
         callback.on_train_begin()
         for epoch in epochs:
             callback.on_epoch_end(epoch)
         callback.on_train_end()
     assert list(events.read(tmp_path / "train")["beat"]) == [1, 2, 3, 4, 5]
+
+
+class Look(Display):
+    def show(self, step):
+        self.seen = step, self.model.kernel.numpy()
+
+
+@pytest.mark.parametrize("every", [2, 3])
+@pytest.mark.parametrize("restored", [False, True])
+def test_the_last_display_is_of_what_fit_leaves(tmp_path, every, restored):
+    model = keras_rbm.RBM(5, 4, seed=0)
+    optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9)
+    model.compile(optimizer, run_eagerly=True)
+    # The first epoch stays the best one: the run ends after the second one.
+    stop = keras.callbacks.EarlyStopping(
+        "updates_done", patience=1, mode="min", restore_best_weights=restored
+    )
+    count = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(updates_done=epoch)
+    )
+    look = Look(tmp_path, every)
+    options = {"batch_size": 48, "epochs": 5, "verbose": 0}
+    model.fit(machines.data(48), callbacks=[count, stop, look], **options)
+    step, kernel = look.seen
+    assert step == 2
+    np.testing.assert_array_equal(kernel, model.kernel.numpy())
 
 
 def test_refuses_a_period_of_nothing(tmp_path):

@@ -96,6 +96,17 @@ def test_classes_are_told(tmp_path):
     assert [int(row[2]) for row in rows] == list(expected)
 
 
+def test_images_beside_labels_are_tiles(tmp_path):
+    chain = keras_rbm.PersistentChain(NUM_CHAINS)
+    model = keras_rbm.ClassRBM(9, 3, 6, chain, seed=3)
+    embedding, folder = written(tmp_path, model, (3, 3))
+    sprite = tf.io.read_file(str(folder / embedding.sprite.image_path))
+    sprite = tf.io.decode_png(sprite).numpy()[..., 0]
+    factor = embedding.sprite.single_image_dim[0] // 3
+    found = sprite[: 3 * factor : factor, : 3 * factor : factor]
+    np.testing.assert_array_equal(found.ravel(), tiles.grey(examples()[0, :9]))
+
+
 def test_what_cannot_draw_leaves_nothing(tmp_path):
     model = keras_rbm.ClassRBM(9, 3, 6, generative_weight=0, seed=3)
     assert written(tmp_path, model) == (None, None)

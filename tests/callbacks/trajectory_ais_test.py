@@ -170,6 +170,14 @@ def test_estimates_that_part_are_reported_once(caplog):
     assert "0.50 nats apart" in text
 
 
+def test_examples_with_missing_entries_have_no_mean():
+    missing = np.where(np.arange(X.shape[1]) == 1, np.nan, X)
+    found = begun(log_likelihood=callbacks.LogLikelihood("unused", missing))
+    values = found.measure(1)
+    assert np.isfinite(found.estimate.log_z)
+    assert sum(map(math.isnan, values.values())) == 1
+
+
 def test_weights_that_degenerate_are_reported(caplog, monkeypatch):
     found = begun(num_chains=1000)
     found.measure(1)

@@ -151,6 +151,9 @@ def test_intensities_are_units_of_255_or_those_of_the_picture():
     picture = Picture(np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 5.0]]))
     data = Data("mine", train, image_shape=(1, 2), picture=picture)
     np.testing.assert_allclose(data.intensities(train), [[1, 1], [0, 5]])
+    spins = Data("mine", np.array([[-1, 1], [1, 1]]))
+    means = np.array([[-1.0, 0.0]])
+    np.testing.assert_allclose(spins.intensities(means), [[0.0, 0.5]])
 
 
 def test_the_image_shape_must_fit_the_picture():

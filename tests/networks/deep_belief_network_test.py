@@ -74,6 +74,18 @@ def test_samples_have_the_law_of_the_network():
     assert ((means > 0) & (means < 1)).all()
 
 
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("num_samples", [1, 5])
+def test_states_on_the_way_go_down_too(layers, num_samples):
+    network = DeepBeliefNetwork(NETWORK.rbms[:layers])
+    options = {"num_sweeps": 4, "seed": 0, "verbose": 0}
+    for method in (network.sample, network.predict_sample):
+        found = np.asarray(method(num_samples, every=2, **options))
+        assert found.shape == (2, num_samples, 4)
+    assert ((found > 0) & (found < 1)).all()
+    assert (found[0] != found[1]).any()
+
+
 def test_of_one_layer_samples_are_the_rbms():
     single = DeepBeliefNetwork(NETWORK.rbms[:1])
     p, states = law(single)

@@ -6,6 +6,8 @@ import pytest
 
 from keras_rbm import plots
 from keras_rbm.plots import curves
+from tests import machines
+from tests.oracle import Oracle
 
 NAMES = ["val_log_likelihood", "val_log_likelihood_upper"]
 NAMES += ["val_log_likelihood_epoch", "val_log_likelihood_baseline"]
@@ -71,6 +73,48 @@ def test_training_and_validation_are_two_curves():
         "training data",
         "validation data",
     ]
+
+
+@pytest.mark.parametrize("frequency", [3, [3, 9, 12]])
+def test_values_stand_at_their_epochs(tmp_path, frequency):
+    """Of a `fit` that begins with the seventh epoch."""
+    history = keras.callbacks.History()
+    history.params = {"validation_freq": frequency}
+    history.epoch = list(range(6, 14))
+    history.history = {"a": list(range(8)), "val_a": [0.5, 0.25]}
+    both = plots.history(history, "a", ax=plots.offscreen()).lines
+    assert [list(line.get_xdata()) for line in both] == [
+        list(range(7, 15)),
+        [9, 12],
+    ]
+    found = plots.read_history(history)["val_a"]
+    np.testing.assert_array_equal(
+        found, [np.nan, np.nan, 0.5, np.nan, np.nan, 0.25, np.nan, np.nan]
+    )
+    (tmp_path / "history.csv").write_text("epoch,a\n4,1.0\n5,2.0\n")
+    (line,) = plots.history(tmp_path, "a", ax=plots.offscreen()).lines
+    assert list(line.get_xdata()) == [4, 5]
+    two = {"a": [0] * 6, "val_a": [0.5, 0.25]}
+    ax = plots.history(two, "a", ax=plots.offscreen())
+    assert list(ax.lines[1].get_xdata()) == [3, 6]  # The only choice.
+    # At the fourth, the fifth or the sixth epoch.
+    with pytest.raises(ValueError, match="in which epochs it was validated"):
+        plots.history({"a": [0] * 6, "val_a": [1.0]}, "a")
+
+
+def test_fit_says_which_epochs_are_validated():
+    model = machines.given(Oracle.draw(5, 4))
+    x = machines.data()
+    history = model.fit(
+        x,
+        epochs=4,
+        batch_size=48,
+        validation_data=x,
+        validation_freq=4,
+        verbose=0,
+    )
+    ax = plots.history(history, ax=plots.offscreen())
+    assert list(ax.lines[1].get_xdata()) == [4]
 
 
 def test_what_is_no_run_is_refused(tmp_path):

@@ -373,6 +373,35 @@ def test_a_table_with_classes_has_its_numbers():
         model, num_samples=2, num_sweeps=2, schema=schema, ax=plots.offscreen()
     )
     assert len(texts(ax)) == 4
+    # The largest weight is one that is shown, not that of a label.
+    kernel = np.full((5, 2), 5.0)
+    kernel[:2] = 0.1
+    model.kernel.assign(kernel)
+    ax = plots.filters(model, schema=schema, ax=plots.offscreen())
+    assert "a weight of 0.1" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_spins_are_black_at_minus_one_and_white_at_one(classes):
+    spins = keras_rbm.Spin(4)
+    model = (
+        keras_rbm.ClassRBM(spins, classes, 2, seed=0)
+        if classes
+        else keras_rbm.RBM(spins, 2, seed=0)
+    )
+    model.image_shape = (2, 2)
+    model.kernel.assign(np.zeros(model.kernel.shape))
+    bias = np.zeros(model.visible.width)
+    bias[:2] = 20.0, -20.0
+    model.visible_params["bias"].assign(bias)
+    x = np.ones((1, model.visible.width), "float32")
+    x[:, 4:-1] = 0
+    ax = plots.reconstructions(model, x, ax=plots.offscreen())
+    white, greys = np.array([[[255] * 4], [[255, 0, 128, 128]]], "uint8")
+    pairs = tiles.tile_pairs(white, greys, (2, 2))
+    np.testing.assert_array_equal(shown(ax), pairs)
+    ax = plots.samples(model, num_samples=1, num_sweeps=2, ax=plots.offscreen())
+    np.testing.assert_array_equal(shown(ax), tiles.tile(greys, (2, 2)))
 
 
 @pytest.mark.parametrize(
