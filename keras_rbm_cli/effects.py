@@ -116,16 +116,16 @@ def _values(gin, experiment, training):
 
 
 def _used(gin, waiting, training=False, passed=None):
-    """Yields the bindings that calls use, and what these call in turn.
+    """Yields the bindings that some calls use, directly or by references.
 
     Args:
         gin: The module, which has read the config.
-        waiting: List of the calls, which is emptied: tuples of a name, its
-            scope, and the arguments that the caller passes, a dictionary that
-            says where the value of each comes from.
+        waiting: List of the calls, which this function empties. Each call is a
+            tuple of a name, its scope, and a dictionary of the arguments that
+            the caller passes, which says where each value comes from.
         training: Whether callers pass arguments to what they call.
-        passed: Dictionary that receives those arguments, by pairs of a
-            configurable and a name; `None` for nowhere.
+        passed: Dictionary to which those arguments are added, by pairs of a
+            configurable and a name; `None` to discard them.
 
     Yields:
         Tuples of the name, the scope of the binding, the argument and its

@@ -81,8 +81,9 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         directory: Folder of the checkpoints, see `checkpoints.write`.
         settings: Dict, in values of JSON, of the settings that the run depends
-            on. A run with other settings is not resumed. A setting `epochs`
-            is ignored if the checkpoint has none, as of earlier versions.
+            on. A run with other settings is not resumed. The setting `epochs`
+            is ignored if the checkpoint lacks it, as checkpoints of earlier
+            versions may.
         minutes: Number of minutes between two checkpoints; `None` to ignore
             the time.
         updates: Number of updates between two checkpoints; `None` to ignore

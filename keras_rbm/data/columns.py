@@ -20,9 +20,10 @@ from keras_rbm.units import (
 
 # Tails are heavy above this kurtosis. An exponential distribution has 9.
 _HEAVY_KURTOSIS = 10.0
-# The most knots of a map to normal quantiles. Two knots are farther apart than
-# the lesser of two shares: of the range of the column, and of their own size.
-# (Beside one huge value, all others may be close together.)
+# The most knots of a map to normal quantiles, and the least distances between
+# two knots: as a share of the column's range, and as a share of a knot's own
+# size. The smaller distance counts, because one huge value makes the range far
+# larger than the distances between all other values.
 _MOST_KNOTS, _LEAST_GAP, _LEAST_RELATIVE_GAP = 65, 1e-9, 1e-12
 
 

@@ -245,9 +245,10 @@ class DataSource:
 
     @property
     def evaluation_binarize(self) -> Binarize:
-        """How the examples of `evaluation_data` are yet to be binarized.
+        """The binarization that the examples of `evaluation_data` still need.
 
-        An upper layer sees functions of binarized examples.
+        For an upper layer, it is `"none"`: its examples come from layers whose
+        input was binarized.
         """
         return "none" if self._lower_layers.machines else self.binarize
 

@@ -233,13 +233,19 @@ def stochastic_pseudo_log_likelihood(
         u = random.uniform(here, (ops.shape(v)[0], num_sites))
         site = ops.cast(ops.reshape(u * sites.size, (-1,)), "int32")
         repeated = (
-            ops.repeat(x, num_sites, axis=0)
-            for x in (v, sites.own(v), inputs, base)
+            _repeated(x, num_sites) for x in (v, sites.own(v), inputs, base)
         )
         terms = _log_conditional(machine, sites, *repeated, site)
         terms = ops.reshape(terms, (-1, num_sites))
         total = total + sites.size * ops.mean(terms, axis=1)
     return total
+
+
+def _repeated(x, times):
+    """Each row several times, by fewer operations than `ops.repeat`."""
+    shape = ops.shape(x)
+    x = ops.broadcast_to(x[:, None], (shape[0], times, *shape[1:]))
+    return ops.reshape(x, (-1, *shape[1:]))
 
 
 def _log_conditional(machine, sites, v, own, inputs, base, site):

@@ -715,15 +715,15 @@ def is_known(dataset, units):
 
 
 def counted_as(dataset, source):
-    """Notes the number of examples of a data set that has been derived.
+    """Records the number of examples of `source` on a derived data set.
 
     Args:
-        dataset: A `tf.data.Dataset` with the batches of `source`, or with
-            results of a function of each, once or again and again.
+        dataset: A `tf.data.Dataset` with one batch for each batch of `source`,
+            possibly transformed by a function, and possibly repeated.
         source: A `tf.data.Dataset`.
 
     Returns:
-        `dataset`, of which `count` is then the same as of `source`.
+        `dataset`, for which `count` then returns the same as for `source`.
     """
     dataset.num_examples = getattr(source, "num_examples", 0)
     dataset.num_batches = _num_batches(source)

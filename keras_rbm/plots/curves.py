@@ -21,9 +21,9 @@ _SPLITS = (("", "training", "C0"), ("val_", "validation", "C1"))
 def read_history(run: Run) -> dict[str, np.ndarray]:
     """Returns the metrics of a run, as arrays with an entry per epoch.
 
-    With `validation_freq`, Keras's history has values of validation metrics for
-    some epochs alone. They are put in their places, with NaN between them. If
-    these are unknown, as in a dictionary, an array may stay shorter.
+    With `validation_freq`, Keras's history has validation metrics for some
+    epochs only. Their arrays have NaN for the other epochs. If the validated
+    epochs are unknown, as in a dictionary, these arrays may stay shorter.
 
     Args:
         run: The folder of a run, its `history.csv`, the `History` that `fit`
@@ -138,9 +138,9 @@ def history(
         )
     if any(len(values) < len(epochs) for values, _, _ in curves):
         raise ValueError(
-            "`run` must say in which epochs it was validated: pass the History "
-            "that `fit` returns. Received: a dictionary with values of "
-            f"validation for some of {len(epochs)} epochs"
+            "`run` must tell at which epochs validation took place. Pass the "
+            "History that `fit` returns. Received: validation metrics for only "
+            f"some of {len(epochs)} epochs"
         )
     ax = canvas.axes(ax, _SIZE)
     for values, split, colour in curves:

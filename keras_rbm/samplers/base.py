@@ -205,7 +205,7 @@ class Sampler(abc.ABC):
     def ladder_of_run(
         self, before: Any, after: Any, num_sweeps: int
     ) -> Ladder | None:
-        """The `Ladder` of a run, without what its start knew of swap rates.
+        """The `Ladder` of a run, without swap rates from before its start.
 
         Args:
             before: The state at the start.

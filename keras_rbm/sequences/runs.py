@@ -135,8 +135,9 @@ class FamilyFigures(Figure):
         num_units: Number of hidden units to draw, with the largest weights.
         distances: Path of a table of distances (see `read_distances`), or
             `None`. With distances, the log gives the share of contacts among
-            the first L, 2 L, ..., 5 L pairs, where L is the number of columns,
-            as far as enough pairs at least 5 columns apart have a distance.
+            the first L, 2 L, ..., 5 L pairs, where L is the number of columns.
+            Only pairs of known distance at least 5 columns apart count. If
+            there are too few of them, the larger multiples of L are left out.
         num_betas: Number of steps of the annealing that bounds log Z.
 
     Example:

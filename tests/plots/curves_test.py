@@ -98,7 +98,7 @@ def test_values_stand_at_their_epochs(tmp_path, frequency):
     ax = plots.history(two, "a", ax=plots.offscreen())
     assert list(ax.lines[1].get_xdata()) == [3, 6]  # The only choice.
     # At the fourth, the fifth or the sixth epoch.
-    with pytest.raises(ValueError, match="in which epochs it was validated"):
+    with pytest.raises(ValueError, match="at which epochs validation"):
         plots.history({"a": [0] * 6, "val_a": [1.0]}, "a")
 
 
