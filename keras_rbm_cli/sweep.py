@@ -228,7 +228,8 @@ class Sweep:
 
     def run(self):
         """Trains the unfinished runs; returns whether all have finished."""
-        self._check_config()
+        if any(e["status"] != "finished" for e in self.runs.values()):
+            self._check_config()
         self._check_bindings()
         with self._runner() as runner:
             sweep_table.write_columns(self.output, self.axes)

@@ -127,8 +127,8 @@ class Display(Periodic):
 
     Epoch 1 counts as the first one; a `fit` that begins at a later epoch has
     no first epoch. The last display shows the model as `fit` leaves it: with
-    averaged weights after the last epoch, or, if `fit` ends earlier or
-    `EarlyStopping` restores other weights, once more at its end.
+    averaged weights after the last epoch, or, if `fit` ends earlier or a
+    preceding `EarlyStopping` restores other weights, once more at its end.
     """
 
     def __init__(self, log_dir: Path, every: int):

@@ -21,9 +21,9 @@ from keras_rbm.units import (
 # Tails are heavy above this kurtosis. An exponential distribution has 9.
 _HEAVY_KURTOSIS = 10.0
 # The most knots of a map to normal quantiles, and the least distances between
-# two knots: as a share of the column's range, and as a share of a knot's own
-# size. The smaller distance counts, because one huge value makes the range far
-# larger than the distances between all other values.
+# two knots: as a share of the column's range, and as a share of the size of a
+# knot and of most values. The smaller distance counts, because one huge value
+# makes the range far larger than the distances between all other values.
 _MOST_KNOTS, _LEAST_GAP, _LEAST_RELATIVE_GAP = 65, 1e-9, 1e-12
 
 
@@ -903,7 +903,8 @@ def _knots(v):
     # Equal and almost equal values become one knot.
     gap = np.minimum(
         _LEAST_GAP * (values[-1] - values[0]),
-        _LEAST_RELATIVE_GAP * np.abs(values),
+        _LEAST_RELATIVE_GAP
+        * np.maximum(np.abs(values), np.quantile(np.abs(v), 0.9)),
     )
     groups = np.cumsum(np.diff(values, prepend=values[0]) > gap)
     counts = np.bincount(groups)

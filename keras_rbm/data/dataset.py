@@ -274,8 +274,7 @@ class Data:
             # Some rows of intensities may hold nothing above 1.
             if getattr(x, "dtype", None) == self.train.dtype == np.uint8:
                 return scaled(x)
-            x = to_float(x)
-            return (1 + x) / 2 if isinstance(self.visible, units.Spin) else x
+            return self.visible.intensities(to_float(x))
         return self.picture.intensities(x)
 
 

@@ -1,6 +1,7 @@
 """Reads folders of pictures as grey values."""
 
 import os
+import struct
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -36,7 +37,7 @@ def images(
     pictures, such as a TIFF stack, only the first one is read. The pictures
     come in the order of their paths. If there is a subfolder `train`, the
     subfolders `train`, `validation` and `test` are the splits, and there must
-    be no others.
+    be no others with pictures.
 
     Args:
         folder: Path of the folder.
@@ -125,7 +126,10 @@ def _roots(folder):
     others = sorted(
         path.name
         for path in folder.iterdir()
-        if path.is_dir() and path.name not in _SPLITS and path.name[0] != "."
+        if path.is_dir()
+        and path.name not in _SPLITS
+        and path.name[0] != "."
+        and any(_walk(path, frozenset()))
     )
     if others:
         raise ValueError(
@@ -200,8 +204,8 @@ def _grey(path, image_shape, background):
     """Reads a picture as a uint8 array of shape (rows, columns)."""
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            grey = _opaque(_eight_bits(upright, path), path, background)
+            image = _upright(image)
+            grey = _opaque(_eight_bits(image, path), path, background)
             if image_shape is not None and grey.size != image_shape[::-1]:
                 grey = grey.resize(image_shape[::-1], Image.Resampling.BOX)
             return np.asarray(grey)
@@ -219,6 +223,14 @@ def _grey(path, image_shape, background):
             "Take it out of the folder, or write it again. Received: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _upright(image):
+    """Turns a photo as its EXIF data say, unless these are damaged."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (struct.error, SyntaxError, ValueError, TypeError, KeyError):
+        return image
 
 
 class _PictureError(ValueError):

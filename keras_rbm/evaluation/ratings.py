@@ -145,10 +145,11 @@ def ranking_measures(
     """How high the held-out items that a user liked are ranked.
 
     All items whose rating by the user is not known in `train` are ranked twice,
-    as by `RatingsRBM.recommend`: by their expected rating, and with `interest`.
-    Items without a known rating count as not liked. Numbers are therefore low,
-    and comparable only for the same data and split. A user without a liked
-    held-out item is left out.
+    with the scores of `RatingsRBM.recommend` (which leaves out pairs of unknown
+    value): by their expected rating, and with `interest`. Items without a known
+    rating count as not liked. Numbers are therefore low, and comparable only
+    for the same data and split. A user without a liked held-out item is left
+    out.
 
     Args:
         model: A `RatingsRBM`.
@@ -209,7 +210,7 @@ def ranking_measures(
             f"`held_out` must have ratings of {least:g} or more. Received: "
             f"held_out={held_out!r}"
         )
-    popularity = train.popularity()
+    popularity = rated.popularity()
     if interest is not None:
         shape = (train.num_users, train.num_items)
         interest = check_interest(interest, shape)

@@ -403,7 +403,8 @@ class Trainer(keras.Model, abc.ABC):
             with examples.reported("x"):
                 history = super().fit(**given)
             # Keras's history does not say which epochs were validated.
-            history.params["validation_freq"] = given.get("validation_freq", 1)
+            frequency = {"validation_freq": given.get("validation_freq", 1)}
+            history.params = {**(history.params or {}), **frequency}
             constrain(self.trainable_variables)  # They may be averages.
             check_finite(self)
             if not is_read_once:
@@ -940,15 +941,17 @@ def _each(callbacks):
 def _keep_averages(given):
     """Adds callbacks, so that `EarlyStopping` restores averaged weights."""
     callbacks = given.get("callbacks")
+    known = [c.stop for c in _each(callbacks) if isinstance(c, _AveragedBest)]
     new = [
         _AveragedBest(callback)
         for callback in _each(callbacks)
         if isinstance(callback, keras.callbacks.EarlyStopping)
         and callback.restore_best_weights
+        and callback not in known  # A `CallbackList` may be used again.
     ]
     if isinstance(callbacks, keras.callbacks.CallbackList):
         for callback in new:
-            callbacks.append(callback)
+            callbacks.callbacks.append(callback)
     elif new:
         given["callbacks"] = [*_each(callbacks), *new]
 
@@ -965,13 +968,14 @@ class _AveragedBest(keras.callbacks.Callback):
 
     def __init__(self, stop):
         super().__init__()
-        self._stop = stop
+        self.stop = stop
 
     def on_epoch_end(self, epoch, logs=None):
-        stop = self._stop
+        stop = self.stop
         if stop.best_weights is not None and stop.best_epoch == epoch:
-            with averaged_weights(self.model):
-                stop.best_weights = self.model.get_weights()
+            # A `CallbackList` of the user does not set this callback's model.
+            with averaged_weights(stop.model):
+                stop.best_weights = stop.model.get_weights()
 
 
 def _module_that_defines(kind, name):

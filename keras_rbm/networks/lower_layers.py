@@ -197,7 +197,9 @@ class PictureOfLayer(NamedTuple):
             x = ops.cast(x, machine_lib.dtype(machine))
             x = machine_lib.visible_mean(machine, x)
         x = ops.convert_to_numpy(ops.cast(x, "float32"))
-        return x if self.picture is None else self.picture.intensities(x)
+        if self.picture is not None:
+            return self.picture.intensities(x)
+        return self.machines[0].visible.intensities(x)
 
     def directions(self, x: Array) -> np.ndarray:
         """Maps changes of the layer to changes of the data: x W^T ...

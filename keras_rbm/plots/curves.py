@@ -82,16 +82,12 @@ def _by_epochs(epoch, metrics, validation_freq=None):
     metrics = {k: np.asarray(x, "float64") for k, x in metrics.items()}
     count = max(map(len, metrics.values()), default=0)
     epochs = 1 + np.asarray(epoch if len(epoch) == count else range(count), int)
-    choices = range(1, epochs.max(initial=0) + 1)
     if validation_freq is not None:
-        choices = [validation_freq]
-    for name, values in metrics.items():
-        if len(values) < count:
-            chosen = {tuple(np.flatnonzero(_is_in(epochs, f))) for f in choices}
-            fitting = [list(x) for x in chosen if len(x) == len(values)]
-            if len(fitting) == 1:
+        places = np.flatnonzero(_is_in(epochs, validation_freq))
+        for name, values in metrics.items():
+            if len(values) == len(places) < count:
                 metrics[name] = np.full(count, np.nan)
-                metrics[name][fitting[0]] = values
+                metrics[name][places] = values
     return epochs, metrics
 
 
@@ -119,7 +115,7 @@ def history(
 
     Raises:
         ValueError: If the run has no such metric or is not as described, or if
-            the epochs of validation are unknown.
+            the epochs of the metric are unknown.
 
     Example:
         history = rbm.fit(x, epochs=10, verbose=0)
@@ -136,12 +132,14 @@ def history(
         raise ValueError(
             f"`metric` must be one of {known}. Received: metric={metric!r}"
         )
-    if any(len(values) < len(epochs) for values, _, _ in curves):
-        raise ValueError(
-            "`run` must tell at which epochs validation took place. Pass the "
-            "History that `fit` returns. Received: validation metrics for only "
-            f"some of {len(epochs)} epochs"
-        )
+    for values, split, _ in curves:
+        if len(values) < len(epochs):
+            raise ValueError(
+                "`metric` must have values at known epochs. Received: "
+                f"{metric}, with {len(values)} values for {split} data in a "
+                f"run of {len(epochs)} epochs. For `validation_freq`, pass the "
+                "History that `fit` returns"
+            )
     ax = canvas.axes(ax, _SIZE)
     for values, split, colour in curves:
         known = np.isfinite(values)

@@ -475,7 +475,7 @@ def _scale(model, schema):
 def intensities(
     model: MachineModel, x: Array, picture: PictureLike | None
 ) -> Array:
-    """Examples as intensities of pixels. Spins are black at -1, white at 1.
+    """Examples as intensities of pixels.
 
     Args:
         model: A `MachineModel`.
@@ -483,10 +483,7 @@ def intensities(
         picture: As `shape_and_picture` returns it.
     """
     if picture is None or isinstance(picture, _FirstColumns):
-        units = model.example_units
-        is_spin = np.broadcast_to(units.support[0], units.width) == -1
-        if is_spin.any():
-            x = np.where(is_spin, (1 + _array(x)) / 2, x)
+        x = model.example_units.intensities(np.asarray(x))
     return x if picture is None else picture.intensities(x)
 
 

@@ -134,6 +134,12 @@ class Composite(Units):
         parts = zip(self.parts, self.columns, strict=True)
         return xp.concatenate([p.fits(x[:, c], xp) for p, c in parts], axis=1)
 
+    def intensities(self, x: np.ndarray) -> np.ndarray:
+        parts = zip(self.parts, self.columns, strict=True)
+        return np.concatenate(
+            [p.intensities(x[:, c]) for p, c in parts], axis=1
+        )
+
     def check_scale(self, columns: ColumnStatistics, name: str = "x") -> None:
         for part, own in zip(self.parts, self.columns, strict=True):
             arrays = (x[own] for x in columns[:3])

@@ -134,6 +134,19 @@ class Domain:
             end = sites.end
         return ops.concatenate([*parts, x[:, end:]], axis=1)
 
+    def intensities(self, x: np.ndarray) -> np.ndarray:
+        """States, or their means, as intensities of pixels.
+
+        These are the values themselves, except for `Spin`.
+
+        Args:
+            x: Array of shape `(batch, width)`.
+
+        Returns:
+            Array of the shape of `x`: 0 is black, and 1 is white.
+        """
+        return x
+
     def as_rows(self, x: Any, name: str = "x") -> Any:
         """Converts data in another format, if any, to rows of states.
 

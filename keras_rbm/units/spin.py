@@ -44,6 +44,10 @@ class Spin(Termwise):
                 f"Bernoulli units. Received: {name}[:, {column}] of 0 and 1"
             )
 
+    def intensities(self, x: np.ndarray) -> np.ndarray:
+        """(1 + x) / 2: -1 is black, and 1 is white."""
+        return (1.0 + x) / 2.0
+
     def parameters(self) -> dict[str, Parameter]:
         return {"bias": Parameter((self.size,))}
 

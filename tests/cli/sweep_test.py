@@ -224,6 +224,8 @@ def test_all_runs_have_the_same_config(edited, made_up, tmp_path):
     assert made_up.calls == ()
     edited("")
     assert command.call("--resume", tmp_path / "sweep").code == 0
+    edited("RBM.seed = 3\n")  # Nothing is left to train.
+    assert command.call("--resume", tmp_path / "sweep").code == 0
 
 
 def test_a_config_that_changes_meanwhile_ends_the_sweep(

@@ -255,6 +255,17 @@ def test_quantiles_beside_one_huge_value_are_normal():
     np.testing.assert_allclose(found[usual], values[usual], atol=1e-4)
 
 
+def test_rounding_errors_around_0_are_one_knot():
+    rng = np.random.default_rng(0)
+    noise = 1e-16 * rng.normal(size=1600)
+    values = np.append(noise, rng.lognormal(0, 3, 400))
+    frame = pandas.DataFrame({"x": values})
+    schema = data.table(frame, {"x": data.Quantiles()}).schema
+    near = schema.encode(pandas.DataFrame({"x": [-0.01, 0.0, 0.01]}))[:, 0]
+    # The gap between them and the next values is the steepest piece.
+    assert np.ptp(near) < 100
+
+
 @pytest.mark.parametrize("dtype", ["int64", "float64"])
 def test_numbers_are_booleans_only_if_they_are_0_and_1(dtype):
     schema = data.Schema({"on": data.Binary((False, True))})

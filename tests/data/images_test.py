@@ -55,6 +55,12 @@ def test_photos_stand_upright(tmp_path):
     )
 
 
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0"])
+def test_damaged_exif_data_turn_nothing(tmp_path, exif):
+    Image.fromarray(GREY[0]).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(images(tmp_path).train[0], GREY[0].ravel())
+
+
 def test_sixteen_bits_become_eight(tmp_path):
     x = GREY.astype("uint16") * 257
     np.testing.assert_array_equal(
@@ -106,6 +112,8 @@ def test_folders_beside_the_splits_are_refused(tmp_path, other):
     write(tmp_path / "train", GREY[:4])
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "about.txt").write_text("Grey squares")
+    (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "__MACOSX" / "._a.png").write_text("of macOS")
     assert len(images(tmp_path).train) == 4
     write(tmp_path / other, GREY[4:])
     with pytest.raises(ValueError, match=rf"must be the splits .*'{other}'"):

@@ -370,19 +370,25 @@ def test_early_stopping():
     assert int(model.updates) == 3
 
 
-def test_early_stopping_restores_what_was_validated():
+@pytest.mark.parametrize("has_list", [False, True])
+def test_early_stopping_restores_what_was_validated(has_list):
     optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9)
     model = given(ORACLE, optimizer=optimizer)
     stop = keras.callbacks.EarlyStopping(
         "val_reconstruction_error", patience=9, restore_best_weights=True
     )
+    callbacks = [stop]
+    if has_list:
+        callbacks = keras.callbacks.CallbackList(
+            [stop], add_history=True, model=model
+        )
     history = model.fit(
         data(),
         batch_size=48,
         epochs=3,
         verbose=0,
         validation_data=data(),
-        callbacks=[stop],
+        callbacks=callbacks,
     ).history["val_reconstruction_error"]
     found = model.evaluate(data(), verbose=0, return_dict=True)
     assert found["reconstruction_error"] == pytest.approx(min(history))

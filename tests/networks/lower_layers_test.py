@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import RBM, DeepBeliefNetwork, data
+from keras_rbm import RBM, Bernoulli, Composite, DeepBeliefNetwork, Spin, data
 from keras_rbm.models import examples
 from keras_rbm.networks import LowerLayers, PictureOfLayer
 from tests.machines import assert_means, batches, rounding
@@ -140,3 +140,12 @@ def test_a_layer_is_drawn_by_means_all_the_way_down():
 def test_other_states_are_refused():
     with pytest.raises(ValueError, match="`states` must be one of"):
         LowerLayers(RBMS, "samples")
+
+
+def test_pictures_of_layers_on_spins_are_intensities():
+    visible = Composite(Spin(2), Bernoulli(1))
+    first = RBM(visible, 2, seed=0)
+    first.kernel.assign(np.zeros((3, 2)))
+    first.visible_params["bias"].assign([20.0, 0.0, 0.0])
+    found = PictureOfLayer((first.machine(),)).intensities(np.ones((1, 2)))
+    np.testing.assert_allclose(found, [[1.0, 0.5, 0.5]], atol=1e-6)
