@@ -4,7 +4,7 @@ import os
 import struct
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from keras_rbm import checks
 from keras_rbm.data.arrays import cut
@@ -227,6 +227,8 @@ def _grey(path, image_shape, background):
 
 def _upright(image):
     """Turns a photo as its EXIF data say, unless these are damaged."""
+    from PIL import ImageOps
+
     try:
         return ImageOps.exif_transpose(image)
     except (struct.error, SyntaxError, ValueError, TypeError, KeyError):
