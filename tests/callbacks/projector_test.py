@@ -102,9 +102,11 @@ def test_images_beside_labels_are_tiles(tmp_path):
     embedding, folder = written(tmp_path, model, (3, 3))
     sprite = tf.io.read_file(str(folder / embedding.sprite.image_path))
     sprite = tf.io.decode_png(sprite).numpy()[..., 0]
-    factor = embedding.sprite.single_image_dim[0] // 3
-    found = sprite[: 3 * factor : factor, : 3 * factor : factor]
-    np.testing.assert_array_equal(found.ravel(), tiles.grey(examples()[0, :9]))
+    side = embedding.sprite.single_image_dim[0]
+    # 27 points: six in a row. The second one shows whether labels came between.
+    assert sprite.shape == (5 * side, 6 * side)
+    found = sprite[: side : side // 3, side : 2 * side : side // 3]
+    np.testing.assert_array_equal(found.ravel(), tiles.grey(examples()[1, :9]))
 
 
 def test_what_cannot_draw_leaves_nothing(tmp_path):
