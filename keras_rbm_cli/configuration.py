@@ -416,8 +416,8 @@ def seed(gin):
 def describe(gin):
     """All settings of training, and of evaluations and figures later on.
 
-    gin counts a binding as operative once it is used, so that those of later
-    calls are added here.
+    gin's operative config has only the bindings that training has used. This
+    function adds those that later calls will use.
     """
     training = gin.operative_config_str()
     functions = dict.fromkeys(("evaluate", "draw", _evaluation_of(gin)))

@@ -96,7 +96,7 @@ def categorical(data: Data, levels: int = 4) -> Data:
                 "`data` must hold intensities from 0 to 1. Scale them. "
                 f"Received: {data.name} from {x.min():g} to {x.max():g}"
             )
-        # Before the cast, in which 256 would become 0.
+        # A cast of 256 to uint8 would give 0.
         level = np.minimum(x * levels, levels - 1).astype("uint8")
         hot = level[:, :, None] == np.arange(levels)
         return np.where(hot, 255, 0).astype("uint8").reshape(len(x), -1)

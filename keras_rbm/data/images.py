@@ -65,8 +65,8 @@ def images(
         ValueError: If there are no files, a file is not a picture, its values
             are outside the ranges above, a picture becomes invisible on the
             `background`, sizes differ and no `image_shape` is given,
-            `num_classes` is not the number of subfolders, or there are other
-            subfolders beside the splits.
+            `num_classes` is not the number of subfolders, or other subfolders
+            beside the splits have pictures.
 
     Example:
         # A folder of PNG files, in subfolders or not.

@@ -54,7 +54,7 @@ def test_all_letters_of_a_reference_have_numbers(unknown):
     part = family[[2, 0, 1]].columns([4, 2]).filter(max_gaps=0.5)
     np.testing.assert_array_equal(part.columns_of("a", 11).positions, [14, 13])
     np.testing.assert_array_equal(part.columns_of("b").positions, [5, 3])
-    # The numbers of one reference are not those of another.
+    # A second reference counts its own letters.
     again = found.columns_of("b").unique().columns_of("c", first=5)
     numbers = [5] if is_gap else [5, 7]
     np.testing.assert_array_equal(again.positions, numbers)

@@ -431,7 +431,7 @@ def test_the_columns_of_a_schema_have_any_order(eagerly):
     found = imputer.fit_transform(frame)
     assert list(found.columns) == ["a", "b", "t"]
     assert not found.isna().any(axis=None)
-    # An array has the columns of `fit`, not those of the schema.
+    # The imputer reads the columns of an array in the order of `fit`.
     with pytest.warns(UserWarning, match="valid feature names"):
         array = imputer.transform(frame.to_numpy())
     np.testing.assert_array_equal(array, found)
