@@ -126,7 +126,8 @@ class AutoSGD(keras.optimizers.Optimizer):
             ValueError: If `l1` or `l2` was given, but `examples` is 0.
         """
         self.first.assign(ops.cast(self.iterations, "float32") - done)
-        was_single = float(self.span) < 0
+        # Not `float(...)`: a value may have a copy on each of several devices.
+        was_single = self.span.numpy() < 0
         self.span.assign(updates)
         if not examples and any(self._given_penalties):
             l1, l2 = self._given_penalties
@@ -137,7 +138,7 @@ class AutoSGD(keras.optimizers.Optimizer):
                 f"l1={l1}, l2={l2}"
             )
         # A resumed run keeps its first settings: its examples may be others.
-        if 0 < done <= int(self.iterations) and not was_single:
+        if 0 < done <= self.iterations.numpy() and not was_single:
             return
         if self._given_rate is None:
             self.learning_rate = rate

@@ -153,6 +153,14 @@ def updates(scope, path, everything=True):
         ).history
         history = {k: v[-1] for k, v in history.items() if "likelih" in k}
         yield name, state(model) | (history if watched else {})
+    with scope():
+        model = RBM(VISIBLE, HIDDEN, seed=3)
+        model.compile(run_eagerly=True)  # With AutoSGD.
+    for epoch in (0, 1):  # The second call goes on with the schedule.
+        model.fit(
+            x, initial_epoch=epoch, epochs=epoch + 1, batch_size=30, verbose=0
+        )
+    yield "auto", state(model)
     if not everything:
         return
     with scope():

@@ -126,7 +126,7 @@ def test_a_hundred_updates_of_two_replicas(one, two):
 @pytest.mark.slow
 def test_the_gradient_of_shares(all_of_one, two):
     """With clipping, sample weights, penalties and replicas of no example."""
-    assert_alike(two, all_of_one, ["cd", "exact", "tempered"], ERROR)
+    assert_alike(two, all_of_one, ["cd", "exact", "tempered", "auto"], ERROR)
     assert_alike(two, all_of_one, ["hybrid", "discriminative"], ERROR)
 
 
@@ -176,7 +176,8 @@ def test_two_processes(one, workers):
     parts = ["trained", "evaluated", "drawn", "gone_on"]
     assert_alike(first, one, parts, WEIGHTS)
     assert_alike(second, first, parts, 0.0)
-    assert_alike(first, one, ["tempered"], WEIGHTS)
+    assert_alike(first, one, ["tempered", "auto"], WEIGHTS)
+    assert_alike(second, first, ["auto"], 0.0)  # Arrays are shuffled alike.
     # The chief alone writes.
     names = [{path.name for path in folder.iterdir()} for folder in folders]
     assert names[0] == {"found.npz", "found.npz.keras", "found.npz-logs"}

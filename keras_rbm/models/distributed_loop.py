@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 
 from keras_rbm import devices
-from keras_rbm.models import examples
 from keras_rbm.models.weights import build_optimizer
 
 
@@ -61,8 +60,7 @@ def prepare(model, given):
         given: `{name: argument}` of `fit`, which is changed.
 
     Raises:
-        ValueError: If each worker would shuffle differently, or if `fit` is
-            called in the scope of the strategy.
+        ValueError: If `fit` is called in the scope of the strategy.
     """
     strategy = model.distribute_strategy
     if tf.distribute.in_cross_replica_context():
@@ -77,12 +75,6 @@ def prepare(model, given):
     for name in ("x", "validation_data"):
         if isinstance(given.get(name), tf.data.Dataset):
             given[name] = by_batch(given[name])
-    if given.get("shuffle", True) and not examples.is_dataset(given["x"]):
-        raise ValueError(
-            "Each worker would shuffle in its own way: give `x` as a "
-            "tf.data.Dataset, such as keras_rbm.data.batches returns, or "
-            "`shuffle=False`. Received: shuffle=True"
-        )
 
 
 def by_batch(dataset):

@@ -140,9 +140,3 @@ def test_several_processes_share_each_batch(strategy, optimizer, monkeypatch):
         by_batch = tf.data.experimental.AutoShardPolicy.DATA
         assert options.auto_shard_policy == by_batch
         np.testing.assert_array_equal(np.concatenate([*given[name]]), X)
-    for shuffled in ({}, {"shuffle": True}):
-        with pytest.raises(ValueError, match=r"`x` as a.*: shuffle=True"):
-            distributed_loop.prepare(model, {"x": X, **shuffled})
-    given = {"x": X, "shuffle": False, "validation_data": (X,)}
-    distributed_loop.prepare(model, given)
-    assert given == {"x": X, "shuffle": False, "validation_data": (X,)}
