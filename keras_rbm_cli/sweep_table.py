@@ -216,7 +216,6 @@ def _write_curves(path):
     from keras_rbm import plots
     from keras_rbm.callbacks import tensorboard
 
-    tensorboard.write_bands()
     for name, values in plots.read_history(path).items():
         for epoch, value in enumerate(values, 1):
             if math.isfinite(value):

@@ -70,13 +70,19 @@ def check_samples(machine):
     Raises:
         ValueError: If the units of a side have an `approximation`.
     """
-    for side in (machine.visible, machine.hidden):
+    for side, remedy in (
+        (machine.visible, "Other visible units have a likelihood."),
+        (
+            machine.hidden,
+            "Where the visible side has few joint states, the exact value can "
+            "be had.",
+        ),
+    ):
         if side.approximation:
             raise ValueError(
                 "`machine` must have units whose draws are exact, for an "
-                f"estimate that rests on them; {side.approximation}. Where "
-                "the other side has few joint states, the exact value can be "
-                f"had. Received: {side}"
+                f"estimate that rests on them; {side.approximation}. {remedy} "
+                f"Received: {side}"
             )
 
 

@@ -77,6 +77,9 @@ class Exact(NamedTuple):
 def can_be_exact(machine: Machine) -> bool:
     """Whether `exact` works: a side has few states, or both are Gaussian.
 
+    Never for visible units with an `approximation` (`NoisyReLU`): they have no
+    law of their own.
+
     Args:
         machine: A `Machine`.
 
@@ -84,6 +87,8 @@ def can_be_exact(machine: Machine) -> bool:
         if likelihood.can_be_exact(rbm.machine()):
             print(likelihood.exact(rbm.machine()).log_z)
     """
+    if machine.visible.approximation:
+        return False
     return gaussian.is_gaussian(machine) or _smaller(machine) is not None
 
 

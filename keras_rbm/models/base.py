@@ -1421,7 +1421,8 @@ class MachineModel(Trainer):
         integrated out by a sum over nodes, with an error below 1e-8 nats. For
         other examples, annealed importance sampling in both directions
         estimates the sum from below and from above, and `upper_scores` of the
-        result is set. An example without any observed entry has log p = 0.
+        result is set. An example without any observed entry has log p = 0, up
+        to the standard error of an estimate.
 
         The number of states is limited for all examples of a batch together.
         The sum of an example with missing entries can therefore be exact in one

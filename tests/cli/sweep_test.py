@@ -59,6 +59,7 @@ class MadeUp:
             (output / "operative_config.gin").write_text("")
         if fails:
             return 2.0, "no memory"
+        (output / "history.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
         (output / "model.keras").write_text("")
         return 3.0, None
 
@@ -290,6 +291,9 @@ def test_tensorboard_shows_columns_and_runs(made_up, tmp_path):
     for tag in tags:
         assert 0 in values[tag], tag
     assert values["sweep/log_likelihood_lower"][0] == -1.0 / 32
+    (loss,) = (tag for tag in values if tag.endswith("loss"))
+    assert dict(values[loss]) == {1: 0.5, 2: 0.25}
+    assert "custom_scalars__config__" not in values  # Bands of no values.
     end = session(shown / "hidden=16")["_hparams_/session_end_info"]
     assert end.session_end_info.status == 2  # STATUS_FAILURE
 

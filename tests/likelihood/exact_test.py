@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_rbm import Bernoulli
+from keras_rbm import Bernoulli, NoisyReLU
 from keras_rbm import machine as machine_lib
 from keras_rbm.likelihood import Exact, can_be_exact, exact
+from keras_rbm.likelihood.estimate import check_samples
 from tests.machines import machine, rounding
 from tests.oracle import Oracle
 
@@ -154,6 +155,21 @@ def test_the_limit_is_2_to_the_25():
         r"machine.hidden=Bernoulli\(size=27\)$",
     ):
         exact(machine_)
+
+
+def test_visible_units_without_a_law_of_their_own_have_no_log_z():
+    hidden = zeros(4, 3)._replace(hidden=NoisyReLU(3))
+    assert can_be_exact(hidden)
+    visible = zeros(4, 3)._replace(visible=NoisyReLU(4))
+    assert not can_be_exact(visible)
+    with pytest.raises(ValueError, match="visible units with a law of their"):
+        exact(visible)
+    for machine_, remedy in (
+        (hidden, "the exact value can be had"),
+        (visible, "Other visible units have a likelihood"),
+    ):
+        with pytest.raises(ValueError, match=remedy):
+            check_samples(machine_)
 
 
 def test_a_side_without_number_of_states_is_not_enumerated():
