@@ -32,7 +32,9 @@ class AutoSGD(keras.optimizers.Optimizer):
     - the rate: 0.3 over the largest eigenvalue of the data's covariance (1.2
       for visible units that take all real values, 0.003 for unbounded hidden
       units), at most 0.5. Along the first principal component the data pull the
-      weights at a rate that is proportional to this eigenvalue. If the model is
+      weights at a rate that is proportional to this eigenvalue. It is measured
+      on up to 2,000 rows drawn from an array, or on the first 20 batches of a
+      data set, which must therefore be shuffled. If the model is
       `standardized`, the data are divided by sqrt(s) (see `gradients.center`);
     - N, the number of examples, and the penalty of the kernel, from an
       elastic-net prior: sum_ij l1 |W_ij| + l2 / 2 W_ij^2, in nats. It grows
@@ -97,7 +99,7 @@ class AutoSGD(keras.optimizers.Optimizer):
         # First update of this call of `fit`, its number of updates, and the
         # penalties per example.
         self.first, self.span, self.l1, self.l2 = (
-            self.add_variable((), initializer="zeros", name=name)
+            self.add_variable((), "zeros", dtype="float32", name=name)
             for name in ("first", "span", "l1", "l2")
         )
 

@@ -272,6 +272,23 @@ def dense(x: Any, rows: slice | np.ndarray) -> np.ndarray:
     return part.toarray() if is_sparse(part) else np.asarray(part)
 
 
+def drawn(x: Any, count: int) -> np.ndarray:
+    """Returns up to `count` rows, drawn without replacement, as a dense array.
+
+    The rows may be sorted: each is drawn with the same probability. All calls
+    draw the same rows, and keep their order.
+
+    Args:
+        x: As for `dense`.
+        count: The most rows.
+    """
+    total = x.shape[0]
+    if total <= count:
+        return dense(x, slice(None))
+    rng = np.random.default_rng(0)
+    return dense(x, np.sort(rng.choice(total, count, replace=False)))
+
+
 def in_part(x: Any) -> int:
     """Number of rows of a part of at most about 32 MiB."""
     return of_width(x.shape[1])

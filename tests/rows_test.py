@@ -45,6 +45,16 @@ def test_columns_beside_them(lazy):
     assert found.dtype == "float64"
 
 
+def test_rows_are_drawn_from_all(lazy):
+    drawn = rows.drawn(lazy, 4)
+    (index, columns) = (drawn[:, None] == X).all(axis=2).nonzero()
+    np.testing.assert_array_equal(index, range(4))
+    assert (np.diff(columns) > 0).all()
+    assert columns[-1] > 4
+    np.testing.assert_array_equal(rows.drawn(X, 4), drawn)
+    np.testing.assert_array_equal(rows.drawn(lazy, 10), X)
+
+
 def test_other_things_are_left_alone():
     for x in (X, None, "x", [[1]]):
         assert rows.of("x", x) is x

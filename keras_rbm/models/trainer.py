@@ -29,7 +29,7 @@ from keras_rbm.models.weights import (
     summary,
 )
 from keras_rbm.optimizers import AutoSGD, learning_rate, spread
-from keras_rbm.rows import Rows, of_width
+from keras_rbm.rows import Rows, drawn, of_width
 from keras_rbm.typing import Array, Config, Examples, Mask, Path, Tensor
 
 # A training step computes its metrics from this many examples of its batch.
@@ -625,7 +625,7 @@ class Trainer(keras.Model, abc.ABC):
             x = np.concatenate(batches)
         width = self.example_units.width
         count = of_width(width, _RATE_EXAMPLES, _RATE_NUMBERS)
-        some = np.asarray(x[:count])
+        some = drawn(x, count)
         scaled, scale = some, self.visible_scale()
         if scale is not None:
             # The rate depends on the covariance of the standardized states.

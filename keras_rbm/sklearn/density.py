@@ -81,9 +81,9 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         """Makes the updates of `fit`, with the encoded rows."""
         examples, width = x.shape
         model, given = self.model_, self._numbers()
-        some = rows.dense(x, slice(0, _RATE_EXAMPLES))
+        some = rows.drawn(x, _RATE_EXAMPLES)
         model.optimizer.begin(
-            0, given.updates, self._rate(x), examples, width, spread(some)
+            0, given.updates, self._rate(some), examples, width, spread(some)
         )
         advance = training.updater(
             model, x, given.batch_size, self.random_state_, given.updates
@@ -104,7 +104,8 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         else:
             x = self._start(X)
         # The numbers of examples and updates are unknown: 0.
-        self.model_.optimizer.begin(0, 0, self._rate(x), 0, x.shape[1])
+        some = rows.drawn(x, _RATE_EXAMPLES)
+        self.model_.optimizer.begin(0, 0, self._rate(some), 0, x.shape[1])
         training.update(self.model_, x)
         check_finite(self.model_)
         return x
@@ -117,6 +118,7 @@ class DensityEstimator(BaseEstimator, abc.ABC):
             self.encoder_.units.check(part, "X")
         self.random_state_ = check_random_state(self.random_state)
         seed = self.random_state_.randint(2**31 - 1)
+        self._rate_examples = 0
         self.model_ = model_lib.new(self, _CHAINS, seed)
         model_lib.start(self.model_, AutoSGD(given.learning_rate), x)
         return x
@@ -139,10 +141,18 @@ class DensityEstimator(BaseEstimator, abc.ABC):
             updates=checks.non_negative_integer("updates", self.updates),
         )
 
-    def _rate(self, x):
-        """The given learning rate, or the one that suits the rows."""
+    def _rate(self, some):
+        """The given learning rate, or the one that suits some of the rows.
+
+        The most rows so far decide: fewer rows tell less of the variance.
+        """
         rate = self._numbers().learning_rate
         if rate is not None:
             return rate
-        some = rows.dense(x, slice(0, _RATE_EXAMPLES))
-        return learning_rate(some, self.model_.visible, self.model_.hidden)
+        if len(some) > self._rate_examples:
+            self._rate_examples = len(some)
+            if len(some) == 1:  # Its variance about 0: it has no other.
+                some = np.concatenate([some, -some])
+            model = self.model_
+            self._chosen_rate = learning_rate(some, model.visible, model.hidden)
+        return self._chosen_rate

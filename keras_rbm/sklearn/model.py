@@ -51,6 +51,7 @@ def new(estimator: Any, num_chains: int, seed: int, **options: Any) -> RBM:
         ),
         chain=chain_of(estimator.chain, num_chains),
         seed=seed,
+        dtype="float32",  # Whatever Keras's global policy is.
         **options,
     )
 

@@ -6,9 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from keras_rbm.rows import dense, in_part, parts
+from keras_rbm.rows import dense, drawn, in_part, parts
 
-__all__ = ["Rows", "batches", "checksums", "dense", "in_part", "parts"]
+__all__ = [
+    "Rows",
+    "batches",
+    "checksums",
+    "dense",
+    "drawn",
+    "in_part",
+    "parts",
+]
 
 #: The type of scikit-learn's argument `X`.
 Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -60,6 +61,58 @@ def test_fit_is_one_schedule_over_all_updates(update_counts, rate):
     weaker = (40 / 400) ** 2
     assert float(optimizer.l1) == pytest.approx(weaker * 2 / 40)
     assert float(optimizer.l2) == pytest.approx(weaker * 3 / 40)
+
+
+def test_the_order_of_the_rows_does_not_choose_the_rate(update_counts):
+    x = np.repeat(X[np.argsort(X[:, 0])], 100, axis=0)
+    rates = []
+    for rows in (x, np.random.default_rng(0).permutation(x)):
+        learner = Learner(3, updates=0, batch_size=8).fit(rows)
+        rates.append(float(learner.model_.optimizer.learning_rate))
+    assert rates[0] == pytest.approx(rates[1], rel=0.05)
+
+
+def test_few_rows_do_not_change_the_rate_of_more():
+    learner = Learner(3, random_state=0)
+
+    def rate(rows):
+        learner.partial_fit(rows)
+        return float(learner.model_.optimizer.learning_rate)
+
+    with eager.functions():
+        bits = Learner(3, visible_units=units.Bernoulli, random_state=0)
+        bits.partial_fit(np.ones((1, 40)))
+        # The variance of the single row about 0.
+        one = float(bits.model_.optimizer.learning_rate)
+        assert one == pytest.approx(0.3 / 40)
+        first = rate(X[:20])
+        assert rate(X[:1]) == first
+        assert rate(X[:7]) == first
+        learner.set_params(learning_rate=0.25)
+        assert rate(X[:1]) == 0.25
+        learner.set_params(learning_rate=None)
+        assert rate(X[:1]) == first
+        assert rate(X) != first
+
+
+@pytest.fixture(params=["mixed_float16", "float64"])
+def global_types(request):
+    """Keras's types, set for all layers."""
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    if request.param == "float64":
+        keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy(request.param)
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
+def test_weights_are_of_single_precision(global_types):
+    with eager.updates(), eager.functions():
+        learner = Learner(3, random_state=0, updates=2, batch_size=8).fit(X)
+        learner.partial_fit(X)
+    assert learner.model_.dtype_policy.name == "float32"
+    assert learner.model_.optimizer.span.dtype == "float32"
 
 
 def test_without_an_update_the_model_is_its_start(update_counts):
