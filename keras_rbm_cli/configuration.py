@@ -413,15 +413,28 @@ def seed(gin):
     return seed
 
 
+def restore_seed(gin):
+    """Binds the macro `seed` to 0 if the config of a begun run lacks it.
+
+    Earlier versions left the macro out of the operative config if nothing
+    referred to it. Its value then changes nothing.
+    """
+    if not gin.get_bindings("seed/gin.macro"):
+        with gin.unlock_config():
+            gin.parse_config("seed = 0")
+
+
 def describe(gin):
     """All settings of training, and of evaluations and figures later on.
 
     gin's operative config has only the bindings that training has used. This
-    function adds those that later calls will use.
+    function adds those that later calls will use, and the macro `seed`, which
+    the command needs even if nothing refers to it.
     """
     training = gin.operative_config_str()
     functions = dict.fromkeys(("evaluate", "draw", _evaluation_of(gin)))
-    later = effects.bindings(gin, filter(None, functions))
+    used = effects.bindings(gin, filter(None, functions))
+    later = {"seed": seed(gin)} | used
     lines = (
         f"\n{name} = {value!r}"
         for name, value in later.items()

@@ -133,6 +133,8 @@ def _train_alone(config, output, log, resume):
         configuration.check_effects(gin, config)
         configuration.check_data_dir(gin, config, options.DATA_DIR.value)
         data = configuration.fit_to_data(gin)
+        if resume:
+            configuration.restore_seed(gin)
         keras.utils.set_random_seed(configuration.seed(gin) % 2**32)
         if data is not None:
             print(data, flush=True)

@@ -222,6 +222,7 @@ def test_training_refuses_a_data_dir_that_nothing_reads(tmp_path):
 
 def test_a_description_has_what_later_calls_use(reading):
     reading("""
+        seed = 3
         betas = 500
         evaluate.num_betas = %betas
         evaluate.data = @some/bars_and_stripes()
@@ -239,11 +240,25 @@ def test_a_description_has_what_later_calls_use(reading):
     found = configuration.describe(gin)
     assert found.count("\nbars_and_stripes.size = 3") == 1
     assert "epochs" not in found  # No later call uses it.
+    # The command needs it, even if nothing refers to it.
+    assert found.count("\nseed = 3") == 1
     reading(found)
+    assert configuration.seed(gin) == 3
     assert gin.get_bindings("evaluate")["num_betas"] == 500
     assert len(gin.get_bindings("evaluate")["data"].train) == len(data.train)
     assert gin.get_bindings("quick/evaluate")["num_samples"] == 3
     assert len(gin.get_bindings("draw")["data"].train) == 2 * 2**3 - 2
+
+
+def test_a_begun_run_may_lack_a_seed_that_nothing_uses(reading):
+    reading("run.seed = 5")
+    with pytest.raises(ValueError, match="must bind `seed`.*seed=None"):
+        configuration.seed(gin)
+    configuration.restore_seed(gin)
+    assert configuration.seed(gin) == 0
+    reading("seed = 7")
+    configuration.restore_seed(gin)
+    assert configuration.seed(gin) == 7
 
 
 # What --data binds: the reader, the visible units, and bits of grey values.
