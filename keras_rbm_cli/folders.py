@@ -10,6 +10,7 @@ import logging
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import tempfile
 import zlib
@@ -26,6 +27,8 @@ if not CONFIGS.is_dir():
 SCHEMA = "schema.json"
 # File name of the config of a run in its folder.
 _CONFIG = "operative_config.gin"
+# Names of the folders in the folder of a network's run, for runs of its parts.
+_PART = re.compile(r"layer-\d+|pretraining")
 # Endings of files that only `data.table` reads, and lines of zeros and ones.
 _COLUMNS = (".tsv", ".tsv.gz", ".parquet", ".pq", ".feather", ".arrow")
 # Files of aligned sequences.
@@ -267,9 +270,26 @@ def begun():
     output = pathlib.Path(options.RESUME.value)
     if not output.is_dir():
         raise UserError(f"no run in {output}: there is no such folder")
+    _refuse_part(output)
     config = _config_of(output)
     check_writable(output / f"{process('train')}.log")
     return config, output
+
+
+def _refuse_part(output):
+    """Refuses to resume a part of a network, such as one of its layers.
+
+    The config in its folder is the config of the whole network.
+    """
+    part = whole = pathlib.Path(os.path.abspath(output))
+    while _PART.fullmatch(whole.name) and (whole.parent / _CONFIG).is_file():
+        whole = whole.parent
+    if whole != part:
+        shown = whole if output.is_absolute() else os.path.relpath(whole)
+        raise UserError(
+            f"{output} is a part of the run in {shown}, and is resumed with it:"
+            f" --resume {shlex.quote(str(shown))}"
+        )
 
 
 def check_writable(log):

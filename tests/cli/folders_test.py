@@ -30,6 +30,25 @@ def test_what_cannot_be_resumed(tmp_path, monkeypatch, arguments, complaint):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "part", ["layer-2", "pretraining", "pretraining/layer-1"]
+)
+def test_a_part_of_a_network_is_resumed_with_the_whole(
+    tmp_path, monkeypatch, part
+):
+    """Its config is the config of the whole, which would train within it."""
+    folder = tmp_path / "my dbn" / part
+    folder.mkdir(parents=True)
+    for each in (folder, *folder.parents[: part.count("/") + 1]):
+        (each / "operative_config.gin").write_text("")
+    line = command.refused("--resume", folder)
+    assert line.endswith(f"resumed with it: --resume '{tmp_path / 'my dbn'}'")
+    monkeypatch.chdir(tmp_path)
+    line = command.refused("--resume", f"my dbn/{part}")
+    assert line.endswith("--resume 'my dbn'")
+    assert [path.name for path in folder.iterdir()] == ["operative_config.gin"]
+
+
 def test_no_files_where_files_are_wanted(tmp_path):
     (tmp_path / "file").write_text("")
     command.refused("--config", tmp_path, "--output", tmp_path / "run")
