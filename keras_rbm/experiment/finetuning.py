@@ -165,6 +165,7 @@ def finetune(
     seconds = {"pretraining": time.perf_counter() - begin}
     begin = time.perf_counter()
     done = folder.restore(checkpoint, classifier, epochs, steps * epochs)
+    folder.replace_config(describe)
     # An optimizer that accumulates gradients counts fewer updates.
     batches_done = done.epoch * steps
     split = label_splitter(num_classes)
@@ -238,7 +239,13 @@ def _load_or_pretrain(model, data, folder, pretrained, pretrain, describe):
     if folder.resume and (output / "model.keras").exists():
         model.load_weights(output / "model.keras")
         return
-    pretrain(model, data, str(output), describe=describe, resume=folder.resume)
+    pretrain(
+        model,
+        data,
+        str(output),
+        describe=folder.describe_part(describe),
+        resume=folder.resume,
+    )
 
 
 def _errors(classifier, data, num_classes):

@@ -84,7 +84,7 @@ def train_jointly(
                 network,
                 counts(data, 2),
                 str(output_of_both),
-                describe=describe,
+                describe=folder.describe_part(describe),
                 resume=resume,
             )
         network.load_weights(saved)

@@ -108,7 +108,7 @@ def pretrain(
                 rbm,
                 UpperLayerData(data, lower_layers) if number else data,
                 str(folder),
-                describe=describe,
+                describe=whole.describe_part(describe),
                 resume=resume,
             )
         )

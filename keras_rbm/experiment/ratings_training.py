@@ -141,7 +141,7 @@ def train_ratings(
     )
     os.makedirs(folder.checkpoints, exist_ok=True)
     done = folder.restore(checkpoint, model, epochs, steps * epochs)
-    folder.write_config(describe)
+    folder.replace_config(describe)
     _LOG.info(
         "%d updates on %s: %s, %d hidden units",
         steps * epochs - done.updates,

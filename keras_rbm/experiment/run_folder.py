@@ -21,6 +21,7 @@ from keras_rbm.typing import Logs, Path
 from keras_rbm.version import __version__
 
 _LOG = logging.getLogger("keras_rbm")
+_CONFIG = "operative_config.gin"
 # The final model of a run, and the measures of it.
 _RESULTS = ("model.keras", "evaluation.json", "ratings.json")
 
@@ -154,15 +155,42 @@ class RunFolder:
         """Writes the configuration of a run of several runs, for its restart.
 
         A resumed run keeps its configuration: a changed one may yet be refused.
+        If it is accepted, `replace_config` writes it.
 
         Args:
             describe: Function that returns the configuration as text, or
                 `None`.
         """
         os.makedirs(self.output, exist_ok=True)
-        name = "operative_config.gin"
-        if describe is not None and not (self.resume and self.exists(name)):
-            self.write_text(name, describe())
+        if not (self.resume and self.exists(_CONFIG)):
+            self.replace_config(describe)
+
+    def replace_config(self, describe: Callable[[], str] | None) -> None:
+        """Writes the configuration of a run that has accepted its settings.
+
+        Args:
+            describe: As for `write_config`.
+        """
+        if describe is not None:
+            self.write_text(_CONFIG, describe())
+
+    def describe_part(
+        self, describe: Callable[[], str] | None
+    ) -> Callable[[], str] | None:
+        """Returns the `describe` of a run that is a part of this one.
+
+        A run calls it once it has accepted its settings. The configuration of
+        the whole run is then replaced, too.
+
+        Args:
+            describe: As for `write_config`.
+        """
+
+        def described():
+            self.replace_config(describe)
+            return describe()
+
+        return None if describe is None else described
 
     def save_model(self, model: keras.Model, name: str) -> None:
         """Saves a model atomically: whole or not at all.

@@ -267,7 +267,16 @@ def test_it_goes_on_after_an_epoch_to_the_same_end(
     assert text == "seed = 0\n"
     # What pretraining has left is no longer needed.
     shutil.rmtree(tmp_path / "pretraining")
-    finetune(network(), tmp_path, resume=True, pretrain=None, **SETTINGS)
+    finetune(
+        network(),
+        tmp_path,
+        resume=True,
+        describe=lambda: "accepted",
+        pretrain=None,
+        **SETTINGS,
+    )
+    text = (tmp_path / "operative_config.gin").read_text()
+    assert text == "accepted"
     assert_same(left_by(tmp_path), whole)
     # Killed after the last checkpoint.
     (tmp_path / "classifier.keras").unlink()
@@ -288,6 +297,26 @@ def test_what_was_begun_before_the_first_checkpoint_is_gone(
     assert not checkpoints.exist(tmp_path / "checkpoints")
     finetune(network(), tmp_path, **settings)
     assert_same(left_by(tmp_path), whole)
+
+
+def test_a_resumed_pretraining_that_accepts_new_settings(tmp_path):
+    """The next resumption needs them, too."""
+    (tmp_path / "operative_config.gin").write_text("before")
+
+    def stopped(model, data, output, describe, resume):
+        describe()
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        finetune(
+            network(),
+            tmp_path,
+            resume=True,
+            pretrain=stopped,
+            describe=lambda: "accepted",
+        )
+    text = (tmp_path / "operative_config.gin").read_text()
+    assert text == "accepted"
 
 
 def test_pretraining_is_not_done_again(finished, monkeypatch, tmp_path):

@@ -83,6 +83,26 @@ def test_a_run_that_was_stopped_between_them_goes_on(finished, tmp_path):
     assert_same_states(model, expected)
 
 
+def test_resumed_halves_that_accept_new_settings(tmp_path):
+    """The next resumption needs them, too."""
+    (tmp_path / "operative_config.gin").write_text("before")
+
+    def stopped(model, data, output, describe, resume):
+        describe()
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(
+            dbm(),
+            tmp_path,
+            resume=True,
+            pretrain=stopped,
+            describe=lambda: "accepted",
+        )
+    text = (tmp_path / "operative_config.gin").read_text()
+    assert text == "accepted"
+
+
 def test_a_finished_pretraining_can_be_taken(finished, tmp_path):
     output, expected = finished
     model = dbm()

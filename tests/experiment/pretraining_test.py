@@ -91,9 +91,14 @@ def test_a_run_that_stopped_between_layers_goes_on(finished, tmp_path):
     with pytest.raises(ValueError, match="without a run"):
         pretrain(network(), tmp_path)
     model = network()
-    first, second = pretrain(model, tmp_path, resume=True)
+    config = tmp_path / "operative_config.gin"
+    config.write_text("before")
+    first, second = pretrain(
+        model, tmp_path, resume=True, describe=lambda: "accepted"
+    )
     assert first is None
     assert len(second.epoch) == 2
+    assert config.read_text() == "accepted"
     assert_same_states(model, expected)
 
 

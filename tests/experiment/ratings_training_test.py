@@ -42,7 +42,9 @@ def run(output, **kwargs):
 @pytest.fixture(scope="module")
 def finished(how_updates_are_made, tmp_path_factory):
     output = tmp_path_factory.mktemp("ratings")
-    return output, run(output, checkpoint_updates=4)
+    return output, run(
+        output, checkpoint_updates=4, describe=lambda: "seed = 0\n"
+    )
 
 
 def test_the_files_of_a_run(finished):
@@ -65,7 +67,17 @@ def test_a_run_goes_on_exactly(finished, tmp_path):
     (tmp_path / "run" / "model.keras").unlink()
     last = checkpoints.newest(tmp_path / "run" / "checkpoints").path
     os.remove(last)
-    found = run(tmp_path / "run", checkpoint_updates=4, resume=True)
+    config = tmp_path / "run" / "operative_config.gin"
+    settings = {"checkpoint_updates": 4, "resume": True}
+    with pytest.raises(ValueError, match="other settings: measure_every"):
+        run(
+            tmp_path / "run",
+            describe=lambda: "refused",
+            **{**settings, "measure_every": 3},
+        )
+    assert config.read_text() == "seed = 0\n"
+    found = run(tmp_path / "run", describe=lambda: "accepted", **settings)
+    assert config.read_text() == "accepted"
     assert found["test"] == results["test"]
     one, other = (
         weights(keras.models.load_model(folder / "model.keras"))

@@ -127,6 +127,20 @@ def test_a_resumed_run_keeps_its_configuration(tmp_path):
         assert path.read_text() == kept
 
 
+def test_settings_that_are_accepted_replace_the_configuration(tmp_path):
+    whole = RunFolder(tmp_path, True)
+    whole.write_config(lambda: "one")
+    whole.replace_config(None)
+    assert whole.describe_part(None) is None
+    described = whole.describe_part(lambda: "two")
+    (path,) = tmp_path.iterdir()
+    assert path.read_text() == "one"  # No part has accepted its settings.
+    assert described() == "two"
+    assert path.read_text() == "two"
+    whole.replace_config(lambda: "three")
+    assert path.read_text() == "three"
+
+
 def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path, False)
     folder.write_text("a.json", "old")
