@@ -12,7 +12,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rbm import callbacks, checkpoints, checks, networks, schedules
+from keras_rbm import (
+    callbacks,
+    checkpoints,
+    checks,
+    devices,
+    networks,
+    schedules,
+)
 from keras_rbm.data import Data, batches, check_data, in_order
 from keras_rbm.data.checks import check_integer
 from keras_rbm.experiment import pretraining, run_folder
@@ -156,8 +163,9 @@ def finetune(
     folder.write_config(describe)
     begin = time.perf_counter()
     if not checkpoints.exist(folder.checkpoints):
-        # Removes events of a run that ended before its first checkpoint.
-        callbacks.rewind(folder.log_dir, 0)
+        if devices.is_chief():
+            # Removes events of a run that ended before its first checkpoint.
+            callbacks.rewind(folder.log_dir, 0)
         _load_or_pretrain(
             model, features, folder, pretrained, pretrain, describe
         )

@@ -79,7 +79,11 @@ def train_jointly(
         saved = output_of_both / "model.keras"
         if pretrained is not True:
             saved = pretraining.finished_network("pretrained", pretrained)
-        elif not (resume and saved.exists()):
+            network.load_weights(saved)
+        elif resume and saved.exists():
+            network.load_weights(saved)
+        else:
+            # Of several processes, only the chief saves the network.
             pretrain(
                 network,
                 counts(data, 2),
@@ -87,7 +91,6 @@ def train_jointly(
                 describe=folder.describe_part(describe),
                 resume=resume,
             )
-        network.load_weights(saved)
         networks.join_dbm(network, model)
     _LOG.info("all layers together, in %s", output)
     return train(model, data, str(output), describe=describe, resume=resume)

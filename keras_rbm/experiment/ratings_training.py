@@ -178,9 +178,8 @@ def train_ratings(
             results[split] = evaluation(model, data.train, held_out)
     for line in ratings_summary(results).split("\n"):
         _LOG.info("%s", line)
-    if devices.is_chief():
-        folder.write_text("ratings.json", json.dumps(results, indent=2))
-        folder.save_model(model, "model.keras")
+    folder.write_text("ratings.json", json.dumps(results, indent=2))
+    folder.save_model(model, "model.keras")
     return results
 
 

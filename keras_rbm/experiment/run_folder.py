@@ -36,6 +36,8 @@ class HistoryLogger(keras.callbacks.CSVLogger):
 class RunFolder:
     """The folder of a run: its files, and its restart from a checkpoint.
 
+    Of several processes, only the chief writes.
+
     Args:
         output: Path of the folder.
         resume: Whether to resume the run in this folder.
@@ -146,6 +148,8 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file atomically: whole or not at all."""
+        if not devices.is_chief():
+            return
         path = self.path(name)
         aside = pathlib.Path(f"{path}.writing")
         aside.write_text(text)
@@ -198,6 +202,8 @@ class RunFolder:
         Raises:
             OSError: If the file cannot be written, such as on a full disk.
         """
+        if not devices.is_chief():
+            return
         path = self.path(name)
         aside = pathlib.Path(f"{path}.writing.keras")
         try:

@@ -366,8 +366,7 @@ def _finish(model, source, folder, figures, num_samples, evaluation):
     _write_rows(model, source, folder, num_samples)
     _write_imputed(model, source, folder, num_samples)
     figures_lib.draw(model, source.figure_data, folder.output)
-    if devices.is_chief():
-        folder.save_model(model, "model.keras")
+    folder.save_model(model, "model.keras")
     if evaluation is not None and devices.is_chief():
         _LOG.info("evaluating the model")
         evaluation(

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_rbm import checks, rows
+from keras_rbm import checks, devices, rows
 from keras_rbm.data import Data
 from keras_rbm.data.dataset import split
 from keras_rbm.figures.figure import Figure, announce
@@ -222,15 +222,16 @@ class FamilyFigures(Figure):
                 for _, part in rows.parts(drawn.codes)
             ]
         )
-        write_fasta(
-            folder / "samples.fasta",
-            drawn,
-            scores={
-                "minus_F": scores,
-                "log_p_lower": scores - log_partition.upper,
-                "log_p_upper": scores - log_partition.lower,
-            },
-        )
+        if devices.is_chief():
+            write_fasta(
+                folder / "samples.fasta",
+                drawn,
+                scores={
+                    "minus_F": scores,
+                    "log_p_lower": scores - log_partition.upper,
+                    "log_p_upper": scores - log_partition.lower,
+                },
+            )
         pictures.principal_axes(
             folder / "principal_axes.png", known, drawn, scores, "-F(v)"
         )
@@ -242,7 +243,8 @@ class FamilyFigures(Figure):
                 f"{own.correlation:.3f}"
             )
         scan = mutation_scan(model, known)
-        scan.write_csv(folder / "mutations.csv", log_partition)
+        if devices.is_chief():
+            scan.write_csv(folder / "mutations.csv", log_partition)
         pictures.mutation_picture(folder / "mutations.png", scan)
 
     def _known(self, data):
@@ -270,6 +272,8 @@ class FamilyFigures(Figure):
                 span = f"1 to {len(counts)} L" if len(counts) > 1 else "L"
                 announce(f"contacts among the first {span} pairs: {shares}")
         pictures.contact_picture(folder / "contacts.png", scores, known)
+        if not devices.is_chief():
+            return
         pairs = top_pairs(scores, width * (width - 1) // 2, 1)
         with open(folder / "contacts.csv", "w", newline="") as file:
             lines = csv.writer(file)

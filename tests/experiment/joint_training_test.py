@@ -103,6 +103,17 @@ def test_resumed_halves_that_accept_new_settings(tmp_path):
     assert text == "accepted"
 
 
+def test_halves_that_were_trained_here_need_no_file(tmp_path):
+    """Of several processes, only the chief saves them."""
+    done = train(
+        dbm(),
+        tmp_path,
+        pretrain=lambda *args, **kwargs: None,
+        train=lambda *args, **kwargs: "trained",
+    )
+    assert done == "trained"
+
+
 def test_a_finished_pretraining_can_be_taken(finished, tmp_path):
     output, expected = finished
     model = dbm()

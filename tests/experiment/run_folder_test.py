@@ -186,6 +186,20 @@ def test_a_model_is_written_whole_or_not_at_all(tmp_path, error, reason):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_only_the_chief_writes(tmp_path, monkeypatch):
+    """The processes share the folder, and would write over each other."""
+    folder = RunFolder(tmp_path, False)
+    monkeypatch.setattr(devices, "is_chief", lambda: False)
+    folder.write_text("a.json", "text")
+    folder.write_config(lambda: "text")
+    folder.replace_config(lambda: "text")
+    folder.save_model(Writer("weights"), "model.keras")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    folder.save_model(Writer("weights"), "model.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
 def model(rate=0.1, **options):
     made = RBM(4, 2, **{"seed": 0} | options)
     made.compile(keras.optimizers.SGD(rate))

@@ -6,7 +6,13 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_rbm import RBM, ContrastiveDivergence, Softmax, sequences
+from keras_rbm import (
+    RBM,
+    ContrastiveDivergence,
+    Softmax,
+    devices,
+    sequences,
+)
 from keras_rbm.sequences import Alignment, runs
 from tests.made_up_family import SITES
 
@@ -45,7 +51,7 @@ def starts(monkeypatch):
     return found
 
 
-def test_figures_of_a_run(rbm, family, tmp_path, starts):
+def test_figures_of_a_run(rbm, family, tmp_path, starts, monkeypatch):
     path = tmp_path / "a.fasta"
     sequences.write_fasta(path, family)
     data = sequences.family(path, "rna", identity=None)
@@ -68,6 +74,10 @@ def test_figures_of_a_run(rbm, family, tmp_path, starts):
     assert all(int(row["position_i"]) == int(row["i"]) for row in rows)
     with open(tmp_path / "mutations.csv", newline="") as file:
         assert "log_p_lower" in next(csv.DictReader(file))
+    # Of several processes, only the chief writes.
+    monkeypatch.setattr(devices, "is_chief", lambda: False)
+    figure(rbm, data, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
     with pytest.raises(ValueError, match="21 categories"):
         sequences.FamilyFigures("protein").check(rbm, data)
 
