@@ -122,7 +122,7 @@ def _about_kinds(schema):
 
 def _train_alone(config, output, log, resume):
     gin, keras = configuration.libraries(log, options.STRATEGY.value)
-    from keras_rbm import callbacks, devices, experiment
+    from keras_rbm import callbacks, devices
 
     print(devices.describe(), flush=True)
     try:
@@ -158,14 +158,33 @@ def _train_alone(config, output, log, resume):
         raise Stopped(interrupted.reason, output) from None
     except Exception as error:
         fail(error, log)
+    if devices.is_chief():
+        _report(gin, name, output, found)
+    print(
+        f"The run is in {output}; look at it with {screen.tensorboard(output)}."
+    )
+
+
+def _report(gin, name, output, found):
+    """Prints the results of a run, and what to do next.
+
+    Args:
+        gin: The module, which has read the config.
+        name: Name of the function that has trained.
+        output: Path of the run's folder.
+        found: What the function returned.
+    """
+    from keras_rbm import experiment
+
     summaries = {
         "finetune": experiment.error_summary,
         "train_ratings": experiment.ratings_summary,
     }
     if name in summaries:
         print(summaries[name](found))
-    elif not several:
-        evaluated = configuration.evaluates(gin)
+    elif name == "run":
+        # An evaluation of the user's own may write other files.
+        evaluated = configuration.evaluates(gin) and _results(output).is_file()
         print(_evaluation(output) if evaluated else _likelihood(found.history))
         print(f"Pictures: {', '.join(_pictures(output))}.")
         if (output / "samples.csv").is_file():
@@ -185,26 +204,26 @@ def _train_alone(config, output, log, resume):
             print(f"Measure the likelihood: `{command}`.")
         elif _is_estimated(output):
             print(f"Measure the likelihood more exactly: `{command}`.")
-    print(
-        f"The run is in {output}; look at it with {screen.tensorboard(output)}."
-    )
 
 
 def _evaluation(output):
     """The evaluation at the end of a run, as a table."""
     from keras_rbm import evaluation
 
-    return f"\n{evaluation.table(_results(output))}\n"
+    results = json.loads(_results(output).read_text("utf-8"))
+    return f"\n{evaluation.table(results)}\n"
 
 
 def _is_estimated(output):
     """Whether log Z is an estimate, which longer annealing would improve."""
-    log_partition = _results(output)["log_partition"]
+    results = json.loads(_results(output).read_text("utf-8"))
+    log_partition = results["log_partition"]
     return log_partition is not None and log_partition["method"] == "ais"
 
 
 def _results(output):
-    return json.loads((output / "evaluation.json").read_text("utf-8"))
+    """Path of the results of an evaluation."""
+    return output / "evaluation.json"
 
 
 def _likelihood(history):

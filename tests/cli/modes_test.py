@@ -3,13 +3,15 @@
 import json
 import os
 import pathlib
+import types
 
+import gin
 import numpy as np
 import pytest
 
 import keras_rbm
-from keras_rbm import data
-from keras_rbm_cli import modes
+from keras_rbm import data, devices
+from keras_rbm_cli import folders, modes
 from tests.cli import command
 
 
@@ -145,6 +147,34 @@ def test_only_an_estimated_log_z_can_be_measured_more_exactly(
     results = json.dumps({"log_partition": log_partition})
     (tmp_path / "evaluation.json").write_text(results)
     assert modes._is_estimated(tmp_path) is expected
+
+
+def test_an_evaluation_of_ones_own_may_write_other_files(
+    parsed, tmp_path, capsys
+):
+    """The run has finished: its report must not fail."""
+    parsed(folders.find("digits"), "run.evaluation = @rating_errors")
+    history = types.SimpleNamespace(history={"log_likelihood": [-8.5]})
+    modes._report(gin, "run", tmp_path, history)
+    text = capsys.readouterr().out
+    assert "Log-likelihood of the training data: -8.500 nats." in text
+    assert f"--mode evaluate --output {tmp_path}`" in text
+
+
+@pytest.mark.parametrize("chief", [True, False])
+def test_only_the_chief_reports(monkeypatch, tmp_path, chief):
+    """It alone evaluates: other processes may be done before it."""
+    history = types.SimpleNamespace(history={"log_likelihood": [-8.5]})
+    monkeypatch.setattr(gin, "get_configurable", lambda name: trained)
+    monkeypatch.setattr(devices, "is_chief", lambda: chief)
+
+    def trained(**kwargs):
+        return history
+
+    done = command.call("--config", "digits", "--output", tmp_path / "run")
+    assert (done.code, done.errors) == (0, "")
+    assert ("Log-likelihood of the" in done.screen) == chief
+    assert f"--logdir {tmp_path / 'run'}`." in done.screen
 
 
 def test_the_line_of_a_likelihood_shows_both_ends():
