@@ -1,6 +1,7 @@
 """Errors that end the command with one line on the screen."""
 
 import logging
+import shlex
 
 # The most characters of an error on the screen; the log has the whole error.
 LONGEST = 2000
@@ -16,7 +17,8 @@ class Stopped(Exception):
 
     def __init__(self, signal, output):
         super().__init__(
-            f"stopped by {signal}, and saved; go on with --resume {output}"
+            f"stopped by {signal}, and saved; go on with --resume "
+            f"{shlex.quote(str(output))}"
         )
         self.signal = signal
 

@@ -199,7 +199,8 @@ def _report(gin, name, output, found):
                 "Which values were filled in, with their uncertainty: "
                 f"{output / 'imputed_uncertainty.csv'}."
             )
-        command = f"{screen.command()} --mode evaluate --output {output}"
+        folder = shlex.quote(str(output))
+        command = f"{screen.command()} --mode evaluate --output {folder}"
         if not evaluated:
             print(f"Measure the likelihood: `{command}`.")
         elif _is_estimated(output):

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pathlib
+import shlex
 import shutil
 import sys
 import warnings
@@ -25,7 +26,8 @@ def command():
     own = pathlib.Path(sys.executable)
     on_path = shutil.which("python")
     is_own = on_path and pathlib.Path(on_path).parent == own.parent
-    return f"{'python' if is_own else os.path.relpath(own)} {sys.argv[0]}"
+    python = "python" if is_own else shlex.quote(os.path.relpath(own))
+    return f"{python} {shlex.quote(sys.argv[0])}"
 
 
 @contextlib.contextmanager
@@ -109,5 +111,6 @@ def tensorboard(folder):
     if shutil.which("tensorboard") or not beside.exists():
         program = "tensorboard"
     else:
-        program = os.path.relpath(beside)
+        program = shlex.quote(os.path.relpath(beside))
+    folder = shlex.quote(str(folder))
     return f"`{program} --samples_per_plugin images=100 --logdir {folder}`"

@@ -1,5 +1,7 @@
 """Errors that end the command with one line, and their trace in the log."""
 
+import pathlib
+
 import pytest
 
 from keras_rbm_cli import errors, screen
@@ -75,3 +77,5 @@ def test_a_stopped_run_says_how_to_go_on():
     assert str(stopped) == (
         "stopped by SIGTERM, and saved; go on with --resume runs/mine"
     )
+    line = str(errors.Stopped("SIGTERM", pathlib.Path("my runs/first")))
+    assert line.endswith("--resume 'my runs/first'")

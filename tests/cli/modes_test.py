@@ -155,10 +155,12 @@ def test_an_evaluation_of_ones_own_may_write_other_files(
     """The run has finished: its report must not fail."""
     parsed(folders.find("digits"), "run.evaluation = @rating_errors")
     history = types.SimpleNamespace(history={"log_likelihood": [-8.5]})
-    modes._report(gin, "run", tmp_path, history)
+    output = tmp_path / "my run"
+    modes._report(gin, "run", output, history)
     text = capsys.readouterr().out
     assert "Log-likelihood of the training data: -8.500 nats." in text
-    assert f"--mode evaluate --output {tmp_path}`" in text
+    # The command is one for the shell.
+    assert f"--mode evaluate --output '{output}'`" in text
 
 
 @pytest.mark.parametrize("chief", [True, False])

@@ -57,6 +57,11 @@ def test_the_command_is_one_that_the_user_can_repeat(python, monkeypatch):
     program_in(python, "python")
     monkeypatch.setenv("PATH", str(python))
     assert screen.command() == "python src/train.py"
+    # A path with a space is one word for the shell.
+    monkeypatch.setattr(sys, "argv", ["my src/train.py", "--epochs=3"])
+    assert screen.command() == "python 'my src/train.py'"
+    monkeypatch.setattr(sys, "executable", str(python.parent / "my bin/python"))
+    assert screen.command() == "'my bin/python' 'my src/train.py'"
     monkeypatch.setattr(sys, "argv", ["/usr/bin/keras-rbm", "--epochs=3"])
     assert screen.command() == "keras-rbm"
 
@@ -70,6 +75,8 @@ def test_tensorboard_is_the_one_that_is_there(python, monkeypatch):
     assert screen.tensorboard(path) == f"`bin/tensorboard {asked}`"
     monkeypatch.setenv("PATH", str(python))
     assert screen.tensorboard(path) == f"`tensorboard {asked}`"
+    line = screen.tensorboard(pathlib.Path("my runs/first"))
+    assert line.endswith("--logdir 'my runs/first'`")
 
 
 def test_what_tensorflow_prints_goes_to_the_log(tmp_path, monkeypatch, capfd):
