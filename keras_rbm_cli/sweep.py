@@ -4,11 +4,13 @@
 """
 
 import ast
+import contextlib
 import itertools
 import json
 import os
 import pathlib
 import re
+import shlex
 
 from keras_rbm_cli import (
     configuration,
@@ -225,6 +227,15 @@ class Sweep:
         if list(self.runs) != folder_names(combinations):
             raise ValueError("its runs do not match its --sweep")
         self.points = dict(zip(self.runs, combinations, strict=True))
+        for name, entry in self.runs.items():
+            folder = output / name
+            if (
+                entry["status"] == "finished"
+                and not (folder / "evaluation.json").is_file()
+            ):
+                entry["status"] = "waiting"
+                if not folder.exists():  # The run begins anew.
+                    entry["seconds"] = 0.0
 
     def run(self):
         """Trains the unfinished runs; returns whether all have finished."""
@@ -232,7 +243,9 @@ class Sweep:
             self._check_config()
         self._check_bindings()
         with self._runner() as runner:
-            sweep_table.write_columns(self.output, self.axes)
+            self._write()
+            with self._written():
+                sweep_table.write_columns(self.output, self.axes)
             for number, (name, entry) in enumerate(self.runs.items(), 1):
                 if entry["status"] != "finished":
                     heading = f"\n{name} ({number} of {len(self.runs)})"
@@ -352,7 +365,11 @@ class Sweep:
             print(f"{name} failed: {error}", flush=True)
         else:
             entry.update(status="finished")
-        sweep_table.write_run(folder, self.axes, self._write()[name])
+        # The state comes last: a resumed sweep repeats what was not written.
+        row = sweep_table.row(folder, self.points[name], entry)
+        with self._written():
+            sweep_table.write_run(folder, self.axes, row)
+        self._write()
 
     def _flags(self, name):
         """Flags that begin or resume a run."""
@@ -372,17 +389,37 @@ class Sweep:
         ]
 
     def _write(self):
-        """Writes the state and the tables; returns the row of each run."""
+        """Writes the state and the tables."""
         rows = {
             name: sweep_table.row(self.output / name, self.points[name], entry)
             for name, entry in self.runs.items()
         }
-        for file, text in (
-            ("sweep.md", sweep_table.markdown(rows.values())),
-            ("sweep.csv", sweep_table.comma_separated(rows.values())),
-            (_STATE, json.dumps(self.state, indent=2) + "\n"),
-        ):
-            part = self.output / f"{file}.part"
-            part.write_text(text, "utf-8")
-            os.replace(part, self.output / file)
-        return rows
+        with self._written():
+            for file, text in (
+                ("sweep.md", sweep_table.markdown(rows.values())),
+                ("sweep.csv", sweep_table.comma_separated(rows.values())),
+                (_STATE, json.dumps(self.state, indent=2) + "\n"),
+            ):
+                part = self.output / f"{file}.part"
+                try:
+                    part.write_text(text, "utf-8")
+                    os.replace(part, self.output / file)
+                finally:
+                    part.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _written(self):
+        """Context in which an error of writing is a `UserError`."""
+        import tensorflow as tf
+
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            reason = getattr(error, "strerror", None) or error
+            then = "begin again"
+            if holds_sweep(self.output):
+                then = f"go on with --resume {shlex.quote(str(self.output))}"
+            raise UserError(
+                f"cannot write the tables of {self.output}: {reason}. Make "
+                f"room, and {then}"
+            ) from error

@@ -1,7 +1,10 @@
 """Sweeps whose runs are made up, and two that are real."""
 
+import errno
 import json
+import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,10 +12,11 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from absl.testing import flagsaver
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from keras_rbm_cli import folders, runs, sweep
+from keras_rbm_cli import folders, runs, sweep, sweep_table
 from keras_rbm_cli.errors import UserError
 from tests.callbacks import events
 from tests.cli import command
@@ -269,6 +273,56 @@ def test_a_run_that_failed_early_is_begun_again(made_up, tmp_path):
     shown = tmp_path / "tensorboard" / "hidden=16"
     end = session(shown)["_hparams_/session_end_info"]
     assert end.session_end_info.status == 1  # STATUS_SUCCESS
+
+
+def test_a_finished_run_without_results_is_made_again(made_up, tmp_path):
+    """Its folder was removed, or its evaluation alone; the table, too."""
+    made_up.broken = False
+    command.call(*BEGIN, "--output", tmp_path)
+    shutil.rmtree(tmp_path / "RBM.hidden=8")
+    (tmp_path / "RBM.hidden=16" / "evaluation.json").unlink()
+    made_up.calls = ()
+    assert command.call("--resume", tmp_path).code == 0
+    assert [words[0].partition("=")[0] for words in made_up.calls] == [
+        *("--config", "--mode", "--mode")
+    ]
+    state = json.loads((tmp_path / "sweep.json").read_text())
+    for entry in state["runs"].values():
+        assert entry == {"status": "finished", "seconds": 3.0, "error": ""}
+    (tmp_path / "sweep.md").unlink()
+    made_up.calls = ()
+    assert command.call("--resume", tmp_path).code == 0
+    assert made_up.calls == ()
+    assert (tmp_path / "sweep.md").is_file()
+
+
+@pytest.mark.parametrize("name", ["_write", "write_run", "write_columns"])
+def test_a_full_disk_is_a_user_error(made_up, tmp_path, monkeypatch, name):
+    output = tmp_path / "my sweep"
+
+    def full(*_):
+        if name == "write_columns":  # TensorFlow's writers have their own.
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left")
+        raise OSError(errno.ENOSPC, "No space left")
+
+    if name == "_write":
+        monkeypatch.setattr(os, "replace", full)
+    else:
+        monkeypatch.setattr(sweep_table, name, full)
+    line = command.refused(*BEGIN, "--output", output)
+    assert "No space left. Make room, and " in line
+    if name == "_write":  # Nothing is there to go on with.
+        assert line.endswith("begin again")
+        assert not output.exists()
+        return
+    assert line.endswith(f"go on with --resume '{output}'")
+    monkeypatch.undo()
+    for kind in ("ThisProcess", "OwnProcess"):
+        monkeypatch.setattr(runs, kind, made_up)
+    made_up.broken = False
+    assert command.call("--resume", output).code == 0
+    shown = {path.name for path in (output / "tensorboard").iterdir()}
+    assert {"hidden=8", "hidden=16", "hidden=32"} <= shown
 
 
 def test_tensorboard_shows_columns_and_runs(made_up, tmp_path):
