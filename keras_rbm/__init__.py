@@ -2,7 +2,15 @@
 
 import importlib as _importlib
 
-import keras as _keras
+try:
+    import keras as _keras
+except ModuleNotFoundError as _error:
+    if _error.name != "tensorflow":
+        raise
+    raise ImportError(
+        "keras_rbm needs TensorFlow. Install it with `pip install "
+        '"keras_rbm[cpu]"`, or `pip install "keras_rbm[gpu]"` for GPUs.'
+    ) from _error
 
 if _keras.backend.backend() != "tensorflow":
     raise ImportError(

@@ -53,7 +53,8 @@ def unused_gpu() -> UnusedGPU | None:
         return None
     if not tf.test.is_built_with_cuda():
         return UnusedGPU(
-            'an NVIDIA driver, but no GPU: install ".[gpu]" to use it', False
+            'an NVIDIA driver, but no GPU: install "keras_rbm[gpu]" to use it',
+            False,
         )
     # The user hides all GPUs with a first entry that is not a GPU.
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
@@ -63,8 +64,8 @@ def unused_gpu() -> UnusedGPU | None:
         )
     return UnusedGPU(
         "an NVIDIA driver, and a TensorFlow built for CUDA that finds no GPU: "
-        'CUDA\'s libraries are missing (install ".[gpu]") or do not fit the '
-        "driver, or a container was started without `--gpus all`",
+        'CUDA\'s libraries are missing (install "keras_rbm[gpu]") or do not '
+        "fit the driver, or a container was started without `--gpus all`",
         True,
     )
 

@@ -18,6 +18,12 @@ from keras_rbm_cli import effects, folders, names, options, screen
 from keras_rbm_cli.errors import UserError
 from keras_rbm_cli.folders import CONFIGS
 
+#: What to do if a library is missing.
+INSTALL = (
+    'install the package with TensorFlow: pip install "keras_rbm[cpu]", or '
+    '"keras_rbm[gpu]"'
+)
+
 
 @contextlib.contextmanager
 def _without_collector():
@@ -48,16 +54,19 @@ def libraries(log, strategy="none"):
         Tuple of the modules `gin` and `keras`.
 
     Raises:
-        UserError: If this machine has no such strategy.
+        UserError: If this machine has no such strategy, or lacks a library.
     """
     absl_logging.set_verbosity(absl_logging.FATAL)  # gin reports file look-ups
     screen.log_to(log)
     with screen.quiet(log):
-        with _without_collector():
-            import gin
-            import keras
+        try:
+            with _without_collector():
+                import gin
+                import keras
 
-            from keras_rbm import devices
+                from keras_rbm import devices
+        except ImportError as error:
+            raise UserError(f"{error}: {INSTALL}") from error
         try:  # Before any other use of TensorFlow.
             strategy = devices.strategy(strategy)
         except (ValueError, RuntimeError) as error:

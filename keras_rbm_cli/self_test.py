@@ -164,8 +164,7 @@ _CHECKS = {
     "packages": (
         packages,
         {"temporary"},
-        'install the package with TensorFlow: pip install ".[cpu]", or '
-        '".[gpu]"',
+        configuration.INSTALL,
     ),
     "devices": (
         devices,
@@ -226,7 +225,10 @@ def run(output):
             except Exception as error:
                 failed.add(name)
                 logging.getLogger("keras_rbm").exception("%s failed", name)
-                _report("FAILED", name, f"{_line(error)}: {remedy}")
+                line = _line(error)
+                if remedy not in line:
+                    line += f": {remedy}"
+                _report("FAILED", name, line)
     verdict = f"not sound: {', '.join(sorted(failed))}" if failed else "sound"
     seconds = time.perf_counter() - begin
     print(f"The installation is {verdict} ({seconds:.1f} s).")
@@ -266,7 +268,8 @@ def _report(verdict, name, text):
 
 
 def _line(error):
-    return errors.described(error, (Unsound, OSError), _LONGEST)
+    plain = (Unsound, errors.UserError, OSError)
+    return errors.described(error, plain, _LONGEST)
 
 
 def _close(log):

@@ -1,5 +1,7 @@
 """Whatever a config says, the command trains, or reports an error in a line."""
 
+import sys
+
 import gin
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from scipy import sparse
 
 import keras_rbm
 from keras_rbm import Bernoulli, Softmax, Spin
-from keras_rbm_cli import configuration, folders
+from keras_rbm_cli import configuration, folders, screen
 from keras_rbm_cli.errors import UserError
 from tests import hostile
 from tests.cli import command
@@ -60,6 +62,12 @@ def reading():
 
     yield read
     gin.clear_config()
+
+
+def test_a_missing_library_is_a_user_error(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with screen.own_log(), pytest.raises(UserError, match="install the pack"):
+        configuration.libraries(tmp_path / "log")
 
 
 def test_the_former_class_of_tempered_chains_is_a_name_still(reading):
@@ -252,7 +260,7 @@ def test_a_description_has_what_later_calls_use(reading):
 
 def test_a_begun_run_may_lack_a_seed_that_nothing_uses(reading):
     reading("run.seed = 5")
-    with pytest.raises(ValueError, match="must bind `seed`.*seed=None"):
+    with pytest.raises(ValueError, match=r"must bind `seed`.*seed=None"):
         configuration.seed(gin)
     configuration.restore_seed(gin)
     assert configuration.seed(gin) == 0
