@@ -113,5 +113,7 @@ def test_the_wheel_has_the_version_and_the_command(wheel):
     (info,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
     metadata = email.message_from_bytes(wheel.read(info))
     assert metadata["Version"] == keras_rbm.__version__
+    # scikit-learn 1.6 is the first with `validate_data`.
+    assert "scikit-learn>=1.6" in metadata.get_all("Requires-Dist")
     points = wheel.read(info.replace("METADATA", "entry_points.txt"))
     assert b"keras-rbm = keras_rbm_cli.main:console" in points
