@@ -309,6 +309,10 @@ def parse(gin, config, function, shared, output):
         shared: Set of arguments that take the value bound for `run` if the
             config does not bind them for the function.
         output: Path of the run's folder.
+
+    Raises:
+        ValueError: If the config has no data for the function, or if a flag
+            does not fit.
     """
     schema = output / folders.SCHEMA
     read(gin, config, bindings(), options.DATA.value, schema)
@@ -320,6 +324,24 @@ def parse(gin, config, function, shared, output):
     with gin.unlock_config():
         for name in shared & trained.keys() - own.keys():
             gin.bind_parameter(f"{function}.{name}", trained[name])
+    if "data" not in trained.keys() | own.keys():
+        _refuse_without_data(gin, function, output)
+
+
+def _refuse_without_data(gin, function, output):
+    """Raises an error that says what to do with a run of another kind."""
+    experiment = experiment_of(gin)
+    if experiment == "train_ratings":
+        raise ValueError(
+            f"`{function}` is not for a run of ratings, whose measures are in "
+            f"{output / 'ratings.json'}"
+        )
+    own = gin.get_bindings(experiment, resolve_references=False)
+    data = repr(own["data"]) if "data" in own else "@digits()"
+    raise ValueError(
+        f"the config binds no data for `{function}`. Bind them, such as by "
+        f"--set '{function}.data={data}'"
+    )
 
 
 def check_data_dir(gin, config, data_dir):

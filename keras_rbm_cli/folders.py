@@ -257,6 +257,16 @@ def finished(mode):
     output = pathlib.Path(options.OUTPUT.value)
     if not output.is_dir():
         raise UserError(f"no run in {output}: there is no such folder")
+    if (output / "layer-1").is_dir():
+        raise UserError(
+            f"{output} holds a network; --mode {mode} is for its layers, such "
+            f"as --output {shlex.quote(str(output / 'layer-1'))}"
+        )
+    if (output / "classifier.keras").is_file():
+        raise UserError(
+            f"--mode {mode} is not for the classifier in {output}, whose "
+            f"errors are in {output / 'finetuning.json'}"
+        )
     if not (output / "model.keras").is_file():
         raise UserError(f"no finished run in {output}: it holds no model.keras")
     check_writable(output / f"{mode}.log")

@@ -49,6 +49,15 @@ def test_a_part_of_a_network_is_resumed_with_the_whole(
     assert [path.name for path in folder.iterdir()] == ["operative_config.gin"]
 
 
+def test_what_is_no_machine_is_not_evaluated(tmp_path):
+    (tmp_path / "classifier.keras").touch()
+    line = command.refused("--mode", "evaluate", "--output", tmp_path)
+    assert line.endswith(f"whose errors are in {tmp_path / 'finetuning.json'}")
+    (tmp_path / "layer-1").mkdir()
+    line = command.refused("--mode", "figures", "--output", tmp_path)
+    assert line.endswith(f"such as --output {tmp_path / 'layer-1'}")
+
+
 def test_no_files_where_files_are_wanted(tmp_path):
     (tmp_path / "file").write_text("")
     command.refused("--config", tmp_path, "--output", tmp_path / "run")

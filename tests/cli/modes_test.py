@@ -98,6 +98,19 @@ def test_what_cannot_be_evaluated_is_reported_in_one_line(
     assert not (run / "evaluation.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("mode", "config", "complaint"),
+    [
+        ("evaluate", "movielens", "`evaluate` is not for a run of ratings, wh"),
+        ("figures", "movielens", "measures are in ratings.json"),
+        ("figures", "mnist_dbn", "such as by --set 'draw.data=@mnist()'"),
+    ],
+)
+def test_a_run_without_data_of_rows_is_refused(run, mode, config, complaint):
+    line = command.refused("--mode", mode, "--output", ".", "--config", config)
+    assert complaint in line
+
+
 @pytest.mark.slow
 def test_a_table_of_bits_trains_and_is_evaluated(tmp_path, monkeypatch):
     pairs = np.random.default_rng(0).integers(0, 2, (300, 2)).repeat(2, axis=1)
