@@ -164,6 +164,10 @@ def _given(gin, caller, argument, bound, called):
     if called in ("run", "pretrain"):
         model = {name: f"{caller}.{name}" for name in ("model", "data")}
         return model | _TO_EXPERIMENT
+    if caller == "train_ratings" and argument == "model":
+        return dict.fromkeys(("num_items", "values", "num_users"), "the data")
+    if caller == "train_ratings" and argument == "evaluation":
+        return dict.fromkeys(("model", "train", "held_out"), "the run")
     if argument == "evaluation":
         data = {name: f"{caller}.{name}" for name in ("data", "binarize")}
         return data | dict.fromkeys(("model", "output"), "the run")
@@ -172,6 +176,9 @@ def _given(gin, caller, argument, bound, called):
         rate = _value_of(gin, "/".join(rate.scopes))
     if argument == "optimizer" and rate is not None:
         return {"learning_rate": f"{caller}.learning_rate"}
+    # With parentheses, gin calls the function, by its bindings alone.
+    if argument == "learning_rate" and not getattr(rate, "evaluate", True):
+        return {"num_updates": "the length of the run"}
     return {}
 
 

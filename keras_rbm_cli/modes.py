@@ -19,6 +19,12 @@ def run():
     if mode != "train":
         if resuming:
             raise UserError(f"--mode {mode} takes --output, not --resume")
+        for flag in (options.EPOCHS, options.STRATEGY):
+            if flag.present:
+                raise UserError(
+                    f"--{flag.name} has no effect with --mode {mode}, which "
+                    "does not train. Remove the flag"
+                )
         config, output = folders.finished(mode)
         names.check_flags(config, options)
         evaluating = mode == "evaluate"

@@ -20,6 +20,12 @@ TABLE = """
 run.data = @table()
 table.schema = {"a": @Positive(), "b": @Category()}
 """
+NUM_UPDATES = "linear_decay.num_updates"
+DECAY = "run.learning_rate = @linear_decay\n"
+RATINGS = """
+include "movielens.gin"
+train_ratings.evaluation = @rating_errors
+"""
 MACRO = """
 adam = @Adam
 run.optimizer = %adam
@@ -73,6 +79,19 @@ def check(tmp_path):
         ("off = None\nrun.learning_rate = %off", "SGD.learning_rate", None),
         ("on = 0.1\nrun.learning_rate = %on", "SGD.learning_rate", "run"),
         ("", "run.learning_rate", None),
+        # The length of a decay is the length of the run.
+        (DECAY, "linear_decay.initial_learning_rate", None),
+        (DECAY, NUM_UPDATES, "comes from the length of the run"),
+        (f"{DECAY}run.learning_rate = @linear_decay()", NUM_UPDATES, None),
+        (
+            f"{DECAY}rate = @linear_decay\nrun.learning_rate = %rate",
+            NUM_UPDATES,
+            "comes from the length of the run",
+        ),
+        (RATINGS, "hold_then_linear_decay.num_updates", "length of the run"),
+        (RATINGS, "RatingsRBM.hidden", None),
+        (RATINGS, "RatingsRBM.num_items", "comes from the data instead"),
+        (RATINGS, "rating_errors.held_out", "comes from the run instead"),
         ("", "run.resume", "comes from the flags"),
         (FIGURES, "Dreams.num_sweeps", None),
         (FIGURES, "small/Restoration.num_sweeps", None),

@@ -77,6 +77,8 @@ def test_flags_change_an_evaluation(run):
     ("arguments", "complaint"),
     [
         ((), "--mode evaluate needs --output"),
+        (("--output", ".", "--epochs", 7), "--epochs has no effect with --mo"),
+        (("--output", ".", "--strategy", "none"), "Remove the flag"),
         (("--output", "nowhere"), "no run in nowhere"),
         (("--output", "empty"), "empty: it holds no model.keras"),
         (("--output", "damaged"), "damaged holds no operative_config.gin"),
