@@ -1,5 +1,6 @@
 """The command: from the flags to the exit code."""
 
+import shlex
 import signal
 import sys
 
@@ -84,7 +85,7 @@ def main(argv):
     program = screen.program(argv)
     try:
         if len(argv) > 1:
-            raise UserError(f"unknown argument {argv[1]!r}; see --help")
+            raise UserError(f"unknown argument {argv[1]!r}{_hint(argv[1])}")
         if options.SELF_TEST.value:
             sys.exit(0 if self_test.run(options.OUTPUT.value) else 1)
         _do(options.MODE.value)
@@ -98,6 +99,24 @@ def main(argv):
     except Stopped as stopped:
         print(f"\n{program}: {stopped}", file=sys.stderr)
         sys.exit(128 + signal.Signals[stopped.signal])
+
+
+def _hint(argument):
+    """What to do about an argument that is not a flag."""
+    # A flag that wants a value takes the next word, even another flag.
+    for flag in (
+        options.CONFIG,
+        options.DATA,
+        options.DATA_DIR,
+        options.OUTPUT,
+        options.RESUME,
+    ):
+        if (flag.value or "").startswith("--"):
+            return (
+                f": --{flag.name} wants a value, such as --{flag.name} "
+                f"{shlex.quote(argument)}, but {flag.value} follows it"
+            )
+    return "; see --help"
 
 
 def _do(mode):

@@ -27,7 +27,11 @@ from tests.cli import command
             ("--config", "digits", "--set", "SGD.learning_rate = 0.5"),
             "has no effect: its value comes from run.learning_rate instead",
         ),
-        (("surplus",), "unknown argument 'surplus'"),
+        (("surplus",), "unknown argument 'surplus'; see --help"),
+        (
+            ("--resume", "--output", "my run"),
+            "--resume wants a value, such as --resume 'my run', but --output ",
+        ),
         (
             ("--config", "mnist", "--data_dir", "/no/such/folder"),
             "/no/such/folder",
