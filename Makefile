@@ -91,8 +91,11 @@ clean: ## Remove .venv, caches and what was built; keep what was trained
 	rm -rf .venv build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Made anew where its interpreter is gone or does not fit. The stamps are
-# touched last, so that a failed installation is tried again.
+# .venv is made anew if its interpreter is gone or does not fit: make then
+# removes the stamps before it compares times. A rule touches its stamp last, so
+# that a failed installation is tried again.
+STALE := $(shell [ ! -e .venv/.installed ] || $(BIN)/python -c '$(FITS)' \
+    2>/dev/null || rm -f .venv/.installed*)
 .venv/.installed: requirements.txt pyproject.toml
 	@$(BIN)/python -c 'import pip; $(FITS)' 2>/dev/null || { \
 	    for python in $(CANDIDATES); do \

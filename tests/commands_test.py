@@ -8,6 +8,9 @@ scripts the names of the options are looked for.
 import pathlib
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from unittest import mock
 
 import gin
@@ -204,3 +207,25 @@ def test_a_target_of_make_is_there(page, target):
         r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE
     )
     assert target in found
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_replaces_an_environment_whose_interpreter_is_gone(tmp_path):
+    for name in ("requirements.txt", "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    stamp = tmp_path / ".venv" / ".installed"
+    for target, there in ((sys.executable, True), (tmp_path / "gone", False)):
+        python.unlink(missing_ok=True)
+        python.symlink_to(target)
+        stamp.touch()
+        done = subprocess.run(
+            ["make", "--dry-run", "install"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert stamp.exists() == there
+        assert ("Creating .venv" in done.stdout) != there
