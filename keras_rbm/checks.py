@@ -220,6 +220,23 @@ def from_frame(name, x):
     return x
 
 
+def unmasked(x):
+    """Returns a masked array as an array with NaN for its masked entries.
+
+    Args:
+        x: Any object; all but masked arrays are returned unchanged.
+
+    Returns:
+        A floating array if entries of `x` are masked.
+    """
+    if not np.ma.isMaskedArray(x):
+        return x
+    if np.ma.is_masked(x):
+        kind = x.dtype if x.dtype.kind == "f" else "float32"
+        x = x.astype(kind).filled(np.nan)
+    return np.asarray(x)
+
+
 def _from_polars(name, x):
     """Returns a data frame of Polars as an array."""
     for label in x.columns:

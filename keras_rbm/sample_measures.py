@@ -772,7 +772,7 @@ def compare_samples(
     generator = np.random.default_rng(checks.seed(seed))
     # Choose rows before a copy is made: the data may be large.
     x, samples, x_train = (
-        rows if rows is None else _some(np.asarray(rows), most, generator)
+        rows if rows is None else _some(np.asanyarray(rows), most, generator)
         for rows in (x, samples, x_train)
     )
     x, samples = _pair(x, samples)
@@ -819,6 +819,8 @@ def _rows(name, x, least=2, may_miss=False):
     With `may_miss`, entries may be NaN.
     """
     try:
+        if np.ma.isMaskedArray(x):  # A masked entry is a missing one.
+            x = x.astype("float64").filled(np.nan)
         rows = np.asarray(x, "float64")
     except (TypeError, ValueError):
         rows = np.zeros(0)

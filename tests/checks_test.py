@@ -139,6 +139,17 @@ def test_all_else_is_left_alone(x):
     assert checks.from_frame("x", x) is x
 
 
+def test_masked_entries_become_nan():
+    x = np.ma.array([[1, 2], [3, 4]], mask=[[0, 1], [0, 0]])
+    found = checks.unmasked(x)
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, [[1, np.nan], [3, 4]])
+    assert checks.unmasked(x.astype("float64")).dtype == "float64"
+    assert checks.unmasked(x[1:]).dtype == x.dtype  # Nothing is masked there.
+    plain = [1, 2]
+    assert checks.unmasked(plain) is plain
+
+
 @pytest.mark.parametrize("value", [-1, 0.0, True, None])
 def test_integers_of_0_or_more(value):
     assert checks.non_negative_integer("n", np.int64(0)) == 0

@@ -216,6 +216,7 @@ def test_all_measures_are_json():
         ({"x": np.ones(3)}, "`x` must be a dense array of shape"),
         ({"x": np.ones((1, 3))}, "at least 2 rows"),
         ({"samples": np.full((4, 3), np.nan)}, "`samples` must hold finite"),
+        ({"x": np.ma.array(np.eye(3), mask=np.eye(3))}, "`x` must hold finite"),
         ({"samples": np.ones((4, 2))}, "`samples` must have as many columns"),
         ({"x_train": np.ones((4, 2))}, "`x_train` must have as many columns"),
         ({"clusters": 0}, "`clusters` must be a positive"),
@@ -288,6 +289,8 @@ def test_the_worst_pair_is_the_one_that_the_samples_lack():
     assert abs(pair.samples) < 0.15 < 0.7 < pair.data
     # 300 rows, of which a tenth misses one entry, and another the other one.
     assert 225 < pair.rows < 260
+    masked = np.ma.array(np.nan_to_num(x, nan=7.0), mask=np.isnan(x))
+    assert evaluation.worst_pair(masked, samples) == pair
     # A large difference of few rows is noise, and does not hide another one.
     few = np.full((300, 1), np.nan)
     few[:25, 0] = np.random.default_rng(4).normal(size=25)

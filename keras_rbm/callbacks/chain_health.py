@@ -8,7 +8,7 @@ import numpy as np
 from keras_rbm import checks, diagnostics, random, tempering
 from keras_rbm import machine as machine_lib
 from keras_rbm.callbacks import tensorboard
-from keras_rbm.callbacks.periodic import Measurement, completed
+from keras_rbm.callbacks.periodic import Measurement, as_rows, completed
 from keras_rbm.compiled import compiled
 from keras_rbm.models.weights import averaged_weights
 from keras_rbm.plots.chains import MAX_MEMORY
@@ -137,8 +137,10 @@ class ChainHealth(Measurement):
         seed: int | None = 0,
     ):
         super().__init__(log_dir, every)
-        self.v = np.asarray(v)
-        self.v_train = None if v_train is None else np.asarray(v_train)
+        self.v, self.v_train = (
+            None if x is None else np.asarray(checks.unmasked(x))
+            for x in (v, v_train)
+        )
         self.num_sweeps = checks.positive_integer("num_sweeps", num_sweeps)
         self.seed = checks.seed(seed)
         #: "ok", or why the chains do not mix, by the latest measurement;
@@ -147,8 +149,10 @@ class ChainHealth(Measurement):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.model.check_examples(self.v, "v")
+        self.v = as_rows(self.model, self.v)
         if self.v_train is not None:
             self.model.check_examples(self.v_train, "v_train")
+            self.v_train = as_rows(self.model, self.v_train, "v_train")
         super().on_train_begin(logs)
         self._warned, self._times_top_constant = False, 0
         self._times_apart, self._axes = 0, None

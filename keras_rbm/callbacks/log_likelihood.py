@@ -122,7 +122,7 @@ class LogLikelihood(Measurement):
                 f"method={method!r}"
             )
         super().__init__(log_dir, every, split)
-        self.v = np.asarray(v)
+        self.v = np.asarray(checks.unmasked(v))
         self.method = method
         self.num_betas = checks.positive_integer("num_betas", num_betas)
         self.num_chains = checks.positive_integer("num_chains", num_chains)

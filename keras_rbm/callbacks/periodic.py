@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_rbm import checks
 from keras_rbm.callbacks import tensorboard
+from keras_rbm.models import examples
 from keras_rbm.models.base import MachineModel
 from keras_rbm.models.weights import averaged_weights, is_finite
 from keras_rbm.typing import Array, Logs, Path, State
@@ -174,6 +175,22 @@ class Display(Periodic):
             keras.ops.convert_to_numpy(variable).tobytes()
             for variable in self.model.trainable_variables
         ]
+
+
+def as_rows(model: MachineModel, v: Array, name: str = "v") -> np.ndarray:
+    """Examples in any form that `fit` accepts, as rows of states.
+
+    Args:
+        model: A `MachineModel`.
+        v: Array of examples, such as integer categories or pictures, that has
+            passed `model.check_examples`.
+        name: The argument's name, for errors.
+
+    Returns:
+        Array of shape `(examples, example_units.width)`.
+    """
+    v = examples.resolved(v, model.example_units, name)
+    return examples.dense(v, name)
 
 
 def completed(model: MachineModel, v: Array) -> np.ndarray:

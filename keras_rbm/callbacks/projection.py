@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_rbm import plots
+from keras_rbm import checks, plots
 from keras_rbm.callbacks import tensorboard
-from keras_rbm.callbacks.periodic import Display
+from keras_rbm.callbacks.periodic import Display, as_rows
 from keras_rbm.typing import Array, Logs, Path
 
 _DESCRIPTION = (
@@ -42,11 +42,12 @@ class Projection(Display):
 
     def __init__(self, log_dir: Path, v: Array, every: int = 5):
         super().__init__(log_dir, every)
-        self.v = np.asarray(v, "float32")
+        self.v = np.asarray(checks.unmasked(v))
         self._plane = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
+        self.v = as_rows(self.model, self.v)
         if self._plane is None and self.model.can_sample:
             self._plane = plots.plane_of(self.v)
 

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.plugins import projector as plugin
 
-from keras_rbm import devices
+from keras_rbm import checks, devices
+from keras_rbm.callbacks.periodic import as_rows
 from keras_rbm.plots import tiles
 from keras_rbm.plots.pictures import (
     current_samples,
@@ -59,7 +60,7 @@ class Projector(keras.callbacks.Callback):
     ):
         super().__init__()
         self.log_dir = log_dir
-        self.v = np.asarray(v, "float32")
+        self.v = np.asarray(checks.unmasked(v))
         self.image_shape = image_shape
         self.picture = picture
 
@@ -67,12 +68,13 @@ class Projector(keras.callbacks.Callback):
         if not self.model.can_sample:
             return
         # All processes draw; only the chief writes.
+        v = as_rows(self.model, self.v)
         drawn = current_samples(self.model, _MOST)
         if devices.is_chief():
-            self._write(np.asarray(keras.ops.convert_to_numpy(drawn)))
+            drawn = np.asarray(keras.ops.convert_to_numpy(drawn))
+            self._write(np.concatenate([v, drawn.astype("float32")]))
 
-    def _write(self, drawn):
-        points = np.concatenate([self.v, drawn.astype("float32")])
+    def _write(self, points):
         config = plugin.ProjectorConfig()
         embedding = config.embeddings.add()
         embedding.tensor_name = "data and particles"

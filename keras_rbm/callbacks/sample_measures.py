@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from keras_rbm import sample_measures
+from keras_rbm import checks, sample_measures
 from keras_rbm.callbacks import tensorboard
-from keras_rbm.callbacks.periodic import Measurement, completed
+from keras_rbm.callbacks.periodic import Measurement, as_rows, completed
 from keras_rbm.plots.pictures import current_samples
 from keras_rbm.typing import Array, Logs, Path
 
@@ -64,13 +64,17 @@ class SampleMeasures(Measurement):
         every: int = 10,
     ):
         super().__init__(log_dir, every)
-        self.v = np.asarray(v)
-        self.v_train = None if v_train is None else np.asarray(v_train)
+        self.v, self.v_train = (
+            None if x is None else np.asarray(checks.unmasked(x))
+            for x in (v, v_train)
+        )
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.model.check_examples(self.v, "v")
+        self.v = as_rows(self.model, self.v)
         if self.v_train is not None:
             self.model.check_examples(self.v_train, "v_train")
+            self.v_train = as_rows(self.model, self.v_train, "v_train")
         super().on_train_begin(logs)
 
     def measure(self, step: int) -> dict[str, float]:

@@ -110,7 +110,7 @@ def observed(
             machine, rbm.base_machine(), v, random.stream(0)
         )
     """
-    v = np.asarray(v, "float64")
+    v = np.asarray(checks.unmasked(v), "float64")
     exact = exact_rows(machine, v)
     lower, upper = np.empty(len(v)), np.empty(len(v))
     error, warnings = np.zeros(len(v)), ()
@@ -158,7 +158,7 @@ def exact_rows(machine: Machine, v: Array) -> np.ndarray:
         half = np.where(np.arange(16) < 8, x, np.nan)
         print(likelihood.exact_rows(rbm.machine(), half).all())  # True
     """
-    is_missing = np.isnan(v)
+    is_missing = np.isnan(checks.unmasked(v))
     if gaussian.is_gaussian(machine) or _sums_over_hidden(machine):
         return np.ones(len(is_missing), bool)
     return _are_few(_num_states(machine, is_missing))
@@ -198,7 +198,7 @@ def exact_observed(
         log_z = likelihood.exact(rbm.machine()).log_z
         log_p = likelihood.exact_observed(rbm.machine(), half) - log_z
     """
-    v = np.asarray(v, "float64")
+    v = np.asarray(checks.unmasked(v), "float64")
     if gaussian.is_gaussian(machine):
         return gaussian.observed(machine, v)
     total = np.full(len(v), -np.inf)
@@ -230,7 +230,7 @@ def exact_hidden_mean(machine: Machine, v: Array) -> np.ndarray:
         half = np.where(np.arange(16) < 8, x, np.nan)
         means = likelihood.exact_hidden_mean(rbm.machine(), half)
     """
-    v = np.asarray(v, "float64")
+    v = np.asarray(checks.unmasked(v), "float64")
     if gaussian.is_gaussian(machine):
         return gaussian.hidden_mean(machine, v)
     log_z = exact_observed(machine, v, verbose=0)

@@ -545,11 +545,7 @@ def _numeric(x, name, width="columns"):
             raise TypeError
         if hasattr(x, "shape"):
             checks.in_memory(name, x.shape)
-        if np.ma.isMaskedArray(x):
-            kind = x.dtype if x.dtype.kind == "f" else "float32"
-            if np.ma.is_masked(x):
-                x = x.astype(kind).filled(np.nan)
-        x = np.asarray(x)
+        x = np.asarray(checks.unmasked(x))
         if x.dtype.kind == "O" and all(map(_is_entry, x.flat)):
             known = np.array([isinstance(value, Real) for value in x.flat])
             # Arrays without any `None` keep their dtype.

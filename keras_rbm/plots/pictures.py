@@ -8,6 +8,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_rbm import checks
 from keras_rbm.models import ClassRBM, MachineModel
 from keras_rbm.plots import bars, canvas, tiles
 from keras_rbm.typing import (
@@ -280,7 +281,7 @@ def reconstructions(
     image_shape, picture = shape_and_picture(model, image_shape, picture)
     if image_shape is None:
         num_examples = min(num_examples, _PAIRS)
-    examples = np.asarray(examples[:num_examples])
+    examples = np.asarray(checks.unmasked(examples[:num_examples]))
     means = _array(model.predict_reconstruction(examples))
     lost = np.isnan(_array(examples))
     examples = np.where(lost, 0, examples)

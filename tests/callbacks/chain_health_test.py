@@ -103,10 +103,28 @@ def test_rows_with_missing_entries_are_completed(tmp_path):
     particles = np.asarray(ours.fantasy_particles)
     expected = np.sqrt(np.mean((particles.mean(0) - whole.mean(0)) ** 2))
     assert values["3 Chains/distance"] == pytest.approx(expected)
+    # Entries of a masked array that are masked are missing, too.
+    hidden = np.ma.array(X, mask=lost)
+    again = measured(
+        tmp_path / "masked", ours, v=hidden[:40], v_train=hidden, num_sweeps=20
+    )
+    assert again == values
     callback = callbacks.ChainHealth(tmp_path, np.full((2, 5), np.inf))
     callback.set_model(ours)
     with pytest.raises(ValueError, match="`v` must"):
         callback.on_train_begin()
+
+
+def test_examples_may_have_other_forms(tmp_path):
+    ours = persistent(Oracle.draw(5, 4, seed=3))
+    rows = measured(tmp_path / "rows", ours, num_sweeps=20)
+    pictures = [x.reshape(-1, 5, 1) for x in (V, X)]
+    assert measured(tmp_path / "p", ours, *pictures, num_sweeps=20) == rows
+    sites = keras_rbm.RBM(
+        keras_rbm.units.Softmax(2, 3), 4, keras_rbm.PersistentChain(8), seed=0
+    )
+    letters = np.random.default_rng(0).integers(0, 3, (40, 2))
+    measured(tmp_path / "sites", sites, letters, letters, num_sweeps=20)
 
 
 def test_the_floor_is_what_independent_examples_have():

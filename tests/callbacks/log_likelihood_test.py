@@ -313,6 +313,15 @@ def test_doubts_about_missing_entries_are_reported(
     assert "of the chains carry the weight of the sum" in caplog.text
 
 
+def test_masked_entries_are_missing(tmp_path):
+    ours = model()
+    lost = np.broadcast_to(np.arange(5) < 2, V.shape)
+    hidden = np.ma.array(V, mask=lost)
+    logs = measure(ours, callbacks.LogLikelihood(tmp_path, hidden))
+    holed = np.where(lost, np.nan, V)
+    assert logs[NAMES[0]] == float(ours.log_likelihood(holed))
+
+
 def test_an_exact_one_raises_no_doubt(fitted, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "keras_rbm"):
         fit(model(), 1, callbacks.LogLikelihood(tmp_path, V))

@@ -36,6 +36,15 @@ def test_the_picture_shows_data_and_particles(tmp_path):
     np.testing.assert_array_equal(written(tmp_path, model, v), expected)
 
 
+def test_examples_may_be_pictures(tmp_path):
+    v = examples()
+    model = keras_rbm.RBM(12, 6, keras_rbm.PersistentChain(7), seed=3)
+    np.testing.assert_array_equal(
+        written(tmp_path / "pictures", model, v.reshape(-1, 3, 4)),
+        written(tmp_path / "rows", model, v),
+    )
+
+
 def test_the_axes_stay_where_they_are(tmp_path):
     callback = callbacks.Projection(tmp_path, examples(), every=1)
     model = keras_rbm.RBM(12, 6, keras_rbm.PersistentChain(7), seed=3)

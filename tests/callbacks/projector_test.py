@@ -16,9 +16,10 @@ def examples(width=12):
     return (np.random.default_rng(0).random((20, width)) < 0.3).astype("f4")
 
 
-def written(log_dir, model, *arguments):
+def written(log_dir, model, *arguments, v=None):
     """The embedding in the configuration, and the folder of its paths."""
-    callback = callbacks.Projector(log_dir, examples(), *arguments)
+    v = examples() if v is None else v
+    callback = callbacks.Projector(log_dir, v, *arguments)
     callback.set_model(model)
     callback.on_train_begin()
     callback.on_train_end()
@@ -53,6 +54,13 @@ def test_points_are_data_and_particles_each_with_its_kind(tmp_path):
         ["particle", str(number)] for number in range(NUM_CHAINS)
     ]
     assert not embedding.sprite.image_path
+
+
+def test_examples_may_be_pictures(tmp_path):
+    v = examples().reshape(-1, 3, 4)
+    embedding, folder = written(tmp_path, rbm(), v=v)
+    points = np.loadtxt(folder / embedding.tensor_path, delimiter="\t")
+    np.testing.assert_array_equal(points[:20], examples())
 
 
 def test_real_numbers_keep_six_digits(tmp_path):

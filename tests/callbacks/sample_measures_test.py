@@ -71,6 +71,21 @@ def test_rows_with_missing_entries_are_completed(tmp_path):
     ]
 
 
+def test_examples_may_have_other_forms(tmp_path):
+    model = machines.rbm(ORACLE, chain=PersistentChain(100))
+    v = machines.data(48, seed=1)
+    _, callback = written(tmp_path / "rows", model, v, v[:24])
+    expected = callback.measure(5)
+    pictures = v.reshape(-1, 5, 1)
+    _, callback = written(tmp_path / "p", model, pictures, pictures[:24])
+    assert callback.measure(5) == expected
+    lost = np.random.default_rng(0).random(v.shape) < 0.3
+    _, callback = written(tmp_path / "nan", model, np.where(lost, np.nan, v))
+    expected = callback.measure(5)
+    _, callback = written(tmp_path / "m", model, np.ma.array(v, mask=lost))
+    assert callback.measure(5) == expected
+
+
 def test_chains_that_keep_nothing_are_measured_by_draws(tmp_path):
     model = machines.rbm(ORACLE, chain=ContrastiveDivergence())
     tags, _ = written(tmp_path, model, machines.data())

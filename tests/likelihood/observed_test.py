@@ -42,6 +42,10 @@ def test_sums_over_either_side_are_exact(monkeypatch, most):
     np.testing.assert_allclose(found, logs, rtol=1e-6)
     found = likelihood.exact_hidden_mean(MACHINE, ROWS)
     np.testing.assert_allclose(found, h, rtol=1e-5)
+    # A masked entry is missing, whatever its value.
+    masked = np.ma.array(np.nan_to_num(ROWS, nan=1.0), mask=np.isnan(ROWS))
+    found = likelihood.exact_observed(MACHINE, masked)
+    np.testing.assert_allclose(found, logs, rtol=1e-6)
 
 
 def test_blocks_change_nothing(monkeypatch):

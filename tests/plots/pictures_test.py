@@ -288,6 +288,11 @@ def test_missing_entries_are_marked(table):
     assert list(heights(ax, "missing")) == [(2, 2)]
     assert (2, 2) not in heights(ax, "example")
     assert (3, 2) in heights(ax, "reconstruction")
+    # A masked entry is missing, whatever its value.
+    masked = np.ma.array(np.nan_to_num(x, nan=7.0), mask=np.isnan(x))
+    again = plots.reconstructions(model, masked, ax=plots.offscreen())
+    for label in ("missing", "example", "reconstruction"):
+        assert heights(again, label) == heights(ax, label)
 
 
 def test_a_table_has_its_columns_in_their_order():
