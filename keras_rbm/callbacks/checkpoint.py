@@ -66,14 +66,15 @@ class Checkpoint(keras.callbacks.Callback):
     ends with the same weights, optimizer, chains and history, bit for bit
     (with the same versions of the libraries on the same kind of processor).
 
-    Pass this callback last. It does not save a model whose parameters are not
-    finite. Keras's own callbacks with an internal state, such as
-    `EarlyStopping`, start again when a run is resumed; a run that such a
-    callback has ended is not resumed. Models of Keras's own, such as a
-    classifier, are saved and stopped only at the end of an epoch, and their
-    `fit` takes no `initial_step`. Runs on a data set of unknown length without
-    `steps_per_epoch`, such as `dataset.filter(...)`, are also saved and stopped
-    only at the end of an epoch. If several processes train
+    Pass this callback last, and use it for one model only: `fit` of another
+    model is another run, which needs another folder. The callback does not save
+    a model whose parameters are not finite. Keras's own callbacks with an
+    internal state, such as `EarlyStopping`, start again when a run is resumed;
+    a run that such a callback has ended is not resumed. Models of Keras's own,
+    such as a classifier, are saved and stopped only at the end of an epoch, and
+    their `fit` takes no `initial_step`. Runs on a data set of unknown length
+    without `steps_per_epoch`, such as `dataset.filter(...)`, are also saved and
+    stopped only at the end of an epoch. If several processes train
     (`MultiWorkerMirroredStrategy`), only the chief writes, and all processes
     read its files; `minutes` and `stop` then take effect only at the end of an
     epoch.
@@ -96,7 +97,8 @@ class Checkpoint(keras.callbacks.Callback):
             they differ when a run is resumed, there is a warning.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If an argument is not as described, or, when `fit` begins,
+            if `directory` holds checkpoints of another run.
 
     Example:
         checkpoint = callbacks.Checkpoint("checkpoints", updates=100)
@@ -135,6 +137,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.about = about or {}
         self.latest = None  # The path of the newest checkpoint.
         self.rows = []  # The logs of `on_epoch_end`, for each epoch.
+        self._model_of_run = None  # `latest` and `rows` belong to this model.
         self._restored = None
         self._resumed = Position()
         self._stop = None
@@ -194,6 +197,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.rows = state["rows"]
         self._restored = state["callbacks"]
         self._resumed = Position(*state["position"])
+        self._model_of_run = model
         return self._resumed
 
     def history(self) -> keras.callbacks.History:
@@ -232,8 +236,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._stop = reason
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        is_same_run = self.model is self._model_of_run
         if (
-            self.latest is None
+            not (is_same_run and self.latest)
             and devices.is_chief()
             and checkpoints.exist(self.directory)
         ):
@@ -242,6 +247,10 @@ class Checkpoint(keras.callbacks.Callback):
                 "`resume` before `fit`, or give another one. Received: "
                 f"directory={self.directory}"
             )
+        if not is_same_run:
+            self._model_of_run = self.model
+            self.latest, self.rows = None, []
+            self._restored, self._resumed = None, Position()
         states, self._restored = self._restored, None
         if states is not None:
             for callback, state in zip(self.callbacks, states, strict=True):

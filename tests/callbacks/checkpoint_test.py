@@ -1,4 +1,5 @@
 import functools
+import shutil
 
 import keras
 import numpy as np
@@ -151,6 +152,21 @@ def test_a_folder_of_another_run_is_left_alone(whole):
             verbose=0,
         )
     assert sorted(directory.iterdir()) == before
+
+
+def test_another_model_is_another_run(tmp_path):
+    checkpoint = fit(machine(), tmp_path, minutes=None, epochs=1)
+    before = sorted(tmp_path.iterdir())
+    checkpoint.set_model(keras_rbm.RBM(12, 6, seed=1))
+    with pytest.raises(ValueError, match="`directory` must hold no checkpoi"):
+        checkpoint.on_train_begin()
+    assert sorted(tmp_path.iterdir()) == before
+    assert checkpoint.history().epoch == [0]
+    # In an empty folder it begins anew.
+    shutil.rmtree(tmp_path)
+    checkpoint.on_train_begin()
+    assert checkpoint.history().epoch == []
+    assert checkpoint.describe_latest() is None
 
 
 def test_a_run_that_a_callback_has_ended_is_finished(tmp_path):
