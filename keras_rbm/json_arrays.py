@@ -1,7 +1,8 @@
-"""Bit-exact arrays in JSON: their `.npy` bytes as base64 text."""
+"""Bit-exact arrays in JSON, as base64 of their `.npy` bytes, and numbers."""
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 
@@ -36,3 +37,19 @@ def decode(text: str) -> np.ndarray:
     """
     data = base64.b64decode(text, validate=True)
     return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def number(value: Any) -> int | float | bool:
+    """Converts a number of NumPy: the argument `default` of `json.dumps`.
+
+    Args:
+        value: A NumPy scalar.
+
+    Raises:
+        TypeError: If it is anything else.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"Objects of type {type(value).__name__} cannot be written as JSON."
+    )

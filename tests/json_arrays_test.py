@@ -17,6 +17,14 @@ def test_arrays_come_back_to_the_bit(dtype, shape):
     assert again.tobytes() == x.tobytes()
 
 
+def test_numbers_of_numpy_are_written_as_numbers():
+    x = {"a": np.int64(3), "b": [np.float32(0.5), np.bool_(True)]}
+    text = json.dumps(x, default=json_arrays.number)
+    assert text == '{"a": 3, "b": [0.5, true]}'
+    with pytest.raises(TypeError, match="type set cannot be written"):
+        json.dumps({1}, default=json_arrays.number)
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [("no base64!", "base64"), ("bm8gYXJyYXk=", "pickle")],

@@ -5,6 +5,8 @@ import math
 import os
 from typing import Any
 
+import numpy as np
+
 _BINARIZED = {
     "stochastic": "Each value is binarized by one random draw (seed {seed}).",
     "threshold": "Values are binarized at 0.5.",
@@ -33,13 +35,13 @@ def write(results, path):
 
     Returns:
         The results as written: `None` replaces numbers that are not finite,
-        which JSON cannot represent.
+        which JSON cannot represent, and Python's numbers those of NumPy.
     """
     results = _finite(results)
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    text = json.dumps(results, indent=2, allow_nan=False)
     with open(f"{path}.part", "w", encoding="utf-8") as file:
-        json.dump(results, file, indent=2, allow_nan=False)
-        file.write("\n")
+        file.write(f"{text}\n")
     os.replace(f"{path}.part", path)
     return results
 
@@ -114,8 +116,10 @@ def table(results: dict[str, Any]) -> str:
 def _finite(x):
     if isinstance(x, dict):
         return {key: _finite(value) for key, value in x.items()}
-    if isinstance(x, list):
+    if isinstance(x, list | tuple):
         return [_finite(value) for value in x]
+    if isinstance(x, np.generic):
+        x = x.item()
     if isinstance(x, float):
         return x if math.isfinite(x) else None
     return x

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_rbm import callbacks, checks, devices
+from keras_rbm import callbacks, checks, devices, json_arrays
 from keras_rbm.data import RatingsData
 from keras_rbm.experiment import run_folder
 from keras_rbm.experiment.run_folder import RunFolder
@@ -178,7 +178,8 @@ def train_ratings(
             results[split] = evaluation(model, data.train, held_out)
     for line in ratings_summary(results).split("\n"):
         _LOG.info("%s", line)
-    folder.write_text("ratings.json", json.dumps(results, indent=2))
+    text = json.dumps(results, indent=2, default=json_arrays.number)
+    folder.write_text("ratings.json", text)
     folder.save_model(model, "model.keras")
     return results
 

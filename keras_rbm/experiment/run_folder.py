@@ -333,4 +333,6 @@ def _has_fractions(num_sweeps):
 
 def _as_text(value):
     """Text in place of what JSON cannot hold, such as a function's name."""
+    if isinstance(value, np.generic):
+        return value.item()
     return getattr(value, "__name__", None) or str(value)

@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-from keras_rbm import checks, devices
+from keras_rbm import checks, devices, json_arrays
 from keras_rbm.data import Data, binarized
 from keras_rbm.figures.figure import Figure, announce
 from keras_rbm.models import MachineModel
@@ -170,5 +170,6 @@ def _write_json(path, found):
     if not devices.is_chief():
         return
     aside = pathlib.Path(f"{path}.writing")
-    aside.write_text(json.dumps(found, indent=2) + "\n")
+    text = json.dumps(found, indent=2, default=json_arrays.number)
+    aside.write_text(text + "\n")
     os.replace(aside, path)

@@ -1,5 +1,6 @@
 import os
 
+import numpy as np
 import pytest
 
 from keras_rbm.evaluation import report
@@ -148,9 +149,17 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     with pytest.raises(TypeError):
         report.write({"a": 1, "b": object()}, str(path))
     assert path.read_text() == before
+    assert os.listdir(tmp_path) == ["results.json"]
     report.write({"a": 2}, str(path))
     assert path.read_text() == '{\n  "a": 2\n}\n'
     assert os.listdir(tmp_path) == ["results.json"]
+
+
+def test_numbers_of_numpy_are_written_as_numbers(tmp_path):
+    numbers = {"a": np.int64(3), "b": (np.float32("nan"), np.float32(0.5))}
+    found = report.write(numbers, str(tmp_path / "results.json"))
+    assert found == {"a": 3, "b": [None, 0.5]}
+    assert type(found["a"]) is int
 
 
 def test_models_without_classes_have_no_line():

@@ -8,6 +8,7 @@ import threading
 import types
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -218,6 +219,8 @@ def test_settings_are_what_decides_the_result():
     pictured = model(name="other")
     pictured.image_shape = (2, 2)
     assert found(pictured, 7, sizes=(1, 2), of=len) == plain
+    numbers = tuple(np.array([1, 2]))
+    assert found(model(), sizes=numbers, of=len) == plain
     for other in (
         found(model(0.2), sizes=(1, 2), of=len),
         found(model(seed=1), sizes=(1, 2), of=len),

@@ -33,7 +33,7 @@ def share(model, tmp_path, data=DATA, **options):
 
 def test_a_perfect_model_restores_all(tmp_path):
     # A site is wrong with probability sigmoid(-16) at each draw.
-    found = share(model(16.0), tmp_path, num_sweeps=10)
+    found = share(model(16.0), tmp_path, num_sweeps=np.int64(10))
     assert found == dict.fromkeys(found, 1.0)
 
 
