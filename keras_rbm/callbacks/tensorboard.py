@@ -45,7 +45,8 @@ DESCRIPTIONS = {
     "standard_error": "The standard error of the mean log p(v), due to the "
     "examples, the chains and estimated sums over missing entries.",
     "effective_sample_size": "How many annealed chains carry the weight, in "
-    "the worse direction. Below 50 the bracket is not trusted.",
+    "the worse direction. Chains of reverse AIS, of which half start from "
+    "data, count twice. Below 50 the bracket is not trusted.",
     "effective_sample_size_trajectory": "How many chains along the path of "
     "the training carry the weight. Below 10 the estimate is rough.",
     "pseudo_log_likelihood": "Mean sum of log p(v_i | other units), in nats. "
@@ -88,7 +89,8 @@ DESCRIPTIONS = {
     "mmd_squared": "Maximum mean discrepancy of samples and data: 0 is ideal.",
     "cluster_distance": "Distance of the shares of ten clusters in samples "
     "and data, from 0 to 1.",
-    "clusters_missed": "Number of clusters of the data without any sample.",
+    "clusters_missed": "Number of clusters of which the samples have less than "
+    "a tenth of the data's share, where five samples or more are expected.",
     "loss": "F(data) - F(chains), whose gradient is followed. It is no "
     "likelihood, and hovers near 0 while the chains follow.",
     "reconstruction_error": "Mean squared difference of examples and their "
