@@ -202,10 +202,25 @@ def completed(model: MachineModel, v: Array) -> np.ndarray:
             are missing.
 
     Returns:
-        Array of the same shape; `v` itself if no entry is missing.
+        Array of the same shape; `v` itself if no entry is missing. Without
+        draws (see `filled`) if the parameters of the model are not finite.
     """
     lost = np.isnan(v)
     if not lost.any():
         return v
+    if not is_finite(model):
+        return filled(v)
     drawn = model.inpaint(v, lost, num_sweeps=_SWEEPS, seed=0, verbose=0)
     return keras.ops.convert_to_numpy(drawn)
+
+
+def filled(v: Array) -> np.ndarray:
+    """Rows with the means of columns in place of missing entries.
+
+    Args:
+        v: Array of shape `(examples, width)`, NaN where entries are missing.
+    """
+    lost = np.isnan(v)
+    total = np.where(lost, 0.0, v).sum(axis=0)
+    means = total / np.maximum((~lost).sum(axis=0), 1)
+    return np.where(lost, means, v)

@@ -5,7 +5,12 @@ import tensorflow as tf
 
 from keras_rbm import checks, plots
 from keras_rbm.callbacks import tensorboard
-from keras_rbm.callbacks.periodic import Display, as_rows
+from keras_rbm.callbacks.periodic import (
+    Display,
+    as_rows,
+    completed,
+    filled,
+)
 from keras_rbm.typing import Array, Logs, Path
 
 _DESCRIPTION = (
@@ -24,6 +29,10 @@ class Projection(Display):
     shows how the particles move. If a part of the data has no particles, the
     chains miss a mode. The tag is `1 Images/projection`. A `ClassRBM` that
     learns only p(y | x) has no particles, and gets no picture.
+
+    In each picture, draws of the model given the observed entries stand for
+    missing entries. For the axes, missing entries have the means of their
+    columns.
 
     Args:
         log_dir: Path of TensorBoard's log directory.
@@ -49,14 +58,13 @@ class Projection(Display):
         super().on_train_begin(logs)
         self.v = as_rows(self.model, self.v)
         if self._plane is None and self.model.can_sample:
-            self._plane = plots.plane_of(self.v)
+            self._plane = plots.plane_of(filled(self.v))
 
     def show(self, step: int) -> None:
         if not self.model.can_sample:
             return
-        ax = plots.projection(
-            self.model, self.v, self._plane, plots.offscreen()
-        )
+        v = completed(self.model, self.v)
+        ax = plots.projection(self.model, v, self._plane, plots.offscreen())
         tf.summary.image(
             f"{tensorboard.IMAGES}/projection",
             plots.pixels(ax)[None],

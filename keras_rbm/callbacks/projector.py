@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorboard.plugins import projector as plugin
 
 from keras_rbm import checks, devices
-from keras_rbm.callbacks.periodic import as_rows
+from keras_rbm.callbacks.periodic import as_rows, completed
 from keras_rbm.plots import tiles
 from keras_rbm.plots.pictures import (
     current_samples,
@@ -31,8 +31,10 @@ class Projector(keras.callbacks.Callback):
     The points have as many dimensions as the data have columns; the Projector
     shows them by PCA, t-SNE or UMAP. Each point has a `kind` (`data` or
     `particle`), which you can use as its colour, a number and, with a
-    `ClassRBM`, its class. Images are shown as images. For a `ClassRBM` that
-    learns only p(y | x), which has no particles, nothing is written.
+    `ClassRBM`, its class (`none` for an example without a label). Images are
+    shown as images. Missing entries are filled by draws of the model given the
+    observed entries. For a `ClassRBM` that learns only p(y | x), which has no
+    particles, nothing is written.
 
     TensorBoard reads these files only when it starts. If it was started before
     the end of `fit`, start it again.
@@ -69,12 +71,15 @@ class Projector(keras.callbacks.Callback):
             return
         # All processes draw; only the chief writes.
         v = as_rows(self.model, self.v)
+        whole = completed(self.model, v)
         drawn = current_samples(self.model, _MOST)
         if devices.is_chief():
-            drawn = np.asarray(keras.ops.convert_to_numpy(drawn))
-            self._write(np.concatenate([v, drawn.astype("float32")]))
+            drawn = keras.ops.convert_to_numpy(drawn).astype("float32")
+            self._write(
+                np.concatenate([whole, drawn]), np.concatenate([v, drawn])
+            )
 
-    def _write(self, points):
+    def _write(self, points, given):
         config = plugin.ProjectorConfig()
         embedding = config.embeddings.add()
         embedding.tensor_name = "data and particles"
@@ -85,7 +90,7 @@ class Projector(keras.callbacks.Callback):
         np.savetxt(
             folder / embedding.tensor_path, points, "%.6g", delimiter="\t"
         )
-        lines = map("\t".join, self._labels(points))
+        lines = map("\t".join, self._labels(given))
         (folder / embedding.metadata_path).write_text("\n".join(lines) + "\n")
         if self.image_shape is not None:
             embedding.sprite.image_path = "projector/images.png"
@@ -98,14 +103,21 @@ class Projector(keras.callbacks.Callback):
         name = "projector_config.pbtxt"
         os.replace(folder / "projector" / name, folder / name)
 
-    def _labels(self, points):
-        """Rows of text; the first row has the names of the columns."""
+    def _labels(self, given):
+        """Rows of text; the first row has the names of the columns.
+
+        Args:
+            given: The points, with NaN where the data have a missing entry.
+        """
         classes = self.model.num_classes
         yield ["kind", "number", *(["class"] if classes else [])]
-        for row, point in enumerate(points):
+        for row, point in enumerate(given):
             number = row - len(self.v)
             kind = "data" if number < 0 else "particle"
-            label = [str(point[-classes:].argmax())] if classes else []
+            label = []
+            if classes:
+                y = point[-classes:]
+                label = ["none" if np.isnan(y).any() else str(y.argmax())]
             yield [kind, str(row if number < 0 else number), *label]
 
     def _sprite(self, points):

@@ -61,6 +61,10 @@ def plane_of(v: Array) -> Plane:
         A `Plane`. Axes along which the data do not vary are zero. The largest
         entry of each axis is positive.
 
+    Raises:
+        ValueError: If `v` does not hold finite numbers, such as if entries are
+            missing.
+
     Reference: Halko, Martinsson and Tropp (2011), "Finding structure with
         randomness", algorithm 4.4.
 
@@ -68,7 +72,7 @@ def plane_of(v: Array) -> Plane:
         plane = plots.plane_of(x)
         places = (x - plane.mean) @ plane.axes  # Of shape (len(x), 2).
     """
-    v = np.asarray(v, "float64")
+    v = _finite(v)
     mean = v.mean(axis=0)
     v = v - mean
     size = min(_SUBSPACE, *v.shape)
@@ -118,7 +122,8 @@ def projection(
         The matplotlib `Axes`.
 
     Raises:
-        ValueError: If `v` does not have `example_units.width` columns.
+        ValueError: If `v` does not have `example_units.width` columns of finite
+            numbers, such as if entries are missing.
 
     Example:
         rbm = keras_rbm.RBM.from_preset("digits")
@@ -131,6 +136,7 @@ def projection(
             f"`v` must have shape (examples, {width}), a column for each "
             f"visible unit of the model. Received: v.shape={np.shape(v)}"
         )
+    v = _finite(v)
     found = plane_of(v) if plane is None else plane
     places = project(found, v)
     particles = keras.ops.convert_to_numpy(current_samples(model, _MOST))
@@ -236,3 +242,16 @@ def chain_health(
     ax.grid(color="0.92")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def _finite(v):
+    """Returns `v` as a `float64` array, after a check that it is finite."""
+    v = np.asarray(checks.unmasked(v), "float64")
+    wrong = ~np.isfinite(v)
+    if wrong.any():
+        raise ValueError(
+            "`v` must hold finite numbers. Fill missing entries first, for "
+            f"example by `model.inpaint`. Received: {wrong.sum()} that are "
+            "missing or not finite"
+        )
+    return v

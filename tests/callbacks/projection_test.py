@@ -45,6 +45,23 @@ def test_examples_may_be_pictures(tmp_path):
     )
 
 
+def test_rows_with_missing_entries_are_completed(tmp_path):
+    v = examples()
+    lost = np.random.default_rng(1).random(v.shape) < 0.3
+    holed = np.where(lost, np.nan, v)
+    model = keras_rbm.RBM(12, 6, keras_rbm.PersistentChain(7), seed=3)
+    means = np.where(lost, np.nanmean(holed, axis=0), v)
+    whole = model.inpaint(holed, lost, num_sweeps=100, seed=0, verbose=0)
+    ax = plots.projection(
+        model, whole.numpy(), plots.plane_of(means), plots.offscreen()
+    )
+    found = written(tmp_path / "whole", model, holed)
+    np.testing.assert_array_equal(found, plots.pixels(ax))
+    # A model that has diverged completes nothing.
+    model.kernel.assign(np.full((12, 6), np.nan))
+    assert written(tmp_path / "diverged", model, holed) is not None
+
+
 def test_the_axes_stay_where_they_are(tmp_path):
     callback = callbacks.Projection(tmp_path, examples(), every=1)
     model = keras_rbm.RBM(12, 6, keras_rbm.PersistentChain(7), seed=3)

@@ -104,6 +104,23 @@ def test_classes_are_told(tmp_path):
     assert [int(row[2]) for row in rows] == list(expected)
 
 
+def test_missing_entries_are_completed_and_labels_are_not(tmp_path):
+    chain = keras_rbm.PersistentChain(NUM_CHAINS)
+    model = keras_rbm.ClassRBM(9, 3, 6, chain, seed=3)
+    v = np.concatenate(
+        [examples(9), np.eye(3, dtype="f4")[np.arange(20) % 3]], axis=1
+    )
+    v[:5, 9:] = np.nan
+    v[3:8, 0] = np.nan
+    embedding, folder = written(tmp_path, model, v=v)
+    points = np.loadtxt(folder / embedding.tensor_path, delimiter="\t")
+    seen = ~np.isnan(v)
+    np.testing.assert_array_equal(points[:20][seen], v[seen])
+    assert set(points[:20][~seen]) <= {0, 1}
+    _, *rows = labels(folder, embedding)
+    assert [row[2] for row in rows[:7]] == ["none"] * 5 + ["2", "0"]
+
+
 def test_images_beside_labels_are_tiles(tmp_path):
     chain = keras_rbm.PersistentChain(NUM_CHAINS)
     model = keras_rbm.ClassRBM(9, 3, 6, chain, seed=3)

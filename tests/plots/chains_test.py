@@ -64,6 +64,10 @@ def test_the_picture_shows_data_and_particles():
         np.testing.assert_allclose(found, np.clip(places, *limits))
     with pytest.raises(ValueError, match="`v`"):
         plots.projection(model, v[:, :5])
+    v[0, 0] = np.nan
+    for options in ({}, {"plane": plane}):
+        with pytest.raises(ValueError, match="`v` must hold finite numbers"):
+            plots.projection(model, v, **options)
 
 
 def test_particles_beyond_the_data_are_on_the_frame():
