@@ -20,6 +20,10 @@ MAX_NEVER_FLIPPING = 0.5
 #: Particles miss a part of the data if the distance between the projections of
 #: particles and data exceeds this number twice in a row.
 MAX_DISTANCE = 0.4
+#: The correlation of states is checked for at least this many chains. States of
+#: 3 independent chains exceed `MAX_MEMORY` in half of the measurements, states
+#: of 16 chains in less than one of 1,000, also if there are two modes.
+LEAST_CHAINS = 16
 # Most examples that are projected.
 _PROJECTED = 2000
 # The rate of round trips is checked after this many sweeps, plus this many for
@@ -48,7 +52,8 @@ class ChainHealth(Measurement):
     - `projection_memory`: correlation over the chains between their states
       before and after the run, projected on a principal axis of the data; the
       largest value over the first three axes. It is 1 for chains that stay in
-      their modes, even if the modes have the same free energy.
+      their modes, even if the modes have the same free energy. With fewer
+      than 16 chains, it is often large by chance.
     - `projection_distance`: the largest distance between the distributions of
       particles and data on these axes (Kolmogorov-Smirnov, 0 to 1). It is
       large if the particles are in too few modes.
@@ -88,7 +93,8 @@ class ChainHealth(Measurement):
     have stopped mixing, that is, if
 
     - a memory is above 0.8, so that four fifths of the spread of free energies,
-      or of states, lie between chains;
+      or of states, lie between chains (for states, only with 16 or more
+      chains);
     - the particles miss a part of the data twice in a row: the distance of
       their projections has a p-value below 0.0001 and exceeds 0.4;
     - more than half of the units never flip;
@@ -277,7 +283,11 @@ class ChainHealth(Measurement):
 
     def _warn(self, step, values):
         reason = _reason(
-            values, self.num_sweeps, self._ladder(), self._times_apart > 1
+            values,
+            self.num_sweeps,
+            len(self.model.machine_particles),
+            self._ladder(),
+            self._times_apart > 1,
         )
         self.health = reason or "ok"
         if reason and not self._warned:
@@ -318,12 +328,13 @@ class ChainHealth(Measurement):
         return machine_lib.cast(model.machine(), model.variable_dtype)
 
 
-def _reason(values, num_sweeps, ladder, apart):
+def _reason(values, num_sweeps, num_chains, ladder, apart):
     """Why the chains do not mix, or `None` if they mix.
 
     Args:
         values: Measured numbers by name.
         num_sweeps: Length of the run.
+        num_chains: Number of chains.
         ladder: Arguments of `diagnostics.ladder_warnings`, or `None`.
         apart: Whether particles have missed a part of the data twice in a row.
     """
@@ -338,7 +349,8 @@ def _reason(values, num_sweeps, ladder, apart):
                 f"correlated by {values['memory']:.2f}, more than "
                 f"{MAX_MEMORY:g}"
             )
-        if values["projection_memory"] > MAX_MEMORY:
+        enough = num_chains >= LEAST_CHAINS
+        if enough and values["projection_memory"] > MAX_MEMORY:
             reasons.append(
                 f"over {num_sweeps} sweeps they stay in their modes: on a "
                 "principal axis of the data their states stay correlated by "

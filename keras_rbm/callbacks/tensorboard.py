@@ -60,7 +60,7 @@ DESCRIPTIONS = {
     "sweeps: near 0 chains mix, near 1 each chain stays where it is.",
     "projection_memory": "Correlation of the chains' states before and after "
     "the run of sweeps, on a principal axis of the data: near 1 each chain "
-    "stays in its mode.",
+    "stays in its mode. With fewer than 16 chains, large by chance.",
     "projection_distance": "Distance of the distributions of particles and "
     "data on a principal axis (Kolmogorov-Smirnov): above 0.4 the particles "
     "are in too few modes.",

@@ -281,6 +281,19 @@ def test_modes_of_one_free_energy_are_told_apart(tmp_path, caplog):
     assert "LowRankTempering" in told
 
 
+def test_few_chains_may_be_correlated_by_chance():
+    values = {"memory": 0.0, "projection_memory": 0.99}
+    assert chain_health._reason(values, 300, 15, None, False) is None
+    told = chain_health._reason(values, 300, 16, None, False)
+    assert "they stay in their modes" in told
+    # Independent states of 16 chains in two modes, on three axes: the mean of
+    # 3,000 shares of about 0.001 has an error of 0.0006.
+    before, after = np.random.default_rng(0).normal(size=(2, 3000, 16, 3))
+    found = map(diagnostics.memory, np.sign(before), np.sign(after))
+    wrong = np.greater(list(found), chain_health.MAX_MEMORY)
+    assert wrong.mean() < 0.001 + 3 * 0.0006
+
+
 def test_particles_in_too_few_modes_give_a_warning(tmp_path, caplog):
     ours = persistent(bimodal(2.5))
     ours.chain.particles.assign(np.ones_like(ours.chain.particles))
