@@ -254,7 +254,7 @@ def _split(model, split, x, log_partition, max_examples, seed, verbose):
     _LOG.info("%s: %d examples", split, len(x))
     ours = pseudo = None
     bar = ProgressBar(len(part), f"Pseudo-likelihood of {split}", verbose)
-    errors = []
+    squares = count = 0
     if log_partition is not None:
         ours = model.log_likelihood(
             x, log_partition=log_partition, seed=seed, verbose=verbose
@@ -263,8 +263,9 @@ def _split(model, split, x, log_partition, max_examples, seed, verbose):
             pseudo = []
     for _, batch in parts(part, of_width(part.shape[1], _BATCH)):
         again = keras.ops.cast(model.predict_reconstruction(batch), "float64")
-        # Only for observed entries.
-        errors.append(_means(np.square(batch - np.asarray(again))))
+        observed = ~np.isnan(batch)
+        errors = (batch - np.asarray(again))[observed]
+        squares, count = squares + np.square(errors).sum(), count + len(errors)
         if pseudo is not None:
             pseudo.append(model.pseudo_log_likelihood(batch))
         bar.add(len(batch))
@@ -273,18 +274,9 @@ def _split(model, split, x, log_partition, max_examples, seed, verbose):
         "log_likelihood": ours and _likelihood(ours),
         "baseline": ours and _baseline(ours),
         "pseudo_log_likelihood": pseudo and _mean(np.concatenate(pseudo)),
-        "reconstruction_error": float(np.concatenate(errors).mean()),
+        "reconstruction_error": float(squares / count) if count else math.nan,
         **classification(model, x),
     }
-
-
-def _means(x):
-    """Means over columns, without NaN; 0 if all are NaN."""
-    lost = np.isnan(x)
-    if not lost.any():
-        return x.mean(axis=1)
-    count = np.maximum((~lost).sum(axis=1), 1)
-    return np.where(lost, 0.0, x).sum(axis=1) / count
 
 
 def _log_jacobian(schema, x):

@@ -93,6 +93,7 @@ def test_estimated_sums_over_missing_entries_are_not_called_exact(
     model.data_mean.assign(np.full(5, 0.5))
     train = data().train.astype("float32")
     train[::2, :3] = np.nan
+    train[4] = np.nan
     schema = Schema(
         {f"column {n}": Binary((0, 1)) for n in range(5)}, keeps_missing=True
     )
@@ -120,6 +121,11 @@ def test_estimated_sums_over_missing_entries_are_not_called_exact(
     assert ours["lower"] < ours["upper"]
     other = exact["splits"]["train"]["log_likelihood"]
     assert other["exact"] is True
+    # Each observed entry counts once, in whatever row it is.
+    squares = np.square(train - model.predict_reconstruction(train))
+    assert exact["splits"]["train"]["reconstruction_error"] == pytest.approx(
+        np.nanmean(squares), abs=ERROR
+    )
     # Not the reported error, which includes half of the distance.
     slack = 5 * np.sqrt(np.square(sums[0].standard_error).sum()) / len(train)
     assert ours["lower"] - slack < other["lower"] < ours["upper"] + slack
