@@ -200,8 +200,9 @@ class LogLikelihood(Measurement):
         baseline = -math.inf if found.baseline is None else found.baseline
         self._latest = (*ends, step, baseline)
         self._gain = None
-        if found.baseline is not None and math.isfinite(found.gain):
-            self._gain = (found.gain, found.gain_standard_error)
+        if found.baseline is not None:
+            gain = (found.gain, found.gain_standard_error)
+            self._gain = gain if np.isfinite(gain).all() else None
         self._warn(step, (*log_partition.warnings, *found.scores_warnings))
         values = {
             "log_likelihood_lower": found.lower,

@@ -100,8 +100,9 @@ def evaluate(
     - `seconds`: duration of the evaluation.
 
     `null` stands for values that do not exist, and for numbers that are not
-    finite. Grey values have no probability under units with two states: for
-    such data, `log_partition` and all likelihoods are `null`.
+    finite, such as the standard error of a single example. Grey values have no
+    probability under units with two states: for such data, `log_partition` and
+    all likelihoods are `null`.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
@@ -311,10 +312,11 @@ def classification(model, v):
     error = np.mean(p.argmax(axis=1) != own)
     # A probability that underflows in float32 counts as the smallest number.
     likely = np.maximum(p[np.arange(len(p)), own], np.finfo("float32").tiny)
+    spread = np.sqrt(error * (1 - error) / len(p)) if len(p) > 1 else math.inf
     return {
         "classification": {
             "error": float(error),
-            "standard_error": float(np.sqrt(error * (1 - error) / len(p))),
+            "standard_error": float(spread),
             "conditional_log_likelihood": float(np.log(likely).mean()),
         }
     }
@@ -441,7 +443,8 @@ def _baseline(ours):
     """Comparison of a `MeanLogLikelihood` with independent units, or `None`."""
     if ours.baseline is None:
         return None
-    no_better = not ours.beats_baseline and math.isfinite(ours.gain)
+    known = np.isfinite([ours.gain, ours.gain_standard_error]).all()
+    no_better = known and not ours.beats_baseline
     return {
         "log_likelihood": ours.baseline,
         "gain": ours.gain,
@@ -452,8 +455,11 @@ def _baseline(ours):
 
 
 def _mean(values):
+    error = math.inf
+    if len(values) > 1:
+        error = values.std() / math.sqrt(len(values) - 1)
     return {
         "mean": float(values.mean()),
-        "standard_error": float(values.std() / max(len(values) - 1, 1) ** 0.5),
+        "standard_error": float(error),
         "examples": len(values),
     }

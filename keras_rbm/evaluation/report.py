@@ -129,6 +129,11 @@ def _number(x, digits=3):
     return "-" if x is None else f"{x:.{digits}f}"
 
 
+def _plus_minus(error, factor=1, digits=3):
+    """A standard error as text, empty if it is not known."""
+    return "" if error is None else f" +- {factor * error:.{digits}f}"
+
+
 def _explanation(results, has_pseudo):
     """What the columns of the table mean, in lines for a reader new to RBMs.
 
@@ -238,7 +243,8 @@ def _baseline_lines(splits):
         lines.append(
             f"Independent units on {split}: "
             f"{_number(found['log_likelihood'])} nats; gain of the model "
-            f"{found['gain']:+.3f} +- {_number(found['standard_error'])}"
+            f"{found['gain']:+.3f}"
+            + _plus_minus(found["standard_error"])
             + (f", {bits:+.4f} bits a column." if bits is not None else ".")
         )
         if found["warning"]:
@@ -283,8 +289,8 @@ def _classification_lines(splits):
         List of strings; empty for a model without classes.
     """
     return [
-        f"Error of p(y | x) on {split}: {100 * found['error']:.2f} % +- "
-        f"{100 * found['standard_error']:.2f}; mean log p(y | x) "
+        f"Error of p(y | x) on {split}: {100 * found['error']:.2f} %"
+        f"{_plus_minus(found['standard_error'], 100, 2)}; mean log p(y | x) "
         f"{found['conditional_log_likelihood']:.4f} nats."
         for split, row in splits.items()
         if (found := row.get("classification"))

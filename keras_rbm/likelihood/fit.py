@@ -25,7 +25,8 @@ class Fit(NamedTuple):
 
     Attributes:
         free_energy_gap: Mean free energy F of the data minus mean F of the
-            particles, and the standard error of this difference, in nats.
+            particles, and the standard error of this difference, in nats,
+            infinite for a single example or particle.
         free_energy: Kolmogorov-Smirnov distance between the distributions of
             F, from 0 to 1, and its p-value.
         projection: Kolmogorov-Smirnov distance and p-value for projections on
@@ -88,7 +89,10 @@ def compare(machine: Machine, v: Array, particles: Array) -> Fit:
         np.asarray(machine_lib.free_energy(machine, x), "float64")
         for x in (v, particles)
     ]
-    errors = [e.std() / np.sqrt(max(len(e) - 1, 1)) for e in energies]
+    errors = [
+        e.std() / np.sqrt(len(e) - 1) if len(e) > 1 else np.inf
+        for e in energies
+    ]
     gap = float(energies[0].mean() - energies[1].mean())
     data, samples = (np.asarray(x, "float64") for x in (v, particles))
     mean = data.mean(axis=0)

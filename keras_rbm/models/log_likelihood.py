@@ -161,6 +161,8 @@ class MeanLogLikelihood(NamedTuple):
 
         The root of the sum of the squared standard errors of the mean over
         examples, of log Z, and of an estimated sum over missing entries.
+        Infinite for a single example, which does not show how much examples
+        differ.
         """
         error = np.hypot(_standard_error(self.scores), self.scores_error)
         return float(np.hypot(error, self.log_partition.standard_error))
@@ -186,7 +188,7 @@ class MeanLogLikelihood(NamedTuple):
         It combines the standard errors of log Z, of estimated sums over missing
         entries, and of the mean difference between model and baseline over the
         examples. The difference varies little for examples that are improbable
-        under both.
+        under both. Infinite for a single example.
         """
         if self.baseline_scores is None:
             return None
@@ -218,7 +220,7 @@ class MeanLogLikelihood(NamedTuple):
         model is no better than independent units.
         """
         found = (*self.log_partition.warnings, *self.scores_warnings)
-        if self.beats_baseline is False and math.isfinite(self.gain):
+        if self._is_no_better():
             found = (*found, no_better(self.gain, self.gain_standard_error))
         return found
 
@@ -257,7 +259,7 @@ class MeanLogLikelihood(NamedTuple):
                 f"  independent units {self.baseline:.3f} nats; gain "
                 f"{self._gain()}"
             )
-            if self.beats_baseline is False and math.isfinite(self.gain):
+            if self._is_no_better():
                 lines.append(f"  warning: {self.warnings[-1]}")
         if self.estimated_examples:
             lines.append(f"  {self.about_missing}")
@@ -301,6 +303,12 @@ class MeanLogLikelihood(NamedTuple):
             for name, text in rows
         )
         return f"<table>{cells}</table>"
+
+    def _is_no_better(self):
+        """Whether the gain and its error are known, and the error is larger."""
+        return self.beats_baseline is False and bool(
+            np.isfinite([self.gain, self.gain_standard_error]).all()
+        )
 
     def _name(self):
         bound = "bound on the log-likelihood"
@@ -487,7 +495,10 @@ class Baseline:
 
 
 def _standard_error(values):
-    return values.std() / np.sqrt(max(len(values) - 1, 1))
+    """The standard error of a mean; infinite for a single value."""
+    if len(values) < 2:
+        return np.inf
+    return values.std() / np.sqrt(len(values) - 1)
 
 
 def check_arguments(method, log_partition, others):

@@ -297,6 +297,19 @@ def test_what_is_not_finite_is_null(tmp_path):
     assert row["log_likelihood"]["standard_error"] is None
 
 
+def test_a_single_example_has_no_standard_error(tmp_path):
+    model = machines.rbm(ORACLE)
+    model.data_mean.assign(np.full(5, 0.25))
+    one = dataclasses.replace(data(["train"]), test=data().test[:1])
+    results = evaluate(model, one, tmp_path, num_samples=0)
+    row = results["splits"]["test"]
+    for name in ("log_likelihood", "pseudo_log_likelihood", "baseline"):
+        assert row[name]["standard_error"] is None
+    assert row["baseline"]["warning"] is None
+    gain = f"gain of the model {row['baseline']['gain']:+.3f}, "
+    assert gain in table(results)
+
+
 def test_samples_are_compared_with_the_last_split(tmp_path):
     model = machines.rbm(ORACLE)
     options = {"num_samples": 60, "num_sweeps": 20}
@@ -391,6 +404,8 @@ def test_examples_without_a_label_are_not_classified():
     v[::2, 4:] = np.nan
     assert classification(model, v) == classification(model, v[1::2])
     assert classification(model, v[::2]) == {}
+    one = classification(model, v[1:2])["classification"]
+    assert one["standard_error"] == np.inf
 
 
 def test_a_probability_of_zero_is_no_minus_infinity():

@@ -340,8 +340,17 @@ def test_errors_add_in_quadrature():
     assert exact.standard_error == pytest.approx(spread)
     result = MeanLogLikelihood(scores, brackets(2.0, 2.5))
     assert result.standard_error == pytest.approx(np.hypot(spread, 0.3))
-    one = MeanLogLikelihood(scores[:1], brackets(2.0, 2.5))
-    assert one.standard_error == pytest.approx(0.3)
+
+
+def test_a_single_example_does_not_show_its_error():
+    scores = np.array([1.0])
+    one = MeanLogLikelihood(scores, Exact(2.0), baseline_scores=scores + 1)
+    assert one.standard_error == one.gain_standard_error == np.inf
+    # It is not known whether the model is better.
+    assert not one.beats_baseline
+    assert one.warnings == ()
+    assert "+- inf (1 examples)" in str(one)
+    assert "no better" not in str(one)
 
 
 def test_it_prints_its_uncertainty():
