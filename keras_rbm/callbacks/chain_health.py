@@ -115,7 +115,8 @@ class ChainHealth(Measurement):
             `None` for no gap. The chains are compared with the mean of these
             data, or, without them, with the mean of `v`.
         every: Number of epochs between two measurements. The first and the
-            last epoch of a `fit` are measured, too.
+            last epoch of a `fit` are measured, too, except an epoch at whose
+            end a later callback stops the training.
         num_sweeps: Length of the run, in sweeps.
         seed: Integer from 0 to 2**64 - 1, for the run; `None` for a seed from
             Python's generator.

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_rbm import checks
+from keras_rbm.callbacks.periodic import is_stopped
 from keras_rbm.models.weights import averaged_weights
 from keras_rbm.ratings import Ratings, known
 from keras_rbm.typing import Logs, State
@@ -18,7 +19,8 @@ class HeldOutRatings(keras.callbacks.Callback):
     after each epoch that `every` divides, and after the last one. In between,
     the logs repeat the last number, so that
     `keras.callbacks.EarlyStopping("val_rmse")` can use it. Put this callback
-    before callbacks that use the number.
+    before callbacks that use the number. If such a callback stops the training
+    at the end of an epoch, this epoch counts as an epoch in between.
 
     Args:
         train: `Ratings` to predict from.
@@ -53,7 +55,7 @@ class HeldOutRatings(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         number = epoch + 1
         is_due = number % self.every == 0 or number == self.params["epochs"]
-        if self._last is None or is_due:
+        if self._last is None or is_due or is_stopped(self.model):
             held_out = self.held_out
             with averaged_weights(self.model):
                 expected = self.model.predict_ratings(

@@ -57,8 +57,9 @@ class LogLikelihood(Measurement):
     `EarlyStopping(monitor="val_log_likelihood", mode="max", patience=...)`
     counts the epochs in between as epochs without improvement: set its
     patience to a multiple of `every`. **Put this callback before callbacks
-    that use its numbers.** If training diverges before the first measurement,
-    the numbers are minus infinity.
+    that use its numbers.** If such a callback stops the training at the end of
+    an epoch, this epoch counts as an epoch in between. If training diverges
+    before the first measurement, the numbers are minus infinity.
 
     The callback also writes to TensorBoard, to the group `2 Likelihood` of the
     run `validation`: `log_likelihood_lower` and `log_likelihood_upper`,

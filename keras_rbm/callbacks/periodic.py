@@ -44,6 +44,10 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
     def is_first(self, epoch: int) -> bool:
         """Whether an epoch, counted from 0, counts as the first one."""
 
+    def is_last(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, is known to be the last one."""
+        return epoch + 1 == (self.params or {}).get("epochs")
+
     @abc.abstractmethod
     def act(self, step: int, last: bool) -> None:
         """Does the work of the callback.
@@ -66,7 +70,7 @@ class Periodic(keras.callbacks.Callback, abc.ABC):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         step = epoch + 1
         first = self.is_first(epoch)
-        last = step == (self.params or {}).get("epochs")
+        last = self.is_last(epoch)
         if first or last or step % self.every == 0:
             self.act(step, last)
 
@@ -78,8 +82,10 @@ class Measurement(Periodic):
     """Measures the model, and writes the numbers as scalars.
 
     The first epoch of each `fit` counts as the first one; a run that resumes
-    from a checkpoint continues the same `fit`. A model whose parameters are
-    not finite is not measured.
+    from a checkpoint continues the same `fit`. If training stops early, the
+    epoch in which it stops is the last one, unless a callback that comes later
+    stops it at the end of the epoch. A model whose parameters are not finite is
+    not measured.
     """
 
     def __init__(self, log_dir: Path, every: int, run: str = "train"):
@@ -96,6 +102,9 @@ class Measurement(Periodic):
 
     def is_first(self, epoch: int) -> bool:
         return not self._begun
+
+    def is_last(self, epoch: int) -> bool:
+        return super().is_last(epoch) or is_stopped(self.model)
 
     def act(self, step: int, last: bool) -> None:
         if not is_finite(self.model):
@@ -175,6 +184,11 @@ class Display(Periodic):
             keras.ops.convert_to_numpy(variable).tobytes()
             for variable in self.model.trainable_variables
         ]
+
+
+def is_stopped(model: keras.Model) -> bool:
+    """Whether a callback has stopped the training of a model."""
+    return getattr(model, "stop_training", False)
 
 
 def as_rows(model: MachineModel, v: Array, name: str = "v") -> np.ndarray:

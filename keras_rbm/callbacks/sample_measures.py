@@ -45,7 +45,8 @@ class SampleMeasures(Measurement):
             at most 500 of them are used.
         v_train: Training data of the same form, or `None`.
         every: Number of epochs between two measurements. The first and the
-            last epoch of a `fit` are measured, too.
+            last epoch of a `fit` are measured, too, except an epoch at whose
+            end a later callback stops the training.
 
     Raises:
         ValueError: If `every` is not a positive integer, or, when `fit`

@@ -25,6 +25,16 @@ def test_the_error_joins_the_logs():
     other = callbacks.HeldOutRatings(TRAIN, HELD_OUT, every=2)
     other.set_state(measure.get_state())
     assert other.get_state() == {"last": found[3]}
+    # An epoch in which training stops is the last one.
+    other.set_model(model)
+    other.set_params({"epochs": 9})
+    other.set_state({"last": -1.0})
+    logs, last_logs = {}, {}
+    other.on_epoch_end(4, logs)
+    model.stop_training = True
+    other.on_epoch_end(6, last_logs)
+    assert logs["val_rmse"] == -1.0
+    assert last_logs["val_rmse"] == pytest.approx(found[3])
 
 
 def test_a_conditional_model_sees_pairs_of_unknown_value():

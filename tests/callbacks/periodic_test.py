@@ -86,8 +86,11 @@ def test_refuses_a_period_of_nothing(tmp_path):
         Beat(tmp_path, 0)
 
 
-def measured(tmp_path, epochs, state=None, diverged=False):
-    """The steps that a `fit` over epochs measures, and the state after it."""
+def measured(tmp_path, epochs, state=None, diverged=False, stops=None):
+    """The steps that a `fit` over epochs measures, and the state after it.
+
+    An earlier callback may stop the training in the epoch `stops`.
+    """
     callback = Pulse(tmp_path, 5)
     model = keras_rbm.RBM(2, 1, seed=0)
     if diverged:
@@ -98,6 +101,7 @@ def measured(tmp_path, epochs, state=None, diverged=False):
     if state is not None:
         callback.set_state(state)
     for epoch in epochs:
+        model.stop_training = epoch == stops
         callback.on_epoch_end(epoch)
     state = callback.get_state()
     callback.on_train_end()
@@ -109,8 +113,9 @@ def measured(tmp_path, epochs, state=None, diverged=False):
 def test_measures_first_of_each_fit_every_and_last(tmp_path):
     assert measured(tmp_path / "whole", range(12))[0] == [1, 5, 10, 12]
     assert measured(tmp_path / "later", range(6, 12))[0] == [7, 10, 12]
-    # Nothing at the end of a `fit` that stops early.
+    # Nothing at the end of a `fit` that a later callback stops early.
     assert measured(tmp_path / "early", range(3))[0] == [1]
+    assert measured(tmp_path / "stopped", range(3), stops=2)[0] == [1, 3]
 
 
 def test_a_resumed_fit_is_the_same_fit(tmp_path):
