@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_rbm import devices
+from keras_rbm import checks, devices
 from keras_rbm.callbacks.chain_health import ChainHealth
 from keras_rbm.callbacks.histograms import Histograms
 from keras_rbm.callbacks.images import Images
@@ -46,7 +46,8 @@ def measurement_callbacks(
     """Returns `ChainHealth`, `LogLikelihood` and `SampleMeasures` for a model.
 
     Grey values have no log-likelihood under two-state units, and differ from
-    samples: for these data, the list has only `ChainHealth`. For data with
+    samples: for these data, the list has only `ChainHealth`. A single example
+    is not compared with samples: there is no `SampleMeasures`. For data with
     missing entries, `LogLikelihood` measures the observed entries, and the
     other two callbacks complete the first 1,000 rows.
 
@@ -84,16 +85,20 @@ def measurement_callbacks(
     except ValueError:
         _LOG.info("no log-likelihood: the %s data are not binarized", split)
     else:
-        found += [
-            LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split),
-            SampleMeasures(log_dir, *few, 4 * every),  # 0.2 s each.
-        ]
+        found.append(
+            LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split)
+        )
+        # A single row cannot be compared with samples. A comparison of many
+        # rows takes 0.2 s.
+        v, v_train = (None if x is None or len(x) < 2 else x for x in few)
+        if v is not None:
+            found.append(SampleMeasures(log_dir, v, v_train, 4 * every))
     return found
 
 
 def _few_to_complete(v):
     """All rows, or the first ones if entries are missing."""
-    if v is None or not np.isnan(v).any():
+    if v is None or not np.isnan(checks.unmasked(v)).any():
         return v
     return v[:_MOST_COMPLETED]
 

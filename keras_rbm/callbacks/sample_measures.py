@@ -11,14 +11,17 @@ from keras_rbm.typing import Array, Logs, Path
 
 # Most samples, and most rows of the data, that are compared.
 _MOST = 500
+# Number of draws if the chain keeps no particles.
+_DRAWS = 100
 
 
 class SampleMeasures(Measurement):
     """Writes to TensorBoard every few epochs how samples differ from data.
 
-    The samples are the fantasy particles, or, if the chain keeps none, 100
-    draws after 100 sweeps. `keras_rbm.evaluation` describes the measures, which
-    are in the group `3 Chains`:
+    The samples are the fantasy particles, at most 500 of them, or, if the chain
+    keeps none, 100 draws after 100 sweeps. A single particle is not measured.
+    `keras_rbm.evaluation` describes the measures, which are in the group
+    `3 Chains`:
 
     - `adversarial_accuracy`: 0.5 is ideal, 1 for samples unlike the data.
     - `privacy_gap`, with `v_train`: above 0 if samples are closer to the
@@ -41,16 +44,17 @@ class SampleMeasures(Measurement):
 
     Args:
         log_dir: Path of TensorBoard's log directory.
-        v: Array of shape `(examples, example_units.width)`, validation data;
-            at most 500 of them are used.
+        v: Array of shape `(examples, example_units.width)`, validation data, of
+            two or more examples; at most 500 of them are used.
         v_train: Training data of the same form, or `None`.
         every: Number of epochs between two measurements. The first and the
             last epoch of a `fit` are measured, too, except an epoch at whose
             end a later callback stops the training.
 
     Raises:
-        ValueError: If `every` is not a positive integer, or, when `fit`
-            begins, if the data cannot be states of the visible units.
+        ValueError: If `every` is not a positive integer, if `v` or `v_train`
+            has fewer than two rows, or, when `fit` begins, if the data cannot
+            be states of the visible units.
 
     Example:
         measures = callbacks.SampleMeasures("logs", validation, train)
@@ -69,6 +73,12 @@ class SampleMeasures(Measurement):
             None if x is None else np.asarray(checks.unmasked(x))
             for x in (v, v_train)
         )
+        for name, x in (("v", self.v), ("v_train", self.v_train)):
+            if x is not None and not (x.ndim and len(x) > 1):
+                raise ValueError(
+                    f"`{name}` must have two or more rows, which can be "
+                    f"compared with samples. Received: {name}.shape={x.shape}"
+                )
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.model.check_examples(self.v, "v")
@@ -81,8 +91,9 @@ class SampleMeasures(Measurement):
     def measure(self, step: int) -> dict[str, float]:
         if not self.model.can_sample:
             return {}
-        samples = keras.ops.convert_to_numpy(current_samples(self.model, 100))
-        if min(len(samples), len(self.v)) < 2:
+        count = _DRAWS if self.model.chain.num_chains is None else _MOST
+        samples = keras.ops.convert_to_numpy(current_samples(self.model, count))
+        if len(samples) < 2:
             return {}
         v_train = self.v_train
         found = sample_measures.compare_samples(

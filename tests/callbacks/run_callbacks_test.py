@@ -1,9 +1,10 @@
-"""How often a run is measured."""
+"""How often a run is measured, and which rows."""
 
+import numpy as np
 import pytest
 
 from keras_rbm import RBM, ExactChain, PersistentChain, Tempered
-from keras_rbm.callbacks import affordable
+from keras_rbm.callbacks import affordable, measurement_callbacks
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,21 @@ def test_short_ones_are_measured_less():
     every, betas = affordable(model, 5000, 100, 550, 100)
     assert 5 < every < 20
     assert betas < 1000
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        lambda v, lost: np.where(lost, np.nan, v),
+        lambda v, lost: np.ma.array(v, mask=lost),
+    ],
+)
+def test_a_thousand_rows_with_missing_entries_are_completed(tmp_path, hidden):
+    v = np.zeros((1200, 5), "float32")
+    lost = np.arange(5) < np.arange(1200)[:, None] % 2
+    model = RBM(5, 4, seed=0)
+    health, ours, samples = measurement_callbacks(
+        model, tmp_path, hidden(v, lost), v, 1
+    )
+    assert len(health.v) == len(samples.v) == 1000
+    assert len(ours.v) == len(health.v_train) == 1200

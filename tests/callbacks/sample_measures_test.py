@@ -28,7 +28,7 @@ def written(log_dir, model, *data):
 
 
 def test_curves_are_the_measures_of_the_particles(tmp_path):
-    model = machines.rbm(ORACLE, chain=PersistentChain(100))
+    model = machines.rbm(ORACLE, chain=PersistentChain(150))
     v, v_train = machines.data(48, seed=1), machines.data(60, seed=2)
     tags, callback = written(tmp_path, model, v, v_train)
     values = callback.measure(5)
@@ -100,9 +100,21 @@ def test_data_that_are_no_states_are_refused(tmp_path):
         callback.on_train_begin()
 
 
+@pytest.mark.parametrize("name", ["v", "v_train"])
+def test_a_single_row_is_refused(tmp_path, name):
+    rows = {"v": machines.data(), name: machines.data(1)}
+    with pytest.raises(ValueError, match=f"`{name}` must have two or more"):
+        callbacks.SampleMeasures(tmp_path, **rows)
+
+
 def test_samples_are_measured_where_there_is_a_likelihood(tmp_path):
     model, v = RBM(5, 4, seed=0), machines.data()
     kinds = [type(c) for c in measurement_callbacks(model, tmp_path, v, v, 2)]
     assert callbacks.SampleMeasures in kinds
+    one = v[:1]
+    found = measurement_callbacks(model, tmp_path, one, v, 2)
+    assert [type(c) for c in found] == kinds[:2]
+    *_, samples = measurement_callbacks(model, tmp_path, v, one, 2)
+    assert samples.v_train is None
     grey = measurement_callbacks(model, tmp_path, 0.5 * v, v, 2)
     assert [type(c) for c in grey] == [callbacks.ChainHealth]
