@@ -12,6 +12,7 @@ from keras_rbm.callbacks.periodic import Measurement, as_rows, completed
 from keras_rbm.compiled import compiled
 from keras_rbm.models.weights import averaged_weights
 from keras_rbm.plots.chains import MAX_MEMORY
+from keras_rbm.rows import drawn
 from keras_rbm.samplers.tempered import TRIP_SWEEPS
 from keras_rbm.typing import Array, Logs, Path, State
 
@@ -58,7 +59,7 @@ class ChainHealth(Measurement):
       particles and data on these axes (Kolmogorov-Smirnov, 0 to 1). It is
       large if the particles are in too few modes.
     - `never_flipping`: share of the visible units that flip in no chain, among
-      the two-state units that vary in the data.
+      the units with a list of states (not real ones) that vary in the data.
     - `distance`: root mean square, over the visible units, of the difference
       between the means of the particles and of the data; `distance_after`: the
       same at the end of the run; `distance_floor`: the mean distance of as
@@ -80,9 +81,9 @@ class ChainHealth(Measurement):
     keeps them:
 
     - `4 Learning/hidden_dead`, `4 Learning/hidden_saturated`: shares of the
-      two-state hidden units whose mean given v, scaled to 0 and 1 for the two
-      states, is below 0.01, or above 0.99, for all the examples `v`. These
-      units carry no information.
+      hidden units with a list of states whose mean given v, scaled to 0 and 1
+      for the least and the largest state, is below 0.01, or above 0.99, for
+      all the examples `v`. These units carry no information.
     - `4 Learning/top_constant`, only for a `DeepBoltzmannMachine`: share of
       the top layer's units whose means differ by less than 0.01 over all the
       examples.
@@ -230,7 +231,7 @@ class ChainHealth(Measurement):
         axes, centre = self._axes
         before, after, of_data = (
             (keras.ops.convert_to_numpy(v) - centre) @ axes.T
-            for v in (particles, run.v, data[:_PROJECTED])
+            for v in (particles, run.v, drawn(data, _PROJECTED))
         )
         apart = diagnostics.two_sample(before, of_data)
         far = not apart.alike and apart.largest > MAX_DISTANCE
@@ -407,8 +408,8 @@ def _ranges(machine, v):
 def _dead_and_saturated(states, least, most):
     """Shares of units that no example switches on, and that none switches off.
 
-    Their means, scaled to 0 and 1 for the two states, stay below 0.01, or
-    above 0.99.
+    Their means, scaled to 0 and 1 for the least and the largest state, stay
+    below 0.01, or above 0.99.
     """
     low, high = np.min(states), np.max(states)
     share = 0.01 * (high - low)

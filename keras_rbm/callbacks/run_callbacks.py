@@ -16,6 +16,7 @@ from keras_rbm.callbacks.projection import Projection
 from keras_rbm.callbacks.projector import Projector
 from keras_rbm.callbacks.sample_measures import SampleMeasures
 from keras_rbm.models import MachineModel
+from keras_rbm.rows import drawn
 from keras_rbm.typing import (
     Array,
     ImageShape,
@@ -97,10 +98,10 @@ def measurement_callbacks(
 
 
 def _few_to_complete(v):
-    """All rows, or the first ones if entries are missing."""
+    """All rows, or some of them if entries are missing."""
     if v is None or not np.isnan(checks.unmasked(v)).any():
         return v
-    return v[:_MOST_COMPLETED]
+    return drawn(checks.unmasked(v), _MOST_COMPLETED)
 
 
 def affordable(

@@ -276,6 +276,10 @@ def test_modes_of_one_free_energy_are_told_apart(tmp_path, caplog):
     assert values["3 Chains/memory"] < 0.8
     assert values["3 Chains/projection_memory"] > 0.8
     assert values["3 Chains/projection_distance"] < 0.2
+    # The first of many sorted rows are of one mode.
+    many = np.repeat(np.sort(modes(0.5), axis=0), 50, axis=0)
+    values = measured(tmp_path / "many", ours, v_train=many)
+    assert values["3 Chains/projection_distance"] < 0.2
     (told,) = warnings(caplog, ours, tmp_path / "fit", x=modes(0.5))
     assert "over 300 sweeps they stay in their modes" in told
     assert "LowRankTempering" in told
