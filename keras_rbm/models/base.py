@@ -91,7 +91,8 @@ class MachineModel(Trainer):
     Args:
         visible: `Units` of the machine's visible side.
         hidden: `Units` of the machine's hidden side.
-        chain: The `Chain` that supplies the samples of the negative phase.
+        chain: The `Chain` that supplies the samples of the negative phase, a
+            new one for each model.
         layout: The `Layout`, which maps examples to rows and back.
         metrics: The `Metrics` that training and evaluation report.
         centered: See `RBM`, which describes this and all further arguments.
@@ -144,6 +145,13 @@ class MachineModel(Trainer):
                 "`chain` must be a Chain, such as PersistentChain(100), or "
                 f"None. Received: chain={chain!r}"
             )
+        if chain.has_model:
+            raise ValueError(
+                "`chain` must be new, because each model keeps its own states "
+                f"in its chain: make another {type(chain).__name__} for this "
+                "model. Received: the chain of another model, "
+                f"chain={chain!r}"
+            )
         devices.check(num_chains=chain.num_chains, seed=seed)
         self.visible: units.Units = visible
         self.hidden: units.Units = hidden
@@ -185,6 +193,7 @@ class MachineModel(Trainer):
         # The rows from which `start_chain` has started the chains.
         self._start: np.ndarray | None = None
         self.build((None, layout.units.width))
+        chain.has_model = True
 
     def build(self, input_shape: Shape) -> None:
         visible_shape = (None, self.visible.width)

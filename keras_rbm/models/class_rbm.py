@@ -96,8 +96,8 @@ class ClassRBM(MachineModel):
         features: `Units` of x, or an integer for that many `Bernoulli` units.
         num_classes: Number of classes, 2 or more.
         hidden: `Units` of h, or an integer for that many `Bernoulli` units.
-        chain: A `Chain`; `None` for `ContrastiveDivergence()`. Leave it out
-            if `generative_weight` is 0.
+        chain: A `Chain`, a new one for each model; `None` for
+            `ContrastiveDivergence()`. Leave it out if `generative_weight` is 0.
         generative_weight: Number, 0 or more.
         discriminative_weight: Number, 0 or more. At least one of the two
             weights must be more than 0.

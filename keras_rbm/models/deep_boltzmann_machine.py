@@ -61,7 +61,8 @@ class DeepBoltzmannMachine(MachineModel):
         features: `Units` of v, or an integer for that many `Bernoulli` units.
         hidden: Number of binary units of the first hidden layer.
         top: Number of binary units of the second hidden layer.
-        chain: A `Chain`; `None` for `PersistentChain()`.
+        chain: A `Chain`, a new one for each model; `None` for
+            `PersistentChain()`.
         num_mean_field: Number of mean-field steps in an update.
         **kwargs: Further arguments of `RBM`.
 

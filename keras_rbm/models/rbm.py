@@ -55,7 +55,8 @@ class RBM(MachineModel):
     Args:
         visible: `Units`, or an integer for that many `Bernoulli` units.
         hidden: The same for the hidden side.
-        chain: A `Chain`; `None` for `PersistentChain(200, num_sweeps=2)`.
+        chain: A `Chain`, a new one for each model; `None` for
+            `PersistentChain(200, num_sweeps=2)`.
         centered: Whether to follow the gradient of the centred
             parametrization (see `gradients.center`), with running means as
             offsets.

@@ -1,5 +1,6 @@
 """What every model can be asked, by itself, as a layer and from a file."""
 
+import copy
 import json
 import re
 
@@ -324,6 +325,22 @@ def test_frozen_it_is_loaded_frozen(tmp_path):
     assert_same_states(loaded, model)
     loaded.layers[0].trainable = True
     assert len(loaded.layers[0].trainable_variables) == 3
+
+
+def test_two_models_do_not_share_a_chain():
+    chain = PersistentChain(7)
+    with pytest.raises(ValueError, match="`dtype` must keep"):
+        RBM(5, 4, chain, dtype="bfloat16")
+    first = RBM(5, 4, chain, seed=0)
+    before = chain.particles.numpy()
+    for sizes in ((5, 4), (4, 5)):
+        with pytest.raises(ValueError, match=r"`chain` must be new.*chain=<P"):
+            RBM(*sizes, chain, seed=1)
+    np.testing.assert_array_equal(chain.particles, before)
+    others = keras.models.clone_model(first), copy.deepcopy(first)
+    for other in others:
+        assert other.chain is not chain
+        assert other.chain.particles is not chain.particles
 
 
 def test_its_own_fit_goes_on_after_that_of_the_other_model():

@@ -204,14 +204,13 @@ def test_the_objective_is_what_is_reported(generative):
 
 def test_the_generative_one_is_an_rbm_of_joined_rows():
     kwargs = {"seed": 3, "kernel_regularizer": keras.regularizers.L2(0.01)}
-    chain = {"chain": PersistentChain(10)}
     model = ClassRBM(
         FEATURES,
         CLASSES,
         HIDDEN,
         generative_weight=1,
         discriminative_weight=0,
-        **chain,
+        chain=PersistentChain(10),
         **kwargs,
     )
     visible = units.Composite(
