@@ -36,7 +36,10 @@ def decode(text: str) -> np.ndarray:
         ValueError: If the text does not encode an array.
     """
     data = base64.b64decode(text, validate=True)
-    return np.load(io.BytesIO(data), allow_pickle=False)
+    x = np.load(io.BytesIO(data), allow_pickle=False)
+    # In a `.npy` file, bfloat16 numbers, which NumPy does not know by itself,
+    # are pairs of bytes without a dtype.
+    return x.view("bfloat16") if x.dtype == np.dtype("V2") else x
 
 
 def number(value: Any) -> int | float | bool:

@@ -25,6 +25,13 @@ def test_numbers_of_numpy_are_written_as_numbers():
         json.dumps({1}, default=json_arrays.number)
 
 
+def test_bfloat16_comes_back_to_the_bit():
+    x = np.array([[1.5, -2.0]], "bfloat16")
+    again = json_arrays.decode(json_arrays.encode(x))
+    assert again.dtype == x.dtype
+    assert again.tobytes() == x.tobytes()
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [("no base64!", "base64"), ("bm8gYXJyYXk=", "pickle")],

@@ -394,6 +394,15 @@ def test_a_machine_comes_back_from_its_config():
     )
 
 
+def test_a_machine_of_half_precision_comes_back_from_its_config():
+    target = machine(Oracle.draw(5, 4, seed=1))
+    target = target._replace(kernel=tf.cast(target.kernel, "bfloat16"))
+    again = machine_lib.from_config(machine_lib.get_config(target))
+    assert again.kernel.dtype == "bfloat16"
+    assert again.visible_params["bias"].dtype == "float32"
+    assert machine_lib.are_equal([again], [target])
+
+
 @pytest.mark.parametrize(
     ("visible", "hidden"),
     [
