@@ -62,6 +62,7 @@ class Trainer(keras.Model, abc.ABC):
     _compiles_blocks = False
     _calls_done = 0
     _chooses_steps = True
+    _chooses_jit = True
     # The loops compiled so far; see `make_train_function` for the keys.
     _loops: Any = None
     # The completer of missing entries in this call of `fit`, and the completer
@@ -276,7 +277,8 @@ class Trainer(keras.Model, abc.ABC):
         if steps_per_execution != "auto":
             checks.positive_integer("steps_per_execution", steps_per_execution)
         self._refuse_losses(loss, kwargs)
-        if jit_compile == "auto" and not kwargs.get("run_eagerly"):
+        self._chooses_jit = jit_compile == "auto"
+        if self._chooses_jit and not kwargs.get("run_eagerly"):
             jit_compile = self.distribute_strategy.num_replicas_in_sync == 1
         # The loops compiled so far use the previous optimizer.
         self._loops = self._traced = None
@@ -297,6 +299,8 @@ class Trainer(keras.Model, abc.ABC):
         config = super().get_compile_config()
         if config and self._chooses_steps:
             config["steps_per_execution"] = "auto"
+        if config and self._chooses_jit:  # The number of replicas may change.
+            config["jit_compile"] = "auto"
         return config
 
     def compile_from_config(self, config: Config) -> None:

@@ -312,8 +312,12 @@ def test_it_is_compiled_by_xla():
     model.compile()
     assert model.jit_compile is True
     assert isinstance(model.optimizer, AutoSGD)
+    # A loaded model chooses again, for its own number of replicas.
+    assert model.get_compile_config()["jit_compile"] == "auto"
+    assert keras.models.clone_model(model).jit_compile is True
     model.compile("adam", jit_compile=False)
     assert model.jit_compile is False
+    assert model.get_compile_config()["jit_compile"] is False
     model.compile("adam", run_eagerly=True)
     assert model.run_eagerly
     assert not model.jit_compile
