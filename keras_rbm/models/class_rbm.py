@@ -46,6 +46,8 @@ from keras_rbm.typing import Array, Config, Examples, Labels, Tensor, Verbose
 _NUMBERS, _MOST_ROWS = 5_000_000, 500
 # Clamped sweeps that estimate p(y | x_observed) if it has no exact sum.
 _SWEEPS_OF_MEAN = 400
+# The metrics that need the label of an example.
+_OF_LABELS = "error", "conditional_log_likelihood"
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -88,9 +90,9 @@ class ClassRBM(MachineModel):
       label;
     - `conditional_log_likelihood`: log p(y | x), in nats per example.
 
-    Both are means over the examples that have a label. For all metrics,
-    missing features are drawn given the observed features, not given the
-    label.
+    Both are means over the examples that have a label; they are NaN if no
+    measured example has a label. For all metrics, missing features are drawn
+    given the observed features, not given the label.
 
     Args:
         features: `Units` of x, or an integer for that many `Bernoulli` units.
@@ -672,6 +674,14 @@ class BesideLabels(Direct):
         return _joined_dataset(x, self.num_classes, name)
 
 
+class MeanOfLabelled(keras.metrics.Mean):
+    """A mean over examples with a label; NaN if no example has a label."""
+
+    def result(self):
+        # Keras's own mean of no examples is 0, which looks like a value.
+        return ops.divide(self.total, ops.cast(self.count, self.dtype))
+
+
 class ClassMetrics(metrics.Metrics):
     """The metrics that the docstring of `ClassRBM` describes.
 
@@ -685,15 +695,15 @@ class ClassMetrics(metrics.Metrics):
     def __init__(
         self, visible, num_classes, generative_weight, discriminative_weight
     ):
-        own = ["error", "conditional_log_likelihood"]
-        super().__init__(metrics.names_of_rbm(visible) + own)
+        super().__init__(metrics.names_of_rbm(visible))
+        self.means |= {name: MeanOfLabelled(name=name) for name in _OF_LABELS}
         self.num_classes = num_classes
         self.generative_weight = generative_weight
         self.discriminative_weight = discriminative_weight
 
     def weight(self, name, given, weight):
         """0 for examples without a label, if the metric needs a label."""
-        if name not in ("error", "conditional_log_likelihood"):
+        if name not in _OF_LABELS:
             return weight
         if given is None:
             return weight

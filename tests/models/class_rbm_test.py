@@ -202,6 +202,15 @@ def test_the_objective_is_what_is_reported(generative):
     assert 0 < figures["error"] < 1
 
 
+def test_without_labels_their_metrics_are_undefined():
+    model = model_of(ORACLE, 0.2)
+    for labels, is_nan in ((np.full(6, -1), True), ([2, *5 * [-1]], False)):
+        logs = model.evaluate(X[:6], labels, verbose=0, return_dict=True)
+        assert np.isfinite(logs["loss"])
+        for name in ("error", "conditional_log_likelihood"):
+            assert np.isnan(logs[name]) == is_nan
+
+
 def test_the_generative_one_is_an_rbm_of_joined_rows():
     kwargs = {"seed": 3, "kernel_regularizer": keras.regularizers.L2(0.01)}
     model = ClassRBM(
