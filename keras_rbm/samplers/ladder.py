@@ -141,7 +141,7 @@ class LadderSampler(Sampler):
     def particles(
         self, machine: Machine, kept: dict[str, Tensor], stream: Stream
     ) -> Tensor:
-        return kept["particles"][0]
+        return ops.cast(kept["particles"][0], machine_lib.dtype(machine))
 
 
 def adapted(kept: dict[str, Tensor], gain: float) -> dict[str, Tensor]:

@@ -219,7 +219,7 @@ class StackedTempering(Sampler):
     def particles(
         self, machine: Machine, kept: dict[str, Tensor], stream: Stream
     ) -> Tensor:
-        return kept["particles"]
+        return ops.cast(kept["particles"], machine_lib.dtype(machine))
 
     def get_config(self) -> Config:
         return {"machines": [machine_lib.get_config(m) for m in self.machines]}

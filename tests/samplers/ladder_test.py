@@ -170,6 +170,8 @@ def test_all_but_the_number_of_round_trips_is_kept():
     np.testing.assert_array_equal(
         sampler.particles(MACHINE, kept, random.stream(0)), data(8)[:2]
     )
+    wide = machine_lib.cast(MACHINE, "float64")
+    assert sampler.particles(wide, kept, random.stream(0)).dtype == "float64"
     again = sampler.unpacked(MACHINE, kept)
     np.testing.assert_array_equal(again.pop("round_trips"), [0, 0])
     for name, value in again.items():

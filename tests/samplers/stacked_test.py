@@ -231,6 +231,9 @@ def test_machines_of_two_precisions_are_stacked():
     state = SAMPLER.init(lowest, tf.constant(v))
     state, _ = SAMPLER.step(lowest, state, random.stream(0))
     assert [v.dtype for v in (state.v, *state.upper)] == ["float64"] * 3
+    kept = {k: tf.cast(x, "float32") for k, x in SAMPLER.pack(state).items()}
+    particles = SAMPLER.particles(lowest, kept, random.stream(0))
+    assert particles.dtype == "float64"
 
 
 def test_samplers_of_the_same_machines_are_equal():
