@@ -232,6 +232,7 @@ class MachineModel(Trainer):
             "missing": serialize(self.missing),
             **self.parameters.get_arguments(),
             **({"standardized": True} if self.standardized else {}),
+            **self.parameters.frozen_config(),
             **({} if shape is None else {"image_shape": list(shape)}),
             **self.own_config(),
         }
@@ -240,8 +241,10 @@ class MachineModel(Trainer):
     def from_config(cls, config: Config) -> Self:
         config = dict(keras.saving.deserialize_keras_object(config))
         image_shape = config.pop("image_shape", None)
+        learn_visible = config.pop("learn_visible", True)
         model = cls(**config)
         model.image_shape = image_shape
+        model.parameters.learn_visible = learn_visible
         return model
 
     @abc.abstractmethod

@@ -190,6 +190,13 @@ class Parameters(keras.layers.Layer):
         serialize = keras.saving.serialize_keras_object
         return {name: serialize(getattr(self, name)) for name in names}
 
+    def frozen_config(self):
+        """`learn_visible` for the config of the model, only if it is `False`.
+
+        Files of models without frozen visible units stay the same.
+        """
+        return {} if self.learn_visible else {"learn_visible": False}
+
     def _in_file(self):
         """All variables in Keras's order of files: learned variables first."""
         sides = (

@@ -229,11 +229,16 @@ class RatingsRBM(Trainer):
             "rows": self.rows,
             "num_users": self.num_users,
             **{name: arguments[name] for name in names},
+            **self.parameters.frozen_config(),
         }
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        return cls(**keras.saving.deserialize_keras_object(config))
+        config = dict(keras.saving.deserialize_keras_object(config))
+        learn_visible = config.pop("learn_visible", True)
+        model = cls(**config)
+        model.parameters.learn_visible = learn_visible
+        return model
 
     # Parameters and machine.
 

@@ -13,6 +13,7 @@ from keras_rbm import (
     ContrastiveDivergence,
     Gaussian,
     NoisyReLU,
+    RatingsRBM,
     SpectralBound,
     gradients,
 )
@@ -136,6 +137,22 @@ def test_what_is_frozen_does_not_move_the_rest(frozen):
     for name, slope in zip(names, expected, strict=True):
         if name not in frozen:
             np.testing.assert_allclose(found[name], slope, atol=5 * ERROR)
+
+
+def test_a_saved_model_does_not_learn_frozen_visible_units(tmp_path):
+    model = RBM(5, 4, ContrastiveDivergence(), seed=0)
+    model.parameters.learn_visible = False
+    step(model, data(), 1.0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert len(loaded.trainable_variables) == 2
+    assert int(loaded.optimizer.iterations) == 1
+    ratings = RatingsRBM(2, (1.0, 2.0), 3)
+    for frozen in (False, True):
+        ratings.parameters.learn_visible = not frozen
+        again = keras.models.clone_model(ratings)
+        assert again.parameters.learn_visible != frozen
+        assert ("learn_visible" in ratings.get_config()) == frozen
 
 
 def test_without_centring_there_are_none():
