@@ -772,7 +772,14 @@ class MachineModel(Trainer):
         self._running.update(machine, v, v_model, weight, sites, given, follows)
         return self._running.results()
 
-    def train_on_batch(self, x: Array, y: Any = None, *args, **kwargs) -> Any:
+    def train_on_batch(
+        self,
+        x: Array,
+        y: Any = None,
+        sample_weight: Array | None = None,
+        class_weight: None = None,
+        return_dict: bool = False,
+    ) -> Any:
         """`keras.Model.train_on_batch`, after a check of the examples.
 
         No entry may be missing. With `AutoSGD`, the rate is constant, because
@@ -780,25 +787,31 @@ class MachineModel(Trainer):
 
         Raises:
             ValueError: If the examples cannot be states of the visible units,
-                labels are not as described in `fit`, or you pass
-                `class_weight`.
+                labels or weights are not as described in `fit`, or you pass
+                `class_weight`. (All weights of a batch may be 0.)
 
         Example:
             rbm.compile(keras.optimizers.SGD(0.1))
             logs = rbm.train_on_batch(x[:10], return_dict=True)
         """
-        if kwargs.get("class_weight") is not None:
+        if class_weight is not None:
             raise ValueError(
                 "`class_weight` must be left out: pass `sample_weight`, or "
                 "call `fit`. Received: class_weight="
-                f"{reprlib.repr(kwargs['class_weight'])}"
+                f"{reprlib.repr(class_weight)}"
             )
-        x, y = self._whole_batch(x, y)
+        x, y, weight = self._whole_batch(x, y, sample_weight)
         if self.auto_optimizer is not None and self.optimizer.built:
             self.auto_optimizer.begin_single()  # An earlier `fit` has others.
-        return super().train_on_batch(x, y, *args, **kwargs)
+        return super().train_on_batch(x, y, weight, return_dict=return_dict)
 
-    def test_on_batch(self, x: Array, y: Any = None, *args, **kwargs) -> Any:
+    def test_on_batch(
+        self,
+        x: Array,
+        y: Any = None,
+        sample_weight: Array | None = None,
+        return_dict: bool = False,
+    ) -> Any:
         """`keras.Model.test_on_batch`, after a check of the examples.
 
         Raises:
@@ -807,16 +820,17 @@ class MachineModel(Trainer):
         Example:
             logs = rbm.test_on_batch(x[:10], return_dict=True)
         """
-        x, y = self._whole_batch(x, y)
-        return super().test_on_batch(x, y, *args, **kwargs)
+        x, y, weight = self._whole_batch(x, y, sample_weight)
+        return super().test_on_batch(x, y, weight, return_dict=return_dict)
 
-    def _whole_batch(self, x, y):
-        """Examples without missing entries as a dense array, and their `y`."""
+    def _whole_batch(self, x, y, sample_weight):
+        """Examples without missing entries as a dense array, `y`, weights."""
         if self.num_classes:  # Other models do not look at `y`.
             x, y = self.layout.joined(x, y)
         x = examples.resolved(x, self.example_units, "x")
         examples.check(x, self.example_units, "x")
-        return x[:], y
+        weight = examples.check_batch_weight(sample_weight, len(x))
+        return x[:], y, weight
 
     def check_to_sample(self) -> None:
         """Raises an error if the machine is not normalizable.

@@ -287,7 +287,7 @@ def check_weight(weight, count, name="sample_weight"):
         ValueError: If a weight is missing, negative, not finite, or too large
             or too small to sum in float32, or if all weights are 0.
     """
-    weight = _batch_weight(weight, count, name)
+    weight = check_batch_weight(weight, count, name)
     if weight is not None and not weight.any():
         raise ValueError(_NO_WEIGHT.format(name=name))
     return weight
@@ -307,7 +307,7 @@ def check_seen(seen, name):
         raise ValueError(_NO_WEIGHT.format(name=f"sample_weight` of `{name}"))
 
 
-def _batch_weight(weight, count, name="sample_weight"):
+def check_batch_weight(weight, count, name="sample_weight"):
     """`check_weight` for a part of the data, whose weights may all be 0."""
     if weight is None:
         return None
@@ -378,7 +378,7 @@ def batches_of(dataset, units, name, may_miss=False):
             _check(v, units, f"a batch of {name}", may_miss)
             if isinstance(batch, tuple) and len(batch) == 3:
                 weight = batch[2].numpy()
-                _batch_weight(weight, len(v))
+                check_batch_weight(weight, len(v))
             yield v, weight
 
 

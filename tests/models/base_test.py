@@ -812,7 +812,13 @@ def test_batches_may_be_trained_on_one_by_one():
         ):
             with pytest.raises(ValueError, match=match):
                 method(wrong)
+        for weight in ([1.0, np.nan, *10 * [1.0]], -np.ones(12), np.ones(3)):
+            with pytest.raises(ValueError, match=r"`sample_weight` must h.*Re"):
+                method(x, sample_weight=weight)
     assert int(model.updates.numpy()) == 1
+    logs = model.test_on_batch(x, None, [1.0] + 11 * [0.0], return_dict=True)
+    expected = model.test_on_batch(x[:1], return_dict=True)
+    assert logs["cross_entropy"] == pytest.approx(expected["cross_entropy"])
     assert np.isfinite(model.test_on_batch(x, return_dict=True)["loss"])
     # After a `fit`, whose rate has fallen to 0.
     model.fit(x, batch_size=6, epochs=1, verbose=0)
@@ -824,7 +830,7 @@ def test_batches_may_be_trained_on_one_by_one():
     model.fit(x, batch_size=6, epochs=2, initial_epoch=1, verbose=0)
     assert float(model.optimizer.l2) > 0
     with pytest.raises(ValueError, match="`class_weight` must be left out"):
-        model.train_on_batch(x, class_weight={0: 1.0})
+        model.train_on_batch(x, None, None, {0: 1.0})
 
 
 def test_batches_of_small_weights_are_evaluated_with_their_own_draws(
