@@ -41,7 +41,7 @@ from keras_rbm.models import (
 from keras_rbm.models import log_likelihood as log_likelihood_lib
 from keras_rbm.models import missing as missing_lib
 from keras_rbm.models.layouts import Layout
-from keras_rbm.models.metrics import Metrics
+from keras_rbm.models.metrics import Metrics, number
 from keras_rbm.models.parameters import (
     Offsets,
     Parameters,
@@ -757,7 +757,7 @@ class MachineModel(Trainer):
         """Updates the metrics with a batch. Changes no other state."""
         v, weight = self.unpack(data)
         machine = self.machine()
-        seen = _number(replicas.all_sum(self._running.seen))
+        seen = number(replicas.all_sum(self._running.seen))
         stream = random.fold_in(self.stream(Use.EVALUATE), seen)
         stream = replicas.batch(v, weight).stream(stream)
         given = v if self._looks_at_missing else None
@@ -1991,10 +1991,3 @@ def _check_image_shape(image_shape, num_pixels):
             f"Received: image_shape={image_shape!r}"
         )
     return shape
-
-
-def _number(weight):
-    """An integer that tells weights apart: the fraction is its high word."""
-    whole = ops.floor(weight)
-    fraction = ops.cast((weight - whole) * 2.0**24, "int64")
-    return ops.cast(whole, "int64") + fraction * 2**32

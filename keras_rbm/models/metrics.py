@@ -126,3 +126,10 @@ def values_of_rbm(machine, v, inputs, v_model, weight, stream):
             machine, visible.nearest(v), stream, _NUM_SITES
         )
     return values
+
+
+def number(weight):
+    """An integer that tells weights apart: the fraction is its high word."""
+    whole = ops.floor(weight)
+    fraction = ops.cast((weight - whole) * 2.0**24, "int64")
+    return ops.cast(whole, "int64") + fraction * 2**32

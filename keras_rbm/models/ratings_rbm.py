@@ -18,6 +18,7 @@ from keras_rbm.chains import ContrastiveDivergence
 from keras_rbm.machine import Machine
 from keras_rbm.models import examples, sampling
 from keras_rbm.models.layouts import Direct
+from keras_rbm.models.metrics import number
 from keras_rbm.models.parameters import Parameters, check_normalizable
 from keras_rbm.models.trainer import Trainer
 from keras_rbm.optimizers import AutoSGD
@@ -423,7 +424,7 @@ class RatingsRBM(Trainer):
         """The metrics of a batch; no other state changes."""
         v, clamped, weight = self._unpack(data)
         machine = self.machine()
-        seen = replicas.all_sum(self._means[0].count.value)
+        seen = number(replicas.all_sum(self._means[0].count.value))
         stream = random.fold_in(self._stream(Use.EVALUATE), seen)
         stream = replicas.batch(v, weight).stream(stream)
         v_model = self._negative(machine, v, clamped, stream)

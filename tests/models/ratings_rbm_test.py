@@ -184,6 +184,22 @@ def test_rows_of_items_are_users_of_the_transposed_ratings():
     assert (again.rows, again.num_users) == ("items", 2)
 
 
+def test_batches_of_small_weights_are_evaluated_with_their_own_draws(
+    monkeypatch,
+):
+    model = model_of()
+    keys, negative = [], model._negative
+
+    def watched(machine, v, clamped, stream):
+        keys.append(tuple(stream.key.numpy()))
+        return negative(machine, v, clamped, stream)
+
+    monkeypatch.setattr(model, "_negative", watched)
+    weight = np.full(RATINGS.num_users, 0.25)
+    model.evaluate(RATINGS, sample_weight=weight, batch_size=1, verbose=0)
+    assert len(set(keys)) == len(keys) == RATINGS.num_users > 1
+
+
 def test_many_sweeps_follow_the_likelihood():
     """The chain's law comes to p(v | S), whose gradient is enumerated."""
     model = model_of()
