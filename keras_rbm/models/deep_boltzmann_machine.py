@@ -200,7 +200,10 @@ class BesideTopLayer(Layout):
         dtype = machine_lib.dtype(machine)
         _, h2 = _posterior(machine, ops.cast(v, dtype), self.num_steps)
         h2 = random.bernoulli(sampling.stream(seed, Use.TOP_LAYER), h2)
-        return ops.concatenate([ops.cast(v, h2.dtype), h2], axis=1)
+        # Clamped entries keep the values of `v`, which may be float64.
+        standard = keras.backend.standardize_dtype
+        wide = np.result_type(standard(v.dtype), standard(h2.dtype)).name
+        return ops.concatenate([ops.cast(v, wide), ops.cast(h2, wide)], axis=1)
 
     def examples(self, rows: Tensor) -> Tensor:
         return rows[..., : self.features.width]
