@@ -859,7 +859,14 @@ class MachineModel(Trainer):
         return ops.cast(code, self.compute_dtype)
 
     def __call__(self, inputs, *args, **kwargs):
-        """`call`, after a check of the inputs before Keras converts them."""
+        """`call`, after a check of the inputs before Keras converts them.
+
+        If this model is a layer of the model that you call, only the width of
+        the inputs is checked.
+        """
+        if examples.comes_from_a_layer(inputs, self):
+            examples.check_width(inputs, self.example_units, "v")
+            return super().__call__(inputs, *args, **kwargs)
         may_miss = self.layout.may_miss
         inputs = examples.called(inputs, self.example_units, "v", may_miss)
         if examples.is_known_to_miss(inputs):

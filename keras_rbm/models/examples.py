@@ -228,12 +228,7 @@ def checked(x, units, name, may_miss=False):
         ValueError: If the data cannot be states of the units.
     """
     if _is_symbolic(x):
-        if not len(x.shape) or x.shape[-1] not in (None, units.width):
-            raise ValueError(
-                f"`{name}` must have shape (examples, {units.width}), one "
-                f"column for each visible unit. Received: {name}.shape="
-                f"{tuple(x.shape)}"
-            )
+        check_width(x, units, name)
         return x
     array = _array(x, units, name, may_miss)
     if keras.ops.is_tensor(x) and x.shape == array.shape:
@@ -259,6 +254,31 @@ def in_parts(x, units, name, may_miss=False):
         return
     for _, part in rows.parts(found):
         yield part
+
+
+def check_width(x, units, name):
+    """Checks that a tensor has as many columns as there are units."""
+    if not len(x.shape) or x.shape[-1] not in (None, units.width):
+        raise ValueError(
+            f"`{name}` must have shape (examples, {units.width}), one "
+            f"column for each visible unit. Received: {name}.shape="
+            f"{tuple(x.shape)}"
+        )
+
+
+def comes_from_a_layer(x, layer):
+    """Whether `x` is a tensor with which another layer calls this layer.
+
+    It may then be the result of a layer such as `Dense`, whose values need not
+    be states. `check_width` checks it, as `checked` does in a graph.
+
+    Args:
+        x: The input of a call.
+        layer: The layer that is called.
+    """
+    outermost = layer._get_call_context().entry_layer
+    layer._maybe_reset_call_context()  # If this layer is the outermost one.
+    return outermost is not layer and keras.ops.is_tensor(x)
 
 
 def called(x, units, name, may_miss=False):

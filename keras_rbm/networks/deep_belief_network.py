@@ -113,7 +113,10 @@ class DeepBeliefNetwork(keras.Model):
 
     def __call__(self, inputs, *args, **kwargs):
         """Checks the inputs before Keras converts them, then runs `call`."""
-        inputs = examples.called(inputs, self.visible, "v")
+        if examples.comes_from_a_layer(inputs, self):
+            examples.check_width(inputs, self.visible, "v")
+        else:
+            inputs = examples.called(inputs, self.visible, "v")
         return super().__call__(inputs, *args, **kwargs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

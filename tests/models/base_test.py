@@ -383,6 +383,22 @@ def test_a_summary_counts_what_is_trained():
     assert len(weights) == len(rbm.weights) == len({id(w) for w in weights})
 
 
+def test_after_other_layers_a_call_accepts_what_predict_accepts():
+    rbm, network = RBM(5, 4, seed=0), DeepBeliefNetwork([RBM(5, 4, seed=1)])
+    for layer in (rbm, network):
+        model = keras.Sequential([keras.layers.Rescaling(-2.0), layer])
+        found = model(X)
+        np.testing.assert_allclose(model.predict(X, verbose=0), found)
+        with pytest.raises(ValueError, match="`v` must hold finite"):
+            layer(-2.0 * X)
+        inner = keras.layers.Lambda(layer)
+        with pytest.raises(ValueError, match="`v` must have shape"):
+            inner(X[:, :4])
+    # A direct call after a call that fails is checked again.
+    with pytest.raises(ValueError, match="`v` must hold"):
+        rbm(X + 2.0)
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(policy):
     rbm = trained(dtype=policy)
