@@ -196,6 +196,8 @@ class MachineModel(Trainer):
         chain.has_model = True
 
     def build(self, input_shape: Shape) -> None:
+        if self.built:  # By the constructor.
+            return
         visible_shape = (None, self.visible.width)
         hidden_shape = (None, self.hidden.width)
         self.parameters.build()

@@ -194,6 +194,8 @@ class RatingsRBM(Trainer):
         return cls(ratings.num_items, ratings.values, *args, **kwargs)
 
     def build(self, input_shape: Shape) -> None:
+        if self.built:  # By the constructor.
+            return
         self.parameters.build()
         self.shared_kernel = self.add_weight(
             name="shared_kernel",

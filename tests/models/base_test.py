@@ -343,6 +343,14 @@ def test_two_models_do_not_share_a_chain():
         assert other.chain.particles is not chain.particles
 
 
+def test_a_second_build_changes_nothing():
+    model = RBM(5, 4, PersistentChain(7), seed=0)
+    before = values(model)
+    model.build((None, 5))
+    assert values(model).keys() == before.keys()
+    np.testing.assert_array_equal(model.kernel, before[model.kernel.path])
+
+
 def test_its_own_fit_goes_on_after_that_of_the_other_model():
     rbm = trained()
     model = compiled(sequential(rbm), run_eagerly=True)

@@ -184,6 +184,13 @@ def test_rows_of_items_are_users_of_the_transposed_ratings():
     assert (again.rows, again.num_users) == ("items", 2)
 
 
+def test_a_second_build_changes_nothing():
+    model = model_of()
+    count = len(model.variables)
+    model.build((None, model.visible.width))
+    assert len(model.variables) == count
+
+
 def test_batches_of_small_weights_are_evaluated_with_their_own_draws(
     monkeypatch,
 ):
