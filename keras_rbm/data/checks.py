@@ -9,6 +9,8 @@ from keras_rbm import checks, rows
 from keras_rbm.rows import Rows
 from keras_rbm.typing import Array
 
+_ROUNDING = 1e-6  # Scaled data may exceed 0 or 1 by such an error.
+
 
 def to_float(x: Array) -> np.ndarray:
     """Returns values as float32: uint8 divided by 255, floats unchanged.
@@ -113,7 +115,9 @@ def check_examples(x, argument, bits=True, may_miss=False):
 
     Returns:
         `x` if it is uint8 and does not hold bits, else `x` as float32; `Rows`
-        for a sparse matrix or a memory-mapped array.
+        for a sparse matrix or a memory-mapped array. If all values are from 0
+        to 1, up to rounding errors of 1e-6, those below 0 become 0, and those
+        above 1 become 1.
 
     Raises:
         ValueError: If `x` is not 2-D, is empty, is neither bits, nor spins,
@@ -139,8 +143,10 @@ def check_examples(x, argument, bits=True, may_miss=False):
     if x.dtype == np.uint8:
         return x
     x = scaled(x)
-    bad_rows, values = [], []
+    bad_rows, values, low, high = [], [], np.inf, -np.inf
     for first, part in _parts(x):
+        low = np.fmin(low, np.fmin.reduce(part, axis=None))
+        high = np.fmax(high, np.fmax.reduce(part, axis=None))
         bad = np.isinf(part) if may_miss else ~np.isfinite(part)
         if bad.any():
             bad_rows.append(first + np.flatnonzero(bad.any(axis=1)))
@@ -154,7 +160,17 @@ def check_examples(x, argument, bits=True, may_miss=False):
             f"{len(x)} rows, the first of them {values[0]} in row "
             f"{bad_rows[0]}"
         )
+    is_share = -_ROUNDING <= low and high <= 1 + _ROUNDING
+    if is_share and (low < 0 or high > 1):
+        return _clipped(x)
     return x
+
+
+def _clipped(x):
+    """Values from 0 to 1, without rounding errors."""
+    if isinstance(x, Rows):
+        return x.map(_clipped, x.shape[1], x.dtype)
+    return np.clip(x, 0, 1)
 
 
 def are_names(fields):

@@ -32,12 +32,13 @@ class Data:
     """Training examples, and held-out examples for validation and test.
 
     A `uint8` array holds intensities in units of 1/255, which keeps MNIST at
-    47 MB; any other array is stored as float32, without scaling. `to_float`
-    converts both to float32. Booleans and integers, including `uint8`, are bits
-    if all splits of such types hold only 0 and 1, and spins if an array holds
-    only -1 and 1. Sparse matrices and memory-mapped arrays are stored as
-    `keras_rbm.rows.Rows`, which are never dense as a whole: `train[:100]` is an
-    array.
+    47 MB; any other array is stored as float32, without scaling. If it holds
+    values from 0 to 1, up to rounding errors of 1e-6, these errors are removed.
+    `to_float` converts both to float32. Booleans and integers, including
+    `uint8`, are bits if all splits of such types hold only 0 and 1, and spins
+    if an array holds only -1 and 1. Sparse matrices and memory-mapped arrays
+    are stored as `keras_rbm.rows.Rows`, which are never dense as a whole:
+    `train[:100]` is an array.
 
     Args:
         name: Name of the data, for example `"mnist"`.

@@ -232,6 +232,8 @@ def checked(x, units, name, may_miss=False):
         return x
     array = _array(x, units, name, may_miss)
     if keras.ops.is_tensor(x) and x.shape == array.shape:
+        if _leaves_support(np.asarray(x), units):
+            x = units.without_rounding(x, keras.ops)
         return x
     return dense(array, name)
 
@@ -395,6 +397,7 @@ def batches_of(dataset, units, name, may_miss=False):
     with reported(name):
         for batch in dataset:
             v, weight = _examples(batch).numpy(), None
+            v = _without_rounding(v, units)
             _check(v, units, f"a batch of {name}", may_miss)
             if isinstance(batch, tuple) and len(batch) == 3:
                 weight = batch[2].numpy()
@@ -532,10 +535,35 @@ def array(x, units, name):
     Raises:
         ValueError: If `x` is not as described.
     """
+    is_new = not isinstance(x, Rows)
     x = rows.of(name, x)
     if not isinstance(x, Rows):
-        x = _flat(_dense(x, units, name), units)
+        x = _without_rounding(_flat(_dense(x, units, name), units), units)
+    elif is_new and _may_be_rounded(x, units):
+        x = x.map(units.without_rounding, units.width, x.dtype)
     return units.as_rows(x, name)
+
+
+def _may_be_rounded(x, units):
+    """Whether values may be just outside the support of the units."""
+    return (
+        x.dtype.kind == "f"
+        and x.shape[1:] == (units.width,)
+        and bool(np.isfinite(np.concatenate(units.support, axis=None)).any())
+    )
+
+
+def _without_rounding(x, units):
+    """Sets values that are just outside the support to its ends."""
+    return units.without_rounding(x) if _leaves_support(x, units) else x
+
+
+def _leaves_support(x, units):
+    """Whether values of an array are outside the support."""
+    low, high = units.support
+    return _may_be_rounded(x, units) and any(
+        ((part < low) | (part > high)).any() for _, part in rows.parts(x)
+    )
 
 
 def _flat(x, units):
@@ -785,6 +813,8 @@ def guarded(dataset, units, may_miss=False):
         with tf.control_dependencies(checks):
             rows = [None] * ((v.shape.rank or 2) - 1)
             v = tf.identity(tf.ensure_shape(v, [*rows, units.width]))
+            if v.dtype.is_floating:
+                v = units.without_rounding(v, keras.ops)
             batch = (v, *batch[1:])
         return batch if is_tuple else batch[0]
 

@@ -328,7 +328,7 @@ class RBMTransformer(
                     self.encoder_.units.check(part, "X")
                 return
             low, high = X.min(), X.max()
-            if low < 0 or high > 1:
+            if not self.encoder_.units.fits(np.array([low, high])).all():
                 warnings.warn(
                     "`X` should hold values from 0 to 1, which is what binary "
                     "units can stand for. Scale it, for example by "

@@ -134,6 +134,12 @@ class Composite(Units):
         parts = zip(self.parts, self.columns, strict=True)
         return xp.concatenate([p.fits(x[:, c], xp) for p, c in parts], axis=1)
 
+    def without_rounding(self, x: Array, xp: Any = np) -> Any:
+        parts = zip(self.parts, self.columns, strict=True)
+        return xp.concatenate(
+            [p.without_rounding(x[..., c], xp) for p, c in parts], axis=-1
+        )
+
     def intensities(self, x: np.ndarray) -> np.ndarray:
         parts = zip(self.parts, self.columns, strict=True)
         return np.concatenate(

@@ -10,6 +10,10 @@ from keras_rbm.typing import Array, Config, Tensor
 from keras_rbm.units import data_checks
 from keras_rbm.units.sites import Sites
 
+# Data that were scaled to the support may be outside it by rounding errors, of
+# at most this number, or this share of an end of the support above 1.
+_ROUNDING = 1e-6
+
 
 class ColumnStatistics(NamedTuple):
     """Statistics of columns of data, to check their scale.
@@ -107,6 +111,9 @@ class Domain:
     def fits(self, x: Array, xp: Any = np) -> Any:
         """Whether each value is valid in data: a state, or a mean of states.
 
+        Values that are outside the support by no more than 1e-6 are valid:
+        data that were scaled to the support have such rounding errors.
+
         Args:
             x: Array of shape `(examples, width)`.
             xp: `numpy`, or `keras.ops` for a tensor.
@@ -114,9 +121,28 @@ class Domain:
         Returns:
             Boolean array of the shape of `x`.
         """
-        low, high = self.support
         # NaN does not fit, because every comparison with NaN is false.
-        return (x >= low) & (x <= high) & xp.isfinite(x)
+        return self._is_near(x) & xp.isfinite(x)
+
+    def without_rounding(self, x: Array, xp: Any = np) -> Any:
+        """Sets values that are just outside the support to its ends.
+
+        Args:
+            x: Floating array of shape `(..., width)`.
+            xp: `numpy`, or `keras.ops` for a tensor.
+
+        Returns:
+            Array of the shape and dtype of `x`. Values within the support, NaN,
+            and values that `fits` refuses are unchanged.
+        """
+        low, high = self.support
+        return xp.where(self._is_near(x), xp.clip(x, low, high), x)
+
+    def _is_near(self, x):
+        low, high = self.support
+        low -= _ROUNDING * max(1.0, abs(low))
+        high += _ROUNDING * max(1.0, abs(high))
+        return (x >= low) & (x <= high)
 
     def nearest(self, x: Array) -> Tensor:
         """The states that are nearest to data.

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import sparse
 
 from keras_rbm.data.checks import (
     check_examples,
@@ -75,6 +76,17 @@ def test_non_finite_values_are_counted_and_located(value, word):
     )
     with pytest.raises(ValueError, match=f"`v` must be finite .*{message}"):
         check_examples(x, "v")
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_shares_lose_their_rounding_errors(form):
+    x = np.array([[-1e-7, 0.5], [1.0000001, 1.0]], "float32")
+    found = check_examples(form(x), "x")
+    assert found.dtype == x.dtype
+    np.testing.assert_array_equal(found[:], [[0.0, 0.5], [1.0, 1.0]])
+    for other in (x + np.float32(1e-4), x * [[1], [2]]):
+        kept = check_examples(form(other), "x")
+        np.testing.assert_array_equal(kept[:], other.astype("float32"))
 
 
 @pytest.mark.parametrize("value", [-1, 11, 2.0, "3", None, True, np.float32(3)])

@@ -93,6 +93,7 @@ def test_sparse_matrices_stay_sparse(kind):
     [
         (np.eye(4), None, Bernoulli(4)),
         (np.full((2, 4), 200, "uint8"), None, Bernoulli(4)),
+        (np.array([[-1e-7, 0.5, 1.0000001]], "float32"), None, Bernoulli(3)),
         (np.array([[-1, 1], [1, 1]]), None, Spin(2)),
         (np.array([[-1.0, 1.0], [1.0, 0.5]]), None, Gaussian(2)),
         (np.eye(4), 2, Softmax(2, 2)),

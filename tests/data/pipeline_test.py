@@ -302,6 +302,14 @@ def test_intensities_on_the_disk_are_scaled(tmp_path):
     )
 
 
+def test_shares_with_rounding_errors_are_binarized():
+    x = np.array([[-1e-7, 0.5], [1.0000001, 0.2]], "float32")
+    assert batches(x, 2, "stochastic").bounds == (0.0, 1.0)
+    np.testing.assert_array_equal(
+        binarized(x, "threshold"), [[0.0, 0.0], [1.0, 0.0]]
+    )
+
+
 def test_spins_are_taken_as_they_are():
     x = as_spins(np.random.default_rng(0).random((20, 8)) < 0.4)
     np.testing.assert_array_equal(binarized(x, "none"), x)

@@ -28,6 +28,11 @@ from tests.machines import Parts, batches, data, states_of
 UNITS = Bernoulli(5)
 
 
+def rounded(x):
+    """Bits with rounding errors of float32."""
+    return (x * 1.0000002 - 1e-7).astype("float32")
+
+
 def dataset(*columns, batch=10):
     columns = columns[0] if len(columns) == 1 else columns
     return tf.data.Dataset.from_tensor_slices(columns).batch(batch)
@@ -268,6 +273,16 @@ def test_a_value_is_found_wherever_it_is(value, place):
         examples.reported("x"),
     ):
         list(guarded)
+
+
+def test_batches_lose_their_rounding_errors():
+    x = rounded(data())
+    x[0, 1] = np.nan
+    (kept,) = examples.guarded(batches(x, size=48), UNITS, may_miss=True)
+    expected = np.where(np.isnan(x), x, data())
+    np.testing.assert_array_equal(kept, expected)
+    ((first, _),) = examples.batches_of(batches(x, size=48), UNITS, "x", True)
+    np.testing.assert_array_equal(first, expected)
 
 
 def test_what_is_right_passes_unchanged():
@@ -591,6 +606,10 @@ FORMS = {
     "uint64": lambda x: x.astype("uint64"),
     "bool": lambda x: x.astype(bool),
     "on_disk": None,
+    "rounded": rounded,
+    "rounded_float64": lambda x: x.astype("float64") * (1 + 2**-52),
+    "rounded_csr": lambda x: sparse.csr_array(x * 1.0000001),
+    "rounded_tensor": lambda x: tf.constant(rounded(x)),
     "pictures": lambda x: x.reshape(48, 5, 1),
     "grey_pictures": lambda x: x.reshape(48, 1, 5, 1),
 }

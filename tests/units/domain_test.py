@@ -66,6 +66,30 @@ def test_fits_is_the_same_of_tensors(case):
     np.testing.assert_array_equal(tensor, fits)
 
 
+@pytest.mark.parametrize(
+    ("unit", "x", "expected"),
+    [
+        (Bernoulli(2), [1 + 1e-7, -1e-7], [1, 0]),
+        (Spin(2), [-1 - 1e-7, 0.4], [-1, 0.4]),
+        (Composite(Bernoulli(1), Gaussian(1)), [1 + 1e-7, 7.5], [1, 7.5]),
+        (units.Binomial(2, 1000), [1000.0005, -1e-7], [1000, 0]),
+    ],
+)
+@pytest.mark.parametrize("xp", [np, keras.ops])
+def test_rounding_errors_fit_and_are_removed(unit, x, expected, xp):
+    x = xp.array([x], "float32")
+    assert unit.fits(x, xp).__array__().all()
+    found = unit.without_rounding(x, xp)
+    assert found.dtype == x.dtype
+    np.testing.assert_array_equal(found, np.array([expected], "float32"))
+
+
+def test_larger_errors_do_not_fit_and_stay():
+    x = np.array([[1.00001, np.nan, -0.1]])
+    assert not Bernoulli(3).fits(x).any()
+    np.testing.assert_array_equal(Bernoulli(3).without_rounding(x), x)
+
+
 def test_joint_states_are_all_states_once(discrete):
     unit, all_states = discrete.unit, laws.all_states(discrete)
     count = unit.num_joint_states
