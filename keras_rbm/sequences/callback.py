@@ -87,7 +87,7 @@ class FamilyMeasures(Measurement):
                 tag = f"{tensorboard.CHAINS}/correlation_of_"
                 values[tag + _NAMES[found.order]] = found.correlation
         if self.distances is not None:
-            scores = contact_map(self.model.machine())
+            scores = _scores(self.model, self.alignment)
             distances = np.asarray(self.distances, "float64")
             most = num_known_pairs(scores, distances)
             for name, factor in (("L", 1), ("2L", 2)):
@@ -143,7 +143,7 @@ class FamilyPictures(Display):
 
     def show(self, step: int) -> None:
         check_units(self.model, self.alignment)
-        scores = contact_map(self.model.machine())
+        scores = _scores(self.model, self.alignment)
         drawn = {
             "contacts": pictures.draw_contacts(scores, self.distances),
             "family_logo": pictures.draw_family_logo(
@@ -171,6 +171,11 @@ class FamilyPictures(Display):
                 plots.pixels(figure),
                 _DESCRIPTIONS[kind],
             )
+
+
+def _scores(model, alignment):
+    """The contact map, whose norms leave out the gap."""
+    return contact_map(model.machine(), (alignment.alphabet.gap,))
 
 
 def _particles(model, alignment):

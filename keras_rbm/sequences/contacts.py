@@ -23,7 +23,8 @@ def frobenius_norms(pairs: Array, exclude: Sequence[int] = ()) -> np.ndarray:
         Array of shape `(sites, sites)`, symmetric.
 
     Raises:
-        ValueError: If the shape is not as described.
+        ValueError: If the shape is not as described, or if `exclude` holds
+            anything but categories of the couplings.
 
     Reference: Ekeberg, Lovkvist, Lan, Weigt and Aurell (2013), "Improved
         contact prediction in proteins: using pseudolikelihoods to infer Potts
@@ -42,7 +43,13 @@ def frobenius_norms(pairs: Array, exclude: Sequence[int] = ()) -> np.ndarray:
     if pairs.ndim == 2:
         norms = np.abs(pairs)
     else:
-        keep = np.setdiff1d(np.arange(pairs.shape[2]), exclude)
+        every = np.arange(pairs.shape[2])
+        if not np.isin(exclude, every).all():
+            raise ValueError(
+                f"`exclude` must hold categories, integers from 0 to "
+                f"{every[-1]}. Received: exclude={exclude}"
+            )
+        keep = np.setdiff1d(every, exclude)
         norms = np.sqrt(np.square(pairs[:, :, keep][..., keep]).sum((2, 3)))
     norms = (norms + norms.T) / 2
     np.fill_diagonal(norms, 0.0)
@@ -164,7 +171,8 @@ def contact_map(
     Args:
         machine: A `Machine`, such as `rbm.machine()`.
         exclude: Categories that the norms leave out; `()` for none. The gap is
-            category 0 in the alphabets of this package.
+            category 0 in the named alphabets of this package; it is category
+            `alphabet.gap` of any `Alphabet`.
         correction: Function that removes the contribution of single sites from
             the norms, such as `median_product_correction`.
         **kwargs: Arguments of `couplings.effective`.
@@ -174,8 +182,9 @@ def contact_map(
         distances.
 
     Raises:
-        ValueError: If `couplings.effective` does not accept the machine, or if
-            `correction` does not accept the norms.
+        ValueError: If `couplings.effective` does not accept the machine, if
+            `exclude` is not as described, or if `correction` does not accept
+            the norms.
 
     Example:
         scores = sequences.contact_map(rbm.machine())

@@ -260,7 +260,7 @@ class FamilyFigures(Figure):
     def _contacts(self, model, folder, alignment):
         """Writes scores of all pairs; reports contacts among the best ones."""
         width, positions = alignment.shape[1], alignment.positions
-        scores = contact_map(model.machine())
+        scores = contact_map(model.machine(), (alignment.alphabet.gap,))
         known = None
         if self.distances is not None:
             known = read_distances(self.distances, width)

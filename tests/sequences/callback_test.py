@@ -12,6 +12,7 @@ from keras_rbm import (
     PersistentChain,
     sequences,
 )
+from keras_rbm.sequences import callback, runs
 from tests.made_up_family import SITES
 
 
@@ -52,6 +53,36 @@ def test_measures_of_a_family_in_tensorboard(family, tmp_path):
     measures.distances = distances[:3, :3]
     with pytest.raises(ValueError, match="must have the shape of"):
         measures.measure(1)
+
+
+def test_contacts_leave_out_the_gap_wherever_it_stands(
+    rbm, family, tmp_path, monkeypatch
+):
+    """The letters ACGU- have the gap as their category 4."""
+    alphabet = sequences.Alphabet("ACGU-")
+    family = sequences.Alignment(family.codes, alphabet=alphabet)
+    found = []
+
+    def stop(machine, exclude=(0,)):
+        found.append(exclude)
+        raise InterruptedError
+
+    monkeypatch.setattr(callback, "contact_map", stop)
+    monkeypatch.setattr(runs, "contact_map", stop)
+    measures = sequences.FamilyMeasures(tmp_path, family, None, np.eye(SITES))
+    shown = sequences.FamilyPictures(tmp_path, family)
+    for own in (measures, shown):
+        own.set_model(rbm)
+    for use in (
+        lambda: measures.measure(1),
+        lambda: shown.show(1),
+        lambda: sequences.FamilyFigures(alphabet)._contacts(
+            rbm, tmp_path, family
+        ),
+    ):
+        with pytest.raises(InterruptedError):
+            use()
+    assert found == 3 * [(4,)]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ def test_frobenius_norms_leave_letters_out():
     np.testing.assert_array_equal(spins, [[0, 2], [2, 0]])
     with pytest.raises(ValueError, match="`pairs` must have shape"):
         sequences.frobenius_norms(np.zeros((3, 3, 2)))
+    for category in (-1, 3, 0.5):
+        with pytest.raises(ValueError, match=r"`exclude` must .* from 0 to 2"):
+            sequences.frobenius_norms(pairs, exclude=[category])
 
 
 def test_the_product_of_means_is_taken_away():
