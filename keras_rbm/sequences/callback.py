@@ -54,7 +54,8 @@ class FamilyMeasures(Measurement):
         every: Number of epochs from one time to the next.
 
     Raises:
-        ValueError: If `every` is not a positive integer.
+        ValueError: If an argument is not as described, or if `alignment` has
+            fewer than 3 columns.
 
     Example:
         measures = sequences.FamilyMeasures("logs", family, w, every=10)
@@ -74,7 +75,7 @@ class FamilyMeasures(Measurement):
         super().__init__(log_dir, every)
         self.alignment = alignment
         self.weights = alignment.weight_vector(weights)
-        self.distances = distances
+        self.distances = _checked(alignment, distances)
 
     def measure(self, step: int) -> dict[str, float]:
         check_units(self.model, self.alignment)
@@ -88,7 +89,7 @@ class FamilyMeasures(Measurement):
                 values[tag + _NAMES[found.order]] = found.correlation
         if self.distances is not None:
             scores = _scores(self.model, self.alignment)
-            distances = np.asarray(self.distances, "float64")
+            distances = self.distances
             most = num_known_pairs(scores, distances)
             for name, factor in (("L", 1), ("2L", 2)):
                 count = factor * len(scores)
@@ -119,7 +120,8 @@ class FamilyPictures(Display):
         num_units: Number of hidden units whose logos are drawn.
 
     Raises:
-        ValueError: If `every` or `num_units` is not as described.
+        ValueError: If an argument is not as described, or if `alignment` has
+            fewer than 3 columns.
 
     Example:
         shown = sequences.FamilyPictures("logs", family, w, every=10)
@@ -138,7 +140,7 @@ class FamilyPictures(Display):
         super().__init__(log_dir, every)
         self.alignment = alignment
         self.weights = alignment.weight_vector(weights)
-        self.distances = distances
+        self.distances = _checked(alignment, distances)
         self.num_units = checks.non_negative_integer("num_units", num_units)
 
     def show(self, step: int) -> None:
@@ -171,6 +173,24 @@ class FamilyPictures(Display):
                 plots.pixels(figure),
                 _DESCRIPTIONS[kind],
             )
+
+
+def _checked(alignment, distances):
+    """Returns the distances after a check that training can be measured."""
+    missing, width = (alignment.codes < 0).sum(), alignment.shape[1]
+    if missing or width < 3:
+        raise ValueError(
+            "`alignment` must have no missing entries, and 3 columns or more. "
+            f"Received: {alignment}, with {missing} missing entries"
+        )
+    if distances is not None:
+        distances = np.asarray(distances, "float64")
+        if distances.shape != (width, width):
+            raise ValueError(
+                f"`distances` must have shape {(width, width)}, the columns "
+                f"of `alignment`. Received: distances.shape={distances.shape}"
+            )
+    return distances
 
 
 def _scores(model, alignment):

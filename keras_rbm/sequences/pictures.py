@@ -270,6 +270,10 @@ def contact_picture(
         threshold: A pair is a contact if its distance is below this.
         min_separation: Least j - i of a pair.
 
+    Raises:
+        ValueError: If `distances` has another shape than `scores`, or if there
+            are fewer than `num_pairs` pairs.
+
     Example:
         scores = sequences.contact_map(rbm.machine())
         sequences.contact_picture("contacts.png", scores)
@@ -297,6 +301,14 @@ def draw_contacts(
         min_separation: As for `contact_picture`.
     """
     scores = np.asarray(scores)
+    if distances is not None:
+        distances = np.asarray(distances, "float64")
+        if distances.shape != scores.shape:
+            raise ValueError(
+                "`distances` must have the shape of `scores`. Received: "
+                f"distances.shape={distances.shape}, scores.shape="
+                f"{scores.shape}"
+            )
     size = len(scores)
     far = max(size - min_separation, 0)
     most = far * (far + 1) // 2
@@ -309,7 +321,6 @@ def draw_contacts(
     axes = figure.add_subplot()
     colours = "black"
     if distances is not None:
-        distances = np.asarray(distances, "float64")
         close = np.tril(np.nan_to_num(distances, nan=np.inf) < threshold, -1)
         rows, columns = np.nonzero(close)
         axes.scatter(columns + 1, rows + 1, s=14, c="0.7", marker="s")

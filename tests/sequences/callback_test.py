@@ -50,9 +50,23 @@ def test_measures_of_a_family_in_tensorboard(family, tmp_path):
         f"3 Chains/correlation_of_{name}"
         for name in ("frequencies", "pairs", "triples")
     }
-    measures.distances = distances[:3, :3]
-    with pytest.raises(ValueError, match="must have the shape of"):
-        measures.measure(1)
+
+
+@pytest.mark.parametrize(
+    "kind", [sequences.FamilyMeasures, sequences.FamilyPictures]
+)
+def test_what_cannot_be_measured_is_refused_before_training(
+    kind, family, tmp_path
+):
+    for shape in ((SITES + 1, SITES + 1), (SITES,)):
+        with pytest.raises(ValueError, match=r"`distances` must have shape"):
+            kind(tmp_path, family, None, np.zeros(shape))
+    codes = family.codes.copy()
+    codes[0, 0] = -1
+    for bad in (codes, family.codes[:, :2]):
+        bad = sequences.Alignment(bad, alphabet="rna")
+        with pytest.raises(ValueError, match="`alignment` must have no miss"):
+            kind(tmp_path, bad)
 
 
 def test_contacts_leave_out_the_gap_wherever_it_stands(

@@ -44,6 +44,11 @@ def test_pictures(rbm, family, tmp_path):
         assert pixels.shape[1] >= 800
     with pytest.raises(ValueError, match="`unit` must be from 0 to 3"):
         sequences.hidden_unit_logo(tmp_path / "a.png", rbm, 4, family)
+    for size in (SITES - 1, SITES + 1):
+        with pytest.raises(ValueError, match="must have the shape of `scores`"):
+            sequences.contact_picture(
+                tmp_path / "a.png", scores, np.zeros((size, size))
+            )
     with pytest.raises(ValueError, match="`heights` must be finite"):
         sequences.logo(tmp_path / "a.png", np.ones((2, 3)), sequences.RNA)
 
