@@ -154,8 +154,9 @@ def ratings(
         ImportError: If a library is not installed; the error names the command
             that installs it.
         ValueError: If the table is damaged or has no such columns, if a user,
-            an item, a time or all ratings of `source` are missing, if there
-            are more than 20 values and `values` is not given, or if another
+            an item, a time or all ratings of `source` are missing, if users or
+            items are floating-point numbers too large to be exact, if there are
+            more than 20 values and `values` is not given, or if another
             argument is not as described.
 
     Example:
@@ -174,7 +175,7 @@ def ratings(
     held = [np.full(len(t[0]), i == 1) for i, t in enumerate(tables)]
     held = np.concatenate(held)
     users, items, scores, times = (
-        None if any(x is None for x in parts) else np.concatenate(parts)
+        None if any(x is None for x in parts) else _joined(parts)
         for parts in zip(*tables, strict=True)
     )
     if not len(users):
@@ -406,22 +407,33 @@ def _of_text(path, separator, argument):
             f"`{argument}` must be the path of a file. Received: "
             f"{argument}={path}, which does not exist"
         )
-    with open(path, encoding="latin-1") as file:
-        lines = file if len(separator) == 1 else _with_tabs(file, separator)
-        try:
-            x = np.loadtxt(lines, "float64", delimiter="\t", ndmin=2)
-        except ValueError as error:
-            raise ValueError(
-                f"`{argument}` must be a file of numbers, users, items, "
-                "ratings and times, in lines separated by "
-                f"{separator!r}. Received: {path}, {error}"
-            ) from error
+
+    def numbers(dtype, column=None):
+        with open(path, encoding="latin-1") as file:
+            lines = file if len(separator) == 1 else _with_tabs(file, separator)
+            return np.loadtxt(
+                lines, dtype, delimiter="\t", usecols=column, ndmin=2
+            )
+
+    try:
+        x = numbers("float64")
+        columns = list(x.T)
+        for i, column in enumerate(columns):
+            # Integers of 64 bits are not exact as floating-point numbers.
+            if i != 2 and (np.abs(column) >= 2**53).any():
+                columns[i] = numbers("int64", i)[:, 0]
+    except ValueError as error:
+        raise ValueError(
+            f"`{argument}` must be a file of numbers, users, items, "
+            "ratings and times, in lines separated by "
+            f"{separator!r}. Received: {path}, {error}"
+        ) from error
     if x.shape[1] not in (3, 4):
         raise ValueError(
             f"`{argument}` must have three or four columns. Received: {path} "
             f"with {x.shape[1]}"
         )
-    return tuple(x.T)
+    return tuple(columns)
 
 
 def _with_tabs(file, separator):
@@ -458,10 +470,21 @@ def _chosen(names, wanted, argument):
     return names
 
 
+def _joined(parts):
+    """The columns of several tables as one column."""
+    if len({x.dtype for x in parts}) > 1:
+        # NumPy makes floating-point numbers of int64 and uint64.
+        parts = [
+            x.astype("int64")
+            if x.dtype.kind == "u" and x.max(initial=0) < 2**63
+            else x
+            for x in parts
+        ]
+    return np.concatenate(parts)
+
+
 def _coded(kind, names):
     """The sorted names, and the number of each row's name."""
-    if names.dtype.kind == "f" and (names == np.rint(names)).all():
-        names = names.astype("int64")
     if names.dtype.kind == "O":
         lost = np.array([x is None or x != x for x in names])
     else:
@@ -471,6 +494,17 @@ def _coded(kind, names):
             f"`source` must name the {kind} of each rating. Received: "
             f"{int(np.sum(lost))} rows without one"
         )
+    if names.dtype.kind == "f":
+        end = 2 ** (np.finfo(names.dtype).nmant + 1)
+        large = np.abs(names) >= end
+        if large.any():
+            raise ValueError(
+                f"`source` must have {kind}s that are texts or integers: "
+                f"{names.dtype} does not distinguish all numbers from {end} "
+                f"on. Received: {kind} {names[large][0]:g}"
+            )
+        if (names == np.rint(names)).all():
+            names = names.astype("int64")
     try:
         return np.unique(names, return_inverse=True)
     except TypeError as error:

@@ -62,6 +62,36 @@ def test_files(tmp_path, name, content):
     assert found.train.values.tolist() == [1, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("name", "separator"), [("u.data", "\t"), ("ratings.dat", "::")]
+)
+def test_ids_of_64_bits_of_files_are_exact(tmp_path, name, separator):
+    ids = [2**60 + i for i in range(6)]
+    rows = [(ids[i], ids[5 - i], 3 + i % 2, 100) for i in range(6)]
+    lines = [separator.join(map(str, row)) for row in rows]
+    (tmp_path / name).write_text("\n".join(lines))
+    assert_rows(data.ratings(tmp_path / name).train, rows)
+
+
+def test_ids_of_different_types_stay_exact():
+    signed = np.array([2**60, 2**60 + 1])
+    others = signed.astype("uint64") + np.uint64(2)
+    found = data.ratings(
+        (signed, signed, [1, 2]), test=(others, others, [1, 2])
+    )
+    for names in (found.train.user_names, found.train.item_names):
+        assert names.tolist() == [2**60 + i for i in range(4)]
+
+
+@pytest.mark.parametrize(("dtype", "end"), [("float64", 53), ("float32", 24)])
+def test_ids_that_are_not_exact_are_refused(dtype, end):
+    users = np.array([1, 2**end - 1], dtype)
+    found = data.ratings((users, [1, 2], [3, 4])).train
+    assert found.user_names.tolist() == [1, 2**end - 1]
+    with pytest.raises(ValueError, match=r"must have items .* from \d+ on"):
+        data.ratings(([1, 2], users + users[:1], [3, 4]))
+
+
 def test_frames_and_arrays():
     frame = pd.DataFrame(ROWS, columns=NAMES)
     assert_rows(data.ratings(frame).train)
