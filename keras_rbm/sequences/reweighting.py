@@ -125,7 +125,7 @@ def neighbours(alignment: Alignment, identity: float = 0.8) -> np.ndarray:
 def _near(codes, others, least):
     """Counts, by row and by column, of pairs with `least` equal letters."""
     width, rows = codes.shape
-    dtype = "uint8" if width < 256 else "uint16"
+    dtype = np.min_scalar_type(width).name  # Counts letters.
 
     def compare(turn, equal):
         # XLA fuses these into one pass over `equal` if each letter is a slice.

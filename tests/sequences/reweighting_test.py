@@ -38,6 +38,13 @@ def test_neighbours_are_counted_exactly(monkeypatch, count, width, identity):
     )
 
 
+def test_wide_sequences_are_their_own_neighbours():
+    """A count of equal letters has more than 16 bits."""
+    family = relatives(8, 2**16)
+    found = sequences.neighbours(family, 0.7)
+    np.testing.assert_array_equal(found, counted(family, 0.7))
+
+
 def test_the_threshold_is_included():
     family = Alignment.from_strings(["ACDEFGHIKL", "ACDEFGHIYY"])
     assert sequences.neighbours(family, 0.8).tolist() == [2, 2]
