@@ -1,5 +1,6 @@
 """Rows of a matrix in dense parts, and sparse rows with missing entries."""
 
+import numbers
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -16,9 +17,9 @@ class Rows:
     """A matrix whose rows become dense arrays when you index them.
 
     `rows[3:7]` and `rows[[5, 2, 2]]` are dense arrays of shape `(4, width)`
-    and `(3, width)`. The matrix may be larger than memory: a sparse matrix, a
-    memory-mapped file, a dataset of an HDF5 file, or categories to be one-hot
-    encoded.
+    and `(3, width)`, and `rows[3]` is one of shape `(width,)`. The matrix may
+    be larger than memory: a sparse matrix, a memory-mapped file, a dataset of
+    an HDF5 file, or categories to be one-hot encoded.
 
     Args:
         take: Function of a slice, or of an array of indices, that returns
@@ -59,6 +60,9 @@ class Rows:
         return self.shape[0]
 
     def __getitem__(self, rows):
+        if isinstance(rows, numbers.Integral):
+            row = range(len(self))[rows]  # Or an IndexError.
+            return self[row : row + 1][0]
         return np.asarray(self._take(rows))
 
     def __array__(self, dtype=None, copy=None):

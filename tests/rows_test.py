@@ -33,6 +33,15 @@ def test_rows_are_those_of_the_matrix(lazy):
     assert repr(lazy) == "<Rows of float64, 10 x 3>"
 
 
+def test_single_rows(lazy):
+    np.testing.assert_array_equal(list(lazy), X)
+    for row in (0, 9, np.int64(-1), -10):
+        np.testing.assert_array_equal(lazy[row], X[row])
+    for row in (10, -11):
+        with pytest.raises(IndexError):
+            lazy[row]
+
+
 def test_rows_in_another_dtype(lazy):
     found = lazy.floats(slice(2, 9), "float32")
     np.testing.assert_array_equal(found, X[2:9].astype("float32"))
