@@ -453,15 +453,20 @@ def some(x: np.ndarray, count: int) -> np.ndarray:
     images alternate, and their means differ by a fifth.
 
     Args:
-        x: Array of shape `(examples, width)`.
+        x: Array or data frame of shape `(examples, width)`, sparse matrix,
+            memory-mapped array, or `Rows`.
         count: Number of rows.
 
     Returns:
         Array of shape `(min(examples, count), width)`, in the order of `x`.
+        `Rows` if `x` is not dense and has at most `count` rows.
 
     Example:
         few = keras_rbm.data.some(x, 10)  # The same 10 rows at each call.
     """
+    x = rows_lib.of("x", checks.from_frame("x", x))
+    if not isinstance(x, Rows):
+        x = np.asanyarray(x)  # Keeps the mask of a masked array.
     if len(x) <= count:
         return x
     # The raw bits are stable across NumPy versions; `permutation` is not.

@@ -233,6 +233,15 @@ def test_names_with_line_breaks_stay_in_their_line():
     assert any(line.startswith("'' ") for line in lines)
 
 
+@pytest.mark.parametrize(
+    "form", [pandas.DataFrame, sparse.csr_array, np.ndarray.tolist]
+)
+def test_some_rows_of_other_forms(form):
+    x = np.random.default_rng(0).random((30, 40))
+    for count in (7, 30):
+        np.testing.assert_array_equal(some(form(x), count), some(x, count))
+
+
 @pytest.mark.parametrize("make", [data.whitened, data.counts, data.categorical])
 def test_sparse_data_are_converted_as_dense_ones_are(make):
     x = (np.random.default_rng(0).random((30, 4)) < 0.4).astype("float32")
