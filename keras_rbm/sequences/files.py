@@ -132,7 +132,10 @@ def write_fasta(
 ) -> None:
     """Writes sequences as FASTA, with scores in the headers.
 
-    Each header is the name, followed by `key=value` for each score.
+    Each header is the name, followed by `key=value` for each score. A missing
+    entry is written as the first of the alphabet's unknown letters, such as X,
+    which `read` reads with `unknown="missing"`; or as a question mark, which
+    `read` refuses, if the alphabet has no unknown letters.
 
     Args:
         path: Path of the file; gzipped if it ends with `.gz`.
@@ -152,9 +155,10 @@ def write_fasta(
         sequences.write_fasta("designed.fasta", v, scores=scores)
     """
     if isinstance(x, Alignment):
-        strings, own = x.strings(), x.names
+        strings, own, alphabet = x.strings(), x.names, x.alphabet
     else:
-        strings = decode(x, alphabet or PROTEIN)
+        alphabet = named(alphabet or PROTEIN)
+        strings = decode(x, alphabet)
         own = [str(number) for number in range(1, len(strings) + 1)]
     names = own if names is None else names
     scores = {
@@ -174,6 +178,8 @@ def write_fasta(
                 str(names[row]).replace("\r", " ").replace("\n", " "),
                 *(f"{key}={value[row]:.6g}" for key, value in scores.items()),
             ]
+            if alphabet.unknown:
+                string = string.replace("?", alphabet.unknown[0])
             file.write(f">{' '.join(header)}\n{string}\n")
 
 

@@ -273,7 +273,8 @@ def design(
             `"chains"` to start from the fantasy particles of the model, the
             persistent chains of its training, which stay the same; `None` to
             start from draws of the visible units without inputs.
-        keep: Columns, from 0, that keep the letters of `start`.
+        keep: Columns, from 0, that keep the letters of `start`. These must not
+            be missing.
         hold_hidden: Dict from numbers of hidden units to their clamped values.
         inverse_temperature: Factor of the model's inverse temperature. Above 1,
             sequences are more probable and less diverse.
@@ -353,7 +354,16 @@ def design(
         v = ops.convert_to_tensor(one_hot(start.codes[rows], units.categories))
         v = ops.cast(v, machine_lib.dtype(machine))
         if len(keep):
-            clamp = samplers.Clamp(ops.convert_to_tensor(_kept(keep, units)), v)
+            mask = _kept(keep, units)
+            missing = start.codes[np.unique(rows)][:, list(keep)] < 0
+            if missing.any():
+                raise ValueError(
+                    "`keep` must hold columns without missing entries of "
+                    "`start`: leave these columns out, or fill them in. "
+                    f"Received: keep={np.asarray(keep).tolist()}, of which "
+                    f"{int(missing.any(axis=0).sum())} have missing entries"
+                )
+            clamp = samplers.Clamp(ops.convert_to_tensor(mask), v)
     frames = samplers.sample(
         samplers.get(sampler),
         machine,

@@ -172,6 +172,22 @@ def test_what_is_written_is_read_again(write, tmp_path, name):
 
 
 @pytest.mark.parametrize(
+    ("alphabet", "letter"),
+    [(sequences.PROTEIN, "X"), (RNA, "N"), (Alphabet("-A"), "?")],
+)
+def test_missing_entries_are_written_as_unknown(tmp_path, alphabet, letter):
+    path = tmp_path / "a.fasta"
+    family = sequences.Alignment([[1, -1], [1, 1]], alphabet=alphabet)
+    sequences.write_fasta(path, family)
+    assert path.read_text().splitlines() == [">1", f"A{letter}", ">2", "AA"]
+    sequences.write_fasta(path, family.one_hot()[:], alphabet)
+    assert path.read_text().splitlines()[1] == f"A{letter}"
+    if alphabet.unknown:
+        found = sequences.read(path, alphabet, unknown="missing")
+        np.testing.assert_array_equal(found.codes, family.codes)
+
+
+@pytest.mark.parametrize(
     ("name", "text", "names"),
     [
         ("a.csv", "name,sequence\none,ACD\ntwo,ACE\n", ("one", "two")),

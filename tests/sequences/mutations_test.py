@@ -122,6 +122,17 @@ def test_designed_sequences_keep_their_columns(rbm, family):
             sequences.design(rbm, 4, num_sweeps=3, **given)
 
 
+def test_missing_letters_cannot_be_kept(rbm, family):
+    codes = family.codes[:3].copy()
+    codes[1, 4] = -1
+    start = sequences.Alignment(codes, alphabet=sequences.RNA)
+    given = {"start": start, "num_sweeps": 1, "seed": 0}
+    with pytest.raises(ValueError, match=r"`keep` must .*, of which 1 have"):
+        sequences.design(rbm, 3, keep=[1, 4], **given)
+    sequences.design(rbm, 3, keep=[1], **given)
+    sequences.design(rbm, 1, keep=[4], **given)  # The first sequence alone.
+
+
 def test_sequences_start_from_the_fantasy_particles(rbm, family):
     """Columns that are kept have the letters of the particles."""
     hot = np.asarray(rbm.fantasy_particles).reshape(10, SITES, 5)
