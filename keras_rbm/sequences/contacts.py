@@ -305,7 +305,8 @@ def num_known_pairs(
 def read_distances(path: Path, num_sites: int) -> np.ndarray:
     """Reads distances from a CSV file with the columns i, j, distance.
 
-    i and j count from 1. A header is optional.
+    i and j count from 1. A header, none of whose fields begins with a digit, is
+    optional. Empty lines are skipped.
 
     Args:
         path: Path of the file.
@@ -326,19 +327,22 @@ def read_distances(path: Path, num_sites: int) -> np.ndarray:
     checks.positive_integer("num_sites", num_sites)
     found = np.full((num_sites, num_sites), np.nan)
     np.fill_diagonal(found, 0.0)
-    with open(path, encoding="utf-8", newline="") as file:
+    # Excel begins files in UTF-8 with a byte-order mark.
+    with open(path, encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.reader(file), start=1):
+            has_digits = any(x.strip()[:1].isdigit() for x in row)
+            if not "".join(row).strip() or (number == 1 and not has_digits):
+                continue
             try:
                 i, j, distance = int(row[0]), int(row[1]), float(row[2])
                 if not (1 <= i <= num_sites and 1 <= j <= num_sites):
                     raise ValueError
             except (ValueError, IndexError):
-                if number == 1:
-                    continue  # The header.
                 raise ValueError(
-                    "A line must hold i, j and a distance, with i and j from "
-                    f"1 to {num_sites} (`num_sites`). Received: {row} in line "
-                    f"{number} of {str(path)!r}"
+                    "A line must hold i, j and a distance, separated by "
+                    f"commas, with i and j from 1 to {num_sites} "
+                    f"(`num_sites`). Received: {row} in line {number} of "
+                    f"{str(path)!r}"
                 ) from None
             found[i - 1, j - 1] = found[j - 1, i - 1] = distance
     return found

@@ -151,6 +151,14 @@ def test_read_distances(tmp_path):
     np.testing.assert_array_equal(found, expected)
     path.write_text("1,2,3.5\n")
     assert sequences.read_distances(path, 2)[0, 1] == 3.5
+    path.write_text("\ufeff1,2,3.5\n\n , \n2,3,9\n\n", encoding="utf-8")
+    np.testing.assert_array_equal(sequences.read_distances(path, 3), expected)
+    path.write_text("residue 1,residue 2,-\n1,2,3.5\n")
+    assert sequences.read_distances(path, 2)[0, 1] == 3.5
+    for line in ("0,1,2.0", "1,4,2.0", "1\t2\t3.5", "1;2;3.5", "1,2,"):
+        path.write_text(f"{line}\n1,2,3.5\n")
+        with pytest.raises(ValueError, match=r"by commas, .* in line 1 of"):
+            sequences.read_distances(path, 3)
     for text in ("i,j,d\n1,9,2\n", "i,j,d\n1,2\n", "i,j,d\n0,1,2.0\n"):
         path.write_text(text)
         with pytest.raises(ValueError, match="in line 2"):
