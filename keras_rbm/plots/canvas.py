@@ -122,14 +122,15 @@ def pixels(ax: Axes) -> np.ndarray:
 
 
 def save(ax: Axes, path: Path) -> None:
-    """Writes the figure of matplotlib axes to a PNG file.
+    """Writes the figure of matplotlib axes to a file, such as a PNG file.
 
     Creates the directory of the file. If there are several processes, only the
     chief writes.
 
     Args:
         ax: Matplotlib `Axes`, or a figure.
-        path: Path of the file.
+        path: Path of the file. Its ending is the format, such as `.png`,
+            `.svg`, `.pdf` or `.jpg`.
 
     Example:
         plots.save(plots.samples(rbm, image_shape=(4, 4)), "samples.png")
@@ -138,7 +139,10 @@ def save(ax: Axes, path: Path) -> None:
         return
     figure, path = _figure(ax), pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=figure.dpi, metadata={"Software": None})
+    # Other formats do not know this key.
+    is_png = path.suffix.lower() == ".png"
+    metadata = {"Software": None} if is_png else None
+    figure.savefig(path, dpi=figure.dpi, metadata=metadata)
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:

@@ -69,7 +69,8 @@ def images(
 
     Args:
         x: Array of shape `(images, rows * columns)` of intensities: 0 is
-            black, 1 is white.
+            black, 1 is white. In a `uint8` array with a value above 1, 255 is
+            white.
         image_shape: `(rows, columns)` of an image, in pixels; or
             `(rows, columns, channels)`, for channels side by side.
         columns: Number of images in a row; `None` for the number that makes
@@ -85,7 +86,10 @@ def images(
     Example:
         plots.images(data.digits().train[:60], (8, 8), columns=15)
     """
-    return _show_greys(tiles.tile(tiles.grey(x), image_shape, columns), ax)
+    x = np.asarray(x)
+    is_grey = x.dtype == np.uint8 and x.max(initial=0) > 1
+    greys = x if is_grey else tiles.grey(x)
+    return _show_greys(tiles.tile(greys, image_shape, columns), ax)
 
 
 def filters(
@@ -140,7 +144,7 @@ def filters(
         weights = weights[:_ROWS]
         chart = bars.Bars(
             ax,
-            bars.groups(weights.shape[1], names, schema),
+            _groups(model, weights, names, schema),
             [f"hidden {i}" for i in range(len(weights))],
         )
         chart.signed(weights, "weight")
@@ -226,7 +230,7 @@ def samples(
         return _show_greys(grid, ax)
     x = _shares(model, means, picture)
     rows = [f"sample {i}" for i in range(len(x))]
-    columns = bars.groups(x.shape[1], names, schema)
+    columns = _groups(model, x, names, schema)
     chart = bars.Bars(ax, columns, rows, schema)
     chart.shares(x, "mean of a sample", states=means)
     chart.explain(_scale(model, schema))
@@ -304,7 +308,7 @@ def reconstructions(
         for i in range(len(x))
         for label in (f"example {i}", "reconstruction")
     ]
-    columns = bars.groups(x.shape[1], names, schema)
+    columns = _groups(model, x, names, schema)
     chart = bars.Bars(ax, columns, rows, schema, in_pairs=True)
     chart.shares(
         x,
@@ -374,7 +378,7 @@ def class_samples(
     if image_shape is None:
         x = _shares(model, means, picture)
         rows = [f"class {label}" for label in labels]
-        columns = bars.groups(x.shape[1], names, schema)
+        columns = _groups(model, x, names, schema)
         chart = bars.Bars(ax, columns, rows, schema)
         chart.shares(x, "mean of a sample", states=means)
         chart.explain(_scale(model, schema))
@@ -446,6 +450,19 @@ def _with_lines(name):
     import matplotlib
 
     return matplotlib.colormaps[name].with_extremes(bad=_LINE)
+
+
+def _groups(model, x, names, schema):
+    """The bars of rows `x`; names may leave out the label of a `ClassRBM`."""
+    if names is not None and schema is None:
+        width = x.shape[1]
+        most = min(width, model.num_pixels)
+        if len(names) not in (width, most):
+            raise ValueError(
+                f"`names` must have a name for each of the {most} columns. "
+                f"Received: len(names)={len(names)}"
+            )
+    return bars.groups(x.shape[1], names, schema)
 
 
 def _shares(model, x, picture):

@@ -18,6 +18,13 @@ def test_off_screen_figures_are_as_large_as_their_content(tmp_path):
     assert pyplot.get_fignums() == []
 
 
+@pytest.mark.parametrize("ending", ["PNG", "svg", "jpg"])
+def test_other_formats_are_saved(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    plots.save(plots.offscreen(), path)
+    assert path.stat().st_size
+
+
 def test_without_axes_there_is_a_new_figure_of_pyplot():
     with matplotlib.rc_context({"backend": "Agg"}):
         ax = canvas.axes(None, (900, 500))

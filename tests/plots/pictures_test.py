@@ -122,6 +122,16 @@ def test_images_are_in_a_grid(examples):
     )
 
 
+def test_images_of_uint8_are_intensities_or_bits(examples):
+    x = np.random.default_rng(0).integers(0, 256, (5, 12), "uint8")
+    for given, greys in (
+        (x, x),
+        (examples.astype("uint8"), tiles.grey(examples)),
+    ):
+        ax = plots.images(given, SHAPE, ax=plots.offscreen())
+        np.testing.assert_array_equal(shown(ax), tiles.tile(greys, SHAPE))
+
+
 def test_greys_are_drawn_pixel_by_pixel():
     ax = plots.samples(
         rbm(keras_rbm.PersistentChain(4)), SHAPE, ax=plots.offscreen()
@@ -348,6 +358,23 @@ def test_a_table_has_its_columns_in_their_order():
     drawn = plots.samples(model, schema=schema, ax=plots.offscreen())
     assert len(texts(drawn)) == 12
     assert plots.pixels(drawn).shape[1] >= 800
+
+
+def test_each_column_has_a_name(table):
+    model, x = table
+    for names in (["age", "sex"], ["age", "sex", "price", "city"]):
+        for draw in (
+            lambda **own: plots.filters(model, **own),
+            lambda **own: plots.reconstructions(model, x, **own),
+            lambda **own: plots.samples(model, **own),
+        ):
+            with pytest.raises(ValueError, match="`names` must have a name"):
+                draw(names=names, ax=plots.offscreen())
+    classes = keras_rbm.ClassRBM(3, 2, 4, seed=0)
+    for count in (3, 5):  # Without and with the columns of the label.
+        names = [f"column {i}" for i in range(count)]
+        ax = plots.samples(classes, names=names, ax=plots.offscreen())
+        assert [x.get_text() for x in ax.get_xticklabels()] == names
 
 
 def test_names_of_columns_may_be_numbers():
