@@ -16,6 +16,7 @@ from keras_rbm.data.checks import (
 )
 from keras_rbm.random import Use
 from keras_rbm.rows import Rows
+from keras_rbm.rows import of as rows_of
 from keras_rbm.typing import Array, Binarize
 
 _METHODS = ("none", "stochastic", "threshold")
@@ -49,7 +50,8 @@ def batches(
             integers, also uint8, that are all 0 or 1 (bits) or all -1 or 1
             (spins), which are not scaled. `x` stays in memory, bits as float32.
             Pictures of shape `(examples, rows, columns[, 1])` are flattened; a
-            sparse matrix or a memory-mapped array is converted batch by batch.
+            sparse matrix, a memory-mapped array or a dataset of h5py is
+            converted batch by batch.
             With `categories`, integers from 0 on, of shape `(examples, sites)`.
         batch_size: Number of examples in a batch, at most the number of
             examples.
@@ -200,6 +202,7 @@ def _check(x, binarize, categories):
                 f"{categories}"
             )
         return check_examples(one_hot(x, categories), "x")
+    x = rows_of("x", x)  # Pictures in a file stay there.
     shape = getattr(x, "shape", ())
     if len(shape) == 3 or (len(shape) == 4 and shape[3] == 1):
         x = np.reshape(x, (shape[0], shape[1] * shape[2]))

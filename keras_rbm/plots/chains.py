@@ -7,9 +7,9 @@ import numpy as np
 
 from keras_rbm import checks, diagnostics, random
 from keras_rbm import machine as machine_lib
-from keras_rbm.models import MachineModel
+from keras_rbm.models import MachineModel, examples
 from keras_rbm.plots import canvas
-from keras_rbm.plots.pictures import current_samples
+from keras_rbm.plots.pictures import as_fit_takes, current_samples
 from keras_rbm.typing import Array, Axes
 
 #: Chains do not mix if the autocorrelation of their free energy over half the
@@ -112,8 +112,9 @@ def projection(
 
     Args:
         model: A `MachineModel`, such as an `RBM`.
-        v: Array of shape `(examples, example_units.width)`; one or two
-            thousand examples are enough.
+        v: Array of shape `(examples, example_units.width)`, or other data that
+            `fit` takes, such as a sparse matrix; one or two thousand examples
+            are enough.
         plane: Result of `keras_rbm.plots.plane_of`, to use the axes of one
             data set for other data; `None` for the plane of `v`.
         ax: Matplotlib `Axes` to draw in, or `None` for a new figure.
@@ -130,6 +131,7 @@ def projection(
         ax = plots.projection(rbm, data.digits().train)
         plots.save(ax, "projection.png")
     """
+    v = examples.dense(as_fit_takes(model, v, "v"), "v")
     width = model.example_units.width
     if np.ndim(v) != 2 or np.shape(v)[1] != width or not len(v):
         raise ValueError(

@@ -10,7 +10,9 @@ import numpy as np
 
 from keras_rbm import checks
 from keras_rbm.models import ClassRBM, MachineModel
+from keras_rbm.models import examples as example_arrays
 from keras_rbm.plots import bars, canvas, tiles
+from keras_rbm.rows import Rows
 from keras_rbm.typing import (
     Array,
     Axes,
@@ -57,6 +59,18 @@ def current_samples(
                 num_samples, num_sweeps=num_sweeps, seed=seed
             )
     return particles[:num_samples]
+
+
+def as_fit_takes(model: MachineModel, x: Array, name: str) -> Array | Rows:
+    """Examples, or a list of rows, in the form that `fit` uses.
+
+    Args:
+        model: A `MachineModel`.
+        x: The examples.
+        name: The argument's name, for errors.
+    """
+    x = np.asarray(x) if isinstance(x, list | tuple) else x
+    return example_arrays.array(x, model.example_units, name)
 
 
 def images(
@@ -256,7 +270,8 @@ def reconstructions(
     Args:
         model: A `MachineModel`, such as an `RBM`.
         examples: Array of shape `(examples, example_units.width)`, NaN where
-            an entry is missing.
+            an entry is missing; or other data that `fit` takes, such as a
+            sparse matrix or pictures of shape `(examples, rows, columns)`.
         image_shape: `(rows, columns)` or `(rows, columns, channels)` of an
             example; `None` for the model's `image_shape`. Examples without a
             shape are drawn as rows of bars.
@@ -283,6 +298,7 @@ def reconstructions(
         plots.save(ax, "reconstructions.png")
     """
     image_shape, picture = shape_and_picture(model, image_shape, picture)
+    examples = as_fit_takes(model, examples, "examples")
     if image_shape is None:
         num_examples = min(num_examples, _PAIRS)
     examples = np.asarray(checks.unmasked(examples[:num_examples]))

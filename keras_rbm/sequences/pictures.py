@@ -365,8 +365,8 @@ def principal_axes(
         label: Label of `values`.
 
     Raises:
-        ValueError: If the columns differ, or if `values` does not have a number
-            for each sample.
+        ValueError: If the columns differ, if entries are missing, or if
+            `values` does not have a number for each sample.
 
     Example:
         sequences.principal_axes("pca.png", family, drawn)
@@ -393,6 +393,12 @@ def draw_principal_axes(
             "`samples` must have the columns of `alignment`. Received: "
             f"{alignment} and {samples}"
         )
+    for name, x in (("alignment", alignment), ("samples", samples)):
+        if (x.codes < 0).any():
+            raise ValueError(
+                f"`{name}` must have no missing entries. Received: {name} with "
+                f"{(x.codes < 0).sum()} of them"
+            )
     if values is not None and len(values) != len(samples):
         raise ValueError(
             "`values` must have a number for each sample. Received: "

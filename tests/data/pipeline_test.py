@@ -1,5 +1,6 @@
 import itertools
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from keras_rbm.data import batches, binarized, in_order, one_hot, to_float
+from keras_rbm.data import (
+    batches,
+    binarized,
+    in_order,
+    one_hot,
+    pipeline,
+    to_float,
+)
+from keras_rbm.rows import Rows
 from tests import hostile
 
 
@@ -300,6 +309,17 @@ def test_intensities_on_the_disk_are_scaled(tmp_path):
     np.testing.assert_array_equal(
         binarized(mapped, "none"), binarized(x, "none")
     )
+
+
+def test_pictures_of_an_hdf5_file_stay_there(tmp_path):
+    x = np.random.default_rng(0).random((6, 2, 3))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["x"] = x
+        kept = pipeline._check(file["x"], "none", None)
+        assert isinstance(kept, Rows)
+        np.testing.assert_array_equal(
+            binarized(file["x"], "none"), x.reshape(6, 6).astype("float32")
+        )
 
 
 def test_shares_with_rounding_errors_are_binarized():

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.decomposition import PCA
 
 import keras_rbm
@@ -62,6 +63,10 @@ def test_the_picture_shows_data_and_particles():
         places = chains.project(plane, points)
         limits = np.array([ax.get_xlim(), ax.get_ylim()]).T
         np.testing.assert_allclose(found, np.clip(places, *limits))
+    for form in (sparse.csr_array(v), v.reshape(-1, 3, 4)):
+        again = plots.projection(model, form, ax=plots.offscreen())
+        for one, other in zip(ax.collections, again.collections, strict=True):
+            np.testing.assert_allclose(*(x.get_offsets() for x in (one, other)))
     with pytest.raises(ValueError, match="`v`"):
         plots.projection(model, v[:, :5])
     v[0, 0] = np.nan

@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 
 import keras_rbm
 from keras_rbm import data, plots
@@ -178,6 +179,22 @@ def test_reconstructions_stand_below_their_originals(examples):
             picture[top : top + 21 : 7, 5:33:7].ravel(),
             tiles.grey(values).ravel(),
         )
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        sparse.csr_array,
+        lambda x: x.reshape(-1, *SHAPE),
+        lambda x: [list(row) for row in x],
+    ],
+)
+def test_reconstructions_of_other_forms(examples, form):
+    options = {"image_shape": SHAPE, "ax": plots.offscreen()}
+    expected = shown(plots.reconstructions(rbm(), examples, **options))
+    options["ax"] = plots.offscreen()
+    ax = plots.reconstructions(rbm(), form(examples), **options)
+    np.testing.assert_array_equal(shown(ax), expected)
 
 
 def test_pictures_of_data_that_are_no_pixels(examples):

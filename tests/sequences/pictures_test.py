@@ -53,6 +53,18 @@ def test_pictures(rbm, family, tmp_path):
         sequences.logo(tmp_path / "a.png", np.ones((2, 3)), sequences.RNA)
 
 
+def test_missing_entries_have_no_principal_axes(family, tmp_path):
+    codes = family.codes.copy()
+    codes[0, 0] = -1
+    missing = Alignment(codes, alphabet="rna")
+    for pair, name in (
+        ((missing, family), "alignment"),
+        ((family, missing), "samples"),
+    ):
+        with pytest.raises(ValueError, match=f"`{name}` must have no missing"):
+            sequences.principal_axes(tmp_path / "a.png", *pair)
+
+
 def test_a_conserved_column_has_all_its_bits():
     family = Alignment.from_strings(["AC", "AG", "AU", "A-"] * 500)
     heights = sequences.information(family, pseudocount=1e-6)
