@@ -16,7 +16,8 @@ def one_hot(y, num_classes, num_examples, name="y", may_miss=False):
         num_examples: Number of examples with these labels.
         name: The argument's name, for errors.
         may_miss: Whether examples may have no label: -1, NaN or `None`, or a
-            row of NaN.
+            row of NaN. Labels may then be floating-point numbers, which a
+            column with NaN needs.
 
     Returns:
         `float32` array of shape `(examples, num_classes)`, with rows of NaN for
@@ -30,7 +31,7 @@ def one_hot(y, num_classes, num_examples, name="y", may_miss=False):
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         y = np.array(None)
     if may_miss:
-        y = _with_minus_one(y)
+        y = _as_integers(y)
     rows = y.shape == (num_examples, num_classes) and y.dtype.kind in "fbui"
     integers = y.shape == (num_examples,) and y.dtype.kind in "ui"
     if not rows and not integers:
@@ -62,8 +63,8 @@ def one_hot(y, num_classes, num_examples, name="y", may_miss=False):
     return found
 
 
-def _with_minus_one(y):
-    """Converts labels, some of which are NaN or `None`, to integers."""
+def _as_integers(y):
+    """Converts whole numbers to integers; NaN and `None` become -1."""
     if y.ndim == 1 and y.dtype.kind == "O":
         known = [
             v is not None and type(v).__name__ != "NAType" and v == v for v in y
@@ -74,6 +75,6 @@ def _with_minus_one(y):
             y = y.astype("float64")
     if y.ndim == 1 and y.dtype.kind == "f":
         whole = np.where(np.isnan(y), UNLABELLED, y)
-        if (whole == UNLABELLED).any() and (whole == np.rint(whole)).all():
+        if np.isfinite(whole).all() and (whole == np.rint(whole)).all():
             return whole.astype("int64")
     return y

@@ -16,6 +16,23 @@ def test_labels_become_one_hot_rows(y):
     np.testing.assert_array_equal(rows, ROWS)
 
 
+def test_a_column_of_floats_holds_labels_with_and_without_nan():
+    y = Y.astype("float64")
+    np.testing.assert_array_equal(
+        class_labels.one_hot(y, 3, 4, may_miss=True), ROWS
+    )
+    y[0] = np.nan
+    found = class_labels.one_hot(y, 3, 4, may_miss=True)
+    np.testing.assert_array_equal(found[1:], ROWS[1:])
+    assert np.isnan(found[0]).all()
+    for wrong in (0.5, np.inf):
+        y[1] = wrong
+        with pytest.raises(ValueError, match=r"`y` must be a label for each"):
+            class_labels.one_hot(y, 3, 4, may_miss=True)
+    with pytest.raises(ValueError, match=r"y\.dtype=float64"):
+        class_labels.one_hot(Y.astype("float64"), 3, 4)
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [

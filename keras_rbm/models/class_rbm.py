@@ -66,11 +66,11 @@ class ClassRBM(MachineModel):
     paper.
 
     `fit(x, y)`, `evaluate(x, y)` and their `validation_data=(x, y)` take labels
-    as integers or one-hot rows. In place of x and y, you can pass rows
-    (x, one-hot y), which `join` makes. Data sets can have either form. All
-    methods with an argument `v`, such as `rbm(v)` or `free_energy`, take rows:
-    a call returns E[h | x, y]. `class_probabilities(x)` and `classify(x)`
-    predict y.
+    as whole numbers of any type, or as one-hot rows. In place of x and y, you
+    can pass rows (x, one-hot y), which `join` makes. Data sets can have either
+    form, with labels of an integer type. All methods with an argument `v`, such
+    as `rbm(v)` or `free_energy`, take rows: a call returns E[h | x, y].
+    `class_probabilities(x)` and `classify(x)` predict y.
 
     With `generative_weight=0` the model does not learn p(x, y) (`can_sample`
     is `False`): `sample_class` is refused, and `sample` and `log_likelihood`
