@@ -373,9 +373,10 @@ class Trainer(keras.Model, abc.ABC):
         Raises:
             ValueError: If the data cannot be states of the visible units or
                 have no end; if labels, weights or `initial_step` are not as
-                described; or if the parameters are not finite after training
-                (`callbacks.StopOnDivergence` stops training at once). Each
-                batch of a data set is checked before it is used.
+                described; if a data set can be read only once, and the checks
+                have read all its batches; or if the parameters are not finite
+                after training (`callbacks.StopOnDivergence` stops training at
+                once). Each batch of a data set is checked before it is used.
 
         Example:
             history = rbm.fit(x, batch_size=10, epochs=5, verbose=0)
@@ -406,6 +407,8 @@ class Trainer(keras.Model, abc.ABC):
             self.train_function = None
             with examples.reported("x"):
                 history = super().fit(**given)
+            if examples.is_dataset(x):
+                _check_trained(history, "x")
             # Keras's history does not say which epochs were validated.
             frequency = {"validation_freq": given.get("validation_freq", 1)}
             history.params = {**(history.params or {}), **frequency}
@@ -1073,6 +1076,18 @@ def _numbered(arrays, completer):
         return arrays
     x, *rest = arrays if isinstance(arrays, tuple) else (arrays,)
     return (x, np.arange(len(x), dtype="float32"), *rest[1:])
+
+
+def _check_trained(history, name):
+    """Raises an error if epochs of a data set have had no batch."""
+    metrics = [key for key in history.history if not key.startswith("val_")]
+    if history.epoch and not metrics:
+        raise ValueError(
+            f"`{name}` must give its batches each time it is read: `fit` reads "
+            "some of them before it trains. Pass an array, a "
+            "keras.utils.PyDataset, or a data set that can be read again. "
+            "Received: a tf.data.Dataset without a batch for the training"
+        )
 
 
 def _check_weight(given, x):

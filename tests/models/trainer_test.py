@@ -622,6 +622,18 @@ def test_validation_split():
     assert history["val_loss"] == [pytest.approx(figures["loss"], abs=ERROR)]
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_data_set_that_is_read_only_once_is_an_error():
+    rows = iter(data())
+    once = tf.data.Dataset.from_generator(
+        lambda: rows, output_signature=tf.TensorSpec((5,))
+    )
+    model = RBM(5, 4, seed=0)
+    model.compile("sgd", run_eagerly=True)
+    with pytest.raises(ValueError, match="`x` must give its batches each time"):
+        model.fit(once.batch(12), epochs=1, verbose=0)
+
+
 def test_weights_may_be_lists():
     weight = np.random.default_rng(0).random(48).tolist()
     figures = [
