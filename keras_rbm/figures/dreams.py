@@ -6,8 +6,14 @@ import os
 import numpy as np
 
 from keras_rbm import checks, samplers
-from keras_rbm.data import binarized, some
-from keras_rbm.figures.figure import Figure, announce, mean_greys
+from keras_rbm.data import Data, binarized, some
+from keras_rbm.figures.figure import (
+    Figure,
+    announce,
+    check_complete,
+    mean_greys,
+)
+from keras_rbm.models import MachineModel
 from keras_rbm.plots import canvas, sheet, tiles
 
 
@@ -60,6 +66,15 @@ class Dreams(Figure):
             checks.positive_integer("num_chains", self.num_chains)
         samplers.get(self.sampler)
 
+    def check(self, model: MachineModel, data: Data) -> None:
+        if self.num_chains:
+            name, examples = _held_out(data)
+            check_complete(
+                "The film of Dreams (`num_chains=0` draws none)",
+                some(examples, self.num_chains),
+                f"data.{name}",
+            )
+
     def __call__(self, model, data, output, binarize="none", seed=0):
         samples = model.sample(
             self.num_samples,
@@ -77,9 +92,7 @@ class Dreams(Figure):
             self._film(model, data, output, binarize, seed)
 
     def _film(self, model, data, output, binarize, seed):
-        examples = data.train
-        for x in (data.validation, data.test):
-            examples = examples if x is None else x
+        _, examples = _held_out(data)
         start = binarized(some(examples, self.num_chains), binarize, seed)
         frames = model.sample(
             num_sweeps=self.num_frames * self.sweeps_per_frame,
@@ -97,3 +110,11 @@ class Dreams(Figure):
             f"{len(start)} chains, a row each {self.sweeps_per_frame} sweeps, "
             "are in film.png"
         )
+
+
+def _held_out(data):
+    """The name of the split that a film starts from, and its examples."""
+    for name in ("test", "validation"):
+        if getattr(data, name) is not None:
+            return name, getattr(data, name)
+    return "train", data.train

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_rbm.data import Data
+from keras_rbm.data.checks import has_missing
 from keras_rbm.models import MachineModel
 from keras_rbm.plots import tiles
 from keras_rbm.typing import Path
@@ -82,6 +83,21 @@ def announce(text):
     ]
     if not on_screen:
         print(text)
+
+
+def check_complete(figure, x, name):
+    """Raises an error if entries of a figure's examples are missing.
+
+    Args:
+        figure: What needs the examples, for the error.
+        x: Array or `Rows`.
+        name: The name of the examples, for the error.
+    """
+    if has_missing(x):
+        raise ValueError(
+            f"{figure} needs examples without missing entries. Received: NaN "
+            f"in {name}"
+        )
 
 
 def mean_greys(model, data, v):

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_rbm import checks, samplers
 from keras_rbm.data import Data, binarized, some
-from keras_rbm.figures.figure import Figure, announce
+from keras_rbm.figures.figure import Figure, announce, check_complete
 from keras_rbm.models import MachineModel
 from keras_rbm.plots import sheet, tiles
 
@@ -68,6 +68,8 @@ class Inpainting(Figure):
                 "Inpainting needs test examples, which the model has not "
                 f"learned from. Received: test=None ({data.name})"
             )
+        images = some(data.test, self.num_images)
+        check_complete("Inpainting", images, "data.test")
 
     def __call__(self, model, data, output, binarize="none", seed=0):
         self.check(model, data)

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_rbm import checks, devices, json_arrays
 from keras_rbm.data import Data, binarized
-from keras_rbm.figures.figure import Figure, announce
+from keras_rbm.figures.figure import Figure, announce, check_complete
 from keras_rbm.models import MachineModel
 from keras_rbm.plots import sheet, tiles
 
@@ -74,6 +74,7 @@ class Restoration(Figure):
                 "flipped: Bernoulli or Spin. Received: model.visible="
                 f"{model.visible}"
             )
+        check_complete("Restoration", data.train, "data.train")
         if self.num_flips > data.width:
             raise ValueError(
                 "`num_flips` must not exceed the number of sites. Received: "

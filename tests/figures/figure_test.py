@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+import keras_rbm
 from keras_rbm import data, figures
 from keras_rbm.figures.figure import announce, mean_greys
 from tests import eager, machines
@@ -74,3 +75,30 @@ def test_greys_are_those_of_the_means_given_the_means(pictured):
     # Of a rounding to whole greys, and float32.
     expected = 255 * np.clip(means, 0, 1)
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.501)
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [figures.Dreams(), figures.Restoration(1), figures.Inpainting()],
+)
+def test_missing_entries_are_refused_before_training(figure):
+    known = np.array([[0.0, 1.0, 1.0, 0.0]], "float32")
+    missing = np.array([[0.0, 1.0, np.nan, 0.0]], "float32")
+    schema = data.Schema(
+        {name: data.Binary((0, 1)) for name in "abcd"}, keeps_missing=True
+    )
+    rbm = keras_rbm.RBM(4, 2, seed=0)
+    splits = {"schema": schema, "image_shape": (2, 2)}
+    table = data.Data("table", known, test=known, **splits)
+    figures.check([figure], rbm, table)
+    table = data.Data("table", missing, test=missing, **splits)
+    with pytest.raises(ValueError, match="without missing entries"):
+        figures.check([figure], rbm, table)
+    figures.check([figures.Dreams(num_chains=0)], rbm, table)
+    # The film shows one of these rows, which is complete.
+    rows = np.concatenate([known, missing])
+    first = data.some(rows, 1)
+    table = data.Data("table", rows, **splits)
+    if np.isnan(first).any():
+        table = data.Data("table", rows[::-1], **splits)
+    figures.check([figures.Dreams(num_chains=1)], rbm, table)
