@@ -121,9 +121,11 @@ class FamilyFigures(Figure):
     `principal_axes.png`, `correlations.png` and `mutations.png`, and writes
     `contacts.csv` (the columns i and j, their score, and their positions in the
     reference of `family`), `samples.fasta` and `mutations.csv` of the first
-    training sequence. Samples and mutants have a lower and an upper bound of
-    log p(v); samples also have -F(v), which is log p(v) + log Z. While the
-    model trains, TensorBoard shows the same pictures (see `FamilyPictures`).
+    training sequence, which `family` chooses at random. (To scan another
+    sequence, such as the reference, call `mutation_scan`.) Samples and mutants
+    have a lower and an upper bound of log p(v); samples also have -F(v), which
+    is log p(v) + log Z. While the model trains, TensorBoard shows the same
+    pictures (see `FamilyPictures`).
 
     Args:
         alphabet: As for `family`.
