@@ -43,16 +43,20 @@ def decode(text: str) -> np.ndarray:
 
 
 def number(value: Any) -> int | float | bool:
-    """Converts a number of NumPy: the argument `default` of `json.dumps`.
+    """Converts a NumPy scalar to a Python number.
+
+    Pass this function to `json.dumps` as the argument `default`.
 
     Args:
         value: A NumPy scalar.
 
     Raises:
-        TypeError: If it is anything else.
+        TypeError: If `value` is anything else.
     """
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(
-        f"Objects of type {type(value).__name__} cannot be written as JSON."
+        "Values must be numbers, texts, lists or dicts to be written as JSON: "
+        "convert this value first. Received: an object of type "
+        f"{type(value).__name__}"
     )

@@ -176,7 +176,8 @@ def _given(gin, caller, argument, bound, called):
         rate = _value_of(gin, "/".join(rate.scopes))
     if argument == "optimizer" and rate is not None:
         return {"learning_rate": f"{caller}.learning_rate"}
-    # With parentheses, gin calls the function, by its bindings alone.
+    # The run calls a reference without parentheses, and passes the length. With
+    # parentheses, gin calls the function, and passes only its bindings.
     if argument == "learning_rate" and not getattr(rate, "evaluate", True):
         return {"num_updates": "the length of the run"}
     return {}

@@ -21,7 +21,7 @@ def test_numbers_of_numpy_are_written_as_numbers():
     x = {"a": np.int64(3), "b": [np.float32(0.5), np.bool_(True)]}
     text = json.dumps(x, default=json_arrays.number)
     assert text == '{"a": 3, "b": [0.5, true]}'
-    with pytest.raises(TypeError, match="type set cannot be written"):
+    with pytest.raises(TypeError, match="object of type set"):
         json.dumps({1}, default=json_arrays.number)
 
 

@@ -21,9 +21,10 @@ MAX_NEVER_FLIPPING = 0.5
 #: Particles miss a part of the data if the distance between the projections of
 #: particles and data exceeds this number twice in a row.
 MAX_DISTANCE = 0.4
-#: The correlation of states is checked for at least this many chains. States of
-#: 3 independent chains exceed `MAX_MEMORY` in half of the measurements, states
-#: of 16 chains in less than one of 1,000, also if there are two modes.
+#: The correlation of states is checked only if there are at least this many
+#: chains. The correlation of 3 independent chains exceeds `MAX_MEMORY` in half
+#: of the measurements, and that of 16 chains in less than one measurement of
+#: 1,000, even if there are two modes.
 LEAST_CHAINS = 16
 # Most examples that are projected.
 _PROJECTED = 2000
@@ -58,8 +59,9 @@ class ChainHealth(Measurement):
     - `projection_distance`: the largest distance between the distributions of
       particles and data on these axes (Kolmogorov-Smirnov, 0 to 1). It is
       large if the particles are in too few modes.
-    - `never_flipping`: share of the visible units that flip in no chain, among
-      the units with a list of states (not real ones) that vary in the data.
+    - `never_flipping`: among the visible units that have a list of states and
+      vary in the data, the share that flips in no chain. Real-valued units
+      have no list of states.
     - `distance`: root mean square, over the visible units, of the difference
       between the means of the particles and of the data; `distance_after`: the
       same at the end of the run; `distance_floor`: the mean distance of as
@@ -116,8 +118,9 @@ class ChainHealth(Measurement):
             `None` for no gap. The chains are compared with the mean of these
             data, or, without them, with the mean of `v`.
         every: Number of epochs between two measurements. The first and the
-            last epoch of a `fit` are measured, too, except an epoch at whose
-            end a later callback stops the training.
+            last epoch of a `fit` are measured, too. If a callback after this
+            one stops the training at the end of an epoch, that epoch does not
+            count as the last one.
         num_sweeps: Length of the run, in sweeps.
         seed: Integer from 0 to 2**64 - 1, for the run; `None` for a seed from
             Python's generator.

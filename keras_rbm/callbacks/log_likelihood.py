@@ -30,7 +30,8 @@ NAMES = (
 _LOG = logging.getLogger("keras_rbm")
 # The most states that "auto" enumerates, in half a second at 784 x 16.
 _MOST_STATES = 2**16
-# Chains of reverse AIS count as so many, to have the limit of AIS.
+# The effective sample size of reverse AIS is multiplied by this factor, so that
+# the limit of AIS holds for both directions.
 _REVERSE = MIN_EFFECTIVE_SAMPLE_SIZE / MIN_REVERSE_EFFECTIVE_SAMPLE_SIZE
 
 

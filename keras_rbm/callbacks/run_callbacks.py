@@ -48,9 +48,10 @@ def measurement_callbacks(
 
     Grey values have no log-likelihood under two-state units, and differ from
     samples: for these data, the list has only `ChainHealth`. A single example
-    is not compared with samples: there is no `SampleMeasures`. For data with
-    missing entries, `LogLikelihood` measures the observed entries, and the
-    other two callbacks complete the first 1,000 rows.
+    cannot be compared with samples: in this case, the list has no
+    `SampleMeasures`. For data with missing entries, `LogLikelihood` measures
+    the observed entries, and the other two callbacks complete up to 1,000
+    rows, drawn from all rows.
 
     Args:
         model: A `MachineModel`, such as an `RBM`.

@@ -48,8 +48,9 @@ class SampleMeasures(Measurement):
             two or more examples; at most 500 of them are used.
         v_train: Training data of the same form, or `None`.
         every: Number of epochs between two measurements. The first and the
-            last epoch of a `fit` are measured, too, except an epoch at whose
-            end a later callback stops the training.
+            last epoch of a `fit` are measured, too. If a callback after this
+            one stops the training at the end of an epoch, that epoch does not
+            count as the last one.
 
     Raises:
         ValueError: If `every` is not a positive integer, if `v` or `v_train`

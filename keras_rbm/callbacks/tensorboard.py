@@ -89,8 +89,9 @@ DESCRIPTIONS = {
     "mmd_squared": "Maximum mean discrepancy of samples and data: 0 is ideal.",
     "cluster_distance": "Distance of the shares of ten clusters in samples "
     "and data, from 0 to 1.",
-    "clusters_missed": "Number of clusters of which the samples have less than "
-    "a tenth of the data's share, where five samples or more are expected.",
+    "clusters_missed": "Number of clusters of the data that the samples miss: "
+    "five samples or more are expected there, but the share of the samples is "
+    "below a tenth of the share of the data.",
     "loss": "F(data) - F(chains), whose gradient is followed. It is no "
     "likelihood, and hovers near 0 while the chains follow.",
     "reconstruction_error": "Mean squared difference of examples and their "

@@ -52,8 +52,9 @@ class TrajectoryAIS(Measurement):
     The logs get `log_partition_trajectory`, the estimate in nats, and
     `effective_sample_size_trajectory`, from 1 to `num_chains`, which falls if
     the model changes faster than the chains mix. In the epochs in between, the
-    logs repeat the last numbers; an epoch at whose end a later callback stops
-    the training is such an epoch. TensorBoard gets the numbers in the run of
+    logs repeat the last numbers. If a callback after this one stops the
+    training at the end of an epoch, that epoch counts as an epoch in between,
+    not as the last one. TensorBoard gets the numbers in the run of
     `log_likelihood`, or otherwise in `train`, in the group `2 Likelihood`.
 
     With a `log_likelihood`, which must precede this callback, the logs also

@@ -424,8 +424,8 @@ def _of_text(path, separator, argument):
                 columns[i] = numbers("int64", i)[:, 0]
     except ValueError as error:
         raise ValueError(
-            f"`{argument}` must be a file of numbers, users, items, "
-            "ratings and times, in lines separated by "
+            f"`{argument}` must be a file of numbers: in each line a user, "
+            "an item, a rating and perhaps a time, separated by "
             f"{separator!r}. Received: {path}, {error}"
         ) from error
     if x.shape[1] not in (3, 4):

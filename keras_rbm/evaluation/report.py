@@ -34,8 +34,8 @@ def write(results, path):
         path: Path of the file; its directory is created if it does not exist.
 
     Returns:
-        The results as written: `None` replaces numbers that are not finite,
-        which JSON cannot represent, and Python's numbers those of NumPy.
+        The results as written: numbers that are not finite, which JSON cannot
+        represent, become `None`, and NumPy numbers become Python numbers.
     """
     results = _finite(results)
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)

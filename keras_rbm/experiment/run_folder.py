@@ -158,8 +158,9 @@ class RunFolder:
     def write_config(self, describe: Callable[[], str] | None) -> None:
         """Writes the configuration of a run of several runs, for its restart.
 
-        A resumed run keeps its configuration: a changed one may yet be refused.
-        If it is accepted, `replace_config` writes it.
+        A resumed run keeps its configuration, because a changed configuration
+        may still be refused. Once the changed configuration is accepted,
+        `replace_config` writes it.
 
         Args:
             describe: Function that returns the configuration as text, or
@@ -181,10 +182,10 @@ class RunFolder:
     def describe_part(
         self, describe: Callable[[], str] | None
     ) -> Callable[[], str] | None:
-        """Returns the `describe` of a run that is a part of this one.
+        """Returns the `describe` for a run that is a part of this run.
 
-        A run calls it once it has accepted its settings. The configuration of
-        the whole run is then replaced, too.
+        The part calls the returned function once it has accepted its settings.
+        This call also replaces the configuration of the whole run.
 
         Args:
             describe: As for `write_config`.

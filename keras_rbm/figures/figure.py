@@ -95,8 +95,8 @@ def check_complete(figure, x, name):
     """
     if has_missing(x):
         raise ValueError(
-            f"{figure} needs examples without missing entries. Received: NaN "
-            f"in {name}"
+            f"{figure} needs examples without missing entries: fill in the "
+            f"missing entries, or leave the figure out. Received: NaN in {name}"
         )
 
 

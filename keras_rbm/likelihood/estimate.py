@@ -71,11 +71,14 @@ def check_samples(machine):
         ValueError: If the units of a side have an `approximation`.
     """
     for side, remedy in (
-        (machine.visible, "Other visible units have a likelihood."),
+        (
+            machine.visible,
+            "Other visible units have a likelihood, for example ReLU.",
+        ),
         (
             machine.hidden,
-            "Where the visible side has few joint states, the exact value can "
-            "be had.",
+            "If the visible side has few joint states, the exact value can be "
+            "had from `likelihood.exact`.",
         ),
     ):
         if side.approximation:

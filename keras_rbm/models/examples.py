@@ -271,8 +271,9 @@ def check_width(x, units, name):
 def comes_from_a_layer(x, layer):
     """Whether `x` is a tensor with which another layer calls this layer.
 
-    It may then be the result of a layer such as `Dense`, whose values need not
-    be states. `check_width` checks it, as `checked` does in a graph.
+    The values of such a tensor, for example the result of a `Dense` layer,
+    need not be states. The caller therefore checks only the width of the
+    tensor, by `check_width`, as `checked` does in a graph.
 
     Args:
         x: The input of a call.

@@ -180,8 +180,10 @@ def _checked(alignment, distances):
     missing, width = (alignment.codes < 0).sum(), alignment.shape[1]
     if missing or width < 3:
         raise ValueError(
-            "`alignment` must have no missing entries, and 3 columns or more. "
-            f"Received: {alignment}, with {missing} missing entries"
+            "`alignment` must have no missing entries, and 3 columns or more: "
+            "fill in missing entries, or read unknown letters as gaps "
+            f'(unknown="gap"). Received: {alignment}, with {missing} missing '
+            "entries"
         )
     if distances is not None:
         distances = np.asarray(distances, "float64")

@@ -305,8 +305,8 @@ def num_known_pairs(
 def read_distances(path: Path, num_sites: int) -> np.ndarray:
     """Reads distances from a CSV file with the columns i, j, distance.
 
-    i and j count from 1. A header, none of whose fields begins with a digit, is
-    optional. Empty lines are skipped.
+    i and j count from 1. If no field of the first line begins with a digit,
+    this line is a header, which is skipped. Empty lines are skipped, too.
 
     Args:
         path: Path of the file.

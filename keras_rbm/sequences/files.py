@@ -134,8 +134,9 @@ def write_fasta(
 
     Each header is the name, followed by `key=value` for each score. A missing
     entry is written as the first of the alphabet's unknown letters, such as X,
-    which `read` reads with `unknown="missing"`; or as a question mark, which
-    `read` refuses, if the alphabet has no unknown letters.
+    which `read` with `unknown="missing"` turns into a missing entry again. If
+    the alphabet has no unknown letters, a missing entry is written as a
+    question mark, which `read` refuses.
 
     Args:
         path: Path of the file; gzipped if it ends with `.gz`.

@@ -358,8 +358,9 @@ def design(
             missing = start.codes[np.unique(rows)][:, list(keep)] < 0
             if missing.any():
                 raise ValueError(
-                    "`keep` must hold columns without missing entries of "
-                    "`start`: leave these columns out, or fill them in. "
+                    "`keep` must hold columns in which `start` has no "
+                    "missing entries: leave the other columns out of "
+                    "`keep`, or fill in their missing entries. "
                     f"Received: keep={np.asarray(keep).tolist()}, of which "
                     f"{int(missing.any(axis=0).sum())} have missing entries"
                 )

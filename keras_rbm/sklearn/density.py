@@ -142,16 +142,18 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         )
 
     def _rate(self, some):
-        """The given learning rate, or the one that suits some of the rows.
+        """The given learning rate, or the one that suits a sample of rows.
 
-        The most rows so far decide: fewer rows tell less of the variance.
+        The largest sample so far decides the rate, because a smaller sample
+        tells less about the variance.
         """
         rate = self._numbers().learning_rate
         if rate is not None:
             return rate
         if len(some) > self._rate_examples:
             self._rate_examples = len(some)
-            if len(some) == 1:  # Its variance about 0: it has no other.
+            if len(some) == 1:
+                # A single row has a variance only about 0.
                 some = np.concatenate([some, -some])
             model = self.model_
             self._chosen_rate = learning_rate(some, model.visible, model.hidden)

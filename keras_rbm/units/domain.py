@@ -10,8 +10,9 @@ from keras_rbm.typing import Array, Config, Tensor
 from keras_rbm.units import data_checks
 from keras_rbm.units.sites import Sites
 
-# Data that were scaled to the support may be outside it by rounding errors, of
-# at most this number, or this share of an end of the support above 1.
+# Data that were scaled to the support may lie outside it by rounding errors of
+# at most this number, multiplied by the absolute value of the end of the
+# support if that value is above 1.
 _ROUNDING = 1e-6
 
 

@@ -36,7 +36,7 @@ def test_what_cannot_be_resumed(tmp_path, monkeypatch, arguments, complaint):
 def test_a_part_of_a_network_is_resumed_with_the_whole(
     tmp_path, monkeypatch, part
 ):
-    """Its config is the config of the whole, which would train within it."""
+    """With the config in its folder, the whole network would train there."""
     folder = tmp_path / "my dbn" / part
     folder.mkdir(parents=True)
     for each in (folder, *folder.parents[: part.count("/") + 1]):
