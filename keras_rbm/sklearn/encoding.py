@@ -108,6 +108,9 @@ def validated(estimator: Any, X: Any, reset: bool, **options: Any) -> Any:
     scikit-learn, only text is a name: it would take columns that are named by
     integers in the order in which they come.)
 
+    Masked entries of a masked array are missing: they become NaN. (scikit-learn
+    would use the values under the mask.)
+
     Args:
         estimator: The estimator, which stores the number and the names of the
             features.
@@ -121,9 +124,18 @@ def validated(estimator: Any, X: Any, reset: bool, **options: Any) -> Any:
         The result of `validate_data`.
 
     Raises:
-        ValueError: If columns differ from the stored ones, or `validate_data`
-            refuses the rows.
+        ValueError: If columns differ from the stored ones, if entries are
+            masked but `options` do not allow NaN, or if `validate_data` refuses
+            the rows.
     """
+    if isinstance(X, np.ma.MaskedArray) and X.mask.any():
+        if options.get("ensure_all_finite") != "allow-nan":
+            raise ValueError(
+                "`X` must have no masked entries. Fill them in, for example "
+                "with RBMImputer, or remove their rows. Received: X with "
+                f"{X.mask.sum()} masked entries"
+            )
+        X = np.where(X.mask, np.nan, X.data)
     if reset:
         estimator._column_names = _wrapped(X).columns if is_frame(X) else []
     elif is_frame(X):

@@ -164,7 +164,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
         Args:
             X: Array or data frame of shape `(examples, features)`. Missing
-                entries are NaN, or missing values of the data frame.
+                entries are NaN, masked entries of a masked array, or missing
+                values of the data frame.
             y: Not used.
 
         Returns:

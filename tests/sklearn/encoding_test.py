@@ -198,6 +198,26 @@ def test_sparse_columns_of_pandas_hold_numbers(kind, visible_units):
         np.testing.assert_array_equal(rows.dense(again, slice(None)), x)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
+def test_masked_entries_are_missing(dtype):
+    masked = np.ma.array(X.astype(dtype), mask=X > 99)
+
+    def validated(x, **options):
+        return encoding.validated(BaseEstimator(), x, True, **options)
+
+    kept = "float32" if dtype == "float32" else "float64"
+    found = validated(masked, dtype=kept, ensure_all_finite="allow-nan")
+    assert found.dtype == kept
+    np.testing.assert_array_equal(
+        found, np.where(X > 99, np.nan, X.astype(dtype))
+    )
+    for visible_units in (units.Gaussian, "auto"):
+        with pytest.raises(ValueError, match="Received: X with 3 masked"):
+            encoding.fitted(BaseEstimator(), masked, visible_units)
+    # Without masked entries, a masked array is an array.
+    np.testing.assert_array_equal(validated(np.ma.array(X)), X)
+
+
 def test_frames_without_sparse_columns_stay_as_they_are():
     polars = pytest.importorskip("polars")
     pandas = pytest.importorskip("pandas")

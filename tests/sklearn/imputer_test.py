@@ -388,6 +388,16 @@ def test_the_result_has_the_library_of_the_rows(learned, library, eagerly):
         assert set(np.asarray(found["same"])) == {"c"}
 
 
+def test_masked_entries_are_filled_in(eagerly):
+    x = holed(complete(40))
+    lost = np.isnan(x)
+    masked = np.ma.array(np.where(lost, 999.0, x), mask=lost)
+    imputer = RBMImputer(**QUICK, add_indicator=True)
+    found = imputer.fit_transform(masked)
+    np.testing.assert_array_equal(found, clone(imputer).fit_transform(x))
+    np.testing.assert_array_equal(found[:, 4:], lost)
+
+
 def test_columns_of_arrays_pass_through(eagerly):
     pandas = pytest.importorskip("pandas")
     x = holed(complete(40))
