@@ -101,13 +101,18 @@ def decoded(states: np.ndarray, schema: Schema, X: Any) -> Any:
         schema: The `Schema`, of a data frame of any library.
         X: As for `missing`.
     """
-    frame = frames.read(X)
-    # Without any entry, also a column of text may have one of these types.
-    untyped = ("null", "float")
+    frame, columns = frames.read(X), _wrapped(X)
+
+    def says_nothing(name, dtype):
+        """Whether a column without any entry may be of text, or of numbers."""
+        if dtype == "object":
+            return columns.get_column(name).is_null().all()
+        return dtype.lower().startswith(("null", "float"))
+
     dtypes = {
         name: dtype
         for name, dtype in frame.dtypes.items()
-        if not dtype.lower().startswith(untyped)
+        if not says_nothing(name, dtype)
     }
     return dataclasses.replace(
         schema, library=frame.library, dtypes=dtypes
@@ -176,7 +181,7 @@ def filled(
 def _completed(column, is_known, other):
     """Fills the missing entries of a column with the entries of another."""
     nw = frames.library("narwhals")
-    kind = column.dtype
+    kind = nw.Unknown if _holds_objects(column) else column.dtype
     is_number = kind.is_numeric() and not other.dtype.is_numeric()
     if not is_known.any() and (is_number or kind == nw.Unknown):
         return other  # No entry shows that the column holds no numbers.
@@ -189,6 +194,15 @@ def _completed(column, is_known, other):
     if column.implementation.is_pyarrow():  # Here, categories became text.
         found = _series(found.to_native().cast(column.to_native().type))
     return found
+
+
+def _holds_objects(column):
+    """Whether a column of pandas holds Python objects, of any types.
+
+    Its first 100 entries decide which type narwhals reports.
+    """
+    is_pandas = column.implementation.is_pandas()
+    return is_pandas and column.to_native().dtype == object
 
 
 def _of_one_type(column, other):

@@ -61,11 +61,13 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     For an array, the result is an array. For a pandas or Polars data frame or a
     pyarrow table, it is a table of the same library, with the same columns and
     types. (pandas' Sparse columns become dense. If an imputed category is not
-    in a column's type, it is added.) Observed entries stay as they are. With
-    `visible_units="auto"`, `keras_rbm.data.table` infers the schema of a data
-    frame, with `missing="nan"`, except that integers in a range of up to 10 are
-    categories, and other integers are real numbers. (`Binomial` units of many
-    trials have a large variance, and slow down the learning of all columns.)
+    in a column's type, it is added. A column in which all entries are `None`
+    gets the type of the imputed values.) Observed entries stay as they are.
+    With `visible_units="auto"`, `keras_rbm.data.table` infers the schema of a
+    data frame, with `missing="nan"`, except that integers in a range of up to
+    10 are categories, and other integers are real numbers. (`Binomial` units
+    of many trials have a large variance, and slow down the learning of all
+    columns.)
     Columns of an array are `Bernoulli` (two values), `Softmax` (3 to 10
     integers) or `Gaussian` (other numbers, standardized, or by quantiles if the
     tails are heavy).

@@ -236,13 +236,37 @@ def test_categories_that_a_type_does_not_list_are_added_to_it(column):
     "frame",
     [
         pandas.DataFrame({"kind": [np.nan, np.nan]}),
+        pandas.DataFrame([{"kind": None}, {"kind": None}]),
         polars.DataFrame({"kind": [None, None]}),
         pyarrow.table({"kind": [None, None]}),
     ],
-    ids=["pandas", "polars", "pyarrow"],
+    ids=["pandas", "objects", "polars", "pyarrow"],
 )
-def test_a_column_without_any_entry_may_be_of_any_type(frame):
-    schema = data.Schema({"kind": data.Binary(("a", "b"))}, library="polars")
-    values = filling.decoded(np.array([[1.0], [0.0]]), schema, frame)
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (data.Binary(("a", "b")), ["b", "a"]),
+        (data.Binary((False, True)), [True, False]),
+        (data.Category((5, 7), False), [5, 7]),
+        (data.Real(0.5, 1.0), [1.5, 0.5]),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_a_column_without_any_entry_may_be_of_any_type(frame, column, expected):
+    schema = data.Schema({"kind": column}, library="polars")
+    states = np.array([[1.0, 0.0], [0.0, 1.0]])[:, : column.width]
+    values = filling.decoded(states, schema, frame)
     found = filling.filled(frame, values, {}, [0], [], {})
-    assert as_lists(found) == {"kind": ["b", "a"]}
+    assert as_lists(found) == {"kind": expected}
+    assert str(getattr(found["kind"], "dtype", "")) != "object"
+
+
+def test_objects_keep_their_types():
+    """Also if far more of the first entries are missing than in most tables."""
+    frame = pandas.DataFrame({"x": [*[None] * 150, 2.5]}, dtype=object)
+    schema = data.Schema({"x": data.Real(0.5, 1.0)}, library="pandas")
+    values = filling.decoded(np.ones((151, 1)), schema, frame)
+    for given, constants in ((values, {}), (values[[]], {"x": 1.5})):
+        found = filling.filled(frame, given, constants, [0], [], {})
+        assert found["x"].dtype == object
+        assert found["x"].to_list() == [*[1.5] * 150, 2.5]
