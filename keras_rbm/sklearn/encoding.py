@@ -23,6 +23,9 @@ from keras_rbm.units import Units
 # A column of an array holds categories if it has few values, each of which
 # comes several times on average.
 _MOST_CATEGORIES, _ROWS_OF_CATEGORY = 10, 5
+# A column of an array is constant if its values differ by at most this share of
+# their size, as 0.1 + 0.2 and 0.3 do.
+_ROUNDING = 1e-12
 
 #: The argument `visible_units` of the estimators.
 VisibleUnits: TypeAlias = (
@@ -193,24 +196,27 @@ class Columns(Encoder):
 
     A column that holds only 0 and 1 becomes a `Bernoulli` unit. Any other
     column becomes a `Gaussian` unit, with values (x - mean) / deviation.
-    Constant columns are left out, unless all columns hold only 0 and 1.
+    Constant columns are left out, unless all columns hold only 0 and 1. A
+    column is also constant if its values differ by rounding errors alone.
 
     Args:
         x: Array or CSR matrix of shape `(examples, features)`.
 
     Raises:
-        ValueError: If all rows are equal.
+        ValueError: If all rows are equal, or if the variance of a column is
+            too large or too small for float64.
     """
 
     def __init__(self, x: rows.Rows):
         self._dtype = x.dtype
         total, low, high, are_bits = 0.0, np.inf, -np.inf, True
         for _, part in rows.parts(x):
-            total = total + part.sum(axis=0, dtype="float64")
-            low = np.minimum(low, part.min(axis=0))
-            high = np.maximum(high, part.max(axis=0))
+            with np.errstate(over="ignore"):
+                total = total + part.sum(axis=0, dtype="float64")
+            low = np.minimum(low, part.min(axis=0).astype("float64"))
+            high = np.maximum(high, part.max(axis=0).astype("float64"))
             are_bits = are_bits & ((part == 0) | (part == 1)).all(axis=0)
-        varies = low < high
+        varies = _differ(low, high)
         if not varies.any():
             raise ValueError(
                 "`X` must have rows that differ: nothing can be learned from "
@@ -219,12 +225,16 @@ class Columns(Encoder):
             )
         mean, squares = total / x.shape[0], 0.0
         for _, part in rows.parts(x):
-            squares = squares + np.square(part - mean).sum(axis=0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                squares = squares + np.square(part - mean).sum(axis=0)
         bits = are_bits if are_bits.all() else are_bits & varies
         self._bits = np.flatnonzero(bits)
         self._real = np.flatnonzero(varies & ~bits)
-        self._mean = mean
+        self._mean = np.where(varies, mean, low)
         self._deviation = np.sqrt(squares / x.shape[0])
+        for column in self._real:
+            deviation = self._deviation[column]
+            _check_deviation(column, deviation, low[column], high[column])
         parts = [
             kind(len(columns))
             for kind, columns in (
@@ -276,13 +286,17 @@ class Holed(Encoder):
     | 3 to 10 integers, in five times as many rows or more | `Softmax` |
     | numbers with heavy tails (kurtosis above 10) | `Gaussian`, by quantiles |
     | other numbers | `Gaussian`, standardized |
-    | one value, or none | none |
+    | one value, but for rounding errors, or none | none |
 
     If an observed value of a discrete column is new to the encoder, it is
     encoded as a missing entry.
 
     Args:
         x: Array of shape `(examples, features)`, with NaN.
+
+    Raises:
+        ValueError: If the variance of a column is too large or too small for
+            float64.
     """
 
     def __init__(self, x: np.ndarray):
@@ -344,7 +358,7 @@ class Holed(Encoder):
 
     def _add(self, column, v):
         levels = np.unique(v)
-        if len(levels) == 1:
+        if len(levels) and not _differ(levels[0], levels[-1]):
             self.constants[column] = levels[0]
         elif len(levels) == 2 or (
             len(levels) <= min(_MOST_CATEGORIES, len(v) / _ROWS_OF_CATEGORY)
@@ -352,9 +366,12 @@ class Holed(Encoder):
         ):
             self._levels[column] = levels
         elif len(levels):
+            with np.errstate(over="ignore", invalid="ignore"):
+                deviation = v.std()
+            _check_deviation(column, deviation, levels[0], levels[-1])
             heavy = has_heavy_tails(v)
             self._numbers[column] = (
-                Quantiles.of(v) if heavy else Real(v.mean(), v.std())
+                Quantiles.of(v) if heavy else Real(v.mean(), deviation)
             )
 
     def _discrete_units(self):
@@ -433,6 +450,23 @@ def units_of(
             f"{function!r}"
         )
     return found
+
+
+def _differ(low, high):
+    """Whether two bounds of values differ by more than rounding errors."""
+    size = np.maximum(np.abs(low), np.abs(high))
+    # Halves, because the difference of two large numbers may overflow.
+    return high / 2 - low / 2 > _ROUNDING / 2 * size
+
+
+def _check_deviation(column, deviation, low, high):
+    """Refuses a column that cannot be standardized."""
+    if not 0 < deviation < np.inf:
+        raise ValueError(
+            "`X` must have columns whose variance float64 can hold. Multiply "
+            f"the column by a constant. Received: X[:, {column}] from {low:g} "
+            f"to {high:g}"
+        )
 
 
 def _matrix(estimator, X, reset):

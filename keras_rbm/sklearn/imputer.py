@@ -175,7 +175,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
         Raises:
             ValueError: If an argument is not as described, if `X` holds
-                infinite values, or if training diverged.
+                infinite values, if the variance of a column is too large or
+                too small for float64, or if training diverged.
 
         Example:
             x = np.random.default_rng(0).normal(size=(60, 3))

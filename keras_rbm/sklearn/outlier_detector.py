@@ -122,7 +122,8 @@ class RBMOutlierDetector(OutlierMixin, DensityEstimator):
 
         Raises:
             ValueError: If an argument is not as described, if all rows are
-                equal, or if training diverged.
+                equal, if the variance of a column is too large or too small
+                for float64, or if training diverged.
 
         Example:
             x = np.random.default_rng(0).normal(size=(60, 3))

@@ -47,6 +47,41 @@ def test_moments_do_not_depend_on_the_parts(monkeypatch):
         np.testing.assert_allclose(states.std(axis=0), 1, atol=1e-6)
 
 
+def rounded(size):
+    """A real column beside one that varies by rounding errors alone."""
+    rng = np.random.default_rng(0)
+    noise = np.where(rng.random(90) < 0.5, 0.1 + 0.2, 0.3)
+    return np.column_stack([rng.normal(size=90), size * noise])
+
+
+@pytest.mark.parametrize("size", [1, -1e3, 1e100])
+@pytest.mark.parametrize("kind", [encoding.Columns, encoding.Holed])
+def test_rounding_errors_are_no_variation(kind, size):
+    x = rounded(size)
+    encoder = kind(x)
+    assert encoder.units == units.Gaussian(1)
+    one, other = (encoder.encode(y)[:] for y in (x[:1], x[:1] * [1, 1.01]))
+    np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(encoder.decode(one), x[:1], rtol=1e-6)
+    # Small differences beyond those of rounding are kept.
+    x[:, 1] += 1e-9 * size * x[:, 0]
+    assert kind(x).units == units.Gaussian(2)
+
+
+def test_rows_that_differ_by_rounding_errors_are_equal():
+    with pytest.raises(ValueError, match="and 1 constant columns"):
+        encoding.Columns(rounded(1.0)[:, 1:])
+
+
+@pytest.mark.parametrize("size", [1e200, 1e308, 1e-200])
+@pytest.mark.parametrize("kind", [encoding.Columns, encoding.Holed])
+def test_a_variance_that_is_no_float64_is_refused(kind, size):
+    x = rounded(1.0)
+    x[:, 1] = size * (x[:, 0] / np.abs(x[:, 0]).max())
+    with pytest.raises(ValueError, match=r"X\[:, 1\] from -"):
+        kind(x)
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_a_frame_of_numbers_is_an_array_unless_it_is_asked_for(library):
     library = pytest.importorskip(library)
