@@ -34,6 +34,8 @@ _BEGINNINGS = {
     b"\x93NUMPY": "NumPy",
     b"PK": "zip",
 }
+#: How the names of pandas' types that Arrow stores end.
+_ARROW = "[pyarrow]"
 _INTEGER = re.compile(r"(u?)int(8|16|32|64)(\[pyarrow\])?", re.IGNORECASE)
 _DICTIONARY = re.compile(
     r"dictionary<values=(\w+), indices=(\w+), ordered=([01])>"
@@ -182,7 +184,7 @@ def build(
     }[library]
     return make(
         {
-            name: _whole(column, dtypes.get(name, ""))
+            name: _within_type(column, dtypes.get(name, ""))
             for name, column in columns.items()
         },
         dtypes,
@@ -517,23 +519,36 @@ def _is_installed(name):
     return importlib.util.find_spec(name) is not None
 
 
-def _whole(column, dtype):
-    """Floating numbers rounded to integers, if `dtype` is an integer type."""
+def _within_type(column, dtype):
+    """Floating numbers as values that a type of integers or decimals holds.
+
+    Other columns stay as they are.
+    """
     pa = library("pyarrow")
+    if not pa.types.is_floating(column.type):
+        return column
+    if found := _DECIMAL.fullmatch(dtype.lower().removesuffix(_ARROW)):
+        digits, scale = int(found[2]), int(found[3])
+        high = _float_up_to(10**digits - 1) / 10.0**scale
+        values = column.to_numpy(zero_copy_only=False)
+        return pa.array(np.clip(values, -high, high))
     found = _INTEGER.fullmatch(dtype) or (
         _INTEGER.fullmatch(np.dtype(dtype).name)
         if re.fullmatch(r"[<>|=][iu]\d", dtype)
         else None
     )
-    if not found or not pa.types.is_floating(column.type):
+    if not found:
         return column
     bounds = np.iinfo(f"{found[1].lower()}int{found[2]}")
     values = np.rint(column.to_numpy(zero_copy_only=False))
-    # float64 cannot hold the largest int64: take the float below.
-    high = np.nextafter(np.float64(bounds.max), 0)
-    high = bounds.max if bounds.max < 2**53 else high
-    values = np.clip(values, bounds.min, high)
+    values = np.clip(values, bounds.min, _float_up_to(bounds.max))
     return pa.array(values.astype(bounds.dtype))
+
+
+def _float_up_to(bound):
+    """The largest float64 up to an integer."""
+    found = np.float64(bound)
+    return found if int(found) <= bound else np.nextafter(found, 0)
 
 
 def _to_arrow(columns, dtypes, levels):
@@ -571,6 +586,10 @@ def _to_pandas(columns, dtypes, levels):
 
     def series(name, column):
         dtype = dtypes.get(name, "")
+        if dtype.endswith(_ARROW):
+            pa, own = library("pyarrow"), dtype.removesuffix(_ARROW)
+            found = _cast_arrow(pa, column, own, levels.get(name))
+            return pandas.Series(pandas.arrays.ArrowExtensionArray(found))
         if dtype == "object":
             return pandas.Series(column.to_pylist(), dtype=object)
         values = column.to_pandas()

@@ -16,6 +16,8 @@ def test_types_of_pandas_survive():
     rng = np.random.default_rng(0)
     rows = 40
     some = rng.random(rows) < 0.5
+    text = pyarrow.chunked_array([rng.choice(["a", "b", None], rows)])
+    hundredths = pyarrow.chunked_array([rng.integers(0, 1000, rows) / 100])
     frame = pandas.DataFrame(
         {
             0: rng.normal(size=rows).astype("float32"),
@@ -33,6 +35,18 @@ def test_types_of_pandas_survive():
             "uint8": rng.integers(0, 200, rows).astype("uint8"),
             "arrow": pandas.array(rng.normal(size=rows), "double[pyarrow]"),
             "bool": some,
+        }
+        | {
+            str(values.type): pandas.arrays.ArrowExtensionArray(values)
+            for values in (
+                text,
+                text.cast(pyarrow.large_string()),
+                text.dictionary_encode(),
+                # As Polars writes its categories.
+                text.cast(pyarrow.dictionary("uint32", "large_string")),
+                hundredths.cast(pyarrow.decimal128(10, 2)),
+                hundredths.cast(pyarrow.decimal256(40, 2)),
+            )
         }
     )
     schema = data.table(frame).schema
@@ -366,6 +380,23 @@ def test_means_of_integers_are_rounded_within_their_type(library, dtype):
     means = pyarrow.array([2.4, -1.6, 300.0, -300.0])
     found = frames.build({"x": means}, {"x": dtype}, library, {})
     assert as_lists(found) == {"x": [2, -2, 127, -128]}
+
+
+@pytest.mark.parametrize(
+    ("library", "dtype"),
+    [
+        ("pandas", "decimal128(4, 1)[pyarrow]"),
+        ("polars", "Decimal(precision=4, scale=1)"),
+        ("pyarrow", "decimal128(4, 1)"),
+    ],
+)
+def test_draws_are_decimals_within_their_type(library, dtype):
+    draws = pyarrow.array([2.44, 3e10, -np.inf])
+    found = frames.build({"x": draws}, {"x": dtype}, library, {})
+    assert list(map(str, as_lists(found)["x"])) == ["2.4", "999.9", "-999.9"]
+    for precision in [*range(14, 19), 38]:
+        wide = dtype.replace("4", str(precision))
+        frames.build({"x": draws}, {"x": wide}, library, {})
 
 
 def test_the_largest_integers_do_not_overflow():
