@@ -499,18 +499,7 @@ class Schema:
         return x
 
     def _built(self, x, library):
-        x = self._checked(x)
-        slices = self.slices
-        columns = {
-            name: self.columns[name].decode(x[:, slices[name]])
-            for name in self.columns
-            if name in slices
-        }
-        levels = {
-            name: self.columns[name].values
-            for name in columns
-            if isinstance(self.columns[name], Discrete)
-        }
+        columns, levels = decoded(self, x)
         return frames.build(columns, self.dtypes, library, levels)
 
 
@@ -566,6 +555,35 @@ def encoded(
         for array, rows in zip(arrays, splits, strict=True):
             array[:, columns] = x if rows is None else x[rows]
     return arrays
+
+
+def decoded(
+    schema: Schema, x: Array
+) -> tuple[dict[Hashable, Any], dict[Hashable, tuple]]:
+    """Returns states of units as columns, from which a table can be built.
+
+    Args:
+        schema: The `Schema`.
+        x: Array of shape `(rows, schema.width)`.
+
+    Returns:
+        Tuple of `columns` and `levels`, the arguments of `frames.build`.
+
+    Raises:
+        ValueError: As `Schema.decode` does.
+    """
+    x, slices = schema._checked(x), schema.slices
+    columns = {
+        name: column.decode(x[:, slices[name]])
+        for name, column in schema.columns.items()
+        if name in slices
+    }
+    levels = {
+        name: schema[name].values
+        for name in columns
+        if isinstance(schema[name], Discrete)
+    }
+    return columns, levels
 
 
 def _encoded_column(schema, name, values):

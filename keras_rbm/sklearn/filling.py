@@ -1,12 +1,13 @@
 """Missing entries of data frames: where they are, and how to fill them in."""
 
-import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_rbm.data import Dropped, Schema, frames
+from keras_rbm.data.columns import Number, numbers
+from keras_rbm.data.schema import decoded as decoded_columns
 
 
 def missing(X: Any) -> np.ndarray:
@@ -74,32 +75,37 @@ def integer_bounds(x: np.ndarray) -> tuple[float, float] | None:
 
 
 def integer_bounds_of_columns(
-    X: Any, lost: np.ndarray
+    X: Any, schema: Schema
 ) -> dict[Hashable, tuple[float, float]]:
-    """The bounds of each column whose observed values are all integers.
+    """The bounds of each column of numbers whose values are all integers.
 
     Args:
         X: As for `missing`.
-        lost: Boolean array from `missing`.
+        schema: The schema of the data frame.
     """
-    frame, found = _wrapped(X), {}
-    for name, mask in zip(frame.columns, lost.T, strict=True):
-        column = frame.get_column(name)
-        if not column.dtype.is_numeric():
-            continue
-        known = column.filter((~mask).tolist()).to_numpy()
-        if bounds := integer_bounds(known.astype("float64")):
-            found[name] = bounds
+    columns, found = frames.read(X).columns, {}
+    for name, column in schema.columns.items():
+        if isinstance(column, Number):
+            known = numbers(name, columns[name]())
+            if bounds := integer_bounds(known):
+                found[name] = bounds
     return found
 
 
-def decoded(states: np.ndarray, schema: Schema, X: Any) -> Any:
+def decoded(
+    states: np.ndarray,
+    schema: Schema,
+    X: Any,
+    bounds: Mapping[Hashable, tuple[float, float]],
+) -> Any:
     """Decodes states to a data frame of the library and the types of `X`.
 
     Args:
         states: Array of shape `(rows, schema.width)`.
         schema: The `Schema`, of a data frame of any library.
         X: As for `missing`.
+        bounds: Bounds of the columns in which values are rounded to integers,
+            by their names.
     """
     frame, columns = frames.read(X), _wrapped(X)
 
@@ -114,9 +120,14 @@ def decoded(states: np.ndarray, schema: Schema, X: Any) -> Any:
         for name, dtype in frame.dtypes.items()
         if not says_nothing(name, dtype)
     }
-    return dataclasses.replace(
-        schema, library=frame.library, dtypes=dtypes
-    ).decode(states)
+    values, levels = decoded_columns(schema, states)
+    for name, limits in bounds.items():
+        # Pickles of earlier versions have bounds of other columns, too.
+        if isinstance(schema.columns.get(name), Number):
+            # In float64, because not all types can be rounded and clipped.
+            whole = np.clip(np.rint(values[name].to_numpy()), *limits)
+            values[name] = frames.library("pyarrow").array(whole)
+    return frames.build(values, dtypes, frame.library, levels)
 
 
 def filled(
@@ -125,7 +136,6 @@ def filled(
     constants: Mapping[Hashable, Any],
     kept: Sequence[int],
     indicated: Sequence[int],
-    bounds: Mapping[Hashable, tuple[float, float]],
 ) -> Any:
     """Returns a data frame with values in place of missing entries.
 
@@ -139,8 +149,6 @@ def filled(
         kept: Indices of the columns to keep.
         indicated: Indices of the columns for which a further boolean column
             marks the missing entries.
-        bounds: Bounds of the columns in which values are rounded to integers,
-            by their names.
 
     Returns:
         A data frame with the types of `X`, and with its index if `X` is from
@@ -162,8 +170,6 @@ def filled(
         if mask.any() and (name in given.columns or name in constants):
             if name in given.columns:
                 other = given.get_column(name)
-                if name in bounds:
-                    other = other.round().clip(*bounds[name])
             else:
                 other = series(name, [constants[name]] * len(frame))
             is_known = series("known", (~mask).tolist(), nw.Boolean)
@@ -189,10 +195,13 @@ def _completed(column, is_known, other):
         return column.zip_with(is_known, other)
     if kind not in (nw.Categorical, nw.Enum):
         return column.zip_with(is_known, other.cast(kind))
+    own = column.to_native()
     column, other = _of_one_type(column, other)
     found = column.zip_with(is_known, other)
     if column.implementation.is_pyarrow():  # Here, categories became text.
-        found = _series(found.to_native().cast(column.to_native().type))
+        found = _series(found.to_native().cast(own.type))
+    if _holds_objects(column):
+        found = _series(found.to_native().astype(own.dtype))
     return found
 
 
@@ -214,6 +223,8 @@ def _of_one_type(column, other):
     nw = frames.library("narwhals")
     if column.implementation.is_pandas():
         column, other = column.to_native(), other.to_native().astype(object)
+        if not hasattr(column, "cat"):  # A dictionary of Arrow, by pandas.
+            return _series(column.astype(object)), _series(other)
         new = set(other.dropna()).difference(column.cat.categories)
         column = column.cat.add_categories(sorted(new))
         return tuple(map(_series, (column, other.astype(column.dtype))))

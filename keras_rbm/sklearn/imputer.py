@@ -255,8 +255,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     ) -> Any:
         """Draws several completed tables from p(v_missing | v_observed).
 
-        Draws of a column whose values in `fit` were all integers are rounded,
-        and clipped to the range of these values.
+        Draws of a column of numbers that were all integers in `fit` are
+        rounded, and clipped to the range of these numbers.
 
         Each row of each table has its own Markov chain, which starts from a
         persistent chain of the training if there are any.
@@ -359,7 +359,9 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         self.encoder_ = encoding.Table(table.schema, self._column_names)
         lost = filling.missing(X)
         self._constants = filling.constants(X, lost, table.schema)
-        self._integer_bounds = filling.integer_bounds_of_columns(X, lost)
+        self._integer_bounds = filling.integer_bounds_of_columns(
+            X, table.schema
+        )
         self._warn_of_dropped(lost, table.schema)
         return table.train, lost
 
@@ -502,9 +504,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
     def _filled_frame(self, X, states, bounds):
         return filling.filled(
             X,
-            filling.decoded(states, self.encoder_.schema, X),
+            filling.decoded(states, self.encoder_.schema, X, bounds),
             self._constants,
             self._kept(),
             self.indicator_features_ if self.add_indicator else (),
-            bounds,
         )
