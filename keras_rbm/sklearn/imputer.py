@@ -1,5 +1,6 @@
 """`RBMImputer`: fills in missing entries, given the observed ones."""
 
+import dataclasses
 import types
 import warnings
 from collections.abc import Callable
@@ -82,6 +83,9 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
       as free text, identifiers and dates, stay as they are, with a warning if
       they have missing entries.
 
+    The missing entries of a `Category(missing=True)` are one of its values:
+    they also stay missing, with a warning.
+
     Args:
         n_components: Number of hidden units.
         updates: Number of updates of `fit`.
@@ -98,7 +102,9 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         learning_rate: The learning rate of the first update, a positive
             number; or `None`, with which `AutoSGD` chooses it.
         visible_units: `"auto"`; or, for a data frame, a
-            `keras_rbm.data.Schema` or a dict from names to columns.
+            `keras_rbm.data.Schema` or a dict from names to columns. Missing
+            entries are NaN for the model, whatever the schema's
+            `keeps_missing` is.
         hidden_units: Function of `n_components` that returns `Units`; `None`
             for `Bernoulli`.
         chain: A `keras_rbm.Chain`, of which a copy is used. `None` for
@@ -347,6 +353,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         given = self.visible_units
         if isinstance(given, str) and given == "auto":
             given = None
+        if isinstance(given, Schema):  # Whatever it says of other models.
+            given = dataclasses.replace(given, keeps_missing=True)
         table = data.table(X, given, missing="nan")
         if not isinstance(given, Schema):
             named = {} if given is None else given
@@ -362,24 +370,26 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         self._integer_bounds = filling.integer_bounds_of_columns(
             X, table.schema
         )
-        self._warn_of_dropped(lost, table.schema)
+        self._warn_of_holes(lost, table.schema)
         return table.train, lost
 
-    def _warn_of_dropped(self, lost, schema):
+    def _warn_of_holes(self, lost, schema):
         """Warns of columns whose missing entries stay missing."""
         for name, mask in zip(self._column_names, lost.T, strict=True):
             column = schema[name]
-            if (
-                isinstance(column, Dropped)
-                and name not in self._constants
-                and mask.any()
-                and not mask.all()
-            ):
+            if isinstance(column, Dropped):
+                stays = name not in self._constants and not mask.all()
+                kind = f"dropped as {column.reason}"
+            else:
+                stays = isinstance(column, Category) and column.missing
+                kind = "Category(missing=True)"
+            if stays and mask.any():
                 warnings.warn(
-                    "The missing entries of a column that the schema drops "
-                    "stay missing. Pass `visible_units` with another kind for "
-                    f"the column, such as keras_rbm.data.Category(). Received: "
-                    f"column {name!r}, dropped as {column.reason}",
+                    "The missing entries of a column stay missing if the "
+                    "schema drops the column, or has a category for them. Pass "
+                    "`visible_units` with another kind for the column, such as "
+                    "keras_rbm.data.Category(missing=False). Received: column "
+                    f"{name!r}, {kind}",
                     stacklevel=4,
                 )
 

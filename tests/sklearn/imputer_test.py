@@ -447,6 +447,35 @@ def test_the_columns_of_a_schema_have_any_order(eagerly):
     np.testing.assert_array_equal(array, found)
 
 
+def test_a_schema_of_a_complete_table_serves(eagerly):
+    """`data.table` returns it by default, for models that refuse NaN."""
+    pandas = pytest.importorskip("pandas")
+    x = complete(40)
+    frame = pandas.DataFrame({"a": x[:, 0], "k": np.where(x[:, 1] > 3, *"uv")})
+    schema = data.table(frame).schema
+    assert not schema.keeps_missing
+    frame.loc[3, "a"] = frame.loc[5, "k"] = None
+    found = RBMImputer(**QUICK, visible_units=schema).fit_transform(frame)
+    assert not found.isna().any(axis=None)
+
+
+@pytest.mark.parametrize("kind", ["schema", "dict"])
+def test_a_category_of_missing_entries_is_warned_of(kind, eagerly):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"k": ["u", "v"] * 20, "l": ["u", "v"] * 20})
+    frame.loc[3, "k"] = None
+    given = {"k": data.Category(missing=True)}
+    if kind == "schema":
+        given = data.table(frame).schema
+    imputer = RBMImputer(**QUICK, visible_units=given)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        found = imputer.fit_transform(frame)
+    texts = [str(each.message) for each in warned]
+    assert sum("Received: column 'k', Category(mis" in x for x in texts) == 1
+    assert found.isna().sum().to_dict() == {"k": 1, "l": 0}
+
+
 @pytest.mark.parametrize(
     "argument",
     [{"add_indicator": "no"}, {"keep_empty_features": None}, {"updates": -1}],
