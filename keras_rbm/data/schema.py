@@ -130,6 +130,7 @@ class Schema:
             ValueError: If all columns are dropped, or if a column is not
                 fitted.
         """
+        check_kept(self)
         parts = [
             self.columns[names[0]].units(len(names)) for names in self._groups()
         ]
@@ -480,11 +481,6 @@ class Schema:
                 )
             if not isinstance(column, Dropped):
                 groups.setdefault(column.units(1), []).append(name)
-        if not groups:
-            raise ValueError(
-                "A schema must keep at least one column. Pass the kinds of "
-                "the columns to keep as `schema`. Received:\n" + str(self)
-            )
         return list(groups.values())
 
     def _checked(self, x, may_miss=False):
@@ -614,4 +610,13 @@ def check_columns(columns: Mapping[Hashable, Column], frame: frames.Frame):
                 for what, names in (("no", absent), ("unknown", strange))
                 if names
             )
+        )
+
+
+def check_kept(schema: Schema):
+    """Raises a `ValueError` if a schema drops all its columns."""
+    if all(isinstance(column, Dropped) for column in schema.columns.values()):
+        raise ValueError(
+            "A schema must keep at least one column. Pass the kinds of the "
+            f"columns to keep as `schema`. Received:\n{schema}"
         )

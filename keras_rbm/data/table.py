@@ -28,7 +28,7 @@ from keras_rbm.data.columns import (
     numbers,
 )
 from keras_rbm.data.dataset import Data, split
-from keras_rbm.data.schema import Schema, check_columns, encoded
+from keras_rbm.data.schema import Schema, check_columns, check_kept, encoded
 from keras_rbm.typing import Path
 
 # Up to 10 categories are never free text, more than 100 always are.
@@ -171,6 +171,7 @@ def table(
         )
     rows = _rows(frame.num_rows, validation_size, test_size, seed)
     schema = _fitted(schema, frame, rows[0], heavy_tails, missing == "nan")
+    check_kept(schema)
     used = [part for part in rows if part is not None] or [None]
     arrays = iter(encoded(schema, frame, used))
     train, validation, test = (

@@ -397,7 +397,8 @@ class Table(Encoder):
     def __init__(self, schema: Schema, names: Sequence[Hashable]):
         self.schema = schema
         self.names = list(names)
-        self.units = schema.units
+        if schema.width:
+            self.units = schema.units
 
     def __setstate__(self, state):
         # Pickles of earlier versions have no names.

@@ -43,11 +43,30 @@ def constants(X: Any, lost: np.ndarray, schema: Schema) -> dict[Hashable, Any]:
     for name, mask in zip(frame.columns, lost.T, strict=True):
         if not isinstance(schema[name], Dropped) or mask.all():
             continue
-        values = frame.get_column(name).to_list()
-        known = [v for v, gone in zip(values, mask, strict=True) if not gone]
+        known = _observed(frame, name, mask)
         if _are_equal(known):
             found[name] = known[0]
     return found
+
+
+def varies(X: Any, lost: np.ndarray) -> bool:
+    """Whether any column of a data frame has two different observed values.
+
+    Args:
+        X: As for `missing`.
+        lost: Boolean array from `missing`.
+    """
+    frame = _wrapped(X)
+    return any(
+        not mask.all() and not _are_equal(_observed(frame, name, mask))
+        for name, mask in zip(frame.columns, lost.T, strict=True)
+    )
+
+
+def _observed(frame, name, mask):
+    """The entries of a column that are not missing, as Python objects."""
+    values = frame.get_column(name).to_list()
+    return [v for v, gone in zip(values, mask, strict=True) if not gone]
 
 
 def _are_equal(values):

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from keras_rbm import checks, data, random, samplers
 from keras_rbm.chains import Chain
-from keras_rbm.data import Category, Count, Dropped, Real, Schema
+from keras_rbm.data import Category, Count, Dropped, Real, Schema, frames
 from keras_rbm.optimizers import AutoSGD
 from keras_rbm.random import Use
 from keras_rbm.samplers import Clamp
@@ -355,6 +355,22 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
             given = None
         if isinstance(given, Schema):  # Whatever it says of other models.
             given = dataclasses.replace(given, keeps_missing=True)
+        lost = filling.missing(X)
+        if given is None and lost.size and not filling.varies(X, lost):
+            frame = frames.read(X)
+            dropped = dict.fromkeys(frame.columns, Dropped("constant or empty"))
+            schema = Schema(dropped, frame.dtypes, frame.library, True)
+            states = np.empty((len(lost), 0), "float32")
+        else:
+            schema, states = self._fit_schema(X, given)
+        self.encoder_ = encoding.Table(schema, self._column_names)
+        self._constants = filling.constants(X, lost, schema)
+        self._integer_bounds = filling.integer_bounds_of_columns(X, schema)
+        self._warn_of_holes(lost, schema)
+        return states, lost
+
+    def _fit_schema(self, X, given):
+        """Returns the schema of a data frame, and the states of its rows."""
         table = data.table(X, given, missing="nan")
         if not isinstance(given, Schema):
             named = {} if given is None else given
@@ -364,14 +380,7 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
                 if isinstance(column, Count) and name not in named
             }
             table = data.table(X, table.schema.replace(others))
-        self.encoder_ = encoding.Table(table.schema, self._column_names)
-        lost = filling.missing(X)
-        self._constants = filling.constants(X, lost, table.schema)
-        self._integer_bounds = filling.integer_bounds_of_columns(
-            X, table.schema
-        )
-        self._warn_of_holes(lost, table.schema)
-        return table.train, lost
+        return table.schema, table.train
 
     def _warn_of_holes(self, lost, schema):
         """Warns of columns whose missing entries stay missing."""

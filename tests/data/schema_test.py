@@ -170,6 +170,13 @@ def test_splits_are_rows_of_the_table():
     assert last.dtype == whole.dtype == np.float32
 
 
+def test_a_schema_that_keeps_no_column_has_no_units():
+    schema = data.Schema({"a": data.Dropped()}, library="pandas")
+    assert (schema.width, schema.slices, schema.labels) == (0, {}, [])
+    with pytest.raises(ValueError, match="keep at least one column"):
+        _ = schema.units
+
+
 def test_names_that_cannot_be_seen_are_quoted():
     found = [printable(name) for name in ("a b", "", "a\nb", 3)]
     assert found == ["a b", "''", r"'a\nb'", "3"]

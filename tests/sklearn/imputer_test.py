@@ -360,6 +360,27 @@ def test_columns_may_be_named_by_integers(names, eagerly):
     np.testing.assert_array_equal(imputer.transform(x), found.to_numpy("float"))
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_data_frame_of_constants_is_filled_in(library):
+    frames = pytest.importorskip(library)
+    new = frames.table if library == "pyarrow" else frames.DataFrame
+    frame = new({"a": [1.5, None, 1.5], "b": ["u", "u", None]})
+    imputer = RBMImputer(**QUICK)
+    found = imputer.fit_transform(frame)
+    assert imputer.model_ is None
+    assert imputer.encoder_.encode(frame).shape == (3, 0)
+    for same in (found, *imputer.sample(frame, 2)):
+        assert type(same) is type(frame)
+        assert list(np.asarray(same["a"])) == [1.5] * 3
+        assert list(np.asarray(same["b"])) == ["u"] * 3
+    empty = new({"a": [None, None], "b": [None, None]})
+    assert RBMImputer(**QUICK).fit_transform(empty).shape[1] == 0
+    kept = RBMImputer(**QUICK, keep_empty_features=True)
+    assert kept.fit_transform(empty).shape == (2, 2)
+    with pytest.raises(ValueError, match="at least one row"):
+        RBMImputer(**QUICK).fit(frame[:0])
+
+
 @pytest.mark.parametrize("learned", ["pandas", "polars", "pyarrow"])
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_the_result_has_the_library_of_the_rows(learned, library, eagerly):
