@@ -265,6 +265,15 @@ def to_array(X: Any) -> np.ndarray:
     return _wrapped(X).to_numpy()
 
 
+def to_pandas(X: Any) -> Any:
+    """Converts a data frame to one of pandas.
+
+    Args:
+        X: As for `missing`.
+    """
+    return _wrapped(X).to_pandas()
+
+
 def _wrapped(X):
     return frames.library("narwhals").from_native(X, eager_only=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
+import sklearn
 from keras import ops
 from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
@@ -235,7 +236,8 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
 
         Returns:
             An array, or a data frame of the library of `X`, of shape
-            `(examples, features)`; see `get_feature_names_out`.
+            `(examples, features)`; see `get_feature_names_out`. `set_output`
+            chooses another library.
 
         Raises:
             ValueError: If `X` holds infinite values, has other columns than
@@ -251,7 +253,11 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         """
         check_is_fitted(self)
         X, states = self._encoded(X)
-        return self._filled(X, self._means(states))
+        found = self._filled(X, self._means(states))
+        # scikit-learn would make columns of objects, or fail.
+        if encoding.is_frame(found) and self._output() == "pandas":
+            return filling.to_pandas(found)
+        return found
 
     def sample(
         self,
@@ -345,6 +351,11 @@ class RBMImputer(OneToOneFeatureMixin, TransformerMixin, DensityEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.string = False
         return tags
+
+    def _output(self):
+        """What `set_output` or scikit-learn's configuration asks for."""
+        own = getattr(self, "_sklearn_output_config", {})
+        return own.get("transform", sklearn.get_config()["transform_output"])
 
     def _fit_frame(self, X):
         """Infers the schema; returns the states and the missing entries."""

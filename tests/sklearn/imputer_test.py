@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -358,6 +359,34 @@ def test_columns_may_be_named_by_integers(names, eagerly):
     (drawn,) = imputer.sample(frame, 1)
     assert list(drawn.columns) == kept + marks
     np.testing.assert_array_equal(imputer.transform(x), found.to_numpy("float"))
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_set_output_keeps_types(library, output):
+    pytest.importorskip(output)
+    frames = pytest.importorskip(library)
+    new = frames.table if library == "pyarrow" else frames.DataFrame
+    # Constants, which need no model.
+    columns = {"k": ["u", None], "x": [0.5, None], "n": [3, 3]}
+    imputer = RBMImputer(**QUICK, add_indicator=True)
+    imputer.set_output(transform=output).fit(new(columns))
+    found = imputer.transform(new(columns))
+    assert type(found).__module__.startswith(output)
+    assert list(found.columns) == list(imputer.get_feature_names_out())
+    types = [str(found[name].dtype).lower() for name in found.columns]
+    assert types[0] in ("str", "string", "object")
+    assert types[1:3] == ["float64", "int64"]
+    assert {kind[:4] for kind in types[3:]} == {"bool"}
+    assert [list(found[name]) for name in "kxn"] == [
+        ["u", "u"],
+        [0.5, 0.5],
+        [3, 3],
+    ]
+    with sklearn.config_context(transform_output=output):
+        again = clone(imputer)
+        del again._sklearn_output_config
+        assert again.fit_transform(new(columns)).equals(found)
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
