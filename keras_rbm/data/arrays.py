@@ -230,8 +230,8 @@ def _are_pictures(shape):
 def _number(key, size, splits, count):
     """The number of examples to cut, from a number or a share."""
     if isinstance(size, float):
-        checks.fraction(f"{key}_size", size)
-        size = 0 if key in splits else round(size * count)
+        share = checks.fraction(f"{key}_size", size) if size else 0
+        size = 0 if key in splits else round(share * count)
     return size
 
 

@@ -207,7 +207,8 @@ def _rows(count, validation_size, test_size, seed):
     sizes = {"validation_size": validation_size, "test_size": test_size}
     for key, size in sizes.items():
         if isinstance(size, float):
-            sizes[key] = round(checks.fraction(key, size) * count)
+            share = checks.fraction(key, size) if size else 0
+            sizes[key] = round(share * count)
     if not any(sizes.values()):
         return None, None, None
     return split(np.arange(count), seed=seed, **sizes)

@@ -89,7 +89,7 @@ def family(
     letters = len(found.alphabet)
     sizes = {"validation_size": validation_size, "test_size": test_size}
     for name, size in sizes.items():
-        if isinstance(size, float) and 0 < size < 1:
+        if isinstance(size, float) and 0 <= size < 1:
             sizes[name] = round(size * len(found))
     train, validation, test = split(
         np.arange(len(found))[:, None], seed=seed, **sizes

@@ -256,6 +256,8 @@ def test_a_share_is_cut_where_the_file_has_none(tmp_path, x):
     path = save(tmp_path / "a.npy", x)
     data = arrays(path, validation_size=0.25)
     assert (len(data.train), len(data.validation)) == (15, 5)
+    data = arrays(path, validation_size=0.25, test_size=0.0)
+    assert (len(data.train), data.test) == (15, None)
     path = save(tmp_path / "b.npz", train=x, validation=x[:3])
     data = arrays(path, validation_size=0.25)
     assert (len(data.train), len(data.validation)) == (20, 3)

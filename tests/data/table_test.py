@@ -139,6 +139,18 @@ def test_moments_are_those_of_the_training_rows():
     np.testing.assert_array_equal(whole.train, whole.schema.encode(frame))
 
 
+def test_no_rows_are_cut_for_a_share_of_0():
+    frame = people()
+    expected = data.table(frame)
+    for zero in (0.0, -0.0, np.float64(0)):
+        table = data.table(frame, validation_size=zero, test_size=zero)
+        assert table.validation is table.test is table.source_rows is None
+        np.testing.assert_array_equal(table.train, expected.train)
+        table = data.table(frame, validation_size=zero, test_size=0.25)
+        assert (len(table.train), table.validation) == (45, None)
+        assert len(table.test) == 15
+
+
 def test_a_schema_overrides_what_is_inferred(tmp_path):
     frame = people()
     table = data.table(frame, {"age": data.Real(), "job": data.Dropped()})

@@ -29,7 +29,8 @@ def test_a_family_for_a_run_is_drawn_by_its_weights(tmp_path):
     assert data.train.shape == (80, 100)
     copies = (data.train[:].reshape(-1, 20, 5).argmax(2) == codes[0]).all(1)
     assert copies.mean() < 0.06
-    plain = sequences.family(path, "rna", identity=None)
+    plain = sequences.family(path, "rna", identity=None, test_size=0.0)
+    assert plain.test is None
     copies = (plain.train[:].reshape(-1, 20, 5).argmax(2) == codes[0]).all(1)
     assert copies.sum() == 50
     with pytest.raises(ValueError, match="`alphabet` must be one of"):
