@@ -354,7 +354,7 @@ class Trainer(keras.Model, abc.ABC):
 
         **Missing entries.** Entries may be missing: NaN (in all columns of a
         unit), `None`, masked entries of a masked array, or entries that are
-        `True` in `mask`, a boolean array of the shape of `x` or of one example.
+        `True` in `mask`, a boolean array of the shape of `x`.
         `fit` then follows the gradient of the log-likelihood of the observed
         entries; see the argument `missing` of the model. A `tf.data.Dataset`
         may contain NaN if the model has `missing=FreshCompletion()`. A row
