@@ -286,11 +286,16 @@ def drawn(x: Any, count: int) -> np.ndarray:
         x: As for `dense`.
         count: The most rows.
     """
-    total = x.shape[0]
+    return dense(x, drawn_rows(x.shape[0], count))
+
+
+def drawn_rows(total: int, count: int) -> slice | np.ndarray:
+    """Numbers of the rows that `drawn` takes of `total` rows: all, or some."""
     if total <= count:
-        return dense(x, slice(None))
-    rng = np.random.default_rng(0)
-    return dense(x, np.sort(rng.choice(total, count, replace=False)))
+        return slice(None)
+    # The raw bits are stable across NumPy versions; `permutation` is not.
+    keys = np.random.PCG64(0).random_raw(total)
+    return np.sort(np.argsort(keys, kind="stable")[:count])
 
 
 def in_part(x: Any) -> int:

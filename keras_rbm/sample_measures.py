@@ -819,9 +819,7 @@ def _rows(name, x, least=2, may_miss=False):
     With `may_miss`, entries may be NaN.
     """
     try:
-        if np.ma.isMaskedArray(x):  # A masked entry is a missing one.
-            x = x.astype("float64").filled(np.nan)
-        rows = np.asarray(x, "float64")
+        rows = np.asarray(checks.unmasked(x), "float64")
     except (TypeError, ValueError):
         rows = np.zeros(0)
     if rows.ndim != 2 or len(rows) < least or not rows.shape[1]:

@@ -65,7 +65,7 @@ def libraries(log, strategy="none"):
                 import keras
 
                 from keras_rbm import devices
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise UserError(f"{error}: {INSTALL}") from error
         try:  # Before any other use of TensorFlow.
             strategy = devices.strategy(strategy)
@@ -335,6 +335,12 @@ def _refuse_without_data(gin, function, output):
         raise ValueError(
             f"`{function}` is not for a run of ratings, whose measures are in "
             f"{output / 'ratings.json'}"
+        )
+    if re.fullmatch(r"layer-([2-9]|\d\d+)", output.name):
+        raise ValueError(
+            f"`{function}` is not for the upper layers of a network, which "
+            "learn from states of the layer below: a run does not keep these "
+            f"states. Take the first layer, {output.with_name('layer-1')}"
         )
     own = gin.get_bindings(experiment, resolve_references=False)
     data = repr(own["data"]) if "data" in own else "@digits()"

@@ -259,8 +259,8 @@ def finished(mode):
         raise UserError(f"no run in {output}: there is no such folder")
     if (output / "layer-1").is_dir():
         raise UserError(
-            f"{output} holds a network; --mode {mode} is for its layers, such "
-            f"as --output {shlex.quote(str(output / 'layer-1'))}"
+            f"{output} holds a network; --mode {mode} is for its first layer: "
+            f"--output {shlex.quote(str(output / 'layer-1'))}"
         )
     if (output / "classifier.keras").is_file():
         raise UserError(

@@ -22,9 +22,10 @@ MAX_NEVER_FLIPPING = 0.5
 #: particles and data exceeds this number twice in a row.
 MAX_DISTANCE = 0.4
 #: The correlation of states is checked only if there are at least this many
-#: chains. The correlation of 3 independent chains exceeds `MAX_MEMORY` in half
-#: of the measurements, and that of 16 chains in less than one measurement of
-#: 1,000, even if there are two modes.
+#: chains, and must exceed `MAX_MEMORY` twice in a row. Once, the correlation of
+#: 3 independent chains does so in half of the measurements, and that of 16
+#: chains in 0.1 % if two modes have the same weight, or in 2 % if one mode has
+#: nine times the weight of the other.
 LEAST_CHAINS = 16
 # Most examples that are projected.
 _PROJECTED = 2000
@@ -166,7 +167,7 @@ class ChainHealth(Measurement):
             self.v_train = as_rows(self.model, self.v_train, "v_train")
         super().on_train_begin(logs)
         self._warned, self._times_top_constant = False, 0
-        self._times_apart, self._axes = 0, None
+        self._times_apart, self._times_kept, self._axes = 0, 0, None
         self.health = None
 
     def get_state(self) -> State:
@@ -174,6 +175,7 @@ class ChainHealth(Measurement):
             "warned": self._warned,
             "times_top_constant": self._times_top_constant,
             "times_apart": self._times_apart,
+            "times_kept": self._times_kept,
             "health": self.health,
         }
 
@@ -182,6 +184,7 @@ class ChainHealth(Measurement):
         self._warned = state["warned"]
         self._times_top_constant = state.get("times_top_constant", 0)
         self._times_apart = state.get("times_apart", 0)
+        self._times_kept = state.get("times_kept", 0)
         self.health = state.get("health")
 
     def measure(self, step: int) -> dict[str, float]:
@@ -239,6 +242,9 @@ class ChainHealth(Measurement):
         apart = diagnostics.two_sample(before, of_data)
         far = not apart.alike and apart.largest > MAX_DISTANCE
         self._times_apart = self._times_apart + 1 if far else 0
+        memory = diagnostics.memory(before, after)
+        keeps = memory > MAX_MEMORY and len(particles) >= LEAST_CHAINS
+        self._times_kept = self._times_kept + 1 if keeps else 0
 
         def distance(v):
             v = keras.ops.convert_to_numpy(v).mean(axis=0, dtype="float64")
@@ -251,7 +257,7 @@ class ChainHealth(Measurement):
             "memory": diagnostics.autocorrelation(free_energy)[
                 self.num_sweeps // 2
             ],
-            "projection_memory": diagnostics.memory(before, after),
+            "projection_memory": memory,
             "projection_distance": apart.largest,
             "distance": distance(particles),
             "distance_after": distance(run.v),
@@ -290,8 +296,8 @@ class ChainHealth(Measurement):
         reason = _reason(
             values,
             self.num_sweeps,
-            len(self.model.machine_particles),
             self._ladder(),
+            self._times_kept > 1,
             self._times_apart > 1,
         )
         self.health = reason or "ok"
@@ -333,14 +339,14 @@ class ChainHealth(Measurement):
         return machine_lib.cast(model.machine(), model.variable_dtype)
 
 
-def _reason(values, num_sweeps, num_chains, ladder, apart):
+def _reason(values, num_sweeps, ladder, kept, apart):
     """Why the chains do not mix, or `None` if they mix.
 
     Args:
         values: Measured numbers by name.
         num_sweeps: Length of the run.
-        num_chains: Number of chains.
         ladder: Arguments of `diagnostics.ladder_warnings`, or `None`.
+        kept: Whether enough chains have stayed in their modes twice in a row.
         apart: Whether particles have missed a part of the data twice in a row.
     """
     reasons, remedies = [], []
@@ -354,8 +360,7 @@ def _reason(values, num_sweeps, num_chains, ladder, apart):
                 f"correlated by {values['memory']:.2f}, more than "
                 f"{MAX_MEMORY:g}"
             )
-        enough = num_chains >= LEAST_CHAINS
-        if enough and values["projection_memory"] > MAX_MEMORY:
+        if kept:
             reasons.append(
                 f"over {num_sweeps} sweeps they stay in their modes: on a "
                 "principal axis of the data their states stay correlated by "

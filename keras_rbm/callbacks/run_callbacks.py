@@ -77,6 +77,10 @@ def measurement_callbacks(
     if not every:
         return []
     split = "validation"
+    v, v_train = (
+        checks.unmasked(checks.from_frame(name, x))
+        for name, x in (("v", v), ("v_train", v_train))
+    )
     if v is None:
         split, v, v_train = "train", v_train, None
     # Completing rows takes a hundred sweeps at each measurement.
@@ -91,7 +95,7 @@ def measurement_callbacks(
             LogLikelihood(log_dir, v, every, num_betas=num_betas, split=split)
         )
         # A single row cannot be compared with samples. A comparison of many
-        # rows takes 0.2 s.
+        # rows takes 0.4 s.
         v, v_train = (None if x is None or len(x) < 2 else x for x in few)
         if v is not None:
             found.append(SampleMeasures(log_dir, v, v_train, 4 * every))
@@ -100,9 +104,9 @@ def measurement_callbacks(
 
 def _few_to_complete(v):
     """All rows, or some of them if entries are missing."""
-    if v is None or not np.isnan(checks.unmasked(v)).any():
+    if v is None or not np.isnan(v).any():
         return v
-    return drawn(checks.unmasked(v), _MOST_COMPLETED)
+    return drawn(v, _MOST_COMPLETED)
 
 
 def affordable(

@@ -57,7 +57,8 @@ class Chain(keras.layers.Layer, abc.ABC):
         rbm = keras_rbm.RBM(16, 8, OneSweep(), seed=0)
     """
 
-    #: Whether a model has this chain. Each model needs a chain of its own.
+    #: Whether a model was given this chain. Each model needs persistent chains
+    #: of its own.
     has_model: bool = False
     #: Number of persistent chains, or `None` if nothing persists.
     num_chains: int | None = None

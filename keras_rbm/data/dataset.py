@@ -464,11 +464,11 @@ def some(x: np.ndarray, count: int) -> np.ndarray:
     Example:
         few = keras_rbm.data.some(x, 10)  # The same 10 rows at each call.
     """
-    x = rows_lib.of("x", checks.from_frame("x", x))
+    if np.ndim(x) == 2:  # A series of texts has one axis, and is no table.
+        x = checks.from_frame("x", x)
+    x = rows_lib.of("x", x)
     if not isinstance(x, Rows):
         x = np.asanyarray(x)  # Keeps the mask of a masked array.
     if len(x) <= count:
         return x
-    # The raw bits are stable across NumPy versions; `permutation` is not.
-    keys = np.random.PCG64(0).random_raw(len(x))
-    return x[np.sort(np.argsort(keys, kind="stable")[:count])]
+    return x[rows_lib.drawn_rows(len(x), count)]

@@ -145,12 +145,12 @@ class MachineModel(Trainer):
                 "`chain` must be a Chain, such as PersistentChain(100), or "
                 f"None. Received: chain={chain!r}"
             )
-        if chain.has_model:
+        if chain.has_model and chain.num_chains is not None:
             raise ValueError(
-                "`chain` must be new, because each model keeps its own states "
-                f"in its chain: make another {type(chain).__name__} for this "
-                "model. Received: the chain of another model, "
-                f"chain={chain!r}"
+                "`chain` must be new, because each model keeps its own "
+                f"particles in its chain: make another {type(chain).__name__} "
+                "for this model. Received: a chain that was given to another "
+                f"model, chain={chain!r}"
             )
         devices.check(num_chains=chain.num_chains, seed=seed)
         self.visible: units.Units = visible

@@ -1080,8 +1080,7 @@ def _numbered(arrays, completer):
 
 def _check_trained(history, name):
     """Raises an error if epochs of a data set have had no batch."""
-    metrics = [key for key in history.history if not key.startswith("val_")]
-    if history.epoch and not metrics:
+    if history.epoch and "loss" not in history.history:
         raise ValueError(
             f"`{name}` must give its batches each time it is read: `fit` reads "
             "some of them before it trains. Pass an array, a "

@@ -112,8 +112,9 @@ class Domain:
     def fits(self, x: Array, xp: Any = np) -> Any:
         """Whether each value is valid in data: a state, or a mean of states.
 
-        Values that are outside the support by no more than 1e-6 are valid:
-        data that were scaled to the support have such rounding errors.
+        Values that are outside the support by no more than 1e-6, or by this
+        share of an end of the support above 1, are valid: data that were scaled
+        to the support have such rounding errors.
 
         Args:
             x: Array of shape `(examples, width)`.

@@ -286,16 +286,25 @@ def test_modes_of_one_free_energy_are_told_apart(tmp_path, caplog):
 
 
 def test_few_chains_may_be_correlated_by_chance():
-    values = {"memory": 0.0, "projection_memory": 0.99}
-    assert chain_health._reason(values, 300, 15, None, False) is None
-    told = chain_health._reason(values, 300, 16, None, False)
-    assert "they stay in their modes" in told
-    # Independent states of 16 chains in two modes, on three axes: the mean of
-    # 3,000 shares of about 0.001 has an error of 0.0006.
-    before, after = np.random.default_rng(0).normal(size=(2, 3000, 16, 3))
-    found = map(diagnostics.memory, np.sign(before), np.sign(after))
-    wrong = np.greater(list(found), chain_health.MAX_MEMORY)
-    assert wrong.mean() < 0.001 + 3 * 0.0006
+    # Independent states of 16 chains in two modes, on three axes: the share of
+    # 3,000 measurements has an error of about 0.003 or less.
+    generator = np.random.default_rng(0)
+    for weight, share in ((0.5, 0.001), (0.9, 0.022)):
+        states = generator.random((2, 3000, 16, 3)) < weight
+        found = list(map(diagnostics.memory, *states.astype("float64")))
+        wrong = np.greater(found, chain_health.MAX_MEMORY).mean()
+        assert wrong < share + 3 * np.sqrt(share / 3000)
+
+
+@pytest.mark.parametrize(("chains", "times"), [(15, 3), (16, 1), (16, 2)])
+def test_enough_chains_that_stay_twice_give_a_warning(
+    tmp_path, caplog, monkeypatch, chains, times
+):
+    monkeypatch.setattr(diagnostics, "memory", lambda *_: 0.99)
+    ours = persistent(Oracle.draw(5, 4, seed=3), chains)
+    told = warnings(caplog, ours, tmp_path, times)
+    stay = ["stay in their modes" in reason for reason in told]
+    assert stay == [True] * (chains == 16 and times == 2)
 
 
 def test_particles_in_too_few_modes_give_a_warning(tmp_path, caplog):

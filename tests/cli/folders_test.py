@@ -55,7 +55,7 @@ def test_what_is_no_machine_is_not_evaluated(tmp_path):
     assert line.endswith(f"whose errors are in {tmp_path / 'finetuning.json'}")
     (tmp_path / "layer-1").mkdir()
     line = command.refused("--mode", "figures", "--output", tmp_path)
-    assert line.endswith(f"such as --output {tmp_path / 'layer-1'}")
+    assert line.endswith(f"first layer: --output {tmp_path / 'layer-1'}")
 
 
 def test_no_files_where_files_are_wanted(tmp_path):

@@ -242,6 +242,11 @@ def test_some_rows_of_other_forms(form):
         np.testing.assert_array_equal(some(form(x), count), some(x, count))
 
 
+def test_some_of_a_series_are_those_of_its_array():
+    texts = np.array(list("abcdefgh"))
+    np.testing.assert_array_equal(some(pandas.Series(texts), 3), some(texts, 3))
+
+
 @pytest.mark.parametrize("make", [data.whitened, data.counts, data.categorical])
 def test_sparse_data_are_converted_as_dense_ones_are(make):
     x = (np.random.default_rng(0).random((30, 4)) < 0.4).astype("float32")
