@@ -82,6 +82,7 @@ class DensityEstimator(BaseEstimator, abc.ABC):
         examples, width = x.shape
         model, given = self.model_, self._numbers()
         some = rows.drawn(x, _RATE_EXAMPLES)
+        self._rate_examples = 0
         model.optimizer.begin(
             0, given.updates, self._rate(some), examples, width, spread(some)
         )
