@@ -70,6 +70,10 @@ def test_the_order_of_the_rows_does_not_choose_the_rate(update_counts):
         learner = Learner(3, updates=0, batch_size=8).fit(rows)
         rates.append(float(learner.model_.optimizer.learning_rate))
     assert rates[0] == pytest.approx(rates[1], rel=0.05)
+    # Each `fit` chooses anew, also with fewer rows.
+    few = Learner(3, updates=0, batch_size=8).fit(X[:20]).model_.optimizer
+    again = learner.fit(X[:20]).model_.optimizer
+    assert float(again.learning_rate) == float(few.learning_rate) != rates[1]
 
 
 def test_few_rows_do_not_change_the_rate_of_more():
