@@ -65,8 +65,10 @@ def libraries(log, strategy="none"):
                 import keras
 
                 from keras_rbm import devices
-        except ModuleNotFoundError as error:
-            raise UserError(f"{error}: {INSTALL}") from error
+        except ImportError as error:
+            is_missing = isinstance(error, ModuleNotFoundError)
+            remedy = f": {INSTALL}" if is_missing else ""
+            raise UserError(f"{error}{remedy}") from error
         try:  # Before any other use of TensorFlow.
             strategy = devices.strategy(strategy)
         except (ValueError, RuntimeError) as error:

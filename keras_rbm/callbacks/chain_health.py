@@ -97,8 +97,8 @@ class ChainHealth(Measurement):
     have stopped mixing, that is, if
 
     - a memory is above 0.8, so that four fifths of the spread of free energies,
-      or of states, lie between chains (for states, only with 16 or more
-      chains);
+      or of states, lie between chains (for states: twice in a row, and only
+      with 16 or more chains);
     - the particles miss a part of the data twice in a row: the distance of
       their projections has a p-value below 0.0001 and exceeds 0.4;
     - more than half of the units never flip;

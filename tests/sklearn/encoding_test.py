@@ -63,7 +63,7 @@ def test_rounding_errors_are_no_variation(kind, size):
     one, other = (encoder.encode(y)[:] for y in (x[:1], x[:1] * [1, 1.01]))
     np.testing.assert_array_equal(one, other)
     np.testing.assert_allclose(encoder.decode(one), x[:1], rtol=1e-6)
-    # Small differences beyond those of rounding are kept.
+    # A difference larger than rounding errors counts, however small it is.
     x[:, 1] += 1e-9 * size * x[:, 0]
     assert kind(x).units == units.Gaussian(2)
 
