@@ -567,10 +567,6 @@ def put_in_by_hand(visible, hidden, kernel, b, c):
     return model
 
 
-# Enough to miss a mode, and few chains hardly meet one by chance.
-SHORT = {"num_betas": 100, "num_chains": 50, "num_sweeps": 100}
-
-
 def test_without_data_modes_are_looked_for_by_the_hidden_units():
     """A flat state of e^-15 of the mass, and ten clusters that hide from it."""
     rng = np.random.default_rng(0)
@@ -582,7 +578,7 @@ def test_without_data_modes_are_looked_for_by_the_hidden_units():
     c = 15 + np.log(0.1) - (np.logaddexp(0, odds) - np.log(2)).sum(axis=1)
     model = put_in_by_hand(200, 10, odds.T, np.zeros(200), c)
     exact = model.log_partition("exact").log_z
-    found = model.log_partition("ais", **SHORT, seed=0)
+    found = model.log_partition("ais", num_betas=200, seed=0)
     # Annealing alone finds 138.6 of 153.6 nats.
     assert found.forward.log_z < exact - 10
     assert found.lower == pytest.approx(exact, abs=0.1)
@@ -626,7 +622,7 @@ def test_a_mode_that_the_chains_miss_shows_by_the_data():
     model.visible_params["bias"].assign(b)
     model.hidden_params["bias"].assign(c - c.mean())
     exact = model.log_partition("exact").log_z
-    found = model.log_partition("ais", x, **SHORT, seed=0)
+    found = model.log_partition("ais", x, num_betas=500, seed=0)
     assert found.forward.log_z < exact - 2
     assert not found.trusted
     assert found.lower == pytest.approx(exact, abs=1e-3)

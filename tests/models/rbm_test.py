@@ -472,7 +472,7 @@ def test_the_last_batch_may_be_smaller():
 
 def test_the_last_batch_may_be_smaller_in_a_graph():
     model, by_hand = given(ORACLE), given(ORACLE)
-    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.1))
     x = data(23)
     model.fit(x, batch_size=10, epochs=1, verbose=0, shuffle=False)
     for start in (0, 10, 20):
