@@ -169,7 +169,7 @@ def test_it_stacks_and_trains_with_what_follows():
         atol=rounding("float32", 4.0, 8),
     )
     before = first.kernel.numpy(), first.hidden_params["bias"].numpy()
-    model.compile(keras.optimizers.Adam(0.05), "mse", run_eagerly=True)
+    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
     target = x[:, :1] - x[:, 1:2]
     start = model.evaluate(x, target, verbose=0)
     model.fit(x, target, epochs=15, batch_size=16, verbose=0)
@@ -550,23 +550,24 @@ def test_the_picture_of_other_models():
 # Saved, loaded and trained further it is the same model, to the last bit.
 
 
+EAGERLY = {"run_eagerly": True}
+IN_A_GRAPH = {"jit_compile": False}
 CHAINS = {
     "cd": lambda: ContrastiveDivergence(2),
     "pcd": lambda: PersistentChain(7, 2),
 }
 
 
-def trained_with(chain, centered=True, run_eagerly=True, **kwargs):
+def trained_with(chain, centered=True, how=EAGERLY, **kwargs):
     model = RBM(5, 4, chain, centered, seed=3, **kwargs)
     schedule = keras.optimizers.schedules.InverseTimeDecay(0.1, 10, 0.5)
     optimizer = keras.optimizers.SGD(schedule, momentum=0.5, use_ema=True)
-    # Eagerly where the compiler is not what is tested: it takes its time.
-    model.compile(optimizer, run_eagerly=run_eagerly)
+    model.compile(optimizer, **how)
     return train(model)
 
 
 def train(model):
-    model.fit(data(), batch_size=16, epochs=2, verbose=0, shuffle=False)
+    model.fit(data(), batch_size=24, epochs=2, verbose=0, shuffle=False)
     return model
 
 
@@ -581,37 +582,42 @@ def reload(model, path):
 
 
 @pytest.mark.parametrize(
-    ("chain", "centered", "run_eagerly"),
+    ("chain", "centered", "how"),
     [
-        ("cd", True, True),
-        pytest.param("cd", False, True, marks=pytest.mark.slow),
-        pytest.param("pcd", True, True, marks=pytest.mark.slow),
-        ("pcd", False, True),
-        ("pcd", True, False),
+        ("cd", True, EAGERLY),
+        pytest.param("cd", False, EAGERLY, marks=pytest.mark.slow),
+        pytest.param("pcd", True, EAGERLY, marks=pytest.mark.slow),
+        ("pcd", False, EAGERLY),
+        ("pcd", True, IN_A_GRAPH),
     ],
 )
-def test_saved_and_loaded_it_trains_on_alike(
-    tmp_path, chain, centered, run_eagerly
-):
-    model = trained_with(CHAINS[chain](), centered, run_eagerly)
+def test_saved_and_loaded_it_trains_on_alike(tmp_path, chain, centered, how):
+    """Tests of checkpoints do the same for what XLA compiles."""
+    model = trained_with(CHAINS[chain](), centered, how)
     copy = reload(model, tmp_path)
     assert_same_states(model, copy)
     assert config(copy) == config(model)
-    assert int(copy.updates) == int(model.updates) == 6
+    assert int(copy.updates) == int(model.updates) == 4
     assert copy.optimizer.get_config() == model.optimizer.get_config()
-    assert copy.run_eagerly == run_eagerly
-    assert copy.jit_compile == model.jit_compile
+    assert copy.run_eagerly == model.run_eagerly == (how == EAGERLY)
+    assert copy.jit_compile is model.jit_compile is False
 
     before = states_of(model)
-    history = model.fit(
-        data(), batch_size=16, epochs=1, verbose=0, shuffle=False
+    history, again = (
+        one.fit(data(), batch_size=24, epochs=1, verbose=0, shuffle=False)
+        for one in (model, copy)
     )
-    again = copy.fit(data(), batch_size=16, epochs=1, verbose=0, shuffle=False)
     assert history.history == again.history
     assert_same_states(model, copy)
     assert any(
         (x != y).any() for x, y in zip(before, states_of(model), strict=True)
     )
+
+
+def test_loaded_it_is_compiled_by_xla_again(tmp_path):
+    model = RBM(5, 4, seed=3)
+    model.compile("sgd")
+    assert reload(model, tmp_path).jit_compile is model.jit_compile is True
 
 
 def test_loaded_it_answers_alike(tmp_path):

@@ -13,7 +13,6 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -131,23 +130,6 @@ def test_no_update_sees_a_wrong_later_batch(started, kind):
         assert np.isfinite(x).all()
 
 
-def test_no_update_of_a_block_sees_a_wrong_later_batch():
-    model = RBM(hostile.WIDTH, 4, PersistentChain(7), seed=0)
-    model.compile("sgd", steps_per_execution=2)
-    model.updates.assign(1)  # So that the data's mean is not looked at.
-    x = np.tile(data(16), (10, 1))
-    x[-1, 0] = np.nan
-    endless = tf.data.Dataset.from_tensor_slices(x)
-    endless = endless.batch(16, drop_remainder=True).repeat()
-    text = hostile.told(
-        lambda: model.fit(endless, steps_per_epoch=20, verbose=0), "x"
-    )
-    assert "nan" in text
-    assert int(model.updates) == 1 + 8
-    for value in states_of(model):
-        assert np.isfinite(value).all()
-
-
 def test_data_without_an_end_are_refused(model):
     endless = batches(data()).repeat()
     for action in (
@@ -212,7 +194,11 @@ def test_wrong_batches_are_refused(model, name, n):
 
 
 @settings(max_examples=20)
-@given(seed=st.one_of(st.integers(max_value=-1), st.floats(), st.text()))
+@given(
+    seed=st.one_of(
+        st.integers(max_value=-1), st.floats(), st.sampled_from(["", "1", "é"])
+    )
+)
 def test_wrong_seeds_are_refused(model, seed):
     hostile.told(lambda: RBM(5, 4, seed=seed), "seed")
     hostile.told(lambda: model.sample(2, 1, seed=seed), "seed")

@@ -480,20 +480,36 @@ def test_the_last_batch_may_be_smaller_in_a_graph():
     assert_close(weights(model), weights(by_hand))
 
 
-def test_data_sets_are_arrays():
-    x, weight = data(), np.linspace(0, 2, 48)
-    for arguments, dataset in (
-        ({}, batches(x)),
-        ({}, batches(x, np.zeros(48))),
-        ({"sample_weight": weight}, batches(x, np.zeros(48), weight)),
-    ):
-        first, second = given(ORACLE), given(ORACLE)
-        first.fit(
-            x, batch_size=16, epochs=1, verbose=0, shuffle=False, **arguments
-        )
-        second.fit(dataset, epochs=1, verbose=0)
-        assert int(second.updates) == 3
-        assert_close(weights(first), weights(second))
+WEIGHT = np.linspace(0, 2, 48)
+
+
+def learned(x, *args, centered=False, **kwargs):
+    """The weights after an epoch of two updates."""
+    model = given(ORACLE, centered)
+    if not isinstance(x, tf.data.Dataset):
+        kwargs |= {"batch_size": 24, "shuffle": False}
+    model.fit(x, *args, epochs=1, verbose=0, **kwargs)
+    assert int(model.updates) == 2
+    return weights(model)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """What examples without targets and without weights teach."""
+    return learned(data())
+
+
+@pytest.fixture(scope="module")
+def weighted():
+    """What the same examples teach with `WEIGHT`."""
+    return learned(data(), sample_weight=WEIGHT)
+
+
+def test_data_sets_are_arrays(plain, weighted):
+    x, targets = data(), np.zeros(48)
+    assert_close(learned(batches(x, size=24)), plain)
+    assert_close(learned(batches(x, targets, size=24)), plain)
+    assert_close(learned(batches(x, targets, WEIGHT, size=24)), weighted)
 
 
 def test_a_data_set_without_end_needs_a_number_of_steps():
@@ -503,27 +519,16 @@ def test_a_data_set_without_end_needs_a_number_of_steps():
 
 
 @pytest.mark.parametrize("kind", ["tensor", "uint8", "bool", "float64"])
-def test_kinds_of_arrays(kind):
-    first, second = given(ORACLE), given(ORACLE)
+def test_kinds_of_arrays(plain, kind):
     x = tf.constant(data()) if kind == "tensor" else data().astype(kind)
-    first.fit(x, batch_size=16, epochs=1, verbose=0, shuffle=False)
-    second.fit(data(), batch_size=16, epochs=1, verbose=0, shuffle=False)
-    assert_close(weights(first), weights(second))
+    assert_close(learned(x), plain)
 
 
 @pytest.mark.parametrize("centered", [False, True])
-def test_equal_weights_are_no_weights(centered):
-    first, second = given(ORACLE, centered), given(ORACLE, centered)
-    first.fit(data(), batch_size=16, epochs=1, verbose=0, shuffle=False)
-    second.fit(
-        data(),
-        batch_size=16,
-        epochs=1,
-        verbose=0,
-        shuffle=False,
-        sample_weight=np.ones(48),
-    )
-    assert_close(weights(first), weights(second))
+def test_equal_weights_are_no_weights(plain, centered):
+    without = learned(data(), centered=True) if centered else plain
+    equal = learned(data(), centered=centered, sample_weight=np.ones(48))
+    assert_close(equal, without)
 
 
 @pytest.mark.parametrize("centered", [False, True])
@@ -533,7 +538,7 @@ def test_examples_of_weight_0_are_not_there(centered):
     padded = np.concatenate([x, np.ones((16, 5), "float32")])
     alone = given(ORACLE, centered)
     weighted = given(ORACLE, centered, keras.optimizers.SGD(0.2))
-    for _ in range(5):
+    for _ in range(3):
         alone.train_on_batch(x)
         weighted.train_on_batch(
             padded, np.zeros(32), sample_weight=np.repeat([1.0, 0.0], 16)
@@ -553,16 +558,11 @@ def test_a_weight_of_2_is_the_example_twice():
     assert_close(weights(first), weights(second))
 
 
-def test_weights_do_not_need_targets():
-    weight = np.linspace(0, 2, 48)
-    first, second = given(ORACLE), given(ORACLE)
-    options = {"batch_size": 16, "epochs": 1, "verbose": 0, "shuffle": False}
-    first.fit(data(), sample_weight=weight, **options)
-    second.fit(data(), np.zeros(48), sample_weight=weight, **options)
-    assert_close(weights(first), weights(second))
-    unweighted = given(ORACLE)
-    unweighted.fit(data(), **options)
-    assert_differ(weights(first), weights(unweighted))
+def test_weights_do_not_need_targets(plain, weighted):
+    targets = np.zeros(48)
+    with_targets = learned(data(), targets, sample_weight=WEIGHT)
+    assert_close(with_targets, weighted)
+    assert_differ(weighted, plain)
 
 
 # Small machines learn what they are taught.

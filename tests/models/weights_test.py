@@ -112,7 +112,7 @@ def test_fit_validates_with_the_average_and_ends_with_it(model):
     history = model.fit(
         data(),
         epochs=2,
-        batch_size=12,
+        batch_size=24,
         verbose=0,
         validation_data=data(),
         callbacks=[Weights()],
@@ -171,7 +171,7 @@ def test_averages_keep_to_the_constraints(rate):
         assert np.linalg.norm(model.kernel.numpy(), 2) < 0.9
         assert model.visible_params["precision"].numpy().min() >= 0.5
 
-    model.fit(x, epochs=3, batch_size=10, verbose=0, callbacks=[Look()])
+    model.fit(x, epochs=3, batch_size=20, verbose=0, callbacks=[Look()])
     assert_inside()
     assert model.log_partition().trusted
 
