@@ -1,16 +1,13 @@
 """What `replicas_test.py` runs, as a process of its own.
 
 Its arguments are a number of devices, a FILE and the parts that are wanted.
-All that is found goes to FILE, an .npz file; `LOAD` is a model to go on with.
-With `WORKERS`, a list of values of `TF_CONFIG` in JSON, it forks so many
-workers, and `{}` in FILE stands for the number of each.
+With `TF_CONFIG`, it is one of several workers. All that is found goes to FILE,
+an .npz file; `LOAD` is a model to go on with.
 """
 
 import contextlib
 import gc
-import json
 import os
-import signal
 import sys
 import warnings
 
@@ -301,29 +298,6 @@ def main(num_devices, path, parts):
     )
 
 
-def fork(configs, num_devices, path, parts):
-    """Runs each worker in a process of its own, after the imports.
-
-    These take seconds.
-
-    Returns:
-        Whether all processes have ended well.
-    """
-    processes = []
-    for index, config in enumerate(configs):
-        process = os.fork()
-        if not process:
-            signal.alarm(480)  # Without the other one, it would wait forever.
-            os.environ["TF_CONFIG"] = config
-            main(num_devices, path.format(index), parts)
-            sys.exit()
-        processes.append(process)
-    return not any([os.waitpid(process, 0)[1] for process in processes])
-
-
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    arguments = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
-    if os.environ.get("WORKERS"):
-        sys.exit(not fork(json.loads(os.environ["WORKERS"]), *arguments))
-    main(*arguments)
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -1,7 +1,7 @@
 """What several replicas compute, beside one.
 
 They run `tests/distributed.py` in processes of their own, with so many logical
-CPU devices or as two workers. Each process writes what it found.
+CPU devices or as one of two workers. Each process writes what it found.
 """
 
 import contextlib
@@ -32,6 +32,7 @@ ERROR = rounding("float32", 10.0, 300)
 
 def start(path, num_devices, *parts, **environment):
     """Starts a process that writes to `path`."""
+    path.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "tests.distributed", str(num_devices)]
     return subprocess.Popen(
         [*command, path, *parts],
@@ -43,17 +44,13 @@ def start(path, num_devices, *parts, **environment):
     )
 
 
-def finish(process, *paths):
-    """What was found, by part, for each path."""
+def finish(process, path):
+    """What the process has found, by part."""
     try:
         output, _ = process.communicate(timeout=500)
     finally:
         process.kill()
     assert process.returncode == 0, output[-5000:]
-    return [read(path) for path in paths]
-
-
-def read(path):
     found = {}
     for name, value in np.load(path).items():
         part, _, name = name.partition("/")
@@ -84,7 +81,7 @@ def all_of_one(one, tmp_path_factory):
 def two(tmp_path_factory, one):
     path = tmp_path_factory.mktemp("two") / "found.npz"
     parts = "training", "updates", "resuming", "refusals", "blocks"
-    (found,) = finish(start(path, 2, *parts, LOAD=one["file"]), path)
+    found = finish(start(path, 2, *parts, LOAD=one["file"]), path)
     return found | {"file": f"{path}.keras"}
 
 
@@ -97,17 +94,15 @@ def workers(tmp_path_factory):
         ports = [opened.getsockname()[1] for opened in (first, second)]
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     paths = [folder / str(index) / "found.npz" for index in range(2)]
-    configs = []
+    processes = []
     for index, path in enumerate(paths):
-        path.parent.mkdir()
         task = {"type": "worker", "index": index}
-        configs.append(json.dumps({"cluster": cluster, "task": task}))
-    process = start(
-        folder / "{}" / "found.npz",
-        *(1, "training", "watched"),
-        WORKERS=json.dumps(configs),
-    )
-    return finish(process, *paths), [path.parent for path in paths]
+        config = json.dumps({"cluster": cluster, "task": task})
+        processes.append(
+            start(path, 1, "training", "watched", TF_CONFIG=config)
+        )
+    found = [finish(*pair) for pair in zip(processes, paths, strict=True)]
+    return found, [path.parent for path in paths]
 
 
 def assert_alike(found, expected, parts, error):
@@ -192,7 +187,7 @@ def test_two_processes(one, workers):
 @pytest.mark.slow
 def test_four_replicas(all_of_one, tmp_path):
     path = tmp_path / "found.npz"
-    (four,) = finish(start(path, 4, "training", "updates"), path)
+    four = finish(start(path, 4, "training", "updates"), path)
     assert_alike(four, all_of_one, ["trained", "evaluated", "drawn"], WEIGHTS)
     assert_alike(four, all_of_one, ["cd", "exact", "tempered", "holes"], ERROR)
     np.testing.assert_array_equal(

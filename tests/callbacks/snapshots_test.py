@@ -13,31 +13,19 @@ from tests import machines
 X = machines.data(60)
 
 
-def values_of(model):
-    variables = model.variables + model.optimizer.variables
-    return [keras.ops.convert_to_numpy(variable) for variable in variables]
-
-
 @functools.cache
-def compiled():
-    """A model whose graph is compiled, and its values before any update."""
+def restart():
     chain = keras_rbm.PersistentChain(6)
     model = keras_rbm.RBM(5, 4, chain, seed=0, inverse_temperature=0.5)
     model.compile(
         keras.optimizers.SGD(0.1), steps_per_execution=1, jit_compile=False
     )
-    model.optimizer.build(model.trainable_variables)
-    return model, values_of(model)
+    return machines.restarting(model)
 
 
 def first():
-    """The one model as it was before its first update."""
-    model, values = compiled()
-    variables = model.variables + model.optimizer.variables
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-    model.stop_training = False
-    return model
+    """The model of most tests, without updates."""
+    return restart()()
 
 
 def another():

@@ -17,14 +17,8 @@ X = machines.data(60)
 NAMES = ("log_partition_trajectory", "effective_sample_size_trajectory")
 
 
-def values_of(model):
-    variables = model.variables + model.optimizer.variables
-    return [keras.ops.convert_to_numpy(variable) for variable in variables]
-
-
 @functools.cache
-def compiled(**kwargs):
-    """A model whose graph is compiled, and its values before any update."""
+def restart(**kwargs):
     model = keras_rbm.RBM(5, 4, keras_rbm.PersistentChain(6), seed=0)
     # A large step: in 24 updates much changes.
     model.compile(
@@ -32,18 +26,12 @@ def compiled(**kwargs):
         steps_per_execution=1,
         jit_compile=False,
     )
-    model.optimizer.build(model.trainable_variables)
-    return model, values_of(model)
+    return machines.restarting(model)
 
 
 def machine(**kwargs):
-    """The one model of these settings, as it was before its first update."""
-    model, values = compiled(**kwargs)
-    variables = model.variables + model.optimizer.variables
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-    model.stop_training = False
-    return model
+    """The model of an optimizer with these settings, without updates."""
+    return restart(**kwargs)()
 
 
 def fit(model, *extra, epochs=4, **kwargs):
@@ -61,7 +49,7 @@ def fit(model, *extra, epochs=4, **kwargs):
 def fitted(request, tmp_path_factory):
     """A run with averaged weights, or without, and what stood beside.
 
-    Of the model, its log Z and its values in the end.
+    Of the model, log Z and all variables after the run.
     """
     path = tmp_path_factory.mktemp("fit")
     model = machine(use_ema=request.param, ema_momentum=0.8)
@@ -69,7 +57,8 @@ def fitted(request, tmp_path_factory):
     found = callbacks.TrajectoryAIS(path, exact, 2, num_chains=1000)
     history = fit(model, exact, found, callbacks.Scalars(path))
     log_z = machines.oracle_of(model).log_z  # `fit` leaves the average.
-    return path, (log_z, values_of(model)), found, history, request.param
+    states = machines.states_of(model)
+    return path, (log_z, states), found, history, request.param
 
 
 def test_it_is_the_enumerated_one(fitted, caplog):
@@ -83,10 +72,10 @@ def test_it_is_the_enumerated_one(fitted, caplog):
 
 
 def test_training_goes_on_as_without(fitted):
-    _, (_, values), _, _, use_ema = fitted
+    _, (_, states), _, _, use_ema = fitted
     alone = machine(use_ema=use_ema, ema_momentum=0.8)
     fit(alone)
-    for ours, theirs in zip(values_of(alone), values, strict=True):
+    for ours, theirs in zip(machines.states_of(alone), states, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
