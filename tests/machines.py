@@ -103,7 +103,7 @@ def assert_means(samples, means, axis=0, errors=4.0, slack=0.0):
 
 
 def states_of(model):
-    """All variables of a model and of its optimizer, by path, as arrays."""
+    """All variables of a model and of its optimizer, as arrays."""
     variables = [*model.variables]
     if getattr(model, "optimizer", None) is not None:
         variables += model.optimizer.variables
@@ -117,6 +117,25 @@ def assert_same_states(first, second):
     for x, y in zip(first, second, strict=True):
         assert x.dtype == y.dtype
         np.testing.assert_array_equal(x, y)
+
+
+def restarting(model):
+    """A function that undoes all updates of a model, and returns the model.
+
+    Its compiled updates stay: a further `fit` computes what it would compute
+    with a new model, but need not compile.
+    """
+    model.optimizer.build(model.trainable_variables)
+    variables = model.variables + model.optimizer.variables
+    values = [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+    def restart():
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        model.stop_training = False
+        return model
+
+    return restart
 
 
 def rbm(oracle, **kwargs):

@@ -1,15 +1,19 @@
 """A small run as a process of its own, to be killed: see resume_test.py.
 
-    python resume_driver.py OUTPUT [STAGE COUNT]
+    python resume_driver.py OUTPUT [STAGE COUNT [COPY]]
 
 goes on with the run in OUTPUT, or begins it. With a stage, such as "replace",
 it kills itself when it is about to call the function of that name for the
-COUNT-th time within the writing of checkpoints.
+COUNT-th time within the writing of checkpoints. With COPY, it goes on, but
+leaves there what OUTPUT holds at that moment, as if it had been killed.
 """
 
+import functools
 import gc
+import json
 import os
 import pathlib
+import shutil
 import signal
 import sys
 
@@ -26,8 +30,8 @@ import keras_rbm
 from keras_rbm import checkpoints, data, experiment
 
 
-def kill_at(stage, count):
-    """Has the process die before a call that writes a checkpoint."""
+def stop_at(stage, count, stop):
+    """Calls `stop` before a call that writes a checkpoint."""
     places = {
         "save": (keras_rbm.RBM, "save"),
         "complete": (checkpoints, "_complete"),
@@ -41,14 +45,14 @@ def kill_at(stage, count):
     function = getattr(owner, name)
     left = count
 
-    def dying(*args, **kwargs):
+    def stopping(*args, **kwargs):
         nonlocal left
         left -= "checkpoints" in str(args) or stage in ("fsync", "final")
         if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            stop()
         return function(*args, **kwargs)
 
-    setattr(owner, name, dying)
+    setattr(owner, name, stopping)
 
 
 def run(output):
@@ -66,24 +70,29 @@ def run(output):
             learning_rate, momentum=0.5, use_ema=True, ema_momentum=0.9
         ),
         learning_rate=experiment.linear_decay,
-        epochs=11,
+        epochs=4,
         batch_size=6,
         steps_per_epoch=75,  # Compiled calls of 50 and of 25.
         binarize="stochastic",
         num_sweeps={0: 1, 0.5: 2},
-        pictures_every=5,
+        pictures_every=3,
         log_likelihood_every="auto",
         checkpoint_updates=25,
-        describe=lambda: "run.epochs = 11\n",
+        describe=lambda: "run.epochs = 4\n",
         resume=True,
     )
 
 
 if __name__ == "__main__":
-    # As tests/conftest.py does: Grappler takes longer than what it saves.
+    # Those of the tests, one of which goes on with a run itself.
     tf.config.optimizer.set_experimental_options(
-        {"disable_meta_optimizer": True}
+        json.loads(os.environ["OPTIMIZER_OPTIONS"])
     )
-    if len(sys.argv) > 2:
-        kill_at(sys.argv[2], int(sys.argv[3]))
-    run(sys.argv[1])
+    output, *place = sys.argv[1:]
+    if place:
+        stage, count, *copy = place
+        stop = functools.partial(os.kill, os.getpid(), signal.SIGKILL)
+        if copy:
+            stop = functools.partial(shutil.copytree, output, *copy)
+        stop_at(stage, int(count), stop)
+    run(output)

@@ -84,23 +84,74 @@ def test_errors_in_flags_are_reported_before_tensorflow_is_imported(
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A run from another directory: that, and the process."""
+def stopped(tmp_path_factory):
+    """A run from another directory that a signal ends.
+
+    Returns:
+        The directory, the folder of the run, its only checkpoint, what is said
+        to a second process that would go on with it, and the exit status and
+        the errors of its own.
+    """
+    command.register()
     directory = tmp_path_factory.mktemp("elsewhere")
+    process = subprocess.Popen(
+        [
+            *(*TRAIN, "--config", "digits", "--seed", "3"),
+            *("--set", "RBM.hidden = 7", "--set", "run.epochs = 100000"),
+            *("--set", "run.steps_per_epoch = 100"),
+            *("--set", "evaluate.max_examples = 50"),
+            # Too small to learn anything.
+            *("--set", "run.learning_rate = 1e-6"),
+            *("--set", "run.checkpoint_minutes = None"),
+            # On a busy machine, there may be hundreds of epochs.
+            *("--set", "run.log_likelihood_every = 100000"),
+            *("--set", "run.pictures_every = 100000"),
+        ],
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if "epoch 1/" in line:
+            break
+    (run,) = (directory / "runs" / "digits").iterdir()
+    second = command.refused("--resume", run)
+    process.terminate()
+    _, errors = process.communicate(timeout=120)
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    return directory, run, checkpoint, second, (process.returncode, errors)
+
+
+@pytest.fixture(scope="module")
+def finished(stopped):
+    """The run, the number of its epochs, and the process that ended it."""
+    directory, run, checkpoint, *_ = stopped
+    epochs = int(checkpoint.stem[-10:]) // 100 + 2
     done = call(
-        *("--config", "digits", "--epochs", "2", "--seed", "3"),
-        *("--set", "RBM.hidden = 7", "--set", "run.steps_per_epoch = 5"),
-        *("--set", "evaluate.max_examples = 50"),
+        *("--resume", str(run.relative_to(directory))),
+        *("--epochs", str(epochs)),
         directory=directory,
     )
-    return directory, done
+    return run, epochs, done
 
 
-def test_a_run_from_another_directory(finished):
-    directory, done = finished
+def test_a_terminated_run_is_saved(stopped):
+    directory, run, _, second, (code, errors) = stopped
+    assert "another process is training in" in second
+    assert code == 143
+    assert errors == (
+        "\ntrain.py: stopped by SIGTERM, and saved; go on with --resume "
+        f"{run.relative_to(directory)}\n"
+    )
+
+
+def test_a_run_from_another_directory_is_resumed(stopped, finished):
+    directory, _, checkpoint, *_ = stopped
+    run, epochs, done = finished
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    (run,) = (directory / "runs" / "digits").iterdir()
+    assert f"resumed from {checkpoint.relative_to(directory)}" in done.stdout
     last = done.stdout.splitlines()[-1]
     where = run.relative_to(directory)
     assert last.startswith(f"The run is in {where}; look at it with `")
@@ -109,18 +160,24 @@ def test_a_run_from_another_directory(finished):
     assert "RBM.hidden = 7" in config
     assert "seed = 3" in config
     log = (run / "train.log").read_text()
-    assert "epoch 2/2" in log
-    assert "WARNING After 10 updates the model does not predict" in log
+    assert f"epoch {epochs}/{epochs}" in log
+    warning = f"After {100 * epochs} updates the model does not predict"
+    assert f"WARNING {warning}" in log
     assert (run / "samples.png").stat().st_size > 0
+    rows = (run / "history.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [
+        str(epoch) for epoch in range(1, epochs + 1)
+    ]
+    line = command.refused("--resume", run)
+    assert "is finished; give more --epochs" in line
 
 
 def test_a_run_is_evaluated_as_it_was_trained(finished, tmp_path):
-    (trained,) = (finished[0] / "runs" / "digits").iterdir()
+    trained, *_ = finished
     run = tmp_path / "run"
     run.mkdir()
     for name in ("model.keras", "operative_config.gin"):
         (run / name).write_bytes((trained / name).read_bytes())
-    command.register()
     done = command.call("--mode", "evaluate", "--output", run)
     assert (done.code, done.errors) == (0, "")
     assert set(os.listdir(run)) == {
@@ -149,50 +206,6 @@ def test_a_run_is_evaluated_as_it_was_trained(finished, tmp_path):
         assert line.split()[1:3] == [str(len(v)), f"{exact.lower:.3f}"]
     assert str(exact.log_partition) in done.screen
     assert "binarized by one random draw (seed 0)" in done.screen
-
-
-def test_a_terminated_run_is_saved_and_resumed(tmp_path):
-    """A process that a signal ends; the others need none of their own."""
-    command.register()
-    run = tmp_path / "run"
-    process = subprocess.Popen(
-        [
-            *(*TRAIN, "--output", str(run), "--config", "digits"),
-            *("--set", "RBM.hidden = 7", "--set", "run.epochs = 100000"),
-            *("--set", "run.learning_rate = 0.05"),
-            *("--set", "run.checkpoint_minutes = None"),
-            *("--set", "run.log_likelihood_every = 0"),
-            # On a busy machine, there may be hundreds of epochs.
-            *("--set", "run.pictures_every = 100000"),
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stdout:
-        if "epoch 1/" in line:
-            break
-    line = command.refused("--resume", run)
-    assert "another process is training in" in line
-    process.terminate()
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 143
-    assert errors == (
-        f"\ntrain.py: stopped by SIGTERM, and saved; go on with --resume {run}"
-        "\n"
-    )
-    (checkpoint,) = (run / "checkpoints").iterdir()
-    done = int(checkpoint.stem[-10:]) // 500 + 2
-    resumed = command.call("--resume", run, "--epochs", done)
-    assert (resumed.code, resumed.errors) == (0, "")
-    assert f"resumed from {checkpoint}" in resumed.screen
-    rows = (run / "history.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows[1:]] == [
-        str(epoch) for epoch in range(1, done + 1)
-    ]
-    line = command.refused("--resume", run)
-    assert "is finished; give more --epochs" in line
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import keras_rbm
 from keras_rbm import callbacks, checkpoints, data
+from tests import machines
 
 EXAMPLES = (np.random.default_rng(0).random((60, 12)) < 0.3).astype("float32")
 STEPS, EPOCHS = 20, 4
@@ -44,36 +45,23 @@ class StopAt(keras.callbacks.Callback):
             self.checkpoint.stop("a test")
 
 
-def values_of(model):
-    """All that a run changes, and a checkpoint has to hold."""
-    variables = model.variables + model.optimizer.variables
-    return [keras.ops.convert_to_numpy(variable) for variable in variables]
-
-
 @functools.cache
-def compiled():
-    """A model whose program is compiled, and its values before any update."""
+def restart():
     model = keras_rbm.RBM(
         12, 6, chain=keras_rbm.PersistentChain(8), name="rbm", seed=0
     )
     model.compile(
         keras.optimizers.SGD(0.1, momentum=0.5), steps_per_execution=5
     )
-    model.optimizer.build(model.trainable_variables)
-    return model, values_of(model)
+    return machines.restarting(model)
 
 
 def machine():
-    """The one model as it was before its first update.
+    """The model of most tests, without updates.
 
     `resume_test.py` goes on in processes of their own.
     """
-    model, values = compiled()
-    variables = model.variables + model.optimizer.variables
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-    model.stop_training = False
-    return model
+    return restart()()
 
 
 def fit(model, directory, stop=None, epochs=EPOCHS, **kwargs):
@@ -98,7 +86,7 @@ def whole(tmp_path_factory):
     """The values and the history of a run without an interruption."""
     model = machine()
     checkpoint = fit(model, tmp_path_factory.mktemp("whole"), minutes=None)
-    return values_of(model), checkpoint
+    return machines.states_of(model), checkpoint
 
 
 @pytest.mark.parametrize("updates", [45, 60])
@@ -111,7 +99,7 @@ def test_a_run_goes_on_within_an_epoch_and_between(whole, tmp_path, updates):
     assert position == [updates // STEPS, updates % STEPS, updates]
     model = machine()
     checkpoint = fit(model, tmp_path)
-    for ours, theirs in zip(values_of(model), whole[0], strict=True):
+    for ours, theirs in zip(machines.states_of(model), whole[0], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     history, expected = checkpoint.history(), whole[1].history()
     assert history.history == expected.history
@@ -210,14 +198,14 @@ def test_they_come_every_so_many_minutes(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # By Keras.
 def test_an_epoch_of_unknown_length_is_saved_only_at_its_end(tmp_path):
-    unknown = tf.data.Dataset.from_tensor_slices(EXAMPLES[:36])
+    unknown = tf.data.Dataset.from_tensor_slices(EXAMPLES[:18])
     unknown = unknown.filter(lambda v: True).batch(6)
     assert unknown.cardinality() == tf.data.UNKNOWN_CARDINALITY
 
     def run(directory, stop=None):
         model = keras_rbm.RBM(12, 6, chain=keras_rbm.PersistentChain(8), seed=0)
         model.compile(keras.optimizers.SGD(0.1, momentum=0.5), run_eagerly=True)
-        checkpoint = callbacks.Checkpoint(directory, updates=4, keep=10)
+        checkpoint = callbacks.Checkpoint(directory, updates=2, keep=10)
         done = checkpoint.resume(model)
         model.fit(
             unknown,
@@ -226,15 +214,15 @@ def test_an_epoch_of_unknown_length_is_saved_only_at_its_end(tmp_path):
             callbacks=[StopAt(checkpoint, stop), checkpoint],
             verbose=0,
         )
-        return values_of(model), checkpoint.history().history
+        return machines.states_of(model), checkpoint.history().history
 
     expected, history = run(tmp_path / "whole")
     names = sorted(path.name for path in (tmp_path / "whole").iterdir())
-    assert names == [f"update-{6 * n:010d}.keras" for n in (1, 2, 3)]
+    assert names == [f"update-{3 * n:010d}.keras" for n in (1, 2, 3)]
     with pytest.raises(callbacks.Interrupted):
-        run(tmp_path / "parts", stop=8)
+        run(tmp_path / "parts", stop=4)
     found = checkpoints.newest(tmp_path / "parts").state["position"]
-    assert found == [2, 0, 12]
+    assert found == [2, 0, 6]
     values, again = run(tmp_path / "parts")
     assert again == history
     for ours, theirs in zip(values, expected, strict=True):
@@ -287,7 +275,7 @@ def test_older_ones_tell_no_seeds(whole, monkeypatch):
     model = machine()
     done = callbacks.Checkpoint("anywhere").resume(model)
     assert done.updates == EPOCHS * STEPS
-    for ours, theirs in zip(values_of(model), whole[0], strict=True):
+    for ours, theirs in zip(machines.states_of(model), whole[0], strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 

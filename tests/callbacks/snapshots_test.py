@@ -1,3 +1,4 @@
+import functools
 import json
 
 import keras
@@ -12,8 +13,23 @@ from tests import machines
 X = machines.data(60)
 
 
-def compiled(**kwargs):
-    model = keras_rbm.RBM(5, 4, keras_rbm.PersistentChain(6), seed=0, **kwargs)
+@functools.cache
+def restart():
+    chain = keras_rbm.PersistentChain(6)
+    model = keras_rbm.RBM(5, 4, chain, seed=0, inverse_temperature=0.5)
+    model.compile(
+        keras.optimizers.SGD(0.1), steps_per_execution=1, jit_compile=False
+    )
+    return machines.restarting(model)
+
+
+def first():
+    """The model of most tests, without updates."""
+    return restart()()
+
+
+def another():
+    model = keras_rbm.RBM(5, 4, keras_rbm.PersistentChain(6), seed=0)
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     return model
 
@@ -34,7 +50,7 @@ def assert_same(snapshots, others):
 
 def after(updates, **kwargs):
     """The callback after calls that end at these numbers of updates."""
-    model = compiled()
+    model = another()
     snapshots = callbacks.Snapshots(**kwargs)
     snapshots.set_model(model)
     for number in updates:
@@ -92,7 +108,7 @@ def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("snapshots")
     snapshots = callbacks.Snapshots(path, max_snapshots=5, growth=1.3)
     weights = Weights()
-    fit(compiled(inverse_temperature=0.5), weights, snapshots)
+    fit(first(), weights, snapshots)
     return snapshots, weights.found
 
 
@@ -141,7 +157,7 @@ def test_a_resumed_run_keeps_its_snapshots(whole, tmp_path, on_disk, stop):
     path = tmp_path / "snapshots" if on_disk else None
 
     def run(stop):
-        model = compiled(inverse_temperature=0.5)
+        model = first()
         snapshots = callbacks.Snapshots(path, max_snapshots=5, growth=1.3)
         checkpoint = callbacks.Checkpoint(
             tmp_path / "checkpoints", callbacks=[snapshots]
@@ -169,17 +185,17 @@ def test_a_resumed_run_keeps_its_snapshots(whole, tmp_path, on_disk, stop):
 
 
 def test_a_second_fit_goes_on_and_another_model_begins_anew():
-    model, snapshots = compiled(), callbacks.Snapshots(growth=2.0)
+    model, snapshots = first(), callbacks.Snapshots(growth=2.0)
     fit(model, snapshots, epochs=1)
     assert snapshots.updates == [0, 1, 2, 4]
     fit(model, snapshots, epochs=1)
     assert snapshots.updates == [0, 1, 2, 4, 8]
-    fit(compiled(), snapshots, epochs=1)
+    fit(another(), snapshots, epochs=1)
     assert snapshots.updates == [0, 1, 2, 4]
 
 
 def test_another_model_with_updates_begins_anew():
-    model, other = compiled(), compiled()
+    model, other = another(), another()
     snapshots = callbacks.Snapshots(growth=2.0)
     for each, updates in ((model, 0), (other, 3), (model, 8), (model, 8)):
         each.updates.assign(updates)
@@ -199,7 +215,7 @@ def test_another_model_with_updates_begins_anew():
 
 
 def test_a_further_fit_at_the_last_snapshot_goes_on():
-    model, snapshots = compiled(), callbacks.Snapshots(growth=2.0)
+    model, snapshots = another(), callbacks.Snapshots(growth=2.0)
     snapshots.set_model(model)
     for updates in (0, 4, 8):
         model.updates.assign(updates)

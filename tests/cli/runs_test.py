@@ -1,5 +1,6 @@
 """Single runs of the command, made up but for their flags and their logs."""
 
+import gc
 import logging
 import os
 import pathlib
@@ -14,6 +15,15 @@ from keras_rbm_cli.errors import Stopped, UserError
 from tests.cli import command
 
 LOG = logging.getLogger("keras_rbm")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_collected(monkeypatch):
+    """Keras would collect the garbage of all tests, twice a run.
+
+    That takes most of a second, and runs that are made up leave none.
+    """
+    monkeypatch.setattr(gc, "collect", lambda: 0)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_a_table_trains_and_is_evaluated(tmp_path, frame):
     with eager.updates():
         done = command.call(
             *("--data", tmp_path / "mine.parquet", "--output", run),
-            *("--set", "RBM.hidden=2", "--set", "run.updates=4"),
+            *("--set", "RBM.hidden=2", "--set", "run.updates=1"),
             *("--set", "run.log_likelihood_every=0"),
             *("--set", "quick/evaluate.max_examples=50"),
         )

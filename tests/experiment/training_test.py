@@ -1,6 +1,7 @@
 import csv
 import os
 import re
+import shutil
 import types
 
 import keras
@@ -107,13 +108,19 @@ class Shown(figures.Restoration):
 epochs = []
 
 
-def test_figures_are_drawn_at_the_end_and_shown_before(tmp_path):
-    assert figures.Restoration().displays(None, tmp_path, 5) == []
+@pytest.fixture(scope="module")
+def drawn(how_updates_are_made, tmp_path_factory):
+    """The folder of a short run with a figure."""
+    output = tmp_path_factory.mktemp("drawn")
     epochs.clear()
-    short(tmp_path, figures=[Shown(2, num_trials=5)])
-    assert {"restoration.png", "restoration.json"} <= set(os.listdir(tmp_path))
-    assert epochs == list(range(len(epochs)))
-    assert epochs
+    short(output, figures=[Shown(2, num_trials=5)])
+    return output
+
+
+def test_figures_are_drawn_at_the_end_and_shown_before(drawn, tmp_path):
+    assert figures.Restoration().displays(None, tmp_path, 5) == []
+    assert {"restoration.png", "restoration.json"} <= set(os.listdir(drawn))
+    assert epochs == [0]
 
 
 def test_the_history_has_a_row_an_epoch_with_validation(finished):
@@ -161,7 +168,7 @@ def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
     model, _, _ = finished
     again = machine()
     with eager.compiled_updates():
-        experiment.run(
+        history = experiment.run(
             again,
             tiny(),
             str(tmp_path),
@@ -174,6 +181,11 @@ def test_two_runs_with_one_seed_are_the_same_to_the_bit(finished, tmp_path):
         )
     np.testing.assert_array_equal(model.kernel, again.kernel)
     np.testing.assert_array_equal(model.chain.particles, again.chain.particles)
+    # Nothing of the measures is left.
+    assert "val_log_likelihood" not in history.history
+    tags = events.read(tmp_path / "tensorboard" / "train")
+    about_chains = [tag for tag in tags if tag.startswith("3 Chains/")]
+    assert about_chains == ["3 Chains/num_sweeps"]
 
 
 def test_the_sweeps_follow_a_schedule(finished):
@@ -217,20 +229,6 @@ def test_pictures_histograms_and_points_are_written(finished):
     points = np.loadtxt(folder / "projector" / "points.tsv", delimiter="\t")
     np.testing.assert_array_equal(points[:50], tiny().train)
     assert len(points) == 50 + 8  # Those of the chain.
-
-
-def test_without_the_log_likelihood(tmp_path):
-    history = experiment.run(
-        machine(),
-        tiny(),
-        str(tmp_path),
-        epochs=1,
-        batch_size=10,
-        log_likelihood_every=0,
-    )
-    assert "val_log_likelihood" not in history.history
-    tags = events.read(tmp_path / "tensorboard" / "train")
-    assert not [tag for tag in tags if tag.startswith("3 Chains/")]
 
 
 @pytest.mark.parametrize(
@@ -298,12 +296,9 @@ def test_a_run_at_a_constant_rate_can_be_prolonged(tmp_path):
     assert list(tags["4 Learning/loss"]) == [1, 2]
 
 
-def test_a_resumed_run_must_be_the_same(tmp_path):
-    short(tmp_path)
+def test_a_resumed_run_must_be_the_same(drawn):
     before = {
-        path: path.read_bytes()
-        for path in tmp_path.rglob("*")
-        if path.is_file()
+        path: path.read_bytes() for path in drawn.rglob("*") if path.is_file()
     }
     other = keras_rbm.RBM(
         12, 5, chain=keras_rbm.PersistentChain(9), centered=False, seed=0
@@ -324,17 +319,15 @@ def test_a_resumed_run_must_be_the_same(tmp_path):
         ({"learning_rate": experiment.linear_decay}, "decay_steps"),
     ):
         with pytest.raises(ValueError, match=re.escape(complaint)):
-            short(tmp_path, resume=True, epochs=2, **change)
+            short(drawn, resume=True, epochs=2, **change)
     after = {
-        path: path.read_bytes()
-        for path in tmp_path.rglob("*")
-        if path.is_file()
+        path: path.read_bytes() for path in drawn.rglob("*") if path.is_file()
     }
     assert after == before
 
 
-def test_a_finished_run_is_left_as_it_is(tmp_path):
-    short(tmp_path)
+def test_a_finished_run_is_left_as_it_is(drawn, tmp_path):
+    shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
     model = (tmp_path / "model.keras").read_bytes()
     rows = (tmp_path / "history.csv").read_text()
     with pytest.raises(ValueError, match="`output` must be a folder without"):
@@ -414,10 +407,10 @@ def test_the_states_of_an_upper_layer_are_not_filled_in(imputed):
     assert imputed(model, mine) == ({}, [])
 
 
-def test_epochs_count_where_the_sweeps_depend_on_them(tmp_path):
-    short(tmp_path, num_sweeps={0: 1, 0.5: 2})
-    with pytest.raises(ValueError, match="epochs was 1 and is 2"):
-        short(tmp_path, num_sweeps={0: 1, 0.5: 2}, epochs=2, resume=True)
+def test_epochs_count_where_the_sweeps_depend_on_them(finished):
+    _, _, output = finished
+    with pytest.raises(ValueError, match="epochs was 3 and is 4"):
+        short(output, num_sweeps=SWEEPS, epochs=4, resume=True)
 
 
 def test_the_length_of_a_run():
