@@ -51,7 +51,7 @@ COMPILED = (
     "samplers/tempered:Tempered",
     "sklearn/imputer:RBMImputer",
 )
-UPDATES = 5
+UPDATES = 2
 
 
 def documented(nodes, prefix=""):

@@ -262,7 +262,7 @@ def test_parameters_may_have_a_row_for_each_of_the_batch(case, dtype):
         unit.mean(inputs, params),
         unit.sample(inputs, params, stream),
     ]
-    for row in range(len(inputs)):
+    for row in (0, 1, len(inputs) - 1):
         own = {name: p[row] for name, p in params.items()}
         one = slice(row, row + 1)
         expected = [
