@@ -21,9 +21,10 @@ QUICK = (
     "--xla_llvm_disable_expensive_passes=true"
 )
 os.environ.setdefault("XLA_FLAGS", QUICK)
-# `make test` runs a process on each core. If each process also spread its small
-# matrix products over all cores, they would wait for one another.
-if "PYTEST_XDIST_WORKER" in os.environ:
+# `make test` keeps up to four cores busy, each with a process. If each process
+# also spread its small matrix products over all cores, they would wait for one
+# another.
+if "PYTEST_XDIST_WORKER" in os.environ and os.environ["XLA_FLAGS"] == QUICK:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 # The same examples at every run, however long one takes; none is kept.

@@ -120,10 +120,10 @@ def assert_same_states(first, second):
 
 
 def restarting(model):
-    """A function that undoes all updates of a model, and returns the model.
+    """Returns a function that undoes all updates of a model.
 
-    Its compiled updates stay: a further `fit` computes what it would compute
-    with a new model, but need not compile.
+    The function returns the model. What is compiled stays: a further `fit`
+    computes what it would compute with a new model, without a compilation.
     """
     model.optimizer.build(model.trainable_variables)
     variables = model.variables + model.optimizer.variables

@@ -1,19 +1,16 @@
 """A small run as a process of its own, to be killed: see resume_test.py.
 
-    python resume_driver.py OUTPUT [STAGE COUNT [COPY]]
+    python resume_driver.py OUTPUT [STAGE COUNT]
 
 goes on with the run in OUTPUT, or begins it. With a stage, such as "replace",
 it kills itself when it is about to call the function of that name for the
-COUNT-th time within the writing of checkpoints. With COPY, it goes on, but
-leaves there what OUTPUT holds at that moment, as if it had been killed.
+COUNT-th time within the writing of checkpoints.
 """
 
-import functools
 import gc
 import json
 import os
 import pathlib
-import shutil
 import signal
 import sys
 
@@ -30,8 +27,8 @@ import keras_rbm
 from keras_rbm import checkpoints, data, experiment
 
 
-def stop_at(stage, count, stop):
-    """Calls `stop` before a call that writes a checkpoint."""
+def kill_at(stage, count):
+    """Has the process die before a call that writes a checkpoint."""
     places = {
         "save": (keras_rbm.RBM, "save"),
         "complete": (checkpoints, "_complete"),
@@ -45,14 +42,14 @@ def stop_at(stage, count, stop):
     function = getattr(owner, name)
     left = count
 
-    def stopping(*args, **kwargs):
+    def dying(*args, **kwargs):
         nonlocal left
         left -= "checkpoints" in str(args) or stage in ("fsync", "final")
         if left == 0:
-            stop()
+            os.kill(os.getpid(), signal.SIGKILL)
         return function(*args, **kwargs)
 
-    setattr(owner, name, stopping)
+    setattr(owner, name, dying)
 
 
 def run(output):
@@ -86,13 +83,8 @@ def run(output):
 if __name__ == "__main__":
     # Those of the tests, one of which goes on with a run itself.
     tf.config.optimizer.set_experimental_options(
-        json.loads(os.environ["OPTIMIZER_OPTIONS"])
+        json.loads(os.environ.get("OPTIMIZER_OPTIONS", "{}"))
     )
-    output, *place = sys.argv[1:]
-    if place:
-        stage, count, *copy = place
-        stop = functools.partial(os.kill, os.getpid(), signal.SIGKILL)
-        if copy:
-            stop = functools.partial(shutil.copytree, output, *copy)
-        stop_at(stage, int(count), stop)
-    run(output)
+    if len(sys.argv) > 2:
+        kill_at(sys.argv[2], int(sys.argv[3]))
+    run(sys.argv[1])

@@ -25,7 +25,7 @@ STAGES = ("save", "complete", "fsync", "replace", "sync", "unlink")
 
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory):
-    """Has the processes compute as this one does.
+    """Has each process compute as this one does.
 
     Each reads the programs that another one has compiled.
     """
@@ -68,28 +68,18 @@ def kill_in_training(output, generator):
     process, before = start(output), newest(output)
     while process.poll() is None and newest(output) == before:
         time.sleep(0.01)
-    time.sleep(generator.uniform(0.0, 0.5))
+    time.sleep(generator.uniform(0.0, 0.05))
     process.kill()
     process.communicate()
     return process.returncode == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The folder of a run that was never killed, and a copy of it.
-
-    The copy was made while a checkpoint was written, in the third of four
-    epochs. It is what a kill would have left.
-    """
-    output = tmp_path_factory.mktemp("run")
-    whole, copy = output / "whole", output / "copy"
-    assert finish(whole, "replace", 5, copy) == 0
-    return whole, copy
-
-
-@pytest.fixture(scope="module")
-def whole(run):
-    return run[0]
+def whole(tmp_path_factory):
+    """The folder of a run that was never killed."""
+    output = tmp_path_factory.mktemp("whole")
+    assert finish(output) == 0
+    return output
 
 
 def assert_same(output, whole):
@@ -148,22 +138,21 @@ def kill_and_resume(output, kills, seed):
 
 
 def test_a_run_that_is_killed_and_damaged_ends_as_if_it_had_not_been(
-    run, caplog
+    whole, tmp_path, caplog
 ):
     """Killed while it writes a checkpoint, and the one before is damaged.
 
-    Another process, that of this test, goes on within the second of four
-    epochs: after the first pictures, and before the number of sweeps changes.
-    The slow tests kill processes.
+    The process of this test goes on within the third of four epochs, after the
+    number of sweeps has changed, and after the first pictures.
     """
-    whole, output = run
-    assert list(output.glob("checkpoints/writing-*.keras"))
-    assert newest(output) == "update-0000000150.keras"
-    path = output / "checkpoints" / newest(output)
+    assert finish(tmp_path, "replace", 7) == -signal.SIGKILL
+    assert list(tmp_path.glob("checkpoints/writing-*.keras"))
+    *_, good, path = sorted(tmp_path.glob("checkpoints/update-*.keras"))
+    assert good.name == "update-0000000200.keras"
     path.write_bytes(path.read_bytes()[:-1])
-    resume_driver.run(output)
+    resume_driver.run(tmp_path)
     assert f"the checkpoint {path} is damaged" in caplog.text
-    assert_same(output, whole)
+    assert_same(tmp_path, whole)
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@
 
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -13,21 +12,9 @@ import keras
 import pytest
 
 from keras_rbm import data
+from tests import processes
 from tests.cli import command
-
-ROOT = pathlib.Path(__file__).parents[1]
-TRAIN = (sys.executable, str(ROOT / "train.py"))
-
-
-def call(*arguments, directory=ROOT):
-    return subprocess.run(
-        [*TRAIN, *arguments],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+from tests.processes import ROOT, call
 
 
 def test_flags_are_read_before_tensorflow_is_imported():
@@ -94,33 +81,23 @@ def stopped(tmp_path_factory):
     """
     command.register()
     directory = tmp_path_factory.mktemp("elsewhere")
-    process = subprocess.Popen(
-        [
-            *(*TRAIN, "--config", "digits", "--seed", "3"),
-            *("--set", "RBM.hidden = 7", "--set", "run.epochs = 100000"),
-            *("--set", "run.steps_per_epoch = 100"),
-            *("--set", "evaluate.max_examples = 50"),
-            # Too small to learn anything.
-            *("--set", "run.learning_rate = 1e-6"),
-            *("--set", "run.checkpoint_minutes = None"),
-            # On a busy machine, there may be hundreds of epochs.
-            *("--set", "run.log_likelihood_every = 100000"),
-            *("--set", "run.pictures_every = 100000"),
-        ],
-        cwd=directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    arguments = (
+        *("--config", "digits", "--seed", "3"),
+        *("--set", "RBM.hidden = 7", "--set", "run.epochs = 100000"),
+        *("--set", "run.steps_per_epoch = 100"),
+        *("--set", "evaluate.max_examples = 50"),
+        # Too small to learn anything.
+        *("--set", "run.learning_rate = 1e-6"),
+        *("--set", "run.checkpoint_minutes = None"),
+        *("--set", "run.log_likelihood_every = 100000"),
+        *("--set", "run.pictures_every = 100000"),
     )
-    for line in process.stdout:
-        if "epoch 1/" in line:
-            break
-    (run,) = (directory / "runs" / "digits").iterdir()
-    second = command.refused("--resume", run)
-    process.terminate()
-    _, errors = process.communicate(timeout=120)
+    with processes.paused(*arguments, directory=directory) as terminate:
+        (run,) = (directory / "runs" / "digits").iterdir()
+        second = command.refused("--resume", run)
+        ended = terminate()
     (checkpoint,) = (run / "checkpoints").iterdir()
-    return directory, run, checkpoint, second, (process.returncode, errors)
+    return directory, run, checkpoint, second, ended
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def restart():
 def machine():
     """The model of most tests, without updates.
 
-    `resume_test.py` goes on in processes of their own.
+    `resume_test.py` goes on in another process.
     """
     return restart()()
 

@@ -17,8 +17,7 @@ X = machines.data(60)
 NAMES = ("log_partition_trajectory", "effective_sample_size_trajectory")
 
 
-@functools.cache
-def restart(**kwargs):
+def compiled(**kwargs):
     model = keras_rbm.RBM(5, 4, keras_rbm.PersistentChain(6), seed=0)
     # A large step: in 24 updates much changes.
     model.compile(
@@ -26,7 +25,12 @@ def restart(**kwargs):
         steps_per_execution=1,
         jit_compile=False,
     )
-    return machines.restarting(model)
+    return model
+
+
+@functools.cache
+def restart(**kwargs):
+    return machines.restarting(compiled(**kwargs))
 
 
 def machine(**kwargs):
@@ -47,9 +51,11 @@ def fit(model, *extra, epochs=4, **kwargs):
 
 @pytest.fixture(scope="module", params=[False, True])
 def fitted(request, tmp_path_factory):
-    """A run with averaged weights, or without, and what stood beside.
+    """A run with averaged weights, or without.
 
-    Of the model, log Z and all variables after the run.
+    Returns:
+        Its folder, the exact log Z and all variables at its end, the callback,
+        the history, and whether the weights were averaged.
     """
     path = tmp_path_factory.mktemp("fit")
     model = machine(use_ema=request.param, ema_momentum=0.8)
@@ -73,7 +79,7 @@ def test_it_is_the_enumerated_one(fitted, caplog):
 
 def test_training_goes_on_as_without(fitted):
     _, (_, states), _, _, use_ema = fitted
-    alone = machine(use_ema=use_ema, ema_momentum=0.8)
+    alone = compiled(use_ema=use_ema, ema_momentum=0.8)  # Not used before.
     fit(alone)
     for ours, theirs in zip(machines.states_of(alone), states, strict=True):
         np.testing.assert_array_equal(ours, theirs)

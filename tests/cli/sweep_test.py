@@ -18,6 +18,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 from keras_rbm_cli import folders, runs, sweep, sweep_table
 from keras_rbm_cli.errors import UserError
+from tests import processes
 from tests.callbacks import events
 from tests.cli import command
 from tests.cli.sweep_table_test import evaluation
@@ -426,35 +427,17 @@ def test_runs_are_processes_where_their_settings_need_it(
 
 @pytest.mark.slow
 def test_a_sweep_that_is_terminated_goes_on(tmp_path):
-    run = [sys.executable, str(ROOT / "train.py")]
-    begun = subprocess.Popen(
-        [
-            *run,
-            *("--output", "sweep", "--config", "digits", "--epochs", "2"),
-            *("--set", "run.steps_per_epoch = 2000"),
-            *("--set", "run.log_likelihood_every = 0"),
-            *("--sweep", "RBM.hidden = [7]"),
-        ],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    arguments = (
+        *("--output", "sweep", "--config", "digits", "--epochs", "2"),
+        *("--set", "run.steps_per_epoch = 2000"),
+        *("--set", "run.log_likelihood_every = 0"),
+        *("--sweep", "RBM.hidden = [7]"),
     )
-    for line in begun.stdout:
-        if "epoch 1/" in line:
-            break
-    begun.terminate()
-    _, errors = begun.communicate(timeout=120)
-    assert begun.returncode == 128 + signal.SIGTERM
+    with processes.paused(*arguments, directory=tmp_path) as terminate:
+        code, errors = terminate()
+    assert code == 128 + signal.SIGTERM
     assert "stopped by SIGTERM, and saved; go on with --resume sweep" in errors
-    again = subprocess.run(
-        [*run, "--resume", "sweep"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    again = processes.call("--resume", "sweep", directory=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "resumed from" in again.stdout
     assert (tmp_path / "sweep" / "sweep.md").read_text() in again.stdout

@@ -196,7 +196,9 @@ def test_wrong_batches_are_refused(model, name, n):
 @settings(max_examples=20)
 @given(
     seed=st.one_of(
-        st.integers(max_value=-1), st.floats(), st.sampled_from(["", "1", "é"])
+        st.integers(max_value=-1),
+        st.floats(),
+        st.sampled_from(["", "1", " 1", "é", "\u0661"]),
     )
 )
 def test_wrong_seeds_are_refused(model, seed):
