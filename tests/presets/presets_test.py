@@ -61,7 +61,7 @@ def test_the_digits_have_the_likelihood_of_their_card():
     assert rbm.seed == 1
     assert rbm.image_shape == (8, 8)
     test = data.binarized(data.digits().test, "stochastic")
-    found = rbm.log_likelihood(test, "ais", num_betas=1000, seed=0)
+    found = rbm.log_likelihood(test, "ais", num_betas=500, seed=0)
     preset = presets.PRESETS["digits"]
     error = np.hypot(
         found.log_partition.standard_error, 0.1

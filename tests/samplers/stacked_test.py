@@ -27,7 +27,7 @@ from tests.machines import (
     rbm,
 )
 from tests.oracle import Oracle
-from tests.samplers.base_test import run
+from tests.samplers.base_test import run, stream_of
 
 # Widths 5, 4, 3 and 4: no layer can be mistaken for another one.
 ORACLES = [
@@ -62,7 +62,7 @@ def moved(start):
             SAMPLER,
             LOWEST,
             start,
-            random.stream(1),
+            stream_of(1),
             tf.constant(num_sweeps),
             tf.constant(0),
         )
@@ -130,23 +130,19 @@ def test_clamped_chains_have_the_law_of_the_free_given_the_held():
 
 
 def test_parts_of_a_run_and_of_the_chains_are_the_same(start):
-    rows = slice(0, 20)
-    few = start._replace(
+    def part(state, num_sweeps, first, first_row=0):
+        numbers = tf.constant(num_sweeps), tf.constant(first)
+        return run(SAMPLER, LOWEST, state, stream_of(2, first_row), *numbers)
+
+    whole = part(start, 7, 0)
+    rest = part(part(start, 3, 0), 4, 3)
+    tf.nest.map_structure(np.testing.assert_array_equal, rest, whole)
+    rows = slice(CHAINS - 1000, None)
+    last = start._replace(
         v=start.v[rows], upper=tuple(x[rows] for x in start.upper)
     )
-    stream = random.stream(2)
-
-    def part(state, num_sweeps, first, first_row=0):
-        here = stream._replace(first_row=first_row)
-        numbers = tf.constant(num_sweeps), tf.constant(first)
-        return run(SAMPLER, LOWEST, state, here, *numbers)
-
-    whole = part(few, 7, 0)
-    rest = part(part(few, 3, 0), 4, 3)
-    tf.nest.map_structure(np.testing.assert_array_equal, rest, whole)
-    last = few._replace(v=few.v[13:], upper=tuple(x[13:] for x in few.upper))
-    alone = part(last, 7, 0, 13)
-    np.testing.assert_array_equal(alone.v, whole.v[13:])
+    alone = part(last, 7, 0, rows.start)
+    np.testing.assert_array_equal(alone.v, whole.v[rows])
 
 
 def modes(strength, visible=6):
