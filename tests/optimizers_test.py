@@ -165,12 +165,12 @@ def test_a_run_that_is_stopped_and_resumed_ends_alike(is_stream):
     def fit(model, first_epoch, callbacks=()):
         x = data()
         if is_stream:
-            x = data_lib.batches(x, 16, first_step=3 * first_epoch)
+            x = data_lib.batches(x, 16, first_step=2 * first_epoch)
         model.fit(
             x,
             batch_size=None if is_stream else 16,
-            epochs=3,
-            steps_per_epoch=3,
+            epochs=2,
+            steps_per_epoch=2,
             initial_epoch=first_epoch,
             callbacks=list(callbacks),
             verbose=0,
@@ -181,7 +181,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_alike(is_stream):
         model.compile(run_eagerly=True)
     fit(whole, 0)
     fit(stopped, 0, [Stop()])
-    assert int(stopped.updates) == 3
+    assert int(stopped.updates) == 2
     fit(stopped, 1)
     np.testing.assert_array_equal(whole.kernel, stopped.kernel)
     assert float(whole.optimizer.learning_rate) == float(
@@ -194,12 +194,12 @@ def test_the_penalties_of_a_data_set_are_those_of_its_array():
     batches = tf.data.Dataset.from_tensor_slices(x)
     for optimizer in (lambda: AutoSGD(l1=6.0, l2=3.0), AutoSGD):
         found = []
-        for source in (x, batches.batch(10), batches.batch(10, True)):
+        for source in (x, batches.batch(30), batches.batch(30, True)):
             model = RBM(5, 4, seed=0)
             model.compile(optimizer(), run_eagerly=True)
             model.fit(
                 source,
-                batch_size=None if source is not x else 10,
+                batch_size=None if source is not x else 30,
                 epochs=1,
                 verbose=0,
             )
