@@ -31,7 +31,7 @@ from keras_rbm import (
     devices,
 )
 
-VISIBLE, HIDDEN, CHAINS, UPDATES = 12, 8, 24, 100
+VISIBLE, HIDDEN, CHAINS, UPDATES = 12, 8, 24, 40
 
 
 def data():
@@ -94,7 +94,7 @@ def go_on(model):
 
 
 def training(scope, path):
-    """100 updates, and what can be asked of the model then."""
+    """Updates, and what can be asked of the model after them."""
     with scope():
         model = make(PersistentChain(CHAINS, 2))
         model.compile(

@@ -24,7 +24,7 @@ from tests import distributed
 from tests.machines import rounding
 
 ROOT = pathlib.Path(__file__).parents[1]
-# What 100 updates may make of rounding.
+# What the updates may make of rounding.
 WEIGHTS, BITS = 1e-2, 0.01
 # Of some hundred sums of numbers up to 10.
 ERROR = rounding("float32", 10.0, 300)
@@ -118,7 +118,7 @@ def assert_alike(found, expected, parts, error):
 
 
 @pytest.mark.slow
-def test_a_hundred_updates_of_two_replicas(one, two):
+def test_many_updates_of_two_replicas(one, two):
     assert one["trained"]["updates"] == distributed.UPDATES
     assert_alike(two, one, ["trained"], WEIGHTS)
 
