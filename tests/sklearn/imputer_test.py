@@ -43,6 +43,12 @@ def fitted():
     return RBMImputer(**SMALL).fit(holed(complete()))
 
 
+@pytest.fixture
+def eagerly():
+    with eager.updates(), eager.functions():
+        yield
+
+
 @pytest.mark.slow
 @parametrize_with_checks([RBMImputer(n_components=3, updates=2, num_sweeps=2)])
 def test_scikit_learns_own_checks(estimator, check):
@@ -145,12 +151,13 @@ def test_units_are_chosen_by_the_observed_values():
     assert np.isnan(encoder.encode(new)[0, :5]).all()
 
 
-def test_columns_of_one_value_and_of_none(fitted):
+def test_columns_of_one_value_and_of_none(fitted, eagerly):
     x = holed(complete())
     constant = np.full(len(x), 4.0)
     constant[::5] = np.nan
     more = np.column_stack([x, constant, np.full(len(x), np.nan)])
-    imputer = clone(fitted).set_params(updates=10, add_indicator=True)
+    imputer = clone(fitted)
+    imputer.set_params(updates=2, num_sweeps=5, add_indicator=True)
     found = imputer.fit_transform(more)
     assert found.shape == (len(x), 5 + 6)
     assert np.all(found[:, 4] == 4)
@@ -172,9 +179,9 @@ def test_columns_of_one_value_and_of_none(fitted):
     assert alone.sample(more[:, 4:], 3).shape == (3, len(x), 1)
 
 
-def test_complete_rows_can_be_learned_from(fitted):
+def test_complete_rows_can_be_learned_from(fitted, eagerly):
     x = complete()
-    imputer = clone(fitted).set_params(updates=10).fit(x)
+    imputer = clone(fitted).set_params(updates=2, num_sweeps=5).fit(x)
     assert not len(imputer.indicator_features_)
     np.testing.assert_array_equal(imputer.transform(x), x)
     assert np.isfinite(imputer.transform(holed(x))).all()
@@ -332,12 +339,6 @@ def test_draws_of_integers_are_possible_values(library):
 
 # For tests of what a table becomes, not of what is learned.
 QUICK = {"n_components": 2, "updates": 0, "num_sweeps": 2, "random_state": 0}
-
-
-@pytest.fixture
-def eagerly():
-    with eager.updates(), eager.functions():
-        yield
 
 
 @pytest.mark.parametrize("names", [range(4), [2019, 2021, 2020, 3]], ids=str)
