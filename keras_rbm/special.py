@@ -51,8 +51,19 @@ def normal_tail(t):
     Returns:
         Tensor of the shape and dtype of `t`.
     """
-    log_density = -0.5 * ops.square(t) - 0.5 * math.log(2 * math.pi)
-    return ops.exp(log_density) / (t + normal_excess(t))
+    return normal_density(t) / (t + normal_excess(t))
+
+
+def normal_density(t):
+    """phi(t) = exp(-t^2 / 2) / sqrt(2 pi).
+
+    Args:
+        t: Tensor.
+
+    Returns:
+        Tensor of the shape and dtype of `t`.
+    """
+    return ops.exp(-0.5 * ops.square(t) - 0.5 * math.log(2 * math.pi))
 
 
 def softplus_integral(z):

@@ -17,7 +17,7 @@ LOG_ROOT = 0.5 * math.log(2 * math.pi)
 # The least mean to which a bias is fitted, in standard deviations of the normal
 # law before truncation, and the number of steps of Newton's method that find
 # its bias in float64.
-_MIN_MEAN, _STEPS = 1e-3, 20
+_MIN_MEAN, _STEPS = 1e-3, 6
 
 
 @keras.saving.register_keras_serializable("keras_rbm")
@@ -61,8 +61,9 @@ class ReLU(Quadratic):
         """
         a = z * ops.rsqrt(precision)
         size = _size(a)
-        positive = LOG_ROOT + ops.log1p(-special.normal_tail(size))
-        negative = -ops.log(size + special.normal_excess(size))
+        reach = size + special.normal_excess(size)
+        positive = LOG_ROOT + ops.log1p(-special.normal_density(size) / reach)
+        negative = -ops.log(reach)
         rest = ops.where(a < 0, negative, positive)
         return ops.relu(z), rest - 0.5 * ops.log(precision)
 
@@ -92,7 +93,9 @@ class ReLU(Quadratic):
         """The bias that gives the units this mean, by Newton's method for a.
 
         The method converges because the mean is an increasing and convex
-        function of a. Means below 0.001 standard deviations are raised to it.
+        function of a: from a start of mean - 1 / mean, the error is below 1e-6
+        after four steps, and of the size of roundings after five. Means below
+        0.001 standard deviations are raised to it.
         """
         target = ops.maximum(mean * ops.sqrt(precision), _MIN_MEAN)
 
@@ -112,9 +115,9 @@ def rectified_mean(a: Tensor) -> Tensor:
         a: Tensor.
     """
     size = _size(a)
-    excess, tail = special.normal_excess(size), special.normal_tail(size)
-    # The density is (|a| + G) (1 - Phi).
-    hazard = (size + excess) * tail / (1 - tail)
+    excess, density = special.normal_excess(size), special.normal_density(size)
+    # The density is (|a| + G) (1 - Phi(|a|)).
+    hazard = density / (1 - density / (size + excess))
     return ops.where(a < 0, excess, size + hazard)
 
 

@@ -84,8 +84,9 @@ def _log_integral(slope, precision):
     """Log of the integral of exp(slope x - precision x^2 / 2) over x > 0."""
     a = slope * ops.rsqrt(precision)
     size = ops.where(a < 0, -a, a)
-    positive = LOG_ROOT + ops.log1p(-special.normal_tail(size))
-    negative = -ops.log(size + special.normal_excess(size))
+    reach = size + special.normal_excess(size)
+    positive = LOG_ROOT + ops.log1p(-special.normal_density(size) / reach)
+    negative = -ops.log(reach)
     square = 0.5 * ops.square(ops.relu(a))
     return (
         square + ops.where(a < 0, negative, positive) - 0.5 * ops.log(precision)
