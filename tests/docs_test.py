@@ -266,10 +266,10 @@ def run_blocks(page):
 
 @pytest.fixture
 def brief(monkeypatch):
-    """`fit` makes a fifth of its default updates, annealing of its steps."""
+    """`fit` makes a fifth of its default updates, annealing 500 steps."""
     monkeypatch.setattr(budget, "default_updates", lambda steps: 4000)
     annealed = functools.partialmethod(
-        models.MachineModel.log_partition, num_betas=2000
+        models.MachineModel.log_partition, num_betas=500
     )
     monkeypatch.setattr(models.MachineModel, "log_partition", annealed)
 
