@@ -12,11 +12,11 @@ gc.disable()
 # Before TensorFlow is imported: no notes on CPU features and the like.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # With the first two flags, XLA takes a quarter less processor time for a
-# program; with each of the other two, test files that mostly compile take about
-# a tenth less. They change no more than roundings. (Without any optimization,
-# tests that draw many samples take longer than the compilation saves.) `make
-# test-all` has flags of its own: it compiles as `train.py` does, and leaves
-# Grappler on.
+# program. Test files that mostly compile take a tenth less with the third, and
+# a twentieth to a tenth less with the fourth. The flags change no more than
+# roundings. (Without any optimization, tests that draw many samples take longer
+# than the compilation saves.) `make test-all` has flags of its own: it compiles
+# as `train.py` does, and leaves Grappler on.
 QUICK = (
     "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false "
     "--xla_llvm_disable_expensive_passes=true --xla_disable_hlo_passes="

@@ -12,8 +12,8 @@ from keras_rbm.typing import Array, Params, Tensor
 from keras_rbm.units import quadrature
 from keras_rbm.units.precision import Quadratic
 
-#: The log of sqrt(2 pi).
-LOG_ROOT = 0.5 * math.log(2 * math.pi)
+# The log of sqrt(2 pi).
+_LOG_ROOT = 0.5 * math.log(2 * math.pi)
 # The least mean to which a bias is fitted, in standard deviations of the normal
 # law before truncation, and the number of steps of Newton's method that find
 # its bias in float64.
@@ -59,12 +59,7 @@ class ReLU(Quadratic):
         Here Phi is the normal distribution function, and G is
         `special.normal_excess`.
         """
-        a = z * ops.rsqrt(precision)
-        size = _size(a)
-        reach = size + special.normal_excess(size)
-        positive = LOG_ROOT + ops.log1p(-special.normal_density(size) / reach)
-        negative = -ops.log(reach)
-        rest = ops.where(a < 0, negative, positive)
+        rest = log_integral_beside_square(z * ops.rsqrt(precision))
         return ops.relu(z), rest - 0.5 * ops.log(precision)
 
     def integration_rule(
@@ -93,9 +88,9 @@ class ReLU(Quadratic):
         """The bias that gives the units this mean, by Newton's method for a.
 
         The method converges because the mean is an increasing and convex
-        function of a: from a start of mean - 1 / mean, the error is below 1e-6
-        after four steps, and of the size of roundings after five. Means below
-        0.001 standard deviations are raised to it.
+        function of a. In units of max(1, |a|), its error is below 1e-6 after
+        three steps and below 1e-12 after four; after five, only roundings are
+        left. Means below 0.001 standard deviations are raised to it.
         """
         target = ops.maximum(mean * ops.sqrt(precision), _MIN_MEAN)
 
@@ -106,6 +101,21 @@ class ReLU(Quadratic):
 
         a = ops.fori_loop(0, _STEPS, step, target - 1 / target)
         return a * ops.sqrt(precision)
+
+
+def log_integral_beside_square(a: Tensor) -> Tensor:
+    """Log of the integral of exp(a x - x^2 / 2) over x > 0, less relu(a)^2 / 2.
+
+    The integral is exp(a^2 / 2) Phi(a) sqrt(2 pi). For a < 0, the logarithm of
+    all of it is -log(G(-a) - a), where G is `special.normal_excess`.
+
+    Args:
+        a: Tensor.
+    """
+    size = _size(a)
+    reach = size + special.normal_excess(size)
+    positive = _LOG_ROOT + ops.log1p(-special.normal_density(size) / reach)
+    return ops.where(a < 0, -ops.log(reach), positive)
 
 
 def rectified_mean(a: Tensor) -> Tensor:

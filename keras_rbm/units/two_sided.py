@@ -4,10 +4,10 @@ import abc
 
 from keras import ops
 
-from keras_rbm import random, special
+from keras_rbm import random
 from keras_rbm.random import Stream
 from keras_rbm.typing import Array, Params, Tensor
-from keras_rbm.units.relu import LOG_ROOT, rectified_mean
+from keras_rbm.units.relu import log_integral_beside_square, rectified_mean
 from keras_rbm.units.termwise import Termwise
 
 
@@ -83,11 +83,5 @@ class TwoSided(Termwise):
 def _log_integral(slope, precision):
     """Log of the integral of exp(slope x - precision x^2 / 2) over x > 0."""
     a = slope * ops.rsqrt(precision)
-    size = ops.where(a < 0, -a, a)
-    reach = size + special.normal_excess(size)
-    positive = LOG_ROOT + ops.log1p(-special.normal_density(size) / reach)
-    negative = -ops.log(reach)
     square = 0.5 * ops.square(ops.relu(a))
-    return (
-        square + ops.where(a < 0, negative, positive) - 0.5 * ops.log(precision)
-    )
+    return square + log_integral_beside_square(a) - 0.5 * ops.log(precision)
